@@ -1,0 +1,99 @@
+//! What all planes said in `Prepared`, judged together: one cluster, every store that can hold data is well and belongs
+//! to exactly one member (E1, E6).
+
+use crate::{
+    epoch::Epoch,
+    evidence::{ClusterStore, StoreState},
+    ids::{ClusterId, PlaneId, StoreId},
+    reason::{Reason, Refusal},
+    request::Request,
+    time::Millis,
+    wire::Prepared,
+};
+use std::collections::BTreeMap;
+
+/// TiKV sends a store heartbeat every 10 s and PD calls a store Disconnected after 20 s (`facts/pd-tikv.md` §3.2).
+const HEARTBEAT_AGE_MAX: Millis = Millis::secs(20);
+
+/// What the planes agree on.
+pub(super) struct Admitted {
+    pub(super) cluster: ClusterId,
+    pub(super) cluster_version: String,
+    pub(super) cluster_stores: Vec<ClusterStore>,
+    /// The highest epoch that any plane obeyed for this TiDB cluster.
+    pub(super) floor: Epoch,
+}
+
+pub(super) fn admit(request: &Request, prepared: &BTreeMap<PlaneId, Prepared>) -> Result<Admitted, Refusal> {
+    let Some((init, first)) = request.init_plane().and_then(|plane| prepared.get(plane).map(|answer| (plane, answer)))
+    else {
+        return Err(Refusal::new(Reason::Internal, "the init plane has not prepared"));
+    };
+    if let Some((plane, other)) = prepared.iter().find(|(_, answer)| answer.cluster != first.cluster) {
+        return Err(Refusal::new(
+            Reason::ClusterMismatch,
+            format!("plane {init} belongs to PD cluster {}, plane {plane} to {}", first.cluster, other.cluster),
+        ));
+    }
+    for store in &first.cluster_stores {
+        check_well(store, request.limits.store_uptime)?;
+    }
+    check_membership(&first.cluster_stores, prepared)?;
+    Ok(Admitted {
+        cluster: first.cluster,
+        cluster_version: first.cluster_version.clone(),
+        cluster_stores: first.cluster_stores.clone(),
+        floor: prepared.values().map(|answer| answer.highest_epoch).max().unwrap_or(Epoch::NONE),
+    })
+}
+
+fn check_well(store: &ClusterStore, uptime: Millis) -> Result<(), Refusal> {
+    let name = format!("store {} at {}", store.store, store.address);
+    if store.state != StoreState::Up {
+        return Err(Refusal::new(Reason::StoreNotUp, format!("{name} is {:?}", store.state)));
+    }
+    if store.heartbeat_age > HEARTBEAT_AGE_MAX {
+        let age = store.heartbeat_age.0 / 1000;
+        return Err(Refusal::new(Reason::StoreNotUp, format!("{name} sent its last heartbeat {age} s ago")));
+    }
+    if store.uptime < uptime {
+        return Err(Refusal::new(
+            Reason::StoreJustStarted,
+            format!("{name} started {} s ago; at least {} s are needed", store.uptime.0 / 1000, uptime.0 / 1000),
+        ));
+    }
+    Ok(())
+}
+
+fn check_membership(stores: &[ClusterStore], prepared: &BTreeMap<PlaneId, Prepared>) -> Result<(), Refusal> {
+    let mut owner: BTreeMap<StoreId, &PlaneId> = BTreeMap::new();
+    for (plane, answer) in prepared {
+        if answer.stores.is_empty() {
+            return Err(Refusal::new(
+                Reason::NoStores,
+                format!("plane {plane} holds no TiKV store of this TiDB cluster"),
+            ));
+        }
+        for store in &answer.stores {
+            if let Some(other) = owner.insert(store.store, plane) {
+                return Err(Refusal::new(
+                    Reason::StoreInTwoPlanes,
+                    format!("store {} at {} is seen by planes {other} and {plane}", store.store, store.address),
+                ));
+            }
+        }
+    }
+    if let Some(store) = stores.iter().find(|store| !owner.contains_key(&store.store)) {
+        return Err(Refusal::new(
+            Reason::StoreInNoPlane,
+            format!("store {} at {} is in no plane of spec.clusters", store.store, store.address),
+        ));
+    }
+    if let Some((store, plane)) = owner.iter().find(|(id, _)| !stores.iter().any(|store| store.store == **id)) {
+        return Err(Refusal::new(
+            Reason::StoresChanged,
+            format!("plane {plane} prepared store {store}, which the init plane's PD does not list"),
+        ));
+    }
+    Ok(())
+}

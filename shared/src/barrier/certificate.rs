@@ -1,0 +1,217 @@
+//! The certificate: Complete means that this exists (I5). It is made from planes' evidence and the record alone.
+
+use super::record::{BarrierTimes, Record};
+use crate::{
+    epoch::Epoch,
+    evidence::{ClusterStore, Evidence},
+    ids::{BackupUid, ClusterId, PlaneId, SnapshotId, StoreId, VolumeId},
+    reason::{Reason, Refusal},
+    tiling::Tiling,
+    time::Timestamp,
+    ts::Ts,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a certificate claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Verdict {
+    /// E1–E6 hold.
+    Consistent,
+}
+
+/// Saved in the record, stored beside every backupmeta as `isochron-certificate.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Certificate {
+    /// What it claims.
+    pub verdict: Verdict,
+    /// `metadata.uid` of the VolumeBackup.
+    pub backup: BackupUid,
+    /// Its namespace and name.
+    pub name: String,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Under which epoch.
+    pub epoch: Epoch,
+    /// Of which TiDB cluster (E6).
+    pub cluster: ClusterId,
+    /// The moment (E5).
+    pub commit_ts: Ts,
+    /// What GC was held at, and its safe point read at the confirmation (E5).
+    pub gc_hold: Ts,
+    /// Read at the confirmation; below `commit_ts`.
+    pub gc_safe_point: Ts,
+    /// PD's own minimum at the confirmation; shown only.
+    pub pd_min_resolved_ts: Ts,
+    /// Regions that tiled the key space exactly (E3).
+    pub regions: u64,
+    /// Their sum, equal to that of the whole key space (E3).
+    pub tiling: Tiling,
+    /// Per plane: stores and their holds (E1, E2), snapshots (E4).
+    pub planes: BTreeMap<PlaneId, CertificatePlane>,
+    /// When it was made, by the coordinator's wall clock; for people.
+    pub made_at: Timestamp,
+}
+
+/// One plane's part.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CertificatePlane {
+    /// Word for word what the plane confirmed.
+    pub evidence: Evidence,
+}
+
+impl Certificate {
+    /// The object that goes beside backupmeta: the certificate and the clocks of its barrier.
+    pub fn to_json(&self, barrier: &BarrierTimes) -> String {
+        serde_json::json!({ "format": 1, "certificate": self, "barrier": {
+            "settle_ms": barrier.settle, "reach_ms": barrier.reach, "hold_ms": barrier.hold,
+        }})
+        .to_string()
+    }
+}
+
+/// Judges evidence. `Err` names everything that is not proved; nothing is assumed.
+pub fn certify(
+    record: &Record,
+    evidence: &BTreeMap<PlaneId, Evidence>,
+    made_at: Timestamp,
+) -> Result<Certificate, Refusal> {
+    let mut broken = Vec::new();
+    let (Some(cluster), Some(commit_ts)) = (record.cluster, record.commit_ts) else {
+        return Err(Refusal::new(Reason::EvidenceBroken, "the record names no TiDB cluster or no commitTs"));
+    };
+    for (plane, kept) in &record.planes {
+        match evidence.get(plane) {
+            None => broken.push(format!("plane {plane} has no evidence")),
+            Some(seen) => {
+                check_identity(plane, record, cluster, commit_ts, seen, &mut broken);
+                check_holds(plane, kept, seen, &mut broken);
+                check_snapshots(plane, kept, seen, &mut broken);
+            }
+        }
+    }
+    let pd = evidence.values().find_map(|seen| seen.pd.as_ref());
+    check_stores(record, pd.map(|pd| pd.stores.as_slice()), &mut broken);
+    let tiling: Tiling = evidence.values().map(|seen| seen.cover.tiling).sum();
+    if !tiling.is_whole() {
+        broken.push("E3: the regions of the last cover do not tile the key space".to_owned());
+    }
+    let least = evidence.values().map(|seen| seen.cover.least_safe_ts).min().unwrap_or(Ts::ZERO);
+    if least != commit_ts || !commit_ts.is_real() {
+        broken.push(format!("E5: commitTs {commit_ts} is not the least safe_ts {least} of the last cover"));
+    }
+    match pd {
+        None => broken.push("E5: no plane read PD's GC safe point at the confirmation".to_owned()),
+        Some(pd) if pd.gc_safe_point >= commit_ts => {
+            broken.push(format!("E5: GC safe point {} reached commitTs {commit_ts}", pd.gc_safe_point));
+        }
+        Some(pd) if broken.is_empty() => {
+            return Ok(Certificate {
+                verdict: Verdict::Consistent,
+                backup: record.request.backup.clone(),
+                name: format!("{}/{}", record.request.namespace, record.request.name),
+                attempt: record.attempt,
+                epoch: record.epoch,
+                cluster,
+                commit_ts,
+                gc_hold: pd.gc_hold,
+                gc_safe_point: pd.gc_safe_point,
+                pd_min_resolved_ts: pd.min_resolved_ts,
+                regions: evidence.values().map(|seen| seen.cover.regions).sum(),
+                tiling,
+                planes: evidence
+                    .iter()
+                    .map(|(plane, seen)| (plane.clone(), CertificatePlane { evidence: seen.clone() }))
+                    .collect(),
+                made_at,
+            });
+        }
+        Some(_) => {}
+    }
+    Err(Refusal::new(Reason::EvidenceBroken, broken.join("; ")))
+}
+
+/// E6, and that the evidence speaks of this attempt and this commitTs.
+fn check_identity(
+    plane: &PlaneId,
+    record: &Record,
+    cluster: ClusterId,
+    commit_ts: Ts,
+    seen: &Evidence,
+    broken: &mut Vec<String>,
+) {
+    if seen.cluster != cluster {
+        broken.push(format!("E6: plane {plane} saw cluster {} instead of {cluster}", seen.cluster));
+    }
+    if seen.epoch != record.epoch {
+        broken.push(format!("plane {plane} speaks of epoch {} instead of {}", seen.epoch, record.epoch));
+    }
+    if seen.commit_ts != commit_ts {
+        broken.push(format!("E5: plane {plane} snapshotted for {} instead of {commit_ts}", seen.commit_ts));
+    }
+}
+
+/// E1 (same process as prepared) and E2 (one stream, every renewal answered true, the last after the last snapshot).
+fn check_holds(plane: &PlaneId, kept: &super::record::PlaneRecord, seen: &Evidence, broken: &mut Vec<String>) {
+    let prepared: BTreeMap<StoreId, (&str, i64)> =
+        kept.stores.iter().map(|s| (s.store, (s.address.as_str(), s.start_timestamp))).collect();
+    let held: BTreeMap<StoreId, (&str, i64)> =
+        seen.stores.iter().map(|s| (s.store, (s.address.as_str(), s.start_timestamp))).collect();
+    if prepared != held || seen.stores.len() != kept.stores.len() {
+        broken.push(format!("E1: stores of plane {plane} at the confirmation are not those that were prepared"));
+    }
+    for store in &seen.stores {
+        if !store.confirmed || store.renewals_valid != store.renewals_sent || store.renewals_sent == 0 {
+            broken.push(format!(
+                "E2: store {} of plane {plane} answered {} of {} renewals, confirmation {}",
+                store.store, store.renewals_valid, store.renewals_sent, store.confirmed
+            ));
+        }
+    }
+}
+
+/// E4: exactly one snapshot per volume prepared, each id once, those of an instance from one call.
+fn check_snapshots(plane: &PlaneId, kept: &super::record::PlaneRecord, seen: &Evidence, broken: &mut Vec<String>) {
+    let prepared: BTreeSet<&VolumeId> = kept.stores.iter().flat_map(|s| s.volumes.iter().map(|v| &v.volume)).collect();
+    let taken: BTreeSet<&VolumeId> = seen.snapshots.iter().map(|s| &s.volume).collect();
+    let ids: BTreeSet<&SnapshotId> = seen.snapshots.iter().map(|s| &s.snapshot).collect();
+    if prepared != taken || taken.len() != seen.snapshots.len() || ids.len() != seen.snapshots.len() {
+        broken.push(format!("E4: snapshots of plane {plane} are not one per volume prepared"));
+    }
+    let mut calls: BTreeMap<&str, BTreeSet<Timestamp>> = BTreeMap::new();
+    for snapshot in &seen.snapshots {
+        calls.entry(snapshot.instance.as_str()).or_default().insert(snapshot.start_time);
+    }
+    for (instance, starts) in calls {
+        if starts.len() > 1 {
+            broken.push(format!("E4: snapshots of instance {instance} came from more than one call"));
+        }
+    }
+    let at: BTreeMap<&VolumeId, &str> =
+        kept.stores.iter().flat_map(|s| s.volumes.iter().map(move |v| (&v.volume, s.instance.as_str()))).collect();
+    for snapshot in &seen.snapshots {
+        if at.get(&snapshot.volume).is_some_and(|instance| *instance != snapshot.instance.as_str()) {
+            broken.push(format!("E4: volume {} was snapshotted on another instance", snapshot.volume));
+        }
+    }
+}
+
+/// E1: at the confirmation the cluster has exactly the stores that were prepared, same processes, each in one plane.
+fn check_stores(record: &Record, at_confirmation: Option<&[ClusterStore]>, broken: &mut Vec<String>) {
+    let key = |s: &ClusterStore| (s.store, s.address.clone(), s.start_timestamp);
+    let before: BTreeSet<_> = record.cluster_stores.iter().map(key).collect();
+    let after: BTreeSet<_> = at_confirmation.unwrap_or_default().iter().map(key).collect();
+    if before != after {
+        broken.push("E1: the cluster's stores changed between Prepared and the confirmation".to_owned());
+    }
+    let mut members: BTreeMap<StoreId, u32> = BTreeMap::new();
+    for store in record.planes.values().flat_map(|plane| &plane.stores) {
+        *members.entry(store.store).or_default() += 1;
+    }
+    for store in &record.cluster_stores {
+        let count = members.get(&store.store).copied().unwrap_or(0);
+        if count != 1 {
+            broken.push(format!("E1: store {} is in {count} members", store.store));
+        }
+    }
+}

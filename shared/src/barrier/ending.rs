@@ -1,0 +1,310 @@
+//! The bad end, and deletion: abort, clean, a new attempt where the user allowed one.
+
+use super::{
+    input::{Effect, Timer},
+    machine::Barrier,
+    record::{PlaneRecord, Stage},
+    releasing::AGAIN,
+    view::Step,
+};
+use crate::{
+    epoch::Epoch,
+    ids::{PlaneId, SnapshotId},
+    reason::{Reason, Refusal},
+    request::CleanPolicy,
+    time::{Millis, Now},
+    wire::{Abort, Clean, CleanReport, CleanScope, Order},
+};
+use std::collections::BTreeSet;
+
+/// Before a new attempt: 15 s between two snapshots of one volume (`facts/aws.md` A3), the longest own lease (15 s)
+/// plus 1 s, whichever is later; all of it runs from the end of the clean.
+const RETRY_AFTER: Millis = Millis::secs(16);
+
+impl Barrier {
+    /// Ends the attempt badly. Nothing has to be let go while preparing; later everything is, before anything else.
+    pub(super) fn fail(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+        self.record.failure = Some(refusal);
+        self.record.certificate = None;
+        self.timers.clear();
+        for live in self.planes.values_mut() {
+            live.away_since = None;
+        }
+        if self.record.epoch == Epoch::NONE {
+            self.record.stage = Stage::Failed;
+            self.record.times.completed = Some(now.wall);
+            for kept in self.record.planes.values_mut() {
+                kept.cleaned = Some(CleanReport::default());
+            }
+            self.save(effects);
+            if let (true, Some(cluster)) = (self.step == Step::Claiming, self.record.cluster) {
+                effects.push(Effect::EndClaim { cluster });
+            }
+            self.begin_failed(now, effects);
+            return;
+        }
+        self.record.stage = Stage::Aborting;
+        for kept in self.record.planes.values_mut() {
+            kept.aborted = false;
+            kept.cleaned = None;
+        }
+        self.save(effects);
+        self.begin_aborting(now, effects);
+    }
+
+    pub(super) fn begin_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.set(Timer::HoldsGone, now.at + self.holds_end());
+        self.enter(Step::Aborting, effects);
+    }
+
+    pub(super) fn abort_order(&self) -> Option<Order> {
+        let reason = self.record.failure.as_ref().map_or(Reason::Internal, |refusal| refusal.reason);
+        Some(Order::Abort(Abort { reason }))
+    }
+
+    pub(super) fn aborted(&mut self, now: Now, plane: &PlaneId, cause: Option<Refusal>, effects: &mut Vec<Effect>) {
+        if self.holds() {
+            let refusal = cause.unwrap_or_else(|| Refusal::new(Reason::PlaneLost, "the plane let go"));
+            let refusal = Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
+            self.fail(now, refusal, effects);
+            return;
+        }
+        if self.mark(plane, Step::Aborting) {
+            if let Some(kept) = self.record.planes.get_mut(plane) {
+                kept.aborted = true;
+            }
+            if self.all_answered() {
+                self.end_aborting(now, effects);
+            }
+        }
+    }
+
+    /// Everything is let go, or has ended by itself. What the attempt left is cleaned from here on, also after the
+    /// outcome is told: a plane that is away cleans when it comes back.
+    pub(super) fn end_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.stop(&[Timer::HoldsGone]);
+        self.record.stage = Stage::Failed;
+        self.record.times.completed = Some(now.wall);
+        self.save(effects);
+        if let Some(cluster) = self.record.cluster {
+            effects.push(Effect::EndClaim { cluster });
+        }
+        self.begin_failed(now, effects);
+    }
+
+    pub(super) fn begin_failed(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.enter(Step::Failed, effects);
+        self.after_clean(now, effects);
+    }
+
+    pub(super) fn refused(&mut self, now: Now, plane: &PlaneId, refusal: Refusal, effects: &mut Vec<Effect>) {
+        if self.order_for(plane).is_none() {
+            return;
+        }
+        let named = Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
+        match self.step {
+            Step::Completing if refusal.reason == Reason::SnapshotFailed => self.fail(now, named, effects),
+            Step::Completing | Step::Failed | Step::Cleaning | Step::Releasing | Step::Aborting | Step::Recovering => {
+                if self.step == Step::Cleaning {
+                    self.record.clean_failure = Some(named.message);
+                    self.record.times.clean_failed.get_or_insert(now.wall);
+                }
+                if let Some(live) = self.planes.get_mut(plane) {
+                    live.again = true;
+                }
+                self.set(Timer::Again, now.at + AGAIN);
+            }
+            Step::Preparing
+            | Step::Reserving
+            | Step::Settling
+            | Step::Suspending
+            | Step::Covering
+            | Step::Snapshotting
+            | Step::Confirming => self.fail(now, named, effects),
+            Step::Claiming | Step::Complete | Step::Cleaned => {}
+        }
+    }
+
+    pub(super) fn cancel(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.end_by_wish(now, Refusal::new(Reason::Cancelled, "cancelled by a person"), effects);
+    }
+
+    fn end_by_wish(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+        match self.step {
+            Step::Aborting | Step::Failed | Step::Complete | Step::Cleaning | Step::Cleaned => {}
+            _ => self.fail(now, refusal, effects),
+        }
+    }
+
+    /// Deletion works in any step; a running backup is ended first. An incomplete backup keeps nothing, whatever the
+    /// policy says: without metadata its snapshots are worthless.
+    pub(super) fn delete(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.record.deleting {
+            return;
+        }
+        self.record.deleting = true;
+        self.timers.remove(&Timer::Retry);
+        match self.step {
+            Step::Complete => self.clean_by_policy(now, effects),
+            Step::Failed => {
+                self.save(effects);
+                self.after_clean(now, effects);
+            }
+            Step::Aborting => self.save(effects),
+            Step::Cleaning | Step::Cleaned => {}
+            _ => self.end_by_wish(
+                now,
+                Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"),
+                effects,
+            ),
+        }
+    }
+
+    fn clean_by_policy(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.record.request.clean_policy == CleanPolicy::Delete {
+            self.record.stage = Stage::Cleaning;
+            for kept in self.record.planes.values_mut() {
+                kept.cleaned = None;
+            }
+            self.save(effects);
+            self.begin_cleaning(now, effects);
+        } else {
+            self.gone(now, effects);
+        }
+    }
+
+    pub(super) fn begin_cleaning(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.enter(Step::Cleaning, effects);
+        self.after_clean(now, effects);
+    }
+
+    pub(super) fn clean_order(&self, plane: &PlaneId) -> Option<Order> {
+        let kept = self.record.planes.get(plane)?;
+        if kept.cleaned.is_some() || kept.abandoned {
+            return None;
+        }
+        let scope = if self.step == Step::Cleaning { CleanScope::Backup } else { CleanScope::Attempt };
+        let named = self.record.certificate.as_ref().and_then(|certificate| certificate.planes.get(plane));
+        let snapshots: Vec<SnapshotId> =
+            named.map(|part| part.evidence.snapshots.iter().map(|s| s.snapshot.clone()).collect()).unwrap_or_default();
+        Some(Order::Clean(Clean { spec: self.record.request.member_spec(plane)?, scope, snapshots }))
+    }
+
+    pub(super) fn cleaned(&mut self, now: Now, plane: &PlaneId, report: CleanReport, effects: &mut Vec<Effect>) {
+        if !matches!(self.step, Step::Failed | Step::Cleaning) || self.clean_order(plane).is_none() {
+            return;
+        }
+        if !report.left.is_empty() {
+            let text = format!("left over: {}", report.left.join("; "));
+            self.refused(now, plane, Refusal::new(Reason::CleanFailed, text), effects);
+            return;
+        }
+        if let Some(kept) = self.record.planes.get_mut(plane) {
+            kept.cleaned = Some(report);
+        }
+        self.save(effects);
+        self.after_clean(now, effects);
+    }
+
+    pub(super) fn abandon(&mut self, now: Now, planes: &BTreeSet<PlaneId>, effects: &mut Vec<Effect>) {
+        let mut changed = false;
+        for (plane, kept) in &mut self.record.planes {
+            if planes.contains(plane) && !kept.abandoned {
+                kept.abandoned = true;
+                changed = true;
+            }
+        }
+        if changed {
+            self.save(effects);
+            if matches!(self.step, Step::Failed | Step::Cleaning) {
+                self.after_clean(now, effects);
+            }
+        }
+    }
+
+    pub(super) fn all_cleaned(&self) -> bool {
+        self.record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned)
+    }
+
+    fn after_clean(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.all_cleaned() {
+            return;
+        }
+        self.stop(&[Timer::Again]);
+        if self.record.deleting {
+            self.gone(now, effects);
+        } else if self.may_retry(now) {
+            self.set(Timer::Retry, now.at + RETRY_AFTER);
+        }
+    }
+
+    fn gone(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.record.stage = Stage::Cleaned;
+        self.record.times.cleaned = Some(now.wall);
+        self.record.clean_failure = None;
+        self.step = Step::Cleaned;
+        self.timers.clear();
+        self.save(effects);
+        effects.push(Effect::Gone);
+    }
+
+    /// Only when the user allowed it and nothing was wrong with the spec or the wish.
+    fn may_retry(&self, now: Now) -> bool {
+        let Some(within) = self.record.request.retry_within else { return false };
+        let Some(started) = self.record.times.started else { return false };
+        let elapsed = u64::try_from(now.wall.0.saturating_sub(started.0)).unwrap_or(0);
+        self.step == Step::Failed
+            && elapsed + RETRY_AFTER.0 < within.0
+            && self.record.failure.as_ref().is_some_and(|refusal| is_passing(refusal.reason))
+    }
+
+    pub(super) fn new_attempt(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.step != Step::Failed || self.record.deleting || !self.all_cleaned() {
+            return;
+        }
+        let Some(attempt) = self.record.attempt.checked_add(1) else { return };
+        let request = self.record.request.clone();
+        let started = self.record.times.started.unwrap_or(now.wall);
+        let abandoned: Vec<_> =
+            self.record.planes.iter().filter(|(_, kept)| kept.abandoned).map(|(plane, _)| plane.clone()).collect();
+        self.record = super::record::Record::new(request, started);
+        self.record.attempt = attempt;
+        for plane in abandoned {
+            self.record.planes.insert(plane, PlaneRecord { abandoned: true, ..PlaneRecord::default() });
+        }
+        for live in self.planes.values_mut() {
+            *live = super::machine::Live { connected: live.connected, ..Default::default() };
+        }
+        (self.round, self.cover_round, self.gc_hold, self.renewals) = (1, 0, None, 0);
+        self.save(effects);
+        self.begin_preparing(now, effects);
+    }
+}
+
+/// Reasons that a second attempt may not meet again. What a person has to change is not among them.
+fn is_passing(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::PlaneLost
+            | Reason::PlaneRestarted
+            | Reason::PlaneLeaseExpired
+            | Reason::CoordinatorRestarted
+            | Reason::StoreHoldLost
+            | Reason::StoreUnavailable
+            | Reason::PdUnavailable
+            | Reason::Ec2Unavailable
+            | Reason::StorageUnavailable
+            | Reason::SafeTsStuck
+            | Reason::TilingBroken
+            | Reason::CoverageUnstable
+            | Reason::StoresChanged
+            | Reason::VolumeMoved
+            | Reason::SettleTimedOut
+            | Reason::ReachTimedOut
+            | Reason::HoldTimedOut
+            | Reason::PrepareTimedOut
+            | Reason::SnapshotFailed
+            | Reason::EvidenceBroken
+            | Reason::NotPrepared
+    )
+}

@@ -1,0 +1,371 @@
+//! The machine: which step it stands in, who has answered, which timers run. Every transition is in a file named after
+//! its part of the protocol: `preparing`, `holding`, `releasing`, `ending`.
+
+use super::{
+    input::{Effect, Input, Timer},
+    record::{Record, Stage},
+    view::{Clock, PlaneView, Step, View},
+};
+use crate::{
+    alarm::Alarm,
+    epoch::Epoch,
+    evidence::{CoverDigest, Evidence},
+    ids::PlaneId,
+    machine::Machine,
+    time::{Instant, Millis, Now},
+    ts::Ts,
+    wire::{Answer, Order, Prepared, Progress, Renew},
+};
+use std::collections::BTreeMap;
+
+/// What the machine remembers of one plane besides the record. Gone with the process, on purpose.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Live {
+    pub(super) connected: bool,
+    /// When it went away, while something is held.
+    pub(super) away_since: Option<Instant>,
+    /// The present step's answer is in.
+    pub(super) answered: bool,
+    pub(super) progress: Option<Progress>,
+    pub(super) prepared: Option<Prepared>,
+    pub(super) cover: Option<CoverDigest>,
+    pub(super) missing: Vec<String>,
+    pub(super) evidence: Option<Evidence>,
+    /// The order of the present step was refused for a reason that may pass; it is repeated by `Timer::Again`.
+    pub(super) again: bool,
+}
+
+/// One backup's barrier.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Barrier {
+    pub(super) record: Record,
+    pub(super) step: Step,
+    pub(super) planes: BTreeMap<PlaneId, Live>,
+    pub(super) timers: BTreeMap<Timer, Instant>,
+    /// Grows when a backup prepares anew.
+    pub(super) round: u32,
+    pub(super) cover_round: u32,
+    /// What GC stands still at; known once the init plane holds PD.
+    pub(super) gc_hold: Option<Ts>,
+    pub(super) renewals: u64,
+    /// When the running clock started; `None` after a restart, which forgets it.
+    pub(super) clock_from: Option<Instant>,
+    /// Who holds the claim that is waited for.
+    pub(super) claim_holder: String,
+    /// A claim was asked for and not yet answered.
+    pub(super) claim_pending: bool,
+    pub(super) alarms: Vec<Alarm>,
+}
+
+impl Barrier {
+    /// The machine of a record, new or found in the ledger: the same path.
+    pub fn new(record: Record) -> Self {
+        let planes = record.planes.keys().map(|plane| (plane.clone(), Live::default())).collect();
+        let step = match record.stage {
+            Stage::Preparing => Step::Preparing,
+            Stage::Barrier | Stage::Aborting => Step::Aborting,
+            Stage::Snapshotting => Step::Recovering,
+            Stage::Certified => Step::Releasing,
+            Stage::Complete => Step::Complete,
+            Stage::Failed => Step::Failed,
+            Stage::Cleaning => Step::Cleaning,
+            Stage::Cleaned => Step::Cleaned,
+        };
+        Self {
+            record,
+            step,
+            planes,
+            timers: BTreeMap::new(),
+            round: 1,
+            cover_round: 0,
+            gc_hold: None,
+            renewals: 0,
+            clock_from: None,
+            claim_holder: String::new(),
+            claim_pending: false,
+            alarms: Vec::new(),
+        }
+    }
+
+    /// Every timer that runs. A model checker has no clock: any of them may be the next to run out.
+    pub fn timers(&self) -> impl Iterator<Item = Timer> {
+        self.timers.keys().copied()
+    }
+
+    /// What status, console and metrics see.
+    pub fn view(&self, now: Now) -> View {
+        let clocks = [
+            (Timer::Connect, Clock::Connect),
+            (Timer::Prepare, Clock::Prepare),
+            (Timer::Settle, Clock::Settle),
+            (Timer::Reach, Clock::Reach),
+            (Timer::Hold, Clock::Hold),
+        ];
+        let clock =
+            clocks.iter().find_map(|(timer, clock)| self.timers.get(timer).map(|at| (*clock, at.since(now.at))));
+        let planes = self
+            .planes
+            .iter()
+            .map(|(plane, live)| {
+                let progress = live.progress.clone();
+                let view = PlaneView {
+                    connected: live.connected,
+                    answered: live.answered,
+                    done: progress.as_ref().map_or(0, |p| p.done),
+                    total: progress.as_ref().map_or(0, |p| p.total),
+                    text: progress.map(|p| p.text).unwrap_or_default(),
+                };
+                (plane.clone(), view)
+            })
+            .collect();
+        View {
+            record: self.record.clone(),
+            step: self.step,
+            clock,
+            planes,
+            waiting_for: self.waiting_for(),
+            alarms: self.alarms.clone(),
+        }
+    }
+
+    fn waiting_for(&self) -> String {
+        let away: Vec<_> = self.planes.iter().filter(|(_, live)| !live.connected).map(|(p, _)| p.as_str()).collect();
+        let silent: Vec<_> = self
+            .planes
+            .iter()
+            .filter(|(plane, live)| live.connected && !live.answered && self.order_for(plane).is_some())
+            .map(|(p, live)| match &live.progress {
+                Some(progress) => format!("{p} ({})", progress.text),
+                None => p.to_string(),
+            })
+            .collect();
+        match self.step {
+            Step::Claiming => format!("the claim of the TiDB cluster, held by {}", self.claim_holder),
+            Step::Complete | Step::Cleaned => String::new(),
+            Step::Failed if silent.is_empty() && (away.is_empty() || self.all_cleaned()) => String::new(),
+            Step::Preparing if !away.is_empty() => format!("planes to connect: {}", away.join(", ")),
+            _ if silent.is_empty() && away.is_empty() => String::new(),
+            _ if silent.is_empty() => format!("planes to come back: {}", away.join(", ")),
+            _ if away.is_empty() => format!("answers of planes: {}", silent.join(", ")),
+            _ => format!("answers of planes: {}; planes to come back: {}", silent.join(", "), away.join(", ")),
+        }
+    }
+
+    pub(super) fn set(&mut self, timer: Timer, at: Instant) {
+        self.timers.insert(timer, at);
+    }
+
+    pub(super) fn stop(&mut self, timers: &[Timer]) {
+        for timer in timers {
+            self.timers.remove(timer);
+        }
+    }
+
+    pub(super) fn save(&self, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Save(Box::new(self.record.clone())));
+    }
+
+    pub(super) fn alarm(&mut self, alarm: Alarm, effects: &mut Vec<Effect>) {
+        self.alarms.push(alarm.clone());
+        effects.push(Effect::Alarm(alarm));
+    }
+
+    /// Enters a step: nobody has answered it yet, and everybody who has a part in it is told.
+    pub(super) fn enter(&mut self, step: Step, effects: &mut Vec<Effect>) {
+        self.step = step;
+        for live in self.planes.values_mut() {
+            live.answered = false;
+            live.again = false;
+            live.progress = None;
+        }
+        self.send_all(effects);
+    }
+
+    /// Sends the present step's order to every connected plane that still owes its answer.
+    pub(super) fn send_all(&self, effects: &mut Vec<Effect>) {
+        for plane in self.planes.keys() {
+            self.send_outstanding(plane, effects);
+        }
+    }
+
+    pub(super) fn send_outstanding(&self, plane: &PlaneId, effects: &mut Vec<Effect>) {
+        let owes = self.planes.get(plane).is_some_and(|live| live.connected && !live.answered && !live.again);
+        if let (true, Some(order)) = (owes, self.order_for(plane)) {
+            effects.push(self.send(plane, order));
+        }
+    }
+
+    pub(super) fn send(&self, plane: &PlaneId, order: Order) -> Effect {
+        Effect::Send { plane: plane.clone(), attempt: self.record.attempt_id(), epoch: self.record.epoch, order }
+    }
+
+    /// True once no plane that has a part in the present step owes an answer.
+    pub(super) fn all_answered(&self) -> bool {
+        self.planes.iter().all(|(plane, live)| live.answered || self.order_for(plane).is_none())
+    }
+
+    /// From the first touch until the last release: planes hold something that their own lease must outlive.
+    pub(super) fn holds(&self) -> bool {
+        matches!(
+            self.step,
+            Step::Reserving
+                | Step::Settling
+                | Step::Suspending
+                | Step::Covering
+                | Step::Snapshotting
+                | Step::Confirming
+        )
+    }
+
+    fn plane_up(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
+        let Some(live) = self.planes.get_mut(plane) else { return };
+        live.connected = true;
+        live.away_since = None;
+        live.again = false;
+        self.arm_plane_lost();
+        if self.step == Step::Preparing && self.all_here(now) {
+            self.send_all(effects);
+            return;
+        }
+        if self.holds() {
+            effects.push(self.send(plane, Order::Renew(Renew { number: self.renewals })));
+        }
+        self.send_outstanding(plane, effects);
+    }
+
+    fn plane_down(&mut self, now: Now, plane: &PlaneId) {
+        let holds = self.holds();
+        let Some(live) = self.planes.get_mut(plane) else { return };
+        live.connected = false;
+        live.away_since = holds.then_some(now.at);
+        self.arm_plane_lost();
+    }
+
+    /// A plane that is away lets go by itself once its own lease is over; from then on waiting for it is pointless.
+    pub(super) fn arm_plane_lost(&mut self) {
+        let lease = self.record.request.limits.plane_lease;
+        match self.planes.values().filter_map(|live| live.away_since).min() {
+            Some(since) if self.holds() => self.set(Timer::PlaneLost, since + lease),
+            _ => self.stop(&[Timer::PlaneLost]),
+        }
+    }
+
+    fn renew(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.holds() {
+            return;
+        }
+        self.renewals += 1;
+        let order = Order::Renew(Renew { number: self.renewals });
+        for (plane, live) in &self.planes {
+            if live.connected {
+                effects.push(self.send(plane, order.clone()));
+            }
+        }
+        self.set(Timer::Renew, now.at + self.record.request.limits.plane_lease.quarter());
+    }
+
+    fn answer(&mut self, now: Now, plane: &PlaneId, epoch: Epoch, answer: Answer, effects: &mut Vec<Effect>) {
+        if epoch > self.record.epoch {
+            self.alarm(Alarm::AnswerFromTheFuture { plane: plane.clone(), epoch }, effects);
+            return;
+        }
+        if epoch != self.record.epoch {
+            return;
+        }
+        match answer {
+            Answer::Progress(progress) => {
+                if let Some(live) = self.planes.get_mut(plane) {
+                    live.progress = Some(progress);
+                }
+            }
+            Answer::Renewed(_) => {}
+            Answer::Refused(refusal) => self.refused(now, plane, refusal, effects),
+            Answer::Prepared(prepared) => self.prepared(now, plane, prepared, effects),
+            Answer::Reserved(_) => self.reserved(now, plane, effects),
+            Answer::Settled(settled) => self.settled(now, plane, settled, effects),
+            Answer::Suspended(_) => self.suspended(plane, effects),
+            Answer::Covered(covered) => self.covered(now, plane, covered, effects),
+            Answer::Snapshotted(_) => self.snapshotted(plane, effects),
+            Answer::Confirmed(confirmed) => self.confirmed(now, plane, confirmed.evidence, effects),
+            Answer::Released(_) => self.released(now, plane, effects),
+            Answer::Aborted(aborted) => self.aborted(now, plane, aborted.cause, effects),
+            Answer::Recovered(recovered) => self.recovered(now, plane, recovered, effects),
+            Answer::Completed(completed) => self.completed(now, plane, completed.full_bytes, effects),
+            Answer::Cleaned(cleaned) => self.cleaned(now, plane, cleaned.report, effects),
+        }
+    }
+
+    /// Marks the present step answered by this plane. False if it was already, or has no part in it.
+    pub(super) fn mark(&mut self, plane: &PlaneId, step: Step) -> bool {
+        if self.step != step {
+            return false;
+        }
+        match self.planes.get_mut(plane) {
+            Some(live) if !live.answered => {
+                live.answered = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
+        self.timers.remove(&timer);
+        match timer {
+            Timer::Renew => self.renew(now, effects),
+            Timer::Connect | Timer::Prepare => self.preparing_expired(now, timer, effects),
+            Timer::Settle | Timer::Reach | Timer::Hold | Timer::Total | Timer::PlaneLost => {
+                self.clock_expired(now, timer, effects);
+            }
+            Timer::HoldsGone => self.holds_gone(now, effects),
+            Timer::Recover => self.recover_expired(now, effects),
+            Timer::Again => {
+                for live in self.planes.values_mut() {
+                    live.again = false;
+                }
+                self.send_all(effects);
+            }
+            Timer::Retry => self.new_attempt(now, effects),
+        }
+    }
+}
+
+impl Machine for Barrier {
+    type Input = Input;
+    type Effect = Effect;
+    type Timer = Timer;
+
+    fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Start => self.start(now, &mut effects),
+            Input::PlaneUp(plane) => self.plane_up(now, &plane, &mut effects),
+            Input::PlaneDown(plane) => self.plane_down(now, &plane),
+            Input::Answer { plane, attempt, epoch, answer } => {
+                if attempt == self.record.attempt_id() && self.planes.contains_key(&plane) {
+                    self.answer(now, &plane, epoch, answer, &mut effects);
+                }
+            }
+            Input::Claimed(epoch) => self.claimed(now, epoch, &mut effects),
+            Input::ClaimTaken(holder) => self.claim_taken(holder),
+            Input::ClaimFree => self.claim_free(now, &mut effects),
+            Input::Cancel => self.cancel(now, &mut effects),
+            Input::Delete => self.delete(now, &mut effects),
+            Input::Abandon(planes) => self.abandon(now, &planes, &mut effects),
+            Input::Expired(timer) => self.expired(now, timer, &mut effects),
+        }
+        effects
+    }
+
+    fn deadline(&self) -> Option<(Instant, Timer)> {
+        self.timers.iter().map(|(timer, at)| (*at, *timer)).min()
+    }
+
+    fn expired(timer: Timer) -> Input {
+        Input::Expired(timer)
+    }
+}
+
+/// Margin on top of a lease before what it held may be believed gone: TiKV counts whole seconds
+/// (`facts/pd-tikv.md` §2.1), so one second, and one for scheduling.
+pub(super) const HOLD_MARGIN: Millis = Millis::secs(2);

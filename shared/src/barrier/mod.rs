@@ -1,0 +1,24 @@
+//! The coordinator's half of the barrier.
+//!
+//! ```text
+//! Preparing ─► (claim) ─► Reserving ─► Settling ─► Suspending ─► Covering ─► Snapshotting ─► Confirming ─► Releasing ─► Completing ─► Complete
+//!     │                        └────────────┴────────────┴───────────┴─ Abort ─► Aborting ─► Failed (or a new attempt)
+//! ```
+//! `Barrier::new(record)` is the start and the recovery alike; the record's stage decides where it goes on.
+
+mod admission;
+mod certificate;
+mod ending;
+mod holding;
+mod input;
+mod machine;
+mod preparing;
+mod record;
+mod releasing;
+mod view;
+
+pub use certificate::{Certificate, CertificatePlane, Verdict, certify};
+pub use input::{Effect, Input, Timer};
+pub use machine::Barrier;
+pub use record::{BarrierTimes, Claim, ClaimHolder, PlaneRecord, Record, Stage, Times};
+pub use view::{Clock, PlaneView, Step, View};

@@ -1,0 +1,170 @@
+//! The durable part of a backup: what the ledger holds, what `recover` starts from, and what status is derived from.
+//! It holds no region lists and stays below 256 KiB (300 stores × 4 volumes at ~150 bytes).
+
+use super::certificate::Certificate;
+use crate::{
+    epoch::Epoch,
+    evidence::{ClusterStore, PreparedStore},
+    ids::{Attempt, BackupUid, ClusterId, PlaneId},
+    reason::Refusal,
+    request::Request,
+    time::{Millis, Timestamp},
+    ts::Ts,
+    wire::CleanReport,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How far an attempt durably is. Each save is a fence: what the stage allows is sent only after it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Stage {
+    /// Nothing was touched; no epoch.
+    Preparing,
+    /// The epoch is saved; planes may have been touched. A restart aborts.
+    Barrier,
+    /// commitTs is saved; snapshots may exist. A restart asks every plane for its evidence.
+    Snapshotting,
+    /// The certificate is saved; only completion is left. Nothing but the user or an `error` snapshot ends it.
+    Certified,
+    /// Snapshots completed, metadata written. Terminal until deletion.
+    Complete,
+    /// Ending badly: aborts and the cleaning of this attempt are under way.
+    Aborting,
+    /// Ended badly. Terminal until deletion.
+    Failed,
+    /// The object was deleted: what the policy says is being deleted.
+    Cleaning,
+    /// Everything that had to go is gone; the finalizer may go, then this record.
+    Cleaned,
+}
+
+/// One backup's record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Record {
+    /// The wish, as first seen: edits of the object in the middle change nothing.
+    pub request: Request,
+    /// How far.
+    pub stage: Stage,
+    /// Number of the current attempt, from 1.
+    pub attempt: u32,
+    /// Its fencing token; NONE while preparing.
+    pub epoch: Epoch,
+    /// Once prepared.
+    pub cluster: Option<ClusterId>,
+    /// Once prepared.
+    pub cluster_version: String,
+    /// Every store that can hold data, as the init plane's PD listed them.
+    pub cluster_stores: Vec<ClusterStore>,
+    /// Per plane of the request.
+    pub planes: BTreeMap<PlaneId, PlaneRecord>,
+    /// Fixed once per attempt, after the last `Covered`, before the first `Snapshot` (I4).
+    pub commit_ts: Option<Ts>,
+    /// Saved before anything calls the backup good.
+    pub certificate: Option<Certificate>,
+    /// Why it ended badly.
+    pub failure: Option<Refusal>,
+    /// The object is being deleted.
+    pub deleting: bool,
+    /// Last clean report had leftovers.
+    pub clean_failure: Option<String>,
+    /// Clock readings of the attempt, for people.
+    pub barrier: BarrierTimes,
+    /// Wall-clock moments, for people.
+    pub times: Times,
+}
+
+/// What the record holds of one plane.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlaneRecord {
+    /// Stores as prepared.
+    pub stores: Vec<PreparedStore>,
+    /// AWS account.
+    pub account: String,
+    /// AWS region.
+    pub region: String,
+    /// The least safe_ts that this plane reported over its last cover.
+    pub least_safe_ts: Option<Ts>,
+    /// This plane wrote backupmeta; its size in bytes.
+    pub completed_bytes: Option<u64>,
+    /// This plane let go of the aborted attempt.
+    pub aborted: bool,
+    /// This plane cleaned what the current stage asks for.
+    pub cleaned: Option<CleanReport>,
+    /// An admin gave this plane up knowingly; it is not waited for.
+    pub abandoned: bool,
+}
+
+/// Lengths by the coordinator's monotonic clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BarrierTimes {
+    /// First `Settle` to last `Settled`.
+    pub settle: Option<Millis>,
+    /// First `Suspend` to last `Covered`.
+    pub reach: Option<Millis>,
+    /// Last `Covered` to last `Released`.
+    pub hold: Option<Millis>,
+}
+
+/// Wall-clock moments of the backup, for status only.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Times {
+    /// First seen.
+    pub started: Option<Timestamp>,
+    /// All snapshots accepted and everything released.
+    pub snapshots_created: Option<Timestamp>,
+    /// Complete or Failed.
+    pub completed: Option<Timestamp>,
+    /// Last clean failure.
+    pub clean_failed: Option<Timestamp>,
+    /// Cleaned.
+    pub cleaned: Option<Timestamp>,
+}
+
+impl Record {
+    /// A new wish.
+    pub fn new(request: Request, started: Timestamp) -> Self {
+        let planes = request.members.iter().map(|m| (m.plane.clone(), PlaneRecord::default())).collect();
+        Self {
+            request,
+            stage: Stage::Preparing,
+            attempt: 1,
+            epoch: Epoch::NONE,
+            cluster: None,
+            cluster_version: String::new(),
+            cluster_stores: Vec::new(),
+            planes,
+            commit_ts: None,
+            certificate: None,
+            failure: None,
+            deleting: false,
+            clean_failure: None,
+            barrier: BarrierTimes::default(),
+            times: Times { started: Some(started), ..Times::default() },
+        }
+    }
+
+    /// The attempt that messages name.
+    pub fn attempt_id(&self) -> Attempt {
+        Attempt { backup: self.request.backup.clone(), number: self.attempt }
+    }
+}
+
+/// The durable right to run an attempt on one TiDB cluster. It is never deleted, because the epoch must grow.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Claim {
+    /// Of which TiDB cluster.
+    pub cluster: ClusterId,
+    /// The highest epoch ever granted.
+    pub epoch: Epoch,
+    /// Who holds it now.
+    pub live: Option<ClaimHolder>,
+}
+
+/// The attempt that a claim names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ClaimHolder {
+    /// Whose.
+    pub backup: BackupUid,
+    /// Which attempt.
+    pub attempt: u32,
+}

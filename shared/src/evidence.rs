@@ -1,0 +1,143 @@
+//! What planes saw, as facts of cause and effect: what was asked after what, and what was answered before what. A
+//! certificate rests on these and on nothing else (DESIGN §4, E1–E6).
+
+use crate::{
+    epoch::Epoch,
+    ids::{ClusterId, InstanceId, SnapshotId, StoreId, VolumeId},
+    tiling::Tiling,
+    time::{Millis, Timestamp},
+    ts::Ts,
+};
+use serde::{Deserialize, Serialize};
+
+/// A store as PD lists it. Tombstones and TiFlash are never listed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClusterStore {
+    /// PD's number.
+    pub store: StoreId,
+    /// `metapb.Store.address`.
+    pub address: String,
+    /// PD's word for it.
+    pub state: StoreState,
+    /// `metapb.Store.start_timestamp` (Unix seconds): another value means another process.
+    pub start_timestamp: i64,
+    /// By PD's clock at the reading.
+    pub uptime: Millis,
+    /// Since the last heartbeat, by PD's clock at the reading.
+    pub heartbeat_age: Millis,
+    /// `metapb.Store.version`.
+    pub version: String,
+}
+
+/// PD's state of a store, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum StoreState {
+    /// Serving (or preparing to).
+    Up,
+    /// Being removed.
+    Offline,
+    /// No heartbeat for a while (Disconnected or Down).
+    Disconnected,
+}
+
+/// A store of this plane, from its process down to its volumes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PreparedStore {
+    /// PD's number.
+    pub store: StoreId,
+    /// `metapb.Store.address`.
+    pub address: String,
+    /// Names the process.
+    pub start_timestamp: i64,
+    /// Where its volumes are attached.
+    pub instance: InstanceId,
+    /// Its volumes; never empty.
+    pub volumes: Vec<PreparedVolume>,
+}
+
+/// One EBS volume of a store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PreparedVolume {
+    /// `vol-…`.
+    pub volume: VolumeId,
+    /// Where TiKV mounts it.
+    pub mount_path: String,
+    /// `storage.data-dir`, or the configuration key it serves, or empty.
+    pub kind: String,
+    /// Availability zone.
+    pub zone: String,
+}
+
+/// A snapshot that EC2 accepted.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AcceptedSnapshot {
+    /// Of which volume.
+    pub volume: VolumeId,
+    /// `snap-…`.
+    pub snapshot: SnapshotId,
+    /// The instance whose CreateSnapshots call it came from.
+    pub instance: InstanceId,
+    /// EC2's StartTime: equal for all snapshots of one call; proves nothing against our clocks.
+    pub start_time: Timestamp,
+}
+
+/// A store's hold, from the first answered lease to the confirmation, on one stream.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StoreEvidence {
+    /// PD's number.
+    pub store: StoreId,
+    /// As in `Prepared`, read again at the confirmation.
+    pub address: String,
+    /// As in `Prepared`, read again at the confirmation.
+    pub start_timestamp: i64,
+    /// Renewals sent on the one stream.
+    pub renewals_sent: u64,
+    /// Renewals answered `last_lease_is_valid = true`. Equal to `renewals_sent`, the confirmation's included, or the
+    /// hold is broken.
+    pub renewals_valid: u64,
+    /// The confirmation's renewal, asked for after `Confirm` arrived, was answered true.
+    pub confirmed: bool,
+}
+
+/// What leaders of this plane reported under holds on all stores.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CoverDigest {
+    /// Regions led here.
+    pub regions: u64,
+    /// Their contribution.
+    pub tiling: Tiling,
+    /// The least safe_ts that they reported; [`Ts::NOT_INITIALIZED`] when the plane leads nothing.
+    pub least_safe_ts: Ts,
+}
+
+/// PD's side, from the init plane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PdEvidence {
+    /// What our service safe point held GC at.
+    pub gc_hold: Ts,
+    /// PD's GC safe point, read at the confirmation.
+    pub gc_safe_point: Ts,
+    /// PD's own minimum at the confirmation; shown and compared, never relied on.
+    pub min_resolved_ts: Ts,
+    /// Every store that can hold data, read at the confirmation.
+    pub stores: Vec<ClusterStore>,
+}
+
+/// Everything one plane proved for one attempt. Saved by the plane before it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Under which epoch.
+    pub epoch: Epoch,
+    /// PD's cluster id as this plane saw it.
+    pub cluster: ClusterId,
+    /// One per store of this member.
+    pub stores: Vec<StoreEvidence>,
+    /// The last `Covered`.
+    pub cover: CoverDigest,
+    /// One per volume prepared.
+    pub snapshots: Vec<AcceptedSnapshot>,
+    /// Which commitTs the snapshots were taken for.
+    pub commit_ts: Ts,
+    /// Init plane only.
+    pub pd: Option<PdEvidence>,
+}

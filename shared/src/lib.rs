@@ -1,0 +1,22 @@
+//! Isochron's pure core: values and functions, nothing that has a clock, a socket or a thread.
+//!
+//! The barrier is two machines that know each other only through [`wire`]: [`barrier`] (coordinator side) and
+//! [`member`] (plane side). Each is `step(now, input) -> effects`; the shell feeds inputs and carries out effects.
+//! The same machines run under actix in production, in the simulation and under the model checker.
+#![warn(missing_docs)]
+
+pub mod alarm;
+pub mod backoff;
+pub mod barrier;
+pub mod epoch;
+pub mod evidence;
+pub mod ids;
+pub mod limiter;
+pub mod machine;
+pub mod member;
+pub mod reason;
+pub mod request;
+pub mod tiling;
+pub mod time;
+pub mod ts;
+pub mod wire;

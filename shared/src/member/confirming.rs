@@ -1,0 +1,180 @@
+//! Snapshots, the confirmation, and the evidence: what a plane has to have seen before it says `Confirmed`.
+
+use super::{
+    effect::{Effect, Work},
+    input::ReadBack,
+    ledger::AttemptState,
+    machine::Member,
+    state::{Confirmation, Stage},
+};
+use crate::{
+    evidence::{AcceptedSnapshot, Evidence, PdEvidence, PreparedStore, StoreEvidence},
+    ids::{InstanceId, SnapshotId, StoreId, VolumeId},
+    reason::{Reason, Refusal},
+    time::{Now, Timestamp},
+    wire::{Answer, Confirmed, Snapshotted},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl Member {
+    pub(super) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, effects: &mut Vec<Effect>) {
+        let stores = self.ready.as_ref().map(|ready| ready.prepared.stores.as_slice()).unwrap_or_default();
+        if let Err(refusal) = check_snapshots(stores, &snapshots) {
+            self.break_off(refusal, effects);
+            return;
+        }
+        self.snapshots.clone_from(&snapshots);
+        self.stage = Stage::Snapshotted;
+        self.answer(Answer::Snapshotted(Snapshotted { snapshots }), effects);
+    }
+
+    /// One more renewal on every store, asked for after `Confirm` arrived. One that is under way does not count.
+    pub(super) fn begin_confirming(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.stage = Stage::Confirming;
+        for hold in self.holds.values_mut() {
+            hold.confirmation = Confirmation::Due;
+        }
+        let all = self.holds.keys().copied().collect();
+        self.renew_some(now, &all, effects);
+        self.read_if_confirmed(effects);
+    }
+
+    /// Its numbers are frozen here: later renewals may be on their way when the evidence is saved.
+    pub(super) fn store_confirmed(&mut self, store: StoreId, effects: &mut Vec<Effect>) {
+        let known = self.ready.as_ref().and_then(|r| r.prepared.stores.iter().find(|known| known.store == store));
+        if let (Some(known), Some(hold)) = (known, self.holds.get_mut(&store)) {
+            hold.confirmation = Confirmation::Done(StoreEvidence {
+                store,
+                address: known.address.clone(),
+                start_timestamp: known.start_timestamp,
+                renewals_sent: hold.sent,
+                renewals_valid: hold.valid,
+                confirmed: true,
+            });
+        }
+        self.read_if_confirmed(effects);
+    }
+
+    fn read_if_confirmed(&mut self, effects: &mut Vec<Effect>) {
+        let all = self.holds.values().all(|hold| matches!(hold.confirmation, Confirmation::Done(_)));
+        if self.stage == Stage::Confirming && all {
+            self.stage = Stage::ReadingBack;
+            self.begin(Work::ReadBack { gc_hold: self.gc_hold.unwrap_or_default() }, effects);
+        }
+    }
+
+    pub(super) fn read_back(&mut self, seen: ReadBack, effects: &mut Vec<Effect>) {
+        match self.prove(seen) {
+            Err(refusal) => self.break_off(refusal, effects),
+            Ok(evidence) => {
+                self.stage = Stage::Confirmed;
+                self.evidence = Some(evidence.clone());
+                self.save(AttemptState::Confirmed(evidence.clone()), effects);
+                self.answer(Answer::Confirmed(Confirmed { evidence }), effects);
+            }
+        }
+    }
+
+    fn prove(&self, seen: ReadBack) -> Result<Evidence, Refusal> {
+        let missing = |what: &str| Refusal::new(Reason::Internal, format!("{what} is not known at the confirmation"));
+        let ready = self.ready.as_ref().ok_or_else(|| missing("what was prepared"))?;
+        let commit_ts = self.commit_ts.ok_or_else(|| missing("commitTs"))?;
+        let cover = self.cover.clone().ok_or_else(|| missing("the cover"))?;
+        let prepared = &ready.prepared.stores;
+        check_stores(prepared, &seen)?;
+        check_attached(prepared, &seen.attached)?;
+        check_snapshots(prepared, &self.snapshots)?;
+        let stores: Vec<StoreEvidence> = self
+            .holds
+            .values()
+            .filter_map(|hold| match &hold.confirmation {
+                Confirmation::Done(evidence) => Some(evidence.clone()),
+                Confirmation::None | Confirmation::Due | Confirmation::Asked(_) => None,
+            })
+            .collect();
+        if stores.len() != prepared.len() || stores.iter().any(|store| store.renewals_sent != store.renewals_valid) {
+            return Err(Refusal::new(Reason::StoreHoldLost, "not every store was held to the confirmation"));
+        }
+        let pd = match (ready.spec.init, seen.pd) {
+            (true, Some(pd)) => Some(check_gc(pd, commit_ts)?),
+            (true, None) => return Err(missing("PD's GC safe point")),
+            (false, _) => None,
+        };
+        let snapshots = self.snapshots.clone();
+        Ok(Evidence { epoch: self.epoch, cluster: ready.prepared.cluster, stores, cover, snapshots, commit_ts, pd })
+    }
+}
+
+/// E1: the same process at the same address.
+fn check_stores(prepared: &[PreparedStore], seen: &ReadBack) -> Result<(), Refusal> {
+    for store in prepared {
+        let text = match seen.stores.iter().find(|now| now.store == store.store) {
+            None => format!("store {} is no longer listed by PD", store.store),
+            Some(now) if now.address != store.address => {
+                format!("store {} moved from {} to {}", store.store, store.address, now.address)
+            }
+            Some(now) if now.start_timestamp != store.start_timestamp => {
+                let (store, before, after) = (store.store, store.start_timestamp, now.start_timestamp);
+                format!("store {store} restarted: start timestamp {before} became {after}")
+            }
+            Some(_) => continue,
+        };
+        return Err(Refusal::new(Reason::StoresChanged, text));
+    }
+    Ok(())
+}
+
+fn check_attached(
+    prepared: &[PreparedStore],
+    attached: &BTreeMap<VolumeId, Option<InstanceId>>,
+) -> Result<(), Refusal> {
+    for store in prepared {
+        for volume in store.volumes.iter().map(|volume| &volume.volume) {
+            let now = attached.get(volume).and_then(Option::as_ref);
+            if now != Some(&store.instance) {
+                let at = now.map_or("nothing", InstanceId::as_str);
+                let text = format!(
+                    "volume {volume} of store {} is attached to {at} instead of {}",
+                    store.store, store.instance
+                );
+                return Err(Refusal::new(Reason::VolumeMoved, text));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// E4: one snapshot per volume prepared, each id once, those of an instance from one call (EC2 gives all snapshots of a
+/// call one StartTime, `facts/aws.md` A1), on the instance that was prepared.
+fn check_snapshots(prepared: &[PreparedStore], snapshots: &[AcceptedSnapshot]) -> Result<(), Refusal> {
+    let at: BTreeMap<&VolumeId, &InstanceId> =
+        prepared.iter().flat_map(|store| store.volumes.iter().map(|v| (&v.volume, &store.instance))).collect();
+    let volumes: BTreeSet<&VolumeId> = snapshots.iter().map(|snapshot| &snapshot.volume).collect();
+    let ids: BTreeSet<&SnapshotId> = snapshots.iter().map(|snapshot| &snapshot.snapshot).collect();
+    let bad = |text: String| Err(Refusal::new(Reason::SnapshotFailed, text));
+    if let Some(volume) = at.keys().find(|volume| !volumes.contains(*volume)) {
+        return bad(format!("volume {volume} has no snapshot"));
+    }
+    if volumes.len() != at.len() || snapshots.len() != at.len() || ids.len() != at.len() {
+        return bad(format!("{} snapshots for {} volumes", snapshots.len(), at.len()));
+    }
+    let mut calls: BTreeMap<&InstanceId, Timestamp> = BTreeMap::new();
+    for snapshot in snapshots {
+        if at.get(&snapshot.volume) != Some(&&snapshot.instance) {
+            return bad(format!("volume {} was snapshotted on {}", snapshot.volume, snapshot.instance));
+        }
+        if *calls.entry(&snapshot.instance).or_insert(snapshot.start_time) != snapshot.start_time {
+            return bad(format!("snapshots of instance {} came from more than one call", snapshot.instance));
+        }
+    }
+    Ok(())
+}
+
+/// E5: everything that a restore to commitTs needs is still there.
+fn check_gc(pd: PdEvidence, commit_ts: crate::ts::Ts) -> Result<PdEvidence, Refusal> {
+    if pd.gc_safe_point >= commit_ts {
+        let text = format!("GC safe point {} has reached commitTs {commit_ts}", pd.gc_safe_point);
+        return Err(Refusal::new(Reason::GcPassed, text));
+    }
+    Ok(pd)
+}

@@ -1,0 +1,80 @@
+//! What a plane keeps across its own death: per TiDB cluster the highest epoch it obeyed, per attempt whether it may
+//! still be confirmed (DESIGN §4 I3, §5).
+
+use crate::{
+    epoch::Epoch,
+    evidence::Evidence,
+    ids::{Attempt, ClusterId},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Attempts kept with their state. One TiDB cluster has one live attempt, and a plane serves a handful of TiDB clusters;
+/// older entries only matter while their coordinator may still ask `Recover`, and "not kept" answers "aborted".
+pub const MAX_ATTEMPTS_KEPT: usize = 32;
+
+/// One small object per plane.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MemberLedger {
+    /// Highest epoch obeyed, per TiDB cluster. Saved before the first lease under it.
+    pub epochs: BTreeMap<u64, Epoch>,
+    /// Newest last.
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// What became of one attempt here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// Which.
+    pub attempt: Attempt,
+    /// Under which epoch.
+    pub epoch: Epoch,
+    /// Of which TiDB cluster.
+    pub cluster: ClusterId,
+    /// How far.
+    pub state: AttemptState,
+}
+
+/// An attempt goes Live → Confirmed or Live → Broken, and never back to Live; `Abort` and `Clean` take Confirmed to
+/// Broken, after the coordinator has recorded the bad end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AttemptState {
+    /// Obeyed; a restart of the plane actor turns it into `Broken`.
+    Live,
+    /// A hold ended before it was confirmed, or it was aborted: never confirmed any more.
+    Broken,
+    /// Confirmed: true for ever, however its holds end later.
+    Confirmed(Evidence),
+}
+
+impl MemberLedger {
+    /// The highest epoch obeyed for a TiDB cluster.
+    pub fn highest(&self, cluster: ClusterId) -> Epoch {
+        self.epochs.get(&cluster.0).copied().unwrap_or(Epoch::NONE)
+    }
+
+    /// The state of an attempt, if kept.
+    pub fn attempt(&self, attempt: &Attempt) -> Option<&AttemptRecord> {
+        self.attempts.iter().find(|kept| &kept.attempt == attempt)
+    }
+
+    /// Puts an attempt's new state in; raises the epoch; forgets the oldest attempts above the bound.
+    pub fn put(&mut self, record: AttemptRecord) {
+        let highest = self.highest(record.cluster).max(record.epoch);
+        self.epochs.insert(record.cluster.0, highest);
+        self.attempts.retain(|kept| kept.attempt != record.attempt);
+        self.attempts.push(record);
+        let surplus = self.attempts.len().saturating_sub(MAX_ATTEMPTS_KEPT);
+        self.attempts.drain(..surplus);
+    }
+
+    /// What a restart means: every attempt that was live is broken (it is never re-entered).
+    pub fn after_restart(mut self) -> Self {
+        for kept in &mut self.attempts {
+            if kept.state == AttemptState::Live {
+                kept.state = AttemptState::Broken;
+            }
+        }
+        self
+    }
+}

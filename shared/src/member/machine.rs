@@ -1,0 +1,280 @@
+//! The machine: where the attempt stands, what is under way, what is held. Every transition is in a file named after its
+//! part: `orders`, `holding`, `confirming`, `ending`.
+
+use super::{
+    effect::{Effect, Work},
+    input::{Done, Input, Timer},
+    ledger::{AttemptRecord, AttemptState},
+    state::{Ready, Stage, StoreHold},
+};
+use crate::{
+    alarm::Alarm,
+    epoch::Epoch,
+    evidence::{AcceptedSnapshot, CoverDigest, Evidence},
+    ids::{Attempt, ClusterId, StoreId},
+    machine::Machine,
+    reason::{Reason, Refusal},
+    time::{Instant, Now},
+    ts::Ts,
+    wire::{Answer, Order, Progress},
+};
+use std::collections::BTreeMap;
+
+/// Alarms kept for the console; more of the same say nothing new.
+const MAX_ALARMS: usize = 16;
+
+/// What is said once everything was let go.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Owed {
+    Released(Epoch),
+    Aborted(Epoch),
+}
+
+/// One attempt in one plane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Member {
+    pub(super) attempt: Attempt,
+    /// Obeyed; `NONE` before `Reserve`.
+    pub(super) epoch: Epoch,
+    /// The highest epoch obeyed for this TiDB cluster, by any attempt.
+    pub(super) highest: Epoch,
+    pub(super) stage: Stage,
+    /// Found in the ledger: never re-entered (DESIGN §4).
+    pub(super) restored: bool,
+    /// Why it broke, if by itself.
+    pub(super) cause: Option<Refusal>,
+    pub(super) ready: Option<Ready>,
+    /// What the ledger says.
+    pub(super) record: Option<AttemptRecord>,
+    /// The order that is being carried out, and the epoch it came under.
+    pub(super) current: Option<(Epoch, Order)>,
+    /// The last order that was answered, with its answer, to be repeated word for word.
+    pub(super) last: Option<(Epoch, Order, Answer)>,
+    /// Work of the present order.
+    pub(super) work: Option<u64>,
+    /// Renewal of PD's holds under way.
+    pub(super) pd_work: Option<u64>,
+    /// Numbers given to work and to renewals.
+    pub(super) numbers: u64,
+    /// The plane's own lease ends.
+    pub(super) lease: Option<Instant>,
+    pub(super) last_renew: Option<u64>,
+    pub(super) renew_stores_at: Option<Instant>,
+    pub(super) renew_pd_at: Option<Instant>,
+    pub(super) gc_hold: Option<Ts>,
+    pub(super) holds: BTreeMap<StoreId, StoreHold>,
+    /// `OpenHolds` has ended well.
+    pub(super) holds_open: bool,
+    pub(super) cover_round: u32,
+    pub(super) cover: Option<CoverDigest>,
+    pub(super) commit_ts: Option<Ts>,
+    pub(super) snapshots: Vec<AcceptedSnapshot>,
+    pub(super) evidence: Option<Evidence>,
+    /// Something may be held: `HoldPd` or `OpenHolds` was begun and `LetGo` was not asked for since.
+    pub(super) touched: bool,
+    /// `LetGo`s not yet answered.
+    pub(super) letting_go: u32,
+    pub(super) owed: Option<Owed>,
+    pub(super) linked: bool,
+    pub(super) progress: Option<Progress>,
+    pub(super) pd_failures: u64,
+    pub(super) alarms: Vec<Alarm>,
+}
+
+impl Member {
+    /// The machine of an attempt: unknown yet, or found in the ledger when the plane actor started. What was live then
+    /// is broken.
+    pub fn new(attempt: Attempt, restored: Option<AttemptRecord>) -> Self {
+        let restarted = || Refusal::new(Reason::PlaneRestarted, "the plane actor restarted within this attempt");
+        let (stage, evidence, cause) = match restored.as_ref().map(|record| &record.state) {
+            None => (Stage::Idle, None, None),
+            Some(AttemptState::Confirmed(evidence)) => (Stage::Released, Some(evidence.clone()), None),
+            Some(AttemptState::Live | AttemptState::Broken) => (Stage::Broken, None, Some(restarted())),
+        };
+        let epoch = restored.as_ref().map_or(Epoch::NONE, |record| record.epoch);
+        Self {
+            attempt,
+            epoch,
+            highest: epoch,
+            stage,
+            restored: restored.is_some(),
+            cause,
+            ready: None,
+            record: restored,
+            current: None,
+            last: None,
+            work: None,
+            pd_work: None,
+            numbers: 0,
+            lease: None,
+            last_renew: None,
+            renew_stores_at: None,
+            renew_pd_at: None,
+            gc_hold: None,
+            holds: BTreeMap::new(),
+            holds_open: false,
+            cover_round: 0,
+            cover: None,
+            commit_ts: None,
+            snapshots: Vec::new(),
+            evidence,
+            touched: false,
+            letting_go: 0,
+            owed: None,
+            linked: false,
+            progress: None,
+            pd_failures: 0,
+            alarms: Vec::new(),
+        }
+    }
+
+    fn running(&self) -> impl Iterator<Item = (Instant, Timer)> {
+        let store = self.holds.values().map(|hold| hold.until).min();
+        [
+            (self.lease, Timer::PlaneLease),
+            (store, Timer::StoreLease),
+            (self.renew_stores_at, Timer::RenewStores),
+            (self.renew_pd_at, Timer::RenewPd),
+        ]
+        .into_iter()
+        .filter_map(|(at, timer)| at.map(|at| (at, timer)))
+    }
+
+    /// Every timer that runs. A model checker has no clock: any of them may be the next to run out.
+    pub fn timers(&self) -> impl Iterator<Item = Timer> {
+        self.running().map(|(_, timer)| timer)
+    }
+
+    /// Which TiDB cluster, once known.
+    pub fn cluster(&self) -> Option<ClusterId> {
+        let prepared = self.ready.as_ref().map(|ready| ready.prepared.cluster);
+        prepared.or(self.record.as_ref().map(|record| record.cluster))
+    }
+
+    /// Work is under way, or something is held or being let go.
+    pub(super) fn is_busy(&self) -> bool {
+        self.stage.is_live() || self.touched || self.letting_go > 0 || self.work.is_some() || self.current.is_some()
+    }
+
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.numbers = self.numbers.saturating_add(1);
+        self.numbers
+    }
+
+    /// Begins the work of the present order.
+    pub(super) fn begin(&mut self, work: Work, effects: &mut Vec<Effect>) {
+        let number = self.next_number();
+        self.work = Some(number);
+        self.progress = None;
+        effects.push(Effect::Work { number, work });
+    }
+
+    pub(super) fn cancel_work(&mut self, effects: &mut Vec<Effect>) {
+        self.current = None;
+        self.progress = None;
+        for number in [self.work.take(), self.pd_work.take()].into_iter().flatten() {
+            effects.push(Effect::CancelWork { number });
+        }
+    }
+
+    pub(super) fn send(&self, epoch: Epoch, answer: Answer, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Send { epoch, answer });
+    }
+
+    pub(super) fn refuse(&self, epoch: Epoch, reason: Reason, message: impl Into<String>, effects: &mut Vec<Effect>) {
+        self.send(epoch, Answer::Refused(Refusal::new(reason, message)), effects);
+    }
+
+    /// Answers the present order and keeps the answer for its repetitions.
+    pub(super) fn answer(&mut self, answer: Answer, effects: &mut Vec<Effect>) {
+        let Some((epoch, order)) = self.current.take() else { return };
+        self.last = Some((epoch, order, answer.clone()));
+        self.send(epoch, answer, effects);
+    }
+
+    /// Saves what the attempt has come to. Nothing was obeyed before an epoch and a TiDB cluster are known: then there
+    /// is nothing to save.
+    pub(super) fn save(&mut self, state: AttemptState, effects: &mut Vec<Effect>) {
+        let Some(cluster) = self.cluster().filter(|_| self.epoch != Epoch::NONE) else { return };
+        let record = AttemptRecord { attempt: self.attempt.clone(), epoch: self.epoch, cluster, state };
+        self.record = Some(record.clone());
+        effects.push(Effect::Save(Box::new(record)));
+    }
+
+    pub(super) fn alarm(&mut self, what: impl Into<String>, effects: &mut Vec<Effect>) {
+        let alarm = Alarm::WorkUnknown { what: what.into() };
+        if self.alarms.len() < MAX_ALARMS {
+            self.alarms.push(alarm.clone());
+        }
+        effects.push(Effect::Alarm(alarm));
+    }
+
+    fn done(&mut self, now: Now, number: u64, result: Result<Done, Refusal>, effects: &mut Vec<Effect>) {
+        if self.pd_work == Some(number) {
+            self.pd_work = None;
+            self.pd_renewed(result, effects);
+        } else if self.work == Some(number) {
+            self.work = None;
+            self.progress = None;
+            match result {
+                Ok(done) => self.work_done(now, done, effects),
+                Err(refusal) => self.work_failed(refusal, effects),
+            }
+        } else if number > self.numbers {
+            self.alarm(format!("work {number} ended, {} were begun", self.numbers), effects);
+        }
+    }
+
+    fn outbid(&mut self, cluster: ClusterId, epoch: Epoch, effects: &mut Vec<Effect>) {
+        if self.cluster() != Some(cluster) {
+            return;
+        }
+        self.highest = self.highest.max(epoch);
+        if epoch <= self.epoch || self.epoch == Epoch::NONE {
+            return;
+        }
+        if self.stage.is_live() {
+            let text = format!("epoch {epoch} is obeyed for TiDB cluster {cluster}, above {}", self.epoch);
+            self.break_off(Refusal::new(Reason::EpochStale, text), effects);
+        } else {
+            self.let_go(effects);
+        }
+    }
+}
+
+impl Machine for Member {
+    type Input = Input;
+    type Effect = Effect;
+    type Timer = Timer;
+
+    fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Order { epoch, order } => self.order(now, epoch, order, &mut effects),
+            Input::Done { number, result } => self.done(now, number, result, &mut effects),
+            Input::Progress { number, progress } => {
+                if let (true, Some((epoch, _))) = (self.work == Some(number), &self.current) {
+                    self.send(*epoch, Answer::Progress(progress.clone()), &mut effects);
+                    self.progress = Some(progress);
+                }
+            }
+            Input::StoreHeld { store, age } => self.store_held(now, store, age, &mut effects),
+            Input::StoreLeased { store, number, valid } => self.store_leased(now, store, number, valid, &mut effects),
+            Input::StoreBroken { store, refusal } => self.store_broken(store, refusal, &mut effects),
+            Input::LetGone => self.let_gone(&mut effects),
+            Input::Outbid { cluster, epoch } => self.outbid(cluster, epoch, &mut effects),
+            Input::LinkUp => self.linked = true,
+            Input::LinkLost => self.linked = false,
+            Input::Expired(timer) => self.expired_timer(now, timer, &mut effects),
+        }
+        effects
+    }
+
+    fn deadline(&self) -> Option<(Instant, Timer)> {
+        self.running().min()
+    }
+
+    fn expired(timer: Timer) -> Input {
+        Input::Expired(timer)
+    }
+}

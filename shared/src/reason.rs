@@ -1,0 +1,184 @@
+//! The published table of reasons: every way in which a backup does not become Complete, in one word, with what a
+//! person can do about it. Both `Invalid` and `Failed` take their reason from here (DESIGN §7).
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])* $name:ident => $action:literal,)*) => {
+        /// Why something was refused, failed or ended. The name is what `status`, events and metrics show.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Reason { $($(#[doc = $doc])* $name,)* }
+
+        impl Reason {
+            /// Every reason there is, for the published table and for closed metric label sets.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name,)*];
+            /// The one word.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Reason::$name => stringify!($name),)* }
+            }
+            /// What it means, one sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Reason::$name => concat!($($doc),*),)* }
+            }
+            /// What a person should do next.
+            pub const fn action(self) -> &'static str {
+                match self { $(Reason::$name => $action,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    // The spec can never work: phase Invalid.
+    /// `spec.clusters` is empty.
+    ClustersEmpty => "Name at least one Kubernetes cluster in spec.clusters.",
+    /// The same k8sClusterName stands twice in `spec.clusters`.
+    PlaneDuplicate => "Name each Kubernetes cluster once; all TiKV of a plane belong to one entry.",
+    /// A k8sClusterName is not in the coordinator's list of planes.
+    PlaneUnknown => "Correct k8sClusterName, or add the plane to the coordinator's configuration.",
+    /// A required field of the spec is missing or malformed.
+    SpecInvalid => "Correct the field that the message names and apply again.",
+    /// `spec.template.br` is missing.
+    BrMissing => "Add spec.template.br (it may be {}).",
+    /// `spec.template.s3` is missing.
+    S3Missing => "Add spec.template.s3 with provider, region, bucket and prefix.",
+    /// Only S3 can hold the metadata of a volume-snapshot backup.
+    StorageUnsupported => "Use spec.template.s3 with provider aws.",
+
+    // The world is not ready: phase Failed, nothing was touched.
+    /// A plane actor did not connect in time.
+    PlaneNotConnected => "Check that the plane actor runs, its certificate is valid and port 7443/udp is open.",
+    /// The TiDB cluster, its PD or its TiKV pods were not found in the plane.
+    TidbClusterNotFound => "Check tcName and tcNamespace, and that the plane actor may read pods there.",
+    /// The plane holds no TiKV store of this TiDB cluster.
+    NoStores => "Remove the plane from spec.clusters, or check tcName.",
+    /// Planes answered with different PD cluster ids.
+    ClusterMismatch => "All entries of spec.clusters must be parts of one TiDB cluster; correct tcName.",
+    /// A store that can hold data is not Up, or has not sent a heartbeat.
+    StoreNotUp => "Bring the TiKV store up (or finish its removal) and back up again.",
+    /// A store has started too recently for its safe_ts to be trusted.
+    StoreJustStarted => "Wait a few minutes after the TiKV restart and back up again.",
+    /// A store that can hold data belongs to no plane of the spec.
+    StoreInNoPlane => "Add the Kubernetes cluster that runs this store to spec.clusters.",
+    /// A store was claimed by two planes.
+    StoreInTwoPlanes => "Two plane actors see the same TiKV; give each its own cluster domain or namespace.",
+    /// A pod, PVC or PV of a store does not lead to an EBS volume.
+    VolumeUnsupported => "TiKV volumes must be EBS (ebs.csi.aws.com or in-tree awsElasticBlockStore).",
+    /// A volume is not attached to a running instance, or moved since it was prepared.
+    VolumeMoved => "Wait until TiKV pods stay where they are, then back up again.",
+    /// An instance has more foreign data volumes than one CreateSnapshots call can exclude (40).
+    ExclusionsTooMany => "Move TiKV to nodes with at most 40 other data volumes.",
+    /// The credentials that the spec names could not be read or obtained.
+    CredentialsUnreadable => "Create the secret (keys access_key, secret_key) in the TiDB cluster's namespace of that plane.",
+    /// AWS or S3 refused the credentials or lacks a permission.
+    AccessDenied => "Grant the permission that the message names.",
+    /// The bucket does not exist.
+    BucketMissing => "Create the bucket, or correct spec.template.s3.bucket and region.",
+    /// S3 could not be reached or does not accept objects.
+    StorageUnavailable => "Check endpoint, region and network from the plane to S3.",
+    /// Another backup's files are under this prefix.
+    PrefixInUse => "Choose another spec.template.s3.prefix, or delete the backup that owns these files.",
+    /// A TiKV or PD version lacks what a proven backup needs.
+    VersionUnsupported => "Upgrade TiKV to 6.5.8+ (6.5 line), 7.5.1+ or 8.x.",
+    /// TiKV runs an engine without the prepare call (partitioned-raft-kv).
+    EngineUnsupported => "Volume snapshots need storage.engine raft-kv.",
+    /// resolved-ts is disabled in TiKV or PD.
+    ResolvedTsDisabled => "Set resolved-ts.enable = true and the report/persistence intervals above 0s.",
+    /// The cluster is being restored from volume snapshots.
+    ClusterRecovering => "Finish the restore first.",
+    /// PD could not be reached or does not answer.
+    PdUnavailable => "Check PD's address, TLS secret and health.",
+    /// A TiKV store could not be reached.
+    StoreUnavailable => "Check the store's address, TLS and network from the plane.",
+    /// The EC2 API could not be reached or refused.
+    Ec2Unavailable => "Check region, endpoint and network from the plane to EC2.",
+    /// EC2's snapshot quota leaves no room.
+    SnapshotQuota => "Delete snapshots that are in error or no longer needed, or raise the quota.",
+    /// Preparation took too long.
+    PrepareTimedOut => "See the plane that did not answer; try again.",
+    /// Another backup of the same TiDB cluster holds the claim.
+    ClaimTaken => "Wait for the other backup, or cancel it.",
+
+    // The barrier ended badly: phase Failed, everything was let go.
+    /// A region's safe_ts did not become fresh enough in time.
+    SafeTsStuck => "Look for a long transaction or a stuck region; the message names it.",
+    /// PD refused the service safe point: GC is already past it.
+    SafePointRefused => "Lengthen tidb_gc_life_time or find what holds resolved ts back.",
+    /// GC passed commitTs while snapshots were taken.
+    GcPassed => "Lengthen tidb_gc_life_time; find who removed the service safe point.",
+    /// Another client holds or took a store's prepare lease.
+    StoreHeldByOther => "Another backup or restore tool uses this TiKV; stop it and back up again.",
+    /// A store's hold was not unbroken.
+    StoreHoldLost => "Check the network to the store, and whether TiKV restarted.",
+    /// Regions reported by their leaders left a hole or an overlap.
+    TilingBroken => "Regions were between leaders; try again, and look at the region that the message names.",
+    /// Regions kept changing or waiting to apply under the holds.
+    CoverageUnstable => "Try again when the cluster is calmer; the message names the region.",
+    /// The set of stores changed during the barrier.
+    StoresChanged => "Do not scale or restart TiKV during a backup; try again.",
+    /// A plane was lost during the barrier.
+    PlaneLost => "Check the plane actor and the network; try again.",
+    /// The settle clock ran out.
+    SettleTimedOut => "See which plane and region were slow; raise barrier.settleTimeout if they are healthy.",
+    /// The reach clock ran out.
+    ReachTimedOut => "See which store was slow; raise barrier.reachTimeout if it is healthy.",
+    /// The hold clock ran out.
+    HoldTimedOut => "See which instance was slow; raise barrier.holdTimeout if EC2 is healthy.",
+    /// EC2 refused a snapshot, or it ended in error.
+    SnapshotFailed => "Read EC2's message; try again.",
+    /// Evidence did not prove consistency.
+    EvidenceBroken => "Try again; if it repeats, collect `coordinator console diagnose`.",
+    /// The coordinator restarted inside the barrier and not all planes had evidence.
+    CoordinatorRestarted => "Try again.",
+    /// A plane actor restarted inside the barrier.
+    PlaneRestarted => "Try again.",
+    /// The plane's own lease from the coordinator ran out.
+    PlaneLeaseExpired => "Check the network between plane and coordinator; try again.",
+    /// The coordinator could not save its record.
+    LedgerLost => "Check the coordinator's API server (or disk); it recovers by itself.",
+
+    // Wishes and clean-up.
+    /// A person cancelled the backup.
+    Cancelled => "Nothing; everything was let go.",
+    /// The object was deleted while the backup ran.
+    Deleted => "Nothing; everything was let go and is being cleaned.",
+    /// Something could not be deleted.
+    CleanFailed => "Read the report; grant the missing permission; it is tried again.",
+    /// The plane lost its prepared state and must prepare anew.
+    NotPrepared => "Nothing; the coordinator prepares anew.",
+    /// A request under an epoch below the highest obeyed.
+    EpochStale => "Nothing; a newer attempt is running.",
+    /// A fault in Isochron itself.
+    Internal => "Please report it with `coordinator console diagnose`.",
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A reason with its particulars: what, where, and the values seen. The message never repeats the reason's word.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Refusal {
+    /// From the published table.
+    pub reason: Reason,
+    /// One or two sentences for a person, naming the object.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with its particulars.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,61 @@
+//! Two times that never mix: [`Instant`] (monotonic, drives every timer) and [`Timestamp`] (wall clock, for people,
+//! names, schedules and retention only). There is no arithmetic between them.
+
+use serde::{Deserialize, Serialize};
+use std::ops::Add;
+
+/// Milliseconds of a monotonic clock whose zero only its owner knows. Never stored, never sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(pub u64);
+
+/// A length of time in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// `n` seconds.
+    pub const fn secs(n: u64) -> Self {
+        Self(n * 1000)
+    }
+    /// A quarter: the renewal period of every lease (DESIGN §4).
+    pub const fn quarter(self) -> Self {
+        Self(self.0 / 4)
+    }
+    /// Whole seconds, rounded up: what a TTL given in seconds must at least be.
+    pub const fn as_secs_up(self) -> u64 {
+        self.0.div_ceil(1000)
+    }
+    /// Sum that stops at the largest value.
+    pub const fn plus(self, other: Millis) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Instant {
+    /// Time since `earlier`; zero if that is later (clocks may only make us more careful).
+    pub const fn since(self, earlier: Instant) -> Millis {
+        Millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Millis> for Instant {
+    type Output = Instant;
+    fn add(self, length: Millis) -> Instant {
+        Instant(self.0.saturating_add(length.0))
+    }
+}
+
+/// Wall clock, milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(pub i64);
+
+/// What a machine is told of time at each step: one reading of each clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Now {
+    /// Monotonic; drives timers.
+    pub at: Instant,
+    /// Wall clock; goes into records and status only.
+    pub wall: Timestamp,
+}

@@ -1,0 +1,36 @@
+//! The first frame each way. A connection counts as up only after `Welcome` was read, because TLS 1.3 lets a client
+//! believe in a connection that the server is about to refuse (`facts/tech.md` §2).
+
+use crate::ids::PlaneId;
+use serde::{Deserialize, Serialize};
+
+/// The version this program speaks.
+pub const WIRE_VERSION: u16 = 1;
+/// The oldest version it still understands: one back, from version 2 on.
+pub const MIN_WIRE_VERSION: u16 = 1;
+
+/// From the side that dialled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Highest wire version spoken.
+    pub wire: u16,
+    /// Program version, for people.
+    pub version: String,
+    /// Who it believes to be; the certificate decides.
+    pub plane: PlaneId,
+    /// Grows with every process start and dial of this plane; a higher one supersedes.
+    pub boot: String,
+}
+
+/// From the side that listened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Agreed wire version.
+    pub wire: u16,
+    /// Program version, for people.
+    pub version: String,
+    /// Number of this session; guards against words from a dead one.
+    pub generation: u64,
+    /// False: this replica does not lead; dial another, or again later.
+    pub leading: bool,
+}

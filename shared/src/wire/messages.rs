@@ -1,0 +1,397 @@
+//! Orders (coordinator to plane) and their past participles (plane to coordinator).
+
+use crate::{
+    epoch::Epoch,
+    evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
+    ids::{Attempt, ClusterId, SnapshotId},
+    reason::{Reason, Refusal},
+    request::MemberSpec,
+    time::Millis,
+    ts::Ts,
+};
+use serde::{Deserialize, Serialize};
+
+/// Coordinator to plane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Down {
+    /// Part of an attempt.
+    Order {
+        /// Which try of which backup.
+        attempt: Attempt,
+        /// Its fencing token; [`Epoch::NONE`] before the claim.
+        epoch: Epoch,
+        /// What to do.
+        order: Order,
+    },
+    /// A check that changes nothing, for a person who asks.
+    Preflight(Preflight),
+}
+
+/// Plane to coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Up {
+    /// Answer to an order; carries the same attempt and epoch.
+    Answer {
+        /// Which try of which backup.
+        attempt: Attempt,
+        /// The epoch of the order answered.
+        epoch: Epoch,
+        /// What happened.
+        answer: Answer,
+    },
+    /// Answer to `Preflight`.
+    Preflighted(Preflighted),
+}
+
+/// What a coordinator asks of a plane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Order {
+    /// Look at everything, touch nothing.
+    Prepare(Prepare),
+    /// First touch, after the claim: persist the epoch, take the lock object, write clustermeta.
+    Reserve,
+    /// Hold PD (init plane), or ask every local leader for its safe_ts (all).
+    Settle(Settle),
+    /// One lease stream per local store.
+    Suspend,
+    /// Only after all `Suspended`.
+    Cover(Cover),
+    /// Only after all `Covered`.
+    Snapshot(Snapshot),
+    /// Only after all `Snapshotted`.
+    Confirm,
+    /// The good end, only after all `Confirmed`.
+    Release,
+    /// The bad end, at any time.
+    Abort(Abort),
+    /// Extends the plane's own lease; without it the plane aborts by itself.
+    Renew(Renew),
+    /// What have you saved for this attempt?
+    Recover,
+    /// Follow the snapshots to completion, write backupmeta and the certificate.
+    Complete(Complete),
+    /// Delete.
+    Clean(Clean),
+}
+
+/// What a plane answers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Answer {
+    /// To `Prepare`.
+    Prepared(Prepared),
+    /// To `Reserve`.
+    Reserved(Reserved),
+    /// To `Settle`.
+    Settled(Settled),
+    /// To `Suspend`.
+    Suspended(Suspended),
+    /// To `Cover`.
+    Covered(Covered),
+    /// To `Snapshot`.
+    Snapshotted(Snapshotted),
+    /// To `Confirm`.
+    Confirmed(Confirmed),
+    /// To `Release`.
+    Released(Released),
+    /// To `Abort`; also unasked, when the plane ended a hold of an epoch not yet confirmed.
+    Aborted(Aborted),
+    /// To `Renew`.
+    Renewed(Renewed),
+    /// To `Recover`.
+    Recovered(Recovered),
+    /// To `Complete`, at the end.
+    Completed(Completed),
+    /// To `Clean`, at the end.
+    Cleaned(Cleaned),
+    /// On the way, for people; also proves that the plane is alive.
+    Progress(Progress),
+    /// The order was not carried out.
+    Refused(Refusal),
+}
+
+/// See [`Order::Prepare`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Prepare {
+    /// Grows when a backup prepares anew (claim taken meanwhile); old answers die by it.
+    pub round: u32,
+    /// What this plane works by.
+    pub spec: MemberSpec,
+}
+
+/// Discovery and checks; nothing was touched.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The round answered.
+    pub round: u32,
+    /// PD's cluster id.
+    pub cluster: ClusterId,
+    /// PD's cluster version, without a leading v.
+    pub cluster_version: String,
+    /// Stores of this member.
+    pub stores: Vec<PreparedStore>,
+    /// Every store that can hold data, as this plane's PD lists it.
+    pub cluster_stores: Vec<ClusterStore>,
+    /// AWS account of the plane's credentials.
+    pub account: String,
+    /// AWS region of its volumes.
+    pub region: String,
+    /// The highest epoch this plane ever obeyed for this TiDB cluster.
+    pub highest_epoch: Epoch,
+}
+
+/// The lock object names our backup uid, clustermeta is written, the epoch is saved.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Reserved {}
+
+/// See [`Order::Settle`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Settle {
+    /// Init plane, first: GC hold and scheduler hold.
+    HoldPd,
+    /// All planes: every local leader says its own safe_ts, above `gc_hold` and not older than the limit.
+    Leaders {
+        /// What GC stands still at.
+        gc_hold: Ts,
+    },
+}
+
+/// Answer to either step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Settled {
+    /// To `HoldPd`.
+    PdHeld {
+        /// The service safe point that was accepted.
+        gc_hold: Ts,
+        /// Schedulers paused and read back.
+        schedulers: Vec<String>,
+    },
+    /// To `Leaders`.
+    Leaders {
+        /// Regions asked.
+        regions: u64,
+        /// Least of what they said.
+        least_safe_ts: Ts,
+    },
+}
+
+/// Every local store is held on its own stream, first lease answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Suspended {
+    /// Stores held.
+    pub stores: u32,
+}
+
+/// See [`Order::Cover`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cover {
+    /// Counts from 1; repeated when the tiling was not exact.
+    pub round: u32,
+    /// Last try: also look up and name what PD expects to be led here but no leader reported.
+    pub name_missing: bool,
+}
+
+/// What the leaders here reported.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Covered {
+    /// The round answered.
+    pub round: u32,
+    /// Count, sum, least safe_ts.
+    pub digest: CoverDigest,
+    /// Only when asked to name: at most 20 descriptions of regions.
+    pub missing: Vec<String>,
+}
+
+/// See [`Order::Snapshot`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Fixed once per attempt, saved before this is sent (I4).
+    pub commit_ts: Ts,
+}
+
+/// EC2 accepted every call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Snapshotted {
+    /// One per volume prepared.
+    pub snapshots: Vec<AcceptedSnapshot>,
+}
+
+/// The evidence, saved by the plane before this was sent.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Confirmed {
+    /// What was seen.
+    pub evidence: Evidence,
+}
+
+/// Streams finished, PD resumed, safe point dropped (each also ends by itself).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Released {}
+
+/// See [`Order::Abort`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Abort {
+    /// Why, for the plane's log.
+    pub reason: Reason,
+}
+
+/// Everything was let go; this attempt will never be confirmed here.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Aborted {
+    /// The cause, if it was the plane's own.
+    pub cause: Option<Refusal>,
+}
+
+/// See [`Order::Renew`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Renew {
+    /// Counts up within an attempt.
+    pub number: u64,
+}
+
+/// The plane's lease was extended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Renewed {
+    /// The renewal answered.
+    pub number: u64,
+}
+
+/// What a plane has saved for an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Recovered {
+    /// It confirmed: the evidence, word for word.
+    Evidence(Evidence),
+    /// It will never confirm: aborted, broken, restarted within the epoch, or never heard of.
+    Aborted,
+}
+
+/// See [`Order::Complete`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Complete {
+    /// A plane that restarted knows nothing.
+    pub spec: MemberSpec,
+    /// PD's cluster id.
+    pub cluster: ClusterId,
+    /// PD's cluster version.
+    pub cluster_version: String,
+    /// Cluster-wide; stands in every backupmeta.
+    pub commit_ts: Ts,
+    /// TiKV count of the whole TiDB cluster.
+    pub cluster_stores: u32,
+    /// Stores of this member, as prepared.
+    pub stores: Vec<PreparedStore>,
+    /// The certified snapshots of this member.
+    pub snapshots: Vec<AcceptedSnapshot>,
+    /// The certificate as it goes beside backupmeta (JSON text).
+    pub certificate: String,
+}
+
+/// Snapshots are complete, backupmeta and certificate are written.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Completed {
+    /// Sum of FullSnapshotSizeInBytes; 0 when not asked for or not told.
+    pub full_bytes: u64,
+}
+
+/// See [`Order::Clean`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Clean {
+    /// A plane that restarted knows nothing.
+    pub spec: MemberSpec,
+    /// What to delete.
+    pub scope: CleanScope,
+    /// Snapshots that the record names; more are found by backupmeta and by tags.
+    pub snapshots: Vec<SnapshotId>,
+}
+
+/// How far a `Clean` goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CleanScope {
+    /// An attempt that failed: its snapshots and the objects it reserved.
+    Attempt,
+    /// A certified attempt's surplus: snapshots that carry its tags but are not in `snapshots` (which are kept).
+    Surplus,
+    /// The whole backup, because its object was deleted and the policy says so.
+    Backup,
+}
+
+/// What was deleted and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CleanReport {
+    /// Snapshots deleted (or found gone).
+    pub snapshots: u64,
+    /// S3 objects deleted.
+    pub objects: u64,
+    /// What could not be deleted and why; at most 20 lines.
+    pub left: Vec<String>,
+}
+
+/// Cleaning ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Cleaned {
+    /// The particulars.
+    pub report: CleanReport,
+}
+
+/// What a plane is doing, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Phase {
+    /// Looking.
+    Preparing,
+    /// PD held, leaders asked.
+    Settling,
+    /// Leases being taken.
+    Suspending,
+    /// Regions being proved.
+    Covering,
+    /// CreateSnapshots under way.
+    Snapshotting,
+    /// Last renewals.
+    Confirming,
+    /// Letting go.
+    Releasing,
+    /// Snapshots on their way to S3.
+    Completing,
+    /// Deleting.
+    Cleaning,
+}
+
+/// See [`Answer::Progress`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Progress {
+    /// In which phase.
+    pub phase: Phase,
+    /// Units done (stores, regions, volumes or percent points, as `text` says).
+    pub done: u64,
+    /// Units in all; 0 if not known.
+    pub total: u64,
+    /// One line: what is waited for, the slowest part named.
+    pub text: String,
+}
+
+/// A check that changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Preflight {
+    /// Ties the answer to the question.
+    pub number: u64,
+    /// As if it were a backup.
+    pub spec: MemberSpec,
+}
+
+/// The answer to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Preflighted {
+    /// Of which question.
+    pub number: u64,
+    /// In the order in which they were made.
+    pub checks: Vec<PreflightCheck>,
+}
+
+/// One line of a preflight.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PreflightCheck {
+    /// What was looked at.
+    pub what: String,
+    /// How long it took.
+    pub took: Millis,
+    /// What was found, or why it would be refused.
+    pub result: Result<String, Refusal>,
+}

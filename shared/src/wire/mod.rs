@@ -1,0 +1,20 @@
+//! What coordinator and plane say to each other. The only thing that both halves know of each other (DESIGN §3).
+//!
+//! ```text
+//! coordinator ── Down::Order{attempt, epoch, Order} ──► plane      (QUIC stream per direction, MessagePack frames)
+//! coordinator ◄─ Up::Answer{attempt, epoch, Answer} ─── plane
+//! ```
+//! Orders are idempotent: after a reconnect the coordinator repeats its outstanding order, and the plane repeats its
+//! answer. Nothing here is ever retried by the transport.
+
+mod codec;
+mod hello;
+mod messages;
+
+pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
+pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
+pub use messages::{
+    Abort, Aborted, Answer, Clean, CleanReport, CleanScope, Cleaned, Complete, Completed, Confirmed, Cover, Covered,
+    Down, Order, Phase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released,
+    Renew, Renewed, Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up,
+};

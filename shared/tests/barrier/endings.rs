@@ -1,0 +1,173 @@
+//! Abort, clean, deletion, cancellation, new attempts.
+
+use crate::kit::*;
+use shared::{
+    barrier::{Input, Stage, Step, Timer},
+    epoch::Epoch,
+    reason::{Reason, Refusal},
+    request::CleanPolicy,
+    time::Millis,
+    wire::{Answer, CleanReport, Cleaned},
+};
+use std::collections::BTreeSet;
+
+fn joined(first: &[&str], rest: Vec<String>) -> Vec<String> {
+    first.iter().map(|s| (*s).to_owned()).chain(rest).collect()
+}
+
+/// Aborted by a person in the middle of snapshotting.
+fn cancelled() -> Kit {
+    let mut kit = Kit::new(request());
+    kit.snapshotting();
+    assert_eq!(kit.feed(Input::Cancel), joined(&["save Aborting"], to_all("@5 Abort Cancelled")));
+    kit
+}
+
+#[test]
+fn an_abort_cleans_the_attempt_and_ends_the_claim_before_it() {
+    let mut kit = cancelled();
+    assert_eq!(kit.all(|_| aborted()), joined(&["save Failed", "end claim"], to_all("@5 Clean Attempt 0")));
+    assert_eq!(kit.says(0, clean()), ["save Failed"]);
+    assert_eq!(kit.says(0, clean()), Vec::<String>::new());
+}
+
+#[test]
+fn a_lost_plane_does_not_keep_the_claim_and_cleans_when_it_returns() {
+    let mut kit = cancelled();
+    kit.feed(Input::PlaneDown(plane(2)));
+    kit.says(0, aborted());
+    kit.says(1, aborted());
+    let at = kit.now.at;
+    let lines = kit.expire(Timer::HoldsGone);
+    assert_eq!(lines, ["save Failed", "end claim", "az1 @5 Clean Attempt 0", "az2 @5 Clean Attempt 0"]);
+    assert_eq!(kit.now.at.since(at), Millis::secs(32), "15 s own lease, 15 s PD ttl, 2 s margin");
+    assert_eq!(kit.up(2), ["az3 @5 Clean Attempt 0"]);
+}
+
+#[test]
+fn a_late_confirmation_never_undoes_an_abort() {
+    let mut kit = cancelled();
+    for i in 0..3 {
+        assert!(kit.says(i, confirmed(i)).is_empty());
+    }
+    assert_eq!(kit.view().record.stage, Stage::Aborting);
+}
+
+#[test]
+fn deletion_of_a_complete_backup_goes_by_the_policy() {
+    let mut kit = Kit::new(request());
+    kit.complete();
+    assert_eq!(kit.feed(Input::Delete), joined(&["save Cleaning"], to_all("@5 Clean Backup 1")));
+    kit.says(0, clean());
+    kit.says(1, clean());
+    assert_eq!(kit.says(2, clean()), ["save Cleaning", "save Cleaned", "gone"]);
+
+    for policy in [CleanPolicy::Retain, CleanPolicy::OnFailure] {
+        let mut wish = request();
+        wish.clean_policy = policy;
+        let mut kit = Kit::new(wish);
+        kit.complete();
+        assert_eq!(kit.feed(Input::Delete), ["save Cleaned", "gone"], "{policy:?} keeps a good backup");
+    }
+}
+
+#[test]
+fn deletion_in_the_middle_lets_go_first_and_keeps_nothing() {
+    let mut wish = request();
+    wish.clean_policy = CleanPolicy::Retain;
+    let mut kit = Kit::new(wish);
+    kit.confirming();
+    assert_eq!(kit.feed(Input::Delete), joined(&["save Aborting"], to_all("@5 Abort Deleted")));
+    kit.all(|_| aborted());
+    kit.says(0, clean());
+    kit.says(1, clean());
+    assert_eq!(kit.says(2, clean()), ["save Failed", "save Cleaned", "gone"]);
+}
+
+#[test]
+fn deletion_while_preparing_touches_nobody() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    assert_eq!(kit.feed(Input::Delete), ["save Failed", "save Cleaned", "gone"]);
+}
+
+#[test]
+fn leftovers_are_told_and_tried_again() {
+    let mut kit = Kit::new(request());
+    kit.complete();
+    kit.feed(Input::Delete);
+    let left = CleanReport { left: vec!["snap-1: locked".into()], ..CleanReport::default() };
+    assert!(kit.says(1, Answer::Cleaned(Cleaned { report: left })).is_empty());
+    assert!(kit.view().record.clean_failure.unwrap().contains("snap-1: locked"));
+    kit.says(0, clean());
+    assert_eq!(kit.expire(Timer::Again), ["az2 @5 Clean Backup 1", "az3 @5 Clean Backup 1"]);
+}
+
+#[test]
+fn a_plane_given_up_knowingly_does_not_block_deletion() {
+    let mut kit = Kit::new(request());
+    kit.complete();
+    kit.feed(Input::Delete);
+    kit.says(0, clean());
+    kit.says(1, clean());
+    let lines = kit.feed(Input::Abandon(BTreeSet::from([plane(2)])));
+    assert_eq!(lines, ["save Cleaning", "save Cleaned", "gone"]);
+}
+
+#[test]
+fn an_error_snapshot_after_the_certificate_fails_the_backup() {
+    let mut kit = Kit::new(request());
+    kit.completing();
+    let refusal = Refusal::new(Reason::SnapshotFailed, "snap-1 ended in error");
+    assert_eq!(kit.says(1, Answer::Refused(refusal)), joined(&["save Aborting"], to_all("@5 Abort SnapshotFailed")));
+    assert_eq!(kit.view().record.certificate, None);
+}
+
+#[test]
+fn after_the_certificate_a_lost_plane_destroys_nothing() {
+    let mut kit = Kit::new(request());
+    kit.completing();
+    kit.feed(Input::PlaneDown(plane(1)));
+    let refusal = Refusal::new(Reason::StorageUnavailable, "S3 503");
+    assert!(kit.says(0, Answer::Refused(refusal)).is_empty());
+    assert_eq!(kit.view().step, Step::Completing);
+    assert_eq!(kit.expire(Timer::Again), ["az1 @5 Complete 2000", "az3 @5 Complete 2000"]);
+    assert_eq!(kit.up(1), ["az2 @5 Complete 2000"]);
+}
+
+#[test]
+fn a_new_attempt_only_when_allowed_and_only_for_what_may_pass() {
+    let run = |within: Option<Millis>, refusal: Refusal| {
+        let mut wish = request();
+        wish.retry_within = within;
+        let mut kit = Kit::new(wish);
+        kit.snapshotting();
+        kit.says(1, Answer::Refused(refusal));
+        kit.all(|_| aborted());
+        (0..3).for_each(|i| drop(kit.says(i, clean())));
+        kit
+    };
+    let passing = Refusal::new(Reason::Ec2Unavailable, "503");
+    let mut kit = run(Some(Millis::secs(600)), passing.clone());
+    assert_eq!(kit.expire(Timer::Retry), joined(&["save Preparing"], to_all("@0 Prepare 1")));
+    assert_eq!((kit.view().record.attempt, kit.view().record.epoch), (2, Epoch::NONE));
+
+    for (within, refusal) in [
+        (None, passing.clone()),
+        (Some(Millis::secs(10)), passing),
+        (Some(Millis::secs(600)), Refusal::new(Reason::AccessDenied, "CreateSnapshots")),
+    ] {
+        use shared::machine::Machine;
+        assert_eq!(run(within, refusal).machine.deadline(), None);
+    }
+}
+
+#[test]
+fn a_claim_granted_too_late_is_given_back() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    kit.all(|i| Answer::Prepared(prepared(i, 1)));
+    assert_eq!(kit.feed(Input::Cancel), ["save Failed", "end claim"]);
+    assert_eq!(kit.feed(Input::Claimed(Epoch(5))), ["end claim"]);
+}

@@ -1,0 +1,135 @@
+//! The good path.
+
+use crate::kit::*;
+use shared::{
+    barrier::{Input, Stage, Step, Timer},
+    epoch::Epoch,
+    time::Millis,
+    wire::{Answer, Released, Reserved, Suspended},
+};
+
+fn joined(first: &[&str], rest: Vec<String>) -> Vec<String> {
+    first.iter().map(|s| (*s).to_owned()).chain(rest).collect()
+}
+
+#[test]
+fn nothing_is_sent_before_every_plane_is_here() {
+    let mut kit = Kit::new(request());
+    assert_eq!(kit.feed(Input::Start), ["save Preparing"]);
+    assert!(kit.up(0).is_empty());
+    assert!(kit.up(1).is_empty());
+    assert_eq!(kit.view().waiting_for, "planes to connect: az3");
+    assert_eq!(kit.up(2), to_all("@0 Prepare 1"));
+}
+
+#[test]
+fn the_claim_comes_before_any_touch_and_the_save_before_any_send() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    assert_eq!(kit.all(|i| Answer::Prepared(prepared(i, 1))), ["claim above 4"]);
+    assert_eq!(kit.feed(Input::Claimed(Epoch(5))), joined(&["save Barrier"], to_all("@5 Reserve")));
+}
+
+#[test]
+fn settle_goes_first_to_the_init_plane_then_to_all() {
+    let mut kit = Kit::new(request());
+    kit.claimed();
+    assert_eq!(kit.all(|_| Answer::Reserved(Reserved {})), ["az1 @5 Settle HoldPd"]);
+    assert!(kit.says(1, leaders(1)).is_empty(), "nobody may settle before PD is held");
+    assert_eq!(kit.says(0, pd_held()), to_all("@5 Settle Leaders { gc_hold: Ts(1000) }"));
+    assert_eq!(kit.all(leaders), to_all("@5 Suspend"));
+}
+
+#[test]
+fn commit_ts_is_the_least_and_is_saved_before_it_is_sent() {
+    let mut kit = Kit::new(request());
+    kit.suspending();
+    kit.later(40);
+    assert_eq!(kit.all(|_| Answer::Suspended(Suspended { stores: 1 })), to_all("@5 Cover 1"));
+    kit.later(60);
+    assert_eq!(kit.all(|i| covered(i, 1)), joined(&["save Snapshotting"], to_all("@5 Snapshot 2000")));
+    let record = kit.view().record;
+    assert_eq!(record.barrier.reach, Some(Millis(100)));
+    assert_eq!(record.commit_ts, Some(safe_ts(1)));
+    assert_eq!(record.planes[&plane(2)].least_safe_ts, Some(safe_ts(2)));
+}
+
+#[test]
+fn release_goes_out_only_after_every_confirmation() {
+    let mut kit = Kit::new(request());
+    assert_eq!(kit.confirming(), to_all("@5 Confirm"));
+    let mut lines = to_all("@5 Release");
+    lines.push("save Certified".into());
+    assert_eq!(kit.all(confirmed), lines);
+    kit.later(7);
+    let mut lines = joined(&["save Certified", "end claim"], to_all("@5 Complete 2000"));
+    assert_eq!(kit.all(|_| Answer::Released(Released {})), std::mem::take(&mut lines));
+    assert_eq!(kit.view().record.barrier.hold, Some(Millis(7)));
+    assert!(kit.view().record.times.snapshots_created.is_some());
+}
+
+#[test]
+fn complete_needs_every_plane() {
+    let mut kit = Kit::new(request());
+    kit.completing();
+    assert_eq!(kit.says(2, done()), ["save Certified"]);
+    assert_eq!(kit.says(2, done()), Vec::<String>::new(), "a repeated answer counts once");
+    assert_eq!(kit.says(0, done()), ["save Certified"]);
+    assert_eq!(kit.says(1, done()), ["save Certified", "save Complete"]);
+    assert_eq!(kit.view().step, Step::Complete);
+    assert_eq!(kit.machine_deadline(), None);
+}
+
+impl Kit {
+    fn machine_deadline(&self) -> Option<Timer> {
+        use shared::machine::Machine;
+        self.machine.deadline().map(|(_, timer)| timer)
+    }
+}
+
+#[test]
+fn planes_are_renewed_at_a_quarter_of_their_lease_while_something_is_held() {
+    let mut kit = Kit::new(request());
+    kit.claimed();
+    let at = kit.now.at;
+    assert_eq!(kit.expire(Timer::Renew), to_all("@5 Renew 1"));
+    assert_eq!(kit.now.at.since(at), Millis(3_750));
+    assert_eq!(kit.expire(Timer::Renew), to_all("@5 Renew 2"));
+}
+
+#[test]
+fn a_tiling_with_a_hole_is_asked_again_and_at_last_named() {
+    let mut kit = Kit::new(request());
+    kit.covering();
+    let hole = |i: usize, round| covered(if i == 1 { 0 } else { i }, round);
+    assert_eq!(kit.all(|i| hole(i, 1)), to_all("@5 Cover 2"));
+    assert!(kit.says(0, covered(0, 1)).is_empty(), "an answer to an old round is dead");
+    assert_eq!(kit.all(|i| hole(i, 2)), to_all("@5 Cover 3 naming"));
+    assert_eq!(kit.all(|i| hole(i, 3)), joined(&["save Aborting"], to_all("@5 Abort TilingBroken")));
+}
+
+#[test]
+fn a_reconnected_plane_gets_its_outstanding_order_again() {
+    let mut kit = Kit::new(request());
+    kit.covering();
+    kit.says(1, covered(1, 1));
+    kit.feed(Input::PlaneDown(plane(0)));
+    kit.feed(Input::PlaneDown(plane(1)));
+    assert_eq!(kit.up(0), ["az1 @5 Renew 0", "az1 @5 Cover 1"]);
+    assert_eq!(kit.up(1), ["az2 @5 Renew 0"], "it has answered already");
+}
+
+#[test]
+fn a_claim_that_is_taken_is_waited_for_and_everything_is_prepared_anew() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    kit.all(|i| Answer::Prepared(prepared(i, 1)));
+    assert!(kit.feed(Input::ClaimTaken("br/other".into())).is_empty());
+    assert!(kit.view().waiting_for.contains("br/other"));
+    assert_eq!(kit.feed(Input::ClaimFree), to_all("@0 Prepare 2"));
+    assert!(kit.says(0, Answer::Prepared(prepared(0, 1))).is_empty(), "the first round is dead");
+    assert_eq!(kit.all(|i| Answer::Prepared(prepared(i, 2))), ["claim above 4"]);
+    assert_eq!(kit.view().record.stage, Stage::Preparing);
+}

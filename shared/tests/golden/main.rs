@@ -1,0 +1,77 @@
+//! Golden bytes of every message, per wire version: a change of these bytes is a change of the wire, and needs a new
+//! version. `cargo test -p shared --test golden -- --ignored` writes the file anew, for a new version only.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod samples;
+
+use shared::wire::{self, Down, Hello, Up, Welcome};
+use std::{collections::BTreeMap, path::PathBuf};
+
+fn file() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.txt")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+fn kept() -> BTreeMap<String, String> {
+    let text = std::fs::read_to_string(file()).expect("tests/golden/v1.txt");
+    text.lines().filter_map(|line| line.split_once(' ')).map(|(name, hex)| (name.to_owned(), hex.to_owned())).collect()
+}
+
+#[test]
+fn every_message_still_has_its_bytes() {
+    let kept = kept();
+    let made: BTreeMap<_, _> = samples::all().into_iter().map(|(name, bytes)| (name, hex(&bytes))).collect();
+    assert_eq!(made.keys().collect::<Vec<_>>(), kept.keys().collect::<Vec<_>>(), "messages of wire version 1");
+    for (name, hex) in &made {
+        assert_eq!(Some(hex), kept.get(name), "bytes of {name} changed: that is a new wire version");
+    }
+}
+
+#[test]
+fn every_kept_message_can_still_be_read_and_means_the_same() {
+    for (name, hex) in kept() {
+        let body = bytes(&hex);
+        let again = match name.split('.').next() {
+            Some("down") => wire::encode(&wire::decode::<Down>(&body).unwrap()).unwrap(),
+            Some("up") => wire::encode(&wire::decode::<Up>(&body).unwrap()).unwrap(),
+            Some("hello") => wire::encode(&wire::decode::<Hello>(&body).unwrap()).unwrap(),
+            _ => wire::encode(&wire::decode::<Welcome>(&body).unwrap()).unwrap(),
+        };
+        assert_eq!(again, body, "{name}");
+    }
+}
+
+#[test]
+fn a_field_that_a_newer_version_adds_is_skipped() {
+    // {"Order": {..}} with one more field in the innermost map: names, not positions, decide.
+    #[derive(serde::Serialize)]
+    struct Newer {
+        number: u64,
+        colour: &'static str,
+    }
+    let body = rmp_serde::to_vec_named(&Newer { number: 7, colour: "blue" }).unwrap();
+    assert_eq!(wire::decode::<shared::wire::Renew>(&body).unwrap().number, 7);
+}
+
+#[test]
+fn what_is_no_message_is_an_error_not_a_panic() {
+    for body in [&b""[..], b"\xc1", b"\x81\xa5Order\xc0", &[0x93; 64]] {
+        assert!(wire::decode::<Down>(body).is_err());
+        assert!(wire::decode::<Up>(body).is_err());
+    }
+    assert!(matches!(wire::decode::<Up>(&vec![0; wire::MAX_FRAME_BYTES + 1]), Err(wire::CodecError::TooLarge { .. })));
+}
+
+#[test]
+#[ignore = "writes the golden file of a new wire version"]
+fn write_golden_file() {
+    let lines: String = samples::all().into_iter().map(|(name, bytes)| format!("{name} {}\n", hex(&bytes))).collect();
+    std::fs::write(file(), lines).unwrap();
+}

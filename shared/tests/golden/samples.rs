@@ -1,0 +1,214 @@
+//! One sample of every message, with every field filled.
+
+use shared::{
+    epoch::Epoch,
+    evidence::{
+        AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PdEvidence, PreparedStore, PreparedVolume,
+        StoreEvidence, StoreState,
+    },
+    ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
+    reason::{Reason, Refusal},
+    request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
+    tiling::Tiling,
+    time::{Millis, Timestamp},
+    ts::Ts,
+    wire::{
+        Abort, Aborted, Answer, Clean, CleanReport, CleanScope, Cleaned, Complete, Completed, Confirmed, Cover,
+        Covered, Down, Hello, Order, Phase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress,
+        Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up, Welcome,
+        encode,
+    },
+};
+
+fn spec() -> MemberSpec {
+    MemberSpec {
+        backup_name: "nightly".into(),
+        backup_namespace: "br".into(),
+        tc_name: "shop-az1".into(),
+        tc_namespace: "tidb".into(),
+        init: true,
+        storage: Storage {
+            provider: "aws".into(),
+            region: "eu-west-1".into(),
+            bucket: "b".into(),
+            prefix: "vol-az1".into(),
+            endpoint: "http://s3".into(),
+            force_path_style: true,
+            acl: "private".into(),
+            sse: "AES256".into(),
+            storage_class: "STANDARD".into(),
+        },
+        credentials: Credentials::Secret("s3-secret".into()),
+        size_level: SizeLevel::Full,
+        delete_ratio_milli: 1500,
+        limits: Limits::default(),
+    }
+}
+
+fn store() -> PreparedStore {
+    PreparedStore {
+        store: StoreId(4),
+        address: "db-tikv-0:20160".into(),
+        start_timestamp: 1_700_000_000,
+        instance: InstanceId::new("i-1"),
+        volumes: vec![PreparedVolume {
+            volume: VolumeId::new("vol-1"),
+            mount_path: "/var/lib/tikv".into(),
+            kind: "storage.data-dir".into(),
+            zone: "eu-west-1a".into(),
+        }],
+    }
+}
+
+fn cluster_store() -> ClusterStore {
+    ClusterStore {
+        store: StoreId(4),
+        address: "db-tikv-0:20160".into(),
+        state: StoreState::Up,
+        start_timestamp: 1_700_000_000,
+        uptime: Millis(9_000_000),
+        heartbeat_age: Millis(3_000),
+        version: "7.5.1".into(),
+    }
+}
+
+fn snapshot() -> AcceptedSnapshot {
+    AcceptedSnapshot {
+        volume: VolumeId::new("vol-1"),
+        snapshot: SnapshotId::new("snap-1"),
+        instance: InstanceId::new("i-1"),
+        start_time: Timestamp(1_700_000_000_123),
+    }
+}
+
+fn digest() -> CoverDigest {
+    CoverDigest { regions: 3, tiling: Tiling { high: u64::MAX, low: 1 }, least_safe_ts: Ts(449_462_718_912_512_000) }
+}
+
+fn evidence() -> Evidence {
+    Evidence {
+        epoch: Epoch(5),
+        cluster: ClusterId(7_391_001_002_003_004_005),
+        stores: vec![StoreEvidence {
+            store: StoreId(4),
+            address: "db-tikv-0:20160".into(),
+            start_timestamp: 1_700_000_000,
+            renewals_sent: 3,
+            renewals_valid: 3,
+            confirmed: true,
+        }],
+        cover: digest(),
+        snapshots: vec![snapshot()],
+        commit_ts: Ts(449_462_718_912_512_000),
+        pd: Some(PdEvidence {
+            gc_hold: Ts(449_462_718_000_000_000),
+            gc_safe_point: Ts(449_462_718_000_000_000),
+            min_resolved_ts: Ts(449_462_718_912_512_001),
+            stores: vec![cluster_store()],
+        }),
+    }
+}
+
+fn refusal() -> Refusal {
+    Refusal::new(Reason::BucketMissing, "bucket b")
+}
+
+fn orders() -> Vec<(&'static str, Order)> {
+    vec![
+        ("prepare", Order::Prepare(Prepare { round: 2, spec: spec() })),
+        ("reserve", Order::Reserve),
+        ("settle_hold_pd", Order::Settle(Settle::HoldPd)),
+        ("settle_leaders", Order::Settle(Settle::Leaders { gc_hold: Ts(9) })),
+        ("suspend", Order::Suspend),
+        ("cover", Order::Cover(Cover { round: 3, name_missing: true })),
+        ("snapshot", Order::Snapshot(Snapshot { commit_ts: Ts(449_462_718_912_512_000) })),
+        ("confirm", Order::Confirm),
+        ("release", Order::Release),
+        ("abort", Order::Abort(Abort { reason: Reason::HoldTimedOut })),
+        ("renew", Order::Renew(Renew { number: 8 })),
+        ("recover", Order::Recover),
+        (
+            "complete",
+            Order::Complete(Complete {
+                spec: spec(),
+                cluster: ClusterId(7),
+                cluster_version: "7.5.1".into(),
+                commit_ts: Ts(9),
+                cluster_stores: 9,
+                stores: vec![store()],
+                snapshots: vec![snapshot()],
+                certificate: "{}".into(),
+            }),
+        ),
+        (
+            "clean",
+            Order::Clean(Clean { spec: spec(), scope: CleanScope::Backup, snapshots: vec![SnapshotId::new("snap-1")] }),
+        ),
+    ]
+}
+
+fn answers() -> Vec<(&'static str, Answer)> {
+    vec![
+        (
+            "prepared",
+            Answer::Prepared(Prepared {
+                round: 2,
+                cluster: ClusterId(7),
+                cluster_version: "7.5.1".into(),
+                stores: vec![store()],
+                cluster_stores: vec![cluster_store()],
+                account: "111122223333".into(),
+                region: "eu-west-1".into(),
+                highest_epoch: Epoch(4),
+            }),
+        ),
+        ("reserved", Answer::Reserved(Reserved {})),
+        (
+            "settled_pd",
+            Answer::Settled(Settled::PdHeld { gc_hold: Ts(9), schedulers: vec!["balance-leader-scheduler".into()] }),
+        ),
+        ("settled_leaders", Answer::Settled(Settled::Leaders { regions: 3, least_safe_ts: Ts(9) })),
+        ("suspended", Answer::Suspended(Suspended { stores: 3 })),
+        ("covered", Answer::Covered(Covered { round: 1, digest: digest(), missing: vec!["region 9".into()] })),
+        ("snapshotted", Answer::Snapshotted(Snapshotted { snapshots: vec![snapshot()] })),
+        ("confirmed", Answer::Confirmed(Confirmed { evidence: evidence() })),
+        ("released", Answer::Released(Released {})),
+        ("aborted", Answer::Aborted(Aborted { cause: Some(refusal()) })),
+        ("renewed", Answer::Renewed(Renewed { number: 8 })),
+        ("recovered_evidence", Answer::Recovered(Recovered::Evidence(evidence()))),
+        ("recovered_aborted", Answer::Recovered(Recovered::Aborted)),
+        ("completed", Answer::Completed(Completed { full_bytes: 1 << 40 })),
+        (
+            "cleaned",
+            Answer::Cleaned(Cleaned { report: CleanReport { snapshots: 2, objects: 3, left: vec!["snap-9".into()] } }),
+        ),
+        ("progress", Answer::Progress(Progress { phase: Phase::Covering, done: 1, total: 3, text: "store 4".into() })),
+        ("refused", Answer::Refused(refusal())),
+    ]
+}
+
+/// Name and bytes of every message.
+pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
+    let attempt = Attempt { backup: BackupUid::new("uid-1"), number: 1 };
+    let mut all = Vec::new();
+    for (name, order) in orders() {
+        let down = Down::Order { attempt: attempt.clone(), epoch: Epoch(5), order };
+        all.push((format!("down.{name}"), encode(&down).unwrap()));
+    }
+    let preflight = Down::Preflight(Preflight { number: 1, spec: spec() });
+    all.push(("down.preflight".into(), encode(&preflight).unwrap()));
+    for (name, answer) in answers() {
+        let up = Up::Answer { attempt: attempt.clone(), epoch: Epoch(5), answer };
+        all.push((format!("up.{name}"), encode(&up).unwrap()));
+    }
+    let checks = vec![
+        PreflightCheck { what: "PD".into(), took: Millis(12), result: Ok("cluster 7".into()) },
+        PreflightCheck { what: "bucket".into(), took: Millis(30), result: Err(refusal()) },
+    ];
+    all.push(("up.preflighted".into(), encode(&Up::Preflighted(Preflighted { number: 1, checks })).unwrap()));
+    let hello = Hello { wire: 1, version: "0.1.0".into(), plane: PlaneId::new("az1"), boot: "b".into() };
+    all.push(("hello.hello".into(), encode(&hello).unwrap()));
+    let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };
+    all.push(("welcome.welcome".into(), encode(&welcome).unwrap()));
+    all
+}

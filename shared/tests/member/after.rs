@@ -1,0 +1,69 @@
+//! Completing and cleaning: by attempt, not by stage, and never against what is saved.
+
+use crate::kit::*;
+use shared::{
+    member::{AttemptState, Effect, Stage, Work},
+    reason::Reason,
+    wire::{Answer, CleanScope, Order, Recovered},
+};
+
+#[test]
+fn a_plane_that_knows_nothing_completes_and_cleans() {
+    let mut b = Bench::new();
+    assert!(matches!(&b.order(complete())[..], [Effect::Work { work: Work::Complete(_), .. }]));
+    assert_eq!(b.order(complete()), []);
+    let effects = b.order(clean(CleanScope::Backup));
+    assert!(
+        matches!(&effects[..], [Effect::CancelWork { number: 1 }, Effect::Work { work: Work::Clean { .. }, .. }]),
+        "{effects:?}"
+    );
+}
+
+#[test]
+fn a_failed_completion_is_begun_anew_when_asked_again() {
+    let mut b = Bench::at_stage(Stage::Released);
+    b.order(complete());
+    let effects = b.fail(10, Reason::StorageUnavailable);
+    assert!(matches!(&effects[..], [Effect::Send { answer: Answer::Refused(_), .. }]));
+    assert_eq!(b.stage(), Stage::Released);
+    assert!(matches!(&b.order(complete())[..], [Effect::Work { number: 11, .. }]));
+}
+
+#[test]
+fn cleaning_an_attempt_takes_its_evidence_back_first() {
+    for stage in LIVE.into_iter().chain([Stage::Confirmed, Stage::Released]) {
+        for scope in [CleanScope::Attempt, CleanScope::Backup] {
+            let mut b = Bench::at_stage(stage);
+            let effects = b.order(clean(scope));
+            let saved = effects.iter().position(|effect| *effect == save(AttemptState::Broken)).expect("saved");
+            let begun = effects.iter().position(|effect| matches!(effect, Effect::Work { .. })).expect("begun");
+            assert!(saved < begun, "{stage:?}: {effects:?}");
+            assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Aborted))], "{stage:?}");
+        }
+    }
+    let mut b = Bench::at_stage(Stage::Released);
+    let effects = b.order(clean(CleanScope::Surplus));
+    assert!(matches!(&effects[..], [Effect::Work { .. }]), "a surplus does not touch the evidence: {effects:?}");
+}
+
+#[test]
+fn completing_without_evidence_is_refused() {
+    for stage in LIVE.into_iter().chain([Stage::Broken, Stage::Prepared]) {
+        for order in [complete(), clean(CleanScope::Surplus)] {
+            let mut b = Bench::at_stage(stage);
+            let effects = b.order(order);
+            assert!(
+                matches!(&effects[..], [Effect::Send { answer: Answer::Refused(r), .. }] if r.reason == Reason::EvidenceBroken),
+                "{stage:?}: {effects:?}"
+            );
+            assert_eq!(b.stage(), stage);
+        }
+    }
+}
+
+#[test]
+fn completing_lets_go_when_the_release_was_lost() {
+    let mut b = Bench::at_stage(Stage::Confirmed);
+    let effects = b.order(complete());
+    assert!(matches!(&effects[..], [Effect::LetGo { good: true }, Effect::Work { .. }]), "{effects:?}");
+}
