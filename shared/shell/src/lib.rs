@@ -1,0 +1,16 @@
+//! Isochron's thin shell around the machines: what both programs share that has a clock, a socket or a file.
+//!
+//! `driver` runs a pure machine inside an actix actor, `clock` reads time for it, `link` and `quic` carry frames between
+//! identities that `tls` proves and `pki` issues; `config`, `telemetry` and `http` are how a program meets its admin.
+#![warn(missing_docs)]
+
+pub mod clock;
+pub mod config;
+pub mod driver;
+pub mod http;
+pub mod link;
+pub mod pki;
+pub mod quic;
+pub mod signals;
+pub mod telemetry;
+pub mod tls;

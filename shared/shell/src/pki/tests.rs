@@ -1,0 +1,109 @@
+use super::*;
+use crate::{
+    link::Identity,
+    tls::{Credentials, IdentityError, TlsError, TlsFiles, peer_of},
+};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use std::os::unix::fs::PermissionsExt;
+
+fn authority() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    init(dir.path(), "test.example").unwrap();
+    dir
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn what_is_issued_says_who_it_is_and_keys_are_private() {
+    let dir = authority();
+    let issued = issue(dir.path(), Kind::Plane, "us-west-2", &[]).unwrap();
+    let cert = CertificateDer::from_pem_file(&issued.cert).unwrap();
+    let peer = peer_of(std::slice::from_ref(&cert), "test.example").unwrap();
+    assert_eq!(peer.identity, Identity::Plane("us-west-2".to_owned()));
+    assert_eq!(peer.serial, issued.serial);
+    assert_eq!((mode(&issued.key), mode(&dir.path().join("ca.key"))), (0o600, 0o600));
+    for foreign in ["test.exampl", "test.example2", "test", ""] {
+        assert!(
+            matches!(peer_of(std::slice::from_ref(&cert), foreign), Err(IdentityError::Foreign { .. })),
+            "{foreign:?}"
+        );
+    }
+    assert_eq!(peer_of(&[], "test.example"), Err(IdentityError::Missing));
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let dir = authority();
+    let before = fs::read(dir.path().join("ca.key")).unwrap();
+    assert!(matches!(init(dir.path(), "other"), Err(PkiError::Exists(_))));
+    assert_eq!(fs::read(dir.path().join("ca.key")).unwrap(), before);
+    issue(dir.path(), Kind::Admin, "ann", &[]).unwrap();
+    assert!(matches!(issue(dir.path(), Kind::Admin, "ann", &[]), Err(PkiError::Exists(_))));
+    assert_eq!(
+        fs::read_to_string(dir.path().join("index")).unwrap().lines().count(),
+        1,
+        "no entry for what was not made"
+    );
+}
+
+#[test]
+fn names_stay_names() {
+    let dir = authority();
+    for bad in ["", "../x", "a/b", "a b", "-a", "a.", "ä", &"x".repeat(101)] {
+        assert!(matches!(issue(dir.path(), Kind::Plane, bad, &[]), Err(PkiError::Name(_))), "{bad:?}");
+    }
+    assert!(matches!(issue(dir.path(), Kind::Coordinator, "c", &[]), Err(PkiError::NoAddress)));
+    let bad = ["no_good name".to_owned()];
+    assert!(matches!(issue(dir.path(), Kind::Coordinator, "c", &bad), Err(PkiError::Dns(_))));
+}
+
+#[test]
+fn revoking_goes_by_serial_and_lists_grow() {
+    let dir = authority();
+    let crl = || fs::read_to_string(dir.path().join("crl.pem")).unwrap();
+    let issued = issue(dir.path(), Kind::Plane, "a", &[]).unwrap();
+    let other = issue(dir.path(), Kind::Plane, "b", &[]).unwrap();
+    let empty = crl();
+    revoke(dir.path(), &issued.serial).unwrap();
+    let one = crl();
+    // As openssl prints serials.
+    let spelled: Vec<String> = other
+        .serial
+        .to_uppercase()
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| String::from_utf8_lossy(pair).into_owned())
+        .collect();
+    if other.serial.len().is_multiple_of(2) {
+        revoke(dir.path(), &spelled.join(":")).unwrap();
+    } else {
+        revoke(dir.path(), &other.serial).unwrap();
+    }
+    assert!(empty.len() < one.len() && one.len() < crl().len());
+    assert!(matches!(revoke(dir.path(), &issued.serial), Err(PkiError::Revoked(_))));
+    assert!(matches!(revoke(dir.path(), "abc"), Err(PkiError::UnknownSerial(_))));
+}
+
+#[test]
+fn a_key_that_does_not_fit_changes_nothing() {
+    let dir = authority();
+    let (a, b) = (issue(dir.path(), Kind::Plane, "a", &[]).unwrap(), issue(dir.path(), Kind::Plane, "b", &[]).unwrap());
+    let files = TlsFiles {
+        ca: dir.path().join("ca.crt"),
+        cert: a.cert.clone(),
+        key: a.key.clone(),
+        crl: Some(dir.path().join("crl.pem")),
+        trust_domain: "test.example".to_owned(),
+    };
+    let credentials = Credentials::load(files).unwrap();
+    assert!(!credentials.reload().unwrap());
+    fs::copy(&b.cert, &a.cert).unwrap();
+    assert!(matches!(credentials.reload(), Err(TlsError::Unusable { .. })), "half a renewal is not used");
+    assert_eq!(credentials.current().us.serial, a.serial);
+    fs::copy(&b.key, &a.key).unwrap();
+    assert!(credentials.reload().unwrap());
+    assert_eq!(credentials.current().us.serial, b.serial);
+}

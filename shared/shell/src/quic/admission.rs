@@ -1,0 +1,178 @@
+//! Who is connected, how many may be, and who must go when certificates change.
+
+use super::Close;
+use crate::{
+    link::Identity,
+    tls::{Material, Peer, Standing},
+};
+use quinn::Connection;
+use rustls::pki_types::CertificateDer;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Bounds of a server. The defaults fit a coordinator of 1 Gi: an idle session takes about 50 KiB (`facts/tech.md` §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections after their TLS handshake, of all identities.
+    pub sessions: usize,
+    /// Connections of one plane. A plane that dials again pushes out its oldest: it may not be locked out by its own
+    /// dead connections, which last for the idle limit.
+    pub sessions_per_plane: usize,
+    /// Connections of one admin; further ones are refused.
+    pub sessions_per_admin: usize,
+    /// Handshakes under way, from the first packet to `Hello`; further ones are refused.
+    pub handshakes: usize,
+    /// Above this many handshakes an address must prove itself first (one more round trip), so that forged ones cost
+    /// their sender more than us.
+    pub retry_above: usize,
+    /// Requests that one admin connection may have under way; a console has one, a dashboard a few.
+    pub requests_per_admin: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            sessions: 2048,
+            sessions_per_plane: 4,
+            sessions_per_admin: 16,
+            handshakes: 256,
+            retry_above: 32,
+            requests_per_admin: 8,
+        }
+    }
+}
+
+struct Session {
+    peer: Peer,
+    chain: Vec<CertificateDer<'static>>,
+    connection: Connection,
+}
+
+/// All connections after their TLS handshake, in the order of their coming.
+#[derive(Default)]
+struct Sessions {
+    next: u64,
+    open: BTreeMap<u64, Session>,
+    counts: Counts,
+}
+
+/// What was turned away or ended, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Asked to prove their address first.
+    pub retried: u64,
+    /// Refused because too many shook hands.
+    pub handshakes_refused: u64,
+    /// Failed in the handshake, or refused between it and `Hello`.
+    pub refused: u64,
+    /// Closed because their certificate was no longer good.
+    pub revoked: u64,
+    /// Pushed out by a newer session of the same plane.
+    pub superseded: u64,
+}
+
+/// Shared by the accept loop, the connections and the reload task.
+#[derive(Clone)]
+pub(super) struct Admission {
+    limits: Limits,
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+/// A place among the sessions, given back when dropped.
+pub(super) struct Place {
+    number: u64,
+    sessions: Arc<Mutex<Sessions>>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.sessions).open.remove(&self.number);
+    }
+}
+
+/// No code panics while it holds this lock; were it poisoned, the map would still be whole.
+fn lock(sessions: &Mutex<Sessions>) -> MutexGuard<'_, Sessions> {
+    sessions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Admission {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, sessions: Arc::default() }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A place for a connection, or `None` when there is none left.
+    pub(super) fn admit(
+        &self,
+        peer: &Peer,
+        chain: Vec<CertificateDer<'static>>,
+        connection: &Connection,
+    ) -> Option<Place> {
+        let mut sessions = lock(&self.sessions);
+        let own: Vec<u64> = sessions
+            .open
+            .iter()
+            .filter(|(_, session)| session.peer.identity == peer.identity)
+            .map(|(number, _)| *number)
+            .collect();
+        match peer.identity {
+            Identity::Plane(_) if own.len() >= self.limits.sessions_per_plane => {
+                let oldest = own.first().and_then(|number| sessions.open.remove(number))?;
+                sessions.counts.superseded += 1;
+                oldest.connection.close(Close::Superseded.code(), b"too many sessions of this plane, oldest closed");
+            }
+            Identity::Plane(_) => {}
+            Identity::Admin(_) | Identity::Coordinator(_) if own.len() >= self.limits.sessions_per_admin => {
+                return None;
+            }
+            Identity::Admin(_) | Identity::Coordinator(_) => {}
+        }
+        if sessions.open.len() >= self.limits.sessions {
+            return None;
+        }
+        let number = sessions.next;
+        sessions.next += 1;
+        sessions.open.insert(number, Session { peer: peer.clone(), chain, connection: connection.clone() });
+        Some(Place { number, sessions: self.sessions.clone() })
+    }
+
+    /// Judges every open session again and closes those that would be turned away for a reason of their own.
+    pub(super) fn judge(&self, material: &Material) {
+        let mut sessions = lock(&self.sessions);
+        let Sessions { open, counts, .. } = &mut *sessions;
+        for session in open.values() {
+            let (peer, serial) = (&session.peer.identity, &session.peer.serial);
+            match material.judge_client(&session.chain) {
+                Standing::Good => {}
+                Standing::Doubtful(why) => {
+                    tracing::warn!(%peer, %serial, why, "session kept, a new one would be refused")
+                }
+                Standing::Bad(why) => {
+                    tracing::warn!(%peer, %serial, why, "certificate no longer good, session closed");
+                    if session.connection.close_reason().is_none() {
+                        counts.revoked += 1;
+                    }
+                    session.connection.close(Close::Revoked.code(), why.as_bytes());
+                }
+            }
+        }
+    }
+
+    /// Sessions open now.
+    pub(super) fn open(&self) -> usize {
+        lock(&self.sessions).open.len()
+    }
+
+    pub(super) fn count(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut lock(&self.sessions).counts);
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        lock(&self.sessions).counts
+    }
+}

@@ -1,0 +1,144 @@
+//! Frames on a QUIC stream: four bytes of length, big-endian, then that many bytes. And the two tasks that turn a
+//! stream into a [`Link`].
+
+use super::{Close, FLUSH_LIMIT};
+use crate::{
+    link::{LINK_QUEUE, Link},
+    tls::Peer,
+};
+use bytes::Bytes;
+use futures::{SinkExt, StreamExt};
+use quinn::{Connection, RecvStream, SendStream};
+use shared::wire::MAX_FRAME_BYTES;
+use std::io;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
+
+/// Why no frame came or went.
+#[derive(Debug, thiserror::Error)]
+pub enum FrameError {
+    /// The stream broke, or a frame over the limit was announced or handed in.
+    #[error("stream broke or frame too large")]
+    Broken(#[from] io::Error),
+    /// The peer ended the stream where a frame was due.
+    #[error("stream ended before a frame came")]
+    Ended,
+    /// It took too long.
+    #[error("no frame in time")]
+    TimedOut,
+    /// The frame is no message that was due here.
+    #[error(transparent)]
+    Codec(#[from] shared::wire::CodecError),
+}
+
+pub(super) type Reader = FramedRead<RecvStream, LengthDelimitedCodec>;
+pub(super) type Writer = FramedWrite<SendStream, LengthDelimitedCodec>;
+
+fn codec(limit: usize) -> LengthDelimitedCodec {
+    LengthDelimitedCodec::builder().big_endian().length_field_length(4).max_frame_length(limit).new_codec()
+}
+
+/// Reads frames of at most `limit` bytes. Cancel-safe, unlike `read_exact`.
+pub(super) fn reader(stream: RecvStream, limit: usize) -> Reader {
+    FramedRead::new(stream, codec(limit))
+}
+
+/// Writes frames of at most [`MAX_FRAME_BYTES`].
+pub(super) fn writer(stream: SendStream) -> Writer {
+    FramedWrite::new(stream, codec(MAX_FRAME_BYTES))
+}
+
+/// The one frame that is due now.
+pub(super) async fn read_one(reader: &mut Reader) -> Result<Bytes, FrameError> {
+    match reader.next().await {
+        Some(frame) => Ok(frame?.freeze()),
+        None => Err(FrameError::Ended),
+    }
+}
+
+/// Ends the stream and waits, not for long, until the peer has all of it.
+pub(super) async fn finish(writer: Writer) {
+    // Every send has flushed, so the codec holds nothing back.
+    let mut stream = writer.into_inner();
+    if stream.finish().is_ok() {
+        // Not acknowledged in time, or the peer is gone: nothing more that we could do for it.
+        let _ = timeout(FLUSH_LIMIT, stream.stopped()).await;
+    }
+}
+
+/// A stream after its handshake, as a link. `first` goes out before all that the link's owner sends.
+pub(super) fn link(
+    connection: Connection,
+    peer: Peer,
+    writer: Writer,
+    mut reader: Reader,
+    first: Option<Bytes>,
+) -> Link {
+    reader.decoder_mut().set_max_frame_length(MAX_FRAME_BYTES);
+    let (tx, outgoing) = mpsc::channel(LINK_QUEUE);
+    let (incoming, rx) = mpsc::channel(LINK_QUEUE);
+    let name = peer.identity.to_string();
+    tokio::spawn(async move {
+        // Each direction ends by itself, so that what was said before a close is still heard; the connection ends
+        // with the second.
+        tokio::join!(send(&connection, writer, first, outgoing), receive(&connection, &name, reader, incoming));
+        connection.close(Close::Done.code(), b"");
+    });
+    Link { peer: peer.identity, serial: peer.serial, tx, rx }
+}
+
+async fn send(connection: &Connection, mut writer: Writer, first: Option<Bytes>, mut outgoing: mpsc::Receiver<Bytes>) {
+    let mut next = first;
+    loop {
+        let frame = match next.take() {
+            Some(frame) => frame,
+            None => tokio::select! {
+                biased;
+                _ = connection.closed() => return,
+                frame = outgoing.recv() => match frame {
+                    Some(frame) => frame,
+                    None => break,
+                },
+            },
+        };
+        if let Err(error) = writer.send(frame).await {
+            // Only our own oversize frame leaves the connection open here; half a conversation is of no use to anybody.
+            if error.kind() == io::ErrorKind::InvalidInput {
+                tracing::error!(error = %error, "own frame is over the limit, link closed");
+                connection.close(Close::Protocol.code(), b"own frame is over the limit");
+            }
+            return;
+        }
+    }
+    finish(writer).await;
+}
+
+async fn receive(connection: &Connection, name: &str, mut reader: Reader, incoming: mpsc::Sender<Bytes>) {
+    loop {
+        let frame = tokio::select! {
+            biased;
+            () = incoming.closed() => {
+                // Nobody listens here any more: tell the peer, whose next send then fails.
+                let _ = reader.get_mut().stop(Close::Done.code());
+                return;
+            }
+            frame = reader.next() => frame,
+        };
+        match frame {
+            Some(Ok(frame)) => {
+                // A full queue stops the reading and, through flow control, the peer.
+                if incoming.send(frame.freeze()).await.is_err() {
+                    continue;
+                }
+            }
+            Some(Err(error)) => {
+                if connection.close_reason().is_none() {
+                    tracing::warn!(peer = name, error = %error, "bad frame or broken stream, link closed");
+                    connection.close(Close::Protocol.code(), b"bad frame");
+                }
+                return;
+            }
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,403 @@
+//! The listening side: from a first packet to a plane's `Hello` or an admin's request. Who may lead, and which
+//! generation a session has, is the coordinator's to decide; here it is only proven who speaks.
+
+use super::{
+    Close, FLUSH_LIMIT, HELLO_BYTES, HELLO_LIMIT, QuicError,
+    admission::{Admission, Counts, Limits, Place},
+    frames::{self, FrameError, Reader, Writer},
+    transport,
+};
+use crate::{
+    link::{Identity, Link},
+    tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, Material, Peer, RELOAD_EVERY, peer_of},
+};
+use bytes::Bytes;
+use futures::SinkExt;
+use quinn::{
+    Connection, Endpoint,
+    crypto::rustls::{HandshakeData, QuicServerConfig},
+};
+use rustls::pki_types::CertificateDer;
+use shared::wire::{self, Hello, MAX_FRAME_BYTES, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
+use std::{net::SocketAddr, sync::Arc};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+
+/// Arrivals that the coordinator has not yet taken. Each is bounded by the admission limits; a burst of planes after a
+/// restart waits here, or in QUIC.
+const ARRIVALS: usize = 64;
+/// Response frames that may wait for a slow console before the request's worker has to wait.
+const RESPONSES: usize = 16;
+
+/// What came in.
+pub enum Incoming {
+    /// A plane said `Hello`.
+    Plane(PlaneIncoming),
+    /// An admin asked for something.
+    Admin(AdminRequest),
+}
+
+/// One request of an admin.
+#[derive(Debug)]
+pub struct AdminRequest {
+    /// Always [`Identity::Admin`].
+    pub identity: Identity,
+    /// What is asked, one frame.
+    pub body: Bytes,
+    /// Answers, in order; dropping it ends the answer. Closed when the admin is gone.
+    pub reply: mpsc::Sender<Bytes>,
+}
+
+/// A plane whose identity is proven and whose wire version is understood. Dropping it refuses the session.
+pub struct PlaneIncoming {
+    /// Always [`Identity::Plane`], with the name that `hello` says.
+    pub identity: Identity,
+    /// Serial of its certificate.
+    pub serial: String,
+    /// What it said.
+    pub hello: Hello,
+    /// Wire version that both understand; goes into `Welcome`.
+    pub wire: u16,
+    open: Option<Open>,
+}
+
+struct Open {
+    connection: Connection,
+    writer: Writer,
+    reader: Reader,
+    place: Place,
+}
+
+impl PlaneIncoming {
+    /// Lets it in: `welcome` is sent first, then whatever goes into the link.
+    pub fn accept(mut self, welcome: &Welcome) -> Result<Link, FrameError> {
+        let first = Bytes::from(wire::encode(welcome)?);
+        let open = self.open.take().ok_or(FrameError::Ended)?;
+        let peer = Peer { identity: self.identity.clone(), serial: self.serial.clone() };
+        keep(open.connection.clone(), open.place);
+        Ok(frames::link(open.connection, peer, open.writer, open.reader, Some(first)))
+    }
+
+    /// Sends it away with a `Welcome` (`leading: false`), so that it dials the next replica.
+    pub fn turn_away(mut self, welcome: &Welcome) -> Result<(), FrameError> {
+        let answer = Bytes::from(wire::encode(welcome)?);
+        if let Some(mut open) = self.open.take() {
+            tokio::spawn(async move {
+                let _place = open.place;
+                if open.writer.send(answer).await.is_ok() {
+                    frames::finish(open.writer).await;
+                }
+                open.connection.close(Close::Done.code(), b"not leading");
+            });
+        }
+        Ok(())
+    }
+
+    /// Refuses it; `why` is read by a person at the plane.
+    pub fn refuse(mut self, why: &str) {
+        if let Some(open) = self.open.take() {
+            open.connection.close(Close::Refused.code(), why.as_bytes());
+        }
+    }
+}
+
+impl Drop for PlaneIncoming {
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.connection.close(Close::Refused.code(), b"session not taken");
+        }
+    }
+}
+
+/// A listening endpoint for planes and admins. Dropping it closes every connection.
+pub struct Server {
+    endpoint: Endpoint,
+    arrivals: mpsc::Receiver<Incoming>,
+    admission: Admission,
+    tasks: Vec<AbortHandle>,
+}
+
+impl Server {
+    /// Takes the port and starts to let in whoever proves itself. Certificates are followed as
+    /// `credentials` changes; its owner spawns [`Credentials::keep_fresh`] once per process.
+    pub fn bind(address: SocketAddr, credentials: &Arc<Credentials>, limits: Limits) -> Result<Self, QuicError> {
+        let config = server_config(&credentials.current(), &limits)?;
+        let endpoint = Endpoint::server(config, address).map_err(|source| QuicError::Bind { address, source })?;
+        let admission = Admission::new(limits);
+        let (sender, arrivals) = mpsc::channel(ARRIVALS);
+        let tasks = vec![
+            tokio::spawn(listen(endpoint.clone(), admission.clone(), credentials.clone(), sender)).abort_handle(),
+            tokio::spawn(follow(endpoint.clone(), admission.clone(), credentials.clone())).abort_handle(),
+        ];
+        Ok(Self { endpoint, arrivals, admission, tasks })
+    }
+
+    /// Where it listens (the port, when 0 was asked for).
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.endpoint.local_addr()
+    }
+
+    /// The next plane or request. `None`: the endpoint is closed.
+    pub async fn accept(&mut self) -> Option<Incoming> {
+        self.arrivals.recv().await
+    }
+
+    /// Looks at the sessions from elsewhere: metrics, readiness.
+    pub fn monitor(&self) -> Monitor {
+        Monitor(self.admission.clone())
+    }
+
+    /// Lets nobody in any more, gives links that were dropped the time to flush, then closes.
+    pub async fn shutdown(self) {
+        self.endpoint.set_server_config(None);
+        let _ = timeout(FLUSH_LIMIT, self.endpoint.wait_idle()).await;
+        self.endpoint.close(Close::Shutdown.code(), b"coordinator ends");
+        let _ = timeout(FLUSH_LIMIT, self.endpoint.wait_idle()).await;
+    }
+}
+
+/// A view of a server that may outlive it.
+#[derive(Clone)]
+pub struct Monitor(Admission);
+
+impl Monitor {
+    /// Connections open now, after their TLS handshake.
+    pub fn sessions(&self) -> usize {
+        self.0.open()
+    }
+
+    /// What was turned away or ended since the start.
+    pub fn counts(&self) -> Counts {
+        self.0.counts()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.endpoint.close(Close::Shutdown.code(), b"coordinator ends");
+    }
+}
+
+fn server_config(material: &Material, limits: &Limits) -> Result<quinn::ServerConfig, QuicError> {
+    let tls = material.server(&[ALPN_PLANE, ALPN_ADMIN])?;
+    let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
+    // One stream until it is known who speaks; admins then get more.
+    config.transport_config(transport(1));
+    config.migration(false);
+    config.max_incoming(limits.handshakes);
+    Ok(config)
+}
+
+/// Follows the certificate files: new connections use them, open ones are judged by them. Judged also without a change,
+/// because certificates expire.
+async fn follow(endpoint: Endpoint, admission: Admission, credentials: Arc<Credentials>) {
+    let mut changes = credentials.subscribe();
+    loop {
+        // A time-out is the slow tick; the sender cannot be gone, we hold the credentials.
+        let changed = timeout(RELOAD_EVERY, changes.changed()).await.is_ok();
+        let material = credentials.current();
+        if changed {
+            match server_config(&material, admission.limits()) {
+                Ok(config) => endpoint.set_server_config(Some(config)),
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(error, "new certificates cannot be served, the ones before stay in use");
+                }
+            }
+        }
+        admission.judge(&material);
+    }
+}
+
+async fn listen(
+    endpoint: Endpoint,
+    admission: Admission,
+    credentials: Arc<Credentials>,
+    arrivals: mpsc::Sender<Incoming>,
+) {
+    let limits = *admission.limits();
+    let handshakes = Arc::new(Semaphore::new(limits.handshakes));
+    while let Some(incoming) = endpoint.accept().await {
+        let under_way = limits.handshakes.saturating_sub(handshakes.available_permits());
+        if under_way >= limits.retry_above && !incoming.remote_address_validated() && incoming.may_retry() {
+            // Fails only for what cannot be retried, which was asked above.
+            let _ = incoming.retry();
+            admission.count(|counts| counts.retried += 1);
+            continue;
+        }
+        let Ok(permit) = handshakes.clone().try_acquire_owned() else {
+            tracing::warn!(from = %incoming.remote_address(), limit = limits.handshakes, "too many handshakes, refused");
+            incoming.refuse();
+            admission.count(|counts| counts.handshakes_refused += 1);
+            continue;
+        };
+        let (admission, arrivals, material) = (admission.clone(), arrivals.clone(), credentials.current());
+        tokio::spawn(async move {
+            let from = incoming.remote_address();
+            if let Err(error) = serve(incoming, permit, &admission, &material, &arrivals).await {
+                let error: &dyn std::error::Error = &error;
+                tracing::info!(%from, error, "connection not let in");
+                admission.count(|counts| counts.refused += 1);
+            }
+        });
+    }
+}
+
+/// Why somebody was not let in. Told to the peer as a close code, logged here.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("handshake failed")]
+    Handshake(#[from] quinn::ConnectionError),
+    #[error("{1}")]
+    Closed(Close, String),
+}
+
+impl Refusal {
+    /// Tells the peer, where there is one to tell.
+    fn tell(self, connection: &Connection) -> Self {
+        if let Self::Closed(close, why) = &self {
+            connection.close(close.code(), why.as_bytes());
+        }
+        self
+    }
+}
+
+async fn serve(
+    incoming: quinn::Incoming,
+    permit: OwnedSemaphorePermit,
+    admission: &Admission,
+    material: &Material,
+    arrivals: &mpsc::Sender<Incoming>,
+) -> Result<(), Refusal> {
+    let connecting = incoming.accept()?;
+    let connection = timeout(HELLO_LIMIT, connecting)
+        .await
+        .map_err(|_| Refusal::Closed(Close::HelloTimeout, "TLS handshake took too long".to_owned()))??;
+    let (peer, chain) = prove(&connection, material).map_err(|refusal| refusal.tell(&connection))?;
+    let place = admission.admit(&peer, chain, &connection).ok_or_else(|| {
+        Refusal::Closed(Close::Busy, format!("too many sessions for {}", peer.identity)).tell(&connection)
+    })?;
+    match &peer.identity {
+        Identity::Plane(name) => {
+            let name = name.clone();
+            let plane = greet(&connection, &name, peer, place).await.map_err(|refusal| refusal.tell(&connection))?;
+            drop(permit);
+            // The coordinator's mailbox decides how fast arrivals are taken; who waits too long has gone by itself.
+            let _ = timeout(HELLO_LIMIT, arrivals.send(Incoming::Plane(plane))).await;
+        }
+        Identity::Admin(_) | Identity::Coordinator(_) => {
+            drop(permit);
+            connection.set_max_concurrent_bi_streams(admission.limits().requests_per_admin.into());
+            requests(&connection, &peer.identity, admission.limits().requests_per_admin, arrivals).await;
+            drop(place);
+        }
+    }
+    Ok(())
+}
+
+/// Who is there, and whether its kind may speak what was agreed.
+fn prove(connection: &Connection, material: &Material) -> Result<(Peer, Vec<CertificateDer<'static>>), Refusal> {
+    let chain = connection
+        .peer_identity()
+        .and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok())
+        .map(|chain| *chain)
+        .unwrap_or_default();
+    let peer =
+        peer_of(&chain, &material.trust_domain).map_err(|error| Refusal::Closed(Close::Identity, error.to_string()))?;
+    let alpn = connection
+        .handshake_data()
+        .and_then(|any| any.downcast::<HandshakeData>().ok())
+        .and_then(|data| data.protocol)
+        .unwrap_or_default();
+    match (&peer.identity, alpn.as_slice()) {
+        (Identity::Plane(_), ALPN_PLANE) | (Identity::Admin(_), ALPN_ADMIN) => Ok((peer, chain)),
+        (identity, _) => Err(Refusal::Closed(
+            Close::Identity,
+            format!("{identity} may not speak {}", String::from_utf8_lossy(&alpn)),
+        )),
+    }
+}
+
+/// A plane's first stream and frame.
+async fn greet(connection: &Connection, name: &str, peer: Peer, place: Place) -> Result<PlaneIncoming, Refusal> {
+    let protocol = |error: FrameError| Refusal::Closed(Close::Protocol, format!("no Hello: {error}"));
+    let hello = async {
+        let (send, recv) = connection.accept_bi().await?;
+        let mut reader = frames::reader(recv, HELLO_BYTES);
+        let frame = frames::read_one(&mut reader).await.map_err(protocol)?;
+        let hello: Hello = wire::decode(&frame).map_err(|error| protocol(error.into()))?;
+        Ok::<_, Refusal>((frames::writer(send), reader, hello))
+    };
+    let (writer, reader, hello) = timeout(HELLO_LIMIT, hello)
+        .await
+        .map_err(|_| Refusal::Closed(Close::HelloTimeout, format!("no Hello within {HELLO_LIMIT:?}")))??;
+    if hello.plane.as_str() != name {
+        let why = format!("plane/{name} may not speak for plane/{}", hello.plane);
+        return Err(Refusal::Closed(Close::Identity, why));
+    }
+    // The peer speaks `hello.wire` and, from version 2 on, the one before; so do we.
+    let wire = hello.wire.min(WIRE_VERSION);
+    if wire < MIN_WIRE_VERSION || hello.wire > WIRE_VERSION.saturating_add(1) {
+        let why = format!("wire version {} offered, {MIN_WIRE_VERSION} to {WIRE_VERSION} understood", hello.wire);
+        return Err(Refusal::Closed(Close::WireVersion, why));
+    }
+    let open = Some(Open { connection: connection.clone(), writer, reader, place });
+    Ok(PlaneIncoming { identity: peer.identity, serial: peer.serial, hello, wire, open })
+}
+
+/// Keeps a session's place until its connection is closed.
+fn keep(connection: Connection, place: Place) {
+    tokio::spawn(async move {
+        connection.closed().await;
+        drop(place);
+    });
+}
+
+/// An admin's requests, each on a stream of its own; QUIC bounds how many there are.
+async fn requests(connection: &Connection, identity: &Identity, limit: u32, arrivals: &mpsc::Sender<Incoming>) {
+    let mut under_way = JoinSet::new();
+    // Ends when the connection does.
+    while let Ok((send, recv)) = connection.accept_bi().await {
+        while under_way.try_join_next().is_some() {}
+        if under_way.len() >= limit as usize {
+            under_way.join_next().await;
+        }
+        under_way.spawn(request(identity.clone(), frames::writer(send), recv, arrivals.clone()));
+    }
+}
+
+async fn request(identity: Identity, mut writer: Writer, recv: quinn::RecvStream, arrivals: mpsc::Sender<Incoming>) {
+    let mut reader = frames::reader(recv, MAX_FRAME_BYTES);
+    let Ok(Ok(body)) = timeout(HELLO_LIMIT, frames::read_one(&mut reader)).await else {
+        let _ = reader.get_mut().stop(Close::Protocol.code());
+        let _ = writer.get_mut().reset(Close::Protocol.code());
+        return;
+    };
+    let (reply, mut responses) = mpsc::channel(RESPONSES);
+    let asked = Incoming::Admin(AdminRequest { identity, body, reply });
+    if !matches!(timeout(HELLO_LIMIT, arrivals.send(asked)).await, Ok(Ok(()))) {
+        let _ = writer.get_mut().reset(Close::Busy.code());
+        return;
+    }
+    let gone = writer.get_ref().stopped();
+    tokio::pin!(gone);
+    loop {
+        let frame = tokio::select! {
+            biased;
+            _ = &mut gone => return,
+            frame = responses.recv() => frame,
+        };
+        let Some(frame) = frame else { break };
+        if writer.send(frame).await.is_err() {
+            let _ = writer.get_mut().reset(Close::Protocol.code());
+            return;
+        }
+    }
+    frames::finish(writer).await;
+}
