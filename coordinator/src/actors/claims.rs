@@ -1,0 +1,129 @@
+//! Claims: the durable right to run an attempt on one TiDB cluster. One live attempt per TiDB cluster (I7); the
+//! compare-and-set of the claim is its fence (I1). Only the coordinator actor writes them, one save at a time per claim.
+
+use super::store::{Slot, Writer};
+use crate::ports::{Ledger, LedgerKey, Version};
+use shared::{
+    barrier::{Claim, ClaimHolder},
+    epoch::Epoch,
+    ids::{BackupUid, ClusterId},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A wish for a claim.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) backup: BackupUid,
+    pub(super) name: String,
+    pub(super) attempt: u32,
+    pub(super) floor: Epoch,
+}
+
+/// One claim as this process knows it.
+pub(super) struct Held {
+    pub(super) claim: Claim,
+    /// Name of the holder, for people who wait.
+    pub(super) holder: String,
+    /// `None` while a save is under way.
+    slot: Option<Slot>,
+}
+
+/// Every claim.
+pub(super) struct Claims {
+    ledger: Arc<dyn Ledger>,
+    writer: Writer,
+    all: BTreeMap<ClusterId, Held>,
+}
+
+/// What to do with a wish.
+pub(super) enum Verdict {
+    /// Store this; then tell.
+    Save(Box<Saving>),
+    /// Somebody else holds it, or a save is under way.
+    Taken(String),
+}
+
+/// A save that is to be carried out, and then handed back.
+pub(super) struct Saving {
+    pub(super) cluster: ClusterId,
+    pub(super) claim: Claim,
+    slot: Slot,
+}
+
+impl Saving {
+    pub(super) async fn run(mut self) -> (Self, Result<(), shell::driver::FenceError>) {
+        let outcome = match tokio::time::timeout(shell::driver::FENCE_LIMIT, self.slot.save(&self.claim)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(shell::driver::FenceError::TimedOut),
+        };
+        (self, outcome)
+    }
+}
+
+impl Claims {
+    pub(super) fn new(ledger: Arc<dyn Ledger>, writer: Writer) -> Self {
+        Self { ledger, writer, all: BTreeMap::new() }
+    }
+
+    fn slot(&self, cluster: ClusterId, version: Option<Version>) -> Slot {
+        Slot::new(self.ledger.clone(), LedgerKey::Claim(cluster), self.writer.clone(), version)
+    }
+
+    /// A claim found in the ledger.
+    pub(super) fn found(&mut self, claim: Claim, version: Version, holder: String) {
+        let slot = self.slot(claim.cluster, Some(version));
+        self.all.insert(claim.cluster, Held { claim, holder, slot: Some(slot) });
+    }
+
+    /// Claims that are held, for the console and for ending leftovers at start.
+    pub(super) fn live(&self) -> impl Iterator<Item = (&Claim, &ClaimHolder)> {
+        self.all.values().filter_map(|held| held.claim.live.as_ref().map(|holder| (&held.claim, holder)))
+    }
+
+    /// Grants a wish if nobody else holds the claim.
+    pub(super) fn want(&mut self, cluster: ClusterId, wish: &Wish) -> Verdict {
+        let fresh = self.slot(cluster, None);
+        let held = self.all.entry(cluster).or_insert_with(|| Held {
+            claim: Claim { cluster, epoch: Epoch::NONE, live: None },
+            holder: String::new(),
+            slot: Some(fresh),
+        });
+        if held.claim.live.as_ref().is_some_and(|live| live.backup != wish.backup) {
+            return Verdict::Taken(held.holder.clone());
+        }
+        let Some(epoch) = Epoch::above([held.claim.epoch, wish.floor]) else {
+            return Verdict::Taken("nobody: epochs of this TiDB cluster are used up".to_owned());
+        };
+        let Some(slot) = held.slot.take() else {
+            return Verdict::Taken("another request for it".to_owned());
+        };
+        held.holder.clone_from(&wish.name);
+        let live = Some(ClaimHolder { backup: wish.backup.clone(), attempt: wish.attempt });
+        Verdict::Save(Box::new(Saving { cluster, claim: Claim { cluster, epoch, live }, slot }))
+    }
+
+    /// Ends a claim if this backup holds it. The epoch stays: it must grow.
+    pub(super) fn give(&mut self, cluster: ClusterId, backup: &BackupUid) -> Option<Box<Saving>> {
+        let held = self.all.get_mut(&cluster)?;
+        if held.claim.live.as_ref().is_none_or(|live| &live.backup != backup) {
+            return None;
+        }
+        let slot = held.slot.take()?;
+        Some(Box::new(Saving { cluster, claim: Claim { live: None, ..held.claim.clone() }, slot }))
+    }
+
+    /// A save is under way for this claim.
+    pub(super) fn busy(&self, cluster: ClusterId) -> bool {
+        self.all.get(&cluster).is_some_and(|held| held.slot.is_none())
+    }
+
+    /// A save came home. On failure the claim is read anew from the ledger by the caller.
+    pub(super) fn saved(&mut self, saving: Saving, stored: bool) {
+        if let Some(held) = self.all.get_mut(&saving.cluster) {
+            if stored {
+                held.claim = saving.claim;
+            }
+            held.slot = Some(saving.slot);
+        }
+    }
+}

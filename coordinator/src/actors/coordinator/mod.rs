@@ -1,0 +1,266 @@
+//! Admission, claims, sessions: the parent of every barrier. It never waits for one of them.
+
+mod claiming;
+mod objects;
+mod sessions;
+
+use super::{
+    barrier::BarrierActor,
+    claims::Claims,
+    messages::{Ask, BarrierOver, Channel, Lead, ToBarrier, Viewed},
+    store::{Stored, Writer},
+};
+use crate::{
+    config::CoordinatorConfig,
+    console::{self, Snapshot},
+    metrics::Metrics,
+    ports::{Entry, LedgerKey, Object, Ports, Version},
+};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
+use shared::{
+    barrier::{Claim, Record, View},
+    ids::{BackupUid, ClusterId, PlaneId},
+    reason::Refusal,
+};
+use shell::clock::Clock;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Mail: answers of every plane of every running barrier, object events, admins. Senders here use `send` and wait, so
+/// the bound is back-pressure, not loss.
+const MAILBOX: usize = 1024;
+/// Between tries to read the ledger, and before a barrier that lost its record starts again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Wishes for one claim that wait for it; more backups of one TiDB cluster than this are told to wait without a place.
+const WAITING_MAX: usize = 256;
+
+struct Session {
+    generation: u64,
+    version: String,
+    channel: Channel,
+}
+
+/// See the module.
+pub struct CoordinatorActor {
+    config: Arc<CoordinatorConfig>,
+    ports: Ports,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    writer: Writer,
+    claims: Claims,
+    /// Backups that wait for a claim, in order.
+    waiting: BTreeMap<ClusterId, VecDeque<BackupUid>>,
+    /// Claims to be given back once the save under way is done.
+    giving: BTreeSet<(ClusterId, BackupUid)>,
+    barriers: BTreeMap<BackupUid, Addr<BarrierActor>>,
+    views: BTreeMap<BackupUid, View>,
+    objects: BTreeMap<BackupUid, Object>,
+    /// Objects whose finalizer is being added: they start when it is there.
+    starting: BTreeSet<BackupUid>,
+    invalid: BTreeMap<BackupUid, Refusal>,
+    sessions: BTreeMap<PlaneId, Session>,
+    generation: u64,
+    /// The ledger has been read: records and claims are known.
+    ready: bool,
+    synced: bool,
+}
+
+impl CoordinatorActor {
+    /// An actor that does nothing until it is told to `Lead`.
+    pub fn new(config: Arc<CoordinatorConfig>, ports: Ports, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        let writer = Writer(uuid::Uuid::new_v4().to_string());
+        let claims = Claims::new(ports.ledger.clone(), writer.clone());
+        Self {
+            config,
+            ports,
+            clock,
+            metrics,
+            writer,
+            claims,
+            waiting: BTreeMap::new(),
+            giving: BTreeSet::new(),
+            barriers: BTreeMap::new(),
+            views: BTreeMap::new(),
+            objects: BTreeMap::new(),
+            starting: BTreeSet::new(),
+            invalid: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            generation: 0,
+            ready: false,
+            synced: false,
+        }
+    }
+
+    fn read_ledger(&mut self, ctx: &mut Context<Self>) {
+        let ledger = self.ports.ledger.clone();
+        let reading = async move { ledger.list().await };
+        ctx.spawn(reading.into_actor(self).map(|read, actor, ctx| match read {
+            Ok(entries) => actor.ledger_read(entries, ctx),
+            Err(error) => {
+                tracing::warn!(%error, "ledger cannot be read; trying again");
+                ctx.run_later(AGAIN, |actor, ctx| actor.read_ledger(ctx));
+            }
+        }));
+    }
+
+    fn ledger_read(&mut self, entries: Vec<Entry>, ctx: &mut Context<Self>) {
+        let mut records = Vec::new();
+        for entry in entries {
+            match entry.key {
+                LedgerKey::Record(uid) => match Stored::<Record>::parse(&entry.body) {
+                    Ok(stored) => records.push((stored.body, entry.version)),
+                    Err(error) => tracing::error!(%uid, error, "record cannot be read; it is left alone"),
+                },
+                LedgerKey::Claim(cluster) => match Stored::<Claim>::parse(&entry.body) {
+                    Ok(stored) => self.claims.found(stored.body, entry.version, String::new()),
+                    Err(error) => tracing::error!(%cluster, error, "claim cannot be read; it is left alone"),
+                },
+            }
+        }
+        self.end_leftover_claims(&records, ctx);
+        for (record, version) in records {
+            self.start_barrier(record, Some(version), ctx);
+        }
+        self.ready = true;
+        for object in self.objects.values().cloned().collect::<Vec<_>>() {
+            self.consider(object, ctx);
+        }
+        self.end_orphans();
+    }
+
+    /// A claim whose record is missing, has ended, or does not name its epoch granted nothing (I2).
+    fn end_leftover_claims(&mut self, records: &[(Record, Version)], ctx: &mut Context<Self>) {
+        let over: Vec<_> = self
+            .claims
+            .live()
+            .filter(|(claim, live)| {
+                let record = records.iter().map(|(record, _)| record).find(|r| r.request.backup == live.backup);
+                record.is_none_or(|r| r.epoch != claim.epoch || r.cluster != Some(claim.cluster) || !may_hold(r))
+            })
+            .map(|(claim, live)| (claim.cluster, live.backup.clone()))
+            .collect();
+        for (cluster, backup) in over {
+            self.give(cluster, backup, ctx);
+        }
+    }
+
+    fn start_barrier(&mut self, record: Record, version: Option<Version>, ctx: &mut Context<Self>) {
+        let uid = record.request.backup.clone();
+        if self.barriers.contains_key(&uid) {
+            return;
+        }
+        let actor = BarrierActor::new(
+            record,
+            version,
+            self.writer.clone(),
+            self.ports.clone(),
+            self.clock.clone(),
+            self.sessions.iter().map(|(plane, session)| (plane.clone(), session.channel.clone())).collect(),
+            ctx.address(),
+        );
+        self.barriers.insert(uid, actor.start());
+    }
+
+    /// Overflow rule: a barrier whose mailbox is full (512) has stopped to read; its clocks and its planes' own leases
+    /// end it, and the resync tells it again what objects want.
+    fn tell(&self, addr: &Addr<BarrierActor>, message: ToBarrier) {
+        if addr.try_send(message).is_err() && addr.connected() {
+            tracing::error!("mailbox of a barrier is full; its input was dropped");
+        }
+    }
+
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            ready: self.ready,
+            planes: self
+                .config
+                .planes
+                .iter()
+                .map(|name| {
+                    let session = self.sessions.get(&PlaneId::new(name.clone()));
+                    (name.as_str(), session.map(|s| (s.version.as_str(), s.generation)))
+                })
+                .collect(),
+            views: &self.views,
+            invalid: self
+                .invalid
+                .iter()
+                .filter_map(|(uid, why)| self.objects.get(uid).map(|object| (object, why)))
+                .collect(),
+            claims: self.claims.live().map(|(claim, live)| (claim.cluster, claim.epoch, live.backup.clone())).collect(),
+        }
+    }
+}
+
+/// May an attempt with this record still hold anything under its claim?
+fn may_hold(record: &Record) -> bool {
+    use shared::barrier::Stage;
+    matches!(record.stage, Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting)
+}
+
+impl Actor for CoordinatorActor {
+    type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<Lead> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, _: Lead, ctx: &mut Self::Context) {
+        self.read_ledger(ctx);
+    }
+}
+
+impl Handler<Viewed> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, Viewed(view): Viewed, _: &mut Self::Context) {
+        self.metrics.viewed(&view);
+        self.views.insert(view.record.request.backup.clone(), *view);
+    }
+}
+
+impl Handler<BarrierOver> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, over: BarrierOver, ctx: &mut Self::Context) {
+        if self.barriers.get(&over.backup) != Some(&over.addr) {
+            return;
+        }
+        self.barriers.remove(&over.backup);
+        if over.finished {
+            self.views.remove(&over.backup);
+            self.objects.remove(&over.backup);
+            return;
+        }
+        let (ledger, backup) = (self.ports.ledger.clone(), over.backup);
+        let key = LedgerKey::Record(backup.clone());
+        let reading = async move {
+            tokio::time::sleep(AGAIN).await;
+            ledger.read(&key).await
+        };
+        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
+            Ok(Some(entry)) => match Stored::<Record>::parse(&entry.body) {
+                Ok(stored) => actor.start_barrier(stored.body, Some(entry.version), ctx),
+                Err(error) => tracing::error!(%backup, error, "record cannot be read"),
+            },
+            // It never was saved: nothing was touched. The resync starts it again.
+            Ok(None) => drop(actor.views.remove(&backup)),
+            Err(error) => {
+                tracing::warn!(%error, %backup, "record cannot be read; trying again");
+                ctx.run_later(AGAIN, |actor, ctx| actor.read_ledger(ctx));
+            }
+        }));
+    }
+}
+
+impl Handler<Ask> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, Ask(call): Ask, _: &mut Self::Context) {
+        let reply = console::answer(&self.snapshot(), &call.who, &call.body);
+        // An admin who does not read has gone.
+        let _ = call.reply.try_send(reply.into());
+    }
+}

@@ -1,0 +1,152 @@
+//! VolumeBackup objects: admission, refusal, deletion.
+
+use super::{AsyncContext, CoordinatorActor};
+use crate::{
+    actors::messages::{ObjectSeen, ToBarrier},
+    ports::{EventKind, Object, ObjectEvent, ObjectRef, Status},
+};
+use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
+use shared::{
+    barrier::Record,
+    reason::{Reason, Refusal},
+    request::Request,
+};
+
+impl CoordinatorActor {
+    pub(super) fn consider(&mut self, object: Object, ctx: &mut Context<Self>) {
+        let uid = object.uid.clone();
+        if let Some(addr) = self.barriers.get(&uid) {
+            if !object.abandoned.is_empty() {
+                self.tell(addr, ToBarrier::Abandon(object.abandoned.iter().cloned().collect()));
+            }
+            if object.deleting {
+                self.tell(addr, ToBarrier::Delete);
+            } else if object.cancel {
+                self.tell(addr, ToBarrier::Cancel);
+            }
+            return;
+        }
+        if object.deleting {
+            if object.finalizer {
+                self.release_object(&object, ctx);
+            }
+            return;
+        }
+        if is_finished(&object.phase) || self.starting.contains(&uid) {
+            return;
+        }
+        match object.wish.clone().and_then(|wish| self.check_planes(&wish).map(|()| wish)) {
+            Err(refusal) => self.refuse(&object, refusal, ctx),
+            Ok(wish) => self.admit(&object, wish, ctx),
+        }
+    }
+
+    pub(super) fn check_planes(&self, wish: &Request) -> Result<(), Refusal> {
+        let unknown: Vec<_> = wish
+            .members
+            .iter()
+            .filter(|m| !self.config.planes.contains(m.plane.as_str()))
+            .map(|m| m.plane.as_str())
+            .collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let known: Vec<_> = self.config.planes.iter().map(String::as_str).collect();
+        Err(Refusal::new(
+            Reason::PlaneUnknown,
+            format!("spec.clusters names {}, but this coordinator knows {}", unknown.join(", "), known.join(", ")),
+        ))
+    }
+
+    /// The finalizer first: an object that vanished in the middle would leave snapshots behind.
+    pub(super) fn admit(&mut self, object: &Object, wish: Request, ctx: &mut Context<Self>) {
+        let uid = object.uid.clone();
+        self.starting.insert(uid.clone());
+        self.invalid.remove(&uid);
+        let (objects, reference, has) = (self.ports.objects.clone(), reference(object), object.finalizer);
+        let adding = async move { if has { Ok(()) } else { objects.add_finalizer(&reference).await } };
+        ctx.spawn(adding.into_actor(self).map(move |added, actor, ctx| {
+            actor.starting.remove(&uid);
+            match added {
+                Ok(()) => {
+                    let record = Record::new(wish, actor.clock.wall());
+                    actor.start_barrier(record, None, ctx);
+                }
+                // The resync brings the object again.
+                Err(error) => tracing::warn!(%error, %uid, "finalizer was not added; trying again at the next resync"),
+            }
+        }));
+    }
+
+    pub(super) fn refuse(&mut self, object: &Object, refusal: Refusal, ctx: &mut Context<Self>) {
+        if self.invalid.get(&object.uid) == Some(&refusal) {
+            return;
+        }
+        self.invalid.insert(object.uid.clone(), refusal.clone());
+        let (objects, reference, uid) = (self.ports.objects.clone(), reference(object), object.uid.clone());
+        let telling = async move {
+            objects.publish(&reference, &Status::Invalid(refusal.clone())).await?;
+            objects.event(&reference, EventKind::Warning, refusal.reason.as_str(), &refusal.message).await
+        };
+        ctx.spawn(telling.into_actor(self).map(move |told, actor, _| {
+            if let Err(error) = told {
+                tracing::warn!(%error, %uid, "refusal was not written; trying again at the next resync");
+                actor.invalid.remove(&uid);
+            }
+        }));
+    }
+
+    pub(super) fn release_object(&self, object: &Object, ctx: &mut Context<Self>) {
+        let (objects, reference) = (self.ports.objects.clone(), reference(object));
+        let going = async move { objects.remove_finalizer(&reference).await };
+        ctx.spawn(going.into_actor(self).map(|gone, _, _| {
+            if let Err(error) = gone {
+                tracing::warn!(%error, "finalizer was not removed; trying again at the next resync");
+            }
+        }));
+    }
+
+    /// A record whose object is gone is a deletion.
+    pub(super) fn end_orphans(&mut self) {
+        if !(self.ready && self.synced) {
+            return;
+        }
+        for (uid, addr) in &self.barriers {
+            if !self.objects.contains_key(uid) {
+                self.tell(addr, ToBarrier::Delete);
+            }
+        }
+    }
+}
+
+/// Phases after which the old manager never touched an object again; without a record of ours, neither do we.
+fn is_finished(phase: &str) -> bool {
+    matches!(phase, "Complete" | "Failed" | "Cleaned")
+}
+
+fn reference(object: &Object) -> ObjectRef {
+    ObjectRef { uid: object.uid.clone(), namespace: object.namespace.clone(), name: object.name.clone() }
+}
+
+impl Handler<ObjectSeen> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, ObjectSeen(event): ObjectSeen, ctx: &mut Self::Context) {
+        match event {
+            ObjectEvent::Applied(object) => {
+                self.objects.insert(object.uid.clone(), (*object).clone());
+                if self.ready {
+                    self.consider(*object, ctx);
+                }
+            }
+            ObjectEvent::Gone(uid) => {
+                self.objects.remove(&uid);
+                self.invalid.remove(&uid);
+                self.tell_backup(&uid, ToBarrier::Delete);
+            }
+            ObjectEvent::Synced => {
+                self.synced = true;
+                self.end_orphans();
+            }
+        }
+    }
+}

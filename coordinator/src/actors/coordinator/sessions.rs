@@ -1,0 +1,111 @@
+//! Planes that dial in: a newer session supersedes an older one, words from a dead one are ignored.
+
+use super::{AsyncContext, CoordinatorActor, Session};
+use crate::actors::{
+    messages::{Channel, DropSession, Heard, Knocked, LinkOpen, SessionOver, ToBarrier},
+    session::PlaneSession,
+};
+use actix::{Actor, Handler, WrapFuture};
+use shared::wire::{Answer, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome};
+
+impl Handler<Knocked> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, Knocked(knock): Knocked, ctx: &mut Self::Context) {
+        let leading = self.ready && self.config.planes.contains(knock.plane.as_str());
+        if !self.config.planes.contains(knock.plane.as_str()) {
+            tracing::warn!(plane = %knock.plane, "a plane that is not configured dialled in");
+        }
+        self.generation += 1;
+        let generation = self.generation;
+        let welcome = Welcome {
+            wire: knock.hello.wire.clamp(MIN_WIRE_VERSION, WIRE_VERSION),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            generation,
+            leading,
+        };
+        let (plane, version, accept) = (knock.plane, knock.hello.version, knock.accept);
+        let parent = ctx.address();
+        ctx.spawn(
+            async move {
+                match accept(welcome).await {
+                    Ok(link) if leading => {
+                        // The parent outlives its own future.
+                        let _ = parent.send(LinkOpen { plane, generation, version, link }).await;
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::debug!(%plane, %error, "plane went away before its link was open"),
+                }
+            }
+            .into_actor(self),
+        );
+    }
+}
+
+impl Handler<LinkOpen> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, open: LinkOpen, ctx: &mut Self::Context) {
+        let LinkOpen { plane, generation, version, link } = open;
+        if self.sessions.get(&plane).is_some_and(|session| session.generation > generation) {
+            return;
+        }
+        let session = PlaneSession::new(plane.clone(), generation, link.rx, ctx.address()).start();
+        let channel = Channel { generation, tx: link.tx, session };
+        if let Some(old) =
+            self.sessions.insert(plane.clone(), Session { generation, version, channel: channel.clone() })
+        {
+            tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");
+            let drop = DropSession { plane: plane.clone(), generation: old.generation };
+            // A session that is stopped already needs no telling.
+            let _ = old.channel.session.try_send(drop);
+        } else {
+            tracing::info!(%plane, generation, "plane connected");
+        }
+        self.metrics.planes_connected(self.sessions.len());
+        for addr in self.barriers.values() {
+            self.tell(addr, ToBarrier::PlaneUp(plane.clone(), channel.clone()));
+        }
+    }
+}
+
+impl Handler<SessionOver> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, over: SessionOver, _: &mut Self::Context) {
+        if self.sessions.get(&over.plane).is_some_and(|session| session.generation == over.generation) {
+            self.sessions.remove(&over.plane);
+            self.metrics.planes_connected(self.sessions.len());
+            tracing::info!(plane = %over.plane, generation = over.generation, "plane disconnected");
+        }
+        for addr in self.barriers.values() {
+            self.tell(addr, ToBarrier::PlaneDown(over.plane.clone(), over.generation));
+        }
+    }
+}
+
+impl Handler<Heard> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, heard: Heard, _: &mut Self::Context) {
+        if self.sessions.get(&heard.plane).is_none_or(|session| session.generation != heard.generation) {
+            return;
+        }
+        match heard.up {
+            Up::Answer { attempt, epoch, answer } => {
+                let Some(addr) = self.barriers.get(&attempt.backup) else { return };
+                let is_progress = matches!(answer, Answer::Progress(_));
+                let message = ToBarrier::Answer {
+                    plane: heard.plane.clone(),
+                    attempt: attempt.number,
+                    epoch,
+                    answer: Box::new(answer),
+                };
+                if addr.try_send(message).is_err() && !is_progress {
+                    // What was lost is owed again on the next session.
+                    if let Some(session) = self.sessions.get(&heard.plane) {
+                        let drop = DropSession { plane: heard.plane, generation: heard.generation };
+                        let _ = session.channel.session.try_send(drop);
+                    }
+                }
+            }
+            Up::Preflighted(_) => {}
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What actors tell each other. Domain and wire types stay free of actix: each message wraps them.
+
+use super::{barrier::BarrierActor, session::PlaneSession};
+use crate::ports::{AdminCall, Knock, ObjectEvent};
+use actix::{Addr, Message};
+use bytes::Bytes;
+use shared::{
+    barrier::View,
+    epoch::Epoch,
+    ids::{BackupUid, ClusterId, PlaneId},
+    wire::{Answer, Up},
+};
+use shell::link::Link;
+use std::collections::BTreeSet;
+use tokio::sync::mpsc;
+
+/// The source saw something.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct ObjectSeen(pub ObjectEvent);
+
+/// A plane knocked.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Knocked(pub Knock);
+
+/// An admin asks.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Ask(pub AdminCall);
+
+/// This replica leads from now on: read the ledger and go on from it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Lead;
+
+/// A plane's link is open.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct LinkOpen {
+    pub(super) plane: PlaneId,
+    pub(super) generation: u64,
+    pub(super) version: String,
+    pub(super) link: Link,
+}
+
+/// A plane said something.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Heard {
+    pub(super) plane: PlaneId,
+    pub(super) generation: u64,
+    pub(super) up: Up,
+}
+
+/// A plane's session ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct SessionOver {
+    pub(super) plane: PlaneId,
+    pub(super) generation: u64,
+}
+
+/// End this session, whose queue is full: what was owed is sent again on the next one.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct DropSession {
+    pub(super) plane: PlaneId,
+    pub(super) generation: u64,
+}
+
+/// Where a plane's frames go.
+#[derive(Clone)]
+pub(super) struct Channel {
+    pub(super) generation: u64,
+    pub(super) tx: mpsc::Sender<Bytes>,
+    pub(super) session: Addr<PlaneSession>,
+}
+
+/// To a barrier: what its machine must know.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) enum ToBarrier {
+    PlaneUp(PlaneId, Channel),
+    PlaneDown(PlaneId, u64),
+    Answer { plane: PlaneId, attempt: u32, epoch: Epoch, answer: Box<Answer> },
+    Claimed(Epoch),
+    ClaimTaken(String),
+    ClaimFree,
+    Cancel,
+    Delete,
+    Abandon(BTreeSet<PlaneId>),
+}
+
+/// From a barrier: asks for the claim.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct WantClaim {
+    pub(super) backup: BackupUid,
+    pub(super) name: String,
+    pub(super) attempt: u32,
+    pub(super) cluster: ClusterId,
+    pub(super) floor: Epoch,
+}
+
+/// From a barrier: gives the claim back.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct GiveClaim {
+    pub(super) backup: BackupUid,
+    pub(super) cluster: ClusterId,
+}
+
+/// From a barrier: its newest view.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct Viewed(pub(super) Box<View>);
+
+/// From a barrier: it stopped. `finished`: its object is gone and its record deleted; else it lost its record and must
+/// be made anew from the ledger.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(super) struct BarrierOver {
+    pub(super) backup: BackupUid,
+    pub(super) finished: bool,
+    pub(super) addr: Addr<BarrierActor>,
+}

@@ -1,0 +1,100 @@
+//! Status, events and the last good-bye. Slow or failing writes here never hold up a barrier.
+
+use crate::ports::{EventKind, LedgerKey, ObjectRef, Objects, PortError, Ports, Status, Version};
+use shared::barrier::{Stage, View};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// Status writes of one object are at least this far apart, so that progress does not flood the API server.
+const PACE: Duration = Duration::from_millis(500);
+/// After a failed write; doubled up to the cap.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// Publishes the newest view until the barrier is gone; older ones are skipped.
+pub(super) async fn follow(objects: Arc<dyn Objects>, object: ObjectRef, mut views: watch::Receiver<Option<View>>) {
+    let mut told: Option<(Stage, u32)> = None;
+    let mut retry = RETRY_FIRST;
+    while views.changed().await.is_ok() {
+        loop {
+            let Some(view) = views.borrow_and_update().clone() else { break };
+            // The last words are said by `let_go`, in order with the finalizer.
+            if view.record.stage == Stage::Cleaned {
+                return;
+            }
+            let now = (view.record.stage, view.record.attempt);
+            match objects.publish(&object, &Status::Barrier(Box::new(view.clone()))).await {
+                Ok(()) => retry = RETRY_FIRST,
+                Err(PortError::NotFound(_)) => break,
+                Err(error) => {
+                    tracing::warn!(%error, backup = %object.uid, "status was not written; trying again");
+                    tokio::time::sleep(retry).await;
+                    retry = (retry * 2).min(RETRY_MAX);
+                    continue;
+                }
+            }
+            if told != Some(now) {
+                told = Some(now);
+                tell(objects.as_ref(), &object, &view).await;
+            }
+            break;
+        }
+        tokio::time::sleep(PACE).await;
+    }
+}
+
+/// An event for every change of stage; lost events are not repeated (the status holds the truth).
+async fn tell(objects: &dyn Objects, object: &ObjectRef, view: &View) {
+    let record = &view.record;
+    let (kind, reason, message) = match record.stage {
+        Stage::Preparing => (EventKind::Normal, "Preparing", format!("attempt {} started", record.attempt)),
+        Stage::Barrier => {
+            (EventKind::Normal, "Settling", format!("attempt {} holds epoch {}", record.attempt, record.epoch))
+        }
+        Stage::Snapshotting => {
+            let ts = record.commit_ts.map(|ts| ts.to_string()).unwrap_or_default();
+            (EventKind::Normal, "Snapshotting", format!("commitTs {ts} is fixed"))
+        }
+        Stage::Certified => (EventKind::Normal, "SnapshotsCreated", "certificate saved; barrier released".to_owned()),
+        Stage::Complete => (EventKind::Normal, "Complete", "backup is complete and proven consistent".to_owned()),
+        Stage::Aborting | Stage::Failed => {
+            let failure = record.failure.as_ref();
+            let reason = failure.map_or("Failed", |refusal| refusal.reason.as_str());
+            (EventKind::Warning, reason, failure.map(|refusal| refusal.message.clone()).unwrap_or_default())
+        }
+        Stage::Cleaning => (EventKind::Normal, "Cleaning", "deleting snapshots and objects".to_owned()),
+        Stage::Cleaned => return,
+    };
+    if let Err(error) = objects.event(object, kind, reason, &message).await {
+        tracing::warn!(%error, backup = %object.uid, "event was not written");
+    }
+}
+
+/// Writes the last status, lets the object go, deletes the record; each is repeated until it is done.
+pub(super) async fn let_go(ports: Ports, object: ObjectRef, view: View, version: Option<Version>) {
+    let status = Status::Barrier(Box::new(view));
+    until_done("last status", || ports.objects.publish(&object, &status)).await;
+    until_done("finalizer", || ports.objects.remove_finalizer(&object)).await;
+    if let Some(version) = version {
+        let key = LedgerKey::Record(object.uid.clone());
+        until_done("record", || ports.ledger.delete(&key, &version)).await;
+    }
+}
+
+/// Not bounded in count: the object must go some day, and the wait between tries is.
+async fn until_done<F>(what: &str, mut attempt: impl FnMut() -> F)
+where
+    F: Future<Output = Result<(), PortError>>,
+{
+    let mut retry = RETRY_FIRST;
+    loop {
+        match attempt().await {
+            Ok(()) | Err(PortError::NotFound(_)) => return,
+            Err(error) => {
+                tracing::warn!(%error, what, "could not let the object go; trying again");
+                tokio::time::sleep(retry).await;
+                retry = (retry * 2).min(RETRY_MAX);
+            }
+        }
+    }
+}

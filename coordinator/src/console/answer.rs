@@ -1,0 +1,157 @@
+//! Server side: one question, one answer, from what the coordinator holds in memory.
+
+use super::why::why;
+use crate::ports::Object;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::{
+    barrier::{Stage, View},
+    epoch::Epoch,
+    ids::{BackupUid, ClusterId},
+    reason::Refusal,
+};
+use std::collections::BTreeMap;
+
+/// What an admin may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "camelCase")]
+pub enum Question {
+    /// Everything at a glance.
+    Status,
+    /// Planes and their sessions.
+    Planes,
+    /// Every backup, one line each.
+    Backups,
+    /// One backup whole; `name` or `namespace/name` or uid.
+    Show {
+        /// Which.
+        name: String,
+    },
+    /// Why it is not done yet, and what to do.
+    Why {
+        /// Which.
+        name: String,
+    },
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answered {
+    /// The answer.
+    Ok(Value),
+    /// Why there is none.
+    Error(String),
+}
+
+/// What the coordinator believes at this moment.
+pub struct Snapshot<'a> {
+    /// The ledger was read.
+    pub ready: bool,
+    /// Name, and version and generation of its session.
+    pub planes: Vec<(&'a str, Option<(&'a str, u64)>)>,
+    /// Backups with a barrier.
+    pub views: &'a BTreeMap<BackupUid, View>,
+    /// Objects that can never work.
+    pub invalid: Vec<(&'a Object, &'a Refusal)>,
+    /// Claims that are held.
+    pub claims: Vec<(ClusterId, Epoch, BackupUid)>,
+}
+
+/// Answers one question; the text is JSON of [`Answered`].
+pub fn answer(snapshot: &Snapshot<'_>, who: &str, body: &[u8]) -> String {
+    let answered = match serde_json::from_slice::<Question>(body) {
+        Ok(question) => {
+            tracing::info!(who, ?question, "console");
+            answer_question(snapshot, &question)
+        }
+        Err(error) => Answered::Error(format!("not a question this coordinator knows: {error}")),
+    };
+    serde_json::to_string(&answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
+fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
+    match question {
+        Question::Status => Answered::Ok(json!({
+            "ready": snapshot.ready,
+            "planes": planes(snapshot),
+            "backups": backups(snapshot),
+            "claims": snapshot.claims.iter().map(|(cluster, epoch, backup)| {
+                json!({ "cluster": cluster.to_string(), "epoch": epoch, "backup": backup })
+            }).collect::<Vec<_>>(),
+        })),
+        Question::Planes => Answered::Ok(planes(snapshot)),
+        Question::Backups => Answered::Ok(backups(snapshot)),
+        Question::Show { name } => find(snapshot, name, |view| match serde_json::to_value(view) {
+            Ok(value) => Answered::Ok(value),
+            Err(error) => Answered::Error(error.to_string()),
+        }),
+        Question::Why { name } => find(snapshot, name, |view| Answered::Ok(why(view))),
+    }
+}
+
+fn planes(snapshot: &Snapshot<'_>) -> Value {
+    snapshot
+        .planes
+        .iter()
+        .map(|(name, session)| {
+            json!({
+                "plane": name,
+                "connected": session.is_some(),
+                "version": session.map(|(version, _)| version),
+                "session": session.map(|(_, generation)| generation),
+            })
+        })
+        .collect()
+}
+
+fn backups(snapshot: &Snapshot<'_>) -> Value {
+    let running = snapshot.views.values().map(|view| {
+        let record = &view.record;
+        json!({
+            "namespace": record.request.namespace,
+            "name": record.request.name,
+            "step": view.step,
+            "attempt": record.attempt,
+            "commitTs": record.commit_ts.filter(|_| record.stage != Stage::Failed).map(|ts| ts.to_string()),
+            "reason": record.failure.as_ref().map(|refusal| refusal.reason.as_str()),
+            "waitingFor": view.waiting_for,
+        })
+    });
+    let invalid = snapshot.invalid.iter().map(|(object, refusal)| {
+        json!({
+            "namespace": object.namespace,
+            "name": object.name,
+            "step": "Invalid",
+            "reason": refusal.reason.as_str(),
+            "waitingFor": "",
+        })
+    });
+    running.chain(invalid).collect()
+}
+
+fn find(snapshot: &Snapshot<'_>, name: &str, then: impl Fn(&View) -> Answered) -> Answered {
+    let found: Vec<_> = snapshot
+        .views
+        .values()
+        .filter(|view| {
+            let request = &view.record.request;
+            request.backup.as_str() == name
+                || request.name == name
+                || format!("{}/{}", request.namespace, request.name) == name
+        })
+        .collect();
+    match found.as_slice() {
+        [view] => then(view),
+        [] => match snapshot.invalid.iter().find(|(object, _)| object.name == name) {
+            Some((_, refusal)) => Answered::Ok(json!({
+                "step": "Invalid",
+                "reason": refusal.reason.as_str(),
+                "message": refusal.message,
+                "action": refusal.reason.action(),
+            })),
+            None => Answered::Error(format!("no VolumeBackup called {name}; `console backups` lists them")),
+        },
+        _ => Answered::Error(format!("{name} is in several namespaces; say namespace/name")),
+    }
+}

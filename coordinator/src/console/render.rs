@@ -1,0 +1,80 @@
+//! Client side: answers as tables for people, JSON for scripts.
+
+use comfy_table::{Table, presets};
+use serde_json::Value;
+
+/// How an answer is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// For scripts.
+    Json,
+    /// For people who like YAML.
+    Yaml,
+}
+
+/// The text to print.
+pub fn render(value: &Value, output: Output) -> String {
+    match output {
+        Output::Json => format!("{value:#}"),
+        Output::Yaml => serde_saphyr::to_string(value).unwrap_or_else(|error| error.to_string()),
+        Output::Table => table(value),
+    }
+}
+
+fn table(value: &Value) -> String {
+    match value {
+        Value::Array(rows) => rows_table(rows),
+        Value::Object(fields) => {
+            let mut out = String::new();
+            for (key, field) in fields {
+                match field {
+                    Value::Null => {}
+                    Value::Array(rows) if rows.is_empty() => out.push_str(&format!("{key}: none\n")),
+                    Value::Array(rows) => out.push_str(&format!("{key}:\n{}\n", rows_table(rows))),
+                    Value::Object(_) => out.push_str(&format!("{key}: {}\n", flat(field))),
+                    _ => out.push_str(&format!("{key}: {}\n", cell(field))),
+                }
+            }
+            out.trim_end().to_owned()
+        }
+        _ => cell(value),
+    }
+}
+
+fn rows_table(rows: &[Value]) -> String {
+    let mut columns: Vec<&String> = Vec::new();
+    for row in rows.iter().filter_map(Value::as_object) {
+        columns.extend(row.keys().filter(|key| !columns.contains(key)).collect::<Vec<_>>());
+    }
+    if columns.is_empty() {
+        return rows.iter().map(cell).collect::<Vec<_>>().join("\n");
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(columns.iter().map(|name| name.to_uppercase()));
+    for row in rows {
+        table.add_row(columns.iter().map(|name| row.get(name.as_str()).map(cell).unwrap_or_default()));
+    }
+    table.to_string()
+}
+
+fn flat(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().map(|(key, field)| format!("{key}={}", flat(field))).collect::<Vec<_>>().join(" ")
+        }
+        _ => cell(value),
+    }
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Array(_) | Value::Object(_) | Value::Number(_) => value.to_string(),
+    }
+}

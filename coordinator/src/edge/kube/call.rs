@@ -1,0 +1,47 @@
+//! One call of the API server: bounded in time, its failure in the words of the ports.
+
+use crate::ports::PortError;
+use std::time::Duration;
+
+/// Limit of one call. Below the 3 s that a save may take (DESIGN §3), during which an actor handles nothing else.
+pub(super) const CALL_LIMIT: Duration = Duration::from_millis(2500);
+
+/// Runs `call`. `what` says what was tried, with the object's name.
+pub(super) async fn bounded<T>(what: &str, call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, PortError> {
+    match tokio::time::timeout(CALL_LIMIT, call).await {
+        Ok(result) => result.map_err(|error| port_error(what, &error)),
+        Err(_) => Err(PortError::Unavailable(format!(
+            "{what}: no answer from the API server within {} ms; the outcome is unknown",
+            CALL_LIMIT.as_millis()
+        ))),
+    }
+}
+
+/// A request that the API server answered with 404 or 409 changed nothing; of everything else the outcome is unknown.
+fn port_error(what: &str, error: &kube::Error) -> PortError {
+    let kube::Error::Api(status) = error else {
+        return PortError::Unavailable(format!("{what}: {}", chain(error)));
+    };
+    let text = format!("{what}: {} {}: {}", status.code, status.reason, status.message);
+    match status.code {
+        404 => PortError::NotFound(text),
+        409 => PortError::Conflict(text),
+        _ => PortError::Unavailable(text),
+    }
+}
+
+/// An error with its causes; kube's own text often leaves out the one that helps (refused, unknown host, certificate).
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    // Causes do not nest deeper than a handful; a cycle cannot hold us.
+    for _ in 0..8 {
+        let Some(cause) = source else { break };
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}

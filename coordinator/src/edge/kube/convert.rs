@@ -1,0 +1,274 @@
+//! The only place where Kubernetes types meet the domain. Pure: an object in, a wish (or why it can never work) out;
+//! a barrier in, a status out.
+
+pub mod status;
+pub mod units;
+
+pub use status::merge_status;
+pub use units::{go_duration, human_bytes, parse_go_duration};
+
+use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};
+use crate::ports::Object;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use shared::{
+    ids::{BackupUid, PlaneId},
+    reason::{Reason, Refusal},
+    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
+    time::Millis,
+};
+use std::collections::BTreeSet;
+
+/// `"true"`: end the backup now.
+pub const CANCEL_ANNOTATION: &str = "isochron.pingcap.com/cancel";
+/// Planes, separated by commas, that an admin gives up knowingly.
+pub const ABANDON_ANNOTATION: &str = "isochron.pingcap.com/abandon-planes";
+/// IAM role of the pods, as kube2iam had it (`facts/tidb-operator.md` §6).
+const ROLE_ANNOTATION: &str = "iam.amazonaws.com/role";
+
+/// Deletions per second and plane when the spec says nothing that can be used (`facts/tidb-operator.md` §3.4).
+const DEFAULT_DELETE_RATIO: f64 = 1.0;
+/// What the ratio may be (same source).
+const DELETE_RATIOS: std::ops::RangeInclusive<f64> = 0.1..=2.0;
+
+/// Longest clock of a barrier that can be meant: TiKV takes no leader transfer all that time.
+const MAX_CLOCK: Millis = Millis::secs(3600);
+/// Longest time for new attempts: a week, the longest period of a schedule in use.
+const MAX_RETRY: Millis = Millis::secs(7 * 24 * 3600);
+/// Oldest safe_ts that can be meant: GC has passed a day-old moment on every cluster in use.
+const MAX_SAFE_TS_AGE: Millis = Millis::secs(24 * 3600);
+
+/// What the coordinator knows of an object. `defaults` are the bounds of a backup that sets none itself.
+/// `None` for an object without uid, namespace or name, which no API server hands out.
+pub fn object(backup: &VolumeBackup, defaults: &Limits) -> Option<Object> {
+    let mut object = known(&backup.metadata, backup.phase())?;
+    object.wish = wish(backup, &object, defaults);
+    Some(object)
+}
+
+/// The same for an object whose spec does not have the shape of a VolumeBackup, which a schema prevents but a schema
+/// may be replaced: it is Invalid, and its deletion still works.
+pub fn unreadable(metadata: &ObjectMeta, error: &str) -> Option<Object> {
+    let mut object = known(metadata, "")?;
+    object.wish = Err(Refusal::new(Reason::SpecInvalid, format!("the object is not a VolumeBackup: {error}")));
+    Some(object)
+}
+
+/// Everything but the wish.
+fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
+    let annotation = |name: &str| metadata.annotations.as_ref().and_then(|all| all.get(name)).map(|text| text.trim());
+    let uid = BackupUid::new(metadata.uid.clone()?);
+    Some(Object {
+        namespace: metadata.namespace.clone()?,
+        name: metadata.name.clone()?,
+        deleting: metadata.deletion_timestamp.is_some(),
+        finalizer: metadata.finalizers.iter().flatten().any(|name| name == FINALIZER),
+        phase: phase.to_owned(),
+        wish: Err(Refusal::new(Reason::SpecInvalid, "the spec was not read")),
+        cancel: annotation(CANCEL_ANNOTATION) == Some("true"),
+        abandoned: annotation(ABANDON_ANNOTATION)
+            .unwrap_or_default()
+            .split(',')
+            .map(str::trim)
+            .filter(|plane| !plane.is_empty())
+            .map(PlaneId::from)
+            .collect(),
+        uid,
+    })
+}
+
+/// What is wrong with a spec. All of it is told at once; the first one gives the reason.
+#[derive(Default)]
+struct Faults(Vec<(Reason, String)>);
+
+impl Faults {
+    fn add(&mut self, reason: Reason, message: impl Into<String>) {
+        self.0.push((reason, message.into()));
+    }
+
+    fn or<T>(self, good: T) -> Result<T, Refusal> {
+        let Some((reason, _)) = self.0.first() else { return Ok(good) };
+        let messages: Vec<&str> = self.0.iter().map(|(_, message)| message.as_str()).collect();
+        Err(Refusal::new(*reason, messages.join("; ")))
+    }
+}
+
+fn wish(backup: &VolumeBackup, object: &Object, defaults: &Limits) -> Result<Request, Refusal> {
+    let mut faults = Faults::default();
+    let spec = &backup.spec;
+    let members = members(spec.clusters.as_deref().unwrap_or_default(), &mut faults);
+    let empty = Template::default();
+    let template = spec.template.as_ref().unwrap_or(&empty);
+    if template.br.is_none() {
+        faults.add(Reason::BrMissing, "spec.template.br is missing");
+    }
+    let storage = storage(template, &mut faults);
+    let clean_policy = match template.clean_policy.as_deref().unwrap_or_default() {
+        "" | "Retain" => CleanPolicy::Retain,
+        "OnFailure" => CleanPolicy::OnFailure,
+        "Delete" => CleanPolicy::Delete,
+        other => {
+            faults.add(
+                Reason::SpecInvalid,
+                format!("spec.template.cleanPolicy is {other:?}; it must be Retain, OnFailure or Delete"),
+            );
+            CleanPolicy::Retain
+        }
+    };
+    let (limits, retry_within) = limits(template, spec.barrier.as_ref(), defaults, &mut faults);
+    let credentials = credentials(backup, template);
+    let request = Request {
+        backup: object.uid.clone(),
+        name: object.name.clone(),
+        namespace: object.namespace.clone(),
+        members,
+        storage,
+        credentials,
+        clean_policy,
+        size_level: size_level(template.calc_size_level.as_deref()),
+        delete_ratio_milli: delete_ratio_milli(template.snapshots_delete_ratio),
+        limits,
+        retry_within,
+    };
+    faults.or(request)
+}
+
+fn members(clusters: &[ClusterRef], faults: &mut Faults) -> Vec<MemberRequest> {
+    if clusters.is_empty() {
+        faults.add(Reason::ClustersEmpty, "spec.clusters is empty");
+    }
+    let mut seen = BTreeSet::new();
+    let mut members = Vec::with_capacity(clusters.len());
+    for (index, cluster) in clusters.iter().enumerate() {
+        let mut field = |name: &str, value: &Option<String>| {
+            let value = value.clone().unwrap_or_default();
+            if value.is_empty() {
+                faults.add(Reason::SpecInvalid, format!("spec.clusters[{index}].{name} is empty"));
+            }
+            value
+        };
+        let plane = field("k8sClusterName", &cluster.k8s_cluster_name);
+        let tc_name = field("tcName", &cluster.tc_name);
+        let tc_namespace = field("tcNamespace", &cluster.tc_namespace);
+        if !plane.is_empty() && !seen.insert(plane.clone()) {
+            faults.add(Reason::PlaneDuplicate, format!("spec.clusters[{index}] names {plane:?} a second time"));
+        }
+        members.push(MemberRequest { plane: PlaneId(plane), tc_name, tc_namespace });
+    }
+    members
+}
+
+fn storage(template: &Template, faults: &mut Faults) -> Storage {
+    let others =
+        [("gcs", template.gcs.is_some()), ("azblob", template.azblob.is_some()), ("local", template.local.is_some())];
+    let empty = S3::default();
+    let s3 = match (&template.s3, others.iter().find(|(_, there)| *there)) {
+        (Some(s3), _) => s3,
+        (None, Some((other, _))) => {
+            faults
+                .add(Reason::StorageUnsupported, format!("spec.template.{other} cannot hold a volume-snapshot backup"));
+            &empty
+        }
+        (None, None) => {
+            faults.add(Reason::S3Missing, "spec.template.s3 is missing");
+            &empty
+        }
+    };
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let bucket = text(&s3.bucket);
+    if template.s3.is_some() && bucket.is_empty() {
+        faults.add(Reason::SpecInvalid, "spec.template.s3.bucket is empty");
+    }
+    let endpoint = text(&s3.endpoint);
+    if !endpoint.is_empty() && !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+        faults.add(
+            Reason::SpecInvalid,
+            format!("spec.template.s3.endpoint is {endpoint:?}; it must begin with http:// or https://"),
+        );
+    }
+    Storage {
+        // Two makers whose stores refuse path style (`facts/tidb-operator.md` §6).
+        force_path_style: s3.force_path_style.unwrap_or(!matches!(s3.provider.as_str(), "alibaba" | "netease")),
+        provider: s3.provider.clone(),
+        region: text(&s3.region),
+        bucket,
+        prefix: text(&s3.prefix),
+        endpoint,
+        acl: text(&s3.acl),
+        sse: text(&s3.sse),
+        storage_class: text(&s3.storage_class),
+    }
+}
+
+/// A named secret wins over a role, a role over a ServiceAccount (`facts/tidb-operator.md` §6).
+fn credentials(backup: &VolumeBackup, template: &Template) -> Credentials {
+    let filled = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned();
+    let role = backup.metadata.annotations.as_ref().and_then(|all| all.get(ROLE_ANNOTATION));
+    if let Some(secret) = filled(template.s3.as_ref().and_then(|s3| s3.secret_name.as_ref())) {
+        Credentials::Secret(secret)
+    } else if let Some(role) = filled(role) {
+        Credentials::Role(role)
+    } else if let Some(account) = filled(template.service_account.as_ref()) {
+        Credentials::ServiceAccount(account)
+    } else {
+        Credentials::Default
+    }
+}
+
+fn size_level(text: Option<&str>) -> SizeLevel {
+    match text {
+        // The schema's default, where no schema is (stand-alone) or the user wrote null.
+        None | Some("all") => SizeLevel::All,
+        Some("full") => SizeLevel::Full,
+        Some("incremental") => SizeLevel::Incremental,
+        Some(_) => SizeLevel::None,
+    }
+}
+
+fn delete_ratio_milli(ratio: Option<f64>) -> u32 {
+    let ratio = ratio.filter(|ratio| DELETE_RATIOS.contains(ratio)).unwrap_or(DEFAULT_DELETE_RATIO);
+    // In range, so between 100 and 2000.
+    (ratio * 1000.0).round() as u32
+}
+
+fn limits(
+    template: &Template,
+    barrier: Option<&Barrier>,
+    defaults: &Limits,
+    faults: &mut Faults,
+) -> (Limits, Option<Millis>) {
+    let empty = Barrier::default();
+    let barrier = barrier.unwrap_or(&empty);
+    let mut limits = defaults.clone();
+    let mut clock = |name: &str, text: &Option<String>, into: &mut Millis, least: u64, most: Millis| {
+        let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { return };
+        match parse_go_duration(text) {
+            Some(length) if length.0 >= least && length <= most => *into = length,
+            _ => faults.add(
+                Reason::SpecInvalid,
+                format!(
+                    "spec.barrier.{name} is {text:?}; write a duration like 90s or 1m30s, up to {}",
+                    go_duration(most)
+                ),
+            ),
+        }
+    };
+    clock("settleTimeout", &barrier.settle_timeout, &mut limits.settle, 1, MAX_CLOCK);
+    clock("reachTimeout", &barrier.reach_timeout, &mut limits.reach, 1, MAX_CLOCK);
+    clock("holdTimeout", &barrier.hold_timeout, &mut limits.hold, 1, MAX_CLOCK);
+    clock("safeTsMaxAge", &barrier.safe_ts_max_age, &mut limits.safe_ts_age, 1, MAX_SAFE_TS_AGE);
+    let mut retry = Millis(0);
+    clock("retryWithin", &barrier.retry_within, &mut retry, 0, MAX_RETRY);
+    if let Some(seconds) = template.volume_backup_init_job_max_active_seconds {
+        match u64::try_from(seconds) {
+            Ok(seconds) if seconds >= 1 => limits.total = Millis(seconds.saturating_mul(1000)),
+            _ => faults.add(
+                Reason::SpecInvalid,
+                format!("spec.template.volumeBackupInitJobMaxActiveSeconds is {seconds}; it must be at least 1"),
+            ),
+        }
+    }
+    (limits, Some(retry).filter(|retry| retry.0 > 0))
+}
+
+#[cfg(test)]
+mod tests;

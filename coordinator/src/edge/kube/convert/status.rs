@@ -1,0 +1,309 @@
+//! A barrier as users read it (`facts/tidb-operator.md` §1.3, §1.4, user page): derived from the record alone, so that
+//! the same record always gives the same status and an unchanged one is never written.
+
+use super::{
+    super::crd::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus},
+    go_duration, human_bytes,
+};
+use crate::ports::Status;
+use serde_json::{Map, Value};
+use shared::{
+    barrier::{Certificate, PlaneRecord, Record, Stage, View},
+    ids::PlaneId,
+    reason::{Reason, Refusal},
+    time::{Millis, Timestamp},
+    ts::Ts,
+};
+
+/// Conditions that only the coordinator writes; what stands there under another name is left alone.
+const OUR_CONDITIONS: [&str; 8] =
+    ["Invalid", "Running", "SnapshotsCreated", "Complete", "Failed", "CleanFailed", "Cleaned", "Scheduled"];
+
+/// Fields of status that only the coordinator writes.
+const OUR_FIELDS: [&str; 12] = [
+    "backups",
+    "timeStarted",
+    "timeCompleted",
+    "timeTaken",
+    "backupSize",
+    "backupSizeReadable",
+    "commitTs",
+    "phase",
+    "conditions",
+    "barrier",
+    "certificate",
+    "alarms",
+];
+
+/// Longest text that a row, condition or alarm carries; whole reports are in the console.
+const MAX_TEXT: usize = 1024;
+
+/// The status that an object with the status `old` is to have. `now` is used for a condition that no record dates.
+pub fn merge_status(old: Option<&Value>, status: &Status, now: Timestamp) -> Value {
+    let old = old.and_then(Value::as_object);
+    let kept = kept_conditions(old);
+    let mut merged = old.cloned().unwrap_or_default();
+    let fresh = match status {
+        Status::Invalid(refusal) => {
+            // Everything else, such as the dates of an earlier life, stays as it is.
+            let invalid = invalid_condition(old, refusal, now);
+            merged.insert("phase".to_owned(), Value::from("Invalid"));
+            let others = all_conditions(old).into_iter().filter(|kept| kept.kind != "Invalid");
+            merged.insert("conditions".to_owned(), json(&others.chain([invalid]).collect::<Vec<_>>()));
+            for moment in ["timeStarted", "timeCompleted"] {
+                merged.entry(moment).or_insert(Value::Null);
+            }
+            return Value::Object(merged);
+        }
+        Status::Barrier(view) => derive(view, kept, now),
+    };
+    for field in OUR_FIELDS {
+        merged.remove(field);
+    }
+    if let Value::Object(fresh) = json(&fresh) {
+        merged.extend(fresh);
+    }
+    Value::Object(merged)
+}
+
+fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupStatus {
+    let record = &view.record;
+    let taken = record.times.started.zip(record.times.completed).map(|(from, to)| span(from, to));
+    // A commitTs is shown once it is proved: nobody shall restore from a moment that is not.
+    let commit_ts = record.certificate.as_ref().map(|certificate| certificate.commit_ts.to_string());
+    let sizes: Vec<Option<u64>> = record.planes.values().map(|plane| plane.completed_bytes).collect();
+    let size = (!sizes.is_empty() && sizes.iter().all(Option::is_some))
+        .then(|| sizes.iter().flatten().fold(0u64, |sum, size| sum.saturating_add(*size)));
+    BackupStatus {
+        backups: Some(record.request.members.iter().map(|member| row(view, &member.plane)).collect()),
+        time_started: record.times.started.map(rfc3339),
+        time_completed: record.times.completed.map(rfc3339),
+        time_taken: taken.map(go_duration),
+        backup_size: size.map(int),
+        backup_size_readable: size.map(human_bytes),
+        commit_ts,
+        phase: Some(phase(record).to_owned()),
+        conditions: Some(foreign.into_iter().chain(conditions(record, now)).collect()),
+        barrier: Some(barrier(view)),
+        certificate: record.certificate.as_ref().map(certificate),
+        alarms: (!view.alarms.is_empty())
+            .then(|| view.alarms.iter().map(|alarm| short(&format!("{alarm:?}"))).collect()),
+    }
+}
+
+/// The phase: type of the condition that describes the record best.
+fn phase(record: &Record) -> &'static str {
+    let ended = || match (&record.failure, record.times.completed) {
+        (Some(_), _) => "Failed",
+        (None, Some(_)) => "Complete",
+        (None, None) => running(record),
+    };
+    match record.stage {
+        Stage::Preparing | Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting => running(record),
+        Stage::Complete => "Complete",
+        Stage::Failed => "Failed",
+        Stage::Cleaning if record.clean_failure.is_some() => "CleanFailed",
+        // As today: deletion alone is no phase.
+        Stage::Cleaning => ended(),
+        Stage::Cleaned => "Cleaned",
+    }
+}
+
+fn running(record: &Record) -> &'static str {
+    if record.certificate.is_some() && record.times.snapshots_created.is_some() {
+        "SnapshotsCreated"
+    } else {
+        "Running"
+    }
+}
+
+/// One condition per type, in the order in which they came about, each dated by the record: a date never moves.
+fn conditions(record: &Record, now: Timestamp) -> Vec<ConditionStatus> {
+    let times = &record.times;
+    let phase = phase(record);
+    let mut all = Vec::new();
+    let mut add = |kind: &str, at: Option<Timestamp>, reason: Option<String>, message: Option<String>| {
+        if at.is_some() || kind == phase {
+            all.push(ConditionStatus {
+                kind: kind.to_owned(),
+                status: "True".to_owned(),
+                last_transition_time: Some(rfc3339(at.unwrap_or(now))),
+                reason,
+                message,
+            });
+        }
+    };
+    add("Running", times.started, None, None);
+    if record.certificate.is_some() {
+        add("SnapshotsCreated", times.snapshots_created, None, None);
+    }
+    match &record.failure {
+        Some(refusal) if !matches!(record.stage, Stage::Aborting) => {
+            add("Failed", times.completed, Some(refusal.reason.to_string()), Some(advice(refusal)));
+        }
+        Some(_) => {}
+        None => add("Complete", times.completed, None, None),
+    }
+    let left = record.clean_failure.as_deref().map(short);
+    if left.is_some() || times.clean_failed.is_some() {
+        add("CleanFailed", times.clean_failed, Some(Reason::CleanFailed.to_string()), left);
+    }
+    add("Cleaned", times.cleaned, None, None);
+    all
+}
+
+/// `Invalid`, whose date stays while it stays.
+fn invalid_condition(old: Option<&Map<String, Value>>, refusal: &Refusal, now: Timestamp) -> ConditionStatus {
+    let since = all_conditions(old)
+        .into_iter()
+        .find(|kept| kept.kind == "Invalid" && kept.status == "True")
+        .and_then(|kept| kept.last_transition_time);
+    ConditionStatus {
+        kind: "Invalid".to_owned(),
+        status: "True".to_owned(),
+        last_transition_time: since.or_else(|| Some(rfc3339(now))),
+        reason: Some(refusal.reason.to_string()),
+        message: Some(advice(refusal)),
+    }
+}
+
+fn all_conditions(old: Option<&Map<String, Value>>) -> Vec<ConditionStatus> {
+    let list = old.and_then(|old| old.get("conditions")).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(|one| serde_json::from_value(one.clone()).ok()).collect()
+}
+
+fn kept_conditions(old: Option<&Map<String, Value>>) -> Vec<ConditionStatus> {
+    all_conditions(old).into_iter().filter(|kept| !OUR_CONDITIONS.contains(&kept.kind.as_str())).collect()
+}
+
+/// One plane's row. Its phases are words of the old member objects (`facts/tidb-operator.md` §1.4).
+fn row(view: &View, plane: &PlaneId) -> MemberStatus {
+    let record = &view.record;
+    let none = PlaneRecord::default();
+    let kept = record.planes.get(plane).unwrap_or(&none);
+    let member = record.request.member(plane);
+    let phase = row_phase(record, kept);
+    let (reason, message) = match (&record.failure, &kept.cleaned) {
+        (_, Some(report)) if !report.left.is_empty() => {
+            (Some(Reason::CleanFailed.to_string()), Some(short(&report.left.join("; "))))
+        }
+        (Some(refusal), _) if phase == "Failed" => (Some(refusal.reason.to_string()), Some(advice(refusal))),
+        _ => (None, None),
+    };
+    MemberStatus {
+        backup_name: format!("fed-{}-{plane}", record.request.name),
+        backup_path: Some(record.request.storage.of_plane(plane).path()),
+        backup_size: kept.completed_bytes.map(int),
+        commit_ts: row_commit_ts(record, kept),
+        k8s_cluster_name: Some(plane.to_string()),
+        progress: progress(view, plane, phase),
+        phase: phase.to_owned(),
+        reason,
+        message,
+        tc_name: member.map(|member| member.tc_name.clone()),
+        tc_namespace: member.map(|member| member.tc_namespace.clone()),
+    }
+}
+
+fn row_phase(record: &Record, kept: &PlaneRecord) -> &'static str {
+    let left = kept.cleaned.as_ref().is_some_and(|report| !report.left.is_empty());
+    match record.stage {
+        Stage::Preparing => "Prepare",
+        Stage::Barrier | Stage::Snapshotting => "Running",
+        Stage::Certified if kept.completed_bytes.is_some() => "Complete",
+        Stage::Certified => "VolumeBackupSnapshotsCreated",
+        Stage::Complete => "Complete",
+        Stage::Aborting => "VolumeBackupFailed",
+        Stage::Failed => "Failed",
+        Stage::Cleaning if left => "CleanFailed",
+        Stage::Cleaning | Stage::Cleaned => "Clean",
+    }
+}
+
+/// The least safe_ts that the plane reported; of a plane that leads nothing, the moment that stands in its backupmeta.
+fn row_commit_ts(record: &Record, kept: &PlaneRecord) -> Option<String> {
+    let certificate = record.certificate.as_ref()?;
+    Some(kept.least_safe_ts.filter(|ts: &Ts| ts.is_real()).unwrap_or(certificate.commit_ts).to_string())
+}
+
+fn progress(view: &View, plane: &PlaneId, phase: &str) -> Option<String> {
+    if matches!(phase, "Complete" | "Failed") {
+        return None;
+    }
+    let seen = view.planes.get(plane)?;
+    if !seen.connected {
+        return Some("the plane actor is not connected".to_owned());
+    }
+    let count = (seen.total > 0).then(|| format!("{}/{}", seen.done, seen.total));
+    let text = (!seen.text.is_empty()).then(|| short(&seen.text));
+    let parts: Vec<String> = count.into_iter().chain(text).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+fn barrier(view: &View) -> BarrierStatus {
+    let record = &view.record;
+    let ms = |length: Option<Millis>| length.map(|length| int(length.0));
+    BarrierStatus {
+        attempt: Some(i64::from(record.attempt)),
+        epoch: (record.epoch.0 > 0).then(|| int(record.epoch.0)),
+        step: Some(format!("{:?}", view.step)),
+        waiting_for: (!view.waiting_for.is_empty()).then(|| short(&view.waiting_for)),
+        settle_ms: ms(record.barrier.settle),
+        reach_ms: ms(record.barrier.reach),
+        hold_ms: ms(record.barrier.hold),
+    }
+}
+
+fn certificate(certificate: &Certificate) -> CertificateStatus {
+    let sum = |count: fn(&shared::evidence::Evidence) -> usize| {
+        certificate.planes.values().map(|plane| count(&plane.evidence) as u64).sum::<u64>()
+    };
+    CertificateStatus {
+        verdict: format!("{:?}", certificate.verdict),
+        attempt: i64::from(certificate.attempt),
+        epoch: int(certificate.epoch.0),
+        cluster_id: certificate.cluster.to_string(),
+        commit_ts: certificate.commit_ts.to_string(),
+        gc_safe_point: certificate.gc_safe_point.to_string(),
+        regions: int(certificate.regions),
+        stores: int(sum(|evidence| evidence.stores.len())),
+        snapshots: int(sum(|evidence| evidence.snapshots.len())),
+        made_at: Some(rfc3339(certificate.made_at)),
+    }
+}
+
+/// What happened, and what a person can do about it.
+fn advice(refusal: &Refusal) -> String {
+    short(&format!("{}. {}", refusal.message.trim_end_matches('.'), refusal.reason.action()))
+}
+
+/// At most [`MAX_TEXT`] bytes, cut between characters.
+pub(crate) fn short(text: &str) -> String {
+    if text.len() <= MAX_TEXT {
+        return text.to_owned();
+    }
+    let end = (0..=MAX_TEXT - 3).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}...", &text[..end])
+}
+
+/// Time stamps in Kubernetes have whole seconds.
+fn rfc3339(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0.div_euclid(1000)).unwrap_or_default().to_string()
+}
+
+fn span(from: Timestamp, to: Timestamp) -> Millis {
+    Millis(u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0))
+}
+
+/// Kubernetes integers are int64.
+fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Plain structs of texts, numbers and lists always serialise.
+fn json<T: serde::Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

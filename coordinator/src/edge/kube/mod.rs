@@ -1,0 +1,21 @@
+//! Kubernetes: where VolumeBackup objects come from, where their status goes, where the ledger is kept, and who leads.
+//!
+//! Kubernetes types meet the domain in [`convert`] and nowhere else.
+
+mod call;
+mod connect;
+pub mod convert;
+pub mod crd;
+mod leader;
+mod ledger;
+mod objects;
+mod source;
+#[cfg(test)]
+mod testing;
+
+pub use connect::{ConnectError, client, client_of};
+pub use crd::crds;
+pub use leader::{Leader, LeaderConfig};
+pub use ledger::KubeLedger;
+pub use objects::KubeObjects;
+pub use source::KubeSource;

@@ -1,0 +1,141 @@
+//! YAML files as users write them: several documents in a file, VolumeBackups among them. Errors name the line.
+
+use super::super::kube::crd::{API_VERSION, BackupSpec, KIND};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One VolumeBackup as it stands in a file.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Document {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// Where it begins in its file, from 1.
+    pub(super) line: usize,
+    /// The whole document.
+    pub(super) manifest: Value,
+    /// Why its spec cannot be understood, with the line.
+    pub(super) problem: Option<String>,
+}
+
+/// What is wrong in a file, and where.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fault {
+    pub(super) line: usize,
+    pub(super) text: String,
+}
+
+/// A file that could be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Parsed {
+    pub(super) documents: Vec<Document>,
+    /// Documents that are not VolumeBackups.
+    pub(super) ignored: Vec<Fault>,
+}
+
+/// Reads a file. One document that is no YAML, or does not say whose it is, makes the whole file unreadable: what is
+/// missing from it cannot be told from what was deleted.
+pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
+    let mut parsed = Parsed::default();
+    for (line, document) in split(text) {
+        // Blank lines in front make the parser count as the file does.
+        let padded = format!("{}{document}", "\n".repeat(line - 1));
+        let manifest: Value = serde_saphyr::from_str(&padded).map_err(|error| fault(&error, line))?;
+        if manifest.is_null() {
+            continue;
+        }
+        let field = |path: &str| manifest.pointer(path).and_then(Value::as_str).unwrap_or_default();
+        let (api_version, kind) = (field("/apiVersion"), field("/kind"));
+        if kind != KIND || api_version != API_VERSION {
+            let text = format!("apiVersion {api_version:?}, kind {kind:?} is not a {KIND} of {API_VERSION}; ignored");
+            parsed.ignored.push(Fault { line, text });
+            continue;
+        }
+        let name = field("/metadata/name").to_owned();
+        let namespace = match field("/metadata/namespace") {
+            "" => "default".to_owned(),
+            namespace => namespace.to_owned(),
+        };
+        check_names(&namespace, &name).map_err(|text| Fault { line, text })?;
+        let problem = problem(&padded, &manifest, line).map(|fault| format!("line {}: {}", fault.line, fault.text));
+        parsed.documents.push(Document { namespace, name, line, manifest, problem });
+    }
+    Ok(parsed)
+}
+
+/// Documents with the number of their first line. A line that begins with `---` parts documents wherever it stands, by
+/// YAML's own rules; what follows it on the line belongs to the next document.
+fn split(text: &str) -> Vec<(usize, String)> {
+    let mut documents = vec![(1, String::new())];
+    for (index, line) in text.lines().enumerate() {
+        let marker = line.strip_prefix("---").filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));
+        if let Some(rest) = marker {
+            documents.push((index + 1, format!("{rest}\n")));
+        } else if let Some((_, document)) = documents.last_mut() {
+            document.push_str(line);
+            document.push('\n');
+        }
+    }
+    documents
+}
+
+/// Why the spec is not one of a VolumeBackup.
+fn problem(padded: &str, manifest: &Value, line: usize) -> Option<Fault> {
+    #[derive(Deserialize)]
+    struct Shape {
+        spec: BackupSpec,
+    }
+    let shape: Shape = match serde_saphyr::from_str(padded) {
+        Ok(shape) => shape,
+        Err(error) => return Some(fault(&error, line)),
+    };
+    let known = serde_json::to_value(&shape.spec).unwrap_or_default();
+    let stray = stray("spec", manifest.get("spec")?, &known)?;
+    // As kubectl refuses it: a field that nobody reads is a wish that nobody grants.
+    Some(Fault { line, text: format!("unknown field {stray}") })
+}
+
+/// The first field of `given` that the type did not take.
+fn stray(path: &str, given: &Value, known: &Value) -> Option<String> {
+    match (given, known) {
+        (Value::Object(given), Value::Object(known)) => {
+            given.iter().filter(|(_, value)| !value.is_null()).find_map(|(name, value)| match known.get(name) {
+                Some(known) => stray(&format!("{path}.{name}"), value, known),
+                None => Some(format!("{path}.{name}")),
+            })
+        }
+        (Value::Array(given), Value::Array(known)) => given
+            .iter()
+            .zip(known)
+            .enumerate()
+            .find_map(|(index, (given, known))| stray(&format!("{path}[{index}]"), given, known)),
+        _ => None,
+    }
+}
+
+/// As an API server has it: a DNS label and a DNS subdomain. They become file names.
+fn check_names(namespace: &str, name: &str) -> Result<(), String> {
+    let label = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+    };
+    if name.is_empty() {
+        return Err("metadata.name is missing, or is no text: put it in quotes".to_owned());
+    }
+    // Together with the file suffixes below the 255 bytes that a file name may have.
+    if !name.split('.').all(label) || name.len() > 180 {
+        return Err(format!("metadata.name {name:?} must be of a-z, 0-9, '-' and '.', at most 180 characters"));
+    }
+    if !label(namespace) || namespace.len() > 63 {
+        return Err(format!("metadata.namespace {namespace:?} must be of a-z, 0-9 and '-', at most 63 characters"));
+    }
+    Ok(())
+}
+
+fn fault(error: &serde_saphyr::Error, document: usize) -> Fault {
+    let line = error.location().and_then(|at| usize::try_from(at.line()).ok()).filter(|line| *line > 0);
+    // The first line is the cause; the others draw the place, which we name ourselves.
+    let text = error.without_snippet().to_string();
+    Fault { line: line.unwrap_or(document), text: text.lines().next().unwrap_or_default().to_owned() }
+}

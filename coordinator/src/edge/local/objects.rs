@@ -1,0 +1,280 @@
+//! What stands in the place of an API server's objects: uid, finalizer and last good text per VolumeBackup, and its
+//! status, each a file. A deleted object stays, marked, until its finalizer is taken away, also across restarts.
+
+use super::{Home, OpenError, blocking, disk, documents::Document};
+use crate::{
+    edge::kube::{
+        convert::{merge_status, object, unreadable},
+        crd::{API_VERSION, FINALIZER, KIND, VolumeBackup},
+    },
+    ports::{EventKind, Object, ObjectRef, Objects, PortError, Status},
+};
+use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::{ids::BackupUid, request::Limits, time::Timestamp};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Namespace and name.
+pub(super) type Key = (String, String);
+
+/// What is kept of an object.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Kept {
+    /// Drawn at first sight; a name that comes back later gets another.
+    uid: String,
+    namespace: String,
+    name: String,
+    /// In which file it stood last.
+    pub(super) file: String,
+    /// Its document is gone.
+    pub(super) deleting: bool,
+    finalizer: bool,
+    /// Its last good text.
+    manifest: Value,
+    /// Why its spec cannot be understood.
+    problem: Option<String>,
+    /// Kept in a file of its own.
+    #[serde(skip)]
+    status: Option<Value>,
+}
+
+impl Kept {
+    pub(super) fn key(&self) -> Key {
+        (self.namespace.clone(), self.name.clone())
+    }
+
+    /// As the coordinator knows it, by way of the one conversion.
+    fn object(&self, defaults: &Limits) -> Option<Object> {
+        let text = |path: &str| self.manifest.pointer(path).cloned();
+        let metadata = ObjectMeta {
+            uid: Some(self.uid.clone()),
+            namespace: Some(self.namespace.clone()),
+            name: Some(self.name.clone()),
+            annotations: text("/metadata/annotations").and_then(|all| serde_json::from_value(all).ok()),
+            finalizers: self.finalizer.then(|| vec![FINALIZER.to_owned()]),
+            deletion_timestamp: self.deleting.then_some(Time(jiff::Timestamp::UNIX_EPOCH)),
+            ..ObjectMeta::default()
+        };
+        let spec = serde_json::from_value(text("/spec").unwrap_or_default());
+        let mut known = match (&self.problem, spec) {
+            (Some(problem), _) => unreadable(&metadata, &format!("{}: {problem}", self.file))?,
+            (None, Err(error)) => unreadable(&metadata, &format!("{}: {error}", self.file))?,
+            (None, Ok(spec)) => {
+                let backup = VolumeBackup { types: None, metadata, skip_gc: false, spec, status: self.status.clone() };
+                return object(&backup, defaults);
+            }
+        };
+        known.phase = phase(self.status.as_ref());
+        Some(known)
+    }
+}
+
+fn phase(status: Option<&Value>) -> String {
+    status.and_then(|status| status.get("phase")).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// All objects, in memory as on disk.
+pub(super) struct Store {
+    home: Arc<Home>,
+    kept: Mutex<BTreeMap<Key, Kept>>,
+}
+
+impl Store {
+    pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
+        let mut kept = BTreeMap::new();
+        let folder = home.inner().join("objects");
+        let broken = |path: &PathBuf, source: std::io::Error| OpenError::Io { path: path.clone(), source };
+        for entry in std::fs::read_dir(&folder).map_err(|error| broken(&folder, error))? {
+            let path = entry.map_err(|error| broken(&folder, error))?.path();
+            let Some(text) = disk::read(&path).map_err(|error| broken(&path, error))? else { continue };
+            let mut one: Kept = serde_json::from_str(&text).map_err(|error| broken(&path, error.into()))?;
+            let path = status_path(&home, &one.key());
+            let text = disk::read(&path).map_err(|error| broken(&path, error))?;
+            // Status is derived: one that cannot be read is written anew.
+            one.status = text
+                .and_then(|text| serde_saphyr::from_str::<Value>(&text).ok())
+                .and_then(|mut shown| shown.get_mut("status").map(Value::take));
+            kept.insert(one.key(), one);
+        }
+        Ok(Self { home, kept: Mutex::new(kept) })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
+        // Memory is changed after the disk and in one step, so a panicking holder has spoilt nothing.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything there is.
+    pub(super) fn objects(&self, defaults: &Limits) -> Vec<Object> {
+        self.kept().values().filter_map(|kept| kept.object(defaults)).collect()
+    }
+
+    /// Takes over what a file says of an object. One that is being deleted is past changing.
+    pub(super) fn put(&self, file: &str, document: &Document) -> Result<(), PortError> {
+        let mut all = self.kept();
+        let key = (document.namespace.clone(), document.name.clone());
+        let next = match all.get(&key) {
+            Some(old) if old.deleting => return Ok(()),
+            Some(old) => Kept {
+                file: file.to_owned(),
+                manifest: document.manifest.clone(),
+                problem: document.problem.clone(),
+                ..old.clone()
+            },
+            None => Kept {
+                uid: uuid::Uuid::new_v4().to_string(),
+                namespace: document.namespace.clone(),
+                name: document.name.clone(),
+                file: file.to_owned(),
+                deleting: false,
+                finalizer: false,
+                manifest: document.manifest.clone(),
+                problem: document.problem.clone(),
+                status: None,
+            },
+        };
+        if all
+            .get(&key)
+            .is_some_and(|old| old.file == next.file && old.manifest == next.manifest && old.problem == next.problem)
+        {
+            return Ok(());
+        }
+        self.save(&next)?;
+        all.insert(key, next);
+        Ok(())
+    }
+
+    /// Deletes every object that is not in `present`.
+    pub(super) fn delete_others(&self, present: &std::collections::BTreeSet<Key>) -> Result<Vec<Key>, PortError> {
+        let mut all = self.kept();
+        let gone: Vec<Kept> =
+            all.values().filter(|kept| !kept.deleting && !present.contains(&kept.key())).cloned().collect();
+        for mut one in gone.iter().cloned() {
+            one.deleting = true;
+            self.settle(&mut all, one)?;
+        }
+        Ok(gone.iter().map(Kept::key).collect())
+    }
+
+    /// Saves a changed object, or forgets it if nothing holds it any more.
+    fn settle(&self, all: &mut BTreeMap<Key, Kept>, one: Kept) -> Result<(), PortError> {
+        let key = one.key();
+        if one.deleting && !one.finalizer {
+            for path in [status_path(&self.home, &key), object_path(&self.home, &key)] {
+                disk::remove(&path).map_err(|error| unavailable("remove", &path, &error))?;
+            }
+            all.remove(&key);
+        } else {
+            self.save(&one)?;
+            all.insert(key, one);
+        }
+        Ok(())
+    }
+
+    fn save(&self, one: &Kept) -> Result<(), PortError> {
+        let path = object_path(&self.home, &one.key());
+        let text = serde_json::to_string_pretty(one).map_err(|error| PortError::Unavailable(error.to_string()))?;
+        disk::write(&path, text.as_bytes()).map_err(|error| unavailable("write", &path, &error))
+    }
+
+    /// Lets `change` at the object that `target` names, then saves it.
+    fn edit(
+        &self,
+        target: &ObjectRef,
+        change: impl FnOnce(&mut Kept) -> Result<bool, PortError>,
+    ) -> Result<(), PortError> {
+        let mut all = self.kept();
+        let key = (target.namespace.clone(), target.name.clone());
+        let found = all.get(&key).filter(|kept| BackupUid::new(kept.uid.as_str()) == target.uid).cloned();
+        let Some(mut one) = found else {
+            return Err(PortError::NotFound(format!("VolumeBackup {}/{} ({})", key.0, key.1, target.uid)));
+        };
+        if change(&mut one)? { self.settle(&mut all, one) } else { Ok(()) }
+    }
+
+    fn publish(&self, target: &ObjectRef, status: &Status, now: Timestamp) -> Result<(), PortError> {
+        let mut all = self.kept();
+        let key = (target.namespace.clone(), target.name.clone());
+        let Some(one) = all.get_mut(&key).filter(|kept| kept.uid == target.uid.as_str()) else {
+            return Err(PortError::NotFound(format!("VolumeBackup {}/{} ({})", key.0, key.1, target.uid)));
+        };
+        let new = merge_status(one.status.as_ref(), status, now);
+        if one.status.as_ref() == Some(&new) {
+            return Ok(());
+        }
+        let shown = json!({
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {"name": one.name, "namespace": one.namespace, "uid": one.uid},
+            "status": new,
+        });
+        let path = status_path(&self.home, &key);
+        let text = serde_saphyr::to_string(&shown).map_err(|error| PortError::Unavailable(error.to_string()))?;
+        disk::write(&path, text.as_bytes()).map_err(|error| unavailable("write", &path, &error))?;
+        one.status = Some(new);
+        Ok(())
+    }
+}
+
+fn object_path(home: &Home, (namespace, name): &Key) -> PathBuf {
+    home.inner().join("objects").join(format!("{namespace}.{name}.json"))
+}
+
+fn status_path(home: &Home, (namespace, name): &Key) -> PathBuf {
+    home.inner().join("status").join(format!("{namespace}.{name}.yaml"))
+}
+
+fn unavailable(verb: &str, path: &std::path::Path, error: &std::io::Error) -> PortError {
+    PortError::Unavailable(format!("cannot {verb} {}: {error}", path.display()))
+}
+
+/// Status and finalizers in files; events go to the log.
+pub struct LocalObjects {
+    store: Arc<Store>,
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl LocalObjects {
+    pub(super) fn new(store: Arc<Store>, wall: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+        Self { store, wall }
+    }
+}
+
+#[async_trait]
+impl Objects for LocalObjects {
+    async fn publish(&self, object: &ObjectRef, status: &Status) -> Result<(), PortError> {
+        let (store, object, status, now) = (self.store.clone(), object.clone(), status.clone(), (self.wall)());
+        blocking("write a status", move || store.publish(&object, &status, now)).await
+    }
+
+    async fn add_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
+        let (store, object) = (self.store.clone(), object.clone());
+        blocking("protect an object", move || {
+            store.edit(&object, |kept| Ok(!std::mem::replace(&mut kept.finalizer, true)))
+        })
+        .await
+    }
+
+    async fn remove_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
+        let (store, object) = (self.store.clone(), object.clone());
+        blocking("let go of an object", move || {
+            store.edit(&object, |kept| Ok(std::mem::replace(&mut kept.finalizer, false)))
+        })
+        .await
+    }
+
+    async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {
+        let (namespace, name) = (object.namespace.as_str(), object.name.as_str());
+        match kind {
+            EventKind::Normal => tracing::info!(namespace, name, reason, message, "event"),
+            EventKind::Warning => tracing::warn!(namespace, name, reason, message, "event"),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,321 @@
+use super::*;
+use crate::ports::{Ledger, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status};
+use serde_json::Value;
+use shared::{
+    ids::{BackupUid, ClusterId},
+    reason::{Reason, Refusal},
+};
+use std::fs;
+use tempfile::TempDir;
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+
+fn open(directory: &Path) -> Local {
+    Local::open(directory, Limits::default(), Arc::new(|| Timestamp(1_714_532_420_000))).unwrap()
+}
+
+fn manifest(name: &str, policy: &str) -> String {
+    format!(
+        "apiVersion: federation.pingcap.com/v1alpha1
+kind: VolumeBackup
+metadata: {{name: {name}, namespace: tidb}}
+spec:
+  clusters:
+  - {{k8sClusterName: az1, tcName: shop, tcNamespace: tidb}}
+  template:
+    br: {{}}
+    s3: {{provider: aws, bucket: b, prefix: p}}
+    cleanPolicy: {policy}
+"
+    )
+}
+
+/// A running source and what it tells.
+struct Watch {
+    events: mpsc::Receiver<ObjectEvent>,
+    running: JoinHandle<()>,
+}
+
+impl Watch {
+    fn start(local: &Local) -> Self {
+        let (tell, events) = mpsc::channel(16);
+        let source = local.source.clone();
+        Self { events, running: tokio::spawn(async move { source.run(tell).await }) }
+    }
+
+    async fn next(&mut self) -> String {
+        match self.events.recv().await.unwrap() {
+            ObjectEvent::Applied(object) => {
+                let wish = match object.wish {
+                    Ok(request) => format!("{:?}", request.clean_policy),
+                    Err(refusal) => format!("{}: {}", refusal.reason, refusal.message),
+                };
+                format!("{}{} {wish}", object.name, if object.deleting { " deleting" } else { "" })
+            }
+            ObjectEvent::Gone(_) => "gone".to_owned(),
+            ObjectEvent::Synced => "synced".to_owned(),
+        }
+    }
+
+    /// Nothing is told for five scans.
+    async fn quiet(&mut self) {
+        if let Ok(event) = timeout(Duration::from_millis(5500), self.next()).await {
+            panic!("{event}");
+        }
+    }
+
+    async fn stop(self) {
+        drop(self.events);
+        self.running.await.unwrap();
+    }
+}
+
+fn kept(directory: &Path, name: &str) -> Option<ObjectRef> {
+    let text = disk::read(&directory.join(format!(".isochron/objects/tidb.{name}.json"))).unwrap()?;
+    let kept: Value = serde_json::from_str(&text).unwrap();
+    let uid = BackupUid::new(kept["uid"].as_str().unwrap());
+    Some(ObjectRef { uid, namespace: "tidb".to_owned(), name: name.to_owned() })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_lives_from_its_file_to_its_finalizer() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("backups.yaml");
+    fs::write(&file, format!("---\n{}---\n{}", manifest("a", "Delete"), manifest("b", "Retain"))).unwrap();
+    let local = open(home.path());
+    let mut watch = Watch::start(&local);
+    for expected in ["a Delete", "b Retain", "synced"] {
+        // Two of one scan come in the order of their random uids.
+        let event = watch.next().await;
+        assert!(["a Delete", "b Retain", "synced"].contains(&event.as_str()), "{event} for {expected}");
+    }
+    let a = kept(home.path(), "a").unwrap();
+    local.objects.add_finalizer(&a).await.unwrap();
+    assert_eq!(watch.next().await, "a Delete");
+
+    // A restart: same uid, and a deletion that happened meanwhile is seen.
+    watch.stop().await;
+    drop(local);
+    fs::write(&file, manifest("b", "Retain")).unwrap();
+    let local = open(home.path());
+    let mut watch = Watch::start(&local);
+    let mut told = vec![watch.next().await, watch.next().await, watch.next().await];
+    told.sort();
+    assert_eq!(told, ["a deleting Delete", "b Retain", "synced"]);
+    assert_eq!(kept(home.path(), "a"), Some(a.clone()));
+
+    // It comes back: the old one has to go first.
+    fs::write(home.path().join("again.yml"), manifest("a", "OnFailure")).unwrap();
+    watch.quiet().await;
+    local.objects.remove_finalizer(&a).await.unwrap();
+    let mut told = vec![watch.next().await, watch.next().await];
+    told.sort();
+    assert_eq!(told, ["a OnFailure", "gone"]);
+    assert_ne!(kept(home.path(), "a").unwrap().uid, a.uid);
+    assert!(matches!(local.objects.remove_finalizer(&a).await, Err(PortError::NotFound(_))));
+
+    // b was never protected.
+    fs::remove_file(&file).unwrap();
+    assert_eq!(watch.next().await, "gone");
+    assert_eq!(kept(home.path(), "b"), None);
+    watch.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_read_deletes_nothing() {
+    let home = TempDir::new().unwrap();
+    let (one, two) = (home.path().join("1.yaml"), home.path().join("2.yaml"));
+    fs::write(&one, manifest("a", "Delete")).unwrap();
+    fs::write(&two, manifest("b", "Delete")).unwrap();
+    let local = open(home.path());
+    let mut watch = Watch::start(&local);
+    for _ in 0..3 {
+        watch.next().await;
+    }
+    fs::write(&one, "apiVersion: [unclosed\n").unwrap();
+    // b's document may have moved into the broken file.
+    fs::remove_file(&two).unwrap();
+    watch.quiet().await;
+    watch.stop().await;
+    drop(local);
+    // The same after a restart.
+    let local = open(home.path());
+    let mut watch = Watch::start(&local);
+    let mut told = vec![watch.next().await, watch.next().await, watch.next().await];
+    told.sort();
+    assert_eq!(told, ["a Delete", "b Delete", "synced"]);
+    fs::write(&one, manifest("b", "Retain")).unwrap();
+    let mut told = vec![watch.next().await, watch.next().await];
+    told.sort();
+    assert_eq!(told, ["b Retain", "gone"]);
+    watch.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_half_written_file_and_a_lost_directory_delete_nothing() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join("1.yaml");
+    fs::write(&file, manifest("a", "Delete")).unwrap();
+    let local = open(home.path());
+    let mut watch = Watch::start(&local);
+    assert_eq!(watch.next().await, "a Delete");
+    assert_eq!(watch.next().await, "synced");
+    // Truncated as by an editor; at the next scan the rest is there.
+    fs::write(&file, "").unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    fs::write(&file, manifest("a", "Retain")).unwrap();
+    assert_eq!(watch.next().await, "a Retain");
+    // Cut off where it is still a manifest, but another wish.
+    let whole = manifest("b", "Delete");
+    let other = home.path().join("2.yaml");
+    fs::write(&other, whole.lines().take(8).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    fs::write(&other, &whole).unwrap();
+    assert_eq!(watch.next().await, "b Delete");
+
+    // A document moves to another file by two writes that two scans part.
+    let moved = home.path().join("3.yaml");
+    fs::write(&file, "# moved to 3.yaml\n").unwrap();
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    fs::write(&moved, manifest("a", "Retain")).unwrap();
+    watch.quiet().await;
+
+    // As when the volume under the directory is unmounted.
+    fs::rename(home.path().join(".isochron"), home.path().join("elsewhere")).unwrap();
+    fs::remove_file(&moved).unwrap();
+    fs::remove_file(&other).unwrap();
+    watch.quiet().await;
+    fs::rename(home.path().join("elsewhere"), home.path().join(".isochron")).unwrap();
+    assert_eq!((watch.next().await, watch.next().await), ("gone".to_owned(), "gone".to_owned()));
+    watch.stop().await;
+}
+
+#[test]
+fn faults_name_their_line() {
+    let fault = |text: &str| documents::parse(text).unwrap_err();
+    let good = manifest("a", "Delete");
+    let lines = good.lines().count();
+    assert_eq!(fault(&format!("{good}---\na: [1\nb: 2\n")).line, lines + 3);
+    let nameless =
+        fault(&format!("{good}--- # second\nkind: VolumeBackup\napiVersion: federation.pingcap.com/v1alpha1\n"));
+    assert_eq!(
+        (nameless.line, nameless.text.as_str()),
+        (lines + 1, "metadata.name is missing, or is no text: put it in quotes")
+    );
+    assert!(fault(&manifest("../../etc", "Delete")).text.contains("metadata.name"));
+
+    let problem = |text: &str| documents::parse(text).unwrap().documents.remove(0).problem.unwrap();
+    let typed = problem(&good.replace("{provider: aws,", "{provider: [aws],"));
+    assert!(typed.starts_with("line 9: "), "{typed}");
+    assert_eq!(problem(&good.replace("cleanPolicy", "cleanpolicy")), "line 1: unknown field spec.template.cleanpolicy");
+
+    let parsed = documents::parse("# nothing\n---\nkind: Secret\napiVersion: v1\nmetadata: {name: s}\n---\n").unwrap();
+    assert_eq!((parsed.documents.len(), parsed.ignored.len(), parsed.ignored[0].line), (0, 1, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_is_shown_as_yaml_and_survives() {
+    let home = TempDir::new().unwrap();
+    fs::write(home.path().join("1.yaml"), manifest("a", "delete")).unwrap();
+    let local = open(home.path());
+    let mut watch = Watch::start(&local);
+    assert!(watch.next().await.starts_with("a SpecInvalid: spec.template.cleanPolicy is \"delete\""));
+    assert_eq!(watch.next().await, "synced");
+    let a = kept(home.path(), "a").unwrap();
+    let status = Status::Invalid(Refusal::new(Reason::SpecInvalid, "x"));
+    local.objects.publish(&a, &status).await.unwrap();
+    assert!(matches!(watch.events.recv().await.unwrap(), ObjectEvent::Applied(object) if object.phase == "Invalid"));
+    let path = home.path().join(".isochron/status/tidb.a.yaml");
+    let shown = fs::read_to_string(&path).unwrap();
+    let value: Value = serde_saphyr::from_str(&shown).unwrap();
+    assert_eq!((&value["kind"], &value["metadata"]["uid"]), (&"VolumeBackup".into(), &a.uid.as_str().into()));
+    assert_eq!(value["status"]["conditions"][0]["lastTransitionTime"], "2024-05-01T03:00:20Z");
+    watch.stop().await;
+    drop(local);
+
+    let local = open(home.path());
+    let mut watch = Watch::start(&local);
+    assert!(matches!(watch.events.recv().await.unwrap(), ObjectEvent::Applied(object) if object.phase == "Invalid"));
+    fs::remove_file(&path).unwrap();
+    local.objects.publish(&a, &status).await.unwrap();
+    assert!(!path.exists(), "nothing changed, nothing is written");
+    watch.stop().await;
+}
+
+#[tokio::test]
+async fn two_processes_never_share_a_directory() {
+    let home = TempDir::new().unwrap();
+    let local = open(home.path());
+    let second = Local::open(home.path(), Limits::default(), Arc::new(Timestamp::default));
+    assert!(matches!(second, Err(OpenError::InUse(_))));
+    drop(local);
+    open(home.path());
+}
+
+#[tokio::test]
+async fn a_version_of_the_ledger_wins_once() {
+    let home = TempDir::new().unwrap();
+    let ledger = open(home.path()).ledger;
+    let claim = LedgerKey::Claim(ClusterId(u64::MAX));
+    let record = LedgerKey::Record(BackupUid::from("2f7c3f0e-0000-4000-8000-000000000001"));
+    let first = ledger.write(&claim, "{\"a\": \"ü\\n\"}", None).await.unwrap();
+    assert!(matches!(ledger.write(&claim, "again", None).await, Err(PortError::Conflict(_))));
+    let second = ledger.write(&claim, "two", Some(&first)).await.unwrap();
+    assert!(matches!(ledger.write(&claim, "late", Some(&first)).await, Err(PortError::Conflict(_))));
+    assert!(matches!(ledger.delete(&claim, &first).await, Err(PortError::Conflict(_))));
+    ledger.write(&record, "r", None).await.unwrap();
+    let bodies: Vec<String> = ledger.list().await.unwrap().into_iter().map(|entry| entry.body).collect();
+    assert_eq!(bodies, ["r", "two"]);
+
+    ledger.delete(&claim, &second).await.unwrap();
+    ledger.delete(&claim, &second).await.unwrap();
+    assert_eq!(ledger.read(&claim).await.unwrap(), None);
+    assert!(matches!(ledger.write(&claim, "gone", Some(&second)).await, Err(PortError::Conflict(_))));
+    // Made anew and written as often as the old one: still not the old one.
+    let anew = ledger.write(&claim, "new", None).await.unwrap();
+    ledger.write(&claim, "new", Some(&anew)).await.unwrap();
+    assert!(matches!(ledger.write(&claim, "late", Some(&second)).await, Err(PortError::Conflict(_))));
+
+    let stray = LedgerKey::Record(BackupUid::from("../../x"));
+    assert!(matches!(ledger.write(&stray, "x", None).await, Err(PortError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn of_many_writers_with_one_version_one_wins() {
+    let home = TempDir::new().unwrap();
+    let ledger = open(home.path()).ledger;
+    let key = LedgerKey::Claim(ClusterId(1));
+    let version = ledger.write(&key, "0", None).await.unwrap();
+    let tasks: Vec<_> = (0..16)
+        .map(|n: u32| {
+            let (ledger, key, version) = (ledger.clone(), key.clone(), version.clone());
+            tokio::spawn(async move { ledger.write(&key, &n.to_string(), Some(&version)).await })
+        })
+        .collect();
+    let mut won = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(error) => assert!(matches!(error, PortError::Conflict(_)), "{error}"),
+        }
+    }
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn a_ledger_file_that_cannot_be_read_is_an_error_and_leftovers_go() {
+    let home = TempDir::new().unwrap();
+    drop(open(home.path()));
+    let inner = home.path().join(".isochron");
+    fs::write(inner.join(".unfinished-record-u1.json"), "{").unwrap();
+    fs::write(inner.join("record-u1.json"), "{").unwrap();
+    let ledger = open(home.path()).ledger;
+    assert!(!inner.join(".unfinished-record-u1.json").exists());
+    let key = LedgerKey::Record(BackupUid::from("u1"));
+    for error in [
+        ledger.read(&key).await.unwrap_err(),
+        ledger.list().await.unwrap_err(),
+        ledger.write(&key, "x", None).await.unwrap_err(),
+    ] {
+        assert!(matches!(&error, PortError::Unavailable(text) if text.contains("record-u1.json")), "{error}");
+    }
+}

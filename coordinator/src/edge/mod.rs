@@ -1,0 +1,5 @@
+//! Where the coordinator touches the world. Actors never look in here: they know [`crate::ports`].
+
+pub mod kube;
+pub mod local;
+pub mod quic;

@@ -1,0 +1,55 @@
+//! From the QUIC server to the coordinator's gates.
+
+use crate::ports::{AdminCall, Knock, PortError};
+use futures::FutureExt;
+use shared::ids::PlaneId;
+use shell::{
+    link::Identity,
+    quic::{Incoming, PlaneIncoming, Server},
+};
+use tokio::sync::mpsc;
+
+/// Planes and questions that may wait for the coordinator; beyond it the server's own queue, then QUIC, holds back.
+pub const GATE_QUEUE: usize = 64;
+
+/// Hands on whoever comes in, until the server or the coordinator is gone. Returns the server for a clean shutdown.
+pub async fn serve(mut server: Server, planes: mpsc::Sender<Knock>, admins: mpsc::Sender<AdminCall>) -> Server {
+    while let Some(incoming) = server.accept().await {
+        let taken = match incoming {
+            Incoming::Plane(plane) => planes.send(knock(plane)).await.is_ok(),
+            Incoming::Admin(request) => {
+                let who = match request.identity {
+                    Identity::Admin(name) | Identity::Plane(name) | Identity::Coordinator(name) => name,
+                };
+                admins.send(AdminCall { who, body: request.body, reply: request.reply }).await.is_ok()
+            }
+        };
+        if !taken {
+            break;
+        }
+    }
+    server
+}
+
+fn knock(incoming: PlaneIncoming) -> Knock {
+    let plane = match &incoming.identity {
+        Identity::Plane(name) | Identity::Admin(name) | Identity::Coordinator(name) => PlaneId::new(name.clone()),
+    };
+    let mut hello = incoming.hello.clone();
+    hello.wire = incoming.wire;
+    Knock {
+        plane,
+        hello,
+        accept: Box::new(move |welcome| {
+            async move {
+                if welcome.leading {
+                    return incoming.accept(&welcome).map_err(|error| PortError::Unavailable(error.to_string()));
+                }
+                // It dials the next replica; how that went is nothing to us.
+                let _ = incoming.turn_away(&welcome);
+                Err(PortError::Unavailable("turned away: not leading".to_owned()))
+            }
+            .boxed()
+        }),
+    }
+}

@@ -1,0 +1,71 @@
+//! The coordinator: holds the global backup barrier of TiDB clusters that span several Kubernetes clusters.
+//!
+//! [`run`] joins actors to ports and nothing else; `main.rs` makes the ports from Kubernetes or a directory, the demo
+//! and the simulation from doubles.
+
+pub mod actors;
+pub mod config;
+pub mod console;
+pub mod edge;
+pub mod metrics;
+pub mod ports;
+
+use actix::Actor;
+use actors::{Ask, CoordinatorActor, Knocked, Lead, ObjectSeen};
+use config::CoordinatorConfig;
+use metrics::Metrics;
+use ports::{Gates, Ports};
+use shell::clock::Clock;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Object events that may wait. The source waits for room; a resync repeats everything anyway.
+const OBJECT_QUEUE: usize = 256;
+
+/// Runs a coordinator inside the present `LocalSet` until `shutdown`, or until leadership is lost (an error: the process
+/// ends, and its successor goes on from the ledger).
+pub async fn run(
+    config: CoordinatorConfig,
+    ports: Ports,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    mut gates: Gates,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let (events_tx, mut events) = mpsc::channel(OBJECT_QUEUE);
+    let source = ports.source.clone();
+    let coordinator = CoordinatorActor::new(Arc::new(config), ports, clock, metrics).start();
+    let mut watching = None;
+    let (mut led, mut decided) = (false, false);
+    tokio::pin!(shutdown);
+    loop {
+        let leading = *gates.leading.borrow_and_update();
+        match (leading, led) {
+            (true, false) => {
+                led = true;
+                coordinator.send(Lead).await?;
+                let (source, events) = (source.clone(), events_tx.clone());
+                watching = Some(tokio::task::spawn_local(async move { source.run(events).await }));
+            }
+            (false, true) => anyhow::bail!("leadership was lost"),
+            _ => {}
+        }
+        tokio::select! {
+            biased;
+            () = &mut shutdown => break,
+            // A decision whose maker is gone is final: stand-alone always leads.
+            changed = gates.leading.changed(), if !decided => match changed {
+                Ok(()) => {}
+                Err(_) if led => decided = true,
+                Err(_) => anyhow::bail!("nobody decides who leads"),
+            },
+            Some(event) = events.recv() => coordinator.send(ObjectSeen(event)).await?,
+            Some(knock) = gates.planes.recv() => coordinator.send(Knocked(knock)).await?,
+            Some(call) = gates.admins.recv() => coordinator.send(Ask(call)).await?,
+        }
+    }
+    if let Some(watching) = watching {
+        watching.abort();
+    }
+    Ok(())
+}

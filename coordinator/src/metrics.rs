@@ -1,0 +1,202 @@
+//! What Prometheus sees: the five names of the old manager (`facts/tidb-operator.md` §8.4) and ours. Label sets are
+//! closed: names of TiDB clusters and namespaces come from objects, everything else from enums.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use shared::{
+    barrier::{Stage, View},
+    ids::BackupUid,
+    reason::Reason,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, atomic::AtomicU64},
+};
+
+/// Seconds, from a tenth to ten minutes: the barrier's limits are 120 s and 60 s.
+const BUCKETS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 600.0];
+const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Cluster {
+    namespace: String,
+    tc: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClusterStatus {
+    namespace: String,
+    tc: String,
+    status: Status,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Status {
+    Running,
+    SnapshotsCreated,
+    Complete,
+    Failed,
+    Cleaned,
+    CleanFailed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabel {
+    part: Part,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Part {
+    Settle,
+    Reach,
+    Hold,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    reason: &'static str,
+}
+
+/// Every instrument of a coordinator.
+pub struct Metrics {
+    registry: Arc<Registry>,
+    status: Family<ClusterStatus, Counter>,
+    total_time: Family<Cluster, Counter<f64, AtomicU64>>,
+    total_size: Family<Cluster, Counter<f64, AtomicU64>>,
+    cleanup_status: Family<ClusterStatus, Counter>,
+    barrier: Family<PartLabel, Histogram>,
+    failures: Family<Why, Counter>,
+    planes: Gauge,
+    alarms: Counter,
+    /// What has been counted of each backup, so that a repeated view counts once.
+    seen: Mutex<BTreeMap<BackupUid, (Stage, u32, usize)>>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::default();
+        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let barrier = Family::<PartLabel, Histogram>::new_with_constructor(histogram);
+        let status = Family::<ClusterStatus, Counter>::default();
+        let total_time = Family::<Cluster, Counter<f64, AtomicU64>>::default();
+        let total_size = Family::<Cluster, Counter<f64, AtomicU64>>::default();
+        let cleanup_status = Family::<ClusterStatus, Counter>::default();
+        let failures = Family::<Why, Counter>::default();
+        let (planes, alarms) = (Gauge::default(), Counter::default());
+        registry.register("fed_volume_backup_status", "Backups by the status they reached", status.clone());
+        registry.register(
+            "fed_volume_backup_total_time_sec",
+            "Seconds from start to end of backups",
+            total_time.clone(),
+        );
+        registry.register("fed_volume_backup_total_size_gb", "GiB of completed backups", total_size.clone());
+        registry.register("fed_volume_backup_cleanup_status", "Clean-ups by outcome", cleanup_status.clone());
+        registry.register_with_unit(
+            "isochron_barrier_duration",
+            "Length of each part of the barrier: settle (PD only), reach, hold",
+            Unit::Seconds,
+            barrier.clone(),
+        );
+        registry.register("isochron_failures", "Attempts that ended badly, by reason", failures.clone());
+        registry.register("isochron_planes_connected", "Planes with a live session", planes.clone());
+        registry.register("isochron_alarms", "Impossible states seen; must stay 0", alarms.clone());
+        Self {
+            registry: Arc::new(registry),
+            status,
+            total_time,
+            total_size,
+            cleanup_status,
+            barrier,
+            failures,
+            planes,
+            alarms,
+            seen: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// For `/metrics`.
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.clone()
+    }
+
+    /// A plane came or went.
+    pub fn planes_connected(&self, count: usize) {
+        self.planes.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A barrier showed itself; each stage of each attempt counts once in the life of this process.
+    pub fn viewed(&self, view: &View) {
+        let record = &view.record;
+        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let before = seen.insert(record.request.backup.clone(), (record.stage, record.attempt, view.alarms.len()));
+        let new_alarms = view.alarms.len().saturating_sub(before.map_or(0, |(_, _, alarms)| alarms));
+        self.alarms.inc_by(new_alarms as u64);
+        // The first sight of a backup that had ended before this process started is no event.
+        let fresh = before.map_or(record.stage < Stage::Complete, |(stage, attempt, _)| {
+            (stage, attempt) != (record.stage, record.attempt)
+        });
+        if fresh {
+            self.count(view);
+        }
+        if record.stage == Stage::Cleaned {
+            seen.remove(&record.request.backup);
+        }
+    }
+
+    fn count(&self, view: &View) {
+        let record = &view.record;
+        let mut names: Vec<_> = record.request.members.iter().map(|m| m.tc_name.clone()).collect();
+        names.sort_unstable();
+        let cluster = Cluster { namespace: record.request.namespace.clone(), tc: names.join(",") };
+        let with = |status| ClusterStatus { namespace: cluster.namespace.clone(), tc: cluster.tc.clone(), status };
+        match record.stage {
+            Stage::Preparing => drop(self.status.get_or_create(&with(Status::Running)).inc()),
+            Stage::Certified => {
+                self.status.get_or_create(&with(Status::SnapshotsCreated)).inc();
+            }
+            Stage::Complete => {
+                self.status.get_or_create(&with(Status::Complete)).inc();
+                self.measure(view, &cluster);
+            }
+            Stage::Failed => {
+                self.status.get_or_create(&with(Status::Failed)).inc();
+                let reason = record.failure.as_ref().map_or(Reason::Internal, |refusal| refusal.reason);
+                self.failures.get_or_create(&Why { reason: reason.as_str() }).inc();
+            }
+            Stage::Cleaned => {
+                self.status.get_or_create(&with(Status::Cleaned)).inc();
+                self.cleanup_status.get_or_create(&with(Status::Cleaned)).inc();
+            }
+            Stage::Cleaning if record.clean_failure.is_some() => {
+                self.cleanup_status.get_or_create(&with(Status::CleanFailed)).inc();
+            }
+            Stage::Barrier | Stage::Snapshotting | Stage::Aborting | Stage::Cleaning => {}
+        }
+    }
+
+    fn measure(&self, view: &View, cluster: &Cluster) {
+        let record = &view.record;
+        if let (Some(from), Some(to)) = (record.times.started, record.times.completed) {
+            let seconds = (to.0.saturating_sub(from.0)).max(0) as f64 / 1000.0;
+            self.total_time.get_or_create(cluster).inc_by(seconds);
+        }
+        let bytes: u64 = record.planes.values().filter_map(|plane| plane.completed_bytes).sum();
+        self.total_size.get_or_create(cluster).inc_by(bytes as f64 / GIB);
+        let times = &record.barrier;
+        for (part, length) in [(Part::Settle, times.settle), (Part::Reach, times.reach), (Part::Hold, times.hold)] {
+            if let Some(length) = length {
+                self.barrier.get_or_create(&PartLabel { part }).observe(length.0 as f64 / 1000.0);
+            }
+        }
+    }
+}

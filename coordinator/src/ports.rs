@@ -1,0 +1,196 @@
+//! What a coordinator needs of the world, as traits. Actors know these and nothing behind them; `main.rs` joins them to
+//! Kubernetes or to a directory, the demo and the simulation to doubles.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use shared::{
+    barrier::View,
+    ids::{BackupUid, ClusterId, PlaneId},
+    reason::Refusal,
+    request::Request,
+    time::Timestamp,
+    wire::{Hello, Welcome},
+};
+use shell::link::Link;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Everything a coordinator is joined to.
+#[derive(Clone)]
+pub struct Ports {
+    /// Where VolumeBackup objects come from.
+    pub source: Arc<dyn Source>,
+    /// The record of truth.
+    pub ledger: Arc<dyn Ledger>,
+    /// Where status, events and finalizers go.
+    pub objects: Arc<dyn Objects>,
+    /// Wall clock; goes into records and status only.
+    pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// Why a port could not do what was asked; all of these may pass by themselves.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PortError {
+    /// The object or file is not there.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// Somebody else wrote it first.
+    #[error("conflict: {0}")]
+    Conflict(String),
+    /// Time-out, 5xx, broken connection, full disk: whether it was written is unknown.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// One VolumeBackup as the coordinator understands it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// `metadata.uid` (stand-alone: derived from file content's identity, see `edge/local`).
+    pub uid: BackupUid,
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+    /// `deletionTimestamp` is set (stand-alone: the file is gone).
+    pub deleting: bool,
+    /// Our finalizer is on it.
+    pub finalizer: bool,
+    /// `status.phase` as it stands, so that a finished object of the old manager is never touched again.
+    pub phase: String,
+    /// The wish, or why it can never work (phase `Invalid`).
+    pub wish: Result<Request, Refusal>,
+    /// Annotation `isochron.pingcap.com/cancel: "true"`.
+    pub cancel: bool,
+    /// Annotation `isochron.pingcap.com/abandon-planes: a,b`: planes that an admin gives up knowingly, so that a
+    /// deletion does not wait for them.
+    pub abandoned: Vec<PlaneId>,
+}
+
+/// What happened to objects. Wake-ups are hints: a resync repeats `Applied` for everything.
+#[derive(Clone, Debug)]
+pub enum ObjectEvent {
+    /// It exists, like this.
+    Applied(Box<Object>),
+    /// It is gone altogether.
+    Gone(BackupUid),
+    /// The first full list has been delivered.
+    Synced,
+}
+
+/// Watches VolumeBackup objects.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Runs until the receiver is gone; lists, watches, relists with back-off, and resyncs every 30 s.
+    async fn run(&self, events: mpsc::Sender<ObjectEvent>);
+}
+
+/// What the ledger's objects are called.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LedgerKey {
+    /// `isochron-record-<backup uid>`
+    Record(BackupUid),
+    /// `isochron-claim-<cluster id>`
+    Claim(ClusterId),
+}
+
+/// Compare-and-set token (resourceVersion; stand-alone: a content hash or counter).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub String);
+
+/// One ledger object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Which.
+    pub key: LedgerKey,
+    /// JSON text; the ledger does not look inside.
+    pub body: String,
+    /// What a write must name.
+    pub version: Version,
+}
+
+/// The coordinator's own durable objects, which nobody else writes. Bodies are at most 256 KiB.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Everything there is.
+    async fn list(&self) -> Result<Vec<Entry>, PortError>;
+    /// One object.
+    async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError>;
+    /// Durable when it returns. `expected` `None`: must not exist yet. `Conflict` when that does not hold.
+    async fn write(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError>;
+    /// Removes an object if it still has this version; absent is success.
+    async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError>;
+}
+
+/// Names an object for status writes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectRef {
+    /// `metadata.uid`
+    pub uid: BackupUid,
+    /// `metadata.namespace`
+    pub namespace: String,
+    /// `metadata.name`
+    pub name: String,
+}
+
+/// What is written into an object's status.
+#[derive(Clone, Debug)]
+pub enum Status {
+    /// The spec can never work.
+    Invalid(Refusal),
+    /// Derived from a barrier.
+    Barrier(Box<View>),
+}
+
+/// Kind of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// For the record.
+    Normal,
+    /// A person should look.
+    Warning,
+}
+
+/// Writes what users see. Every call merges into the newest object and retries conflicts itself; an object that is gone
+/// or has another uid is `NotFound`.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// Merges the status; writes nothing if nothing changed.
+    async fn publish(&self, object: &ObjectRef, status: &Status) -> Result<(), PortError>;
+    /// `tidb.pingcap.com/backup-protection`
+    async fn add_finalizer(&self, object: &ObjectRef) -> Result<(), PortError>;
+    /// Lets the object go.
+    async fn remove_finalizer(&self, object: &ObjectRef) -> Result<(), PortError>;
+    /// One event on the object.
+    async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError>;
+}
+
+/// A plane that dialled in and said `Hello`; it is up once `accept` has returned.
+pub struct Knock {
+    /// As its certificate says.
+    pub plane: PlaneId,
+    /// What it said.
+    pub hello: Hello,
+    /// Sends `Welcome` and opens the link.
+    pub accept: Box<dyn FnOnce(Welcome) -> BoxFuture<'static, Result<Link, PortError>> + Send>,
+}
+
+/// A question of an admin. The body and every reply are JSON texts (`console`).
+pub struct AdminCall {
+    /// Name in its certificate.
+    pub who: String,
+    /// The question.
+    pub body: Bytes,
+    /// Replies, in order; dropping it ends the answer.
+    pub reply: mpsc::Sender<Bytes>,
+}
+
+/// What comes in.
+pub struct Gates {
+    /// Planes.
+    pub planes: mpsc::Receiver<Knock>,
+    /// Admins.
+    pub admins: mpsc::Receiver<AdminCall>,
+    /// Does this replica lead? While false, planes are told to look elsewhere and nothing is acted on.
+    pub leading: watch::Receiver<bool>,
+}
