@@ -1,0 +1,82 @@
+//! The plane's ledger in memory and behind it the port: every save is the whole small object.
+
+use crate::ports::{PlaneLedger, PortError};
+use shared::{
+    epoch::Epoch,
+    ids::{Attempt, ClusterId},
+    member::{AttemptRecord, AttemptState, MemberLedger},
+};
+use shell::driver::FenceError;
+use std::{cell::RefCell, rc::Rc, sync::Arc};
+use tokio::sync::{Mutex, oneshot, watch};
+
+/// Clones share one ledger.
+#[derive(Clone)]
+pub(crate) struct Book(Rc<Inner>);
+
+struct Inner {
+    port: Arc<dyn PlaneLedger>,
+    kept: RefCell<MemberLedger>,
+    /// One save at a time, in the order in which they were asked for.
+    turn: Mutex<()>,
+    /// Set once, when another process writes this ledger: this one must end.
+    lost: watch::Sender<Option<String>>,
+}
+
+impl Book {
+    /// Reads the ledger as a starting process: what was live is broken.
+    pub(crate) async fn open(port: Arc<dyn PlaneLedger>) -> Result<Self, PortError> {
+        let kept = RefCell::new(port.load().await?.after_restart());
+        Ok(Self(Rc::new(Inner { port, kept, turn: Mutex::new(()), lost: watch::Sender::new(None) })))
+    }
+
+    /// What is saved of an attempt.
+    pub(crate) fn attempt(&self, attempt: &Attempt) -> Option<AttemptRecord> {
+        self.0.kept.borrow().attempt(attempt).cloned()
+    }
+
+    /// The highest epoch obeyed for a TiDB cluster.
+    pub(crate) fn highest(&self, cluster: ClusterId) -> Epoch {
+        self.0.kept.borrow().highest(cluster)
+    }
+
+    /// Becomes `Some(why)` when this process must end.
+    pub(crate) fn lost(&self) -> watch::Receiver<Option<String>> {
+        self.0.lost.subscribe()
+    }
+
+    /// Saves one attempt's state. The save itself goes on when the caller's limit ends the wait: what the ledger holds
+    /// and what this process believes must not part.
+    pub(crate) async fn save(&self, record: AttemptRecord) -> Result<(), FenceError> {
+        let (done, outcome) = oneshot::channel();
+        let book = self.clone();
+        tokio::task::spawn_local(async move {
+            // The waiting side may have given up; the save counts all the same.
+            let _ = done.send(book.write(record).await);
+        });
+        outcome.await.unwrap_or_else(|_| Err(FenceError::Unknown("the save was dropped".to_owned())))
+    }
+
+    async fn write(&self, record: AttemptRecord) -> Result<(), FenceError> {
+        let _turn = self.0.turn.lock().await;
+        let mut next = self.0.kept.borrow().clone();
+        let highest = next.highest(record.cluster);
+        let known = next.attempt(&record.attempt).is_some();
+        if record.state == AttemptState::Live && !known && record.epoch <= highest {
+            let text = format!("epoch {} is not above {highest}, which another attempt has reserved", record.epoch);
+            return Err(FenceError::Lost(text));
+        }
+        next.put(record);
+        match self.0.port.save(&next).await {
+            Ok(()) => {
+                *self.0.kept.borrow_mut() = next;
+                Ok(())
+            }
+            Err(PortError::Unavailable(text)) => Err(FenceError::Unknown(text)),
+            Err(PortError::Refused(refusal)) => {
+                self.0.lost.send_replace(Some(refusal.to_string()));
+                Err(FenceError::Lost(refusal.to_string()))
+            }
+        }
+    }
+}

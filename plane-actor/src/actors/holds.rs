@@ -1,0 +1,132 @@
+//! Open holds and their renewal tasks. A task renews only when the machine says so; nothing here has a clock of its own.
+
+use super::env::length;
+use crate::{
+    config::PlaneConfig,
+    ports::{Hold, HoldError, Pd, PdPause},
+};
+use futures::future::join_all;
+use shared::{
+    ids::StoreId,
+    reason::{Reason, Refusal},
+    time::{Instant, Millis},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::mpsc, time::timeout};
+
+/// Renewals that may wait for one store. The machine asks a store again only after its answer, so one is enough; the
+/// second place is for the confirmation that follows an answer at once.
+const RENEWALS: usize = 2;
+
+/// Each part of letting go. Every hold also ends by itself, so waiting longer gains nothing.
+const LET_GO_LIMIT: Duration = Duration::from_secs(3);
+
+/// What renewal tasks and `OpenHolds` report.
+pub(crate) enum HoldEvent {
+    Open { work: u64, store: StoreId, hold: Arc<dyn Hold>, asked_at: Instant },
+    Leased { store: StoreId, number: u64, valid: bool },
+    Broken { store: StoreId, refusal: Refusal },
+}
+
+/// One open hold. Dropping it ends its task and its stream, not the lease.
+pub(crate) struct Held {
+    pub(crate) hold: Arc<dyn Hold>,
+    renewals: mpsc::Sender<u64>,
+}
+
+impl Held {
+    /// Starts the renewal task, on the runtime that is kept for it if there is one.
+    pub(crate) fn start(
+        config: &PlaneConfig,
+        store: StoreId,
+        lease: Millis,
+        hold: Arc<dyn Hold>,
+        events: mpsc::Sender<HoldEvent>,
+    ) -> Self {
+        let (renewals, numbers) = mpsc::channel(RENEWALS);
+        let task = renew(store, lease, hold.clone(), numbers, events);
+        match &config.lease_runtime {
+            Some(runtime) => drop(runtime.spawn(task)),
+            None => drop(tokio::task::spawn_local(task)),
+        }
+        Self { hold, renewals }
+    }
+
+    /// Overflow rule: a renewal that finds no place is not sent; the machine waits for it in vain and ends the hold.
+    pub(crate) fn renew(&self, number: u64) {
+        if self.renewals.try_send(number).is_err() {
+            tracing::warn!(number, "renewal not sent: the one before it is still unanswered");
+        }
+    }
+}
+
+async fn renew(
+    store: StoreId,
+    lease: Millis,
+    hold: Arc<dyn Hold>,
+    mut numbers: mpsc::Receiver<u64>,
+    events: mpsc::Sender<HoldEvent>,
+) {
+    while let Some(number) = numbers.recv().await {
+        let answer = timeout(length(lease), hold.lease(lease)).await;
+        let broken = |error: HoldError| HoldEvent::Broken { store, refusal: hold_refusal(store, &error) };
+        let (event, over) = match answer {
+            Ok(Ok(valid)) => (HoldEvent::Leased { store, number, valid }, !valid),
+            Ok(Err(error)) => (broken(error), true),
+            Err(_) => (broken(HoldError::Broken(format!("no answer within {} ms", lease.0))), true),
+        };
+        if events.send(event).await.is_err() || over {
+            return;
+        }
+    }
+}
+
+/// A broken hold in words for the coordinator.
+pub(crate) fn hold_refusal(store: StoreId, error: &HoldError) -> Refusal {
+    let reason = match error {
+        HoldError::Unimplemented => Reason::VersionUnsupported,
+        HoldError::TakenOver => Reason::StoreHeldByOther,
+        HoldError::NotReady(_) | HoldError::Expired | HoldError::Broken(_) => Reason::StoreHoldLost,
+    };
+    Refusal::new(reason, format!("store {store}: {error}"))
+}
+
+/// Everything of one attempt that can be let go.
+pub(crate) struct Grip {
+    pub(crate) stores: Vec<(StoreId, Held)>,
+    pub(crate) pd: Option<Arc<dyn Pd>>,
+    pub(crate) pause: Option<PdPause>,
+    /// Service id of the safe point, if one was asked for.
+    pub(crate) service: Option<String>,
+}
+
+impl Grip {
+    /// Ends all at once, each part bounded; what fails ends by itself and is only logged.
+    pub(crate) async fn let_go(self, good: bool) {
+        let finishing = join_all(self.stores.iter().map(|(store, held)| async move {
+            match timeout(LET_GO_LIMIT, held.hold.finish()).await {
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => tracing::warn!(%store, %error, "Finish failed; the lease ends by itself"),
+                Err(_) => tracing::warn!(%store, "Finish was not answered; the lease ends by itself"),
+            }
+        }));
+        let resuming = async {
+            let (Some(pd), Some(pause)) = (&self.pd, &self.pause) else { return };
+            match timeout(LET_GO_LIMIT, pd.resume_schedulers(pause)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "schedulers not resumed; the pause ends by itself"),
+                Err(_) => tracing::warn!("schedulers not resumed in time; the pause ends by itself"),
+            }
+        };
+        let dropping = async {
+            let (Some(pd), Some(service)) = (&self.pd, &self.service) else { return };
+            match timeout(LET_GO_LIMIT, pd.drop_gc_hold(service)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, service, "safe point not dropped; it ends by itself"),
+                Err(_) => tracing::warn!(service, "safe point not dropped in time; it ends by itself"),
+            }
+        };
+        tracing::info!(stores = self.stores.len(), good, "letting go");
+        futures::join!(finishing, resuming, dropping);
+    }
+}

@@ -1,0 +1,321 @@
+//! One attempt's machine in its actor: handlers feed it, effects become work, renewals and answers.
+
+use super::{
+    env::Env,
+    holds::{Grip, Held, HoldEvent},
+    plane::{PlaneActor, Raised, Viewed, plane_of},
+    work::{self, Creates, Kept, Outcome, Share, Site},
+};
+use crate::ports::PdPause;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler,
+    WrapFuture,
+};
+use futures::FutureExt;
+use shared::{
+    epoch::Epoch,
+    ids::{Attempt, ClusterId, StoreId},
+    member::{AttemptRecord, AttemptState, Effect, Input, Member, Work, coverage::SafeTimes},
+    time::{Instant, Now},
+    wire::{Order, Progress},
+};
+use shell::driver::{Driver, FenceError, Performed, Performer};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::Instrument;
+
+/// Orders of one attempt: one outstanding, plus renewals every few seconds. A full mailbox drops the link.
+const MAILBOX: usize = 64;
+/// Reports of renewal tasks wait here for the actor; tasks wait for room, so none is lost.
+const HOLD_EVENTS: usize = 64;
+/// Progress of work; what finds no room is replaced by the next.
+const PROGRESS: usize = 8;
+
+/// An order for this attempt.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct FromCoordinator {
+    pub(crate) epoch: Epoch,
+    pub(crate) order: Order,
+}
+
+/// A session came up or ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Link(pub(crate) bool);
+
+/// Another attempt's epoch was saved.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Outbid {
+    pub(crate) cluster: ClusterId,
+    pub(crate) epoch: Epoch,
+}
+
+/// See the module.
+pub(crate) struct MemberActor {
+    env: Rc<Env>,
+    attempt: Attempt,
+    plane: Addr<PlaneActor>,
+    driver: Driver<Member>,
+    span: tracing::Span,
+    works: BTreeMap<u64, SpawnHandle>,
+    holds: BTreeMap<StoreId, Held>,
+    hold_events: Option<mpsc::Sender<HoldEvent>>,
+    progress: Option<mpsc::Sender<(u64, Progress)>>,
+    /// What `Prepare` found.
+    site: Option<Arc<Site>>,
+    pause: Option<PdPause>,
+    service: Option<String>,
+    safe: Arc<SafeTimes>,
+    creates: Creates,
+    /// No create call was made later than this: by an earlier process before this one began.
+    last_create: Instant,
+    snapshotting: Option<u64>,
+}
+
+impl MemberActor {
+    pub(crate) fn new(
+        env: Rc<Env>,
+        attempt: Attempt,
+        restored: Option<AttemptRecord>,
+        plane: Addr<PlaneActor>,
+    ) -> Self {
+        let span = tracing::info_span!("attempt", %attempt, plane = %plane_of(&env));
+        // After a restart nobody knows whether a snapshot call was under way.
+        let creates = if restored.is_some() { Creates::Unknown } else { Creates::None };
+        Self {
+            driver: Driver::new(Member::new(attempt.clone(), restored)),
+            env,
+            attempt,
+            plane,
+            span,
+            works: BTreeMap::new(),
+            holds: BTreeMap::new(),
+            hold_events: None,
+            progress: None,
+            site: None,
+            pause: None,
+            service: None,
+            safe: Arc::default(),
+            creates,
+            last_create: Instant::default(),
+            snapshotting: None,
+        }
+    }
+
+    fn begin(&mut self, number: u64, work: Work, ctx: &mut Context<Self>) {
+        tracing::info!(parent: &self.span, number, work = work::name(&work), "work begins");
+        match &work {
+            Work::HoldPd { service, .. } => self.service = Some(service.clone()),
+            Work::Snapshot { .. } => {
+                self.creates = Creates::Unknown;
+                self.snapshotting = Some(number);
+            }
+            _ => {}
+        }
+        let share = Share {
+            env: self.env.clone(),
+            attempt: self.attempt.clone(),
+            number,
+            site: self.site.clone(),
+            pause: self.pause.clone(),
+            safe: self.safe.clone(),
+            holds: self.holds.iter().map(|(store, held)| (*store, held.hold.clone())).collect(),
+            hold_events: self.hold_events.clone(),
+            progress: self.progress.clone(),
+            creates: self.creates.clone(),
+            last_create: self.last_create,
+        };
+        let running = work::run(share, work).instrument(self.span.clone());
+        let handle = ctx.spawn(running.into_actor(self).map(move |outcome: Outcome, actor, ctx| {
+            actor.works.remove(&number);
+            actor.snapshots_over(number);
+            actor.keep(outcome.kept);
+            if let Err(refusal) = &outcome.result {
+                tracing::warn!(parent: &actor.span, number, %refusal, "work was refused");
+            }
+            actor.feed(Input::Done { number, result: outcome.result }, ctx);
+        }));
+        self.works.insert(number, handle);
+    }
+
+    /// From here on no create call is made any more.
+    fn snapshots_over(&mut self, number: u64) {
+        if self.snapshotting == Some(number) {
+            self.snapshotting = None;
+            self.last_create = self.env.clock.at();
+        }
+    }
+
+    fn keep(&mut self, kept: Kept) {
+        match kept {
+            Kept::Nothing => {}
+            Kept::Site(site) => self.site = Some(site),
+            Kept::Pause(pause) => self.pause = Some(pause),
+            Kept::SafeTimes(times) => {
+                let mut all = (*self.safe).clone();
+                all.merge(times);
+                self.safe = Arc::new(all);
+            }
+            Kept::Creates(creates) => self.creates = creates,
+        }
+    }
+
+    fn save(&self, record: AttemptRecord) -> Performed {
+        let raised = (record.state == AttemptState::Live).then(|| Raised {
+            attempt: record.attempt.clone(),
+            cluster: record.cluster,
+            epoch: record.epoch,
+        });
+        let (book, plane) = (self.env.book.clone(), self.plane.clone());
+        let saving = async move {
+            book.save(record).await?;
+            if let Some(raised) = raised {
+                // Overflow rule: see the handler; the ledger guards I3 without it.
+                let _ = plane.try_send(raised);
+            }
+            Ok(())
+        };
+        Performed::Fence(saving.boxed_local())
+    }
+
+    /// Takes everything that is held out of this actor.
+    fn grip(&mut self) -> Grip {
+        Grip {
+            stores: std::mem::take(&mut self.holds).into_iter().collect(),
+            pd: self.site.as_ref().map(|site| site.pd.clone()),
+            pause: self.pause.take(),
+            service: self.service.take(),
+        }
+    }
+
+    fn let_go(&mut self, good: bool, ctx: &mut Context<Self>) {
+        let going = self.grip().let_go(good).instrument(self.span.clone());
+        ctx.spawn(going.into_actor(self).map(|(), actor, ctx| actor.feed(Input::LetGone, ctx)));
+    }
+}
+
+impl Performer for MemberActor {
+    type M = Member;
+
+    fn driver(&mut self) -> &mut Driver<Member> {
+        &mut self.driver
+    }
+
+    fn now(&self) -> Now {
+        self.env.clock.now()
+    }
+
+    fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) -> Performed {
+        match effect {
+            Effect::Save(record) => return self.save(*record),
+            Effect::Send { epoch, answer } => self.env.uplink.answer(&self.attempt, epoch, answer),
+            Effect::Work { number, work } => self.begin(number, work, ctx),
+            Effect::CancelWork { number } => {
+                self.snapshots_over(number);
+                if let Some(handle) = self.works.remove(&number) {
+                    ctx.cancel_future(handle);
+                }
+            }
+            Effect::RenewStores { number, stores } => {
+                for held in stores.iter().filter_map(|store| self.holds.get(store)) {
+                    held.renew(number);
+                }
+            }
+            Effect::LetGo { good } => self.let_go(good, ctx),
+            Effect::Alarm(alarm) => tracing::error!(parent: &self.span, ?alarm, "impossible state"),
+        }
+        Performed::Done
+    }
+
+    /// What was not stored must not be believed: let go without a word and stop. The plane actor makes this member anew
+    /// from the ledger, broken unless its evidence was stored.
+    fn fence_failed(&mut self, error: FenceError, ctx: &mut Context<Self>) {
+        tracing::error!(parent: &self.span, %error, "ledger not saved; letting go");
+        let going = self.grip().let_go(false).instrument(self.span.clone());
+        tokio::task::spawn_local(going);
+        ctx.stop();
+    }
+
+    fn stepped(&mut self, _: &mut Context<Self>) {
+        let view = self.driver.machine().view(self.env.clock.now());
+        // Overflow rule: the next view says more.
+        let _ = self.plane.try_send(Viewed(view));
+    }
+}
+
+impl Actor for MemberActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        let (hold_events, holds) = mpsc::channel(HOLD_EVENTS);
+        let (progress, texts) = mpsc::channel(PROGRESS);
+        self.hold_events = Some(hold_events);
+        self.progress = Some(progress);
+        ctx.add_stream(ReceiverStream::new(holds));
+        ctx.add_stream(ReceiverStream::new(texts));
+        if self.env.uplink.is_open() {
+            self.feed(Input::LinkUp, ctx);
+        }
+        self.drive(ctx);
+    }
+}
+
+impl StreamHandler<HoldEvent> for MemberActor {
+    fn handle(&mut self, event: HoldEvent, ctx: &mut Context<Self>) {
+        match event {
+            HoldEvent::Open { work, store, hold, asked_at } => {
+                let Some(site) = self.site.clone() else { return };
+                let Some(events) = self.hold_events.clone() else { return };
+                tracing::debug!(parent: &self.span, %store, work, "store held");
+                let lease = site.spec.limits.store_lease;
+                // A second hold of one store ends the first one's task; the machine breaks the epoch for it.
+                self.holds.insert(store, Held::start(&self.env.config, store, lease, hold, events));
+                let age = self.env.clock.at().since(asked_at);
+                self.feed(Input::StoreHeld { store, age }, ctx);
+            }
+            HoldEvent::Leased { store, number, valid } => self.feed(Input::StoreLeased { store, number, valid }, ctx),
+            HoldEvent::Broken { store, refusal } => {
+                // Not finished: who took the stream over may need the lease.
+                self.holds.remove(&store);
+                self.feed(Input::StoreBroken { store, refusal }, ctx);
+            }
+        }
+    }
+
+    /// The channel ends with the actor only.
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+impl StreamHandler<(u64, Progress)> for MemberActor {
+    fn handle(&mut self, (number, progress): (u64, Progress), ctx: &mut Context<Self>) {
+        self.feed(Input::Progress { number, progress }, ctx);
+    }
+
+    /// The channel ends with the actor only.
+    fn finished(&mut self, _: &mut Context<Self>) {}
+}
+
+impl Handler<FromCoordinator> for MemberActor {
+    type Result = ();
+    fn handle(&mut self, FromCoordinator { epoch, order }: FromCoordinator, ctx: &mut Context<Self>) {
+        self.feed(Input::Order { epoch, order }, ctx);
+    }
+}
+
+impl Handler<Link> for MemberActor {
+    type Result = ();
+    fn handle(&mut self, Link(up): Link, ctx: &mut Context<Self>) {
+        self.feed(if up { Input::LinkUp } else { Input::LinkLost }, ctx);
+    }
+}
+
+impl Handler<Outbid> for MemberActor {
+    type Result = ();
+    fn handle(&mut self, Outbid { cluster, epoch }: Outbid, ctx: &mut Context<Self>) {
+        self.feed(Input::Outbid { cluster, epoch }, ctx);
+    }
+}

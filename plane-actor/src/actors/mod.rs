@@ -1,0 +1,21 @@
+//! The shell around the plane's machines. Actors know ports, never edges; they stay thin.
+//!
+//! ```text
+//! session (one task) ──► PlaneActor ──► MemberActor per attempt ──► work/* (futures over ports)
+//!        ▲                                   │     ▲
+//!        └────────── uplink ◄────────────────┘     └── holds (a renewal task per store)
+//! ```
+
+mod book;
+mod env;
+mod holds;
+mod member;
+mod plane;
+mod session;
+mod uplink;
+mod work;
+
+pub use env::Env;
+pub use plane::{PlaneActor, PlaneView};
+pub(crate) use session::keep_linked;
+pub(crate) use work::preflight;

@@ -1,0 +1,59 @@
+//! The link to the coordinator: dial, read, dial again. What is read goes to the plane actor one frame at a time.
+
+use super::{
+    env::{Env, length},
+    plane::{Frame, Linked, PlaneActor},
+};
+use actix::Addr;
+use shared::{backoff::Backoff, time::Millis};
+use shell::link::Link;
+use std::{rc::Rc, time::Duration};
+use tokio::time::timeout;
+
+/// A plane without a link lets go after its lease of 15 s; the cap keeps several dials within it.
+const REDIAL: Backoff = Backoff { first: Millis(500), cap: Millis(5_000) };
+
+/// The plane actor answers mail at once; one that does not is stuck, and the link is dropped rather than its frames.
+const MAIL_LIMIT: Duration = Duration::from_secs(10);
+
+/// Runs until the plane actor is gone.
+pub(crate) async fn keep_linked(env: Rc<Env>, plane: Addr<PlaneActor>) {
+    let seed = env.config.plane.as_str().bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+    let mut failures = 0_u32;
+    loop {
+        match env.ports.dialer.dial().await {
+            Ok(link) => {
+                failures = 0;
+                tracing::info!(peer = %link.peer, "linked");
+                if !serve(&env, &plane, link).await {
+                    return;
+                }
+                tracing::warn!("link to the coordinator ended");
+            }
+            Err(error) => tracing::warn!(%error, failures, "coordinator not reached"),
+        }
+        if !plane.connected() {
+            return;
+        }
+        failures = failures.saturating_add(1);
+        tokio::time::sleep(length(REDIAL.wait(failures, seed))).await;
+    }
+}
+
+/// False: the plane actor is gone.
+async fn serve(env: &Env, plane: &Addr<PlaneActor>, link: Link) -> bool {
+    let Link { tx, mut rx, .. } = link;
+    let stalled = env.uplink.open(tx);
+    let mut alive = matches!(timeout(MAIL_LIMIT, plane.send(Linked(true))).await, Ok(Ok(())));
+    while alive {
+        tokio::select! {
+            () = stalled.notified() => break,
+            frame = rx.recv() => match frame {
+                None => break,
+                Some(frame) => alive = matches!(timeout(MAIL_LIMIT, plane.send(Frame(frame))).await, Ok(Ok(()))),
+            },
+        }
+    }
+    env.uplink.close();
+    matches!(timeout(MAIL_LIMIT, plane.send(Linked(false))).await, Ok(Ok(()))) || plane.connected()
+}

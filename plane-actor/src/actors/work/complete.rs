@@ -1,0 +1,152 @@
+//! After the certificate: snapshots on their way to S3, then the metadata. The certificate goes first, so that a
+//! backupmeta is never there without it.
+
+use super::{
+    Share,
+    clean::delete_found,
+    cloud,
+    cloud::{Service, cloud_refusal},
+    meta,
+    snapshot::attempt_tags,
+    storage,
+};
+use crate::ports::{Cloud, CloudError, SnapshotInfo, SnapshotState};
+use shared::{
+    ids::SnapshotId,
+    limiter::Budget,
+    member::Done,
+    reason::{Reason, Refusal},
+    request::SizeLevel,
+    wire::{Complete, Phase},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// As today's tool polls (`facts/tidb-operator.md` §5.4).
+const POLL: Duration = Duration::from_secs(5);
+/// Ids per describe: at most 1000 are allowed (`facts/aws.md` A2).
+const PAGE: usize = 200;
+/// A week of polls; a first snapshot of a large volume takes hours.
+const MAX_POLLS: u32 = 7 * 24 * 720;
+/// Describes lag up to five minutes (`facts/aws.md` A2); a certified snapshot that is not shown for this many polls in a
+/// row (10 min) was deleted by somebody.
+const MAX_UNSEEN: u32 = 120;
+/// Polls in a row that failed: an hour.
+const MAX_FAILED: u32 = 720;
+
+pub(super) async fn complete(share: &Share, order: &Complete) -> Result<Done, Refusal> {
+    let cloud = cloud::connect(&share.env, &order.spec).await?;
+    let ids: Vec<SnapshotId> = order.snapshots.iter().map(|taken| taken.snapshot.clone()).collect();
+    let finished = follow(share, &cloud, &ids).await?;
+    let (objects, target) = (cloud.objects.as_ref(), &order.spec.storage);
+    let key = target.key(storage::CLUSTERMETA);
+    let clustermeta = storage::get(objects, &key).await?.ok_or_else(|| {
+        Refusal::new(Reason::StorageUnavailable, format!("s3://{}/{key} is gone; put it back", target.bucket))
+    })?;
+    let backupmeta = meta::backupmeta(order, &clustermeta)?;
+    storage::put(objects, &target.key(storage::CERTIFICATE), order.certificate.as_bytes()).await?;
+    storage::put(objects, &target.key(storage::BACKUPMETA), &backupmeta).await?;
+    delete_surplus(share, &cloud, order, &ids).await;
+    let wanted = matches!(order.spec.size_level, SizeLevel::All | SizeLevel::Full);
+    let full_bytes = if wanted { finished.values().filter_map(|info| info.full_bytes).sum() } else { 0 };
+    Ok(Done::Completed { full_bytes })
+}
+
+/// Until every snapshot is completed.
+async fn follow(
+    share: &Share,
+    cloud: &Cloud,
+    ids: &[SnapshotId],
+) -> Result<BTreeMap<SnapshotId, SnapshotInfo>, Refusal> {
+    let mut open: BTreeSet<SnapshotId> = ids.iter().cloned().collect();
+    let mut finished = BTreeMap::new();
+    let (mut unseen, mut failed) = (0, 0);
+    for _ in 0..MAX_POLLS {
+        if open.is_empty() {
+            return Ok(finished);
+        }
+        match describe(share, cloud, &open).await {
+            Ok(found) => {
+                failed = 0;
+                unseen = if found.len() < open.len() { unseen + 1 } else { 0 };
+                take_finished(found, &mut open, &mut finished, share, ids.len())?;
+            }
+            Err(error @ (CloudError::Throttled(_) | CloudError::OutcomeUnknown(_))) if failed < MAX_FAILED => {
+                failed += 1;
+                tracing::debug!(%error, failed, "snapshots not described");
+            }
+            Err(error) => return Err(cloud_refusal(Service::Ec2, "DescribeSnapshots", &error)),
+        }
+        if unseen > MAX_UNSEEN {
+            let first = open.first().map(SnapshotId::as_str).unwrap_or_default();
+            return Err(Refusal::new(Reason::SnapshotFailed, format!("EC2 no longer shows snapshot {first}")));
+        }
+        if !open.is_empty() {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Err(Refusal::new(Reason::Ec2Unavailable, format!("{} snapshots are not completed after a week", open.len())))
+}
+
+async fn describe(share: &Share, cloud: &Cloud, open: &BTreeSet<SnapshotId>) -> Result<Vec<SnapshotInfo>, CloudError> {
+    let ids: Vec<SnapshotId> = open.iter().cloned().collect();
+    let mut found = Vec::new();
+    for page in ids.chunks(PAGE) {
+        let (account, region) = (&cloud.account, &cloud.region);
+        share.env.permit(account, region, "DescribeSnapshots by id", Budget::EC2_DESCRIBE_PLAIN).await;
+        found.extend(cloud.ec2.snapshots(page).await?);
+    }
+    Ok(found)
+}
+
+fn take_finished(
+    found: Vec<SnapshotInfo>,
+    open: &mut BTreeSet<SnapshotId>,
+    finished: &mut BTreeMap<SnapshotId, SnapshotInfo>,
+    share: &Share,
+    total: usize,
+) -> Result<(), Refusal> {
+    let mut slowest: Option<(u8, SnapshotId)> = None;
+    for info in found {
+        match info.state {
+            SnapshotState::Completed => {
+                open.remove(&info.snapshot);
+                finished.insert(info.snapshot.clone(), info);
+            }
+            SnapshotState::Error | SnapshotState::Recoverable => {
+                let text =
+                    format!("snapshot {} of {} is in {:?}: {}", info.snapshot, info.volume, info.state, info.message);
+                return Err(Refusal::new(Reason::SnapshotFailed, text));
+            }
+            SnapshotState::Pending | SnapshotState::Unknown => {
+                let this = (info.progress, info.snapshot);
+                slowest = Some(slowest.map_or(this.clone(), |slowest| slowest.min(this)));
+            }
+        }
+    }
+    let text = match slowest {
+        Some((percent, snapshot)) => format!("{} of {total} snapshots; {snapshot} at {percent} %", finished.len()),
+        None => format!("{} of {total} snapshots", finished.len()),
+    };
+    share.progress(Phase::Completing, finished.len(), total, text);
+    Ok(())
+}
+
+/// Snapshots of this attempt that the certificate does not name, left by answers that were lost. They fail nothing; what
+/// cannot be deleted now is found by its tags when the backup is deleted.
+async fn delete_surplus(share: &Share, cloud: &Cloud, order: &Complete, certified: &[SnapshotId]) {
+    let tags = attempt_tags(&share.attempt, &share.env.config.plane);
+    let surplus: Vec<SnapshotId> = match cloud.ec2.find_snapshots(&tags).await {
+        Ok(found) => found.into_iter().map(|info| info.snapshot).filter(|id| !certified.contains(id)).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "surplus snapshots not looked for");
+            return;
+        }
+    };
+    if !surplus.is_empty() {
+        let left = delete_found(share, cloud, &order.spec, surplus).await.left;
+        tracing::info!(?left, "surplus snapshots deleted");
+    }
+}

@@ -1,0 +1,289 @@
+//! `clustermeta` and `backupmeta`, in the order and with the names that today's restore reads
+//! (`facts/tidb-operator.md` §5.2, §5.3; `facts/topology.md` §2). Object parts pass through as generic JSON.
+
+use super::prepare::Site;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::{
+    ids::{SnapshotId, VolumeId},
+    reason::{Reason, Refusal},
+    wire::Complete,
+};
+use std::collections::BTreeMap;
+
+#[derive(Serialize, Deserialize)]
+struct ClusterMeta {
+    tikv: TikvMeta<ClusterVolume>,
+    pd: Replicas,
+    tidb: Replicas,
+    kubernetes: Kubernetes,
+    options: Value,
+}
+
+#[derive(Serialize)]
+struct BackupMeta {
+    cluster_info: ClusterInfo,
+    tikv: TikvMeta<BackupVolume>,
+    tidb: Replicas,
+    pd: Replicas,
+    kubernetes: Kubernetes,
+    options: Value,
+    region: String,
+}
+
+#[derive(Serialize)]
+struct ClusterInfo {
+    cluster_version: String,
+    full_backup_type: &'static str,
+    /// Above 2^53: never through a float.
+    resolved_ts: u64,
+    replicas: Value,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TikvMeta<V> {
+    /// Of the whole TiDB cluster.
+    replicas: u32,
+    stores: Vec<StoreMeta<V>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoreMeta<V> {
+    store_id: u64,
+    volumes: Vec<V>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClusterVolume {
+    volume_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    mount_path: String,
+    snapshot_id: String,
+    restore_volume_id: String,
+}
+
+#[derive(Serialize)]
+struct BackupVolume {
+    volume_id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    snapshot_id: String,
+    restore_volume_id: String,
+    volume_az: String,
+    status: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Replicas {
+    replicas: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Kubernetes {
+    pvs: Vec<Value>,
+    pvcs: Vec<Value>,
+    crd_tidb_cluster: Value,
+    options: Value,
+}
+
+/// What stands in S3 before the first hold. Only objects of volumes that are used (#5459).
+pub(super) fn clustermeta(site: &Site) -> Result<Vec<u8>, Refusal> {
+    let stores = site
+        .stores
+        .iter()
+        .map(|store| StoreMeta {
+            store_id: store.store.0,
+            volumes: store
+                .volumes
+                .iter()
+                .map(|volume| ClusterVolume {
+                    volume_id: volume.volume.to_string(),
+                    kind: volume.kind.clone(),
+                    mount_path: volume.mount_path.clone(),
+                    snapshot_id: String::new(),
+                    restore_volume_id: String::new(),
+                })
+                .collect(),
+        })
+        .collect();
+    let volumes = || site.local.iter().flat_map(|store| store.volumes.iter());
+    let meta = ClusterMeta {
+        tikv: TikvMeta { replicas: count(site.cluster_stores.len()), stores },
+        pd: Replicas { replicas: site.located.pd_replicas },
+        tidb: Replicas { replicas: site.located.tidb_replicas },
+        kubernetes: Kubernetes {
+            pvs: volumes().map(|volume| volume.pv.clone()).collect(),
+            pvcs: volumes().map(|volume| volume.pvc.clone()).collect(),
+            crd_tidb_cluster: site.located.tidb_cluster.clone(),
+            options: Value::Null,
+        },
+        options: Value::Null,
+    };
+    write("clustermeta", &meta)
+}
+
+/// What restore reads. `clustermeta` as it stands in S3: a plane that restarted has nothing else.
+pub(super) fn backupmeta(complete: &Complete, clustermeta: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let read: ClusterMeta = serde_json::from_slice(clustermeta).map_err(|error| {
+        Refusal::new(Reason::StorageUnavailable, format!("clustermeta cannot be read, was it changed? {error}"))
+    })?;
+    let taken: BTreeMap<&VolumeId, &SnapshotId> =
+        complete.snapshots.iter().map(|taken| (&taken.volume, &taken.snapshot)).collect();
+    let mut stores = Vec::new();
+    for store in &complete.stores {
+        let mut volumes = Vec::new();
+        for volume in &store.volumes {
+            let snapshot = taken.get(&volume.volume).ok_or_else(|| {
+                Refusal::new(Reason::EvidenceBroken, format!("volume {} has no certified snapshot", volume.volume))
+            })?;
+            volumes.push(BackupVolume {
+                volume_id: volume.volume.to_string(),
+                kind: volume.kind.clone(),
+                snapshot_id: snapshot.to_string(),
+                restore_volume_id: String::new(),
+                volume_az: volume.zone.clone(),
+                status: String::new(),
+            });
+        }
+        stores.push(StoreMeta { store_id: store.store.0, volumes });
+    }
+    let meta = BackupMeta {
+        cluster_info: ClusterInfo {
+            cluster_version: complete.cluster_version.trim_start_matches('v').to_owned(),
+            full_backup_type: "aws-ebs",
+            resolved_ts: complete.commit_ts.0,
+            replicas: Value::Null,
+        },
+        tikv: TikvMeta { replicas: complete.cluster_stores, stores },
+        tidb: read.tidb,
+        pd: read.pd,
+        kubernetes: read.kubernetes,
+        options: Value::Null,
+        region: String::new(),
+    };
+    write("backupmeta", &meta)
+}
+
+/// Snapshot ids that a backupmeta names; `None`: it is no backupmeta.
+pub(super) fn snapshots_of(backupmeta: &[u8]) -> Option<Vec<SnapshotId>> {
+    let read: Value = serde_json::from_slice(backupmeta).ok()?;
+    let mut ids = Vec::new();
+    for store in read.pointer("/tikv/stores")?.as_array()? {
+        for volume in store.get("volumes")?.as_array()? {
+            let id = volume.get("snapshot_id").and_then(Value::as_str).unwrap_or_default();
+            // An empty id would not be deleted but refused (`facts/tidb-operator.md` §3.4).
+            if !id.is_empty() {
+                ids.push(SnapshotId::new(id));
+            }
+        }
+    }
+    Some(ids)
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn write<T: Serialize>(name: &str, meta: &T) -> Result<Vec<u8>, Refusal> {
+    serde_json::to_vec(meta)
+        .map_err(|error| Refusal::new(Reason::Internal, format!("{name} cannot be written: {error}")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use shared::{
+        evidence::{AcceptedSnapshot, PreparedStore, PreparedVolume},
+        ids::{ClusterId, InstanceId, StoreId},
+        request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
+        time::Timestamp,
+        ts::Ts,
+    };
+
+    /// `facts/tidb-operator.md` §5.2, shortened.
+    const CLUSTERMETA: &str = r#"{"tikv":{"replicas":2,"stores":[{"store_id":4,"volumes":[
+      {"volume_id":"vol-0a11","type":"storage.data-dir","mount_path":"/var/lib/tikv","snapshot_id":"","restore_volume_id":""}]}]},
+      "pd":{"replicas":1},"tidb":{"replicas":1},"kubernetes":{"pvcs":[{"metadata":{"name":"c"}}],"pvs":[{"metadata":{"name":"v"}}],
+      "crd_tidb_cluster":{"metadata":{"name":"shop-az1"}},"options":null},"options":null}"#;
+
+    fn complete() -> Complete {
+        let storage = Storage {
+            provider: "aws".into(),
+            region: String::new(),
+            bucket: "b".into(),
+            prefix: "p".into(),
+            endpoint: String::new(),
+            force_path_style: true,
+            acl: String::new(),
+            sse: String::new(),
+            storage_class: String::new(),
+        };
+        let spec = MemberSpec {
+            backup_name: "b".into(),
+            backup_namespace: "n".into(),
+            tc_name: "t".into(),
+            tc_namespace: "n".into(),
+            init: true,
+            storage,
+            credentials: Credentials::Default,
+            size_level: SizeLevel::All,
+            delete_ratio_milli: 1000,
+            limits: Limits::default(),
+        };
+        let volume = PreparedVolume {
+            volume: VolumeId::new("vol-0a11"),
+            mount_path: "/var/lib/tikv".into(),
+            kind: "storage.data-dir".into(),
+            zone: "eu-west-1a".into(),
+        };
+        let store = PreparedStore {
+            store: StoreId(4),
+            address: "a".into(),
+            start_timestamp: 1,
+            instance: InstanceId::new("i-1"),
+            volumes: vec![volume],
+        };
+        let snapshot = AcceptedSnapshot {
+            volume: VolumeId::new("vol-0a11"),
+            snapshot: SnapshotId::new("snap-0c11"),
+            instance: InstanceId::new("i-1"),
+            start_time: Timestamp(1),
+        };
+        Complete {
+            spec,
+            cluster: ClusterId(1),
+            cluster_version: "7.5.1".into(),
+            commit_ts: Ts(449_462_718_912_512_001),
+            cluster_stores: 2,
+            stores: vec![store],
+            snapshots: vec![snapshot],
+            certificate: "{}".into(),
+        }
+    }
+
+    #[test]
+    fn backupmeta_is_what_restore_reads_byte_for_byte() {
+        let text = String::from_utf8(backupmeta(&complete(), CLUSTERMETA.as_bytes()).unwrap()).unwrap();
+        let expected = concat!(
+            r#"{"cluster_info":{"cluster_version":"7.5.1","full_backup_type":"aws-ebs","#,
+            r#""resolved_ts":449462718912512001,"replicas":null},"#,
+            r#""tikv":{"replicas":2,"stores":[{"store_id":4,"volumes":[{"volume_id":"vol-0a11","#,
+            r#""type":"storage.data-dir","snapshot_id":"snap-0c11","restore_volume_id":"","#,
+            r#""volume_az":"eu-west-1a","status":""}]}]},"tidb":{"replicas":1},"pd":{"replicas":1},"#,
+            r#""kubernetes":{"pvs":[{"metadata":{"name":"v"}}],"pvcs":[{"metadata":{"name":"c"}}],"#,
+            r#""crd_tidb_cluster":{"metadata":{"name":"shop-az1"}},"options":null},"options":null,"region":""}"#,
+        );
+        assert_eq!(text, expected);
+        assert_eq!(snapshots_of(text.as_bytes()), Some(vec![SnapshotId::new("snap-0c11")]));
+    }
+
+    #[test]
+    fn a_volume_without_a_certified_snapshot_is_never_written() {
+        let mut order = complete();
+        order.snapshots.clear();
+        assert_eq!(backupmeta(&order, CLUSTERMETA.as_bytes()).unwrap_err().reason, Reason::EvidenceBroken);
+        assert_eq!(backupmeta(&complete(), b"{}").unwrap_err().reason, Reason::StorageUnavailable);
+    }
+}

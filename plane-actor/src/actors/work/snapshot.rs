@@ -1,0 +1,276 @@
+//! One CreateSnapshots per instance. EC2 takes no client token (`facts/aws.md` A4), so a lost answer is looked up by our
+//! tags, never blindly repeated.
+
+use super::{
+    Creates, Kept, Outcome, Share,
+    cloud::{Service, cloud_refusal, cloud_tried},
+    prepare::Site,
+};
+use crate::{
+    actors::env::{Env, length},
+    ports::{CloudError, CreateSnapshots, SnapshotInfo, SnapshotState},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use shared::{
+    backoff::Backoff,
+    evidence::AcceptedSnapshot,
+    ids::{Attempt, ClusterId, InstanceId, PlaneId, VolumeId},
+    limiter::Budget,
+    member::Done,
+    reason::{Reason, Refusal},
+    request::MemberSpec,
+    time::Timestamp,
+    ts::Ts,
+    wire::Phase,
+};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// Calls at a time, as today's tool makes them (`facts/tidb-operator.md` §5.4); the account's budget bounds their rate.
+const CALLS_AT_ONCE: usize = 8;
+/// Calls for one instance that were refused before anything happened; the hold clock bounds the whole.
+const TRIES: u32 = 12;
+/// Looks for the snapshots of a call whose answer was lost, before EC2 is asked again. All of them lie within the 15 s in
+/// which EC2 refuses a second snapshot of a volume (`facts/aws.md` A3): if the first call had an effect, the second one
+/// is refused, and that proves it.
+const LOOKS: u32 = 3;
+/// Looks once a refusal has proved that the snapshots exist: describes lag up to some minutes; the hold clock ends it.
+const LOOKS_PROVED: u32 = 30;
+/// From 1 s on, so that [`LOOKS`] of them and their calls stay below 15 s.
+const LOOK: Backoff = Backoff { first: shared::time::Millis(1_000), cap: shared::time::Millis(4_000) };
+const QUOTA_WAIT: Duration = Duration::from_secs(5);
+pub(super) const CREATE: &str = "CreateSnapshots";
+
+/// Tags by which everything of a backup in a plane is found.
+pub(super) fn backup_tags(attempt: &Attempt, plane: &PlaneId) -> Vec<(String, String)> {
+    let tag = |key: &str, value: &str| (format!("isochron/{key}"), value.to_owned());
+    vec![tag("backup-uid", attempt.backup.as_str()), tag("plane", plane.as_str())]
+}
+
+/// Tags by which everything of an attempt in a plane is found.
+pub(super) fn attempt_tags(attempt: &Attempt, plane: &PlaneId) -> Vec<(String, String)> {
+    let mut tags = backup_tags(attempt, plane);
+    tags.push(("isochron/attempt".to_owned(), attempt.number.to_string()));
+    tags
+}
+
+/// Everything on a snapshot.
+fn all_tags(attempt: &Attempt, plane: &PlaneId, spec: &MemberSpec, cluster: ClusterId) -> Vec<(String, String)> {
+    let mut tags = attempt_tags(attempt, plane);
+    tags.push(("isochron/backup-name".to_owned(), spec.backup_name.clone()));
+    tags.push(("isochron/backup-namespace".to_owned(), spec.backup_namespace.clone()));
+    tags.push(("isochron/cluster-id".to_owned(), cluster.to_string()));
+    tags
+}
+
+pub(super) async fn snapshot(share: &Share, commit_ts: Ts) -> Outcome {
+    let unknown = Cell::new(false);
+    match all(share, commit_ts, &unknown).await {
+        Ok(snapshots) => {
+            let known = || snapshots.iter().map(|accepted| accepted.snapshot.clone()).collect();
+            let creates = if unknown.get() { Creates::Unknown } else { Creates::Known(known()) };
+            Outcome { result: Ok(Done::Snapshotted(snapshots)), kept: Kept::Creates(creates) }
+        }
+        Err(refusal) => Outcome { result: Err(refusal), kept: Kept::Nothing },
+    }
+}
+
+async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Vec<AcceptedSnapshot>, Refusal> {
+    let site = share.site()?;
+    check_attached(&site).await?;
+    let total = site.calls.len();
+    let done = Cell::new(0);
+    let sets: Vec<Vec<AcceptedSnapshot>> = stream::iter(&site.calls)
+        .map(|(instance, (volumes, exclude))| {
+            let call = CreateSnapshots {
+                instance: instance.clone(),
+                exclude: exclude.clone(),
+                tags: all_tags(&share.attempt, &share.env.config.plane, &site.spec, site.cluster.id),
+                description: format!("{}/{} at {commit_ts}", site.spec.backup_namespace, site.spec.backup_name),
+            };
+            let (site, done) = (&site, &done);
+            async move {
+                let set = one(share, site, &call, volumes, unknown).await?;
+                done.set(done.get() + 1);
+                share.progress(Phase::Snapshotting, done.get(), total, format!("{} of {total} calls", done.get()));
+                Ok::<_, Refusal>(set)
+            }
+        })
+        .buffer_unordered(CALLS_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(sets.into_iter().flatten().collect())
+}
+
+/// Attachments once more: a pod that moved would be snapshotted on the wrong instance.
+async fn check_attached(site: &Site) -> Result<(), Refusal> {
+    let ids = site.volumes();
+    let at = cloud_tried(Service::Ec2, "DescribeVolumes", || site.cloud.ec2.volumes(&ids)).await?;
+    let at: BTreeMap<VolumeId, Option<InstanceId>> = at.into_iter().map(|at| (at.volume, at.instance)).collect();
+    for store in &site.stores {
+        for volume in &store.volumes {
+            let now = at.get(&volume.volume).and_then(Option::as_ref);
+            if now != Some(&store.instance) {
+                let here = now.map_or("nothing", InstanceId::as_str);
+                let text = format!("volume {} is attached to {here} instead of {}", volume.volume, store.instance);
+                return Err(Refusal::new(Reason::VolumeMoved, text));
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn one(
+    share: &Share,
+    site: &Site,
+    call: &CreateSnapshots,
+    wanted: &BTreeSet<VolumeId>,
+    unknown: &Cell<bool>,
+) -> Result<Vec<AcceptedSnapshot>, Refusal> {
+    let (env, cloud) = (&share.env, &site.cloud);
+    let failed = |error: &CloudError| {
+        let refusal = cloud_refusal(Service::Ec2, &format!("{CREATE} of {}", call.instance), error);
+        let reason = if refusal.reason == Reason::Ec2Unavailable { Reason::SnapshotFailed } else { refusal.reason };
+        Refusal::new(reason, refusal.message)
+    };
+    let mut last = CloudError::OutcomeUnknown("not asked".to_owned());
+    for _ in 0..TRIES {
+        env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
+        match cloud.ec2.create_snapshots(call).await {
+            Ok(accepted) => return whole(accepted, call, wanted),
+            Err(error @ CloudError::Throttled(_)) => {
+                env.throttled(&cloud.account, &cloud.region, CREATE);
+                last = error;
+            }
+            Err(error @ CloudError::Quota(_)) => {
+                tokio::time::sleep(QUOTA_WAIT).await;
+                last = error;
+            }
+            Err(error @ CloudError::OutcomeUnknown(_)) => {
+                unknown.set(true);
+                if let Some(set) = look(env, share, site, call, wanted, LOOKS).await? {
+                    return Ok(set);
+                }
+                last = error;
+            }
+            Err(error @ CloudError::PerVolumeRate(_)) => {
+                // Somebody snapshotted these volumes within 15 s: we did, or a stranger, for whom this wait is long
+                // enough.
+                if let Some(set) =
+                    look(env, share, site, call, wanted, if unknown.get() { LOOKS_PROVED } else { LOOKS }).await?
+                {
+                    return Ok(set);
+                }
+                last = error;
+            }
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    Err(failed(&last))
+}
+
+/// Looks for a complete set of this attempt on this instance.
+async fn look(
+    env: &Env,
+    share: &Share,
+    site: &Site,
+    call: &CreateSnapshots,
+    wanted: &BTreeSet<VolumeId>,
+    looks: u32,
+) -> Result<Option<Vec<AcceptedSnapshot>>, Refusal> {
+    let tags = attempt_tags(&share.attempt, &env.config.plane);
+    for looked in 1..=looks {
+        tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
+        match site.cloud.ec2.find_snapshots(&tags).await {
+            Ok(found) => {
+                if let Some(set) = complete_set(&found, &call.instance, wanted) {
+                    return Ok(Some(set));
+                }
+            }
+            Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_)) => {}
+            Err(error) => return Err(cloud_refusal(Service::Ec2, "DescribeSnapshots by tag", &error)),
+        }
+    }
+    Ok(None)
+}
+
+/// The first complete set: all volumes, one call (one StartTime), none in error. A surplus is deleted later, by tag.
+fn complete_set(
+    found: &[SnapshotInfo],
+    instance: &InstanceId,
+    wanted: &BTreeSet<VolumeId>,
+) -> Option<Vec<AcceptedSnapshot>> {
+    let mut calls: BTreeMap<Timestamp, BTreeMap<&VolumeId, &SnapshotInfo>> = BTreeMap::new();
+    let usable = |info: &&SnapshotInfo| matches!(info.state, SnapshotState::Pending | SnapshotState::Completed);
+    for info in found.iter().filter(|info| wanted.contains(&info.volume)).filter(usable) {
+        calls.entry(info.start_time).or_default().insert(&info.volume, info);
+    }
+    let set = calls.into_values().find(|set| set.len() == wanted.len())?;
+    let accepted = |info: &SnapshotInfo| AcceptedSnapshot {
+        volume: info.volume.clone(),
+        snapshot: info.snapshot.clone(),
+        instance: instance.clone(),
+        start_time: info.start_time,
+    };
+    Some(set.into_values().map(accepted).collect())
+}
+
+/// An answer names every volume, and nothing else.
+fn whole(
+    accepted: Vec<AcceptedSnapshot>,
+    call: &CreateSnapshots,
+    wanted: &BTreeSet<VolumeId>,
+) -> Result<Vec<AcceptedSnapshot>, Refusal> {
+    let got: BTreeSet<&VolumeId> = accepted.iter().map(|snapshot| &snapshot.volume).collect();
+    if got == wanted.iter().collect() && accepted.len() == wanted.len() {
+        return Ok(accepted);
+    }
+    let text = format!("{CREATE} of {} named {} volumes instead of {}", call.instance, accepted.len(), wanted.len());
+    Err(Refusal::new(Reason::SnapshotFailed, text))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use shared::ids::SnapshotId;
+
+    fn info(snapshot: &str, volume: &str, start: i64, state: SnapshotState) -> SnapshotInfo {
+        SnapshotInfo {
+            snapshot: SnapshotId::new(snapshot),
+            volume: VolumeId::new(volume),
+            state,
+            progress: 0,
+            start_time: Timestamp(start),
+            full_bytes: None,
+            message: String::new(),
+            tags: vec![],
+        }
+    }
+
+    #[test]
+    fn one_complete_set_of_one_call_is_kept() {
+        let wanted = BTreeSet::from([VolumeId::new("a"), VolumeId::new("b")]);
+        let instance = InstanceId::new("i");
+        let pending = SnapshotState::Pending;
+        let names = |found: &[SnapshotInfo]| {
+            complete_set(found, &instance, &wanted)
+                .map(|set| set.into_iter().map(|s| s.snapshot.0).collect::<Vec<_>>().join(" "))
+        };
+        let (a1, b1) = (info("a1", "a", 1, pending), info("b1", "b", 1, pending));
+        let (a2, b2) = (info("a2", "a", 2, pending), info("b2", "b", 2, pending));
+        assert_eq!(names(&[a1.clone(), b1.clone(), a2.clone(), b2.clone()]).unwrap(), "a1 b1");
+        assert_eq!(names(&[a1.clone(), a2.clone(), b2.clone()]).unwrap(), "a2 b2", "half a set is none");
+        assert_eq!(names(&[a1.clone(), b2.clone()]), None, "volumes of two calls are not one moment");
+        let broken = info("b1", "b", 1, SnapshotState::Error);
+        assert_eq!(names(&[a1, broken]), None);
+        assert_eq!(
+            names(&[a2, b2, info("c", "c", 2, pending)]).unwrap(),
+            "a2 b2",
+            "other instances' volumes are ignored"
+        );
+    }
+}

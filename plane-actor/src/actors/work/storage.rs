@@ -1,0 +1,97 @@
+//! Names and ownership below the plane's prefix in S3 (`facts/tidb-operator.md` §5.1, `facts/topology.md` §6).
+
+use super::cloud::{Service, cloud_tried};
+use crate::ports::{Cloud, Objects};
+use shared::{
+    ids::BackupUid,
+    reason::{Reason, Refusal},
+    request::{MemberSpec, Storage},
+};
+
+/// What restore reads.
+pub(super) const BACKUPMETA: &str = "backupmeta";
+/// What the volumes belong to.
+pub(super) const CLUSTERMETA: &str = "clustermeta";
+/// Ours.
+pub(super) const CERTIFICATE: &str = "isochron-certificate.json";
+/// Says whose the prefix is.
+pub(super) const LOCK: &str = "backup.lock";
+/// Written by a restore beside the backup.
+pub(super) const RESTOREMETA: &str = "restoremeta";
+
+/// The two lines that every backup tool of TiDB writes, and a third with our backup's uid.
+pub(super) fn lock_text(backup: &BackupUid) -> String {
+    format!("DO NOT DELETE\nThis file exists to remind other backup jobs won't use this path\n{backup}")
+}
+
+/// The third line is this backup's uid.
+pub(super) fn is_lock_of(body: &[u8], backup: &BackupUid) -> bool {
+    std::str::from_utf8(body).ok().and_then(|text| text.lines().nth(2)) == Some(backup.as_str())
+}
+
+pub(super) async fn exists(objects: &dyn Objects, key: &str) -> Result<bool, Refusal> {
+    let what = format!("listing {key}");
+    let found = cloud_tried(Service::S3, &what, || objects.list(key, 1)).await?;
+    // The listing is by prefix and in order: the key itself would come first.
+    Ok(found.first().is_some_and(|first| first == key))
+}
+
+pub(super) async fn get(objects: &dyn Objects, key: &str) -> Result<Option<Vec<u8>>, Refusal> {
+    let what = format!("reading {key}");
+    cloud_tried(Service::S3, &what, || objects.get(key)).await
+}
+
+pub(super) async fn put(objects: &dyn Objects, key: &str, body: &[u8]) -> Result<(), Refusal> {
+    let what = format!("writing {key}");
+    cloud_tried(Service::S3, &what, || objects.put(key, body.to_vec())).await
+}
+
+/// The lock names this backup, so everything of ours below the prefix is this backup's.
+pub(super) async fn is_ours(objects: &dyn Objects, storage: &Storage, backup: &BackupUid) -> Result<bool, Refusal> {
+    let lock = get(objects, &storage.key(LOCK)).await?;
+    Ok(lock.is_some_and(|body| is_lock_of(&body, backup)))
+}
+
+pub(super) fn in_use(storage: &Storage, name: &str) -> Refusal {
+    let text = format!("s3://{}/{} is there already and is not this backup's", storage.bucket, storage.key(name));
+    Refusal::new(Reason::PrefixInUse, text)
+}
+
+/// The bucket can be listed and the prefix is free, or holds only what an earlier attempt of this backup reserved.
+pub(super) async fn check_prefix(
+    cloud: &Cloud,
+    spec: &MemberSpec,
+    ours: Option<&BackupUid>,
+) -> Result<((), String), Refusal> {
+    let (objects, storage) = (cloud.objects.as_ref(), &spec.storage);
+    if exists(objects, &storage.key(BACKUPMETA)).await? {
+        return Err(in_use(storage, BACKUPMETA));
+    }
+    let locked = get(objects, &storage.key(LOCK)).await?;
+    let by_us = match (&locked, ours) {
+        (Some(body), Some(backup)) if is_lock_of(body, backup) => true,
+        (Some(_), _) => return Err(in_use(storage, LOCK)),
+        (None, _) => false,
+    };
+    if !by_us && exists(objects, &storage.key(CLUSTERMETA)).await? {
+        return Err(in_use(storage, CLUSTERMETA));
+    }
+    Ok(((), storage.path()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_names_its_backup_in_the_third_line_and_brs_lock_names_nobody() {
+        let ours = BackupUid::new("6f1c");
+        let text = lock_text(&ours);
+        assert!(is_lock_of(text.as_bytes(), &ours));
+        assert!(!is_lock_of(text.as_bytes(), &BackupUid::new("6f1")));
+        let brs = text.lines().take(2).collect::<Vec<_>>().join("\n");
+        assert_eq!(brs.len(), 78, "facts/topology.md §6");
+        assert!(!is_lock_of(brs.as_bytes(), &ours));
+        assert!(!is_lock_of(&[0xff, 0xfe], &ours));
+    }
+}

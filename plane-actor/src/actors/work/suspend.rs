@@ -1,0 +1,108 @@
+//! One lease stream per local store: probe, then the first lease.
+
+use super::{STORES_AT_ONCE, Share};
+use crate::{
+    actors::{
+        env::length,
+        holds::{HoldEvent, hold_refusal},
+    },
+    ports::{Hold, HoldError, Tikv},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use shared::{
+    ids::StoreId,
+    member::Done,
+    reason::{Reason, Refusal},
+    time::Millis,
+    wire::Phase,
+};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// A store that is starting is asked again; one that runs raftstore v2 stays "not ready" (`facts/pd-tikv.md` fact 9).
+const TRIES: u32 = 4;
+const WAIT: Duration = Duration::from_secs(1);
+/// A lease ends up to a second late (`facts/pd-tikv.md` §2.1, whole seconds of a coarse clock), and one more for the way.
+const LEASE_SLACK: Millis = Millis::secs(2);
+
+pub(super) async fn open(share: &Share, stores: &BTreeSet<StoreId>) -> Result<Done, Refusal> {
+    let (opened, total) = (AtomicUsize::new(0), stores.len());
+    stream::iter(stores)
+        .map(|store| async {
+            open_one(share, *store).await?;
+            let count = opened.fetch_add(1, Ordering::Relaxed) + 1;
+            share.progress(Phase::Suspending, count, total, format!("{count} of {total} stores held"));
+            Ok::<_, Refusal>(())
+        })
+        .buffer_unordered(STORES_AT_ONCE)
+        .try_collect::<Vec<()>>()
+        .await?;
+    Ok(Done::HoldsOpen)
+}
+
+async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
+    let site = share.site()?;
+    let lease = site.spec.limits.store_lease;
+    let tikv = site
+        .tikv
+        .get(&store)
+        .ok_or_else(|| Refusal::new(Reason::Internal, format!("store {store} was not prepared")))?;
+    let (hold, taken) = probe(store, tikv.as_ref()).await?;
+    if taken {
+        // It may be what we left behind: a lease ends by itself. Anybody else renews it.
+        share.progress(
+            Phase::Suspending,
+            0,
+            0,
+            format!("store {store} is still leased; waiting for that lease to end"),
+        );
+        tokio::time::sleep(length(lease.plus(LEASE_SLACK))).await;
+        let again = hold.lease(Millis(0)).await.map_err(|error| hold_refusal(store, &error))?;
+        if again {
+            return Err(by_other(store, "its lease outlived the longest that could be ours"));
+        }
+    }
+    let asked_at = share.env.clock.at();
+    if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
+        return Err(by_other(store, "somebody took a lease between our probe and our lease"));
+    }
+    let Some(events) = &share.hold_events else { return Err(Refusal::new(Reason::Internal, "no place for holds")) };
+    let event = HoldEvent::Open { work: share.number, store, hold, asked_at };
+    events.send(event).await.map_err(|_| Refusal::new(Reason::Internal, "the member is gone"))
+}
+
+fn by_other(store: StoreId, why: &str) -> Refusal {
+    Refusal::new(Reason::StoreHeldByOther, format!("store {store} is leased by another client: {why}"))
+}
+
+/// UpdateLease of 0 seconds: suspends for the rest of a second, never shortens a lease, and tells whether one lives
+/// (`facts/pd-tikv.md` §2.3.7).
+async fn probe(store: StoreId, tikv: &dyn Tikv) -> Result<(Arc<dyn Hold>, bool), Refusal> {
+    let mut tries = 1;
+    loop {
+        let outcome = async {
+            let hold = tikv.open_hold().await?;
+            let taken = hold.lease(Millis(0)).await?;
+            Ok::<_, HoldError>((hold, taken))
+        };
+        match outcome.await {
+            Ok(opened) => return Ok(opened),
+            Err(HoldError::NotReady(_) | HoldError::Broken(_)) if tries < TRIES => tries += 1,
+            Err(HoldError::NotReady(text)) => {
+                let text = format!("store {store} is not ready for prepare: {text}");
+                return Err(Refusal::new(Reason::EngineUnsupported, text));
+            }
+            Err(HoldError::Broken(text)) => {
+                return Err(Refusal::new(Reason::StoreUnavailable, format!("store {store}: {text}")));
+            }
+            Err(error) => return Err(hold_refusal(store, &error)),
+        }
+        tokio::time::sleep(WAIT).await;
+    }
+}

@@ -1,0 +1,41 @@
+//! TiKV versions that are known to lack what a proven backup needs (`facts/pd-tikv.md` §7). Patch releases and forks
+//! differ, so anything else is allowed here and found out by calling.
+
+/// Why this version cannot work; `None`: it may.
+pub(super) fn lacking(version: &str) -> Option<&'static str> {
+    let (major, minor, patch) = parse(version)?;
+    match (major, minor, patch) {
+        (..=5, _, _) | (6, ..=4, _) => Some("versions before 6.5 have no disk snapshot preparation"),
+        (6, 5, ..=7) => Some("6.5.0 to 6.5.7 lack PrepareSnapshotBackup; 6.5.8 has it"),
+        (6, 5, _) => None,
+        (6, _, _) | (7, ..=4, _) => Some("6.6 to 7.4 (7.1 included) lack PrepareSnapshotBackup"),
+        (7, 5, 0) => Some("7.5.0 lacks PrepareSnapshotBackup; 7.5.1 has it"),
+        (7, 5, _) => None,
+        (7, _, _) => Some("7.6 lacks PrepareSnapshotBackup; 8.0 has it"),
+        _ => None,
+    }
+}
+
+fn parse(version: &str) -> Option<(u32, u32, u32)> {
+    let digits = |text: &str| -> Option<u32> {
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        text.get(..end)?.parse().ok()
+    };
+    let mut parts = version.trim().trim_start_matches('v').splitn(3, '.');
+    Some((digits(parts.next()?)?, digits(parts.next()?)?, digits(parts.next()?)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lacking;
+
+    #[test]
+    fn known_bad_versions_are_refused_and_no_others() {
+        for bad in ["5.4.3", "6.1.7", "6.5.4", "v6.5.7", "6.6.0", "7.1.6", "7.4.0", "7.5.0", "v7.6.0", "7.5.0-alpha"] {
+            assert!(lacking(bad).is_some(), "{bad}");
+        }
+        for good in ["6.5.8", "6.5.12", "7.5.1", "v7.5.6", "8.0.0", "8.5.1", "9.0.0-beta.2", "nightly", ""] {
+            assert_eq!(lacking(good), None, "{good}");
+        }
+    }
+}

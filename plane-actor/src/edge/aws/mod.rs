@@ -1,0 +1,185 @@
+//! EC2, S3 and STS through the AWS SDK: [`AwsCloud`] is the port [`CloudConnect`].
+//!
+//! The SDK's defaults fit neither end of a barrier: without limits a call may hang for ever, and with its retries a lost
+//! reply doubles a set of snapshots (`facts/aws.md` A4, A10, C). So every call here has a time limit per attempt and in
+//! all, and the two mutating EC2 calls are sent exactly once.
+
+mod errors;
+mod identity;
+
+pub(crate) use errors::{chain, cloud_error, unreadable};
+
+use crate::{
+    edge::{ec2::Ec2Edge, s3::S3Edge},
+    ports::{Cloud, CloudConnect, CloudError, CloudIdentity, PortError},
+};
+use async_trait::async_trait;
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
+    timeout::TimeoutConfig,
+};
+use errors::{CredentialsFault, credentials_fault};
+use shared::{reason::Reason, request::Storage};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::OnceCell, time::timeout};
+
+/// Attempts of a call that changes nothing: enough for one lost packet and one throttle.
+const READ_ATTEMPTS: u32 = 3;
+
+/// Longest pause between two of them.
+const READ_BACKOFF_CAP: Duration = Duration::from_secs(5);
+
+/// One attempt. A describe of 1000 rows takes about a second; a barrier's Prepare has 120 s in all.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(10);
+
+/// All attempts of one call with their pauses.
+const CALL_LIMIT: Duration = Duration::from_secs(35);
+
+/// TCP and TLS, the SDK's own default.
+const CONNECT_LIMIT: Duration = Duration::from_millis(3100);
+
+/// A body that stands still for so long is given up.
+const STALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// All of [`CloudConnect::connect`]: region, credentials (STS twice at most) and the account.
+const IDENTITY_LIMIT: Duration = Duration::from_secs(60);
+
+/// Finding the region through profile or instance metadata when nobody named it; unreachable metadata takes seconds.
+const REGION_LIMIT: Duration = Duration::from_secs(10);
+
+/// Where nobody names a region. TiDB Operator's placeholder (`facts/tidb-operator.md` §6); right for S3-compatible
+/// stores, which ignore it.
+const FALLBACK_REGION: &str = "us-east-1";
+
+/// What the plane's configuration says of AWS. Empty strings: unset, and the standard variables `AWS_REGION` and
+/// `AWS_ENDPOINT_URL[_EC2|_S3|_STS]` hold, or AWS's own endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AwsConfig {
+    /// Where this plane's volumes are.
+    pub region: String,
+    /// Overrides EC2's endpoint.
+    pub endpoint_ec2: String,
+    /// Overrides S3's endpoint; a backup's own `spec.template.s3.endpoint` comes before it.
+    pub endpoint_s3: String,
+    /// Overrides STS's endpoint for the calls made here (the default chain's own calls go by the environment).
+    pub endpoint_sts: String,
+}
+
+/// The real cloud. Holds no credentials of its own: each [`connect`](CloudConnect::connect) makes clients for one
+/// identity.
+#[derive(Debug)]
+pub struct AwsCloud {
+    config: AwsConfig,
+    /// The plane actor's own chain and region, read once; its credentials refresh themselves.
+    own: OnceCell<SdkConfig>,
+}
+
+impl AwsCloud {
+    /// Reads nothing yet.
+    #[must_use]
+    pub fn new(config: AwsConfig) -> Self {
+        Self { config, own: OnceCell::new() }
+    }
+
+    async fn own(&self) -> &SdkConfig {
+        self.own
+            .get_or_init(|| async {
+                // An empty region would be looked for again by the loader; here the search has its limit.
+                let region = self.own_region().await;
+                aws_config::defaults(BehaviorVersion::latest())
+                    .region(region)
+                    .retry_config(
+                        RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(READ_BACKOFF_CAP),
+                    )
+                    .timeout_config(limits(ATTEMPT_LIMIT, CALL_LIMIT))
+                    .stalled_stream_protection(
+                        StalledStreamProtectionConfig::enabled().grace_period(STALL_LIMIT).build(),
+                    )
+                    .load()
+                    .await
+            })
+            .await
+    }
+
+    /// The configured region, else that of the environment, profile or instance. `None`: nobody knows it.
+    async fn own_region(&self) -> Option<Region> {
+        if !self.config.region.is_empty() {
+            return Some(Region::new(self.config.region.clone()));
+        }
+        let chain = aws_config::default_provider::region::Builder::default().build();
+        timeout(REGION_LIMIT, chain.region()).await.ok().flatten()
+    }
+
+    async fn identify(&self, identity: &CloudIdentity, storage: &Storage) -> Result<Cloud, PortError> {
+        let own = self.own().await;
+        // Volumes are where the plane is. Only a plane that does not know its region falls back to that of the bucket,
+        // which is what BR does today.
+        let region = own.region().map(ToString::to_string).filter(|region| !region.is_empty());
+        let region = region.unwrap_or_else(|| or(&storage.region, FALLBACK_REGION).to_owned());
+        let base = own.to_builder().region(Region::new(region.clone())).build();
+        let sts = with_endpoint(&base, &self.config.endpoint_sts);
+        let acting = identity::with_identity(&base, &sts, identity).await;
+
+        let account = account(&with_endpoint(&acting, &self.config.endpoint_sts), identity).await?;
+        tracing::debug!(account, region, ?identity, "AWS identity confirmed");
+        let ec2 = aws_sdk_ec2::Client::new(&with_endpoint(&acting, &self.config.endpoint_ec2));
+        let bucket_region = or(&storage.region, &region);
+        let s3 = acting.to_builder().region(Region::new(bucket_region.to_owned())).build();
+        let s3 = with_endpoint(&s3, or(&storage.endpoint, &self.config.endpoint_s3));
+        Ok(Cloud { account, region, ec2: Arc::new(Ec2Edge::new(ec2)), objects: Arc::new(S3Edge::new(&s3, storage)) })
+    }
+}
+
+#[async_trait]
+impl CloudConnect for AwsCloud {
+    async fn connect(&self, identity: &CloudIdentity, storage: &Storage) -> Result<Cloud, PortError> {
+        timeout(IDENTITY_LIMIT, self.identify(identity, storage)).await.unwrap_or_else(|_| {
+            Err(PortError::Unavailable(format!("AWS: no credentials or account within {IDENTITY_LIMIT:?}")))
+        })
+    }
+}
+
+/// Asks STS who these credentials are, which also proves that they work.
+async fn account(config: &SdkConfig, identity: &CloudIdentity) -> Result<String, PortError> {
+    const ACTION: &str = "sts:GetCallerIdentity";
+    let answer = match aws_sdk_sts::Client::new(config).get_caller_identity().send().await {
+        Ok(answer) => answer,
+        Err(error) => {
+            return Err(match credentials_fault(&error) {
+                Some(CredentialsFault::Missing(text)) => {
+                    PortError::refused(Reason::CredentialsUnreadable, format!("{identity:?}: {text}"))
+                }
+                Some(CredentialsFault::Denied(text)) => {
+                    PortError::refused(Reason::AccessDenied, format!("{identity:?}: {text}"))
+                }
+                Some(CredentialsFault::Passing(text)) => PortError::Unavailable(format!("{identity:?}: {text}")),
+                None => match cloud_error(ACTION, &error) {
+                    CloudError::Denied(text) => {
+                        PortError::refused(Reason::AccessDenied, format!("{identity:?}: {text}"))
+                    }
+                    other => PortError::Unavailable(other.to_string()),
+                },
+            });
+        }
+    };
+    answer.account.ok_or_else(|| PortError::Unavailable(format!("{ACTION}: the answer names no account")))
+}
+
+/// Limits of one call, per attempt and in all.
+pub(crate) fn limits(attempt: Duration, call: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT_LIMIT)
+        .read_timeout(attempt)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(call)
+        .build()
+}
+
+/// An explicit endpoint comes before the environment's; none leaves the environment its say.
+fn with_endpoint(config: &SdkConfig, endpoint: &str) -> SdkConfig {
+    if endpoint.is_empty() { config.clone() } else { config.to_builder().endpoint_url(endpoint).build() }
+}
+
+fn or<'a>(first: &'a str, second: &'a str) -> &'a str {
+    if first.is_empty() { second } else { first }
+}

@@ -1,0 +1,160 @@
+//! The port [`Ec2`] on aws-sdk-ec2. Reads retry within bounds; the two mutating calls are sent exactly once, and a reply
+//! that is lost or cannot be understood is [`CloudError::OutcomeUnknown`] (`facts/aws.md` A4).
+
+mod convert;
+mod describe;
+
+use crate::{
+    edge::aws::{cloud_error, limits, unreadable},
+    ports::{CloudError, CreateSnapshots, Ec2, InstanceVolumes, SnapshotInfo, VolumeAt},
+};
+use async_trait::async_trait;
+use aws_sdk_ec2::{
+    Client,
+    config::{Builder, retry::RetryConfig},
+    types::{Filter, InstanceSpecification, ResourceType, Tag, TagSpecification},
+};
+use shared::{
+    evidence::AcceptedSnapshot,
+    ids::{InstanceId, SnapshotId, VolumeId},
+};
+use std::time::Duration;
+
+/// The one attempt of CreateSnapshots or DeleteSnapshot. CreateSnapshots of 100 instances takes about 2 s
+/// (`facts/aws.md` A1); a third of the default hold clock (60 s) leaves time to look a lost reply up.
+const MUTATION_LIMIT: Duration = Duration::from_secs(20);
+
+/// Ids or filter values in one describe. EC2 refuses more filter values with FilterLimitExceeded (the number is not
+/// documented; 200 is what callers report), and takes 1000 ids; one bound serves both.
+const CHUNK: usize = 200;
+
+/// EC2 of one identity and Region.
+pub(crate) struct Ec2Edge {
+    client: Client,
+}
+
+impl Ec2Edge {
+    pub(crate) fn new(client: Client) -> Self {
+        Self { client }
+    }
+}
+
+/// Laid over the client for one call: same connections and credentials, no second attempt.
+fn once() -> Builder {
+    Builder::new().retry_config(RetryConfig::disabled()).timeout_config(limits(MUTATION_LIMIT, MUTATION_LIMIT))
+}
+
+#[async_trait]
+impl Ec2 for Ec2Edge {
+    async fn volumes(&self, volumes: &[VolumeId]) -> Result<Vec<VolumeAt>, CloudError> {
+        let mut found = Vec::with_capacity(volumes.len());
+        // Never with an empty list, which would describe everything: `chunks` of nothing are none.
+        for chunk in volumes.chunks(CHUNK) {
+            self.volumes_by_id(chunk, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn instances(&self, instances: &[InstanceId]) -> Result<Vec<InstanceVolumes>, CloudError> {
+        let mut found = Vec::with_capacity(instances.len());
+        for chunk in instances.chunks(CHUNK) {
+            self.instances_by_id(chunk, &mut found).await?;
+        }
+        Ok(found)
+    }
+
+    async fn create_snapshots(&self, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError> {
+        const ACTION: &str = "ec2:CreateSnapshots";
+        let exclude = call.exclude.iter().map(|volume| volume.0.clone()).collect();
+        let instance = InstanceSpecification::builder()
+            .instance_id(call.instance.as_str())
+            .exclude_boot_volume(true)
+            .set_exclude_data_volume_ids(Some(exclude))
+            .build();
+        let tags = call.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let tags = TagSpecification::builder().resource_type(ResourceType::Snapshot).set_tags(Some(tags)).build();
+        let answer = self
+            .client
+            .create_snapshots()
+            .instance_specification(instance)
+            .tag_specifications(tags)
+            .description(&call.description)
+            .customize()
+            .config_override(once())
+            .send()
+            .await
+            .map_err(|error| cloud_error(ACTION, &error))?;
+        let accepted = convert::accepted(ACTION, &call.instance, answer.snapshots())?;
+        if accepted.is_empty() {
+            // The SDK takes a reply that was cut off for a short list.
+            return Err(unreadable(ACTION, "no snapshot"));
+        }
+        Ok(accepted)
+    }
+
+    async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError> {
+        if tags.is_empty() {
+            return Err(CloudError::Refused {
+                code: "MissingParameter".into(),
+                message: "snapshots are looked for by at least one tag; none would be every snapshot there is".into(),
+            });
+        }
+        let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [literal(value)])).collect();
+        self.snapshots_by_filter(filters).await
+    }
+
+    async fn snapshots(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotInfo>, CloudError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(CHUNK) {
+            found.extend(self.snapshots_by_id(chunk).await?);
+        }
+        Ok(found)
+    }
+
+    async fn unfinished_snapshots(&self, volumes: &[VolumeId]) -> Result<Vec<SnapshotInfo>, CloudError> {
+        let mut found = Vec::new();
+        for chunk in volumes.chunks(CHUNK) {
+            let filters = vec![
+                filter("volume-id", chunk.iter().map(|volume| volume.0.clone())),
+                filter("status", ["pending".to_owned(), "error".to_owned()]),
+            ];
+            found.extend(self.snapshots_by_filter(filters).await?);
+        }
+        Ok(found)
+    }
+
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError> {
+        let sent = self.client.delete_snapshot().snapshot_id(id.as_str()).customize().config_override(once()).send();
+        match sent.await.map_err(|error| cloud_error("ec2:DeleteSnapshot", &error)) {
+            Ok(_) | Err(CloudError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn filter(name: &str, values: impl IntoIterator<Item = String>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().collect())).build()
+}
+
+/// A filter value that matches itself only: `*` and `?` are wildcards, `\` takes that away.
+fn literal(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for character in value.chars() {
+        if matches!(character, '*' | '?' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_with_wildcards_matches_itself_only() {
+        assert_eq!(literal(r"a*b?c\d"), r"a\*b\?c\\d");
+        assert_eq!(literal("namespace/backup-1"), "namespace/backup-1");
+    }
+}

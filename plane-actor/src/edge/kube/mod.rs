@@ -1,0 +1,122 @@
+//! This plane's own API server: topology (read only) and the plane's one small object.
+//!
+//! PD's stores give addresses, addresses give pods, pods give claims, claims give volumes; so nothing here depends on the
+//! operator's version. The v1 TidbCluster is read where it exists, because restore tooling wants it in the metadata
+//! (`facts/topology.md`). Pure rules are in files of their own, each with its tables; only `api`, `find`, `ledger`,
+//! `secrets` and `stores` talk to the API server.
+
+mod address;
+mod api;
+mod claims;
+mod config;
+mod find;
+mod ledger;
+pub(crate) mod meta;
+mod secrets;
+mod stores;
+mod v1;
+mod v2;
+mod volume;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use ledger::KubeLedger;
+
+use crate::ports::{LocalStore, Located, PdEndpoint, PortError, Topology, WebIdentity};
+use async_trait::async_trait;
+use kube::Client;
+use serde::{Deserialize, Serialize};
+use shared::{evidence::ClusterStore, reason::Reason};
+use std::collections::BTreeMap;
+
+/// What the plane's configuration says about topology; everything is optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TopologyConfig {
+    /// Where PD is, for TiDB clusters whose operator does not say it.
+    pub pd: Vec<PdOverride>,
+    /// DNS domain of this Kubernetes cluster, for TiDB clusters whose operator does not say it. Empty: `cluster.local`.
+    pub cluster_domain: String,
+}
+
+/// PD of one TiDB cluster, as an admin wrote it down. It wins over everything that the API server says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PdOverride {
+    /// `tcNamespace` of the VolumeBackup.
+    pub namespace: String,
+    /// `tcName` of the VolumeBackup.
+    pub name: String,
+    /// `http://host:2379` or `https://…`; may be empty when only the secret is overridden.
+    #[serde(default)]
+    pub urls: Vec<String>,
+    /// Secret in `namespace` with `ca.crt`, `tls.crt` and `tls.key`; wins over the operator's client secret.
+    #[serde(default)]
+    pub tls_secret: Option<String>,
+}
+
+/// [`Topology`] by the API server of this plane.
+#[derive(Clone)]
+pub struct KubeTopology {
+    client: Client,
+    config: TopologyConfig,
+}
+
+impl KubeTopology {
+    /// Nothing is asked before the first call of a port.
+    pub fn new(client: Client, config: TopologyConfig) -> Self {
+        Self { client, config }
+    }
+
+    fn pd_override(&self, namespace: &str, name: &str) -> Option<&PdOverride> {
+        self.config.pd.iter().find(|entry| entry.namespace == namespace && entry.name == name)
+    }
+}
+
+#[async_trait]
+impl Topology for KubeTopology {
+    async fn locate(&self, namespace: &str, name: &str) -> Result<Located, PortError> {
+        let cluster = find::cluster(&self.client, &self.config, namespace, name).await?;
+        let entry = self.pd_override(namespace, name);
+        let urls = match entry {
+            Some(entry) if !entry.urls.is_empty() => entry.urls.clone(),
+            _ => cluster.urls.clone(),
+        };
+        if urls.is_empty() {
+            return Err(PortError::refused(
+                Reason::TidbClusterNotFound,
+                format!("{}; name its PD under `pd` in the plane's configuration", cluster.no_pd(namespace, name)),
+            ));
+        }
+        let secrets = match entry.and_then(|entry| entry.tls_secret.as_ref()) {
+            Some(secret) => Some(secrets::TlsSecrets { ca: secret.clone(), pair: secret.clone() }),
+            None => cluster.tls.clone(),
+        };
+        let tls = match secrets {
+            Some(secrets) => Some(secrets::cluster_tls(&self.client, namespace, &secrets).await?),
+            None => None,
+        };
+        let (pd_replicas, tidb_replicas) = (cluster.pd_replicas, cluster.tidb_replicas);
+        let tidb_cluster = stores::tidb_cluster(&self.client, namespace, name, cluster).await?;
+        Ok(Located { endpoint: PdEndpoint { urls, tls }, tidb_cluster, pd_replicas, tidb_replicas })
+    }
+
+    async fn local_stores(
+        &self,
+        namespace: &str,
+        name: &str,
+        stores: &[ClusterStore],
+    ) -> Result<Vec<LocalStore>, PortError> {
+        let cluster = find::cluster(&self.client, &self.config, namespace, name).await?;
+        stores::local_stores(&self.client, namespace, name, &cluster, stores).await
+    }
+
+    async fn secret(&self, namespace: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, PortError> {
+        secrets::secret(&self.client, namespace, name).await
+    }
+
+    async fn service_account(&self, namespace: &str, name: &str) -> Result<WebIdentity, PortError> {
+        secrets::service_account(&self.client, namespace, name).await
+    }
+}

@@ -1,0 +1,95 @@
+//! The manifest grants what this code calls, to the account that the Deployment runs as.
+
+use crate::edge::{kube::tests::Fake, local::LocalTopology};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::ConfigMap,
+    rbac::v1::{ClusterRole, PolicyRule, Role},
+};
+use serde_json::Value;
+use std::path::Path;
+
+fn documents(file: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The documents of one kind, through the type that the API server would decode them into.
+fn of<T: serde::de::DeserializeOwned>(documents: &[Value], kind: &str) -> Vec<T> {
+    let matching = documents.iter().filter(|document| document["kind"] == kind);
+    matching.map(|document| serde_json::from_value(document.clone()).unwrap()).collect()
+}
+
+fn grants(rules: &[PolicyRule], group: &str, resource: &str, verb: &str, name: &str) -> bool {
+    let has = |list: Option<&Vec<String>>, word: &str| list.is_some_and(|list| list.iter().any(|entry| entry == word));
+    rules.iter().any(|rule| {
+        has(rule.api_groups.as_ref(), group)
+            && has(rule.resources.as_ref(), resource)
+            && has(Some(&rule.verbs), verb)
+            && (rule.resource_names.is_none() || has(rule.resource_names.as_ref(), name))
+    })
+}
+
+#[test]
+fn every_manifest_parses_into_its_kind() {
+    for file in ["coordinator.yaml", "plane-actor.yaml"] {
+        let documents = documents(file);
+        let deployments: Vec<Deployment> = of(&documents, "Deployment");
+        let account =
+            deployments[0].spec.as_ref().unwrap().template.spec.as_ref().unwrap().service_account_name.clone();
+        assert!(documents.iter().any(|document| document["kind"] == "ServiceAccount"
+            && document["metadata"]["name"].as_str() == account.as_deref()));
+        let roles: Vec<Role> = of(&documents, "Role");
+        assert!(roles.len() == documents.iter().filter(|document| document["kind"] == "RoleBinding").count());
+        let maps: Vec<ConfigMap> = of(&documents, "ConfigMap");
+        let config: Value = serde_saphyr::from_str(&maps[0].data.as_ref().unwrap()["config.yaml"]).unwrap();
+        assert!(config["trustDomain"].is_string() && config["tls"]["key"].is_string(), "{file}");
+    }
+    for file in ["backup-access-key.yaml", "backup-iam-pod.yaml", "backup-iam-serviceaccount.yaml"] {
+        let documents = documents(&format!("examples/{file}"));
+        assert_eq!(documents[0]["kind"], "VolumeBackup");
+        assert!(
+            documents[0]["spec"]["template"]["br"].is_object() && documents[0]["spec"]["template"]["s3"].is_object()
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_plane_actor_may_do_what_it_calls() {
+    let documents = documents("plane-actor.yaml");
+    let rules = |namespace: &str| {
+        let roles: Vec<Role> = of(&documents, "Role");
+        let role = roles.into_iter().find(|role| role.metadata.namespace.as_deref() == Some(namespace));
+        role.unwrap().rules.unwrap()
+    };
+    let (tidb, own) = (rules("tidb"), rules("isochron"));
+    for (group, resource, verb, name) in [
+        ("", "pods", "list", ""),
+        ("", "persistentvolumeclaims", "get", ""),
+        ("pingcap.com", "tidbclusters", "get", ""),
+        ("core.pingcap.com", "clusters", "get", ""),
+        ("core.pingcap.com", "tikvgroups", "list", ""),
+        ("", "secrets", "get", "s3-secret"),
+        ("", "secrets", "get", "shop-az1-cluster-client-secret"),
+        ("", "serviceaccounts", "get", "tidb-backup-manager"),
+        ("", "serviceaccounts/token", "create", "tidb-backup-manager"),
+    ] {
+        assert!(grants(&tidb, group, resource, verb, name), "{verb} {resource}.{group} {name}");
+    }
+    assert!(!grants(&tidb, "", "secrets", "get", "another"), "secrets go by name");
+    for (verb, name) in [("get", "isochron-plane-prod-az1"), ("update", "isochron-plane-prod-az1"), ("create", "")] {
+        assert!(grants(&own, "", "configmaps", verb, name), "{verb} configmaps {name}");
+    }
+    let cluster: Vec<ClusterRole> = of(&documents, "ClusterRole");
+    assert!(grants(cluster[0].rules.as_ref().unwrap(), "", "persistentvolumes", "get", ""));
+    // The ledger's name is what the Role names.
+    let ledger = crate::edge::kube::KubeLedger::new(Fake::default().client(), "isochron", &"prod-az1".into());
+    assert_eq!(ledger.name(), "isochron-plane-prod-az1");
+}
+
+#[tokio::test]
+async fn the_example_of_a_plane_without_kubernetes_is_read() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/examples/topology.yaml");
+    LocalTopology::new(file).check().await.unwrap();
+}

@@ -1,0 +1,138 @@
+//! The plane's one small object: what a lost answer, a foreign writer and a deletion do.
+
+use super::{Fake, Reply, refusal};
+use crate::{
+    edge::kube::{KubeLedger, ledger::fitting},
+    ports::{PlaneLedger, PortError},
+};
+use serde_json::json;
+use shared::{
+    epoch::Epoch,
+    ids::{Attempt, BackupUid, ClusterId, PlaneId},
+    member::{AttemptRecord, AttemptState, MemberLedger},
+    reason::Reason,
+};
+
+const PATH: &str = "/api/v1/namespaces/isochron/configmaps/isochron-plane-az1";
+
+fn ledger_of(fake: &Fake) -> KubeLedger {
+    KubeLedger::new(fake.client(), "isochron", &PlaneId::new("az1"))
+}
+
+fn at(epoch: u64) -> MemberLedger {
+    let mut ledger = MemberLedger::default();
+    ledger.put(AttemptRecord {
+        attempt: Attempt { backup: BackupUid::new("uid"), number: 1 },
+        epoch: Epoch(epoch),
+        cluster: ClusterId(u64::MAX),
+        state: AttemptState::Live,
+    });
+    ledger
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_saved_is_loaded() {
+    let fake = Fake::default();
+    let first = ledger_of(&fake);
+    assert!(matches!(first.save(&at(1)).await, Err(PortError::Unavailable(_))), "save before load");
+    assert_eq!(first.load().await.unwrap(), MemberLedger::default());
+    first.save(&at(1)).await.unwrap();
+    first.save(&at(2)).await.unwrap();
+    assert_eq!(ledger_of(&fake).load().await.unwrap(), at(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_writer_is_final() {
+    let fake = Fake::default();
+    let (first, second) = (ledger_of(&fake), ledger_of(&fake));
+    first.load().await.unwrap();
+    second.load().await.unwrap();
+    first.save(&at(1)).await.unwrap();
+    let refused = refusal(second.save(&at(2)).await, Reason::LedgerLost);
+    assert!(refused.message.contains("isochron/isochron-plane-az1"), "{refused}");
+    assert_eq!(ledger_of(&fake).load().await.unwrap(), at(1), "the loser has written nothing");
+    // It took over after a restart: now the first has lost.
+    let third = ledger_of(&fake);
+    third.load().await.unwrap();
+    third.save(&at(3)).await.unwrap();
+    refusal(first.save(&at(4)).await, Reason::LedgerLost);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_looked_up() {
+    let fake = Fake::default();
+    let ledger = ledger_of(&fake);
+    ledger.load().await.unwrap();
+    for epoch in [1, 2] {
+        fake.next_write(Reply::StoredButSilent);
+        ledger.save(&at(epoch)).await.unwrap();
+    }
+    for reply in [Reply::Silent, Reply::Broken] {
+        fake.next_write(reply);
+        let result = ledger.save(&at(3)).await;
+        assert!(matches!(&result, Err(PortError::Unavailable(text)) if text.contains("configmaps")), "{result:?}");
+        assert_eq!(ledger_of(&fake).load().await.unwrap(), at(2));
+    }
+    ledger.save(&at(4)).await.unwrap();
+    assert_eq!(ledger_of(&fake).load().await.unwrap(), at(4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_own_write_that_lands_late_is_no_foreign_one() {
+    let fake = Fake::default();
+    let ledger = ledger_of(&fake);
+    ledger.load().await.unwrap();
+    ledger.save(&at(1)).await.unwrap();
+    let landed = fake.object(PATH).unwrap();
+    fake.next_write(Reply::Silent);
+    ledger.save(&at(2)).await.unwrap_err();
+    // The write that nobody answered arrives now.
+    fake.change(PATH, |object| {
+        *object = landed;
+        object["metadata"]["resourceVersion"] = json!("99");
+        object["data"]["save"] = json!("2");
+    });
+    ledger.save(&at(3)).await.unwrap();
+    assert_eq!(ledger_of(&fake).load().await.unwrap(), at(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_save_ends_in_time() {
+    let fake = Fake::default();
+    let ledger = ledger_of(&fake);
+    ledger.load().await.unwrap();
+    let before = tokio::time::Instant::now();
+    fake.next_write(Reply::Silent);
+    ledger.save(&at(1)).await.unwrap_err();
+    assert!(before.elapsed() < std::time::Duration::from_secs(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_ours_is_never_overwritten() {
+    let named =
+        |key: &str, value: &str| json!({"metadata": {"name": "n", "resourceVersion": "5"}, "data": {key: value}});
+    for object in [named("plane", "az2"), named("other", "x"), named("ledger.json", "{}")] {
+        let refused = refusal(ledger_of(&Fake::default().with(PATH, object)).load().await, Reason::LedgerLost);
+        assert!(refused.message.contains("isochron-plane-az1"), "{refused}");
+    }
+    let refused = refusal(ledger_of(&Fake::default().failing(PATH, 403)).load().await, Reason::LedgerLost);
+    assert!(refused.message.contains("get configmaps"), "{refused}");
+}
+
+#[test]
+fn a_large_ledger_forgets_its_oldest_attempts_but_no_epoch() {
+    let mut ledger = MemberLedger::default();
+    for number in 0..32 {
+        ledger.put(AttemptRecord {
+            attempt: Attempt { backup: BackupUid::new("u".repeat(60_000)), number },
+            epoch: Epoch(u64::from(number)),
+            cluster: ClusterId(u64::from(number)),
+            state: AttemptState::Broken,
+        });
+    }
+    let text = fitting(&ledger).unwrap();
+    assert!(text.len() <= 900 * 1024);
+    let kept: MemberLedger = serde_json::from_str(&text).unwrap();
+    assert_eq!(kept.epochs, ledger.epochs);
+    assert_eq!(kept.attempts.last(), ledger.attempts.last());
+}

@@ -1,0 +1,29 @@
+//! Whole answers of the ports against a fake API server, under v1, v2 and no operator.
+
+mod addresses;
+mod backupmeta;
+mod deploy;
+mod fake;
+mod ledger;
+mod locate;
+mod restore_accepts;
+mod stores;
+
+use fake::{Fake, Reply};
+
+pub(crate) use backupmeta::backupmeta;
+pub(crate) use fake::store;
+pub(crate) use restore_accepts::restore_accepts;
+
+use crate::ports::PortError;
+use shared::reason::{Reason, Refusal};
+
+/// The refusal inside an error, of this reason.
+#[track_caller]
+pub(crate) fn refusal<T>(result: Result<T, PortError>, reason: Reason) -> Refusal {
+    match result {
+        Err(PortError::Refused(refusal)) if refusal.reason == reason => refusal,
+        Err(other) => panic!("{other} instead of {reason}"),
+        Ok(_) => panic!("no {reason}"),
+    }
+}

@@ -1,0 +1,17 @@
+//! Everything that touches a network or a disk, one folder per system. Actors never name anything in here; `main.rs`
+//! joins it to the ports.
+
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(feature = "aws")]
+pub mod ec2;
+pub mod kube;
+pub mod local;
+pub mod pd;
+pub mod proto;
+pub mod quic;
+pub mod rest;
+#[cfg(feature = "aws")]
+pub mod s3;
+pub mod tikv;
+pub mod tls;

@@ -1,0 +1,56 @@
+//! TiKV over gRPC (leases, wait-apply, pending admin commands, safe_ts: `facts/pd-tikv.md` §1, §2, §6.4) and over its
+//! status port (settings: §3.8).
+
+mod addresses;
+mod hold;
+mod mux;
+mod pairing;
+mod settings;
+mod store;
+
+pub use addresses::StatusAddresses;
+pub(crate) use settings::is_zero_duration;
+
+use super::{rest::Rest, tls};
+use crate::ports::{ClusterTls, PortError, Tikv, TikvConnect};
+use async_trait::async_trait;
+use shared::reason::Reason;
+use std::{sync::Arc, time::Duration};
+use store::TikvStore;
+
+/// TiKV's own keep-alive, which is also what its other clients use and what it permits on idle connections
+/// (`facts/pd-tikv.md` §4.4): a peer that stopped answering is noticed within 13 s even if nothing is asked.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(3);
+
+/// Makes TiKV clients, one connection each.
+#[derive(Clone, Debug)]
+pub struct TikvConnector {
+    status: StatusAddresses,
+}
+
+impl TikvConnector {
+    /// `status` is shared with the [`super::pd::PdConnector`] of the same plane.
+    #[must_use]
+    pub fn new(status: StatusAddresses) -> Self {
+        Self { status }
+    }
+}
+
+#[async_trait]
+impl TikvConnect for TikvConnector {
+    async fn connect(&self, address: &str, tls: Option<&ClusterTls>) -> Result<Arc<dyn Tikv>, PortError> {
+        let unusable = |e: tls::TlsError| PortError::refused(Reason::StoreUnavailable, format!("TiKV {address}: {e}"));
+        let rest = Rest::new(tls).map_err(unusable)?;
+        let status_url = format!("{}://{}", rest.scheme(), self.status.of(address));
+        let endpoint = tls::endpoint(address, tls)
+            .map_err(unusable)?
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE_LIMIT)
+            .keep_alive_while_idle(true);
+        let channel = tls::dial(endpoint)
+            .await
+            .map_err(|text| PortError::Unavailable(format!("TiKV {address} cannot be reached: {text}")))?;
+        Ok(Arc::new(TikvStore::new(address.to_owned(), channel, rest, status_url)))
+    }
+}

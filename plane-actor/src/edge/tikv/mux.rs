@@ -1,0 +1,212 @@
+//! The one task of a prepare stream: puts requests into it and pairs replies with askers (`facts/pd-tikv.md` §2.3,
+//! §2.4). Lease and Finish replies come in the order of their requests; WaitApply replies come in any order, between
+//! them, each naming its region.
+
+use super::pairing::Pairing;
+use crate::{
+    edge::{
+        proto::{
+            backup::{
+                PrepareSnapshotBackupEventType as Event, PrepareSnapshotBackupRequest as Request,
+                PrepareSnapshotBackupRequestType as Kind, PrepareSnapshotBackupResponse as Reply,
+                backup_client::BackupClient,
+            },
+            metapb,
+        },
+        tls::chain_of,
+    },
+    ports::{Applied, HoldError, RegionAt},
+};
+use prost::Message;
+use shared::ids::RegionId;
+use std::{
+    collections::VecDeque,
+    error::Error,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Response, Status, Streaming, transport::Channel};
+
+/// A WaitApply request stays near 1 MiB, as TiKV's other client keeps it (§5.3).
+const CHUNK_BYTES: usize = 1 << 20;
+
+/// Requests between this task and the connection. One: whatever waits here can no longer be overtaken by a renewal.
+const OUT: usize = 1;
+
+/// What the owner of a stream asks for.
+pub(super) enum Ask {
+    /// UpdateLease.
+    Lease { seconds: u64, reply: oneshot::Sender<bool> },
+    /// WaitApply; answered by what is known when `within` is over.
+    WaitApply { regions: Vec<RegionAt>, within: Duration, reply: oneshot::Sender<Vec<(RegionId, Applied)>> },
+    /// Finish.
+    Finish { reply: oneshot::Sender<bool> },
+}
+
+/// Why the stream ended, once it has.
+#[derive(Clone, Default)]
+pub(super) struct Ended(Arc<OnceLock<HoldError>>);
+
+impl Ended {
+    pub(super) fn why(&self) -> HoldError {
+        self.0.get().cloned().unwrap_or_else(|| HoldError::Broken("the stream's task is gone".to_owned()))
+    }
+}
+
+/// Runs until the stream ends or its owner is gone. Askers left over find the reason in `ended`.
+pub(super) async fn run(channel: Channel, mut asks: mpsc::Receiver<Ask>, ended: Ended) {
+    let mut pairing = Pairing::default();
+    let why = serve(channel, &mut asks, &mut pairing).await;
+    // Before `asks` and `pairing` are dropped, which closes every asker's channel: who sees that finds the reason here.
+    let _ = ended.0.set(why);
+}
+
+async fn serve(channel: Channel, asks: &mut mpsc::Receiver<Ask>, pairing: &mut Pairing) -> HoldError {
+    let (out, requests) = mpsc::channel(OUT);
+    let mut client = BackupClient::new(channel);
+    let mut opening = Box::pin(client.prepare_snapshot_backup(ReceiverStream::new(requests)));
+    let mut replies = None;
+    // Renewals overtake WaitApply requests: a large cover must not let a lease run out.
+    let mut urgent = VecDeque::new();
+    let mut bulk = VecDeque::new();
+    let mut writable = true;
+    loop {
+        let waiting = !urgent.is_empty() || !bulk.is_empty();
+        let expiry = pairing.deadline();
+        tokio::select! {
+            biased;
+            ask = asks.recv() => match ask {
+                Some(Ask::Lease { seconds, reply }) => {
+                    pairing.lease(reply);
+                    urgent.push_back(Request { ty: Kind::UpdateLease.into(), lease_in_seconds: seconds, regions: Vec::new() });
+                }
+                Some(Ask::Finish { reply }) => {
+                    pairing.lease(reply);
+                    urgent.push_back(Request { ty: Kind::Finish.into(), ..Request::default() });
+                }
+                Some(Ask::WaitApply { regions, within, reply }) => {
+                    let accepted = pairing.wait_apply(regions, Instant::now() + within, reply);
+                    bulk.extend(chunks(accepted));
+                }
+                None => return HoldError::Broken("the stream was let go".to_owned()),
+            },
+            permit = out.reserve(), if writable && waiting => match permit {
+                Ok(permit) => {
+                    if let Some(request) = urgent.pop_front().or_else(|| bulk.pop_front()) {
+                        permit.send(request);
+                    }
+                }
+                // The connection took its end away; the reason comes as the next reply.
+                Err(_) => writable = false,
+            },
+            reply = next_reply(opening.as_mut(), &mut replies) => match reply {
+                Ok(Some(reply)) => {
+                    if let Err(error) = take(pairing, reply) {
+                        return error;
+                    }
+                }
+                Ok(None) => return HoldError::Broken("TiKV ended the stream".to_owned()),
+                Err(status) => return hold_error(&status),
+            },
+            () = sleep_until(expiry.unwrap_or_else(Instant::now)), if expiry.is_some() => pairing.expire(),
+        }
+    }
+}
+
+/// The next reply; the call itself resolves with the first one, because TiKV sends no headers before it.
+async fn next_reply(
+    opening: Pin<&mut impl Future<Output = Result<Response<Streaming<Reply>>, Status>>>,
+    replies: &mut Option<Streaming<Reply>>,
+) -> Result<Option<Reply>, Status> {
+    let stream = match replies {
+        Some(stream) => stream,
+        None => replies.insert(opening.await?.into_inner()),
+    };
+    stream.message().await
+}
+
+fn take(pairing: &mut Pairing, reply: Reply) -> Result<(), HoldError> {
+    let strange = |text: &str| HoldError::Broken(format!("TiKV answered what was not asked: {text}"));
+    match Event::try_from(reply.ty) {
+        Ok(Event::UpdateLeaseResult) if pairing.leased(reply.last_lease_is_valid) => Ok(()),
+        Ok(Event::UpdateLeaseResult) => Err(strange("a lease result too many")),
+        Ok(Event::WaitApplyDone) => {
+            let region = reply.region.ok_or_else(|| strange("a wait-apply result without a region"))?;
+            let id = region.id;
+            let known = pairing.applied(region, reply.error.as_ref());
+            if known { Ok(()) } else { Err(strange(&format!("a wait-apply result of region {id}"))) }
+        }
+        Err(_) => Err(strange(&format!("a reply of kind {}", reply.ty))),
+    }
+}
+
+/// The stream's end in the words of the port (§2.4).
+fn hold_error(status: &Status) -> HoldError {
+    // A status that TiKV sent has no local cause; a reset or a lost connection has one, and may use the same codes.
+    let from_tikv = status.source().is_none();
+    match status.code() {
+        Code::Unimplemented => HoldError::Unimplemented,
+        Code::FailedPrecondition => HoldError::Expired,
+        Code::Cancelled if from_tikv => HoldError::TakenOver,
+        Code::Unavailable if status.message().contains("not initialized") => {
+            HoldError::NotReady(status.message().to_owned())
+        }
+        code => HoldError::Broken(format!("{code:?}: {}", chain_of(status))),
+    }
+}
+
+fn chunks(regions: Vec<metapb::Region>) -> Vec<Request> {
+    let mut requests = Vec::new();
+    let mut bytes = 0;
+    for region in regions {
+        let size = region.encoded_len();
+        if requests.is_empty() || bytes + size > CHUNK_BYTES {
+            requests.push(Request { ty: Kind::WaitApply.into(), ..Request::default() });
+            bytes = 0;
+        }
+        bytes += size;
+        if let Some(request) = requests.last_mut() {
+            request.regions.push(region);
+        }
+    }
+    requests
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_stay_near_a_mebibyte_and_lose_nothing() {
+        let region = |id| metapb::Region { id, start_key: vec![7; 300_000], ..metapb::Region::default() };
+        let requests = chunks((1..=10).map(region).collect());
+        assert_eq!(requests.iter().map(|r| r.regions.len()).collect::<Vec<_>>(), [3, 3, 3, 1]);
+        assert!(requests.iter().all(|r| r.encoded_len() <= CHUNK_BYTES + 100 && r.ty() == Kind::WaitApply));
+        let ids: Vec<u64> = requests.iter().flat_map(|r| &r.regions).map(|r| r.id).collect();
+        assert_eq!(ids, (1..=10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_region_larger_than_a_chunk_goes_alone() {
+        let region = metapb::Region { id: 1, start_key: vec![7; 2 << 20], ..metapb::Region::default() };
+        assert_eq!(chunks(vec![region.clone(), region]).len(), 2);
+        assert!(chunks(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn statuses_are_told_apart() {
+        assert_eq!(hold_error(&Status::unimplemented("")), HoldError::Unimplemented);
+        assert_eq!(hold_error(&Status::cancelled("the loop has been aborted by server")), HoldError::TakenOver);
+        assert_eq!(hold_error(&Status::failed_precondition("the lease has expired")), HoldError::Expired);
+        assert!(matches!(hold_error(&Status::unavailable("coprocessor not initialized")), HoldError::NotReady(_)));
+        assert!(matches!(hold_error(&Status::unavailable("transport error")), HoldError::Broken(_)));
+        assert!(matches!(hold_error(&Status::unauthenticated("CN")), HoldError::Broken(_)));
+    }
+}

@@ -1,0 +1,202 @@
+//! Which reply of a prepare stream belongs to which asker. Pure: no stream, no clock of its own.
+
+use crate::{
+    edge::proto::{errorpb, metapb},
+    ports::{Applied, RegionAt},
+};
+use shared::ids::RegionId;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use tokio::{sync::oneshot, time::Instant};
+
+/// A wait-apply whose asker still waits.
+struct Batch {
+    missing: BTreeSet<u64>,
+    results: Vec<(RegionId, Applied)>,
+    deadline: Instant,
+    reply: oneshot::Sender<Vec<(RegionId, Applied)>>,
+}
+
+impl Batch {
+    /// Answers the asker; whatever is still missing gets `text`.
+    fn close(mut self, text: &str) {
+        self.results.extend(self.missing.iter().map(|id| (RegionId(*id), Applied::Again(text.to_owned()))));
+        // An asker that stopped waiting needs no answer.
+        let _ = self.reply.send(self.results);
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Pairing {
+    // UpdateLease and Finish, in the order they were sent. An asker that gave up keeps its place, so that a late reply
+    // is never taken for the next one's.
+    leases: VecDeque<oneshot::Sender<bool>>,
+    // Epochs of regions asked for and not answered, also by batches that are over: an answer to an older question must
+    // never be taken for the answer to a newer one. As many as the store leads.
+    asked: BTreeMap<u64, metapb::RegionEpoch>,
+    batch: Option<Batch>,
+}
+
+impl Pairing {
+    /// Notes an UpdateLease or Finish about to be sent.
+    pub(super) fn lease(&mut self, reply: oneshot::Sender<bool>) {
+        self.leases.push_back(reply);
+    }
+
+    /// The oldest lease request was answered. False: there is none.
+    pub(super) fn leased(&mut self, valid: bool) -> bool {
+        let Some(reply) = self.leases.pop_front() else { return false };
+        // An asker that stopped waiting has counted it as unanswered already.
+        let _ = reply.send(valid);
+        true
+    }
+
+    /// Notes a wait-apply; returns what is to be sent. A region that an earlier wait still waits for is answered here,
+    /// as TiKV would answer it ("Duplicated", §2.5).
+    pub(super) fn wait_apply(
+        &mut self,
+        regions: Vec<RegionAt>,
+        deadline: Instant,
+        reply: oneshot::Sender<Vec<(RegionId, Applied)>>,
+    ) -> Vec<metapb::Region> {
+        if let Some(older) = self.batch.take() {
+            older.close("another wait-apply took the place of this one");
+        }
+        let mut batch = Batch { missing: BTreeSet::new(), results: Vec::new(), deadline, reply };
+        let mut to_send = Vec::with_capacity(regions.len());
+        for region in regions {
+            let id = region.region.0;
+            let epoch = metapb::RegionEpoch { conf_ver: region.conf_ver, version: region.version };
+            if self.asked.contains_key(&id) {
+                let text = "an earlier wait for this region has not been answered";
+                batch.results.push((region.region, Applied::Again(text.to_owned())));
+                continue;
+            }
+            self.asked.insert(id, epoch);
+            batch.missing.insert(id);
+            to_send.push(metapb::Region {
+                id,
+                start_key: region.start,
+                end_key: region.end,
+                region_epoch: Some(epoch),
+                peers: Vec::new(),
+            });
+        }
+        self.batch = Some(batch);
+        self.close_if_complete();
+        to_send
+    }
+
+    /// A region was answered. False: it was not asked for.
+    pub(super) fn applied(&mut self, region: metapb::Region, error: Option<&errorpb::Error>) -> bool {
+        let Some(asked) = self.asked.remove(&region.id) else { return false };
+        let result = match error {
+            Some(error) => Applied::Again(describe(error)),
+            // The echo is how a reply names its question; another epoch answers another question.
+            None if region.region_epoch == Some(asked) => Applied::Done,
+            None => Applied::Again("the answer names another epoch than was asked for".to_owned()),
+        };
+        if let Some(batch) = &mut self.batch
+            && batch.missing.remove(&region.id)
+        {
+            batch.results.push((RegionId(region.id), result));
+        }
+        self.close_if_complete();
+        true
+    }
+
+    /// When the present wait-apply is over at the latest.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.batch.as_ref().map(|batch| batch.deadline)
+    }
+
+    /// The deadline has passed.
+    pub(super) fn expire(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            batch.close("it has not applied what it had proposed in time");
+        }
+    }
+
+    fn close_if_complete(&mut self) {
+        if let Some(batch) = self.batch.take_if(|batch| batch.missing.is_empty()) {
+            batch.close("");
+        }
+    }
+}
+
+/// A region error in one line: which kind, and TiKV's own words.
+fn describe(error: &errorpb::Error) -> String {
+    let kind = match error {
+        errorpb::Error { epoch_not_match: Some(_), .. } => "epoch_not_match",
+        errorpb::Error { region_not_found: Some(_), .. } => "region_not_found",
+        errorpb::Error { stale_command: Some(_), .. } => "stale_command",
+        errorpb::Error { not_leader: Some(_), .. } => "not_leader",
+        _ => "refused",
+    };
+    format!("{kind}: {}", error.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn at(id: u64, version: u64) -> RegionAt {
+        RegionAt { region: RegionId(id), conf_ver: 1, version, start: Vec::new(), end: Vec::new() }
+    }
+
+    fn echo(id: u64, version: u64) -> metapb::Region {
+        let region_epoch = Some(metapb::RegionEpoch { conf_ver: 1, version });
+        metapb::Region { id, region_epoch, ..metapb::Region::default() }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(1)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_late_lease_reply_is_not_taken_for_the_next_one() {
+        let mut pairing = Pairing::default();
+        let (first, given_up) = oneshot::channel();
+        let (second, answer) = oneshot::channel();
+        pairing.lease(first);
+        drop(given_up);
+        pairing.lease(second);
+        assert!(pairing.leased(true) && pairing.leased(false));
+        assert_eq!(answer.await, Ok(false));
+        assert!(!pairing.leased(true), "a reply without a question");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_to_an_abandoned_wait_does_not_count_for_a_new_one() {
+        let mut pairing = Pairing::default();
+        let (reply, given_up) = oneshot::channel();
+        assert_eq!(pairing.wait_apply(vec![at(7, 1)], soon(), reply).len(), 1);
+        drop(given_up);
+        let (reply, answer) = oneshot::channel();
+        assert!(pairing.wait_apply(vec![at(7, 1)], soon(), reply).is_empty());
+        assert!(matches!(&answer.await.unwrap()[..], [(RegionId(7), Applied::Again(_))]));
+        assert!(pairing.applied(echo(7, 1), None));
+        assert!(!pairing.applied(echo(7, 1), None), "answered twice");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_echo_of_another_epoch_is_not_done() {
+        let mut pairing = Pairing::default();
+        let (reply, answer) = oneshot::channel();
+        pairing.wait_apply(vec![at(7, 1), at(8, 1)], soon(), reply);
+        assert!(pairing.applied(echo(7, 2), None) && pairing.applied(echo(8, 1), None));
+        let results = answer.await.unwrap();
+        assert!(matches!(&results[..], [(_, Applied::Again(_)), (RegionId(8), Applied::Done)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_missing_at_the_deadline_is_named() {
+        let mut pairing = Pairing::default();
+        let (reply, answer) = oneshot::channel();
+        pairing.wait_apply(vec![at(7, 1), at(8, 1)], soon(), reply);
+        assert!(pairing.applied(echo(8, 1), None));
+        pairing.expire();
+        assert!(pairing.deadline().is_none());
+        assert!(matches!(&answer.await.unwrap()[..], [(_, Applied::Done), (RegionId(7), Applied::Again(_))]));
+    }
+}

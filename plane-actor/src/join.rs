@@ -1,0 +1,109 @@
+//! Joins edges to ports.
+
+use anyhow::Context;
+use async_trait::async_trait;
+use plane_actor::{
+    config::Settings,
+    edge::{
+        kube::{KubeLedger, KubeTopology, TopologyConfig},
+        local::{FileLedger, LocalTopology},
+        pd::PdConnector,
+        quic::QuicDialer,
+        tikv::{StatusAddresses, TikvConnector},
+    },
+    ports::{CloudConnect, Dialer, PlaneLedger, PortError, Ports, Topology},
+};
+use shared::ids::PlaneId;
+use shell::{
+    clock::system_wall,
+    link::Link,
+    quic::Client,
+    tls::{Credentials, TlsFiles},
+};
+use std::sync::Arc;
+
+/// This plane's certificate.
+pub(crate) fn credentials(settings: &Settings) -> anyhow::Result<Arc<Credentials>> {
+    let tls = &settings.tls;
+    Ok(Credentials::load(TlsFiles {
+        ca: tls.ca.clone(),
+        cert: tls.cert.clone(),
+        key: tls.key.clone(),
+        crl: None,
+        trust_domain: settings.trust_domain.clone(),
+    })?)
+}
+
+/// Without credentials (preflight) nothing is dialled.
+pub(crate) async fn ports(settings: &Settings, credentials: Option<Arc<Credentials>>) -> anyhow::Result<Ports> {
+    let plane = PlaneId::new(settings.plane.clone());
+    let dialer: Arc<dyn Dialer> = match credentials {
+        Some(credentials) => {
+            let name = (!settings.server_name.is_empty()).then(|| settings.server_name.clone());
+            Arc::new(QuicDialer::new(Client::new(credentials)?, settings.coordinator.clone(), name, plane.clone()))
+        }
+        None => Arc::new(NoDialer),
+    };
+    let (topology, ledger) = home(settings, &plane).await?;
+    let status = StatusAddresses::default();
+    Ok(Ports {
+        topology,
+        pd: Arc::new(PdConnector::new(status.clone())),
+        tikv: Arc::new(TikvConnector::new(status)),
+        cloud: cloud(settings),
+        ledger,
+        dialer,
+        wall: Arc::new(system_wall),
+    })
+}
+
+async fn home(settings: &Settings, plane: &PlaneId) -> anyhow::Result<(Arc<dyn Topology>, Arc<dyn PlaneLedger>)> {
+    if let Some(file) = &settings.standalone {
+        let ledger = FileLedger::open(file.with_extension("ledger.json"))?;
+        return Ok((Arc::new(LocalTopology::new(file)), Arc::new(ledger)));
+    }
+    let client =
+        kube::Client::try_default().await.context("no Kubernetes API server; or set standalone: to a description")?;
+    let config = TopologyConfig { pd: settings.pd.clone(), cluster_domain: settings.cluster_domain.clone() };
+    let ledger = KubeLedger::new(client.clone(), &settings.namespace, plane);
+    Ok((Arc::new(KubeTopology::new(client, config)), Arc::new(ledger)))
+}
+
+#[cfg(feature = "aws")]
+fn cloud(settings: &Settings) -> Arc<dyn CloudConnect> {
+    use plane_actor::edge::aws::{AwsCloud, AwsConfig};
+    let aws = &settings.aws;
+    Arc::new(AwsCloud::new(AwsConfig {
+        region: aws.region.clone(),
+        endpoint_ec2: aws.ec2_endpoint.clone(),
+        endpoint_s3: aws.s3_endpoint.clone(),
+        endpoint_sts: aws.sts_endpoint.clone(),
+    }))
+}
+
+#[cfg(not(feature = "aws"))]
+fn cloud(_: &Settings) -> Arc<dyn CloudConnect> {
+    struct NoCloud;
+    #[async_trait]
+    impl CloudConnect for NoCloud {
+        async fn connect(
+            &self,
+            _: &plane_actor::ports::CloudIdentity,
+            _: &shared::request::Storage,
+        ) -> Result<plane_actor::ports::Cloud, PortError> {
+            let reason = shared::reason::Reason::Ec2Unavailable;
+            Err(PortError::refused(reason, "this program was built without feature aws"))
+        }
+    }
+    Arc::new(NoCloud)
+}
+
+/// A preflight speaks to nobody.
+struct NoDialer;
+
+#[async_trait]
+impl Dialer for NoDialer {
+    async fn dial(&self) -> Result<Link, PortError> {
+        Err(PortError::Unavailable("a preflight does not dial".to_owned()))
+    }
+}

@@ -1,0 +1,132 @@
+//! The plane actor's program: joins edges to ports, and the preflight.
+// Standard output belongs to what a command prints.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod join;
+mod preflight;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+use plane_actor::config::{PlaneConfig, Settings};
+use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
+use shared::time::Millis;
+use shell::{config, http, telemetry, tls::RELOAD_EVERY};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use tokio::task::LocalSet;
+
+#[derive(Parser)]
+#[command(name = "plane-actor", version, about = "Holds and snapshots the TiKV of one Kubernetes cluster")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the plane actor.
+    Run(RunArgs),
+    /// What a backup would need, checked; nothing is changed.
+    Preflight(preflight::PreflightArgs),
+}
+
+#[derive(Args)]
+pub(crate) struct Common {
+    /// Configuration file (YAML).
+    #[arg(long, env = "ISOCHRON_CONFIG")]
+    config: Option<PathBuf>,
+    /// Log form: text or json.
+    #[arg(long, env = "ISOCHRON_LOG_FORMAT", default_value = "text")]
+    log_format: telemetry::Format,
+    /// Log filter.
+    #[arg(long, env = "ISOCHRON_LOG", default_value = "info")]
+    log: String,
+}
+
+#[derive(Args)]
+struct RunArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Print the configuration with the source of each value, and end.
+    #[arg(long)]
+    print_config: bool,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Run(args) => run(&args).map(|()| true),
+        Command::Preflight(args) => preflight::main(&args),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("plane-actor: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads the configuration and sets up logs.
+pub(crate) fn settings(common: &Common) -> anyhow::Result<Settings> {
+    let loaded = config::load::<Settings>(common.config.as_deref(), std::env::vars())?;
+    telemetry::init(common.log_format, &common.log)?;
+    Ok(loaded.value)
+}
+
+fn run(args: &RunArgs) -> anyhow::Result<()> {
+    if args.print_config {
+        let loaded = config::load::<Settings>(args.common.config.as_deref(), std::env::vars())?;
+        print!("{}", loaded.print());
+        return Ok(());
+    }
+    let settings = settings(&args.common)?;
+    telemetry::abort_on_panic();
+    anyhow::ensure!(!settings.plane.is_empty(), "no name is configured; set plane: to this plane's k8sClusterName");
+    anyhow::ensure!(!settings.coordinator.is_empty(), "no coordinator is configured; set coordinator: [host:7443]");
+    // Leases are renewed on a thread of their own: nothing that the actors do may delay one.
+    let leases =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("leases").enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    LocalSet::new().block_on(&runtime, serve(settings, leases.handle().clone()))
+}
+
+async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Result<()> {
+    let mut config = plane_config(&settings);
+    config.lease_runtime = Some(leases);
+    let credentials = join::credentials(&settings)?;
+    let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
+    let ports = join::ports(&settings, Some(credentials)).await?;
+
+    let mut registry = Registry::default();
+    let connected = Gauge::<i64>::default();
+    registry.register("isochron_plane_connected", "1 while a session to the coordinator is up", connected.clone());
+    let views = config.views.subscribe();
+    let ready: http::Check = {
+        let views = views.clone();
+        Arc::new(move || if views.borrow().linked { Ok(()) } else { Err("no session to the coordinator".to_owned()) })
+    };
+    let watching = tokio::spawn({
+        let mut views = views;
+        async move {
+            while views.changed().await.is_ok() {
+                connected.set(i64::from(views.borrow_and_update().linked));
+            }
+        }
+    });
+    let routes = http::Routes { metrics: Arc::new(registry), healthy: Arc::new(|| Ok(())), ready };
+    let http =
+        http::serve(settings.http, routes).await.with_context(|| format!("cannot listen on {}", settings.http))?;
+    tracing::info!(plane = settings.plane, http = %http.address(), "plane actor runs");
+    let outcome = plane_actor::run(config, ports, shell::signals::stopped()?).await;
+    watching.abort();
+    fresh.abort();
+    http.close().await;
+    outcome
+}
+
+pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {
+    let mut config = PlaneConfig::new(settings.plane.clone());
+    config.clean_quiet = Millis::secs(settings.clean_quiet_seconds);
+    config.sharing = settings.sharing_planes.max(1);
+    config
+}
