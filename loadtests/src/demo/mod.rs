@@ -1,0 +1,60 @@
+//! `cargo demo`: everything in one process over real QUIC and mutual TLS on loopback, on a simulated TiDB cluster, EC2
+//! and S3.
+//!
+//! ```text
+//! search (virtual time)   which seed tears a transfer without a barrier?
+//! stage  (real time)      world + coordinator + one plane actor per plane
+//! show                    apply, watch, prove, restore, delete, nothing left
+//! ```
+
+mod progress;
+mod report;
+mod search;
+mod stage;
+
+use clap::Args;
+use std::path::PathBuf;
+
+/// What can be changed.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DemoArgs {
+    /// Kubernetes clusters that the TiDB cluster spans.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=9))]
+    pub(crate) planes: u32,
+    /// TiKV stores per plane.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub(crate) stores: u32,
+    /// Workload and latencies; searched from here for one that shows why a barrier is needed.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Leave the S3 objects here as files before they are deleted.
+    #[arg(long)]
+    pub(crate) keep: Option<PathBuf>,
+    /// Log filter, for example info.
+    #[arg(long, default_value = "off")]
+    pub(crate) log: String,
+}
+
+/// True if everything that the demo promises held.
+pub(crate) fn main(args: &DemoArgs) -> anyhow::Result<bool> {
+    shell::telemetry::init(shell::telemetry::Format::Text, &args.log)?;
+    let progress = progress::Progress::new(args.json);
+    progress.say(&format!(
+        "Looking for a seed in which a backup without a barrier tears a transfer (virtual time, from seed {})",
+        args.seed
+    ));
+    let found = search::search(args)?;
+    progress.say(&format!("Seed {}: without a barrier {}", found.seed, found.sentence()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let shown = tokio::task::LocalSet::new().block_on(&runtime, stage::show(args, found, &progress))?;
+    progress.end();
+    if args.json {
+        println!("{}", shown.json());
+    } else {
+        println!("{}", shown.text());
+    }
+    Ok(shown.holds())
+}

@@ -1,0 +1,299 @@
+//! A control plane in memory: VolumeBackup objects and the ledger, behind the coordinator's ports. Objects pass through
+//! the same conversion as with a real API server, so statuses look exactly as users see them.
+//!
+//! Its odd habits: a write that loses a compare-and-set is a `Conflict`; on demand a ledger write happens and its answer
+//! is lost (`Unavailable`), which the coordinator must read back.
+
+use async_trait::async_trait;
+use coordinator::{
+    edge::kube::{
+        convert::{self, merge_status},
+        crd::{FINALIZER, VolumeBackup},
+    },
+    ports::{Entry, EventKind, Ledger, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Version},
+};
+use serde_json::{Value, json};
+use shared::{request::Limits, time::Timestamp};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
+use tokio::sync::{mpsc, watch};
+
+/// One event, as it would stand in `kubectl get events`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// namespace/name
+    pub object: String,
+    /// True for Normal.
+    pub normal: bool,
+    /// One word.
+    pub reason: String,
+    /// Particulars.
+    pub message: String,
+}
+
+#[derive(Default)]
+struct Inner {
+    objects: BTreeMap<String, Value>,
+    ledger: BTreeMap<LedgerKey, (String, u64)>,
+    events: Vec<Told>,
+    /// resourceVersion of everything here.
+    version: u64,
+    /// Uids are counted, so that runs repeat.
+    uids: u64,
+    lose_ledger_answers: u32,
+}
+
+/// See the module. Clones share one state.
+#[derive(Clone)]
+pub struct Control {
+    inner: Arc<Mutex<Inner>>,
+    changed: watch::Sender<u64>,
+    limits: Limits,
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Control {
+    /// An empty control plane. `limits`: bounds of backups that set none.
+    pub fn new(limits: Limits, wall: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+        Self { inner: Arc::default(), changed: watch::channel(0).0, limits, wall }
+    }
+
+    /// The three ports.
+    pub fn ports(&self) -> coordinator::ports::Ports {
+        let me = Arc::new(self.clone());
+        coordinator::ports::Ports { source: me.clone(), ledger: me.clone(), objects: me, wall: self.wall.clone() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn touched(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// `kubectl apply`: creates the object, or replaces spec and annotations of one that exists.
+    pub fn apply(&self, yaml: &str) -> anyhow::Result<()> {
+        let mut object: Value = serde_saphyr::from_str(yaml)?;
+        let mut inner = self.lock();
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        anyhow::ensure!(!name.is_empty(), "the object has no name");
+        object["metadata"]["namespace"] = Value::from(namespace.clone());
+        let key = format!("{namespace}/{name}");
+        if let Some(old) = inner.objects.get(&key) {
+            for kept in ["uid", "finalizers", "deletionTimestamp"] {
+                object["metadata"][kept] = old["metadata"][kept].clone();
+            }
+            object["status"] = old["status"].clone();
+        } else {
+            inner.uids += 1;
+            let uid = format!("00000000-0000-4000-8000-{:012}", inner.uids);
+            object["metadata"]["uid"] = Value::from(uid);
+        }
+        inner.objects.insert(key, object);
+        drop(inner);
+        self.touched();
+        Ok(())
+    }
+
+    /// `kubectl annotate`.
+    pub fn annotate(&self, key: &str, annotation: &str, value: &str) {
+        if let Some(object) = self.lock().objects.get_mut(key) {
+            object["metadata"]["annotations"][annotation] = Value::from(value);
+        }
+        self.touched();
+    }
+
+    /// `kubectl delete`: at once without a finalizer, else when it is removed.
+    pub fn delete(&self, key: &str) {
+        let mut inner = self.lock();
+        let guarded = inner.objects.get(key).is_some_and(|object| !finalizers(object).is_empty());
+        if guarded {
+            if let Some(object) = inner.objects.get_mut(key) {
+                object["metadata"]["deletionTimestamp"] = Value::from("2026-01-01T00:00:00Z");
+            }
+        } else {
+            inner.objects.remove(key);
+        }
+        drop(inner);
+        self.touched();
+    }
+
+    /// The object as `kubectl get -o yaml` would show it; `None` when it is gone.
+    pub fn get(&self, key: &str) -> Option<Value> {
+        self.lock().objects.get(key).cloned()
+    }
+
+    /// `status.phase`, empty if there is none.
+    pub fn phase(&self, key: &str) -> String {
+        self.get(key).and_then(|object| object["status"]["phase"].as_str().map(str::to_owned)).unwrap_or_default()
+    }
+
+    /// Waits until `until` holds of the object, looking again at every change. The caller bounds it in time.
+    pub async fn wait(&self, key: &str, until: impl Fn(Option<&Value>) -> bool) {
+        let mut changes = self.changed.subscribe();
+        while !until(self.get(key).as_ref()) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Every event so far.
+    pub fn events(&self) -> Vec<Told> {
+        self.lock().events.clone()
+    }
+
+    /// Records and claims: key and JSON text.
+    pub fn ledger(&self) -> BTreeMap<LedgerKey, String> {
+        self.lock().ledger.iter().map(|(key, (body, _))| (key.clone(), body.clone())).collect()
+    }
+
+    /// The next `count` ledger writes happen, and their answers are lost.
+    pub fn lose_ledger_answers(&self, count: u32) {
+        self.lock().lose_ledger_answers = count;
+    }
+
+    fn edit(&self, target: &ObjectRef, change: impl FnOnce(&mut Value)) -> Result<(), PortError> {
+        let mut inner = self.lock();
+        let key = format!("{}/{}", target.namespace, target.name);
+        let gone = || PortError::NotFound(key.clone());
+        let object = inner.objects.get_mut(&key).ok_or_else(gone)?;
+        if object["metadata"]["uid"].as_str() != Some(target.uid.as_str()) {
+            return Err(gone());
+        }
+        let before = object.clone();
+        change(object);
+        let changed = *object != before;
+        if object["metadata"]["deletionTimestamp"].is_string() && finalizers(object).is_empty() {
+            inner.objects.remove(&key);
+        }
+        drop(inner);
+        if changed {
+            self.touched();
+        }
+        Ok(())
+    }
+}
+
+fn finalizers(object: &Value) -> Vec<Value> {
+    object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default()
+}
+
+#[async_trait]
+impl Source for Control {
+    async fn run(&self, events: mpsc::Sender<ObjectEvent>) {
+        let mut changes = self.changed.subscribe();
+        let mut known = BTreeMap::new();
+        let mut synced = false;
+        loop {
+            let objects: Vec<Value> = self.lock().objects.values().cloned().collect();
+            let mut now = BTreeMap::new();
+            for value in objects {
+                let Ok(backup) = serde_json::from_value::<VolumeBackup>(value) else { continue };
+                if let Some(object) = convert::object(&backup, &self.limits) {
+                    now.insert(object.uid.clone(), object);
+                }
+            }
+            let gone: Vec<_> = known.keys().filter(|uid| !now.contains_key(*uid)).cloned().collect();
+            for uid in gone {
+                if events.send(ObjectEvent::Gone(uid)).await.is_err() {
+                    return;
+                }
+            }
+            for object in now.values() {
+                if known.get(&object.uid) != Some(object)
+                    && events.send(ObjectEvent::Applied(Box::new(object.clone()))).await.is_err()
+                {
+                    return;
+                }
+            }
+            known = now;
+            if !synced {
+                synced = true;
+                if events.send(ObjectEvent::Synced).await.is_err() {
+                    return;
+                }
+            }
+            // The resync of a real source; here only changes matter, and a bound on how late one is seen.
+            let _ = tokio::time::timeout(Duration::from_secs(30), changes.changed()).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for Control {
+    async fn list(&self) -> Result<Vec<Entry>, PortError> {
+        let entry = |(key, (body, version)): (&LedgerKey, &(String, u64))| Entry {
+            key: key.clone(),
+            body: body.clone(),
+            version: Version(version.to_string()),
+        };
+        Ok(self.lock().ledger.iter().map(entry).collect())
+    }
+
+    async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
+        Ok(self.list().await?.into_iter().find(|entry| &entry.key == key))
+    }
+
+    async fn write(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError> {
+        let mut inner = self.lock();
+        let stored = inner.ledger.get(key).map(|(_, version)| Version(version.to_string()));
+        if stored.as_ref() != expected {
+            return Err(PortError::Conflict(format!("{key:?} is at {stored:?}, expected {expected:?}")));
+        }
+        inner.version += 1;
+        let version = inner.version;
+        inner.ledger.insert(key.clone(), (body.to_owned(), version));
+        if inner.lose_ledger_answers > 0 {
+            inner.lose_ledger_answers -= 1;
+            return Err(PortError::Unavailable("answer lost".to_owned()));
+        }
+        Ok(Version(version.to_string()))
+    }
+
+    async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
+        let mut inner = self.lock();
+        match inner.ledger.get(key) {
+            None => Ok(()),
+            Some((_, version)) if version.to_string() == expected.0 => {
+                inner.ledger.remove(key);
+                Ok(())
+            }
+            Some((_, version)) => Err(PortError::Conflict(format!("{key:?} is at {version}"))),
+        }
+    }
+}
+
+#[async_trait]
+impl Objects for Control {
+    async fn publish(&self, object: &ObjectRef, status: &Status) -> Result<(), PortError> {
+        let now = (self.wall)();
+        self.edit(object, |value| {
+            let new = merge_status(value.get("status"), status, now);
+            value["status"] = new;
+        })
+    }
+
+    async fn add_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
+        self.edit(object, |value| value["metadata"]["finalizers"] = json!([FINALIZER]))
+    }
+
+    async fn remove_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
+        self.edit(object, |value| value["metadata"]["finalizers"] = json!([]))
+    }
+
+    async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {
+        self.lock().events.push(Told {
+            object: format!("{}/{}", object.namespace, object.name),
+            normal: kind == EventKind::Normal,
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,7 @@
+//! Isochron's simulated world, and the guards and protocol servers that the higher rungs of the tests use.
+
+pub mod control;
+#[cfg(feature = "servers")]
+pub mod servers;
+pub mod stage;
+pub mod world;

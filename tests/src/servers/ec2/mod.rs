@@ -1,0 +1,127 @@
+//! Our own EC2: the query protocol over HTTP as both SDKs speak it (`facts/ec2-wire.md`), with the rules that moto lacks
+//! and that a backup coordinator falls over (`facts/aws.md` A1–A7): exclusions, pending snapshots, eventual visibility,
+//! the 15 s of a volume, token buckets per account, Region and action, replies that are lost after the deed. Every
+//! mutation is counted and every call is logged.
+
+mod create;
+mod fault;
+mod filter;
+mod form;
+mod http;
+mod inventory;
+mod snapshots;
+mod state;
+mod tags;
+#[cfg(test)]
+mod tests;
+mod time;
+mod world;
+mod xml;
+
+pub use fault::Fault;
+pub use http::Ec2Server;
+pub use state::{Attachment, Ec2State, Home, Instance, Rate, Rules, Snapshot, Volume};
+pub use world::Call;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+use world::World;
+
+/// The knobs and the windows of a running server.
+#[derive(Debug, Clone)]
+pub struct Ec2Handle {
+    world: Arc<Mutex<World>>,
+    started: Instant,
+}
+
+impl Ec2Handle {
+    fn new(state: Ec2State) -> Self {
+        let wall_ms = jiff::Timestamp::now().as_millisecond();
+        let world = World::new(state, wall_ms);
+        Self { world: Arc::new(Mutex::new(world)), started: Instant::now() }
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        // A test that panicked with the lock held has failed anyway.
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Since the server's start: the clock of [`Call::at`] and of [`Snapshot`].
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Changes rules while the server runs.
+    pub fn rules(&self, change: impl FnOnce(&mut Rules)) {
+        change(&mut self.world().state.rules);
+    }
+
+    /// Changes instances, volumes or keys while the server runs.
+    pub fn state(&self, change: impl FnOnce(&mut Ec2State)) {
+        change(&mut self.world().state);
+    }
+
+    /// The next `times` calls of `action` have this fault, after those planned before.
+    pub fn plan(&self, action: &str, fault: Fault, times: usize) {
+        let mut world = self.world();
+        world.faults.entry(action.to_owned()).or_default().extend(std::iter::repeat_n(fault, times));
+    }
+
+    /// From now on `action` is refused with UnauthorizedOperation (or no longer).
+    pub fn deny(&self, action: &str, denied: bool) {
+        let mut world = self.world();
+        if denied {
+            world.denied.insert(action.to_owned());
+        } else {
+            world.denied.remove(action);
+        }
+    }
+
+    /// The next snapshot of this volume, and with it its whole set, ends in `error`.
+    pub fn fail_snapshot_of(&self, volume: &str, message: &str) {
+        self.world().failing.insert(volume.to_owned(), message.to_owned());
+    }
+
+    /// Ends the pending time of every snapshot there is.
+    pub fn complete_all(&self) {
+        let now = self.now();
+        for snapshot in self.world().snapshots.values_mut() {
+            snapshot.done = snapshot.done.min(now);
+        }
+    }
+
+    /// Every snapshot that exists, visible to calls or not, by id.
+    #[must_use]
+    pub fn snapshots(&self) -> BTreeMap<String, Snapshot> {
+        self.world().snapshots.clone()
+    }
+
+    /// Everything that ever changed: one for each snapshot made, each deletion accepted and each resource tagged.
+    #[must_use]
+    pub fn mutations(&self) -> u64 {
+        self.world().mutations
+    }
+
+    /// The latest 20,000 calls, oldest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.world().log.iter().cloned().collect()
+    }
+
+    /// The latest calls of one action, oldest first.
+    #[must_use]
+    pub fn calls_of(&self, action: &str) -> Vec<Call> {
+        self.world().log.iter().filter(|call| call.action == action).cloned().collect()
+    }
+
+    /// How often an action was called, refused calls included.
+    #[must_use]
+    pub fn count(&self, action: &str) -> u64 {
+        self.world().counts.get(action).copied().unwrap_or_default()
+    }
+}

@@ -1,0 +1,219 @@
+//! The server's whole state behind one lock, and the way of one call through it: credentials, rate, planned faults,
+//! action.
+
+use super::{
+    fault::{ApiError, Fault},
+    form::Form,
+    state::{Ec2State, Home, Rules, Snapshot},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+/// Calls that the log keeps. Counters go on beyond it.
+const LOG: usize = 20_000;
+
+/// One call as it arrived, in the order of arrival.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// `CreateSnapshots`, …
+    pub action: String,
+    /// Since the server's start.
+    pub at: Duration,
+    /// Header `amz-sdk-request`, as `attempt=1; max=3`.
+    pub attempt: String,
+    /// Header `amz-sdk-invocation-id`: equal for all attempts of one call.
+    pub invocation: String,
+    /// The form.
+    pub fields: BTreeMap<String, String>,
+    /// `ok`, or the error code; what was done, whatever became of the reply.
+    pub outcome: String,
+}
+
+/// What came with a call besides its form.
+#[derive(Debug, Default)]
+pub(crate) struct Headers {
+    pub(crate) authorization: String,
+    pub(crate) attempt: String,
+    pub(crate) invocation: String,
+}
+
+/// A bucket's level when it was last looked at.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    tokens: f64,
+    at: Duration,
+}
+
+/// Everything.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    pub(crate) state: Ec2State,
+    pub(crate) snapshots: BTreeMap<String, Snapshot>,
+    /// Volume → last snapshot.
+    pub(crate) last_snapshot: BTreeMap<String, Duration>,
+    /// Volumes whose next snapshot ends in error.
+    pub(crate) failing: BTreeMap<String, String>,
+    /// Wall clock at the server's start, ours, milliseconds since 1970.
+    pub(crate) wall_ms: i64,
+    pub(crate) creations: u64,
+    pub(crate) mutations: u64,
+    pub(crate) denied: BTreeSet<String>,
+    pub(crate) faults: BTreeMap<String, VecDeque<Fault>>,
+    pub(crate) log: VecDeque<Call>,
+    pub(crate) counts: BTreeMap<String, u64>,
+    levels: BTreeMap<(Home, String), Level>,
+    requests: u64,
+}
+
+/// What the wire does with a call that went through the world.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) reply: Result<String, ApiError>,
+    pub(crate) request: String,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl World {
+    pub(crate) fn new(state: Ec2State, wall_ms: i64) -> Self {
+        Self { state, wall_ms, ..Self::default() }
+    }
+
+    /// Takes the fault planned for this call, if any. A slow start is waited for before [`Self::call`].
+    pub(crate) fn fault(&mut self, action: &str) -> Option<Fault> {
+        self.faults.get_mut(action)?.pop_front()
+    }
+
+    /// The whole way of one call, at one moment.
+    pub(crate) fn call(&mut self, now: Duration, headers: &Headers, form: &Form, fault: Option<Fault>) -> Outcome {
+        self.requests += 1;
+        let request = format!("00000000-0000-4000-8000-{:012x}", self.requests);
+        let action = form.text("Action").unwrap_or("none").to_owned();
+        self.forget_deleted(now);
+        let reply = self.admitted(now, headers, &action, form, &request, fault.as_ref());
+        let outcome = reply.as_ref().map_or_else(|error| error.code.clone(), |_| "ok".to_owned());
+        *self.counts.entry(action.clone()).or_default() += 1;
+        if self.log.len() == LOG {
+            self.log.pop_front();
+        }
+        self.log.push_back(Call {
+            action,
+            at: now,
+            attempt: headers.attempt.clone(),
+            invocation: headers.invocation.clone(),
+            fields: form.fields().clone(),
+            outcome,
+        });
+        Outcome { reply, request, fault }
+    }
+
+    fn admitted(
+        &mut self,
+        now: Duration,
+        headers: &Headers,
+        action: &str,
+        form: &Form,
+        request: &str,
+        fault: Option<&Fault>,
+    ) -> Result<String, ApiError> {
+        let home = self.caller(&headers.authorization)?;
+        self.draw(now, &home, action, form)?;
+        if let Some(Fault::Refuse { status, code, message }) = fault {
+            return Err(ApiError::with(*status, code, message));
+        }
+        if self.denied.contains(action) {
+            let message = "You are not authorized to perform this operation.";
+            return Err(ApiError::with(403, "UnauthorizedOperation", message));
+        }
+        self.act(now, &home, action, form, request)
+    }
+
+    /// Who calls: the account of the access key, and the Region of the signature's scope. Signatures are not checked.
+    fn caller(&self, authorization: &str) -> Result<Home, ApiError> {
+        let scope = authorization.strip_prefix("AWS4-HMAC-SHA256 ").and_then(|rest| {
+            let credential = rest.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
+            let mut parts = credential.split('/');
+            let (key, _date, region) = (parts.next()?, parts.next()?, parts.next()?);
+            (parts.next() == Some("ec2") && parts.next() == Some("aws4_request")).then_some((key, region))
+        });
+        let account = |key: &str| self.state.keys.get(key).or(self.state.any_key.as_ref());
+        match scope.and_then(|(key, region)| Some(Home::new(account(key)?, region))) {
+            Some(home) => Ok(home),
+            None => {
+                let message = "AWS was not able to validate the provided access credentials";
+                Err(ApiError::with(401, "AuthFailure", message))
+            }
+        }
+    }
+
+    /// Takes a token of this account, Region and action.
+    fn draw(&mut self, now: Duration, home: &Home, action: &str, form: &Form) -> Result<(), ApiError> {
+        let paged = !form.numbers("Filter").is_empty() || form.text("MaxResults").or(form.text("NextToken")).is_some();
+        let name = Rules::bucket(action, paged);
+        let Some(rate) = self.state.rules.buckets.get(&name) else { return Ok(()) };
+        let level = self.levels.entry((home.clone(), name)).or_insert(Level { tokens: rate.burst, at: Duration::ZERO });
+        let gained = now.saturating_sub(level.at).as_secs_f64() * rate.refill;
+        let tokens = (level.tokens + gained).min(rate.burst);
+        *level = Level { tokens, at: now };
+        if tokens < 1.0 {
+            let message = format!(
+                "Account {} has been throttled on ec2:{action} because it exceeded its request rate limit.",
+                home.account
+            );
+            return Err(ApiError::with(503, "RequestLimitExceeded", message));
+        }
+        level.tokens -= 1.0;
+        Ok(())
+    }
+
+    fn act(
+        &mut self,
+        now: Duration,
+        home: &Home,
+        action: &str,
+        form: &Form,
+        request: &str,
+    ) -> Result<String, ApiError> {
+        match action {
+            "CreateSnapshots" => self.create_snapshots(now, home, form, request),
+            "DescribeSnapshots" => self.describe_snapshots(now, home, form, request),
+            "DeleteSnapshot" => self.delete_snapshot(now, home, form, request),
+            "CreateTags" => self.create_tags(now, home, form, request),
+            "DescribeTags" => self.describe_tags(now, home, form, request),
+            "DescribeVolumes" => self.describe_volumes(home, form, request),
+            "DescribeInstances" => self.describe_instances(home, form, request),
+            other => {
+                let message = format!("The action {other} is not valid for this web service.");
+                Err(ApiError::client("InvalidAction", message))
+            }
+        }
+    }
+
+    /// Deletions of pending snapshots take effect when those are done.
+    fn forget_deleted(&mut self, now: Duration) {
+        self.snapshots.retain(|_, snapshot| !snapshot.deleting || now < snapshot.done);
+    }
+
+    /// EC2's clock.
+    pub(crate) fn clock_ms(&self, now: Duration) -> i64 {
+        let elapsed = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
+        self.wall_ms.saturating_add(elapsed).saturating_add(self.state.rules.clock_skew_ms)
+    }
+}
+
+/// Ends a call that has `DryRun` set, once everything else about it is right.
+pub(crate) fn dry_run(form: &Form) -> Result<(), ApiError> {
+    if form.flag("DryRun")? {
+        let message = "Request would have succeeded, but DryRun flag is set.";
+        return Err(ApiError::with(412, "DryRunOperation", message));
+    }
+    Ok(())
+}
+
+/// `i-`, `vol-` or `snap-` and 8 or 17 hexadecimal digits.
+pub(crate) fn well_formed(id: &str, prefix: &str) -> bool {
+    id.strip_prefix(prefix).is_some_and(|digits| {
+        matches!(digits.len(), 8 | 17) && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}

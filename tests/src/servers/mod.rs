@@ -1,0 +1,8 @@
+//! Servers that speak the real protocols, for tests of the edges.
+
+pub mod ec2;
+pub mod kube;
+pub mod moto;
+pub mod pd;
+pub mod process;
+pub mod tikv;

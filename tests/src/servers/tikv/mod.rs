@@ -1,0 +1,31 @@
+//! A TiKV protocol server: what `facts/pd-tikv.md` says of a store as a client and as PD see it, without a storage
+//! engine. Every store has an address and a runtime of its own, so that stopping one cuts its connections as a killed
+//! process does. With a PD it registers its stores and regions there and keeps them alive (§8.3).
+
+mod backup;
+mod cluster;
+mod debug;
+mod launch;
+mod lease;
+mod pd;
+mod regions;
+mod state;
+
+mod status;
+mod table;
+
+pub use cluster::{StoreSpec, TikvCluster};
+pub use lease::Lease;
+pub use state::{Counters, Knobs, Mode};
+pub use table::{RegionView, Suspended};
+
+/// Server side of TiKV's services; messages are the plane actor's own types.
+mod proto {
+    #![allow(clippy::all, missing_docs, unreachable_pub)]
+    pub(super) mod backup {
+        tonic::include_proto!("backup");
+    }
+    pub(super) mod debugpb {
+        tonic::include_proto!("debugpb");
+    }
+}

@@ -1,0 +1,255 @@
+//! The whole system in virtual time: real actors and machines of coordinator and planes, the simulated world behind
+//! their ports, and a network whose links can be cut. One paused current-thread runtime; one `LocalSet` per host, so that
+//! dropping it kills the host as `kill -9` does. Simulated above QUIC: the transport is frames.
+
+mod net;
+
+pub use net::Net;
+
+use crate::{
+    control::Control,
+    world::{World, WorldConfig},
+};
+use coordinator::{config::CoordinatorConfig, metrics::Metrics, ports::Gates};
+use plane_actor::config::PlaneConfig;
+use serde_json::Value;
+use shared::{
+    barrier::Record,
+    ids::SnapshotId,
+    request::Limits,
+    time::{Millis, Timestamp},
+};
+use shell::clock::Clock;
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    future::{Future, pending},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{JoinHandle, LocalSet},
+};
+
+/// Namespace and name of the one backup that a stage's manifest makes.
+pub const KEY: &str = "br-admin/backup";
+
+/// A running system. Everything in it runs on the present thread.
+pub struct Stage {
+    /// The TiDB cluster, its cloud, its API servers.
+    pub world: World,
+    /// VolumeBackup objects and the ledger.
+    pub control: Control,
+    /// Between coordinator and planes.
+    pub net: Net,
+    coordinator: RefCell<Option<JoinHandle<()>>>,
+    planes: RefCell<BTreeMap<String, JoinHandle<()>>>,
+    life: JoinHandle<()>,
+}
+
+/// Runs `play` on a fresh stage in paused time, inside the outer `LocalSet` of the stage's hosts.
+pub fn run<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Stage>) -> F) -> F::Output {
+    #[allow(clippy::expect_used)] // Without a runtime there is no test.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+    LocalSet::new().block_on(&runtime, async move {
+        let stage = Rc::new(Stage::new(config));
+        play(stage).await
+    })
+}
+
+impl Stage {
+    fn new(config: WorldConfig) -> Self {
+        let seed = config.seed;
+        let planes: Vec<_> = config.planes.iter().map(|plane| plane.name.clone()).collect();
+        let world = World::new(config);
+        let living = world.clone();
+        let wall: Arc<dyn Fn() -> Timestamp + Send + Sync> = {
+            let world = world.clone();
+            Arc::new(move || world.wall())
+        };
+        let limits = Limits { store_uptime: Millis(0), ..Limits::default() };
+        let stage = Self {
+            control: Control::new(limits, wall),
+            net: Net::new(seed),
+            coordinator: RefCell::default(),
+            planes: RefCell::default(),
+            life: tokio::spawn(async move { living.run().await }),
+            world,
+        };
+        stage.start_coordinator();
+        for plane in planes {
+            stage.start_plane(&plane);
+        }
+        stage
+    }
+
+    /// A coordinator process starts, on the ledger as it is.
+    pub fn start_coordinator(&self) {
+        let (planes_tx, planes) = mpsc::channel(16);
+        let (admins_tx, admins) = mpsc::channel(16);
+        let (decision, leading) = watch::channel(true);
+        self.net.open(planes_tx);
+        let config = CoordinatorConfig {
+            planes: self.world.config().planes.iter().map(|plane| plane.name.clone()).collect(),
+            ..CoordinatorConfig::default()
+        };
+        let (ports, world) = (self.control.ports(), self.world.clone());
+        let host = async move {
+            let _alive = (decision, admins_tx);
+            let clock = Clock::with_wall(Arc::new(move || world.wall()));
+            let gates = Gates { planes, admins, leading };
+            if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates, pending()).await
+            {
+                tracing::warn!(%error, "coordinator ended");
+            }
+        };
+        self.coordinator.replace(Some(host_on_its_own(host)));
+    }
+
+    /// `kill -9` of the coordinator. Planes notice only when their links fall silent.
+    pub fn kill_coordinator(&self) {
+        self.net.close();
+        if let Some(host) = self.coordinator.take() {
+            host.abort();
+        }
+    }
+
+    /// A plane actor process starts, on its ledger as it is.
+    pub fn start_plane(&self, plane: &str) {
+        let ports = self.world.plane_ports(plane, Arc::new(self.net.dialer(plane)));
+        let config = PlaneConfig::new(plane);
+        let name = plane.to_owned();
+        let host = async move {
+            if let Err(error) = plane_actor::run(config, ports, pending()).await {
+                tracing::warn!(%error, name, "plane ended");
+            }
+        };
+        self.planes.borrow_mut().insert(plane.to_owned(), host_on_its_own(host));
+    }
+
+    /// `kill -9` of a plane actor.
+    pub fn kill_plane(&self, plane: &str) {
+        if let Some(host) = self.planes.borrow_mut().remove(plane) {
+            host.abort();
+        }
+    }
+
+    /// Is a process of this plane alive?
+    pub fn plane_runs(&self, plane: &str) -> bool {
+        self.planes.borrow().get(plane).is_some_and(|host| !host.is_finished())
+    }
+
+    /// The user page's AK/SK manifest for this world, with lines of `spec` in addition (indented by two).
+    pub fn manifest(&self, more: &str) -> String {
+        let config = self.world.config();
+        let clusters: String = config
+            .planes
+            .iter()
+            .map(|plane| {
+                format!(
+                    "  - k8sClusterName: {}\n    tcName: {}\n    tcNamespace: {}\n",
+                    plane.name, plane.tc_name, plane.tc_namespace
+                )
+            })
+            .collect();
+        format!(
+            "apiVersion: federation.pingcap.com/v1alpha1\nkind: VolumeBackup\nmetadata:\n  name: backup\n  \
+             namespace: br-admin\nspec:\n  clusters:\n{clusters}  template:\n    br:\n      sendCredToTikv: true\n    \
+             s3:\n      provider: aws\n      secretName: s3-secret\n      region: eu-west-1\n      bucket: {}\n      \
+             prefix: p\n    toolImage: pingcap/br:v8.5.3\n    cleanPolicy: Delete\n    calcSizeLevel: full\n{more}",
+            config.bucket
+        )
+    }
+
+    /// Applies the manifest and waits for its end: the phase, or "" when `limit` (virtual) has passed.
+    pub async fn backup(&self, more: &str, limit: Duration) -> String {
+        if let Err(error) = self.control.apply(&self.manifest(more)) {
+            return error.to_string();
+        }
+        self.ended(limit).await
+    }
+
+    /// Waits until the backup has ended.
+    pub async fn ended(&self, limit: Duration) -> String {
+        let over = |object: Option<&Value>| {
+            object.is_none_or(|object| {
+                matches!(object["status"]["phase"].as_str(), Some("Complete" | "Failed" | "Invalid"))
+            })
+        };
+        let _ = tokio::time::timeout(limit, self.control.wait(KEY, over)).await;
+        let phase = self.control.phase(KEY);
+        if matches!(phase.as_str(), "Complete" | "Failed" | "Invalid") { phase } else { String::new() }
+    }
+
+    /// Deletes the object and waits until it is gone; false when `limit` has passed.
+    pub async fn delete(&self, limit: Duration) -> bool {
+        self.control.delete(KEY);
+        tokio::time::timeout(limit, self.control.wait(KEY, |object| object.is_none())).await.is_ok()
+    }
+
+    /// The backup's record as the ledger holds it.
+    pub fn record(&self) -> Option<Record> {
+        self.control.ledger().iter().find_map(|(key, body)| match key {
+            coordinator::ports::LedgerKey::Record(_) => {
+                coordinator::actors::Stored::<Record>::parse(body).ok().map(|stored| stored.body)
+            }
+            coordinator::ports::LedgerKey::Claim(_) => None,
+        })
+    }
+
+    /// Reason and message of the failure.
+    pub fn failure(&self) -> (String, String) {
+        self.record()
+            .and_then(|record| record.failure)
+            .map(|refusal| (refusal.reason.to_string(), refusal.message))
+            .unwrap_or_default()
+    }
+
+    /// Snapshots that the record's certificate names.
+    pub fn certified(&self) -> Vec<SnapshotId> {
+        self.record()
+            .and_then(|record| record.certificate)
+            .map(|certificate| {
+                let planes = certificate.planes.into_values();
+                planes.flat_map(|plane| plane.evidence.snapshots).map(|snapshot| snapshot.snapshot).collect()
+            })
+            .unwrap_or_default()
+    }
+
+    /// The truth about a certified backup, by the oracle and by the bank, which know nothing of the protocol. Empty: it
+    /// is what the certificate says.
+    pub fn lies(&self) -> Vec<String> {
+        let Some(commit_ts) = self.record().filter(|r| r.certificate.is_some()).and_then(|r| r.commit_ts) else {
+            return vec!["there is no certificate".to_owned()];
+        };
+        let cut = match self.world.cut(&self.certified(), commit_ts) {
+            Ok(cut) => cut,
+            Err(error) => return vec![format!("a certified snapshot is missing: {error}")],
+        };
+        let restored = self.world.restore_cut(&cut);
+        let mut lies: Vec<_> =
+            self.world.judge(&cut).iter().map(|finding| format!("oracle {}: {}", finding.rule, finding.text)).collect();
+        if !restored.sound() {
+            lies.push(format!("bank holds {} of {}, {:?}", restored.total, restored.expected, restored.faults));
+        }
+        lies
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.life.abort();
+        self.kill_coordinator();
+        for (_, host) in std::mem::take(&mut *self.planes.borrow_mut()) {
+            host.abort();
+        }
+    }
+}
+
+/// A host: everything that it spawns lives in a `LocalSet` of its own and dies with it.
+fn host_on_its_own(program: impl Future<Output = ()> + 'static) -> JoinHandle<()> {
+    tokio::task::spawn_local(async move { LocalSet::new().run_until(program).await })
+}

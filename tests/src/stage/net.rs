@@ -1,0 +1,206 @@
+//! Links between planes and coordinator as QUIC would behave: a dead peer is noticed only after the idle limit, a short
+//! cut delays frames and loses none, a longer one ends the link.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use coordinator::ports::{Knock, PortError as CoordinatorError};
+use futures::FutureExt;
+use plane_actor::ports::{Dialer, PortError};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use shared::{
+    ids::PlaneId,
+    wire::{Hello, WIRE_VERSION, Welcome},
+};
+use shell::link::{Identity, Link, pair};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Instant, sleep, timeout},
+};
+
+/// `shell::quic::IDLE_LIMIT`.
+const IDLE: Duration = Duration::from_secs(15);
+/// A dial into nothing takes this long (`plane_actor::edge::quic`).
+const DIAL_LIMIT: Duration = Duration::from_secs(5);
+
+struct Inner {
+    gate: Option<mpsc::Sender<Knock>>,
+    cut: BTreeSet<String>,
+    random: SmallRng,
+    delay: (u64, u64),
+    boots: u64,
+}
+
+/// Clones share one network.
+#[derive(Clone)]
+pub struct Net {
+    inner: Arc<Mutex<Inner>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Net {
+    pub(super) fn new(seed: u64) -> Self {
+        let inner = Inner {
+            gate: None,
+            cut: BTreeSet::new(),
+            random: SmallRng::seed_from_u64(seed ^ 0x6e65_7477),
+            delay: (1, 8),
+            boots: 0,
+        };
+        Self { inner: Arc::new(Mutex::new(inner)), changed: watch::channel(0).0 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn open(&self, gate: mpsc::Sender<Knock>) {
+        self.lock().gate = Some(gate);
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().gate = None;
+    }
+
+    pub(super) fn dialer(&self, plane: &str) -> SimDialer {
+        self.lock().boots += 1;
+        SimDialer { net: self.clone(), plane: plane.to_owned(), boot: self.lock().boots }
+    }
+
+    /// Cuts a plane off from the coordinator, both ways.
+    pub fn cut(&self, plane: &str) {
+        self.lock().cut.insert(plane.to_owned());
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// Joins it again.
+    pub fn heal(&self, plane: &str) {
+        self.lock().cut.remove(plane);
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    /// One way through the network takes this many milliseconds.
+    pub fn delay(&self, from: u64, to: u64) {
+        self.lock().delay = (from, to.max(from));
+    }
+
+    fn is_cut(&self, plane: &str) -> bool {
+        self.lock().cut.contains(plane)
+    }
+
+    fn draw(&self) -> Duration {
+        let mut inner = self.lock();
+        let (from, to) = inner.delay;
+        Duration::from_millis(inner.random.random_range(from..=to))
+    }
+
+    /// Waits until the plane is not cut off; false if that took longer than the idle limit.
+    async fn passes(&self, plane: &str) -> bool {
+        let mut changes = self.changed.subscribe();
+        let end = Instant::now() + IDLE;
+        while self.is_cut(plane) {
+            if tokio::time::timeout_at(end, changes.changed()).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Carries frames one way, in order. When the sender vanishes the receiver learns it after the idle limit; when the
+    /// link is cut for longer, both do.
+    async fn carry(
+        self,
+        plane: String,
+        mut from: mpsc::Receiver<Bytes>,
+        to: mpsc::Sender<Bytes>,
+        dead: Arc<watch::Sender<bool>>,
+    ) {
+        let mut death = dead.subscribe();
+        loop {
+            let frame = tokio::select! {
+                biased;
+                _ = death.wait_for(|dead| *dead) => return,
+                frame = from.recv() => frame,
+                () = self.silence(&plane) => None,
+            };
+            let Some(frame) = frame else { break };
+            sleep(self.draw()).await;
+            if !self.passes(&plane).await || to.send(frame).await.is_err() {
+                break;
+            }
+        }
+        // The other side keeps its end for as long as QUIC would.
+        sleep(IDLE).await;
+        dead.send_replace(true);
+    }
+
+    /// Ends once the plane has been cut off for the idle limit, also with nothing to send: keep-alives would notice.
+    async fn silence(&self, plane: &str) {
+        let mut changes = self.changed.subscribe();
+        loop {
+            while !self.is_cut(plane) {
+                if changes.changed().await.is_err() {
+                    return std::future::pending().await;
+                }
+            }
+            if !self.passes(plane).await {
+                return;
+            }
+        }
+    }
+}
+
+/// A plane's way to the coordinator.
+pub(super) struct SimDialer {
+    net: Net,
+    plane: String,
+    boot: u64,
+}
+
+#[async_trait]
+impl Dialer for SimDialer {
+    async fn dial(&self) -> Result<Link, PortError> {
+        let gate = self.net.lock().gate.clone();
+        let (Some(gate), false) = (gate, self.net.is_cut(&self.plane)) else {
+            sleep(DIAL_LIMIT).await;
+            return Err(PortError::Unavailable("nobody answers".to_owned()));
+        };
+        sleep(self.net.draw()).await;
+        let plane = Identity::Plane(self.plane.clone());
+        let coordinator = Identity::Coordinator("sim".to_owned());
+        let (plane_end, near) = pair(plane.clone(), coordinator.clone());
+        let (far, coordinator_end) = pair(plane, coordinator);
+        let (told, welcomed) = oneshot::channel::<Welcome>();
+        let knock = Knock {
+            plane: PlaneId::new(self.plane.clone()),
+            hello: Hello {
+                wire: WIRE_VERSION,
+                version: "sim".to_owned(),
+                plane: PlaneId::new(self.plane.clone()),
+                boot: self.boot.to_string(),
+            },
+            accept: Box::new(move |welcome| {
+                async move {
+                    told.send(welcome).map_err(|_| CoordinatorError::Unavailable("the plane is gone".to_owned()))?;
+                    Ok(coordinator_end)
+                }
+                .boxed()
+            }),
+        };
+        let failed = |what: &str| PortError::Unavailable(what.to_owned());
+        gate.send(knock).await.map_err(|_| failed("the coordinator is gone"))?;
+        let welcome = timeout(DIAL_LIMIT, welcomed).await.map_err(|_| failed("no answer"))?;
+        if !welcome.map_err(|_| failed("refused"))?.leading {
+            return Err(failed("not leading"));
+        }
+        let dead = Arc::new(watch::channel(false).0);
+        let (net, name) = (self.net.clone(), self.plane.clone());
+        tokio::spawn(net.clone().carry(name.clone(), near.rx, far.tx, dead.clone()));
+        tokio::spawn(net.carry(name, far.rx, near.tx, dead));
+        Ok(plane_end)
+    }
+}

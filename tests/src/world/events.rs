@@ -1,0 +1,160 @@
+//! What a test makes happen once, and what it may ask at the end.
+
+use super::{
+    World,
+    counters::LeftOver,
+    engine::{State, millis},
+    faults::Faults,
+    kv::{Rows, account_of, read_all},
+    pd_state::GC_WORKER,
+};
+use plane_actor::ports::SnapshotState;
+use shared::{
+    ids::{RegionId, StoreId},
+    ts::Ts,
+};
+use std::time::Duration;
+
+/// How many left-overs are named.
+const NAMED: usize = 50;
+
+impl World {
+    /// Changes the switches.
+    pub fn faults<R>(&self, change: impl FnOnce(&mut Faults) -> R) -> R {
+        self.with(|state| change(&mut state.faults))
+    }
+
+    /// Every store, with the plane that it runs in.
+    pub fn stores(&self) -> Vec<(StoreId, String)> {
+        self.with(|state| state.stores.iter().map(|(store, held)| (*store, held.plane.clone())).collect())
+    }
+
+    /// The TiKV process ends and comes back after `down`: lease, streams and resolvers are gone.
+    pub fn restart_store(&self, store: StoreId, down: Duration) {
+        self.with(|state| state.restart(store, millis(down)));
+    }
+
+    /// Somebody else opens a prepare stream, which ends ours; `lease` seconds are taken on it, if any.
+    pub fn take_over_hold(&self, store: StoreId, lease: Option<u64>) {
+        self.with(|state| {
+            state.open_stream(store);
+            let now = state.seconds_of(store);
+            if let (Some(seconds), Some(held)) = (lease, state.stores.get_mut(&store)) {
+                held.lease.update(now, seconds);
+            }
+        });
+    }
+
+    /// Somebody else sends Finish: the lease ends for everybody. Their stream ends ours.
+    pub fn finish_by_other(&self, store: StoreId) {
+        self.with(|state| {
+            state.open_stream(store);
+            let now = state.seconds_of(store);
+            if let Some(held) = state.stores.get_mut(&store) {
+                held.lease.finish(now);
+            }
+        });
+    }
+
+    /// Elections take every leader away from a store; leases do not stop these.
+    pub fn move_leaders(&self, store: StoreId) {
+        self.with(|state| {
+            let led: Vec<RegionId> =
+                state.regions.iter().filter(|(_, r)| r.leader == store).map(|(id, _)| *id).collect();
+            for region in led {
+                state.elect_away(region, store);
+            }
+        });
+    }
+
+    /// Proposes a split of the first region that can be split now. Under leases everywhere nothing can: `None`.
+    pub fn fresh_split(&self) -> Option<RegionId> {
+        self.with(|state| {
+            let ids: Vec<RegionId> = state.regions.keys().copied().collect();
+            ids.into_iter().find_map(|id| state.split(id))
+        })
+    }
+
+    /// PD's leader moves: pauses are forgotten, schedulers come back unpaused after `empty`.
+    pub fn change_pd_leader(&self, empty: Duration) {
+        self.with(|state| {
+            let now = state.now;
+            state.pd.change_leader(now, millis(empty));
+        });
+    }
+
+    /// Somebody removes every service safe point but TiDB's own.
+    pub fn remove_safe_points(&self) {
+        self.with(|state| state.pd.services.retain(|service, _| service == GC_WORKER));
+    }
+
+    /// Somebody else's object: what a prefix in use looks like.
+    pub fn put_object(&self, key: &str, body: &[u8]) {
+        self.with(|state| state.objects.insert(key.to_owned(), body.to_vec()));
+    }
+
+    /// Somebody splits, merges, moves or ingests right now, wherever leases let them; as often as asked.
+    pub fn disturb(&self, times: u32) {
+        self.with(|state| (0..times).for_each(|_| state.unruly_turn()));
+    }
+
+    /// GC's safe point and the least over all services.
+    pub fn gc(&self) -> (Ts, Ts) {
+        self.with(|state| {
+            let now = state.now;
+            (state.pd.gc_safe_point, state.pd.least_service(now))
+        })
+    }
+
+    /// Versions kept over all copies: falls when GC really drops some.
+    pub fn versions(&self) -> usize {
+        self.with(|state| state.peers().flat_map(|(_, _, peer)| peer.rows.values()).map(|row| row.writes.len()).sum())
+    }
+}
+
+impl State {
+    pub(crate) fn live_sum(&self) -> Option<i64> {
+        let mut rows = Rows::new();
+        for (id, region) in &self.regions {
+            let leader = self.leader(*id)?;
+            if leader.applied < region.serves_from {
+                return None;
+            }
+            rows.extend(leader.rows.iter().map(|(key, row)| (key.clone(), row.clone())));
+        }
+        let seen = read_all(&rows, Ts(u64::MAX));
+        Some(seen.iter().filter(|(key, _)| account_of(key).is_some()).map(|(_, (_, write))| write.value).sum())
+    }
+
+    pub(crate) fn left_over(&mut self) -> LeftOver {
+        let now = self.now;
+        let snapshots: Vec<String> = self
+            .cloud
+            .snapshots
+            .iter()
+            .filter(|(_, kept)| !kept.deleted)
+            .map(|(id, kept)| {
+                let state = if kept.state(now) == SnapshotState::Pending { " (pending)" } else { "" };
+                format!("{id} of {}{state}", kept.volume)
+            })
+            .collect();
+        let objects: Vec<String> = self.objects.keys().cloned().collect();
+        let paused = self.pd.in_force(now);
+        self.pd.least_service(now);
+        let services: Vec<String> = self.pd.services.keys().filter(|name| *name != GC_WORKER).cloned().collect();
+        let leases: Vec<String> = self
+            .stores
+            .keys()
+            .filter(|store| self.leased(**store))
+            .map(|store| format!("lease of store {store}"))
+            .collect();
+        LeftOver {
+            snapshots: snapshots.len() as u64,
+            objects: objects.len() as u64,
+            paused_schedulers: paused.len() as u64,
+            safe_points: services.len() as u64,
+            leases: leases.len() as u64,
+            names: [snapshots, objects, paused, services, leases].into_iter().flatten().take(NAMED).collect(),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What a test may break. Switches stay until they are switched back; what happens once is a method of
+//! [`super::World`].
+
+use shared::ids::StoreId;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// Faults of one plane's EC2.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ec2Faults {
+    /// So many CreateSnapshots succeed without an answer (`facts/aws.md` A4).
+    pub lose_replies: u32,
+    /// So many calls of any kind are refused with RequestLimitExceeded.
+    pub throttle: u32,
+    /// So many snapshot sets end in `error` (one member fails, all do: `facts/aws.md` A1).
+    pub error_sets: u32,
+    /// Every call is UnauthorizedOperation.
+    pub denied: bool,
+    /// Added to every CreateSnapshots call.
+    pub slow_create: Duration,
+}
+
+/// All switches. The default is a healthy world.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// Requests on prepare streams of these stores get no answer (the request itself arrives).
+    pub drop_answers: BTreeSet<StoreId>,
+    /// Requests on prepare streams of these stores never arrive.
+    pub drop_renewals: BTreeSet<StoreId>,
+    /// Applying takes longer there.
+    pub slow_apply: BTreeMap<StoreId, Duration>,
+    /// Resolvers of new regions never get ready: `safe_ts` stays 0, and PD's minimum skips it.
+    pub zero_safe_ts: bool,
+    /// Resolved ts stands still on leaders of these stores.
+    pub stuck_safe_ts: BTreeSet<StoreId>,
+    /// GC has already passed any value that is asked for: nothing is stored, and the reply looks like success
+    /// (`facts/pd-tikv.md` §1.10).
+    pub refuse_safe_point: bool,
+    /// TiKV without the prepare call (7.1): UNIMPLEMENTED.
+    pub old_tikv: BTreeSet<StoreId>,
+    /// partitioned-raft-kv: UNAVAILABLE for ever.
+    pub raft_v2: BTreeSet<StoreId>,
+    /// `resolved-ts.enable = false`.
+    pub resolved_ts_off: BTreeSet<StoreId>,
+    /// PD says Disconnected.
+    pub disconnected: BTreeSet<StoreId>,
+    /// Cannot be dialled.
+    pub unreachable: BTreeSet<StoreId>,
+    /// PD lists a store that runs in no plane.
+    pub stranger: bool,
+    /// This plane's PD belongs to another cluster.
+    pub other_cluster: BTreeSet<String>,
+    /// No PD member answers this plane.
+    pub pd_down: BTreeSet<String>,
+    /// PD carries an EBS restore marker.
+    pub recovering: bool,
+    /// `min-resolved-ts-persistence-interval` is 0.
+    pub min_resolved_off: bool,
+    /// EC2 says that the data volume of this store is attached to another instance.
+    pub moved_volume: BTreeSet<StoreId>,
+    /// The volumes of this store are not EBS.
+    pub not_ebs: BTreeSet<StoreId>,
+    /// The plane has no such TidbCluster.
+    pub no_tidb_cluster: BTreeSet<String>,
+    /// The plane has no such secret.
+    pub no_secret: BTreeSet<String>,
+    /// The bucket does not exist.
+    pub no_bucket: bool,
+    /// The identity may not write to S3.
+    pub s3_denied: bool,
+    /// S3 does not answer.
+    pub s3_down: bool,
+    /// The plane's ledger cannot be saved.
+    pub ledger_down: BTreeSet<String>,
+    /// EC2 of a plane.
+    pub ec2: BTreeMap<String, Ec2Faults>,
+}

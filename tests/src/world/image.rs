@@ -1,0 +1,91 @@
+//! What a snapshot holds: the state of a store at the call. A store's data volume has the applied rows, its raft volume
+//! the log; only both together can be started again.
+
+use super::{apply::Peers, engine::State};
+use shared::{
+    ids::{RegionId, SnapshotId, StoreId},
+    ts::Ts,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// One store at one moment.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreImage {
+    pub(crate) store: StoreId,
+    pub(crate) plane: String,
+    /// Milliseconds of the world.
+    pub(crate) at: u64,
+    /// Order of causes.
+    pub(crate) mark: u64,
+    pub(crate) gc_safe_point: Ts,
+    pub(crate) peers: Peers,
+    /// Commit index of each region: what a restart applies by itself.
+    pub(crate) commits: BTreeMap<RegionId, u64>,
+    pub(crate) files: BTreeSet<u64>,
+}
+
+/// What stands on one volume of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    Data,
+    Raft,
+}
+
+/// The content of one snapshot.
+#[derive(Clone, Debug)]
+pub(crate) struct VolumeImage {
+    /// `None`: taken without EC2, for a control.
+    pub(crate) snapshot: Option<SnapshotId>,
+    pub(crate) half: Half,
+    pub(crate) image: Arc<StoreImage>,
+}
+
+/// A set of volume images and the moment to roll back to: what restore and oracle judge.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    /// Everything committed later is thrown away.
+    pub commit_ts: Ts,
+    pub(crate) volumes: Vec<VolumeImage>,
+}
+
+impl Cut {
+    /// Time between the first and the last capture, in milliseconds.
+    pub fn spread_ms(&self) -> u64 {
+        let times = || self.volumes.iter().map(|volume| volume.image.at);
+        times().max().unwrap_or(0) - times().min().unwrap_or(0)
+    }
+
+    /// Volumes in the cut.
+    pub fn volumes(&self) -> usize {
+        self.volumes.len()
+    }
+}
+
+impl State {
+    pub(crate) fn capture(&self, store: StoreId) -> Option<StoreImage> {
+        let held = self.stores.get(&store)?;
+        let commits =
+            held.peers.keys().filter_map(|id| self.regions.get(id).map(|region| (*id, region.commit))).collect();
+        Some(StoreImage {
+            store,
+            plane: held.plane.clone(),
+            at: self.now,
+            mark: self.mark,
+            gc_safe_point: self.pd.gc_safe_point,
+            peers: held.peers.clone(),
+            commits,
+            files: held.files.clone(),
+        })
+    }
+
+    /// Both volumes of a store at this moment, without EC2: for controls.
+    pub(crate) fn capture_volumes(&self, store: StoreId) -> Vec<VolumeImage> {
+        let Some(image) = self.capture(store).map(Arc::new) else {
+            return Vec::new();
+        };
+        [Half::Data, Half::Raft].map(|half| VolumeImage { snapshot: None, half, image: Arc::clone(&image) }).to_vec()
+    }
+}

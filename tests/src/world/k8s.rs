@@ -1,0 +1,107 @@
+//! Kubernetes objects of a plane as TiDB Operator 1.6 leaves them (`facts/tidb-operator.md` §4, §5.2), so that
+//! clustermeta and backupmeta come out as restore expects them.
+
+use super::{engine::State, store::Store};
+use serde_json::{Map, Value, json};
+use shared::ids::{StoreId, VolumeId};
+
+/// Where TiKV mounts the volume.
+pub(crate) fn mount_path(data: bool) -> &'static str {
+    if data { "/var/lib/tikv" } else { "/var/lib/raft" }
+}
+
+/// The v1 TidbCluster of a plane, status included.
+pub(crate) fn tidb_cluster(state: &State, plane: &str) -> Value {
+    let Some(kept) = state.config.planes.iter().find(|kept| kept.name == plane) else { return Value::Null };
+    let pods = |local: bool| -> Map<String, Value> {
+        let of = state.stores.iter().filter(|(_, held)| (held.plane == plane) == local);
+        of.map(|(id, held)| {
+            let tc = state.config.planes.iter().find(|other| other.name == held.plane).map(|other| &other.tc_name);
+            let pod = format!("{}-tikv-{}", tc.map_or("", String::as_str), held.ordinal);
+            let status =
+                json!({"id": id.to_string(), "podName": pod, "ip": held.address, "leaderCount": 1, "state": "Up"});
+            (id.to_string(), status)
+        })
+        .collect()
+    };
+    json!({
+        "apiVersion": "pingcap.com/v1alpha1",
+        "kind": "TidbCluster",
+        "metadata": {"name": kept.tc_name, "namespace": kept.tc_namespace, "uid": format!("uid-{}", kept.tc_name)},
+        "spec": {
+            "acrossK8s": true,
+            "clusterDomain": format!("{plane}.local"),
+            "version": format!("v{}", state.config.version),
+            "pd": {"replicas": 1},
+            "tidb": {"replicas": 1},
+            "tikv": {
+                "replicas": state.config.stores_per_plane,
+                "config": "[raft-engine]\n  dir = \"/var/lib/raft\"\n",
+                "storageVolumes": [{"name": "raft", "mountPath": mount_path(false), "storageSize": "50Gi"}],
+            },
+        },
+        "status": {
+            "clusterID": state.config.cluster.to_string(),
+            "tikv": {"stores": pods(true), "peerStores": pods(false)},
+        },
+    })
+}
+
+/// PVC and PV of one volume of a store; `data` tells the data volume from the raft volume.
+pub(crate) fn claim(
+    state: &State,
+    plane: &str,
+    id: StoreId,
+    held: &Store,
+    volume: &VolumeId,
+    data: bool,
+) -> (Value, Value) {
+    let Some(kept) = state.config.planes.iter().find(|kept| kept.name == plane) else {
+        return (Value::Null, Value::Null);
+    };
+    let (tc, ns, pod) = (&kept.tc_name, &kept.tc_namespace, format!("{}-tikv-{}", kept.tc_name, held.ordinal));
+    let claim = if data { format!("tikv-{pod}") } else { format!("tikv-raft-{pod}") };
+    let pv_name = format!("pvc-{}", volume.as_str().trim_start_matches("vol-"));
+    let size = if data { "500Gi" } else { "50Gi" };
+    let mut labels = json!({
+        "app.kubernetes.io/component": "tikv",
+        "app.kubernetes.io/instance": tc,
+        "app.kubernetes.io/managed-by": "tidb-operator",
+        "app.kubernetes.io/name": "tidb-cluster",
+        "tidb.pingcap.com/cluster-id": state.config.cluster.to_string(),
+        "tidb.pingcap.com/pod-name": pod,
+        "tidb.pingcap.com/store-id": id.to_string(),
+    });
+    let pvc = json!({
+        "metadata": {
+            "name": claim, "namespace": ns, "labels": labels,
+            "annotations": {"pv.kubernetes.io/bind-completed": "yes", "tidb.pingcap.com/pod-name": pod},
+        },
+        "spec": {
+            "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}},
+            "storageClassName": "gp3", "volumeMode": "Filesystem", "volumeName": pv_name,
+        },
+        "status": {"phase": "Bound"},
+    });
+    labels["app.kubernetes.io/namespace"] = json!(ns);
+    let zone = json!([{"key": "topology.ebs.csi.aws.com/zone", "operator": "In", "values": [kept.zone]}]);
+    let pv = json!({
+        "metadata": {
+            "name": pv_name, "labels": labels,
+            "annotations": {
+                "pv.kubernetes.io/provisioned-by": "ebs.csi.aws.com",
+                "temporary/volume-id": volume,
+                "tidb.pingcap.com/pod-name": pod,
+            },
+        },
+        "spec": {
+            "accessModes": ["ReadWriteOnce"], "capacity": {"storage": size},
+            "claimRef": {"kind": "PersistentVolumeClaim", "namespace": ns, "name": claim},
+            "csi": {"driver": "ebs.csi.aws.com", "fsType": "ext4", "volumeHandle": volume},
+            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": zone}]}},
+            "persistentVolumeReclaimPolicy": "Retain", "storageClassName": "gp3", "volumeMode": "Filesystem",
+        },
+        "status": {"phase": "Bound"},
+    });
+    (pvc, pv)
+}

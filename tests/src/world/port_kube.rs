@@ -1,0 +1,125 @@
+//! The API server of a plane behind [`Topology`], and the plane's own small object behind [`PlaneLedger`].
+
+use super::{
+    World, k8s,
+    port_cloud::{ACCESS_KEY, SECRET_KEY},
+};
+use async_trait::async_trait;
+use plane_actor::ports::{LocalStore, LocalVolume, Located, PdEndpoint, PlaneLedger, PortError, Topology, WebIdentity};
+use shared::{evidence::ClusterStore, member::MemberLedger, reason::Reason};
+use std::collections::BTreeMap;
+
+pub(crate) struct KubeDouble {
+    pub(crate) world: World,
+    pub(crate) plane: String,
+}
+
+impl KubeDouble {
+    /// The plane's TidbCluster, if it is the one that is asked for.
+    async fn find(&self, namespace: &str, name: &str) -> Result<(), PortError> {
+        self.world.pause(self.world.with(|state| state.config.kube)).await;
+        let known = self.world.with(|state| {
+            let hidden = state.faults.no_tidb_cluster.contains(&self.plane);
+            let kept = state.config.planes.iter().find(|kept| kept.name == self.plane);
+            kept.is_some_and(|kept| kept.tc_name == name && kept.tc_namespace == namespace && !hidden)
+        });
+        if known {
+            return Ok(());
+        }
+        let message = format!("plane {}: no TidbCluster {namespace}/{name}", self.plane);
+        Err(PortError::refused(Reason::TidbClusterNotFound, message))
+    }
+}
+
+#[async_trait]
+impl Topology for KubeDouble {
+    async fn locate(&self, namespace: &str, name: &str) -> Result<Located, PortError> {
+        self.find(namespace, name).await?;
+        let tidb_cluster = self.world.with(|state| k8s::tidb_cluster(state, &self.plane));
+        Ok(Located {
+            endpoint: PdEndpoint { urls: vec![format!("http://{name}-pd.{namespace}:2379")], tls: None },
+            tidb_cluster,
+            pd_replicas: 1,
+            tidb_replicas: 1,
+        })
+    }
+
+    async fn local_stores(
+        &self,
+        namespace: &str,
+        name: &str,
+        stores: &[ClusterStore],
+    ) -> Result<Vec<LocalStore>, PortError> {
+        self.find(namespace, name).await?;
+        self.world.with(|state| {
+            let mut local = Vec::new();
+            for listed in stores {
+                let Some(id) = state.store_at(&listed.address) else { continue };
+                let Some(held) = state.stores.get(&id).filter(|held| held.plane == self.plane) else { continue };
+                let pod = format!("{name}-tikv-{}", held.ordinal);
+                if state.faults.not_ebs.contains(&id) {
+                    let message = format!("pod {namespace}/{pod}: its PV has the driver efs.csi.aws.com");
+                    return Err(PortError::refused(Reason::VolumeUnsupported, message));
+                }
+                let volumes = [(&held.data, true), (&held.raft, false)].map(|(volume, data)| {
+                    let (pvc, pv) = k8s::claim(state, &self.plane, id, held, volume, data);
+                    LocalVolume {
+                        volume: volume.clone(),
+                        mount_path: k8s::mount_path(data).to_owned(),
+                        kind: if data { "storage.data-dir" } else { "raft-engine.dir" }.to_owned(),
+                        pvc,
+                        pv,
+                    }
+                });
+                local.push(LocalStore { store: listed.store, pod, volumes: volumes.to_vec() });
+            }
+            Ok(local)
+        })
+    }
+
+    async fn secret(&self, namespace: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, PortError> {
+        self.world.pause(self.world.with(|state| state.config.kube)).await;
+        if self.world.with(|state| state.faults.no_secret.contains(&self.plane)) {
+            let message = format!("plane {}: no secret {namespace}/{name}", self.plane);
+            return Err(PortError::refused(Reason::CredentialsUnreadable, message));
+        }
+        Ok([("access_key", ACCESS_KEY), ("secret_key", SECRET_KEY)]
+            .map(|(key, value)| (key.to_owned(), value.as_bytes().to_vec()))
+            .into())
+    }
+
+    async fn service_account(&self, namespace: &str, name: &str) -> Result<WebIdentity, PortError> {
+        self.world.pause(self.world.with(|state| state.config.kube)).await;
+        if self.world.with(|state| state.faults.no_secret.contains(&self.plane)) {
+            let message = format!("plane {}: no ServiceAccount {namespace}/{name}", self.plane);
+            return Err(PortError::refused(Reason::CredentialsUnreadable, message));
+        }
+        let (account, _) = self.world.with(|state| state.account_of(&self.plane));
+        Ok(WebIdentity { role: format!("arn:aws:iam::{account}:role/{name}"), token: "token".to_owned() })
+    }
+}
+
+pub(crate) struct LedgerDouble {
+    pub(crate) world: World,
+    pub(crate) plane: String,
+}
+
+#[async_trait]
+impl PlaneLedger for LedgerDouble {
+    async fn load(&self) -> Result<MemberLedger, PortError> {
+        self.world.pause(self.world.with(|state| state.config.kube)).await;
+        Ok(self.world.with(|state| state.ledgers.get(&self.plane).cloned().unwrap_or_default()))
+    }
+
+    async fn save(&self, ledger: &MemberLedger) -> Result<(), PortError> {
+        self.world.pause(self.world.with(|state| state.config.kube)).await;
+        self.world.with(|state| {
+            if state.faults.ledger_down.contains(&self.plane) {
+                return Err(PortError::Unavailable(format!("plane {}: API server does not answer", self.plane)));
+            }
+            state.counters.ledger_saves += 1;
+            state.ledgers.insert(self.plane.clone(), ledger.clone());
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,102 @@
+//! `safe_ts` of regions and the minimum that PD makes of it (`facts/pd-tikv.md` §6.2, §3.6).
+
+use super::engine::{Event, State, millis};
+use shared::{
+    ids::{RegionId, StoreId},
+    ts::Ts,
+};
+
+impl State {
+    /// Leaders advance, followers learn what their leader had before, PD takes its sticky minimum.
+    pub(crate) fn advance_resolved_ts(&mut self) {
+        let regions: Vec<RegionId> = self.regions.keys().copied().collect();
+        for id in regions {
+            self.advance_region(id);
+        }
+        self.advance_pd_minimum();
+    }
+
+    fn advance_region(&mut self, id: RegionId) {
+        let Some(region) = self.regions.get(&id) else { return };
+        let (store, from) = (region.leader, region.serves_from);
+        let Some(leader) = self.leader(id) else { return };
+        // A leader that has not applied up to its own term may not have seen a lock whose commit_ts is drawn already.
+        if leader.applied < from || !leader.resolver_ready || !self.store_is_up(store) {
+            return;
+        }
+        if self.faults.stuck_safe_ts.contains(&store) {
+            return;
+        }
+        let locks = leader.rows.values().filter_map(|row| row.lock.as_ref()).map(|lock| Ts(lock.start_ts.0 - 1)).min();
+        let (before, peers) = (leader.safe_ts, leader.region.peers.clone());
+        let safe_ts = self.tso().min(locks.unwrap_or(Ts(u64::MAX))).max(before);
+        for other in peers {
+            let value = if other == store { safe_ts } else { before };
+            if let Some(peer) = self.peer_mut(id, other).filter(|peer| peer.resolver_ready) {
+                peer.safe_ts = peer.safe_ts.max(value);
+            }
+        }
+    }
+
+    /// A store reports the least over its peers and leaves out zeros (fact 16); PD takes the least over stores with
+    /// leaders and never goes back (fact 13).
+    fn advance_pd_minimum(&mut self) {
+        if self.faults.min_resolved_off {
+            return;
+        }
+        let leaders: std::collections::BTreeSet<StoreId> = self.regions.values().map(|region| region.leader).collect();
+        let least = self
+            .peers()
+            .filter(|(store, _, peer)| leaders.contains(store) && peer.safe_ts != Ts::ZERO)
+            .map(|(_, _, peer)| peer.safe_ts)
+            .min();
+        if let Some(least) = least {
+            self.pd.min_resolved = self.pd.min_resolved.max(least);
+        }
+    }
+
+    pub(crate) fn resolver_ready(&mut self, id: RegionId, store: StoreId) {
+        if self.faults.zero_safe_ts || self.down_for(store).is_some() {
+            return self.after(500, Event::ResolverReady(id, store));
+        }
+        if let Some(peer) = self.peer_mut(id, store) {
+            peer.resolver_ready = true;
+        }
+    }
+
+    /// GC: expired locks are resolved, TiDB's own safe point moves, the GC safe point follows the least service safe
+    /// point, and every store drops old versions in its own time.
+    pub(crate) fn gc_turn(&mut self) {
+        let locked: Vec<(Vec<u8>, Ts)> = self
+            .regions
+            .keys()
+            .filter_map(|id| self.leader(*id))
+            .flat_map(|leader| leader.rows.iter())
+            .filter_map(|(key, row)| row.lock.as_ref().map(|lock| (key.clone(), lock.start_ts)))
+            .collect();
+        for (key, _) in &locked {
+            self.resolve(key);
+        }
+        let now = self.tso();
+        let life = millis(self.config.gc_life);
+        let oldest = locked.iter().map(|(_, start_ts)| Ts(start_ts.0 - 1)).min().unwrap_or(now);
+        let wish = Ts::compose(now.physical_ms().saturating_sub(life), 0).min(oldest);
+        let least = self.pd.move_gc_worker(wish, self.now);
+        self.pd.gc_safe_point = self.pd.gc_safe_point.max(least);
+        let safe_point = self.pd.gc_safe_point;
+        self.note(&[4, safe_point.0]);
+        let stores: Vec<StoreId> = self.stores.keys().copied().collect();
+        for store in stores {
+            let delay = self.draw(super::config::Span(10, millis(self.config.gc_every) / 2 + 10));
+            self.after(delay, Event::CollectGarbage(store, safe_point));
+        }
+        self.compact_logs();
+    }
+
+    pub(crate) fn collect_garbage(&mut self, store: StoreId, safe_point: Ts) {
+        let Some(held) = self.stores.get_mut(&store) else { return };
+        for row in held.peers.values_mut().flat_map(|peer| peer.rows.values_mut()) {
+            row.collect_garbage(safe_point);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Arrows that must never exist (DESIGN §3, ARCHITECTURE.md): read from the sources and the manifests, so that a
+//! forbidden `use` fails here and not in a review.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// Every Rust file below a folder of the workspace.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    fn walk(dir: &Path, out: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, out);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                out.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(&root().join(folder), &mut files);
+    assert!(!files.is_empty(), "{folder} has no sources");
+    let is_test =
+        |path: &PathBuf| path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "testing.rs");
+    files.retain(|path| !is_test(&path.strip_prefix(root()).unwrap_or(path).to_owned()));
+    files
+        .into_iter()
+        .map(|path| {
+            let text = code(&fs::read_to_string(&path).unwrap());
+            (path, text)
+        })
+        .collect()
+}
+
+/// Without comments and without test modules: arrows are about what ships.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+fn forbid(folder: &str, words: &[&str], but: impl Fn(&Path) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for (path, text) in sources(folder) {
+        if but(&path) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            for word in words {
+                if line.contains(word) {
+                    found.push(format!("{}:{}: {word}", path.strip_prefix(root()).unwrap().display(), number + 1));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Names under `[dependencies]` (not dev- or build-).
+fn dependencies(package: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
+    let mut names = Vec::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = line.trim() == "[dependencies]";
+        } else if inside && !line.trim().is_empty() && !line.starts_with('#') {
+            names.push(line.split(['.', ' ', '=']).next().unwrap_or_default().to_owned());
+        }
+    }
+    assert!(!names.is_empty(), "{package} has no dependencies?");
+    names
+}
+
+fn none(found: Vec<String>) {
+    assert!(found.is_empty(), "forbidden arrows:\n{}", found.join("\n"));
+}
+
+#[test]
+fn shared_is_pure() {
+    let allowed = ["serde", "serde_json", "rmp-serde", "thiserror", "siphasher", "tracing"];
+    let surplus: Vec<_> = dependencies("shared").into_iter().filter(|name| !allowed.contains(&name.as_str())).collect();
+    assert!(surplus.is_empty(), "shared depends on {surplus:?}; it may have {allowed:?} (small pure crates only)");
+    none(forbid(
+        "shared/src",
+        &[
+            "tokio",
+            "actix",
+            "std::net",
+            "std::fs",
+            "std::io",
+            "std::thread",
+            "std::env",
+            "SystemTime",
+            "async fn",
+            "rand::",
+            "HashMap",
+        ],
+        |_| false,
+    ));
+    none(forbid("shared/src", &["std::time"], |_| false));
+}
+
+#[test]
+fn the_two_machines_know_each_other_only_through_the_wire() {
+    none(forbid("shared/src/barrier", &["crate::member", "super::super::member"], |_| false));
+    none(forbid("shared/src/member", &["crate::barrier", "super::super::barrier"], |_| false));
+    none(forbid("shared/src/wire", &["crate::barrier", "crate::member"], |_| false));
+}
+
+#[test]
+fn coordinator_and_plane_actor_never_meet() {
+    let coordinator = dependencies("coordinator");
+    for name in ["plane-actor", "tonic", "prost", "aws-sdk-ec2", "aws-sdk-s3", "aws-config"] {
+        assert!(!coordinator.iter().any(|dependency| dependency == name), "coordinator depends on {name}");
+    }
+    assert!(!dependencies("plane-actor").iter().any(|name| name == "coordinator"));
+    let shell = dependencies("shared/shell");
+    for name in ["kube", "tonic", "coordinator", "plane-actor"] {
+        assert!(!shell.iter().any(|dependency| dependency == name), "shell depends on {name}");
+    }
+}
+
+#[test]
+fn a_plane_actor_does_not_know_volume_backup_objects() {
+    none(forbid("plane-actor/src", &["VolumeBackup", "federation.pingcap.com"], |_| false));
+}
+
+#[test]
+fn actors_know_ports_not_edges() {
+    none(forbid("coordinator/src/actors", &["crate::edge", "kube::", "k8s_openapi", "quinn"], |_| false));
+    none(forbid(
+        "plane-actor/src/actors",
+        &["crate::edge", "kube::", "k8s_openapi", "tonic", "aws_sdk", "quinn"],
+        |_| false,
+    ));
+}
+
+#[test]
+fn kubernetes_types_stay_at_the_edge() {
+    // `main.rs` joins edges to ports, so it may name them.
+    let at_edge = |path: &Path| path.iter().any(|part| part == "edge" || part == "main.rs");
+    none(forbid("coordinator/src", &["k8s_openapi", "kube::api", "edge::kube::crd"], at_edge));
+    none(forbid("plane-actor/src", &["k8s_openapi", "kube::api"], at_edge));
+}
+
+#[test]
+fn telemetry_steers_nothing() {
+    none(forbid("shared/src", &["telemetry"], |_| false));
+    none(forbid("coordinator/src/actors", &["telemetry"], |_| false));
+    none(forbid("plane-actor/src/actors", &["telemetry"], |_| false));
+}
+
+#[test]
+fn the_top_level_is_fixed() {
+    let allowed = ["coordinator", "plane-actor", "shared", "deploy", "loadtests", "tests", "target"];
+    for entry in fs::read_dir(root()).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.path().is_dir() && !name.starts_with('.') {
+            assert!(allowed.contains(&name.as_str()), "folder {name} at the top level");
+        }
+    }
+}

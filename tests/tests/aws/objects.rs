@@ -1,0 +1,136 @@
+//! S3: against moto, and against scripted answers around the conditional write.
+
+use super::{
+    bench::{config, keys, moto, storage},
+    script::{Line, Script},
+};
+use plane_actor::{
+    edge::aws::AwsCloud,
+    ports::{CloudConnect, CloudError, Objects},
+};
+use std::sync::Arc;
+use tests::servers::process;
+
+async fn bucket(name: &str) -> Arc<dyn Objects> {
+    let address = moto().trim_start_matches("http://").parse().expect("an address");
+    let answer = process::http("PUT", address, &format!("/{name}"), "").await.expect("moto answers");
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let mut storage = storage(name);
+    // Options of the user page; moto refuses those it does not know.
+    storage.acl = "private".into();
+    storage.sse = "AES256".into();
+    storage.storage_class = "STANDARD_IA".into();
+    AwsCloud::new(config("")).connect(&keys("AKIAANY"), &storage).await.expect("connected").objects
+}
+
+async fn scripted(lines: Vec<Line>) -> (Script, Arc<dyn Objects>) {
+    let script = Script::start(lines).await;
+    let mut storage = storage("bucket");
+    storage.provider = "ceph".into();
+    storage.endpoint = script.url.clone();
+    let cloud = AwsCloud::new(config("")).connect(&keys("AKIAANY"), &storage).await.expect("connected");
+    (script, cloud.objects)
+}
+
+#[tokio::test]
+async fn objects_are_written_read_listed_and_deleted() {
+    let objects = bucket("plain").await;
+    assert_eq!(objects.get("p/a b+c").await.expect("read"), None);
+    objects.put("p/a b+c", b"one".to_vec()).await.expect("written");
+    objects.put("p/a b+c", b"two".to_vec()).await.expect("written over");
+    assert_eq!(objects.get("p/a b+c").await.expect("read").as_deref(), Some(&b"two"[..]));
+    for number in 0..4 {
+        objects.put(&format!("p/{number}"), Vec::new()).await.expect("written");
+    }
+    objects.put("q/elsewhere", Vec::new()).await.expect("written");
+    assert_eq!(objects.list("p/", 3).await.expect("listed").len(), 3);
+    assert_eq!(objects.list("p/", 100).await.expect("listed"), ["p/0", "p/1", "p/2", "p/3", "p/a b+c"]);
+    assert_eq!(objects.list("none/", 1).await.expect("listed"), Vec::<String>::new());
+    objects.delete("p/0").await.expect("deleted");
+    objects.delete("p/0").await.expect("absent is deleted");
+    assert_eq!(objects.list("p/", 100).await.expect("listed").len(), 4);
+}
+
+#[tokio::test]
+async fn a_long_listing_is_followed_to_its_end() {
+    let listing = |key: &str, more: &str| {
+        let more = if more.is_empty() {
+            "<IsTruncated>false</IsTruncated>".to_owned()
+        } else {
+            format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{more}</NextContinuationToken>")
+        };
+        let key = if key.is_empty() { String::new() } else { format!("<Contents><Key>{key}</Key></Contents>") };
+        Line::Answer(200, format!("<ListBucketResult>{more}{key}</ListBucketResult>"))
+    };
+    let (script, objects) = scripted(vec![listing("p/1", "t1"), listing("", "t2"), listing("p/2", "")]).await;
+    assert_eq!(objects.list("p/", 10).await.expect("listed"), ["p/1", "p/2"]);
+    let seen = script.seen();
+    assert!(seen[0].starts_with("GET /bucket"), "path style: {seen:?}");
+    assert!(seen[1].contains("continuation-token=t1") && seen[2].contains("continuation-token=t2"), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_not_an_empty_one() {
+    let objects =
+        AwsCloud::new(config("")).connect(&keys("AKIAANY"), &storage("nowhere")).await.expect("connected").objects;
+    for outcome in
+        [objects.list("p", 1).await.map(|_| ()), objects.get("k").await.map(|_| ()), objects.put("k", vec![]).await]
+    {
+        assert!(
+            matches!(&outcome, Err(CloudError::NotFound(text)) if text.contains("s3://nowhere/")),
+            "the place is named: {outcome:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn of_many_conditional_writers_one_wins() {
+    let objects = bucket("race").await;
+    let race = (0..8_u8).map(|writer| {
+        let objects = Arc::clone(&objects);
+        tokio::spawn(async move {
+            (writer, objects.put_if_absent("p/backup.lock", vec![writer]).await.expect("an outcome"))
+        })
+    });
+    let mut winners = Vec::new();
+    for outcome in race.collect::<Vec<_>>() {
+        let (writer, won) = outcome.await.expect("joined");
+        winners.extend(won.then_some(writer));
+    }
+    assert_eq!(winners.len(), 1);
+    assert_eq!(objects.get("p/backup.lock").await.expect("read"), Some(winners));
+    assert!(!objects.put_if_absent("p/backup.lock", vec![9]).await.expect("an outcome"));
+}
+
+fn error(status: u16, code: &str) -> Line {
+    Line::Answer(status, format!("<Error><Code>{code}</Code><Message>m</Message></Error>"))
+}
+
+#[tokio::test]
+async fn a_conflict_with_a_delete_is_tried_again() {
+    let (script, objects) =
+        scripted(vec![error(409, "ConditionalRequestConflict"), Line::Answer(200, String::new())]).await;
+    assert!(objects.put_if_absent("k", b"mine".to_vec()).await.expect("written"));
+    let seen = script.seen();
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|line| line.starts_with("PUT /bucket/k") && line.ends_with("if-none-match=*")), "{seen:?}");
+}
+
+#[tokio::test]
+async fn a_lost_reply_of_a_conditional_write_is_decided_by_reading() {
+    for (stored, written) in [("mine", true), ("theirs", false)] {
+        let lines = vec![Line::Lose, error(412, "PreconditionFailed"), Line::Answer(200, stored.to_owned())];
+        let (script, objects) = scripted(lines).await;
+        let outcome = objects.put_if_absent("k", b"mine".to_vec()).await;
+        assert_eq!(outcome, Ok(written), "{stored} is stored; {:?}", script.seen());
+        assert_eq!(script.seen().len(), 3, "one attempt each: {:?}", script.seen());
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_conditional_writes_is_told() {
+    let (script, objects) = scripted(vec![error(501, "NotImplemented")]).await;
+    let outcome = objects.put_if_absent("k", b"mine".to_vec()).await;
+    assert!(matches!(&outcome, Err(CloudError::Refused { code, .. }) if code == "NotImplemented"), "{outcome:?}");
+    assert_eq!(script.seen().len(), 1);
+}

@@ -1,0 +1,11 @@
+//! The AWS edge with the real SDK: EC2 against our own server, S3 and STS against moto, and against a script of replies
+//! where moto never gives the answer that matters.
+
+mod aws {
+    pub(crate) mod bench;
+    mod create;
+    mod find;
+    mod identity;
+    mod objects;
+    pub(crate) mod script;
+}

@@ -1,0 +1,310 @@
+//! What may happen next, in every state.
+
+use crate::{
+    coordinator::{Told, cuts, look},
+    facts::Try,
+    kept::Kept,
+    plane::{Ending, Said},
+    truth::Broken,
+    world::{Bounds, Word, World},
+};
+use shared::{
+    barrier::{Stage, Timer as Clock},
+    member::{Timer, Work},
+};
+
+/// One thing that happens.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Action {
+    /// A backup is made.
+    Begin(usize),
+    /// A barrier is told something; the process may die before an effect of it.
+    Tell { backup: usize, told: Told, cut: Option<usize> },
+    /// A word arrives in a plane.
+    Arrive(Kept<Word>),
+    /// A timer of a member runs out.
+    Expire { plane: usize, of: Try, timer: Timer },
+    /// Work ends.
+    End { plane: usize, of: Try, number: u64, ending: Ending },
+    /// A store answers the renewal that it was asked for.
+    Renewed { plane: usize, of: Try },
+    /// A member hears that its stream is gone.
+    StreamGone { plane: usize, of: Try },
+    /// What was held has been let go.
+    LetGone { plane: usize, of: Try },
+    /// A store's lease ends: it ran out, the store restarted, or somebody's `Finish` ended it.
+    LeaseEnds(usize),
+    /// Another client opens a stream to the store: ours ends, and the lease is that client's to end.
+    TakenOver(usize),
+    /// The coordinator's process dies and starts again.
+    KillCoordinator,
+    /// A plane actor's process dies and starts again.
+    KillPlane(usize),
+}
+
+impl World {
+    pub(crate) fn actions(&self, bounds: &Bounds, actions: &mut Vec<Action>) {
+        self.words(actions);
+        for b in 0..self.coordinators.len() {
+            self.of_backup(bounds, b, actions);
+        }
+        for p in 0..self.planes.len() {
+            self.of_plane(p, actions);
+        }
+        if self.purse.coordinator > 0 {
+            actions.push(Action::KillCoordinator);
+        }
+    }
+
+    fn words(&self, actions: &mut Vec<Action>) {
+        for word in &self.net {
+            match &**word {
+                Word::Up { of, .. } if !self.is_idle_word(of.backup, word) => {
+                    self.tells(of.backup, Told::Heard(word.clone()), actions);
+                }
+                Word::Down { plane, to, .. } if !self.is_idle_order(*plane, *to, &Said::Ordered(word.clone())) => {
+                    actions.push(Action::Arrive(word.clone()));
+                }
+                Word::Outbid { plane, to, epoch } if !self.is_idle_order(*plane, *to, &Said::Outbid(*epoch)) => {
+                    actions.push(Action::Arrive(word.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The input, and the input with a death in the middle of its effects.
+    fn tells(&self, backup: usize, told: Told, actions: &mut Vec<Action>) {
+        let Some(machine) = &self.coordinators[backup].machine else { return };
+        if self.purse.coordinator > 0 {
+            for at in cuts(&look(machine, &told).1) {
+                actions.push(Action::Tell { backup, told: told.clone(), cut: Some(at) });
+            }
+        }
+        actions.push(Action::Tell { backup, told, cut: None });
+    }
+
+    fn of_backup(&self, bounds: &Bounds, b: usize, actions: &mut Vec<Action>) {
+        let of = &self.coordinators[b];
+        let Some(machine) = &of.machine else {
+            let before = || b.checked_sub(1).map(|before| &self.coordinators[before].saved);
+            let free = self.claim.1.is_none() && before().is_some_and(|saved| saved.stage > Stage::Certified);
+            if !of.gone && (bounds.early || free) {
+                actions.push(Action::Begin(b));
+            }
+            return;
+        };
+        if let Some(epoch) = of.granted {
+            self.tells(b, Told::Claimed(epoch), actions);
+        }
+        if of.waits && self.claim.1.is_none() {
+            self.tells(b, Told::ClaimFree, actions);
+        }
+        if self.purse.wishes > 0 {
+            self.tells(b, Told::Cancel, actions);
+            self.tells(b, Told::Delete, actions);
+        }
+        for timer in machine.timers() {
+            if self.may_run_out(bounds, b, timer) {
+                self.tells(b, Told::Expired(timer), actions);
+            }
+        }
+    }
+
+    /// All clocks of the barrier end an attempt in the same way: the cap stands for them.
+    fn may_run_out(&self, bounds: &Bounds, b: usize, timer: Clock) -> bool {
+        let trouble = self.purse.troubles > 0;
+        match timer {
+            Clock::Again => true,
+            Clock::Retry => self.may_retry(bounds, b),
+            Clock::Renew => self.purse.renews > 0,
+            Clock::HoldsGone => trouble && self.holds_are_gone(b),
+            Clock::Prepare | Clock::Total | Clock::Recover => trouble,
+            Clock::Connect | Clock::Settle | Clock::Reach | Clock::Hold | Clock::PlaneLost => false,
+        }
+    }
+
+    pub(crate) fn may_retry(&self, bounds: &Bounds, b: usize) -> bool {
+        self.coordinators[b].saved.attempt < bounds.attempts
+    }
+
+    /// The coordinator waits for longer than any hold can last (DESIGN §4, Clocks): when it stops waiting, planes' own
+    /// leases have run out, and with them what they renewed.
+    pub(crate) fn holds_are_gone(&self, b: usize) -> bool {
+        let by = self.current(b);
+        let lives = |p: usize| {
+            let slot = self.slot(p, by);
+            let renews = slot.is_some_and(|slot| {
+                slot.letting_go > 0 || slot.member.timers().any(|timer| timer == Timer::PlaneLease)
+            });
+            renews || self.truth.stores[p].holder == Some(by)
+        };
+        !(0..self.planes.len()).any(lives)
+    }
+
+    fn of_plane(&self, p: usize, actions: &mut Vec<Action>) {
+        let trouble = self.purse.troubles > 0;
+        for (of, slot) in &self.planes[p].slots {
+            let (plane, of) = (p, *of);
+            for timer in slot.member.timers() {
+                let may = match timer {
+                    Timer::PlaneLease | Timer::StoreLease => trouble,
+                    Timer::RenewStores => self.purse.renewals > 0 && slot.asked.is_none(),
+                    Timer::RenewPd => false,
+                };
+                if may {
+                    actions.push(Action::Expire { plane, of, timer });
+                }
+            }
+            for (number, work) in &slot.works {
+                let number = *number;
+                actions.push(Action::End { plane, of, number, ending: Ending::Well });
+                if trouble {
+                    actions.push(Action::End { plane, of, number, ending: Ending::Badly });
+                    if matches!(**work, Work::Cover { .. }) {
+                        actions.push(Action::End { plane, of, number, ending: Ending::Hole });
+                    }
+                }
+            }
+            if slot.asked.is_some() && self.truth.stores[p].stream == Some(of) {
+                actions.push(Action::Renewed { plane, of });
+            }
+            if self.stream_is_gone(p, of) {
+                actions.push(Action::StreamGone { plane, of });
+            }
+            if slot.letting_go > 0 {
+                actions.push(Action::LetGone { plane, of });
+            }
+        }
+        if trouble && self.truth.stores[p].holder.is_some() {
+            actions.push(Action::LeaseEnds(p));
+        }
+        if trouble && self.truth.stores[p].stream.is_some() {
+            actions.push(Action::TakenOver(p));
+        }
+        if self.purse.plane > 0 && !self.planes[p].slots.is_empty() {
+            actions.push(Action::KillPlane(p));
+        }
+    }
+
+    /// A member believes in a stream that is not there.
+    pub(crate) fn stream_is_gone(&self, p: usize, of: Try) -> bool {
+        let believes = |member: &shared::member::Member| member.timers().any(|timer| timer == Timer::StoreLease);
+        self.truth.stores[p].stream != Some(of) && self.slot(p, of).is_some_and(|slot| believes(&slot.member))
+    }
+
+    /// Carries an action out. `None`: nothing came of it.
+    pub(crate) fn after(&self, bounds: &Bounds, action: &Action) -> Option<World> {
+        let mut next = self.clone();
+        if !next.act(bounds, action) {
+            return None;
+        }
+        next.normalise(bounds);
+        (next != *self).then_some(next)
+    }
+
+    pub(crate) fn act(&mut self, bounds: &Bounds, action: &Action) -> bool {
+        match action {
+            Action::Begin(b) => self.start(*b),
+            Action::Tell { backup, told, cut } => self.tell_and_pay(*backup, told, *cut),
+            Action::Arrive(word) => return self.arrive(bounds, word),
+            Action::Expire { plane, of, timer } => {
+                match timer {
+                    Timer::RenewStores => pay(&mut self.purse.renewals),
+                    _ => pay(&mut self.purse.troubles),
+                }
+                return self.said(bounds, *plane, *of, &Said::Expired(*timer));
+            }
+            Action::End { plane, of, number, ending } => {
+                if *ending != Ending::Well {
+                    pay(&mut self.purse.troubles);
+                }
+                return self.end_work(bounds, *plane, *of, *number, *ending);
+            }
+            Action::Renewed { plane, of } => return self.answer_renewal(bounds, *plane, *of),
+            Action::StreamGone { plane, of } => {
+                if let Some(slot) = self.slot_mut(*plane, *of) {
+                    slot.asked = None;
+                }
+                return self.said(bounds, *plane, *of, &Said::Broken);
+            }
+            Action::LetGone { plane, of } => self.let_gone(bounds, *plane, *of),
+            Action::LeaseEnds(p) => {
+                pay(&mut self.purse.troubles);
+                let store = &mut self.truth.stores[*p];
+                (store.holder, store.whole) = (None, false);
+            }
+            Action::TakenOver(p) => {
+                pay(&mut self.purse.troubles);
+                self.truth.stores[*p] = Default::default();
+            }
+            Action::KillCoordinator => {
+                pay(&mut self.purse.coordinator);
+                self.restart();
+            }
+            Action::KillPlane(p) => {
+                pay(&mut self.purse.plane);
+                self.kill_plane(*p);
+            }
+        }
+        true
+    }
+
+    fn tell_and_pay(&mut self, b: usize, told: &Told, cut: Option<usize>) {
+        match told {
+            Told::Cancel | Told::Delete => pay(&mut self.purse.wishes),
+            Told::Expired(Clock::Renew) => pay(&mut self.purse.renews),
+            Told::Expired(Clock::Again | Clock::Retry) => {}
+            Told::Expired(_) => pay(&mut self.purse.troubles),
+            Told::Claimed(_) => self.coordinators[b].granted = None,
+            Told::ClaimFree => self.coordinators[b].waits = false,
+            _ => {}
+        }
+        if cut.is_some() {
+            pay(&mut self.purse.coordinator);
+        }
+        self.tell(b, told, cut);
+    }
+
+    pub(crate) fn arrive(&mut self, bounds: &Bounds, word: &Kept<Word>) -> bool {
+        match &**word {
+            Word::Down { plane, to, .. } => self.said(bounds, *plane, *to, &Said::Ordered(word.clone())),
+            Word::Outbid { plane, to, epoch } => self.said(bounds, *plane, *to, &Said::Outbid(*epoch)),
+            Word::Up { of, .. } => {
+                self.tell(of.backup, &Told::Heard(word.clone()), None);
+                true
+            }
+        }
+    }
+
+    /// Certificates against the truth (E1–E5 as far as they are modelled).
+    pub(crate) fn certificates_are_true(&self) -> bool {
+        self.coordinators.iter().enumerate().all(|(backup, of)| {
+            let Some(certificate) = &of.saved.certificate else { return true };
+            let by = Try { backup, number: certificate.attempt };
+            let Some(truth) = self.truth.attempts.get(&by) else { return false };
+            let everyone = crate::truth::all(self.planes.len());
+            let named = (0..self.planes.len()).all(|p| {
+                let part = certificate.planes.get(&crate::facts::plane(p));
+                part.is_some_and(|part| {
+                    part.evidence.snapshots.iter().map(|s| &s.snapshot).eq([&crate::facts::snapshot_id(p, by)])
+                })
+            });
+            let least = truth.safe_ts.values().min() == Some(&certificate.commit_ts);
+            named && least && truth.good == everyone && certificate.epoch == of.saved.epoch
+        })
+    }
+
+    /// I7: whatever is held is held for the attempt that the claim names.
+    pub(crate) fn holds_are_claimed(&self) -> bool {
+        self.truth.stores.iter().all(|store| store.holder.is_none_or(|by| self.claim.1 == Some(by)))
+    }
+
+    pub(crate) fn is_unbroken(&self, broken: Broken) -> bool {
+        !self.truth.broken.contains(&broken)
+    }
+}
+
+fn pay(purse: &mut u8) {
+    *purse = purse.saturating_sub(1);
+}

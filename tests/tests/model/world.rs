@@ -1,0 +1,191 @@
+//! One state of the whole: durable things, live machines, the network, the truth.
+
+use crate::{
+    facts::{Try, request},
+    kept::Kept,
+    truth::{Store, Truth},
+};
+use shared::{
+    barrier::{Barrier, Record},
+    epoch::Epoch,
+    member::{Member, MemberLedger, Work},
+    time::Timestamp,
+    wire::{Answer, Order},
+};
+use std::fmt;
+
+/// How large a model is. Every trouble is taken from a purse, so that all ways to spend it are searched.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) planes: usize,
+    /// Backups of the one TiDB cluster.
+    pub(crate) backups: usize,
+    /// Attempts of each.
+    pub(crate) attempts: u32,
+    /// The second backup may come while the first still prepares or runs, and not only once the claim is free.
+    pub(crate) early: bool,
+    /// Words of attempts that are over stay under way.
+    pub(crate) late: bool,
+    /// Every piece of work takes time; otherwise only those do during which it matters.
+    pub(crate) slow: bool,
+    /// A lost answer and a new session are tried from every state too; otherwise everything under way arrives.
+    pub(crate) purse: Purse,
+}
+
+/// What may still go wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Purse {
+    /// Deaths of the coordinator.
+    pub(crate) coordinator: u8,
+    /// Deaths of plane actors.
+    pub(crate) plane: u8,
+    /// Leases and streams that end, clocks that run out, work that is refused, covers with a hole.
+    pub(crate) troubles: u8,
+    /// Cancelled or deleted by a person.
+    pub(crate) wishes: u8,
+    /// Renewals of stores besides the confirmation's, per world.
+    pub(crate) renewals: u8,
+    /// Renewals of planes' own leases.
+    pub(crate) renews: u8,
+}
+
+/// A word under way. The network only grows: any word may arrive at any time, again and again, or never.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Word {
+    Down {
+        plane: usize,
+        to: Try,
+        epoch: Epoch,
+        order: Order,
+    },
+    Up {
+        plane: usize,
+        of: Try,
+        epoch: Epoch,
+        answer: Answer,
+    },
+    /// Inside a plane: another attempt's epoch was saved.
+    Outbid {
+        plane: usize,
+        to: Try,
+        epoch: Epoch,
+    },
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |text: String| text.chars().take_while(|c| !"({".contains(*c)).collect::<String>();
+        match self {
+            Self::Down { plane, to, epoch, order } => {
+                let order = match order {
+                    Order::Settle(step) => format!("Settle {step:?}"),
+                    Order::Cover(cover) => format!("Cover {}", cover.round),
+                    Order::Snapshot(snapshot) => format!("Snapshot {}", snapshot.commit_ts),
+                    Order::Renew(renew) => format!("Renew {}", renew.number),
+                    other => short(format!("{other:?}")),
+                };
+                write!(f, "→p{plane} b{}/{}@{epoch} {order}", to.backup, to.number)
+            }
+            Self::Up { plane, of, epoch, answer } => {
+                let answer = match answer {
+                    Answer::Refused(refusal) => format!("Refused {} ({})", refusal.reason, refusal.message),
+                    Answer::Aborted(aborted) => format!("{aborted:?}"),
+                    Answer::Settled(step) => short(format!("Settled {step:?}")),
+                    Answer::Recovered(what) => format!("Recovered {}", short(format!("{what:?}"))),
+                    other => short(format!("{other:?}")),
+                };
+                write!(f, "←p{plane} b{}/{}@{epoch} {answer}", of.backup, of.number)
+            }
+            Self::Outbid { plane, to, epoch } => {
+                write!(f, "p{plane} outbids b{}/{} with {epoch}", to.backup, to.number)
+            }
+        }
+    }
+}
+
+/// One backup at the coordinator.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Coordinator {
+    /// `None` before the backup was made, and after everything of it is gone.
+    pub(crate) machine: Option<Kept<Barrier>>,
+    pub(crate) saved: Kept<Record>,
+    /// A claim was granted and saved; the machine was not told yet.
+    pub(crate) granted: Option<Epoch>,
+    /// It was told that the claim is taken.
+    pub(crate) waits: bool,
+    pub(crate) gone: bool,
+}
+
+/// One member in a plane actor.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Slot {
+    pub(crate) member: Kept<Member>,
+    /// Under way.
+    pub(crate) works: Vec<(u64, Kept<Work>)>,
+    /// A renewal of its store that is not answered yet.
+    pub(crate) asked: Option<u64>,
+    /// `LetGo`s not yet answered.
+    pub(crate) letting_go: u8,
+}
+
+/// One plane.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Plane {
+    pub(crate) ledger: Kept<MemberLedger>,
+    /// In the order of their attempts.
+    pub(crate) slots: Vec<(Try, Slot)>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct World {
+    pub(crate) coordinators: Vec<Coordinator>,
+    /// The claim of the TiDB cluster: the highest epoch granted, and to whom.
+    pub(crate) claim: (Epoch, Option<Try>),
+    pub(crate) planes: Vec<Plane>,
+    /// In the order of their keys, each once.
+    pub(crate) net: Vec<Kept<Word>>,
+    pub(crate) truth: Truth,
+    pub(crate) purse: Purse,
+}
+
+impl World {
+    pub(crate) fn new(bounds: &Bounds) -> Self {
+        let coordinator = |backup| {
+            let wish = request(backup, bounds.planes, bounds.attempts > 1);
+            let saved = Kept::new(Record::new(wish, Timestamp(0)));
+            Coordinator { machine: None, saved, granted: None, waits: false, gone: false }
+        };
+        let plane = Plane { ledger: Kept::new(MemberLedger::default()), slots: Vec::new() };
+        let mut world = Self {
+            coordinators: (0..bounds.backups).map(coordinator).collect(),
+            claim: (Epoch::NONE, None),
+            planes: vec![plane; bounds.planes],
+            net: Vec::new(),
+            truth: Truth { stores: vec![Store::default(); bounds.planes], ..Truth::default() },
+            purse: bounds.purse.clone(),
+        };
+        world.start(0);
+        world
+    }
+
+    pub(crate) fn say(&mut self, word: Word) {
+        let word = Kept::new(word);
+        if let Err(at) = self.net.binary_search_by_key(&word.key(), Kept::key) {
+            self.net.insert(at, word);
+        }
+    }
+
+    /// The attempt that a backup's record names.
+    pub(crate) fn current(&self, backup: usize) -> Try {
+        Try { backup, number: self.coordinators[backup].saved.attempt }
+    }
+
+    pub(crate) fn slot(&self, p: usize, by: Try) -> Option<&Slot> {
+        self.planes[p].slots.iter().find(|(of, _)| *of == by).map(|(_, slot)| slot)
+    }
+
+    pub(crate) fn slot_mut(&mut self, p: usize, by: Try) -> Option<&mut Slot> {
+        self.planes[p].slots.iter_mut().find(|(of, _)| *of == by).map(|(_, slot)| slot)
+    }
+}

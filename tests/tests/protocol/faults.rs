@@ -1,0 +1,196 @@
+//! Faults inside the barrier: never a false Complete, the right word, everything let go, nothing left.
+
+use crate::{LIMIT, nothing_left, story, world};
+use shared::{barrier::Stage as Durable, ids::StoreId};
+use std::{rc::Rc, time::Duration};
+use tests::{
+    stage::{KEY, Stage},
+    world::{Ec2Faults, WorldConfig},
+};
+
+/// A world whose CreateSnapshots take 4 s, so that there is time to break something under the hold.
+fn slow(seed: u64) -> WorldConfig {
+    let mut config = world(seed);
+    config.ec2.create = tests::world::Span(4_000, 5_000);
+    config
+}
+
+/// Waits until the record is at this stage.
+async fn at(stage: &Stage, wanted: Durable) {
+    for _ in 0..60_000 {
+        if stage.record().is_some_and(|record| record.stage == wanted) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never at {wanted:?}: {:?}", stage.record().map(|record| record.stage));
+}
+
+/// Starts a backup, breaks the world under the hold; it must end in Failed with one of these reasons.
+fn broken_under_the_hold(seed: u64, break_it: impl Fn(&Stage), reasons: &[&str]) {
+    story(slow(seed), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        at(&stage, Durable::Snapshotting).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        break_it(&stage);
+        assert_eq!(stage.ended(LIMIT).await, "Failed");
+        let (reason, message) = stage.failure();
+        assert!(reasons.contains(&reason.as_str()), "{reason}: {message}");
+        nothing_left(&stage).await;
+    });
+}
+
+fn store(stage: &Stage, nth: usize) -> StoreId {
+    stage.world.stores()[nth].0
+}
+
+#[test]
+fn a_hold_that_is_not_unbroken_never_becomes_complete() {
+    let lost = ["StoreHoldLost", "StoreHeldByOther"];
+    broken_under_the_hold(1, |s| s.world.restart_store(store(s, 1), Duration::from_secs(1)), &lost);
+    broken_under_the_hold(2, |s| s.world.take_over_hold(store(s, 2), Some(10)), &lost);
+    broken_under_the_hold(3, |s| s.world.finish_by_other(store(s, 3)), &lost);
+    broken_under_the_hold(
+        4,
+        |s| {
+            let silent = store(s, 0);
+            s.world.faults(|f| f.drop_renewals.extend([silent]));
+        },
+        &lost,
+    );
+    broken_under_the_hold(
+        5,
+        |s| {
+            let silent = store(s, 4);
+            s.world.faults(|f| f.drop_answers.extend([silent]));
+        },
+        &lost,
+    );
+}
+
+#[test]
+fn a_volume_that_moved_after_prepare_is_seen() {
+    story(world(8), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        at(&stage, Durable::Barrier).await;
+        let moved = store(&stage, 1);
+        stage.world.faults(|f| f.moved_volume.extend([moved]));
+        assert_eq!(stage.ended(LIMIT).await, "Failed");
+        assert_eq!(stage.failure().0, "VolumeMoved", "{:?}", stage.failure());
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn a_safe_point_that_pd_refuses_stops_before_any_lease() {
+    story(world(9), async |stage: Rc<Stage>| {
+        stage.world.faults(|f| f.refuse_safe_point = true);
+        assert_eq!(stage.backup("", LIMIT).await, "Failed");
+        assert_eq!(stage.failure().0, "SafePointRefused", "{:?}", stage.failure());
+        assert_eq!(stage.world.mutations().tikv_leases, 0);
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn a_region_without_safe_ts_ends_the_attempt_and_is_named() {
+    story(world(10), async |stage: Rc<Stage>| {
+        stage.world.faults(|f| f.zero_safe_ts = true);
+        stage.world.fresh_split();
+        assert_eq!(stage.backup("", LIMIT).await, "Failed");
+        let (reason, message) = stage.failure();
+        assert!(
+            matches!(reason.as_str(), "SettleTimedOut" | "SafeTsStuck" | "CoverageUnstable"),
+            "{reason}: {message}"
+        );
+        assert!(message.contains("region"), "{message}");
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn a_create_call_whose_reply_is_lost_is_looked_up_and_not_repeated() {
+    story(world(11), async |stage: Rc<Stage>| {
+        stage.world.faults(|f| {
+            f.ec2.insert("az2".into(), Ec2Faults { lose_replies: 1, ..Ec2Faults::default() });
+        });
+        assert_eq!(stage.backup("", LIMIT).await, "Complete", "{:?}", stage.failure());
+        assert_eq!(stage.lies(), Vec::<String>::new());
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn a_snapshot_that_ends_in_error_fails_the_backup() {
+    story(world(12), async |stage: Rc<Stage>| {
+        stage.world.faults(|f| {
+            f.ec2.insert("az1".into(), Ec2Faults { error_sets: 1, ..Ec2Faults::default() });
+        });
+        assert_eq!(stage.backup("", LIMIT).await, "Failed");
+        assert_eq!(stage.failure().0, "SnapshotFailed", "{:?}", stage.failure());
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn a_short_cut_is_survived_and_a_long_one_is_not() {
+    story(slow(13), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        at(&stage, Durable::Snapshotting).await;
+        stage.net.cut("az2");
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        stage.net.heal("az2");
+        assert_eq!(stage.ended(LIMIT).await, "Complete", "{:?}", stage.failure());
+        assert_eq!(stage.lies(), Vec::<String>::new());
+        nothing_left(&stage).await;
+    });
+    story(slow(14), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        at(&stage, Durable::Snapshotting).await;
+        stage.net.cut("az2");
+        assert_eq!(stage.ended(LIMIT).await, "Failed");
+        let leases = stage.world.left_over().leases;
+        assert_eq!(leases, 0, "the plane that was cut off let go by itself");
+        stage.net.heal("az2");
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn deletion_and_cancellation_release_at_once() {
+    for cancel in [false, true] {
+        story(slow(15), async |stage: Rc<Stage>| {
+            stage.control.apply(&stage.manifest("")).unwrap();
+            at(&stage, Durable::Snapshotting).await;
+            let begun = tokio::time::Instant::now();
+            if cancel {
+                stage.control.annotate(KEY, "isochron.pingcap.com/cancel", "true");
+                assert_eq!(stage.ended(LIMIT).await, "Failed");
+                assert_eq!(stage.failure().0, "Cancelled");
+            } else {
+                stage.control.delete(KEY);
+                at(&stage, Durable::Failed).await;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(2), "took {:?}", begun.elapsed());
+            let left = stage.world.left_over();
+            assert_eq!((left.leases, left.paused_schedulers, left.safe_points), (0, 0, 0), "{:?}", left.names);
+            nothing_left(&stage).await;
+        });
+    }
+}
+
+#[test]
+fn a_new_attempt_is_made_only_within_the_users_limit() {
+    story(slow(16), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
+        at(&stage, Durable::Snapshotting).await;
+        stage.world.restart_store(store(&stage, 3), Duration::from_secs(1));
+        at(&stage, Durable::Failed).await;
+        let complete = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
+        let second = tokio::time::timeout(LIMIT, stage.control.wait(KEY, complete)).await;
+        assert!(second.is_ok(), "{:?}", stage.record().map(|r| (r.attempt, r.stage, r.failure, r.planes)));
+        assert_eq!(stage.record().unwrap().attempt, 2);
+        assert_eq!(stage.lies(), Vec::<String>::new());
+        nothing_left(&stage).await;
+    });
+}

@@ -1,0 +1,93 @@
+//! `kill -9` of anybody at any moment: the outcome is legal, every hold ends within its bound, nothing is left.
+
+use crate::{HOLDS_END, LIMIT, nothing_left, story, world};
+use std::{rc::Rc, time::Duration};
+use tests::stage::{KEY, Stage};
+
+async fn holds_gone(stage: &Stage) -> Duration {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let left = stage.world.left_over();
+        if left.leases + left.paused_schedulers == 0 {
+            return begun.elapsed();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(begun.elapsed() < HOLDS_END, "held after {HOLDS_END:?}: {:?}", left.names);
+    }
+}
+
+async fn judge(stage: &Stage, what: &str) {
+    let phase = stage.ended(LIMIT).await;
+    match phase.as_str() {
+        "Complete" => assert_eq!(stage.lies(), Vec::<String>::new(), "{what}"),
+        "Failed" => {}
+        other => panic!("{what}: ended as {other:?} with {:?}", stage.record().map(|record| record.stage)),
+    }
+    nothing_left(stage).await;
+}
+
+#[test]
+fn the_coordinator_dies_at_any_moment() {
+    for step in 0..24 {
+        let moment = Duration::from_millis(50 + step * 150);
+        story(world(20 + step), async |stage: Rc<Stage>| {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            stage.control.apply(&stage.manifest("")).unwrap();
+            tokio::time::sleep(moment).await;
+            stage.kill_coordinator();
+            holds_gone(&stage).await;
+            stage.start_coordinator();
+            judge(&stage, &format!("coordinator killed after {moment:?}")).await;
+        });
+    }
+}
+
+#[test]
+fn the_coordinator_dies_and_is_back_at_once() {
+    for step in 0..24 {
+        let moment = Duration::from_millis(50 + step * 150);
+        story(world(60 + step), async |stage: Rc<Stage>| {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            stage.control.apply(&stage.manifest("")).unwrap();
+            tokio::time::sleep(moment).await;
+            stage.kill_coordinator();
+            stage.start_coordinator();
+            judge(&stage, &format!("coordinator restarted after {moment:?}")).await;
+        });
+    }
+}
+
+#[test]
+fn a_plane_dies_at_any_moment() {
+    for step in 0..24 {
+        let moment = Duration::from_millis(50 + step * 150);
+        story(world(100 + step), async |stage: Rc<Stage>| {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            stage.control.apply(&stage.manifest("")).unwrap();
+            tokio::time::sleep(moment).await;
+            let plane = ["az1", "az2", "az3"][step as usize % 3];
+            stage.kill_plane(plane);
+            if step % 2 == 0 {
+                holds_gone(&stage).await;
+            }
+            stage.start_plane(plane);
+            judge(&stage, &format!("{plane} killed after {moment:?}")).await;
+        });
+    }
+}
+
+#[test]
+fn everybody_dies_and_only_the_planes_come_back() {
+    story(world(140), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        tokio::time::sleep(Duration::from_millis(1_900)).await;
+        stage.kill_coordinator();
+        ["az1", "az2", "az3"].iter().for_each(|plane| stage.kill_plane(plane));
+        let taken = holds_gone(&stage).await;
+        assert!(taken <= HOLDS_END, "{taken:?}");
+        ["az1", "az2", "az3"].iter().for_each(|plane| stage.start_plane(plane));
+        stage.start_coordinator();
+        judge(&stage, "everybody killed").await;
+        assert!(stage.control.get(KEY).is_none());
+    });
+}

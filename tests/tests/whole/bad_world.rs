@@ -1,0 +1,108 @@
+//! Wishes that the world does not allow: each is refused before anything is touched, with a reason and a message that a
+//! person can act on.
+
+use super::{
+    backup::{Wish, why},
+    cluster_objects::Part,
+    site::SitePlan,
+    stage::Stage,
+    traces::Traces,
+};
+use serde_json::Value;
+
+/// A backup of somebody else, under the prefix that case `occupied` asks for.
+const FOREIGN: &str = "volumes/occupied-prod-az2/backupmeta";
+
+/// Name of the backup, its reason, and what the message says.
+type Case = (Wish, &'static str, &'static [&'static str]);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_world_does_not_allow_touches_nothing() {
+    let old = SitePlan { name: "old", number: 2, stores: [1, 1, 1], first_version: "7.1.5" };
+    let stage = Stage::start(&[SitePlan::shop(), old]).await.unwrap();
+    stage.cloud().await.unwrap().objects.put(FOREIGN, b"{}".to_vec()).await.unwrap();
+    let elsewhere = on_another_driver(&stage).await;
+
+    let cases = cases(&stage, &elsewhere);
+    for (wish, ..) in &cases {
+        stage.apply_backup(&wish.manifest()).await.unwrap();
+    }
+    for case in &cases {
+        refused(&stage, case).await;
+    }
+    // Last, because it concerns every backup of the cluster.
+    let shop = &stage.sites[0];
+    shop.tikv.turn(shop.stores_of(1)[0], |knobs| knobs.resolved_ts_enable = false);
+    let disabled: Case =
+        (Wish::of(shop, "no-resolved-ts"), "ResolvedTsDisabled", &["resolved-ts.enable is false on store"]);
+    stage.apply_backup(&disabled.0.manifest()).await.unwrap();
+    refused(&stage, &disabled).await;
+
+    let nothing = Traces { objects: vec![FOREIGN.to_owned()], ..Traces::default() };
+    assert_eq!(stage.traces().await.unwrap(), nothing);
+    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
+    // Deleting them deletes nothing of anybody else's, though they all say cleanPolicy: Delete.
+    for (wish, ..) in cases.iter().chain([&disabled]) {
+        stage.delete_backup(&wish.name).await.unwrap();
+    }
+    assert_eq!(stage.traces().await.unwrap(), nothing);
+    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
+}
+
+fn cases(stage: &Stage, elsewhere: &Part) -> Vec<Case> {
+    let shop = &stage.sites[0];
+    let typo = {
+        let mut wish = Wish::of(shop, "typo");
+        wish.clusters[1][1] = "shop-az22".to_owned();
+        wish
+    };
+    let other_driver = {
+        let mut wish = Wish::of(shop, "other-driver");
+        wish.clusters[2][2] = elsewhere.namespace.clone();
+        wish
+    };
+    let left_out = {
+        let mut wish = Wish::of(shop, "left-out");
+        wish.clusters.pop();
+        wish
+    };
+    vec![
+        (typo, "TidbClusterNotFound", &["shop-tidb-az2", "shop-az22", "Check tcName and tcNamespace"]),
+        (
+            Wish { secret: "no-such-secret".to_owned(), ..Wish::of(shop, "no-secret") },
+            "CredentialsUnreadable",
+            &["no-such-secret", "access_key, secret_key"],
+        ),
+        (
+            Wish { bucket: "no-such-bucket".to_owned(), ..Wish::of(shop, "no-bucket") },
+            "BucketMissing",
+            &["no-such-bucket", "Create the bucket"],
+        ),
+        (Wish::of(shop, "occupied"), "PrefixInUse", &[FOREIGN, "Choose another spec.template.s3.prefix"]),
+        (other_driver, "VolumeUnsupported", &["efs.csi.aws.com", "must be EBS"]),
+        (left_out, "StoreInNoPlane", &["is in no plane", "Add the Kubernetes cluster"]),
+        (
+            Wish::of(&stage.sites[1], "too-old"),
+            "VersionUnsupported",
+            &["TiKV 7.1.5", "7.1 included", "Upgrade TiKV to 6.5.8+ (6.5 line), 7.5.1+ or 8.x"],
+        ),
+    ]
+}
+
+/// The last plane's part of `shop` once more, in a namespace where its volumes are no EBS volumes.
+async fn on_another_driver(stage: &Stage) -> Part {
+    let part = stage.sites[0].parts.last().expect("three planes");
+    let part = Part { namespace: "shop-on-efs".to_owned(), ..part.clone() };
+    stage.add_part(&part, "efs.csi.aws.com").await.unwrap();
+    part
+}
+
+async fn refused(stage: &Stage, (wish, expected, parts): &Case) {
+    let status = stage.ended(&wish.name).await.unwrap();
+    let (reason, message) = why(&status);
+    assert_eq!((&status["phase"], reason.as_str()), (&Value::from("Failed"), *expected), "{}: {status:#}", wish.name);
+    for part in *parts {
+        assert!(message.contains(part), "{}: {part:?} is not in {message:?}", wish.name);
+    }
+    assert!(status["commitTs"].is_null() && status["certificate"].is_null(), "{status:#}");
+}

@@ -1,0 +1,197 @@
+//! The user page from its first command to its last, and every field that it shows.
+
+use super::{
+    backup::Wish,
+    metadata,
+    site::{PLANES, Site, SitePlan},
+    stage::{ADMIN_NAMESPACE, BUCKET, Stage, items},
+    traces::Traces,
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+use tests::servers::ec2::{Fault, Snapshot};
+use tokio::time::{Instant, sleep};
+
+/// Until the barrier is over; the stores' own share of it is above two seconds.
+const BARRIER_LIMIT: Duration = Duration::from_secs(60);
+
+/// Leaders of the last plane say their safe_ts so much later that it has moved on meanwhile.
+const LATE: Duration = Duration::from_millis(1500);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_complete_proved_shown_and_deleted() {
+    let stage = Stage::start(&[SitePlan::shop()]).await.unwrap();
+    let site = &stage.sites[0];
+    for store in site.stores_of(2) {
+        site.tikv.turn(store, |knobs| knobs.safe_ts_delay = LATE);
+    }
+    preflight(&stage, site).await;
+    // One plane is slower than the others at what all wait for.
+    stage.ec2.handle.plan("CreateSnapshots", Fault::SlowStart(LATE), 1);
+    let wish = Wish::of(site, "first");
+    let said = stage.apply_backup(&wish.manifest()).await.unwrap();
+    assert!(said.contains("volumebackup.federation.pingcap.com/first created"), "{said}");
+    nobody_lets_go_early(&stage, site).await;
+    let status = stage.ended("first").await.unwrap();
+    assert_eq!(status["phase"], "Complete", "{status:#}");
+
+    let commit_ts = rows_are_those_of_the_user_page(&status, site);
+    barrier_and_certificate(&status, site, &commit_ts);
+    columns(&stage, &commit_ts).await;
+    console(&stage, &commit_ts).await;
+    let snapshots = stage.ec2.handle.snapshots();
+    exactly_the_volumes_of_tikv(&snapshots, site);
+    metadata::check(&stage, &status, &commit_ts, &snapshots).await;
+    events(&stage).await;
+
+    // The holds are gone while the backup stays.
+    let kept = stage.traces().await.unwrap();
+    assert_eq!((kept.paused, kept.safe_points, kept.leased), Default::default());
+    stage.delete_backup("first").await.unwrap();
+    assert_eq!(stage.traces().await.unwrap(), Traces::default());
+    // Nothing of a backup that is gone stays in the ledger but the claim's epoch.
+    let maps = stage.kube.kubectl(&["get", "configmaps", "-n", "isochron", "-o", "name"]).await.unwrap();
+    assert!(!maps.contains("isochron-record-"), "{maps}");
+}
+
+/// Every check is good, and none of them changed anything.
+async fn preflight(stage: &Stage, site: &Site) {
+    for part in &site.parts {
+        let checks = stage.programs().preflight(stage, part, "volumes/first").await.unwrap();
+        let checks = checks.as_array().expect("a list");
+        assert!(checks.len() > 5 && checks.iter().all(|check| check["result"]["Ok"].is_string()), "{checks:#?}");
+    }
+    assert_eq!(stage.traces().await.unwrap(), Traces::default());
+    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
+}
+
+/// Until every store is finished with, none is before the last snapshot was made.
+async fn nobody_lets_go_early(stage: &Stage, site: &Site) {
+    let stores = site.tikv.stores();
+    let deadline = Instant::now() + BARRIER_LIMIT;
+    loop {
+        // In this order: what was finished by now may have been so only if all was made by now.
+        let finished = stores.iter().filter(|store| site.tikv.counters(**store).finishes > 0).count();
+        let made = stage.ec2.handle.snapshots().len();
+        assert!(finished == 0 || made == 2 * stores.len(), "{finished} stores let go after {made} snapshots");
+        if finished == stores.len() {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{finished} stores let go, {made} snapshots");
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// `status.backups` and `status.commitTs`; returns the latter.
+fn rows_are_those_of_the_user_page(status: &Value, site: &Site) -> String {
+    let rows = status["backups"].as_array().expect("backups");
+    assert_eq!(rows.len(), PLANES.len());
+    let mut least = Vec::new();
+    for (row, part) in rows.iter().zip(&site.parts) {
+        let plane = &part.plane;
+        let expected = [
+            ("backupName", format!("fed-first-{plane}")),
+            ("backupPath", format!("s3://{BUCKET}/volumes/first-{plane}")),
+            ("k8sClusterName", plane.clone()),
+            ("tcName", part.name.clone()),
+            ("tcNamespace", part.namespace.clone()),
+            ("phase", "Complete".to_owned()),
+        ];
+        for (field, value) in expected {
+            assert_eq!(row[field], value, "{field} of {plane}: {row:#}");
+        }
+        let ts = row["commitTs"].as_str().expect("commitTs is a string, like all numbers above 2^53");
+        least.push(ts.parse::<u64>().expect("a decimal number"));
+        let written: u64 = part.stores.iter().map(|_| 512 * 1024 * (2 + 3)).sum();
+        assert_eq!(row["backupSize"], written, "the full sizes of its data and raft volumes: {row:#}");
+    }
+    assert!(least[2] > least[0].max(least[1]), "the late plane saw a later safe_ts: {least:?}");
+    let min = least.iter().min().expect("three").to_string();
+    assert_eq!(status["commitTs"], min.as_str(), "the least of {least:?}");
+    for field in ["timeStarted", "timeCompleted", "timeTaken", "backupSizeReadable"] {
+        assert!(status[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {status:#}");
+    }
+    let kinds: Vec<_> = status["conditions"].as_array().expect("conditions").iter().map(|it| &it["type"]).collect();
+    assert_eq!(kinds, ["Running", "SnapshotsCreated", "Complete"]);
+    assert!(status["alarms"].is_null(), "{status:#}");
+    min
+}
+
+fn barrier_and_certificate(status: &Value, site: &Site, commit_ts: &str) {
+    let barrier = &status["barrier"];
+    assert_eq!((&barrier["attempt"], &barrier["step"]), (&json!(1), &json!("Complete")), "{barrier:#}");
+    for clock in ["settle_ms", "reach_ms", "hold_ms"] {
+        assert!(barrier[clock].as_u64().is_some_and(|ms| ms < 60_000), "{clock}: {barrier:#}");
+    }
+    let certificate = &status["certificate"];
+    let stores = site.stores().count();
+    assert_eq!(certificate["verdict"], "Consistent", "{certificate:#}");
+    assert_eq!(certificate["commitTs"], commit_ts);
+    assert_eq!(certificate["stores"], stores);
+    assert_eq!(certificate["snapshots"], 2 * stores);
+    assert_eq!(certificate["regions"], site.tikv.regions().len());
+    assert!(certificate["clusterId"].as_str().is_some_and(|id| id.len() > 15), "{certificate:#}");
+}
+
+/// `kubectl get vbk`: the columns that users' eyes and scripts know.
+async fn columns(stage: &Stage, commit_ts: &str) {
+    let table = stage.kube.kubectl(&["get", "vbk", "-n", ADMIN_NAMESPACE, "-o", "wide"]).await.unwrap();
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["NAME", "STATUS", "BACKUPSIZE", "COMMITTS", "TIMETAKEN", "AGE"], "{table}");
+    assert_eq!(lines[1][..2], ["first", "Complete"], "{table}");
+    assert!(lines[1].contains(&commit_ts), "{table}");
+}
+
+async fn console(stage: &Stage, commit_ts: &str) {
+    let programs = stage.programs();
+    let status = programs.console(&["status"]).await.unwrap();
+    assert_eq!((&status["ready"], &status["claims"]), (&json!(true), &json!([])), "{status:#}");
+    let row = &status["backups"][0];
+    assert_eq!((&row["name"], &row["step"]), (&json!("first"), &json!("Complete")), "{status:#}");
+    assert_eq!(row["commitTs"], commit_ts);
+    let planes = programs.console(&["planes"]).await.unwrap();
+    let connected = planes.as_array().expect("rows").iter().filter(|row| row["connected"] == true);
+    assert_eq!(connected.map(|row| row["plane"].as_str()).collect::<Vec<_>>(), PLANES.map(Some));
+    let shown = programs.console(&["show", "br-admin/first"]).await.unwrap();
+    assert_eq!(shown["step"], "Complete", "{shown:#}");
+    assert!(shown["record"]["certificate"].is_object(), "{shown:#}");
+    let why = programs.console(&["why", "first"]).await.unwrap();
+    assert!(why["action"].as_str().is_some_and(|text| text.contains("complete")), "{why:#}");
+}
+
+/// One snapshot for each volume of TiKV and for no other, those of an instance from one call, all tagged.
+fn exactly_the_volumes_of_tikv(snapshots: &BTreeMap<String, Snapshot>, site: &Site) {
+    let mut taken: Vec<&str> = snapshots.values().map(|snapshot| snapshot.volume.as_str()).collect();
+    taken.sort_unstable();
+    let mut wanted: Vec<&str> = site.stores().flat_map(|store| [store.data.as_str(), &store.raft]).collect();
+    wanted.sort_unstable();
+    assert_eq!(taken, wanted, "no root, no foreign volume, none twice");
+    let calls = |volumes: [&String; 2]| -> BTreeSet<u64> {
+        let of = snapshots.values().filter(|snapshot| volumes.contains(&&snapshot.volume));
+        of.map(|snapshot| snapshot.call).collect()
+    };
+    assert!(site.stores().all(|store| calls([&store.data, &store.raft]).len() == 1), "one call per instance");
+    for (plane, part) in PLANES.iter().zip(&site.parts) {
+        for store in &part.stores {
+            let of = snapshots.values().filter(|it| [&store.data, &store.raft].contains(&&it.volume));
+            for snapshot in of {
+                let values: Vec<&str> = snapshot.tags.values().map(String::as_str).collect();
+                assert!(values.contains(plane), "tags name the plane: {:?}", snapshot.tags);
+                assert!(values.contains(&"first"), "tags name the backup: {:?}", snapshot.tags);
+            }
+        }
+    }
+}
+
+/// An event for every phase, on the object.
+async fn events(stage: &Stage) {
+    let list =
+        stage.kube.kubectl(&["get", "events.v1.events.k8s.io", "-n", ADMIN_NAMESPACE, "-o", "json"]).await.unwrap();
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let ours = items(&list).iter().filter(|event| event["regarding"]["name"] == "first");
+    let reasons: BTreeSet<&str> = ours.filter_map(|event| event["reason"].as_str()).collect();
+    assert!(reasons.contains("Complete"), "{reasons:?}");
+}

@@ -1,0 +1,215 @@
+//! `coordinator serve` and one `plane-actor run` per plane, with certificates from `coordinator pki`.
+
+use super::{
+    cluster_objects::Part,
+    site::PLANES,
+    stage::{BUCKET, REGION, Stage, plane_namespace},
+};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::{
+    fmt::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+use tests::servers::process::{self, Process, START_LIMIT};
+use tokio::{process::Command, time::sleep};
+
+const TRUST_DOMAIN: &str = "whole.test";
+
+/// One command of the coordinator's program; the console's own limits are 10 s each.
+const COMMAND_LIMIT: Duration = Duration::from_secs(30);
+
+/// Until all planes are connected: they back off between dials while the coordinator starts.
+const CONNECT_LIMIT: Duration = Duration::from_secs(60);
+
+/// The running programs.
+#[derive(Debug)]
+pub(crate) struct Programs {
+    coordinator: Process,
+    planes: Vec<Process>,
+    folder: PathBuf,
+    pki: PathBuf,
+    quic: SocketAddr,
+}
+
+fn coordinator() -> Result<Command> {
+    command("ISOCHRON_COORDINATOR")
+}
+
+fn command(variable: &str) -> Result<Command> {
+    let mut command = Command::new(process::program(variable)?);
+    process::forget_variables(&mut command);
+    Ok(command)
+}
+
+impl Programs {
+    /// What `coordinator crd` prints.
+    pub(crate) async fn crds() -> Result<String> {
+        process::output(coordinator()?.arg("crd"), "", COMMAND_LIMIT).await
+    }
+
+    /// Starts a coordinator that knows `known`, and the actors of `planes`; returns when all of them are connected.
+    pub(crate) async fn start(stage: &Stage, folder: &Path, known: &[&str], planes: &[&'static str]) -> Result<Self> {
+        let pki = folder.join("pki");
+        make_certificates(&pki).await?;
+        let (quic, http) = (process::loopback(process::free_port()?), process::loopback(process::free_port()?));
+        let config = coordinator_config(&pki, quic, http, known);
+        let (file, log_filter) = (folder.join("coordinator.yaml"), "info,shared=debug,coordinator=debug");
+        std::fs::write(&file, config)?;
+        let kubeconfig = stage.kubeconfig("coordinator").await?;
+        let mut coordinator = Process::spawn(
+            "coordinator",
+            &process::program("ISOCHRON_COORDINATOR")?,
+            ["serve", "--config", path(&file), "--log", log_filter],
+            &[("KUBECONFIG", path(&kubeconfig))],
+            folder,
+        )?;
+        let ready = || async move {
+            matches!(process::http("GET", http, "/readyz", "").await, Ok(answer) if answer.status == 200)
+        };
+        coordinator.wait_until("leading", START_LIMIT, ready).await?;
+        let mut programs = Self { coordinator, planes: Vec::new(), folder: folder.to_owned(), pki, quic };
+        for plane in planes {
+            let process = programs.start_plane(stage, folder, plane).await?;
+            programs.planes.push(process);
+        }
+        programs.connected(planes).await?;
+        Ok(programs)
+    }
+
+    async fn start_plane(&self, stage: &Stage, folder: &Path, plane: &str) -> Result<Process> {
+        let file = folder.join(format!("{plane}.yaml"));
+        let http = process::loopback(process::free_port()?);
+        std::fs::write(&file, plane_config(&self.pki, plane, self.quic, http))?;
+        let kubeconfig = stage.kubeconfig(plane).await?;
+        let env = plane_env(stage, &kubeconfig);
+        let log_filter = "info,shared=debug,plane_actor=debug";
+        let args = ["run", "--config", path(&file), "--log", log_filter];
+        Process::spawn(plane, &process::program("ISOCHRON_PLANE_ACTOR")?, args, &env, folder)
+    }
+
+    async fn connected(&mut self, wanted: &[&str]) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            for process in &mut self.planes {
+                ensure!(process.is_running(), "a plane actor ended; {}", process.log_tail());
+            }
+            let planes = self.console(&["planes"]).await.with_context(|| self.log_tails())?;
+            let connected = |name: &&str| {
+                let row = planes.as_array().into_iter().flatten().find(|row| row["plane"] == *name);
+                row.is_some_and(|row| row["connected"] == true)
+            };
+            if wanted.iter().all(connected) {
+                return Ok(());
+            }
+            ensure!(started.elapsed() < CONNECT_LIMIT, "not all planes connect: {planes}\n{}", self.log_tails());
+            sleep(Duration::from_millis(300)).await;
+        }
+    }
+
+    /// `coordinator console --output json …`.
+    pub(crate) async fn console(&self, ask: &[&str]) -> Result<Value> {
+        let file = |name: &str| self.pki.join(name);
+        let mut command = coordinator()?;
+        command.args(["console", "--output", "json", "--server", &self.quic.to_string()]);
+        command.args(["--trust-domain", TRUST_DOMAIN, "--ca"]).arg(file("ca.crt"));
+        command.arg("--cert").arg(file("admin-ann.crt")).arg("--key").arg(file("admin-ann.key")).args(ask);
+        let printed = process::output(&mut command, "", COMMAND_LIMIT).await?;
+        serde_json::from_str(&printed).with_context(|| format!("console {ask:?} printed no JSON: {printed}"))
+    }
+
+    /// `plane-actor preflight` for a backup of this part: its checks.
+    pub(crate) async fn preflight(&self, stage: &Stage, part: &Part, prefix: &str) -> Result<Value> {
+        let kubeconfig = stage.kubeconfig(&part.plane).await?;
+        let mut command = command("ISOCHRON_PLANE_ACTOR")?;
+        command.envs(plane_env(stage, &kubeconfig)).args(["preflight", "--json", "--log", "off"]);
+        command.arg("--config").arg(self.folder.join(format!("{}.yaml", part.plane)));
+        command.args(["--namespace", &part.namespace, "--cluster", &part.name, "--secret", "s3-secret"]);
+        command.args(["--bucket", BUCKET, "--region", REGION, "--prefix", prefix]);
+        let printed = process::output(&mut command, "", COMMAND_LIMIT).await?;
+        serde_json::from_str(&printed).with_context(|| format!("preflight printed no JSON: {printed}"))
+    }
+
+    /// One plane's actor, to stop, continue or kill.
+    pub(crate) fn plane(&self, index: usize) -> &Process {
+        &self.planes[index]
+    }
+
+    /// The ends of all logs, for people who read about a failure.
+    pub(crate) fn log_tails(&self) -> String {
+        let mut text = String::new();
+        for process in std::iter::once(&self.coordinator).chain(&self.planes) {
+            let _to_a_string = writeln!(text, "{}", process.log_tail());
+        }
+        text
+    }
+}
+
+fn plane_env<'a>(stage: &'a Stage, kubeconfig: &'a Path) -> [(&'static str, &'a str); 6] {
+    [
+        ("KUBECONFIG", path(kubeconfig)),
+        ("AWS_REGION", REGION),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        // The manifest of the user page names no endpoint; these are the SDKs' own variables.
+        ("AWS_ENDPOINT_URL_EC2", &stage.ec2.url),
+        ("AWS_ENDPOINT_URL_S3", &stage.moto.url),
+        ("AWS_ENDPOINT_URL_STS", &stage.moto.url),
+    ]
+}
+
+async fn make_certificates(pki: &Path) -> Result<()> {
+    let run = async |args: &[&str]| {
+        let mut command = coordinator()?;
+        command.args(["pki", "--dir", path(pki)]).args(args);
+        process::output(&mut command, "", COMMAND_LIMIT).await.map(|_| ())
+    };
+    run(&["init", "--trust-domain", TRUST_DOMAIN]).await?;
+    run(&["coordinator", "one", "--san", "127.0.0.1"]).await?;
+    run(&["admin", "ann"]).await?;
+    for plane in PLANES {
+        run(&["plane", plane]).await?;
+    }
+    Ok(())
+}
+
+fn coordinator_config(pki: &Path, quic: SocketAddr, http: SocketAddr, known: &[&str]) -> String {
+    let pki = pki.display();
+    format!(
+        "planes: [{}]
+listen: \"{quic}\"
+http: \"{http}\"
+trustDomain: {TRUST_DOMAIN}
+tls:
+  ca: {pki}/ca.crt
+  cert: {pki}/coordinator-one.crt
+  key: {pki}/coordinator-one.key
+  crl: {pki}/crl.pem
+namespace: isochron
+",
+        known.join(", ")
+    )
+}
+
+fn plane_config(pki: &Path, plane: &str, quic: SocketAddr, http: SocketAddr) -> String {
+    let (pki, namespace) = (pki.display(), plane_namespace(plane));
+    format!(
+        "plane: {plane}
+coordinator: [\"{quic}\"]
+http: \"{http}\"
+trustDomain: {TRUST_DOMAIN}
+tls:
+  ca: {pki}/ca.crt
+  cert: {pki}/plane-{plane}.crt
+  key: {pki}/plane-{plane}.key
+namespace: {namespace}
+cleanQuietSeconds: 2
+"
+    )
+}
+
+/// Paths here are made of ASCII names in a temporary folder.
+fn path(path: &Path) -> &str {
+    path.to_str().expect("a path in UTF-8")
+}

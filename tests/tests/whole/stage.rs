@@ -1,0 +1,205 @@
+//! The stage: every server, one TiDB cluster or more, and their Kubernetes objects under the rights of `deploy/`.
+
+use super::{
+    cluster_objects::{self, EBS, Part},
+    programs::Programs,
+    site::{PLANES, Site, SitePlan},
+};
+use anyhow::{Context, Result, ensure};
+use plane_actor::{
+    edge::aws::{AwsCloud, AwsConfig},
+    ports::{Cloud, CloudConnect, CloudIdentity},
+};
+use serde_json::Value;
+use shared::request::Storage;
+use std::{fmt::Write as _, path::PathBuf};
+use tempfile::TempDir;
+use tests::servers::{
+    ec2::{Ec2Server, Ec2State, Home},
+    kube::KubeApi,
+    moto::Moto,
+    process,
+};
+
+/// The account that moto gives to access keys it does not know; our EC2 knows the key by the same.
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "eu-west-1";
+pub(crate) const ACCESS_KEY: &str = "AKIAISOCHRON";
+pub(crate) const BUCKET: &str = "shop-backup";
+
+/// A plane that the coordinator knows and that never connects.
+pub(crate) const ABSENT_PLANE: &str = "prod-az9";
+
+/// Where users keep their VolumeBackups.
+pub(crate) const ADMIN_NAMESPACE: &str = "br-admin";
+
+const COORDINATOR_MANIFESTS: &str = include_str!("../../../deploy/coordinator.yaml");
+const PLANE_MANIFESTS: &str = include_str!("../../../deploy/plane-actor.yaml");
+
+/// Everything that runs. Dropped in the order of the fields: programs first.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    programs: Option<Programs>,
+    /// TiDB clusters, in the order of the plans.
+    pub(crate) sites: Vec<Site>,
+    pub(crate) ec2: Ec2Server,
+    pub(crate) moto: Moto,
+    pub(crate) kube: KubeApi,
+    folder: TempDir,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(programs) = &self.programs
+        {
+            eprintln!("{}", programs.log_tails());
+        }
+    }
+}
+
+impl Stage {
+    /// Servers and objects, no program of ours.
+    pub(crate) async fn servers(plans: &[SitePlan]) -> Result<Self> {
+        let home = Home::new(ACCOUNT, REGION);
+        let sites = futures::future::try_join_all(plans.iter().map(Site::start));
+        let (kube, moto, sites) = tokio::try_join!(KubeApi::start(), Moto::start(), sites)?;
+        let cloud = sites.iter().fold(Ec2State::of(ACCOUNT, ACCESS_KEY), |cloud, site| site.furnish(cloud, &home));
+        let ec2 = Ec2Server::start(cloud).await?;
+        let folder = tempfile::Builder::new().prefix("isochron-whole-").tempdir()?;
+        let stage = Self { programs: None, sites, ec2, moto, kube, folder };
+        let answer = process::http("PUT", stage.moto.address, &format!("/{BUCKET}"), "").await?;
+        ensure!(answer.status == 200, "moto makes no bucket: {} {}", answer.status, answer.body);
+        stage.kinds().await?;
+        for site in &stage.sites {
+            for part in &site.parts {
+                stage.add_part(part, EBS).await?;
+            }
+        }
+        Ok(stage)
+    }
+
+    /// All of it, with a coordinator that leads and planes that are connected.
+    pub(crate) async fn start(plans: &[SitePlan]) -> Result<Self> {
+        let mut stage = Self::servers(plans).await?;
+        stage.run(&PLANES).await?;
+        Ok(stage)
+    }
+
+    /// A coordinator that knows planes, none of which runs.
+    pub(crate) async fn coordinator_alone() -> Result<Self> {
+        let mut stage = Self::servers(&[]).await?;
+        stage.run(&[]).await?;
+        Ok(stage)
+    }
+
+    async fn run(&mut self, planes: &[&'static str]) -> Result<()> {
+        let mut known: Vec<&str> = PLANES.to_vec();
+        known.push(ABSENT_PLANE);
+        self.programs = Some(Programs::start(self, self.folder.path(), &known, planes).await?);
+        Ok(())
+    }
+
+    /// The programs of ours.
+    pub(crate) fn programs(&self) -> &Programs {
+        self.programs.as_ref().expect("started with programs")
+    }
+
+    /// Kinds and namespaces, and the coordinator's ServiceAccount with its rights.
+    async fn kinds(&self) -> Result<()> {
+        let kinds = Programs::crds().await?;
+        self.kube.apply(&format!("{kinds}\n---\n{}", cluster_objects::tidb_cluster_kind())).await?;
+        for kind in ["tidbclusters.pingcap.com", "volumebackups.federation.pingcap.com"] {
+            self.kube
+                .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &format!("crd/{kind}")])
+                .await?;
+        }
+        let namespace = cluster_objects::namespace(ADMIN_NAMESPACE);
+        self.kube.apply(&format!("{COORDINATOR_MANIFESTS}\n---\n{namespace}")).await?;
+        Ok(())
+    }
+
+    /// A plane's part of a TiDB cluster, and the plane actor's rights there.
+    pub(crate) async fn add_part(&self, part: &Part, driver: &str) -> Result<()> {
+        let mut text = cluster_objects::namespace(&part.namespace).to_string();
+        write!(text, "\n---\n{}", plane_manifests(part))?;
+        for object in part.objects(ACCESS_KEY, driver) {
+            write!(text, "\n---\n{object}")?;
+        }
+        self.kube.apply(&text).await?;
+        for (ordinal, store) in part.stores.iter().enumerate() {
+            let (pod, status) = (part.pod_name(ordinal), Part::pod_status(store).to_string());
+            let patch = ["patch", "pod", &pod, "-n", &part.namespace, "--subresource=status", "--type=merge", "-p"];
+            self.kube.kubectl(&[&patch[..], &[&status]].concat()).await?;
+        }
+        Ok(())
+    }
+
+    /// A kubeconfig with the rights that `deploy/` gives to the coordinator or to one plane's actor.
+    pub(crate) async fn kubeconfig(&self, program: &str) -> Result<PathBuf> {
+        let (namespace, account) = match program {
+            "coordinator" => ("isochron".to_owned(), "isochron-coordinator".to_owned()),
+            plane => (plane_namespace(plane), format!("isochron-plane-actor-{plane}")),
+        };
+        let token = self.kube.kubectl(&["create", "token", &account, "-n", &namespace, "--duration=1h"]).await?;
+        self.kube.kubeconfig_for(program, token.trim())
+    }
+
+    /// S3 and EC2 as the secret's key sees them.
+    pub(crate) async fn cloud(&self) -> Result<Cloud> {
+        let config = AwsConfig {
+            region: REGION.into(),
+            endpoint_ec2: self.ec2.url.clone(),
+            endpoint_s3: self.moto.url.clone(),
+            endpoint_sts: self.moto.url.clone(),
+        };
+        let identity = CloudIdentity::Keys { access_key: ACCESS_KEY.into(), secret_key: "any".into() };
+        let storage = Storage {
+            provider: "aws".into(),
+            region: REGION.into(),
+            bucket: BUCKET.into(),
+            prefix: String::new(),
+            endpoint: String::new(),
+            force_path_style: true,
+            acl: String::new(),
+            sse: String::new(),
+            storage_class: String::new(),
+        };
+        Ok(AwsCloud::new(config).connect(&identity, &storage).await?)
+    }
+
+    /// An object as the API server has it; `None`: there is none.
+    pub(crate) async fn get(&self, kind: &str, name: &str, namespace: &str) -> Result<Option<Value>> {
+        let text = self.kube.kubectl(&["get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found"]).await?;
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(serde_json::from_str(&text).context("kubectl printed no JSON")?))
+    }
+}
+
+/// All planes share one API server here, so each plane's actor has a namespace of its own.
+pub(crate) fn plane_namespace(plane: &str) -> String {
+    format!("isochron-{plane}")
+}
+
+/// `deploy/plane-actor.yaml` for this plane and this TidbCluster, by the changes that its head names. Names without a
+/// namespace, and the namespace itself, are made the plane's own.
+fn plane_manifests(part: &Part) -> String {
+    PLANE_MANIFESTS
+        .replace("prod-az1", &part.plane)
+        .replace("namespace: tidb\n", &format!("namespace: {}\n", part.namespace))
+        .replace("shop-az1", &part.name)
+        .replace("namespace: isochron\n", &format!("namespace: {}\n", plane_namespace(&part.plane)))
+        .replace("kind: Namespace\nmetadata:\n  name: isochron\n", &namespace_head(&part.plane))
+        .replace("isochron-plane-actor", &format!("isochron-plane-actor-{}", part.plane))
+}
+
+fn namespace_head(plane: &str) -> String {
+    format!("kind: Namespace\nmetadata:\n  name: {}\n", plane_namespace(plane))
+}
+
+/// A ConfigMap's namespace and the like, for tests that look at what programs keep.
+pub(crate) fn items(list: &Value) -> &[Value] {
+    list.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}

@@ -1,0 +1,81 @@
+//! What backups leave behind, and what they touched.
+
+use super::stage::{Stage, items};
+use anyhow::Result;
+use serde_json::Value;
+use tests::servers::{process, tikv::Counters};
+
+/// Everything that a backup may leave in the world outside the API server. Empty: nothing is left.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traces {
+    /// Snapshots in EC2, seen by calls or not.
+    pub(crate) snapshots: Vec<String>,
+    /// Keys in S3.
+    pub(crate) objects: Vec<String>,
+    /// PD's paused schedulers.
+    pub(crate) paused: Vec<String>,
+    /// PD's service safe points, but for GC's own.
+    pub(crate) safe_points: Vec<String>,
+    /// Stores with a live lease.
+    pub(crate) leased: Vec<u64>,
+}
+
+/// How often anything was changed, whatever became of it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Touched {
+    /// Mutations in EC2.
+    pub(crate) ec2: u64,
+    /// What clients did to each store.
+    pub(crate) stores: Vec<Counters>,
+    /// `isochron-claim-*`: nothing of PD, TiKV or AWS is touched before one is saved (DESIGN §4).
+    pub(crate) claims: Vec<String>,
+}
+
+impl Stage {
+    /// What is there now.
+    pub(crate) async fn traces(&self) -> Result<Traces> {
+        let mut traces = Traces {
+            snapshots: self.ec2.handle.snapshots().into_keys().collect(),
+            objects: self.cloud().await?.objects.list("", 1000).await?,
+            ..Traces::default()
+        };
+        for site in &self.sites {
+            let pd = site.pd.members()[0].address;
+            let read = async |path: &str| {
+                let answer = process::http("GET", pd, &format!("/pd/api/v1{path}"), "").await?;
+                anyhow::Ok(serde_json::from_str::<Value>(&answer.body)?)
+            };
+            let paused = read("/schedulers?status=paused").await?;
+            traces.paused.extend(names(paused.as_array(), |name| name));
+            let safe_points = read("/gc/safepoint").await?;
+            let services = names(safe_points["service_gc_safe_points"].as_array(), |row| &row["service_id"]);
+            traces.safe_points.extend(services.into_iter().filter(|service| service != "gc_worker"));
+            let leased = site.tikv.stores().into_iter().filter(|store| site.tikv.leased(*store));
+            traces.leased.extend(leased.map(|store| store.0));
+        }
+        Ok(traces)
+    }
+
+    /// What was ever touched.
+    pub(crate) async fn touched(&self) -> Result<Touched> {
+        let maps = self.kube.kubectl(&["get", "configmaps", "-n", "isochron", "-o", "json"]).await?;
+        let maps: Value = serde_json::from_str(&maps)?;
+        let named = names(Some(&items(&maps).to_vec()), |map| &map["metadata"]["name"]);
+        let stores = self.sites.iter().flat_map(|site| site.tikv.stores().into_iter().map(|id| site.tikv.counters(id)));
+        Ok(Touched {
+            ec2: self.ec2.handle.mutations(),
+            stores: stores.collect(),
+            claims: named.into_iter().filter(|name| name.starts_with("isochron-claim-")).collect(),
+        })
+    }
+
+    /// The same for a stage that was never touched.
+    pub(crate) fn untouched(&self) -> Touched {
+        let stores = self.sites.iter().map(|site| site.tikv.stores().len()).sum();
+        Touched { stores: vec![Counters::default(); stores], ..Touched::default() }
+    }
+}
+
+fn names(rows: Option<&Vec<Value>>, name: impl Fn(&Value) -> &Value) -> Vec<String> {
+    rows.into_iter().flatten().filter_map(|row| name(row).as_str().map(str::to_owned)).collect()
+}
