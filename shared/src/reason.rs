@@ -128,7 +128,7 @@ reasons! {
     /// EC2 refused a snapshot, or it ended in error.
     SnapshotFailed => "Read EC2's message; try again.",
     /// Evidence did not prove consistency.
-    EvidenceBroken => "Try again; if it repeats, collect `coordinator console diagnose`.",
+    EvidenceBroken => "Try again; if it repeats, collect `coordinator console show NAME --output json`.",
     /// The coordinator restarted inside the barrier and not all planes had evidence.
     CoordinatorRestarted => "Try again.",
     /// A plane actor restarted inside the barrier.
@@ -150,7 +150,7 @@ reasons! {
     /// A request under an epoch below the highest obeyed.
     EpochStale => "Nothing; a newer attempt is running.",
     /// A fault in Isochron itself.
-    Internal => "Please report it with `coordinator console diagnose`.",
+    Internal => "Please report it with `coordinator console show NAME --output json`.",
 }
 
 impl fmt::Display for Reason {
