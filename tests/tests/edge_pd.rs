@@ -1,6 +1,6 @@
 //! The PD edge against a real pd-server, with our TiKV servers as its stores. `tests/run` sets ISOCHRON_PD_SERVER.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "servers")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use plane_actor::{
     edge::{

@@ -1,6 +1,6 @@
 //! The TiKV edge over loopback, against a server that keeps TiKV's rules (`facts/pd-tikv.md` §2).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "servers")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use plane_actor::{
     edge::tikv::{StatusAddresses, TikvConnector},

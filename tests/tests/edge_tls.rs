@@ -1,7 +1,7 @@
 //! Mutual TLS towards a real pd-server, gRPC and HTTP on its one port (`facts/pd-tikv.md` §4.3). `tests/run` sets
 //! ISOCHRON_PD_SERVER.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "servers")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 use plane_actor::{
     edge::{pd::PdConnector, tikv::StatusAddresses},

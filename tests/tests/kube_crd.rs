@@ -1,5 +1,6 @@
 //! The Kubernetes edge of the coordinator against a real API server: what it accepts, what it refuses at `apply`, and
 //! that our status, ledger, events and Lease are what it stores. Run by `tests/run`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "servers")]
 
 use anyhow::{Result, ensure};

@@ -1,6 +1,5 @@
 //! The world is honest: the bank's sum holds live, a proper cut restores, and cuts with one step left out do not.
-
-#![allow(clippy::unwrap_used, reason = "helpers of tests, where a panic is the failure")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod by_hand;
 

@@ -129,8 +129,8 @@ impl Stage {
 
 /// The condition of the status's own phase: reason and message.
 pub(crate) fn why(status: &Value) -> (String, String) {
-    let conditions = status["conditions"].as_array().into_iter().flatten();
-    let of_phase = conditions.filter(|condition| condition["type"] == status["phase"]).next_back();
+    let mut conditions = status["conditions"].as_array().into_iter().flatten();
+    let of_phase = conditions.rfind(|condition| condition["type"] == status["phase"]);
     let text = |key: &str| of_phase.and_then(|it| it[key].as_str()).unwrap_or_default().to_owned();
     (text("reason"), text("message"))
 }

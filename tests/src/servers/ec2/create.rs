@@ -111,7 +111,7 @@ impl World {
             return Err(ApiError::client("InvalidParameterValue", message));
         }
         let without_root = form.flag("InstanceSpecification.ExcludeBootVolume")?;
-        let left = |volume: &&String| !excluded.contains(volume) && !(without_root && is_root(volume));
+        let left = |volume: &&String| !(excluded.contains(volume) || without_root && is_root(volume));
         let chosen: Vec<String> = attached.keys().copied().filter(left).cloned().collect();
         if chosen.is_empty() {
             return Err(ApiError::client("InvalidParameterCombination", "All volumes of the instance are excluded"));

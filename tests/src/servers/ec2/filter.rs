@@ -61,13 +61,16 @@ fn matches(pattern: &str, text: &str) -> bool {
     rest(&pattern.chars().collect::<Vec<_>>(), &text.chars().collect::<Vec<_>>())
 }
 
+/// Rows by id, and the token of the next page.
+type Page<T> = (Vec<(String, T)>, Option<String>);
+
 /// Cuts one page out of `rows`, which are sorted by their key, and says how to go on. The page is cut before any filter
 /// is applied, so that a page may be short or even empty and still not be the last.
 pub(crate) fn page<T>(
     form: &Form,
     ids: &[String],
     rows: impl IntoIterator<Item = (String, T)>,
-) -> Result<(Vec<(String, T)>, Option<String>), ApiError> {
+) -> Result<Page<T>, ApiError> {
     let wish = form.text("MaxResults");
     if wish.is_some() && !ids.is_empty() {
         let message = "The parameter MaxResults cannot be used with ids in the same request";
