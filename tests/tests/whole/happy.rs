@@ -43,6 +43,7 @@ async fn a_backup_is_complete_proved_shown_and_deleted() {
     columns(&stage, &commit_ts).await;
     console(&stage, &commit_ts).await;
     let snapshots = stage.ec2.handle.snapshots();
+    every_store_was_held_to_the_end(&stage, site, &snapshots);
     exactly_the_volumes_of_tikv(&snapshots, site);
     metadata::check(&stage, &status, &commit_ts, &snapshots).await;
     events(&stage).await;
@@ -82,6 +83,16 @@ async fn nobody_lets_go_early(stage: &Stage, site: &Site) {
         }
         assert!(Instant::now() < deadline, "{finished} stores let go, {made} snapshots");
         sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Every store was asked once more after the last snapshot of all planes was made (E2).
+fn every_store_was_held_to_the_end(stage: &Stage, site: &Site, snapshots: &BTreeMap<String, Snapshot>) {
+    let since_start = stage.ec2.handle.now();
+    let made = snapshots.values().map(|snapshot| snapshot.created).max().expect("snapshots");
+    for store in site.tikv.stores() {
+        let ago = site.tikv.leased_at(store).expect("leased").elapsed();
+        assert!(ago < since_start - made, "store {store} was last asked {:?} before the end", ago + made - since_start);
     }
 }
 

@@ -143,9 +143,10 @@ impl PrepareStream {
             Kind::UpdateLease => {
                 let taken = asked.lease_in_seconds > 0;
                 if taken {
-                    store.counters.leases += 1
+                    store.counters.leases += 1;
+                    store.leased_at = Some(std::time::Instant::now());
                 } else {
-                    store.counters.probes += 1
+                    store.counters.probes += 1;
                 }
                 let valid = store.lease.update(now, asked.lease_in_seconds);
                 if store.knobs.mute_renewals {

@@ -17,7 +17,7 @@ use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::{runtime::Runtime, sync::watch};
 
@@ -199,6 +199,12 @@ impl TikvCluster {
         state.stores.get_mut(&store.0).is_some_and(|store| store.lease.rejects(now))
     }
 
+    /// When a lease was last asked for, answered or not.
+    #[must_use]
+    pub fn leased_at(&self, store: StoreId) -> Option<Instant> {
+        self.read(store, |store| store.leased_at).flatten()
+    }
+
     /// Changes a store's behaviour.
     pub fn turn(&self, store: StoreId, change: impl FnOnce(&mut Knobs)) {
         if let Some(store) = self.shared.lock().stores.get_mut(&store.0) {
@@ -265,6 +271,7 @@ fn new_store(spec: &StoreSpec, address: SocketAddr, status: SocketAddr) -> Store
         start_timestamp: unix_seconds() - i64::try_from(spec.age.as_secs()).unwrap_or(0),
         running: true,
         lease: Lease::default(),
+        leased_at: None,
         knobs: Knobs {
             mode: Mode::Normal,
             version: spec.version.clone(),

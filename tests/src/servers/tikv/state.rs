@@ -73,6 +73,8 @@ pub(super) struct Store {
     pub(super) start_timestamp: i64,
     pub(super) running: bool,
     pub(super) lease: Lease,
+    /// When it was last asked for.
+    pub(super) leased_at: Option<Instant>,
     pub(super) knobs: Knobs,
     pub(super) counters: Counters,
     /// Number of the newest prepare stream.
