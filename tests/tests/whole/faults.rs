@@ -14,6 +14,10 @@ use tokio::time::sleep;
 /// A CreateSnapshots call that answers so late keeps every hold for a while: two renewals of a store's lease.
 const HELD: Duration = Duration::from_secs(6);
 
+/// From the fault to the outcome: a store's lease that nobody answers (10 s) and what planes do at once. A plane that is
+/// not told to let go does so after 31 s by itself (`holds_end`), and the outcome waits for it.
+const PROMPT: Duration = Duration::from_secs(25);
+
 /// Until something that is sure to come has come.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -52,7 +56,9 @@ async fn held(stage: &Stage, name: &str) -> Wish {
 
 /// The backup ends so; its holds and snapshots are gone by then, everything else once it is deleted.
 async fn fails(stage: &Stage, name: &str, expected: &str, part: &str) {
+    let begun = Instant::now();
     let status = stage.ended(name).await.unwrap();
+    assert!(begun.elapsed() < PROMPT, "{name} ended {:?} after the fault: {status:#}", begun.elapsed());
     let (reason, message) = why(&status);
     assert_eq!((&status["phase"], reason.as_str()), (&Value::from("Failed"), expected), "{name}: {status:#}");
     assert!(message.contains(part), "{name}: {part:?} is not in {message:?}");
