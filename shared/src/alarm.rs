@@ -16,14 +16,6 @@ pub enum Alarm {
         /// What it had to be above.
         floor: Epoch,
     },
-    /// A plane answered under an epoch above ours.
-    /// Reason: I1 and I7; epochs above ours exist only after our claim was ended, which happens after our last effect.
-    AnswerFromTheFuture {
-        /// Who answered.
-        plane: PlaneId,
-        /// Under which epoch.
-        epoch: Epoch,
-    },
     /// Evidence of a plane was accepted and then contradicted by a second, different one under the same epoch.
     /// Reason: a plane saves its evidence before it sends it and never makes it twice.
     EvidenceChanged {

@@ -18,6 +18,9 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
+/// Alarms kept for status; more of the same say nothing new.
+const MAX_ALARMS: usize = 16;
+
 /// What the machine remembers of one plane besides the record. Gone with the process, on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Live {
@@ -166,7 +169,9 @@ impl Barrier {
     }
 
     pub(super) fn alarm(&mut self, alarm: Alarm, effects: &mut Vec<Effect>) {
-        self.alarms.push(alarm.clone());
+        if self.alarms.len() < MAX_ALARMS {
+            self.alarms.push(alarm.clone());
+        }
         effects.push(Effect::Alarm(alarm));
     }
 
@@ -265,10 +270,8 @@ impl Barrier {
     }
 
     fn answer(&mut self, now: Now, plane: &PlaneId, epoch: Epoch, answer: Answer, effects: &mut Vec<Effect>) {
-        if epoch > self.record.epoch {
-            self.alarm(Alarm::AnswerFromTheFuture { plane: plane.clone(), epoch }, effects);
-            return;
-        }
+        // Below ours: of a claim that granted nothing. Above ours: another process has taken over this very attempt and
+        // we do not know it yet; our next save will be refused (I1).
         if epoch != self.record.epoch {
             return;
         }

@@ -3,8 +3,9 @@
 use crate::kit::*;
 use shared::{
     barrier::{Effect, Input, Stage, Step, Timer},
+    epoch::Epoch,
     reason::Reason,
-    wire::{Answer, Recovered, Released},
+    wire::{Answer, Recovered, Released, Reserved},
 };
 
 /// Runs `go`, then restarts from the last record that was saved, with all planes connected again.
@@ -61,6 +62,17 @@ fn after_the_certificate_a_restart_goes_on() {
     assert_eq!(lines[2..], to_all("@5 Complete 2000"));
     (0..3).for_each(|i| drop(kit.says(i, done())));
     assert_eq!(kit.view().step, Step::Complete);
+}
+
+#[test]
+fn a_coordinator_that_was_followed_by_another_hears_its_answers_and_does_nothing() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    let before = kit.machine.clone();
+    let attempt = kit.view().record.attempt_id();
+    assert!(kit.says_under(0, attempt, Epoch(5), Answer::Reserved(Reserved {})).is_empty());
+    assert_eq!(kit.machine, before);
 }
 
 #[test]
