@@ -1,15 +1,16 @@
 //! What may happen next, in every state.
 
 use crate::{
-    coordinator::{Told, cuts, look},
+    coordinator::{Told, cuts, is_idle, look},
     facts::Try,
     kept::Kept,
-    plane::{Ending, Said},
+    member::Said,
+    plane::Ending,
     truth::Broken,
     world::{Bounds, Word, World},
 };
 use shared::{
-    barrier::{Stage, Timer as Clock},
+    barrier::{Record, Stage, Timer as Clock},
     member::{Timer, Work},
 };
 
@@ -28,6 +29,8 @@ pub(crate) enum Action {
     End { plane: usize, of: Try, number: u64, ending: Ending },
     /// A store answers the renewal that it was asked for.
     Renewed { plane: usize, of: Try },
+    /// The member hears it.
+    HearsRenewed { plane: usize, of: Try },
     /// A member hears that its stream is gone.
     StreamGone { plane: usize, of: Try },
     /// What was held has been let go.
@@ -38,6 +41,10 @@ pub(crate) enum Action {
     TakenOver(usize),
     /// The coordinator's process dies and starts again.
     KillCoordinator,
+    /// Another process takes over, and the one before does not know.
+    Usurp,
+    /// The process before is told something.
+    TellZombie { backup: usize, told: Told },
     /// A plane actor's process dies and starts again.
     KillPlane(usize),
 }
@@ -52,16 +59,14 @@ impl World {
             self.of_plane(p, actions);
         }
         if self.purse.coordinator > 0 {
-            actions.push(Action::KillCoordinator);
+            actions.push(if bounds.zombies { Action::Usurp } else { Action::KillCoordinator });
         }
     }
 
     fn words(&self, actions: &mut Vec<Action>) {
         for word in &self.net {
             match &**word {
-                Word::Up { of, .. } if !self.is_idle_word(of.backup, word) => {
-                    self.tells(of.backup, Told::Heard(word.clone()), actions);
-                }
+                Word::Up { of, .. } => self.word_up(of.backup, word, actions),
                 Word::Down { plane, to, .. } if !self.is_idle_order(*plane, *to, &Said::Ordered(word.clone())) => {
                     actions.push(Action::Arrive(word.clone()));
                 }
@@ -70,6 +75,16 @@ impl World {
                 }
                 _ => {}
             }
+        }
+    }
+
+    fn word_up(&self, b: usize, word: &Kept<Word>, actions: &mut Vec<Action>) {
+        let of = &self.coordinators[b];
+        if of.machine.as_ref().is_some_and(|machine| !is_idle(machine, word)) {
+            self.tells(b, Told::Heard(word.clone()), actions);
+        }
+        if of.zombie.as_ref().is_some_and(|zombie| !is_idle(&zombie.machine, word)) {
+            actions.push(Action::TellZombie { backup: b, told: Told::Heard(word.clone()) });
         }
     }
 
@@ -87,9 +102,7 @@ impl World {
     fn of_backup(&self, bounds: &Bounds, b: usize, actions: &mut Vec<Action>) {
         let of = &self.coordinators[b];
         let Some(machine) = &of.machine else {
-            let before = || b.checked_sub(1).map(|before| &self.coordinators[before].saved);
-            let free = self.claim.1.is_none() && before().is_some_and(|saved| saved.stage > Stage::Certified);
-            if !of.gone && (bounds.early || free) {
+            if !of.gone && !of.rests && (bounds.early || b.checked_sub(1).is_some_and(|before| self.is_over(before))) {
                 actions.push(Action::Begin(b));
             }
             return;
@@ -105,27 +118,36 @@ impl World {
             self.tells(b, Told::Delete, actions);
         }
         for timer in machine.timers() {
-            if self.may_run_out(bounds, b, timer) {
+            if self.may_run_out(bounds, b, &of.view, timer) {
                 self.tells(b, Told::Expired(timer), actions);
+            }
+        }
+        let Some(zombie) = &of.zombie else { return };
+        for timer in zombie.machine.timers() {
+            if self.may_run_out(bounds, b, &zombie.view, timer) {
+                actions.push(Action::TellZombie { backup: b, told: Told::Expired(timer) });
             }
         }
     }
 
+    /// Complete, or failed and cleaned.
+    pub(crate) fn is_over(&self, b: usize) -> bool {
+        let saved = &self.coordinators[b].saved;
+        let cleaned = saved.planes.values().all(|plane| plane.cleaned.is_some());
+        saved.stage == Stage::Complete || saved.stage == Stage::Failed && cleaned
+    }
+
     /// All clocks of the barrier end an attempt in the same way: the cap stands for them.
-    fn may_run_out(&self, bounds: &Bounds, b: usize, timer: Clock) -> bool {
+    fn may_run_out(&self, bounds: &Bounds, b: usize, view: &Record, timer: Clock) -> bool {
         let trouble = self.purse.troubles > 0;
         match timer {
             Clock::Again => true,
-            Clock::Retry => self.may_retry(bounds, b),
+            Clock::Retry => view.attempt < bounds.attempts,
             Clock::Renew => self.purse.renews > 0,
-            Clock::HoldsGone => trouble && self.holds_are_gone(b),
+            Clock::HoldsGone => trouble && (bounds.hasty || self.holds_are_gone(b)),
             Clock::Prepare | Clock::Total | Clock::Recover => trouble,
             Clock::Connect | Clock::Settle | Clock::Reach | Clock::Hold | Clock::PlaneLost => false,
         }
-    }
-
-    pub(crate) fn may_retry(&self, bounds: &Bounds, b: usize) -> bool {
-        self.coordinators[b].saved.attempt < bounds.attempts
     }
 
     /// The coordinator waits for longer than any hold can last (DESIGN §4, Clocks): when it stops waiting, planes' own
@@ -149,7 +171,7 @@ impl World {
             for timer in slot.member.timers() {
                 let may = match timer {
                     Timer::PlaneLease | Timer::StoreLease => trouble,
-                    Timer::RenewStores => self.purse.renewals > 0 && slot.asked.is_none(),
+                    Timer::RenewStores => self.purse.renewals > 0 && slot.asked.is_none() && slot.answered.is_none(),
                     Timer::RenewPd => false,
                 };
                 if may {
@@ -168,6 +190,9 @@ impl World {
             }
             if slot.asked.is_some() && self.truth.stores[p].stream == Some(of) {
                 actions.push(Action::Renewed { plane, of });
+            }
+            if slot.answered.is_some() {
+                actions.push(Action::HearsRenewed { plane, of });
             }
             if self.stream_is_gone(p, of) {
                 actions.push(Action::StreamGone { plane, of });
@@ -205,7 +230,12 @@ impl World {
 
     pub(crate) fn act(&mut self, bounds: &Bounds, action: &Action) -> bool {
         match action {
-            Action::Begin(b) => self.start(*b),
+            Action::Begin(b) => {
+                if let Some(before) = b.checked_sub(1).filter(|before| !bounds.early && self.is_over(*before)) {
+                    self.lay_to_rest(before);
+                }
+                self.start(*b);
+            }
             Action::Tell { backup, told, cut } => self.tell_and_pay(*backup, told, *cut),
             Action::Arrive(word) => return self.arrive(bounds, word),
             Action::Expire { plane, of, timer } => {
@@ -222,6 +252,7 @@ impl World {
                 return self.end_work(bounds, *plane, *of, *number, *ending);
             }
             Action::Renewed { plane, of } => return self.answer_renewal(bounds, *plane, *of),
+            Action::HearsRenewed { plane, of } => return self.hear_renewal(bounds, *plane, *of),
             Action::StreamGone { plane, of } => {
                 if let Some(slot) = self.slot_mut(*plane, *of) {
                     slot.asked = None;
@@ -242,6 +273,14 @@ impl World {
                 pay(&mut self.purse.coordinator);
                 self.restart();
             }
+            Action::Usurp => {
+                pay(&mut self.purse.coordinator);
+                self.usurp();
+            }
+            Action::TellZombie { backup, told } => {
+                self.pay_clock(told);
+                self.tell_zombie(*backup, told);
+            }
             Action::KillPlane(p) => {
                 pay(&mut self.purse.plane);
                 self.kill_plane(*p);
@@ -253,9 +292,7 @@ impl World {
     fn tell_and_pay(&mut self, b: usize, told: &Told, cut: Option<usize>) {
         match told {
             Told::Cancel | Told::Delete => pay(&mut self.purse.wishes),
-            Told::Expired(Clock::Renew) => pay(&mut self.purse.renews),
-            Told::Expired(Clock::Again | Clock::Retry) => {}
-            Told::Expired(_) => pay(&mut self.purse.troubles),
+            Told::Expired(_) => self.pay_clock(told),
             Told::Claimed(_) => self.coordinators[b].granted = None,
             Told::ClaimFree => self.coordinators[b].waits = false,
             _ => {}
@@ -264,6 +301,15 @@ impl World {
             pay(&mut self.purse.coordinator);
         }
         self.tell(b, told, cut);
+    }
+
+    fn pay_clock(&mut self, told: &Told) {
+        match told {
+            Told::Expired(Clock::Renew) => pay(&mut self.purse.renews),
+            Told::Expired(Clock::Again | Clock::Retry) => {}
+            Told::Expired(_) => pay(&mut self.purse.troubles),
+            _ => {}
+        }
     }
 
     pub(crate) fn arrive(&mut self, bounds: &Bounds, word: &Kept<Word>) -> bool {
@@ -280,7 +326,7 @@ impl World {
     /// Certificates against the truth (E1–E5 as far as they are modelled).
     pub(crate) fn certificates_are_true(&self) -> bool {
         self.coordinators.iter().enumerate().all(|(backup, of)| {
-            let Some(certificate) = &of.saved.certificate else { return true };
+            let Some(certificate) = of.saved.certificate.as_ref() else { return true };
             let by = Try { backup, number: certificate.attempt };
             let Some(truth) = self.truth.attempts.get(&by) else { return false };
             let everyone = crate::truth::all(self.planes.len());
@@ -296,8 +342,8 @@ impl World {
     }
 
     /// I7: whatever is held is held for the attempt that the claim names.
-    pub(crate) fn holds_are_claimed(&self) -> bool {
-        self.truth.stores.iter().all(|store| store.holder.is_none_or(|by| self.claim.1 == Some(by)))
+    pub(crate) fn holds_are_claimed(&self, bounds: &Bounds) -> bool {
+        bounds.hasty || self.truth.stores.iter().all(|store| store.holder.is_none_or(|by| self.claim.1 == Some(by)))
     }
 
     pub(crate) fn is_unbroken(&self, broken: Broken) -> bool {

@@ -31,7 +31,7 @@ thread_local! {
 
 pub(crate) fn heals(bounds: &Bounds, world: &World) -> bool {
     let net = bounds.late.then_some(&world.net);
-    let key = key_of(&(&world.coordinators, &world.claim, &world.planes, &world.truth.stores, net));
+    let key = key_of(&(bounds, &world.coordinators, &world.claim, &world.planes, &world.truth.stores, net));
     if HEALED.with_borrow(|healed| healed.contains(&key)) {
         return true;
     }
@@ -52,6 +52,7 @@ pub(crate) fn why_not(bounds: &Bounds, world: &World, arrive: bool) -> Option<St
         queue.extend(under_way);
     }
     for b in 0..world.coordinators.len() {
+        world.coordinators[b].zombie = None;
         for p in 0..world.planes.len() {
             world.tell(b, &Told::Down(p), None);
             world.tell(b, &Told::Up(p), None);
@@ -93,6 +94,9 @@ impl World {
             if slot.letting_go > 0 {
                 return Some(Action::LetGone { plane, of });
             }
+            if slot.answered.is_some() {
+                return Some(Action::HearsRenewed { plane, of });
+            }
             if slot.asked.is_some() && self.truth.stores[plane].stream == Some(of) {
                 return Some(Action::Renewed { plane, of });
             }
@@ -112,7 +116,7 @@ impl World {
             let may = |timer: &Clock| match timer {
                 Clock::Renew => false,
                 Clock::HoldsGone => self.holds_are_gone(backup),
-                Clock::Retry => self.may_retry(bounds, backup),
+                Clock::Retry => of.view.attempt < bounds.attempts,
                 _ => true,
             };
             if let Some(timer) = of.machine.iter().flat_map(|machine| machine.timers()).find(may) {
@@ -131,12 +135,16 @@ impl World {
 
     fn unhealed(&self, bounds: &Bounds) -> Option<String> {
         for (b, of) in self.coordinators.iter().enumerate().filter(|(_, of)| of.machine.is_some()) {
-            let cleaned = of.saved.planes.values().all(|plane| plane.cleaned.is_some());
-            match of.saved.stage {
-                Stage::Complete => {}
-                Stage::Failed if cleaned => {}
-                stage => return Some(format!("backup {b} stands at {stage:?}: {:?}", of.machine)),
+            if !self.is_over(b) {
+                return Some(format!("backup {b} stands at {:?}: {:?}", of.saved.stage, of.machine));
             }
+        }
+        let ended = |stage| matches!(stage, Stage::Failed | Stage::Cleaned);
+        let left = |(by, of): &(&Try, &crate::truth::OfAttempt)| {
+            ended(self.coordinators[by.backup].saved.stage) && of.taken & !of.deleted != 0
+        };
+        if let Some((by, of)) = self.truth.attempts.iter().find(left) {
+            return Some(format!("snapshots of {by:?} are left: {of:?}"));
         }
         if self.claim.1.is_some() {
             return Some(format!("the claim is still held by {:?}", self.claim));

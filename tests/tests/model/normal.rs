@@ -3,35 +3,47 @@
 use crate::{
     facts::Try,
     kept::Kept,
-    plane::Said,
+    member::Said,
     truth::OfAttempt,
     world::{Bounds, Word, World},
 };
 use shared::{
-    barrier::Stage,
+    barrier::{Record, Stage},
+    time::Timestamp,
     wire::{Answer, Order},
 };
 
 impl World {
     pub(crate) fn normalise(&mut self, bounds: &Bounds) {
-        if bounds.attempts > 1 {
-            self.forget(bounds.late);
+        self.forget(bounds.late);
+        for of in self.truth.attempts.values_mut().filter(|of| of.ended && !bounds.zombies) {
+            // What was seen on the way was judged on the way. (A zombie may still be on its way.)
+            *of = OfAttempt {
+                broke: of.broke,
+                taken: of.taken,
+                deleted: of.deleted,
+                ended: true,
+                ..OfAttempt::default()
+            };
         }
-        for of in self.truth.attempts.values_mut().filter(|of| of.ended) {
-            // What was seen on the way was judged on the way.
-            *of = OfAttempt { broke: of.broke, ended: true, ..OfAttempt::default() };
-        }
-        if !bounds.late {
-            let dead: Vec<u64> = self.net.iter().filter(|word| self.is_dead(word)).map(Kept::key).collect();
-            self.net.retain(|word| !dead.contains(&word.key()));
-        }
+        let dead: Vec<u64> = self.net.iter().filter(|word| self.is_dead(word)).map(Kept::key).collect();
+        self.net.retain(|word| !dead.contains(&word.key()));
+    }
+
+    /// A backup that has come to its end when another is made: nobody asks for it any more, and it takes no part.
+    pub(crate) fn lay_to_rest(&mut self, b: usize) {
+        let of = &mut self.coordinators[b];
+        let mut record = Record::new(of.saved.request.clone(), Timestamp(0));
+        (record.stage, record.attempt, record.epoch) = (of.saved.stage, of.saved.attempt, of.saved.epoch);
+        (of.machine, of.saved, of.rests, of.zombie) = (None, Kept::new(record), true, None);
+        of.view = of.saved.clone();
     }
 
     /// An attempt that is followed by another is over: its members remember nothing that the ledger does not, and its
     /// truth was judged. Its words may stay.
     fn forget(&mut self, late: bool) {
-        let numbers: Vec<u32> = self.coordinators.iter().map(|c| c.saved.attempt).collect();
-        let over = |by: &Try| by.number < numbers[by.backup];
+        let current: Vec<_> = self.coordinators.iter().map(|c| (c.saved.attempt, c.rests)).collect();
+        let over = |by: &Try| by.number < current[by.backup].0 || current[by.backup].1;
         for plane in &mut self.planes {
             plane.slots.retain(|(by, slot)| {
                 !over(by) || !slot.works.is_empty() || slot.letting_go > 0 || slot.member.timers().next().is_some()

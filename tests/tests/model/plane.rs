@@ -2,73 +2,27 @@
 
 use crate::{
     coordinator::is_small_talk,
-    facts::{CLUSTER, GC_HOLD, Try, covered, plane, prepared, read_back, snapshot, store},
-    kept::{Kept, Stepped, Steps, key_of, step},
+    facts::{CLUSTER, Try, plane, safe_ts},
+    kept::{Kept, Steps, step},
+    member::{Deed, Outcome, Said, look},
     truth::{Broken, bit},
     world::{Bounds, Plane, Slot, Word, World},
 };
 use shared::{
     barrier::Stage,
-    epoch::Epoch,
-    machine::Machine,
-    member::{AttemptRecord, AttemptState, Done, Effect, Input, Member, MemberLedger, Timer, Work},
-    reason::{Reason, Refusal},
-    time::{Millis, Now},
-    wire::{Answer, CleanReport, CleanScope, Recovered},
+    member::{AttemptRecord, AttemptState, Member, MemberLedger, Work},
+    reason::Reason,
+    ts::Ts,
+    wire::{Answer, CleanScope, Recovered},
 };
 
 thread_local! {
-    static STEPS: Steps<Member, Effect> = Steps::default();
-}
-
-/// What a member is told, with its key made only once.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Said {
-    Ordered(Kept<Word>),
-    Outbid(Epoch),
-    Done(u64, Result<Kept<Done>, Reason>),
-    Held(u64),
-    Leased { number: u64, valid: bool },
-    Broken,
-    LetGone,
-    Expired(Timer),
-}
-
-impl Said {
-    fn input(&self, p: usize) -> Input {
-        match self {
-            Self::Ordered(word) => match &**word {
-                Word::Down { epoch, order, .. } => Input::Order { epoch: *epoch, order: order.clone() },
-                Word::Up { .. } | Word::Outbid { .. } => Input::LinkLost,
-            },
-            Self::Outbid(epoch) => Input::Outbid { cluster: CLUSTER, epoch: *epoch },
-            Self::Done(number, result) => {
-                let refusal = |reason: &Reason| Refusal::new(*reason, "it went wrong");
-                let result = match result {
-                    Ok(done) => Ok(Done::clone(done)),
-                    Err(reason) => Err(refusal(reason)),
-                };
-                Input::Done { number: *number, result }
-            }
-            Self::Held(_) => Input::StoreHeld { store: store(p), age: Millis(0) },
-            Self::Leased { number, valid } => Input::StoreLeased { store: store(p), number: *number, valid: *valid },
-            Self::Broken => {
-                let refusal = Refusal::new(Reason::StoreHoldLost, "the stream was taken over");
-                Input::StoreBroken { store: store(p), refusal }
-            }
-            Self::LetGone => Input::LetGone,
-            Self::Expired(timer) => Input::Expired(*timer),
-        }
-    }
-}
-
-fn look(p: usize, member: &Kept<Member>, said: &Said) -> Stepped<Member, Effect> {
-    step(&STEPS, member, key_of(&(p, said)), |member| member.step(Now::default(), said.input(p)))
+    static LEDGERS: Steps<MemberLedger, ()> = Steps::default();
 }
 
 /// Work during which something may happen that matters; all other work ends as it begins, unless the model is slow.
 fn takes_time(work: &Work) -> bool {
-    matches!(work, Work::OpenHolds { .. } | Work::Snapshot { .. } | Work::ReadBack { .. })
+    matches!(work, Work::OpenHolds { .. } | Work::Cover { .. } | Work::Snapshot { .. } | Work::ReadBack { .. })
 }
 
 impl Plane {
@@ -78,7 +32,7 @@ impl Plane {
         }
         let restored = self.ledger.attempt(&by.attempt()).cloned();
         let member = Kept::new(Member::new(by.attempt(), restored));
-        let slot = Slot { member, works: Vec::new(), asked: None, letting_go: 0 };
+        let slot = Slot { member, works: Vec::new(), asked: None, answered: None, letting_go: 0 };
         let at = self.slots.partition_point(|(of, _)| *of < by);
         self.slots.insert(at, (by, slot));
     }
@@ -98,15 +52,9 @@ impl World {
     /// True if this order or outbidding would change anything in its plane.
     pub(crate) fn is_idle_order(&self, p: usize, to: Try, said: &Said) -> bool {
         let Some(slot) = self.slot(p, to) else { return matches!(said, Said::Outbid(_)) };
-        let (next, effects) = look(p, &slot.member, said);
-        next == slot.member
-            && effects.iter().all(|effect| match effect {
-                Effect::Send { epoch, answer } => {
-                    let word = Word::Up { plane: p, of: to, epoch: *epoch, answer: answer.clone() };
-                    is_small_talk(answer) || self.net.binary_search_by_key(&key_of(&word), Kept::key).is_ok()
-                }
-                _ => false,
-            })
+        let (next, deeds) = look(self.planes.len(), p, to, &slot.member, said);
+        let idle = |deed: &Deed| matches!(deed, Deed::Say(word) if is_small_talk(word) || self.is_said(word));
+        next == slot.member && deeds.iter().all(idle)
     }
 
     /// One step of a member. False if there is no such member.
@@ -114,11 +62,13 @@ impl World {
         if matches!(said, Said::Ordered(_)) {
             self.planes[p].open(by);
         }
-        let Some(slot) = self.slot_mut(p, by) else { return false };
-        let (next, effects) = look(p, &slot.member, said);
-        slot.member = next;
-        for effect in effects.iter() {
-            if !self.carry_out(bounds, p, by, effect) {
+        let Some(slot) = self.slot(p, by) else { return false };
+        let (next, deeds) = look(self.planes.len(), p, by, &slot.member, said);
+        if let Some(slot) = self.slot_mut(p, by) {
+            slot.member = next;
+        }
+        for deed in deeds.iter() {
+            if !self.carry_out(bounds, p, by, deed) {
                 // The ledger refused: the member lets go without a word and is made anew from the ledger.
                 self.finish(p, by);
                 self.planes[p].slots.retain(|(of, _)| *of != by);
@@ -128,44 +78,44 @@ impl World {
         true
     }
 
-    fn carry_out(&mut self, bounds: &Bounds, p: usize, by: Try, effect: &Effect) -> bool {
-        match effect {
-            Effect::Save(record) => return self.save_attempt(p, by, record),
-            Effect::Send { epoch, answer } => {
-                self.check_answer(p, by, answer);
-                if !is_small_talk(answer) {
-                    self.say(Word::Up { plane: p, of: by, epoch: *epoch, answer: answer.clone() });
+    fn carry_out(&mut self, bounds: &Bounds, p: usize, by: Try, deed: &Deed) -> bool {
+        match deed {
+            Deed::Save(record) => return self.save_attempt(p, by, record),
+            Deed::Say(word) => {
+                self.check_answer(p, by, word);
+                if !is_small_talk(word) {
+                    self.say(word);
                 }
             }
-            Effect::Work { number, work } => {
+            Deed::Work(number, work) => {
                 if let Some(slot) = self.slot_mut(p, by) {
-                    slot.works.push((*number, Kept::new(work.clone())));
+                    slot.works.push((*number, work.clone()));
                 }
                 if !bounds.slow && !takes_time(work) {
                     self.end_work(bounds, p, by, *number, Ending::Well);
                 }
             }
-            Effect::CancelWork { number } => {
+            Deed::Cancel(number) => {
                 if let Some(slot) = self.slot_mut(p, by) {
                     slot.works.retain(|(known, _)| known != number);
                 }
             }
-            Effect::RenewStores { number, .. } => {
+            Deed::Renew(number) => {
                 if let Some(slot) = self.slot_mut(p, by) {
                     slot.asked = Some(*number);
                 }
             }
-            Effect::LetGo { .. } => {
+            Deed::LetGo => {
                 self.finish(p, by);
                 if let Some(slot) = self.slot_mut(p, by) {
-                    slot.asked = None;
+                    (slot.asked, slot.answered) = (None, None);
                     slot.letting_go += 1;
                 }
                 if !bounds.slow {
                     self.let_gone(bounds, p, by);
                 }
             }
-            Effect::Alarm(_) => self.truth.breaks(Broken::Alarm),
+            Deed::Alarm => self.truth.breaks(Broken::Alarm),
         }
         true
     }
@@ -186,8 +136,8 @@ impl World {
     }
 
     /// As the plane's ledger does it (I3): a new attempt below an epoch already obeyed is refused.
-    fn save_attempt(&mut self, p: usize, by: Try, record: &AttemptRecord) -> bool {
-        let mut ledger = MemberLedger::clone(&self.planes[p].ledger);
+    fn save_attempt(&mut self, p: usize, by: Try, record: &Kept<AttemptRecord>) -> bool {
+        let ledger = self.planes[p].ledger.clone();
         let known = ledger.attempt(&record.attempt).is_some();
         if record.state == AttemptState::Live && !known && record.epoch <= ledger.highest(record.cluster) {
             return false;
@@ -199,7 +149,7 @@ impl World {
         match &record.state {
             AttemptState::Live => {
                 for (to, _) in self.planes[p].slots.clone().into_iter().filter(|(of, _)| *of != by) {
-                    self.say(Word::Outbid { plane: p, to, epoch: record.epoch });
+                    self.say(&Kept::new(Word::Outbid { plane: p, to, epoch: record.epoch }));
                 }
             }
             AttemptState::Broken => {
@@ -213,13 +163,18 @@ impl World {
                 self.truth.demand(!broke, Broken::ConfirmedAfterEnd);
             }
         }
-        ledger.put(record.clone());
-        self.planes[p].ledger = Kept::new(ledger);
+        let put = |ledger: &mut MemberLedger| {
+            ledger.put(AttemptRecord::clone(record));
+            Vec::new()
+        };
+        self.planes[p].ledger = step(&LEDGERS, &ledger, record.key(), put).0;
         true
     }
 
-    fn check_answer(&mut self, p: usize, by: Try, answer: &Answer) {
-        let state = self.planes[p].ledger.attempt(&by.attempt()).map(|kept| kept.state.clone());
+    fn check_answer(&mut self, p: usize, by: Try, word: &Word) {
+        let Word::Up { answer, .. } = word else { return };
+        let ledger = self.planes[p].ledger.clone();
+        let state = || ledger.attempt(&by.attempt()).map(|kept| &kept.state);
         let of = self.truth.of(by);
         let evidence = match answer {
             Answer::Suspended(_) => {
@@ -231,7 +186,7 @@ impl World {
                 return;
             }
             Answer::Aborted(_) | Answer::Recovered(Recovered::Aborted) => {
-                let may = matches!(state, Some(AttemptState::Live | AttemptState::Confirmed(_)));
+                let may = matches!(state(), Some(AttemptState::Live | AttemptState::Confirmed(_)));
                 self.truth.demand(!may, Broken::SentUnsaved);
                 return;
             }
@@ -240,8 +195,9 @@ impl World {
             _ => return,
         };
         let broke = of.broke & bit(p) != 0;
+        let saved = matches!(state(), Some(AttemptState::Confirmed(saved)) if saved == evidence);
         self.truth.demand(!broke, Broken::ConfirmedAfterEnd);
-        self.truth.demand(state == Some(AttemptState::Confirmed(evidence.clone())), Broken::SentUnsaved);
+        self.truth.demand(saved, Broken::SentUnsaved);
     }
 
     /// Work ends. False: it cannot end this way now.
@@ -255,50 +211,47 @@ impl World {
         if let Some(slot) = self.slot_mut(p, by) {
             slot.works.remove(at);
         }
-        let result = match ending {
-            Ending::Well => Ok(self.do_work(bounds, p, by, &work, false)),
-            Ending::Hole => Ok(self.do_work(bounds, p, by, &work, true)),
-            Ending::Badly => Err(match *work {
+        let outcome = match ending {
+            Ending::Well => self.do_work(p, by, &work, false),
+            Ending::Hole => self.do_work(p, by, &work, true),
+            Ending::Badly => Outcome::Refused(match *work {
                 Work::Snapshot { .. } | Work::Complete(_) => Reason::SnapshotFailed,
                 _ => Reason::StoreUnavailable,
             }),
         };
-        if let (Ok(_), Work::OpenHolds { .. }) = (&result, &*work) {
+        if outcome == Outcome::HoldsOpen {
             self.said(bounds, p, by, &Said::Held(number));
         }
-        self.said(bounds, p, by, &Said::Done(number, result.map(Kept::new)))
+        self.said(bounds, p, by, &Said::Done(number, outcome))
     }
 
-    fn do_work(&mut self, bounds: &Bounds, p: usize, by: Try, work: &Work, hole: bool) -> Done {
-        let planes = bounds.planes;
+    fn do_work(&mut self, p: usize, by: Try, work: &Work, hole: bool) -> Outcome {
         match work {
             Work::Prepare(prepare) => {
-                let highest = self.planes[p].ledger.highest(CLUSTER);
-                Done::Prepared(prepared(p, planes, prepare.round, highest))
+                Outcome::Prepared { round: prepare.round, highest: self.planes[p].ledger.highest(CLUSTER) }
             }
-            Work::Reserve => Done::Reserved,
-            Work::HoldPd { .. } => Done::PdHeld { gc_hold: GC_HOLD, schedulers: Vec::new() },
-            Work::RenewPd { .. } => Done::PdRenewed,
-            Work::Leaders { .. } => Done::Leaders { regions: 1, least_safe_ts: GC_HOLD },
+            Work::Reserve => Outcome::Reserved,
+            Work::HoldPd { .. } => Outcome::PdHeld,
+            Work::RenewPd { .. } => Outcome::PdRenewed,
+            Work::Leaders { .. } => Outcome::Leaders,
             Work::OpenHolds { .. } => {
                 let store = &mut self.truth.stores[p];
                 (store.holder, store.whole, store.stream) = (Some(by), true, Some(by));
-                Done::HoldsOpen
+                Outcome::HoldsOpen
             }
             Work::Cover { round, .. } => {
-                let covered = covered(p, planes, *round, hole);
-                self.truth.cover(p, by, covered.digest.least_safe_ts);
-                Done::Covered(covered)
+                self.truth.cover(p, by, if hole { Ts::NOT_INITIALIZED } else { safe_ts(p, *round) });
+                Outcome::Covered { round: *round, hole }
             }
             Work::Snapshot { .. } => {
                 self.truth.take(p, by);
-                Done::Snapshotted(vec![snapshot(p, by)])
+                Outcome::Snapshotted
             }
-            Work::ReadBack { .. } => Done::ReadBack(read_back(p, planes)),
-            Work::Complete(_) => Done::Completed { full_bytes: 0 },
-            Work::Clean { order: clean, .. } => {
-                self.delete(p, by, clean.scope);
-                Done::Cleaned(CleanReport::default())
+            Work::ReadBack { .. } => Outcome::ReadBack,
+            Work::Complete(_) => Outcome::Completed,
+            Work::Clean { order, .. } => {
+                self.delete(p, by, order.scope);
+                Outcome::Cleaned
             }
         }
     }
@@ -332,7 +285,16 @@ impl World {
         let valid = store.holder == Some(by);
         store.whole &= valid;
         store.holder = Some(by);
-        let Some(number) = self.slot_mut(p, by).and_then(|slot| slot.asked.take()) else { return false };
+        let Some(slot) = self.slot_mut(p, by) else { return false };
+        slot.answered = slot.asked.take().map(|number| (number, valid));
+        // The confirmation's own renewal is asked for after all snapshots: when its answer is heard matters only where
+        // there are others.
+        if bounds.purse.renewals == 0 { self.hear_renewal(bounds, p, by) } else { true }
+    }
+
+    /// Its answer reaches the member.
+    pub(crate) fn hear_renewal(&mut self, bounds: &Bounds, p: usize, by: Try) -> bool {
+        let Some((number, valid)) = self.slot_mut(p, by).and_then(|slot| slot.answered.take()) else { return false };
         self.said(bounds, p, by, &Said::Leased { number, valid })
     }
 }

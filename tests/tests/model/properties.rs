@@ -43,7 +43,9 @@ fn always() -> Vec<Property<BarrierModel>> {
         Property::<BarrierModel>::always("I5, E1-E5: a certificate is true", |_, world| {
             world.certificates_are_true()
                 && world.coordinators.iter().all(|of| {
-                    of.saved.certificate.is_some() || !matches!(of.saved.stage, Stage::Certified | Stage::Complete)
+                    of.rests
+                        || of.saved.certificate.is_some()
+                        || !matches!(of.saved.stage, Stage::Certified | Stage::Complete)
                 })
         }),
         Property::<BarrierModel>::always("a plane that broke never confirms", |_, world| {
@@ -58,8 +60,8 @@ fn always() -> Vec<Property<BarrierModel>> {
         Property::<BarrierModel>::always("a step begins after the one before has ended", |_, world| {
             world.is_unbroken(Broken::OutOfStep)
         }),
-        Property::<BarrierModel>::always("I7: all holds are of the attempt that has the claim", |_, world| {
-            world.holds_are_claimed()
+        Property::<BarrierModel>::always("I7: all holds are of the attempt that has the claim", |model, world| {
+            world.holds_are_claimed(&model.bounds)
         }),
         Property::<BarrierModel>::always("Release only after all have confirmed", |_, world| {
             world.is_unbroken(Broken::EarlyRelease)
@@ -72,6 +74,9 @@ fn always() -> Vec<Property<BarrierModel>> {
         }),
         Property::<BarrierModel>::always("I8: certified snapshots are kept", |_, world| {
             world.is_unbroken(Broken::KeptDeleted)
+        }),
+        Property::<BarrierModel>::always("P4: nothing is left of an attempt when the next begins", |_, world| {
+            world.is_unbroken(Broken::LeftBehind)
         }),
         Property::<BarrierModel>::always("no alarm", |_, world| {
             world.is_unbroken(Broken::Alarm) && world.is_unbroken(Broken::AfterGone)

@@ -71,6 +71,8 @@ pub(crate) enum Broken {
     EndedCertified,
     /// I8: a snapshot that a kept certificate names was deleted.
     KeptDeleted,
+    /// P4: an attempt was followed by another while snapshots of it were left.
+    LeftBehind,
     /// A machine raised an alarm.
     Alarm,
     /// A machine said twice that all is gone, or spoke after that.

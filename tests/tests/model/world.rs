@@ -15,7 +15,7 @@ use shared::{
 use std::fmt;
 
 /// How large a model is. Every trouble is taken from a purse, so that all ways to spend it are searched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bounds {
     pub(crate) planes: usize,
     /// Backups of the one TiDB cluster.
@@ -28,7 +28,10 @@ pub(crate) struct Bounds {
     pub(crate) late: bool,
     /// Every piece of work takes time; otherwise only those do during which it matters.
     pub(crate) slow: bool,
-    /// A lost answer and a new session are tried from every state too; otherwise everything under way arrives.
+    /// Clocks lie: a coordinator may believe that holds have ended by themselves while they live.
+    pub(crate) hasty: bool,
+    /// A coordinator that is followed by another may go on for a while: it does not know yet.
+    pub(crate) zombies: bool,
     pub(crate) purse: Purse,
 }
 
@@ -103,17 +106,33 @@ impl fmt::Debug for Word {
     }
 }
 
+/// A process that has lost the leadership and does not know it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Zombie {
+    pub(crate) machine: Kept<Barrier>,
+    pub(crate) view: Kept<Record>,
+    pub(crate) stale: bool,
+}
+
 /// One backup at the coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Coordinator {
     /// `None` before the backup was made, and after everything of it is gone.
     pub(crate) machine: Option<Kept<Barrier>>,
     pub(crate) saved: Kept<Record>,
+    /// What this process last saved or read; `saved` is what the ledger holds.
+    pub(crate) view: Kept<Record>,
+    /// Somebody else has saved since: the next save of this process is refused.
+    pub(crate) stale: bool,
+    /// The process before, which still runs.
+    pub(crate) zombie: Option<Zombie>,
     /// A claim was granted and saved; the machine was not told yet.
     pub(crate) granted: Option<Epoch>,
     /// It was told that the claim is taken.
     pub(crate) waits: bool,
     pub(crate) gone: bool,
+    /// It has come to its end and is left out from here on.
+    pub(crate) rests: bool,
 }
 
 /// One member in a plane actor.
@@ -124,6 +143,8 @@ pub(crate) struct Slot {
     pub(crate) works: Vec<(u64, Kept<Work>)>,
     /// A renewal of its store that is not answered yet.
     pub(crate) asked: Option<u64>,
+    /// The store's answer to one, not heard yet.
+    pub(crate) answered: Option<(u64, bool)>,
     /// `LetGo`s not yet answered.
     pub(crate) letting_go: u8,
 }
@@ -154,7 +175,18 @@ impl World {
         let coordinator = |backup| {
             let wish = request(backup, bounds.planes, bounds.attempts > 1);
             let saved = Kept::new(Record::new(wish, Timestamp(0)));
-            Coordinator { machine: None, saved, granted: None, waits: false, gone: false }
+            let view = saved.clone();
+            Coordinator {
+                machine: None,
+                saved,
+                view,
+                stale: false,
+                zombie: None,
+                granted: None,
+                waits: false,
+                gone: false,
+                rests: false,
+            }
         };
         let plane = Plane { ledger: Kept::new(MemberLedger::default()), slots: Vec::new() };
         let mut world = Self {
@@ -169,11 +201,14 @@ impl World {
         world
     }
 
-    pub(crate) fn say(&mut self, word: Word) {
-        let word = Kept::new(word);
+    pub(crate) fn say(&mut self, word: &Kept<Word>) {
         if let Err(at) = self.net.binary_search_by_key(&word.key(), Kept::key) {
-            self.net.insert(at, word);
+            self.net.insert(at, word.clone());
         }
+    }
+
+    pub(crate) fn is_said(&self, word: &Kept<Word>) -> bool {
+        self.net.binary_search_by_key(&word.key(), Kept::key).is_ok()
     }
 
     /// The attempt that a backup's record names.
