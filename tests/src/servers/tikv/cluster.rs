@@ -235,6 +235,14 @@ impl TikvCluster {
     pub fn kill(&self, store: StoreId) {
         let life = self.lives.lock().unwrap_or_else(PoisonError::into_inner).remove(&store.0);
         drop(life);
+        // The runtime ends on its own thread; a killed process's ports are closed when its killer returns.
+        if let Some((grpc, http)) = self.read(store, |store| (store.address, store.status)) {
+            for address in [grpc, http] {
+                if let Err(error) = launch::listen(address) {
+                    tracing::warn!(store = store.0, %error, "a killed store still listens");
+                }
+            }
+        }
         let mut state = self.shared.lock();
         if let Some(store) = state.stores.get_mut(&store.0) {
             store.running = false;
