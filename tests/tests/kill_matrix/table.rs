@@ -94,8 +94,9 @@ const STORE_LEASE: Duration = Duration::from_secs(10 + 2);
 const PD_TTL: Duration = Duration::from_secs(15 + 2);
 /// A plane's own lease, what letting go may take, and the time of a look.
 const PLANE_LEASE: Duration = Duration::from_secs(15 + 3 + 1);
-/// A plane that is gone: its session times out, then its own lease is waited for; then the others are told.
-const PLANE_GONE: Duration = Duration::from_secs(15 + 15 + 3 + 1);
+/// A plane that is gone: its session times out (15 s from the first packet that it does not answer, at the latest the
+/// next renewal, a quarter of 15 s), then its own lease is waited for; then the others are told.
+const PLANE_GONE: Duration = Duration::from_secs(15 + 4 + 15 + 3 + 1);
 
 impl Case {
     /// From the deed until nothing is held any more.
