@@ -21,7 +21,7 @@ pub trait Machine {
     /// What it is told: messages, results of effects, expired timers. Input of an attempt carries its epoch.
     type Input;
     /// What it wants done, as data.
-    type Effect;
+    type Effect: Debug;
     /// Names of its timers, so that a wake-up says why, and a model checker without a clock can fire one.
     type Timer: Copy + Debug;
 

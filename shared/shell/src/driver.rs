@@ -190,10 +190,14 @@ fn carry_out<A: Performer>(
     ctx: &mut Context<A>,
 ) -> bool {
     while let Some(effect) = effects.next() {
+        #[cfg(feature = "breakpoints")]
+        let passing = crate::breakpoints::Passing::before(&effect);
         let performed = actor.perform(effect, ctx);
         if actor.driver().is_dead() {
             return false;
         }
+        #[cfg(feature = "breakpoints")]
+        let performed = stop_after(performed, passing);
         if let Performed::Fence(saved) = performed {
             wait(actor, saved, effects, ctx);
             return false;
@@ -202,6 +206,22 @@ fn carry_out<A: Performer>(
     actor.stepped(ctx);
     actor.driver().turn = Turn::Idle;
     true
+}
+
+/// The other side of the boundary: of a fence it lies behind its future, if that stored anything.
+#[cfg(feature = "breakpoints")]
+fn stop_after(performed: Performed, passing: crate::breakpoints::Passing) -> Performed {
+    match performed {
+        Performed::Done => {
+            passing.after();
+            Performed::Done
+        }
+        Performed::Fence(saved) => Performed::Fence(Box::pin(async move {
+            saved.await?;
+            passing.after();
+            Ok(())
+        })),
+    }
 }
 
 /// Lets the mailbox stand still until `saved` is done, then goes on with the rest of the batch.

@@ -4,6 +4,8 @@
 //! identities that `tls` proves and `pki` issues; `config`, `telemetry` and `http` are how a program meets its admin.
 #![warn(missing_docs)]
 
+#[cfg(feature = "breakpoints")]
+pub mod breakpoints;
 pub mod clock;
 pub mod config;
 pub mod driver;

@@ -228,7 +228,9 @@ impl Barrier {
         live.away_since = None;
         live.again = false;
         self.arm_plane_lost();
-        if self.step == Step::Preparing && self.all_here(now) {
+        if self.step == Step::Preparing {
+            // Also those that came back while another one was away: nothing could be sent to them then.
+            self.all_here(now);
             self.send_all(effects);
             return;
         }

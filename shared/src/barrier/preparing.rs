@@ -85,7 +85,8 @@ impl Barrier {
         if let Some(live) = self.planes.get_mut(plane) {
             live.prepared = Some(prepared);
         }
-        if !self.all_answered() {
+        // Every plane has a part in this, also one that is away just now and so is owed no order.
+        if self.planes.values().any(|live| !live.answered) {
             return;
         }
         let answers = self
@@ -204,7 +205,7 @@ impl Barrier {
     pub(super) fn silent(&self) -> String {
         self.planes
             .iter()
-            .filter(|(plane, live)| !live.answered && self.order_for(plane).is_some())
+            .filter(|(plane, live)| !live.answered && (self.step == Step::Preparing || self.order_for(plane).is_some()))
             .map(|(plane, live)| match (&live.progress, live.connected) {
                 (_, false) => format!("{plane} (not connected)"),
                 (Some(progress), true) => format!("{plane} ({})", progress.text),

@@ -23,6 +23,34 @@ fn nothing_is_sent_before_every_plane_is_here() {
 }
 
 #[test]
+fn a_plane_that_goes_away_while_all_prepare_is_waited_for() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    kit.feed(Input::PlaneDown(plane(2)));
+    assert!(kit.says(0, Answer::Prepared(prepared(0, 1))).is_empty(), "two planes have not answered");
+    assert!(kit.says(1, Answer::Prepared(prepared(1, 1))).is_empty(), "one plane has not answered");
+    let mut late = Kit { machine: kit.machine.clone(), now: kit.now };
+    assert_eq!(kit.up(2), ["az3 @0 Prepare 1"]);
+    assert_eq!(kit.says(2, Answer::Prepared(prepared(2, 1))), ["claim above 4"]);
+
+    late.expire(Timer::Prepare);
+    let why = late.view().record.failure.expect("it failed").message;
+    assert!(why.ends_with("waiting for az3 (not connected)"), "{why}");
+}
+
+#[test]
+fn planes_that_come_back_one_by_one_all_prepare() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    kit.feed(Input::PlaneDown(plane(1)));
+    kit.feed(Input::PlaneDown(plane(2)));
+    assert!(kit.up(1).is_empty(), "one is still away");
+    assert_eq!(kit.up(2), to_all("@0 Prepare 1"), "who knows it already ignores it");
+}
+
+#[test]
 fn the_claim_comes_before_any_touch_and_the_save_before_any_send() {
     let mut kit = Kit::new(request());
     kit.feed(Input::Start);

@@ -5,4 +5,5 @@ pub mod kube;
 pub mod moto;
 pub mod pd;
 pub mod process;
+pub mod relay;
 pub mod tikv;

@@ -116,6 +116,11 @@ impl Stage {
     /// `kubectl delete vbk`, and waits until the object is gone.
     pub(crate) async fn delete_backup(&self, name: &str) -> Result<()> {
         self.kube.kubectl(&["delete", "vbk", name, "-n", ADMIN_NAMESPACE, "--wait=false"]).await?;
+        self.deleted(name).await
+    }
+
+    /// Waits until a deleted object is gone.
+    pub(crate) async fn deleted(&self, name: &str) -> Result<()> {
         let started = Instant::now();
         while let Some(object) = self.get("vbk", name, ADMIN_NAMESPACE).await? {
             if started.elapsed() > GONE_LIMIT {

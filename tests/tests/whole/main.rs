@@ -10,9 +10,12 @@ mod faults;
 mod happy;
 mod leads;
 mod metadata;
+// The kill matrix has the same stage: it ends programs, starts them again and cuts them off.
+#[allow(dead_code, reason = "partly used by the kill matrix only")]
 mod programs;
 #[path = "../../../plane-actor/src/edge/kube/tests/restore_accepts.rs"]
 mod restore_accepts;
 mod site;
+#[allow(dead_code, reason = "partly used by the kill matrix only")]
 mod stage;
 mod traces;

@@ -13,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-use tests::servers::process::{self, Process, START_LIMIT};
+use tests::servers::{
+    process::{self, Process, START_LIMIT},
+    relay::Relay,
+};
 use tokio::{process::Command, time::sleep};
 
 const TRUST_DOMAIN: &str = "whole.test";
@@ -24,14 +27,91 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 /// Until all planes are connected: they back off between dials while the coordinator starts.
 const CONNECT_LIMIT: Duration = Duration::from_secs(60);
 
+/// Until the ports of a program that was killed are free.
+const PORT_LIMIT: Duration = Duration::from_secs(10);
+
+/// One of the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The coordinator.
+    Coordinator,
+    /// A plane's actor, by its place among the planes started.
+    Plane(usize),
+}
+
+/// How planes reach the coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// As it listens.
+    Direct,
+    /// Each through a relay of its own, which a test may cut.
+    Relayed,
+}
+
 /// The running programs.
 #[derive(Debug)]
 pub(crate) struct Programs {
-    coordinator: Process,
-    planes: Vec<Process>,
+    coordinator: Program,
+    planes: Vec<Program>,
+    relays: Vec<Relay>,
     folder: PathBuf,
     pki: PathBuf,
     quic: SocketAddr,
+}
+
+/// A program, and how it is started again.
+#[derive(Debug)]
+struct Program {
+    process: Process,
+    launch: Launch,
+}
+
+#[derive(Debug)]
+struct Launch {
+    name: String,
+    program: PathBuf,
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    folder: PathBuf,
+    /// Where it serves HTTP.
+    http: SocketAddr,
+}
+
+impl Launch {
+    fn new(
+        folder: &Path,
+        name: &str,
+        variable: &str,
+        args: &[&str],
+        env: &[(&str, &str)],
+        http: SocketAddr,
+    ) -> Result<Self> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let mut env: Vec<(String, String)> = env.iter().map(owned).collect();
+        env.push(("ISOCHRON_BREAK".to_owned(), path(&break_file(folder, name)).to_owned()));
+        Ok(Self {
+            name: name.to_owned(),
+            program: process::program(variable)?,
+            args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+            env,
+            folder: folder.to_owned(),
+            http,
+        })
+    }
+
+    fn run(&self) -> Result<Process> {
+        let env: Vec<(&str, &str)> = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Process::spawn(&self.name, &self.program, &self.args, &env, &self.folder)
+    }
+
+    fn start(self) -> Result<Program> {
+        Ok(Program { process: self.run()?, launch: self })
+    }
+}
+
+/// Where a program looks for a breakpoint (`shell::breakpoints`).
+fn break_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.break"))
 }
 
 fn coordinator() -> Result<Command> {
@@ -51,7 +131,13 @@ impl Programs {
     }
 
     /// Starts a coordinator that knows `known`, and the actors of `planes`; returns when all of them are connected.
-    pub(crate) async fn start(stage: &Stage, folder: &Path, known: &[&str], planes: &[&'static str]) -> Result<Self> {
+    pub(crate) async fn start(
+        stage: &Stage,
+        folder: &Path,
+        known: &[&str],
+        planes: &[&'static str],
+        reach: Reach,
+    ) -> Result<Self> {
         let pki = folder.join("pki");
         make_certificates(&pki).await?;
         let (quic, http) = (process::loopback(process::free_port()?), process::loopback(process::free_port()?));
@@ -59,44 +145,49 @@ impl Programs {
         let (file, log_filter) = (folder.join("coordinator.yaml"), "info,shared=debug,coordinator=debug");
         std::fs::write(&file, config)?;
         let kubeconfig = stage.kubeconfig("coordinator").await?;
-        let mut coordinator = Process::spawn(
-            "coordinator",
-            &process::program("ISOCHRON_COORDINATOR")?,
-            ["serve", "--config", path(&file), "--log", log_filter],
-            &[("KUBECONFIG", path(&kubeconfig))],
-            folder,
-        )?;
+        let args = ["serve", "--config", path(&file), "--log", log_filter];
+        let env = [("KUBECONFIG", path(&kubeconfig))];
+        let mut coordinator = Launch::new(folder, "coordinator", "ISOCHRON_COORDINATOR", &args, &env, http)?.start()?;
         let ready = || async move {
             matches!(process::http("GET", http, "/readyz", "").await, Ok(answer) if answer.status == 200)
         };
-        coordinator.wait_until("leading", START_LIMIT, ready).await?;
-        let mut programs = Self { coordinator, planes: Vec::new(), folder: folder.to_owned(), pki, quic };
+        coordinator.process.wait_until("leading", START_LIMIT, ready).await?;
+        let (planes_of, relays) = (Vec::new(), Vec::new());
+        let mut programs = Self { coordinator, planes: planes_of, relays, folder: folder.to_owned(), pki, quic };
         for plane in planes {
-            let process = programs.start_plane(stage, folder, plane).await?;
-            programs.planes.push(process);
+            let dialled = match reach {
+                Reach::Direct => quic,
+                Reach::Relayed => {
+                    programs.relays.push(Relay::to(quic).await?);
+                    programs.relays.last().map_or(quic, |relay| relay.address)
+                }
+            };
+            let plane = programs.start_plane(stage, folder, plane, dialled).await?;
+            programs.planes.push(plane);
         }
         programs.connected(planes).await?;
         Ok(programs)
     }
 
-    async fn start_plane(&self, stage: &Stage, folder: &Path, plane: &str) -> Result<Process> {
+    async fn start_plane(&self, stage: &Stage, folder: &Path, plane: &str, dialled: SocketAddr) -> Result<Program> {
         let file = folder.join(format!("{plane}.yaml"));
         let http = process::loopback(process::free_port()?);
-        std::fs::write(&file, plane_config(&self.pki, plane, self.quic, http))?;
+        std::fs::write(&file, plane_config(&self.pki, plane, dialled, http))?;
         let kubeconfig = stage.kubeconfig(plane).await?;
         let env = plane_env(stage, &kubeconfig);
         let log_filter = "info,shared=debug,plane_actor=debug";
         let args = ["run", "--config", path(&file), "--log", log_filter];
-        Process::spawn(plane, &process::program("ISOCHRON_PLANE_ACTOR")?, args, &env, folder)
+        Launch::new(folder, plane, "ISOCHRON_PLANE_ACTOR", &args, &env, http)?.start()
     }
 
-    async fn connected(&mut self, wanted: &[&str]) -> Result<()> {
+    /// Waits until these planes have sessions. A coordinator that was just started again is given time to listen.
+    pub(crate) async fn connected(&mut self, wanted: &[&str]) -> Result<()> {
         let started = Instant::now();
         loop {
-            for process in &mut self.planes {
-                ensure!(process.is_running(), "a plane actor ended; {}", process.log_tail());
+            for Program { process, .. } in std::iter::once(&mut self.coordinator).chain(&mut self.planes) {
+                ensure!(process.is_running(), "a program ended; {}", process.log_tail());
             }
-            let planes = self.console(&["planes"]).await.with_context(|| self.log_tails())?;
+            let planes = self.console(&["planes"]).await.unwrap_or_else(|error| Value::String(format!("{error:#}")));
             let connected = |name: &&str| {
                 let row = planes.as_array().into_iter().flatten().find(|row| row["plane"] == *name);
                 row.is_some_and(|row| row["connected"] == true)
@@ -134,13 +225,51 @@ impl Programs {
 
     /// One plane's actor, to stop, continue or kill.
     pub(crate) fn plane(&self, index: usize) -> &Process {
-        &self.planes[index]
+        &self.planes[index].process
+    }
+
+    /// The process of a program, dead or alive.
+    pub(crate) fn process(&mut self, who: Who) -> &mut Process {
+        match who {
+            Who::Coordinator => &mut self.coordinator.process,
+            Who::Plane(index) => &mut self.planes[index].process,
+        }
+    }
+
+    /// Starts a program that has ended again, with the same configuration.
+    pub(crate) async fn start_again(&mut self, who: Who) -> Result<()> {
+        let program = match who {
+            Who::Coordinator => &mut self.coordinator,
+            Who::Plane(index) => &mut self.planes[index],
+        };
+        ensure!(!program.process.is_running(), "{} still runs", program.launch.name);
+        // Its group is killed as a whole, and who waits for the leader may be quicker than the kernel with the others.
+        let begun = Instant::now();
+        while std::net::TcpListener::bind(program.launch.http).is_err() {
+            ensure!(begun.elapsed() < PORT_LIMIT, "{} still has its port", program.launch.name);
+            sleep(Duration::from_millis(10)).await;
+        }
+        program.process = program.launch.run()?;
+        Ok(())
+    }
+
+    /// Where a program looks for a breakpoint.
+    pub(crate) fn break_file(&self, who: Who) -> PathBuf {
+        match who {
+            Who::Coordinator => break_file(&self.folder, &self.coordinator.launch.name),
+            Who::Plane(index) => break_file(&self.folder, &self.planes[index].launch.name),
+        }
+    }
+
+    /// A plane's way to the coordinator.
+    pub(crate) fn relay(&self, plane: usize) -> &Relay {
+        &self.relays[plane]
     }
 
     /// The ends of all logs, for people who read about a failure.
     pub(crate) fn log_tails(&self) -> String {
         let mut text = String::new();
-        for process in std::iter::once(&self.coordinator).chain(&self.planes) {
+        for Program { process, .. } in std::iter::once(&self.coordinator).chain(&self.planes) {
             let _to_a_string = writeln!(text, "{}", process.log_tail());
         }
         text

@@ -2,7 +2,7 @@
 
 use super::{
     cluster_objects::{self, EBS, Part},
-    programs::Programs,
+    programs::{Programs, Reach},
     site::{PLANES, Site, SitePlan},
 };
 use anyhow::{Context, Result, ensure};
@@ -82,27 +82,39 @@ impl Stage {
     /// All of it, with a coordinator that leads and planes that are connected.
     pub(crate) async fn start(plans: &[SitePlan]) -> Result<Self> {
         let mut stage = Self::servers(plans).await?;
-        stage.run(&PLANES).await?;
+        stage.run(&PLANES, Reach::Direct).await?;
+        Ok(stage)
+    }
+
+    /// The same with planes whose ways to the coordinator can be cut.
+    pub(crate) async fn start_relayed(plans: &[SitePlan]) -> Result<Self> {
+        let mut stage = Self::servers(plans).await?;
+        stage.run(&PLANES, Reach::Relayed).await?;
         Ok(stage)
     }
 
     /// A coordinator that knows planes, none of which runs.
     pub(crate) async fn coordinator_alone() -> Result<Self> {
         let mut stage = Self::servers(&[]).await?;
-        stage.run(&[]).await?;
+        stage.run(&[], Reach::Direct).await?;
         Ok(stage)
     }
 
-    async fn run(&mut self, planes: &[&'static str]) -> Result<()> {
+    async fn run(&mut self, planes: &[&'static str], reach: Reach) -> Result<()> {
         let mut known: Vec<&str> = PLANES.to_vec();
         known.push(ABSENT_PLANE);
-        self.programs = Some(Programs::start(self, self.folder.path(), &known, planes).await?);
+        self.programs = Some(Programs::start(self, self.folder.path(), &known, planes, reach).await?);
         Ok(())
     }
 
     /// The programs of ours.
     pub(crate) fn programs(&self) -> &Programs {
         self.programs.as_ref().expect("started with programs")
+    }
+
+    /// The programs of ours, to end them and to start them again.
+    pub(crate) fn programs_mut(&mut self) -> &mut Programs {
+        self.programs.as_mut().expect("started with programs")
     }
 
     /// Kinds and namespaces, and the coordinator's ServiceAccount with its rights.

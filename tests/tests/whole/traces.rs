@@ -1,8 +1,12 @@
 //! What backups leave behind, and what they touched.
 
-use super::stage::{Stage, items};
+use super::{
+    site::Site,
+    stage::{Stage, items},
+};
 use anyhow::Result;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tests::servers::{process, tikv::Counters};
 
 /// Everything that a backup may leave in the world outside the API server. Empty: nothing is left.
@@ -31,6 +35,35 @@ pub(crate) struct Touched {
     pub(crate) claims: Vec<String>,
 }
 
+/// What one TiDB cluster is held by.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Held {
+    /// PD's paused schedulers.
+    pub(crate) paused: Vec<String>,
+    /// PD's service safe points, but for GC's own, and when each ends by itself (seconds since 1970).
+    pub(crate) safe_points: BTreeMap<String, i64>,
+    /// Stores with a live lease.
+    pub(crate) leased: Vec<u64>,
+}
+
+impl Site {
+    /// What it is held by now. Fails while PD does not answer.
+    pub(crate) async fn held(&self) -> Result<Held> {
+        let pd = self.pd.members()[0].address;
+        let read = async |path: &str| {
+            let answer = process::http("GET", pd, &format!("/pd/api/v1{path}"), "").await?;
+            anyhow::Ok(serde_json::from_str::<Value>(&answer.body)?)
+        };
+        let paused = names(read("/schedulers?status=paused").await?.as_array(), |name| name);
+        let safe_points = read("/gc/safepoint").await?;
+        let rows = safe_points["service_gc_safe_points"].as_array().into_iter().flatten();
+        let row = |row: &Value| Some((row["service_id"].as_str()?.to_owned(), row["expired_at"].as_i64()?));
+        let safe_points = rows.filter_map(row).filter(|(service, _)| service != "gc_worker").collect();
+        let leased = self.tikv.stores().into_iter().filter(|store| self.tikv.leased(*store));
+        Ok(Held { paused, safe_points, leased: leased.map(|store| store.0).collect() })
+    }
+}
+
 impl Stage {
     /// What is there now.
     pub(crate) async fn traces(&self) -> Result<Traces> {
@@ -40,18 +73,10 @@ impl Stage {
             ..Traces::default()
         };
         for site in &self.sites {
-            let pd = site.pd.members()[0].address;
-            let read = async |path: &str| {
-                let answer = process::http("GET", pd, &format!("/pd/api/v1{path}"), "").await?;
-                anyhow::Ok(serde_json::from_str::<Value>(&answer.body)?)
-            };
-            let paused = read("/schedulers?status=paused").await?;
-            traces.paused.extend(names(paused.as_array(), |name| name));
-            let safe_points = read("/gc/safepoint").await?;
-            let services = names(safe_points["service_gc_safe_points"].as_array(), |row| &row["service_id"]);
-            traces.safe_points.extend(services.into_iter().filter(|service| service != "gc_worker"));
-            let leased = site.tikv.stores().into_iter().filter(|store| site.tikv.leased(*store));
-            traces.leased.extend(leased.map(|store| store.0));
+            let held = site.held().await?;
+            traces.paused.extend(held.paused);
+            traces.safe_points.extend(held.safe_points.into_keys());
+            traces.leased.extend(held.leased);
         }
         Ok(traces)
     }

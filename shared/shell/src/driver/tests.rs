@@ -22,7 +22,7 @@ enum Input {
     Expired,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 enum Effect {
     Say(&'static str),
     Save { takes_ms: u64, ok: bool },

@@ -98,7 +98,10 @@ impl Ec2Handle {
     /// Every snapshot that exists, visible to calls or not, by id.
     #[must_use]
     pub fn snapshots(&self) -> BTreeMap<String, Snapshot> {
-        self.world().snapshots.clone()
+        let (now, mut world) = (self.now(), self.world());
+        // A pending one that was deleted goes when its time is over, whether anybody calls or not.
+        world.forget_deleted(now);
+        world.snapshots.clone()
     }
 
     /// Everything that ever changed: one for each snapshot made, each deletion accepted and each resource tagged.

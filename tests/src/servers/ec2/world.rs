@@ -191,7 +191,7 @@ impl World {
     }
 
     /// Deletions of pending snapshots take effect when those are done.
-    fn forget_deleted(&mut self, now: Duration) {
+    pub(crate) fn forget_deleted(&mut self, now: Duration) {
         self.snapshots.retain(|_, snapshot| !snapshot.deleting || now < snapshot.done);
     }
 

@@ -256,12 +256,21 @@ impl TikvCluster {
     /// # Errors
     /// An address is taken.
     pub fn revive(&self, store: StoreId) -> Result<()> {
+        self.revive_aged(store, Duration::ZERO)
+    }
+
+    /// The same for a process that says it started this long ago: nobody waits for it any more.
+    ///
+    /// # Errors
+    /// An address is taken.
+    pub fn revive_aged(&self, store: StoreId, age: Duration) -> Result<()> {
         let (grpc, http) = self.read(store, |store| (store.address, store.status)).context("no such store")?;
         let life = launch::launch(&self.shared, store.0, launch::listen(grpc)?, launch::listen(http)?)?;
         self.lives.lock().unwrap_or_else(PoisonError::into_inner).insert(store.0, life);
         if let Some(store) = self.shared.lock().stores.get_mut(&store.0) {
             store.running = true;
-            store.start_timestamp = unix_seconds().max(store.start_timestamp + 1);
+            let started = unix_seconds() - i64::try_from(age.as_secs()).unwrap_or(0);
+            store.start_timestamp = started.max(store.start_timestamp + 1);
         }
         self.shared.ring();
         Ok(())

@@ -1,0 +1,169 @@
+//! Whole processes killed at every boundary of an effect, cut off, hung, and the servers around them restarted: on the
+//! stage of the whole-process tests. Afterwards the outcome is legal, every hold is gone within its bound, nothing is
+//! left, and record and status say the same. At the end a table says so, line by line.
+//!
+//! `tests/run` plays a part that meets every step, every actor and both signals; all of it:
+//! `cargo test … --test kill_matrix -- --ignored`. `ISOCHRON_KILL_MATRIX=TEXT` plays only lines whose label contains it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
+
+mod every;
+mod judge;
+mod lane;
+mod steps;
+mod table;
+
+// The stage serves other tests too, and none of them needs all of it.
+#[allow(dead_code, reason = "used by tests of the whole")]
+#[path = "../whole/backup.rs"]
+mod backup;
+#[allow(dead_code, reason = "used by tests of the whole")]
+#[path = "../whole/cluster_objects.rs"]
+mod cluster_objects;
+#[allow(dead_code, reason = "used by tests of the whole")]
+#[path = "../whole/programs.rs"]
+mod programs;
+#[allow(dead_code, reason = "used by tests of the whole")]
+#[path = "../whole/site.rs"]
+mod site;
+#[allow(dead_code, reason = "used by tests of the whole")]
+#[path = "../whole/stage.rs"]
+mod stage;
+#[allow(dead_code, reason = "used by tests of the whole")]
+#[path = "../whole/traces.rs"]
+mod traces;
+
+use lane::{Lane, Line};
+use programs::Who;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+use table::{Case, Deed, Side};
+
+/// Stages beside each other. Cases mostly wait, so four of them take little more of two cores than one.
+const LANES: u8 = 4;
+
+/// Cases to play, and what came of those that were.
+#[derive(Default)]
+struct Board {
+    waiting: VecDeque<Case>,
+    lines: Vec<Line>,
+    failures: Vec<String>,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_dies_at_a_step_of_every_kind() {
+    play(table::cases(false)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "every step, actor and signal: about half an hour"]
+async fn whoever_dies_at_any_step() {
+    play(table::cases(true)).await;
+}
+
+async fn play(cases: Vec<Case>) {
+    let only = std::env::var("ISOCHRON_KILL_MATRIX").unwrap_or_default();
+    let chosen = cases.into_iter().filter(|case| label(case).contains(&only));
+    let board = Arc::new(Mutex::new(Board { waiting: chosen.collect(), ..Board::default() }));
+    let lanes = u8::try_from(board.lock().unwrap().waiting.len()).unwrap_or(LANES).min(LANES);
+    let running: Vec<_> = (1..=lanes).map(|number| tokio::spawn(run(number, board.clone()))).collect();
+    for lane in running {
+        lane.await.unwrap();
+    }
+    let board = board.lock().unwrap();
+    print(&board.lines);
+    let unplayed = board.waiting.len();
+    assert!(board.failures.is_empty(), "{} of the matrix failed:\n{}", board.failures.len(), board.failures.join("\n"));
+    assert!(unplayed == 0 && !board.lines.is_empty(), "{unplayed} cases were not played");
+}
+
+/// A lane ends with its first failure: what comes after it would prove nothing.
+async fn run(number: u8, board: Arc<Mutex<Board>>) {
+    let mut lane = match Lane::start(number).await {
+        Ok(lane) => lane,
+        Err(error) => return board.lock().unwrap().failures.push(format!("lane {number} does not start: {error:#}")),
+    };
+    loop {
+        let Some(case) = board.lock().unwrap().waiting.pop_front() else { return };
+        match lane.play(case).await {
+            Ok(line) => {
+                println!("{}", row(&line));
+                board.lock().unwrap().lines.push(line);
+            }
+            Err(error) => {
+                let text = format!("lane {number}, {}: {error:#}", label(&case));
+                println!("FAILED: {text}\n{}", lane.stage.programs().log_tails());
+                board.lock().unwrap().failures.push(text);
+                return;
+            }
+        }
+    }
+}
+
+fn label(case: &Case) -> String {
+    let side = match case.side {
+        _ if case.marks.is_empty() => "snapshots under way,",
+        Side::Before => "before",
+        Side::After => "after",
+    };
+    format!("{:?}: {side} {}; {}; {}", case.story, case.step, who(case), deed(case.deed))
+}
+
+fn who(case: &Case) -> String {
+    match case.who {
+        Who::Coordinator => "coordinator".to_owned(),
+        Who::Plane(0) => "init plane".to_owned(),
+        Who::Plane(number) => format!("plane {}", number + 1),
+    }
+}
+
+fn deed(deed: Deed) -> String {
+    match deed {
+        Deed::Kill => "KILL".to_owned(),
+        Deed::KillForLong => "KILL, for long".to_owned(),
+        Deed::Term => "TERM".to_owned(),
+        Deed::AllDie => "KILL of everybody".to_owned(),
+        Deed::Hang(length) => format!("hangs {} s", length.as_secs()),
+        Deed::Cut { up, down, length } => {
+            let way = match (up, down) {
+                (true, true) => "both ways",
+                (true, false) => "up",
+                _ => "down",
+            };
+            format!("cut {way} {} s", length.as_secs())
+        }
+        Deed::StoreDies => "TiKV dies".to_owned(),
+        Deed::PdDies => "PD restarts".to_owned(),
+    }
+}
+
+fn row(line: &Line) -> String {
+    let case = &line.case;
+    let side = match case.side {
+        _ if case.marks.is_empty() => "during",
+        Side::Before => "before",
+        Side::After => "after",
+    };
+    let stays = line.safe_point.map(|left| format!("  safe point: {} s", left.as_secs())).unwrap_or_default();
+    format!(
+        "{:9} {side:6} {:22} {:12} {:17} {:30} {:6.1} {:6.1}{stays}",
+        format!("{:?}", case.story),
+        case.step,
+        who(case),
+        deed(case.deed),
+        line.outcome,
+        line.gone.as_secs_f64(),
+        case.bound().as_secs_f64(),
+    )
+}
+
+fn print(lines: &[Line]) {
+    println!(
+        "\n{:9} {:6} {:22} {:12} {:17} {:30} {:>6} {:>6}",
+        "story", "side", "step", "who", "deed", "outcome", "gone s", "bound"
+    );
+    let mut rows: Vec<String> = lines.iter().map(row).collect();
+    rows.sort();
+    println!("{}\n{} lines", rows.join("\n"), lines.len());
+}

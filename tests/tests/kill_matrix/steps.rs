@@ -1,0 +1,218 @@
+//! Every boundary of both machines' effects, in the order of a backup.
+
+use super::{
+    programs::Who,
+    table::{
+        Case, Deed,
+        Expect::{self, Either, Failed, Good},
+        Marks,
+        Side::{self, After, Before},
+        Step,
+        Story::{self, Backup, BadEnd, Deletion, Recovery},
+    },
+};
+use std::time::Duration;
+
+const RESTARTED: Expect = Failed(&["CoordinatorRestarted"]);
+const PLANE_RESTARTED: Expect = Failed(&["PlaneRestarted"]);
+const ANY: Expect = Failed(&[]);
+
+/// Who dies how in `tests/run`.
+type Quick = &'static [(Who, Deed)];
+const C_KILL: Quick = &[(Who::Coordinator, Deed::Kill)];
+const C_TERM: Quick = &[(Who::Coordinator, Deed::Term)];
+const C_BOTH: Quick = &[(Who::Coordinator, Deed::Kill), (Who::Coordinator, Deed::Term)];
+const INIT_KILL: Quick = &[(Who::Plane(0), Deed::Kill)];
+const INIT_TERM: Quick = &[(Who::Plane(0), Deed::Term)];
+const OTHER_KILL: Quick = &[(Who::Plane(1), Deed::Kill)];
+const OTHER_TERM: Quick = &[(Who::Plane(1), Deed::Term)];
+
+const fn step(name: &'static str, side: Side, story: Story, marks: Marks, expect: [Expect; 2], quick: Quick) -> Step {
+    Step { name, side, story, marks, expect, quick }
+}
+
+/// The coordinator's.
+pub(crate) const COORDINATOR: &[Step] = &[
+    step("save the wish", Before, Backup, &["Save(", "stage: Preparing"], [Good, Good], C_TERM),
+    step("save the wish", After, Backup, &["Save(", "stage: Preparing"], [Good, Good], &[]),
+    step("order Prepare", Before, Backup, &["Send", "order: Prepare"], [Good, Good], C_TERM),
+    step("claim", Before, Backup, &["Claim"], [Good, Good], &[]),
+    step(
+        "save the epoch",
+        Before,
+        Backup,
+        &["Save(", "stage: Barrier"],
+        [Good, Either(&["CoordinatorRestarted"])],
+        C_KILL,
+    ),
+    step("save the epoch", After, Backup, &["Save(", "stage: Barrier"], [RESTARTED, RESTARTED], C_TERM),
+    step("order Reserve", Before, Backup, &["Send", "order: Reserve"], [RESTARTED, RESTARTED], &[]),
+    step("order Settle (PD)", Before, Backup, &["Send", "order: Settle(HoldPd"], [RESTARTED, RESTARTED], &[]),
+    step("order Settle", Before, Backup, &["Send", "order: Settle(Leaders"], [RESTARTED, RESTARTED], C_TERM),
+    step("order Suspend", After, Backup, &["Send", "order: Suspend"], [RESTARTED, RESTARTED], C_KILL),
+    step("order Cover", Before, Backup, &["Send", "order: Cover"], [RESTARTED, RESTARTED], C_TERM),
+    step("save commitTs", Before, Backup, &["Save(", "stage: Snapshotting"], [RESTARTED, RESTARTED], &[]),
+    step("save commitTs", After, Backup, &["Save(", "stage: Snapshotting"], [RESTARTED, RESTARTED], C_KILL),
+    step("order Snapshot", After, Backup, &["Send", "order: Snapshot"], [RESTARTED, RESTARTED], C_TERM),
+    step(
+        "order Confirm",
+        Before,
+        Backup,
+        &["Send", "order: Confirm"],
+        [RESTARTED, Either(&["CoordinatorRestarted"])],
+        &[],
+    ),
+    step("order Release", Before, Backup, &["Send", "order: Release"], [Good, Good], C_BOTH),
+    step("order Release", After, Backup, &["Send", "order: Release"], [Good, Good], &[]),
+    step("save the certificate", Before, Backup, &["Save(", "stage: Certified"], [Good, Good], &[]),
+    step("save the certificate", After, Backup, &["Save(", "stage: Certified"], [Good, Good], C_TERM),
+    step("end the claim", Before, Backup, &["EndClaim"], [Good, Good], C_TERM),
+    step("order Complete", Before, Backup, &["Send", "order: Complete"], [Good, Good], &[]),
+    step("save Complete", Before, Backup, &["Save(", "stage: Complete"], [Good, Good], C_TERM),
+    step("order Recover", Before, Recovery, &["Send", "order: Recover"], [Good, Good], C_TERM),
+    step("save the certificate", Before, Recovery, &["Save(", "stage: Certified"], [Good, Good], &[]),
+    step("save the abort", Before, BadEnd, &["Save(", "stage: Aborting"], [RESTARTED, ANY], C_TERM),
+    step("save the abort", After, BadEnd, &["Save(", "stage: Aborting"], [ANY, ANY], &[]),
+    step("order Abort", Before, BadEnd, &["Send", "order: Abort"], [ANY, ANY], C_KILL),
+    step("save Failed", Before, BadEnd, &["Save(", "stage: Failed"], [ANY, ANY], C_TERM),
+    step("save the deletion", After, Deletion, &["Save(", "stage: Cleaning"], [Good, Good], C_TERM),
+    step("order Clean", Before, Deletion, &["Send", "order: Clean"], [Good, Good], C_TERM),
+    step("save Cleaned", Before, Deletion, &["Save(", "stage: Cleaned"], [Good, Good], &[]),
+    step("let the object go", Before, Deletion, &["Gone"], [Good, Good], C_TERM),
+];
+
+const NOT_PREPARED: &[&str] = &["NotPrepared", "PlaneRestarted"];
+
+/// A plane's.
+pub(crate) const PLANE: &[Step] = &[
+    step("look", Before, Backup, &["Work", "work: Prepare"], [Good, Good], INIT_KILL),
+    step("answer Prepared", Before, Backup, &["Send", "answer: Prepared"], [Good, Either(NOT_PREPARED)], OTHER_KILL),
+    step(
+        "save the epoch",
+        Before,
+        Backup,
+        &["Save(", "state: Live"],
+        [Failed(NOT_PREPARED), Failed(NOT_PREPARED)],
+        OTHER_TERM,
+    ),
+    step("save the epoch", After, Backup, &["Save(", "state: Live"], [PLANE_RESTARTED, PLANE_RESTARTED], INIT_KILL),
+    step("reserve", After, Backup, &["Work", "work: Reserve"], [PLANE_RESTARTED, PLANE_RESTARTED], OTHER_KILL),
+    step("hold PD", After, Backup, &["Work", "work: HoldPd"], [PLANE_RESTARTED, PLANE_RESTARTED], INIT_TERM),
+    step(
+        "answer Settled (PD)",
+        Before,
+        Backup,
+        &["Send", "answer: Settled(PdHeld"],
+        [PLANE_RESTARTED, PLANE_RESTARTED],
+        INIT_KILL,
+    ),
+    step("ask leaders", Before, Backup, &["Work", "work: Leaders"], [PLANE_RESTARTED, PLANE_RESTARTED], OTHER_KILL),
+    step("open leases", After, Backup, &["Work", "work: OpenHolds"], [PLANE_RESTARTED, PLANE_RESTARTED], OTHER_TERM),
+    step(
+        "answer Suspended",
+        Before,
+        Backup,
+        &["Send", "answer: Suspended"],
+        [PLANE_RESTARTED, PLANE_RESTARTED],
+        INIT_KILL,
+    ),
+    step("cover", After, Backup, &["Work", "work: Cover"], [PLANE_RESTARTED, PLANE_RESTARTED], OTHER_KILL),
+    step("renew leases", Before, Backup, &["RenewStores"], [PLANE_RESTARTED, PLANE_RESTARTED], INIT_TERM),
+    step(
+        "ask for snapshots",
+        Before,
+        Backup,
+        &["Work", "work: Snapshot"],
+        [PLANE_RESTARTED, PLANE_RESTARTED],
+        OTHER_TERM,
+    ),
+    step("ask for snapshots", After, Backup, &["Work", "work: Snapshot"], [PLANE_RESTARTED, PLANE_RESTARTED], &[]),
+    step(
+        "answer Snapshotted",
+        Before,
+        Backup,
+        &["Send", "answer: Snapshotted"],
+        [PLANE_RESTARTED, PLANE_RESTARTED],
+        OTHER_KILL,
+    ),
+    step("read back", Before, Backup, &["Work", "work: ReadBack"], [PLANE_RESTARTED, PLANE_RESTARTED], INIT_KILL),
+    step("save the evidence", Before, Backup, &["Save(", "state: Confirmed"], [PLANE_RESTARTED, PLANE_RESTARTED], &[]),
+    step(
+        "save the evidence",
+        After,
+        Backup,
+        &["Save(", "state: Confirmed"],
+        [PLANE_RESTARTED, Either(&["PlaneRestarted"])],
+        OTHER_KILL,
+    ),
+    step("let go", Before, Backup, &["LetGo", "good: true"], [Good, Good], INIT_KILL),
+    step("answer Released", Before, Backup, &["Send", "answer: Released"], [Good, Good], OTHER_TERM),
+    step("complete", After, Backup, &["Work", "work: Complete"], [Good, Good], OTHER_KILL),
+    step("answer Completed", Before, Backup, &["Send", "answer: Completed"], [Good, Good], INIT_TERM),
+    step("answer Recovered", Before, Recovery, &["Send", "answer: Recovered"], [Good, Good], OTHER_KILL),
+    step("answer Aborted", Before, BadEnd, &["Send", "answer: Aborted"], [ANY, ANY], &[]),
+    step(
+        "answer Reserved",
+        Before,
+        Backup,
+        &["Send", "answer: Reserved"],
+        [PLANE_RESTARTED, Either(&["PlaneRestarted"])],
+        &[],
+    ),
+    step("answer Covered", Before, Backup, &["Send", "answer: Covered"], [PLANE_RESTARTED, PLANE_RESTARTED], &[]),
+    step(
+        "answer Confirmed",
+        Before,
+        Backup,
+        &["Send", "answer: Confirmed"],
+        [PLANE_RESTARTED, Either(&["PlaneRestarted"])],
+        &[],
+    ),
+    step("save the break", Before, BadEnd, &["Save(", "state: Broken"], [ANY, ANY], OTHER_KILL),
+    step("let go", Before, BadEnd, &["LetGo", "good: false"], [ANY, ANY], INIT_KILL),
+    step("clean", After, BadEnd, &["Work", "work: Clean"], [ANY, ANY], &[]),
+    step("clean", After, Deletion, &["Work", "work: Clean"], [Good, Good], OTHER_KILL),
+    step("answer Cleaned", Before, Deletion, &["Send", "answer: Cleaned"], [Good, Good], INIT_TERM),
+];
+
+const SNAPSHOTTED: Marks = &["Send", "answer: Snapshotted"];
+const CONFIRM: Marks = &["Send", "order: Confirm"];
+/// The call is under way: EC2 has done it, and nobody will hear of it.
+const CALLING: Marks = &[];
+/// Longer than a plane's lease.
+const LONG: Duration = Duration::from_secs(20);
+/// Longer than a session's silence and a plane's lease together.
+const LONGER: Duration = Duration::from_secs(35);
+
+const fn in_the_window(marks: Marks, who: Who, deed: Deed, expect: Expect) -> Case {
+    Case { step: "in the window", side: Before, story: Backup, marks, who, deed, expect }
+}
+
+const fn cut(up: bool, down: bool, length: Duration, expect: Expect) -> Case {
+    in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Cut { up, down, length }, expect)
+}
+
+/// What happens in the window to processes that live on, or are away for long.
+pub(crate) const WORLD: &[Case] = &[
+    in_the_window(CALLING, Who::Plane(1), Deed::Kill, PLANE_RESTARTED),
+    in_the_window(CALLING, Who::Coordinator, Deed::Kill, RESTARTED),
+    in_the_window(CONFIRM, Who::Coordinator, Deed::KillForLong, RESTARTED),
+    in_the_window(CONFIRM, Who::Coordinator, Deed::AllDie, RESTARTED),
+    in_the_window(SNAPSHOTTED, Who::Plane(2), Deed::KillForLong, ANY),
+    in_the_window(CONFIRM, Who::Coordinator, Deed::Hang(LONG), ANY),
+    in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Hang(LONG), ANY),
+    // Shorter than every lease: the answer comes late, and that is all.
+    cut(true, true, Duration::from_secs(4), Good),
+    cut(true, true, LONG, ANY),
+    // The coordinator's renewals still arrive, until it has given the session up.
+    cut(true, false, LONG, Either(&[])),
+    cut(true, false, LONGER, ANY),
+    cut(false, true, LONG, ANY),
+    in_the_window(
+        SNAPSHOTTED,
+        Who::Plane(1),
+        Deed::StoreDies,
+        Failed(&["StoreHoldLost", "StoresChanged", "StoreUnavailable"]),
+    ),
+    in_the_window(SNAPSHOTTED, Who::Plane(0), Deed::PdDies, Either(&[])),
+];
