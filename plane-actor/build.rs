@@ -2,7 +2,8 @@
 
 use std::error::Error;
 
-const FILES: [&str; 5] = ["metapb.proto", "errorpb.proto", "backup.proto", "debugpb.proto", "pdpb.proto"];
+const FILES: [&str; 6] =
+    ["metapb.proto", "errorpb.proto", "backup.proto", "debugpb.proto", "import_sstpb.proto", "pdpb.proto"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

@@ -10,7 +10,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 use shared::{
-    barrier::{Stage, View},
+    barrier::{Stage, Verdict, View},
     ids::BackupUid,
     reason::Reason,
     time::Timestamp,
@@ -81,6 +81,7 @@ pub struct Metrics {
     failures: Family<Why, Counter>,
     planes: Gauge,
     alarms: Counter,
+    weaker: Counter,
     /// What has been counted of each backup, so that a repeated view counts once.
     seen: Mutex<BTreeMap<BackupUid, (Stage, u32, usize)>>,
 }
@@ -104,7 +105,7 @@ impl Metrics {
         let cleanup_time = Family::<Cluster, Gauge<f64, AtomicU64>>::default();
         let limits = Family::<PartLabel, Gauge<f64, AtomicU64>>::default();
         let failures = Family::<Why, Counter>::default();
-        let (planes, alarms) = (Gauge::default(), Counter::default());
+        let (planes, alarms, weaker) = (Gauge::default(), Counter::default(), Counter::default());
         registry.register("fed_volume_backup_status", "Backups by the status they reached", status.clone());
         registry.register(
             "fed_volume_backup_total_time_sec",
@@ -133,6 +134,11 @@ impl Metrics {
         registry.register("isochron_failures", "Attempts that ended badly, by reason", failures.clone());
         registry.register("isochron_planes_connected", "Planes with a live session", planes.clone());
         registry.register("isochron_alarms", "Impossible states seen; must stay 0", alarms.clone());
+        registry.register(
+            "isochron_weaker_certificates",
+            "Certificates that prove less than consistency, because TiKV was too old to be held in full",
+            weaker.clone(),
+        );
         Self {
             registry: Arc::new(registry),
             status,
@@ -145,6 +151,7 @@ impl Metrics {
             failures,
             planes,
             alarms,
+            weaker,
             seen: Mutex::new(BTreeMap::new()),
         }
     }
@@ -195,6 +202,9 @@ impl Metrics {
             }
             Stage::Certified => {
                 self.status.get_or_create(&with(Status::SnapshotsCreated)).inc();
+                if record.certificate.as_ref().is_some_and(|certificate| certificate.verdict == Verdict::Weaker) {
+                    self.weaker.inc();
+                }
             }
             Stage::Complete => {
                 self.status.get_or_create(&with(Status::Complete)).inc();

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use shared::{
-    evidence::{AcceptedSnapshot, ClusterStore},
+    evidence::{AcceptedSnapshot, ClusterStore, HoldKind},
     ids::{ClusterId, InstanceId, RegionId, SnapshotId, StoreId, VolumeId},
     member::MemberLedger,
     reason::Refusal,
@@ -235,6 +235,9 @@ pub trait Tikv: Send + Sync {
     async fn settings(&self) -> Result<TikvSettings, PortError>;
     /// Opens the one prepare stream of this store. This cuts off any older stream of any client.
     async fn open_hold(&self) -> Result<Arc<dyn Hold>, HoldError>;
+    /// The weaker hold of a store without the prepare call: its imports are suspended (`facts/pd-tikv.md` §1.13). Touches
+    /// nothing before its first lease.
+    async fn open_weaker_hold(&self) -> Result<Arc<dyn Hold>, HoldError>;
     /// CheckPendingAdminOp: the regions this store leads, each with whether an admin command is pending.
     async fn led_regions(&self) -> Result<Vec<LedRegion>, PortError>;
     /// GetRegionReadProgress of one region: its `safe_ts` ([`Ts::ZERO`]: not initialised).
@@ -252,14 +255,18 @@ pub struct TikvSettings {
     pub raft_kv: bool,
 }
 
-/// One open prepare stream. Dropping it ends the stream, not the lease.
+/// One open prepare stream, or what stands in for it. Dropping it ends the stream, not the lease.
 #[async_trait]
 pub trait Hold: Send + Sync {
-    /// UpdateLease; returns `last_lease_is_valid` of the reply (the state just before this request).
+    /// What it prevents.
+    fn kind(&self) -> HoldKind;
+    /// UpdateLease; returns `last_lease_is_valid` of the reply (the state just before this request). Weaker: suspends
+    /// imports for this long from now, and returns whether they were suspended just before.
     async fn lease(&self, length: Millis) -> Result<bool, HoldError>;
-    /// WaitApply of these regions at these epochs; one result per region, when all are in.
+    /// WaitApply of these regions at these epochs; one result per region, when all are in. A weaker hold has no such
+    /// call: `Unimplemented`.
     async fn wait_apply(&self, regions: &[RegionAt]) -> Result<Vec<(RegionId, Applied)>, HoldError>;
-    /// Finish; ends the lease for everybody.
+    /// Finish; ends the lease for everybody. Weaker: imports go on.
     async fn finish(&self) -> Result<bool, HoldError>;
 }
 
@@ -267,7 +274,7 @@ pub trait Hold: Send + Sync {
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum HoldError {
     /// UNIMPLEMENTED: TiKV too old.
-    #[error("TiKV does not know the prepare call")]
+    #[error("TiKV does not know the call")]
     Unimplemented,
     /// UNAVAILABLE "coprocessor not initialized": raftstore v2, or not fully started.
     #[error("TiKV is not ready for prepare: {0}")]

@@ -39,6 +39,9 @@ pub(crate) struct PreflightArgs {
     /// This plane is spec.clusters[0].
     #[arg(long)]
     init: bool,
+    /// As spec.barrier.allowWeakerHolds: TiKV that is too old for a full hold is no fault.
+    #[arg(long)]
+    allow_weaker_holds: bool,
     /// One JSON array instead of lines.
     #[arg(long)]
     json: bool,
@@ -74,6 +77,7 @@ impl PreflightArgs {
             size_level: SizeLevel::None,
             delete_ratio_milli: 1000,
             limits: Limits::default(),
+            allow_weaker_holds: self.allow_weaker_holds,
         }
     }
 }

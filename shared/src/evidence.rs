@@ -4,6 +4,7 @@
 use crate::{
     epoch::Epoch,
     ids::{ClusterId, InstanceId, SnapshotId, StoreId, VolumeId},
+    region_set::RegionSet,
     tiling::Tiling,
     time::{Millis, Timestamp},
     ts::Ts,
@@ -81,6 +82,24 @@ pub struct AcceptedSnapshot {
     pub start_time: Timestamp,
 }
 
+/// How a store is held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HoldKind {
+    /// TiKV's prepare lease: region changes, ingest, leader transfer and log compaction are rejected.
+    #[default]
+    Full,
+    /// TiKV does not know the prepare call: only imports are suspended. Nothing else is prevented on this store, and
+    /// log compaction is not even seen (`facts/pd-tikv.md` §7).
+    Weaker,
+}
+
+impl HoldKind {
+    /// The default, which messages leave out.
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+}
+
 /// A store's hold, from the first answered lease to the confirmation, on one stream.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StoreEvidence {
@@ -97,6 +116,9 @@ pub struct StoreEvidence {
     pub renewals_valid: u64,
     /// The confirmation's renewal, asked for after `Confirm` arrived, was answered true.
     pub confirmed: bool,
+    /// How it was held.
+    #[serde(default, skip_serializing_if = "HoldKind::is_full")]
+    pub kind: HoldKind,
 }
 
 /// What leaders of this plane reported under holds on all stores.
@@ -108,6 +130,9 @@ pub struct CoverDigest {
     pub tiling: Tiling,
     /// The least safe_ts that they reported; [`Ts::NOT_INITIALIZED`] when the plane leads nothing.
     pub least_safe_ts: Ts,
+    /// The same regions with their epochs, to be compared with a later reading.
+    #[serde(default, skip_serializing_if = "RegionSet::is_empty")]
+    pub set: RegionSet,
 }
 
 /// PD's side, from the init plane.
@@ -140,4 +165,8 @@ pub struct Evidence {
     pub commit_ts: Ts,
     /// Init plane only.
     pub pd: Option<PdEvidence>,
+    /// Regions led here after the last snapshot was accepted anywhere, none with an admin command pending. Read only
+    /// where weaker holds are allowed: the certificate compares the sum with that of the covers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_after: Option<RegionSet>,
 }

@@ -15,6 +15,7 @@ pub mod limiter;
 pub mod machine;
 pub mod member;
 pub mod reason;
+pub mod region_set;
 pub mod request;
 pub mod tiling;
 pub mod time;

@@ -32,6 +32,14 @@ pub struct Request {
     pub limits: Limits,
     /// `barrier.retryWithin`: until how long after the start new attempts may be made; `None`: one attempt.
     pub retry_within: Option<Millis>,
+    /// `barrier.allowWeakerHolds`: see [`MemberSpec::allow_weaker_holds`].
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_weaker_holds: bool,
+}
+
+/// What a version without the field means.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Request {
@@ -216,6 +224,10 @@ pub struct MemberSpec {
     pub delete_ratio_milli: u32,
     /// Every bound.
     pub limits: Limits,
+    /// A store whose TiKV does not know the prepare call may be held by suspending its imports only; what a full hold
+    /// prevents is then looked for after the snapshots (`facts/pd-tikv.md` §7). The certificate says so.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_weaker_holds: bool,
 }
 
 impl Request {
@@ -233,6 +245,7 @@ impl Request {
             size_level: self.size_level,
             delete_ratio_milli: self.delete_ratio_milli,
             limits: self.limits.clone(),
+            allow_weaker_holds: self.allow_weaker_holds,
         })
     }
 }

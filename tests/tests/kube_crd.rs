@@ -108,6 +108,7 @@ async fn users_manifests_apply_and_what_can_never_work_does_not() -> Result<()> 
     });
     let barrier = json!({
         "settleTimeout": "1m30s", "reachTimeout": "1h", "holdTimeout": "500ms", "retryWithin": "0s", "safeTsMaxAge": "1.5m",
+        "allowWeakerHolds": true,
     });
     let mut full = with("/template", all);
     full["barrier"] = barrier;

@@ -156,6 +156,7 @@ fn spec(world: &World, plane: &str) -> MemberSpec {
         size_level: SizeLevel::Full,
         delete_ratio_milli: 1000,
         limits: Limits::default(),
+        allow_weaker_holds: false,
     }
 }
 

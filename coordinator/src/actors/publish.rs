@@ -1,7 +1,7 @@
 //! Status, events and the last good-bye. Slow or failing writes here never hold up a barrier.
 
 use crate::ports::{EventKind, LedgerKey, ObjectRef, Objects, PortError, Ports, Status, Version};
-use shared::barrier::{Stage, View};
+use shared::barrier::{Record, Stage, Verdict, View};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -55,7 +55,13 @@ async fn tell(objects: &dyn Objects, object: &ObjectRef, view: &View) {
             let ts = record.commit_ts.map(|ts| ts.to_string()).unwrap_or_default();
             (EventKind::Normal, "Snapshotting", format!("commitTs {ts} is fixed"))
         }
+        Stage::Certified if is_weaker(record) => {
+            (EventKind::Warning, "SnapshotsCreated", format!("barrier released; {}", Verdict::Weaker.meaning()))
+        }
         Stage::Certified => (EventKind::Normal, "SnapshotsCreated", "certificate saved; barrier released".to_owned()),
+        Stage::Complete if is_weaker(record) => {
+            (EventKind::Warning, "Complete", format!("backup is complete; {}", Verdict::Weaker.meaning()))
+        }
         Stage::Complete => (EventKind::Normal, "Complete", "backup is complete and proven consistent".to_owned()),
         Stage::Aborting | Stage::Failed => {
             let failure = record.failure.as_ref();
@@ -68,6 +74,10 @@ async fn tell(objects: &dyn Objects, object: &ObjectRef, view: &View) {
     if let Err(error) = objects.event(object, kind, reason, &message).await {
         tracing::warn!(%error, backup = %object.uid, "event was not written");
     }
+}
+
+fn is_weaker(record: &Record) -> bool {
+    record.certificate.as_ref().is_some_and(|certificate| certificate.verdict == Verdict::Weaker)
 }
 
 /// Writes the last status, lets the object go, deletes the record; each is repeated until it is done.

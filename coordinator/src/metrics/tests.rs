@@ -37,6 +37,7 @@ fn record() -> Record {
         delete_ratio_milli: 1000,
         limits: Limits::default(),
         retry_within: None,
+        allow_weaker_holds: false,
     };
     Record::new(request, Timestamp(1_000))
 }

@@ -272,10 +272,11 @@ impl StreamHandler<HoldEvent> for MemberActor {
                 let Some(events) = self.hold_events.clone() else { return };
                 tracing::debug!(parent: &self.span, %store, work, "store held");
                 let lease = site.spec.limits.store_lease;
+                let kind = hold.kind();
                 // A second hold of one store ends the first one's task; the machine breaks the epoch for it.
                 self.holds.insert(store, Held::start(&self.env.config, store, lease, hold, events));
                 let age = self.env.clock.at().since(asked_at);
-                self.feed(Input::StoreHeld { store, age }, ctx);
+                self.feed(Input::StoreHeld { store, age, kind }, ctx);
             }
             HoldEvent::Leased { store, number, valid } => self.feed(Input::StoreLeased { store, number, valid }, ctx),
             HoldEvent::Broken { store, refusal } => {

@@ -13,6 +13,10 @@ pub mod debugpb {
 pub mod errorpb {
     tonic::include_proto!("errorpb");
 }
+/// TiKV: suspending imports.
+pub mod import_sstpb {
+    tonic::include_proto!("import_sstpb");
+}
 /// Stores, regions, peers.
 pub mod metapb {
     tonic::include_proto!("metapb");

@@ -6,6 +6,7 @@ use crate::{
     evidence::{ClusterStore, Evidence},
     ids::{BackupUid, ClusterId, PlaneId, SnapshotId, StoreId, VolumeId},
     reason::{Reason, Refusal},
+    region_set::RegionSet,
     tiling::Tiling,
     time::Timestamp,
     ts::Ts,
@@ -18,6 +19,23 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Verdict {
     /// E1–E6 hold.
     Consistent,
+    /// The user allowed stores to be held in the weaker way, and some were. E1, E4, E5 and E6 hold; of E2 and E3 only
+    /// what looking can tell: imports stayed suspended, and the regions after the last snapshot are, by number, epoch and
+    /// keys, those that were covered. Log compaction is neither prevented nor seen.
+    Weaker,
+}
+
+impl Verdict {
+    /// One sentence for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Consistent => "the certificate proves one consistent moment",
+            Self::Weaker => {
+                "the certificate is weaker than a proof: some TiKV is too old to be held in full, so region changes were \
+                 looked for and none was seen, but log compaction was not prevented"
+            }
+        }
+    }
 }
 
 /// Saved in the record, stored beside every backupmeta as `isochron-certificate.json`.
@@ -96,6 +114,7 @@ pub fn certify(
     if !tiling.is_whole() {
         broken.push("E3: the regions of the last cover do not tile the key space".to_owned());
     }
+    let verdict = check_kinds(record, evidence, &mut broken);
     let least = evidence.values().map(|seen| seen.cover.least_safe_ts).min().unwrap_or(Ts::ZERO);
     if least != commit_ts || !commit_ts.is_real() {
         broken.push(format!("E5: commitTs {commit_ts} is not the least safe_ts {least} of the last cover"));
@@ -107,7 +126,7 @@ pub fn certify(
         }
         Some(pd) if broken.is_empty() => {
             return Ok(Certificate {
-                verdict: Verdict::Consistent,
+                verdict,
                 backup: record.request.backup.clone(),
                 name: format!("{}/{}", record.request.namespace, record.request.name),
                 attempt: record.attempt,
@@ -168,6 +187,25 @@ fn check_holds(plane: &PlaneId, kept: &super::record::PlaneRecord, seen: &Eviden
             ));
         }
     }
+}
+
+/// Consistent only if every store was held in full. Otherwise the user must have allowed it, and the regions must be the
+/// same before and after the snapshots, whoever leads them.
+fn check_kinds(record: &Record, evidence: &BTreeMap<PlaneId, Evidence>, broken: &mut Vec<String>) -> Verdict {
+    let weaker = |seen: &Evidence| seen.stores.iter().find(|store| !store.kind.is_full()).map(|store| store.store);
+    let Some(store) = evidence.values().find_map(weaker) else { return Verdict::Consistent };
+    if !record.request.allow_weaker_holds {
+        broken.push(format!("E2: store {store} was held in the weaker way, which the spec does not allow"));
+    }
+    let before: RegionSet = evidence.values().map(|seen| seen.cover.set).sum();
+    let after: Option<RegionSet> = evidence.values().map(|seen| seen.set_after).sum();
+    if after != Some(before) {
+        broken.push(match after {
+            Some(_) => "E3: regions changed between the cover and the confirmation".to_owned(),
+            None => "E3: not every plane read its regions again at the confirmation".to_owned(),
+        });
+    }
+    Verdict::Weaker
 }
 
 /// E4: exactly one snapshot per volume prepared, each id once, those of an instance from one call.

@@ -50,6 +50,7 @@ impl Member {
                 renewals_sent: hold.sent,
                 renewals_valid: hold.valid,
                 confirmed: true,
+                kind: hold.kind,
             });
         }
         self.read_if_confirmed(effects);
@@ -100,8 +101,12 @@ impl Member {
             (true, None) => return Err(missing("PD's GC safe point")),
             (false, _) => None,
         };
-        let snapshots = self.snapshots.clone();
-        Ok(Evidence { epoch: self.epoch, cluster: ready.prepared.cluster, stores, cover, snapshots, commit_ts, pd })
+        if stores.iter().any(|store| !store.kind.is_full()) && seen.set.is_none() {
+            return Err(missing("the set of regions"));
+        }
+        let (snapshots, set_after) = (self.snapshots.clone(), seen.set);
+        let (epoch, cluster) = (self.epoch, ready.prepared.cluster);
+        Ok(Evidence { epoch, cluster, stores, cover, snapshots, commit_ts, pd, set_after })
     }
 }
 

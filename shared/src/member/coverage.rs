@@ -9,7 +9,7 @@
 //! answers wait-apply (`facts/pd-tikv.md` fact 6), and a split not yet committed is not yet pending: only asking the same
 //! store before and after catches both.
 
-use crate::{evidence::CoverDigest, ids::RegionId, tiling::Tiling, ts::Ts};
+use crate::{evidence::CoverDigest, ids::RegionId, region_set::RegionSet, tiling::Tiling, ts::Ts};
 use std::{collections::BTreeMap, fmt};
 
 /// A region and its version, as its leader says.
@@ -25,6 +25,13 @@ pub struct RegionAt {
     pub start: Vec<u8>,
     /// Empty: +∞.
     pub end: Vec<u8>,
+}
+
+impl RegionAt {
+    /// Its part of a [`RegionSet`].
+    pub fn set(&self) -> RegionSet {
+        RegionSet::of_region(self.region.0, self.conf_ver, self.version, &self.start, &self.end)
+    }
 }
 
 /// One answer of CheckPendingAdminOp.
@@ -132,7 +139,6 @@ pub fn judge(
     known: &SafeTimes,
     after: &[LedRegion],
 ) -> Result<CoverDigest, Repeat> {
-    let before: BTreeMap<RegionId, &RegionAt> = before.iter().map(|led| (led.at.region, &led.at)).collect();
     let mut results: BTreeMap<RegionId, &Applied> = BTreeMap::new();
     for (region, result) in applied {
         // Of two answers for one region the bad one counts.
@@ -141,6 +147,34 @@ pub fn judge(
             *kept = result;
         }
     }
+    digest(before, known, after, |region| match results.get(&region) {
+        Some(Applied::Done) => Ok(()),
+        Some(Applied::Again(why)) => Err(Repeat::NotApplied(region, why.clone())),
+        None => Err(Repeat::NotApplied(region, "it was not answered".to_owned())),
+    })
+}
+
+/// The same of a store under a weaker hold, which cannot be asked whether it has applied. What it had proposed before is
+/// seen as pending, or as a change of the set until the confirmation.
+pub fn judge_weaker(before: &[LedRegion], known: &SafeTimes, after: &[LedRegion]) -> Result<CoverDigest, Repeat> {
+    digest(before, known, after, |_| Ok(()))
+}
+
+/// All regions of one answer as a set; the first with an admin command pending stands in the way.
+pub fn settled_set(led: &[LedRegion]) -> Result<RegionSet, Repeat> {
+    match led.iter().find(|led| led.pending) {
+        Some(led) => Err(Repeat::Pending(led.at.region)),
+        None => Ok(led.iter().map(|led| led.at.set()).sum()),
+    }
+}
+
+fn digest(
+    before: &[LedRegion],
+    known: &SafeTimes,
+    after: &[LedRegion],
+    applied: impl Fn(RegionId) -> Result<(), Repeat>,
+) -> Result<CoverDigest, Repeat> {
+    let before: BTreeMap<RegionId, &RegionAt> = before.iter().map(|led| (led.at.region, &led.at)).collect();
     let mut digest = nothing_led();
     let mut seen = BTreeMap::new();
     for led in after {
@@ -148,18 +182,19 @@ pub fn judge(
         if seen.insert(region, ()).is_some() {
             return Err(Repeat::Twice(region));
         }
-        let safe_ts = judge_region(led, before.get(&region).copied(), results.get(&region).copied(), known)?;
+        let safe_ts = judge_region(led, before.get(&region).copied(), &applied, known)?;
         let tiling = Tiling::of_region(&led.at.start, &led.at.end).ok_or(Repeat::UpsideDown(region))?;
         digest.regions += 1;
         digest.tiling = digest.tiling + tiling;
         digest.least_safe_ts = digest.least_safe_ts.min(safe_ts);
+        digest.set = digest.set + led.at.set();
     }
     Ok(digest)
 }
 
 /// What a plane reports that leads nothing: its `safe_ts` must never become the minimum of all planes.
 pub fn nothing_led() -> CoverDigest {
-    CoverDigest { regions: 0, tiling: Tiling::default(), least_safe_ts: Ts::NOT_INITIALIZED }
+    CoverDigest { least_safe_ts: Ts::NOT_INITIALIZED, ..CoverDigest::default() }
 }
 
 /// Adds one store's part to another's.
@@ -168,13 +203,14 @@ pub fn join(left: CoverDigest, right: CoverDigest) -> CoverDigest {
         regions: left.regions.saturating_add(right.regions),
         tiling: left.tiling + right.tiling,
         least_safe_ts: left.least_safe_ts.min(right.least_safe_ts),
+        set: left.set + right.set,
     }
 }
 
 fn judge_region(
     led: &LedRegion,
     before: Option<&RegionAt>,
-    applied: Option<&Applied>,
+    applied: impl Fn(RegionId) -> Result<(), Repeat>,
     known: &SafeTimes,
 ) -> Result<Ts, Repeat> {
     let region = led.at.region;
@@ -187,11 +223,7 @@ fn judge_region(
         Some(before) if *before != led.at => return Err(Repeat::Moved(region)),
         Some(_) => {}
     }
-    match applied {
-        Some(Applied::Done) => {}
-        Some(Applied::Again(why)) => return Err(Repeat::NotApplied(region, why.clone())),
-        None => return Err(Repeat::NotApplied(region, "it was not answered".to_owned())),
-    }
+    applied(region)?;
     known.of(&led.at).filter(|ts| ts.is_real()).ok_or(Repeat::NoSafeTs(region))
 }
 
@@ -226,6 +258,28 @@ mod tests {
         known
     }
 
+    fn a_set() -> RegionSet {
+        led(1, 7, "", "").at.set()
+    }
+
+    /// Pending, new or moved is a doubt under a weaker hold too; only wait-apply is not asked for.
+    #[test]
+    fn a_weaker_hold_leaves_out_wait_apply_and_nothing_else() {
+        let (a, b) = (led(1, 7, "", "m"), led(2, 7, "m", ""));
+        let (both, times) = (vec![a.clone(), b.clone()], known(&[(&a, 90), (&b, 80)]));
+        let digest = judge_weaker(&both, &times, &both).unwrap();
+        assert_eq!((digest.regions, digest.least_safe_ts), (2, Ts(80)));
+        assert_eq!(digest.set, judge(&both, &done(&[1, 2]), &times, &both).unwrap().set);
+        assert_eq!(settled_set(&both), Ok(digest.set));
+        let moved = [led(1, 6, "", "m"), b.clone()];
+        assert_eq!(judge_weaker(&moved, &times, &both), Err(Repeat::Moved(RegionId(1))));
+        assert_eq!(judge_weaker(&both[..1], &times, &both), Err(Repeat::New(RegionId(2))));
+        let busy = [a.clone(), pending(b)];
+        assert_eq!(judge_weaker(&both, &times, &busy), Err(Repeat::Pending(RegionId(2))));
+        assert_eq!(settled_set(&busy), Err(Repeat::Pending(RegionId(2))));
+        assert_eq!(judge_weaker(&both, &SafeTimes::default(), &both), Err(Repeat::NoSafeTs(RegionId(1))));
+    }
+
     #[test]
     fn a_quiet_store_is_covered_and_the_least_safe_ts_counts() {
         let (a, b) = (led(1, 7, "", "m"), led(2, 7, "m", ""));
@@ -247,7 +301,7 @@ mod tests {
     fn a_store_that_leads_nothing_does_not_lower_the_minimum() {
         let digest = judge(&[], &[], &SafeTimes::default(), &[]).unwrap();
         assert_eq!(digest, nothing_led());
-        let other = CoverDigest { regions: 1, tiling: Tiling::whole(), least_safe_ts: Ts(3) };
+        let other = CoverDigest { regions: 1, tiling: Tiling::whole(), least_safe_ts: Ts(3), set: a_set() };
         assert_eq!(join(digest, other.clone()), other);
     }
 

@@ -8,6 +8,7 @@ use super::{
     state::{Confirmation, Stage, StoreHold},
 };
 use crate::{
+    evidence::HoldKind,
     ids::StoreId,
     reason::{Reason, Refusal},
     request::Limits,
@@ -21,14 +22,24 @@ impl Member {
         self.ready.as_ref().map(|ready| ready.spec.limits.clone()).unwrap_or_default()
     }
 
-    pub(super) fn store_held(&mut self, now: Now, store: StoreId, age: Millis, effects: &mut Vec<Effect>) {
+    pub(super) fn store_held(
+        &mut self,
+        now: Now,
+        store: StoreId,
+        age: Millis,
+        kind: HoldKind,
+        effects: &mut Vec<Effect>,
+    ) {
         let local = self.ready.iter().any(|ready| ready.prepared.stores.iter().any(|known| known.store == store));
-        if self.stage == Stage::Suspending && local && !self.holds.contains_key(&store) {
-            self.take_hold(now, store, age, effects);
+        let allowed = kind.is_full() || self.ready.iter().any(|ready| ready.spec.allow_weaker_holds);
+        if self.stage == Stage::Suspending && local && allowed && !self.holds.contains_key(&store) {
+            self.take_hold(now, store, age, kind, effects);
         } else if self.stage.is_live() {
-            // Two streams of one store, or one that nobody asked for: E2 wants exactly one.
+            // Two streams of one store, or a hold that nobody asked for: E2 wants exactly one of the kind allowed.
             self.alarm(format!("store {store} was held at {:?}", self.stage), effects);
-            let text = format!("store {store} was held a second time, or is none of this member");
+            let text = format!(
+                "store {store} was held a second time, or in a way that is not allowed, or is none of this member"
+            );
             self.break_off(Refusal::new(Reason::Internal, text), effects);
         } else {
             // It was opened while the attempt ended: the machine has forgotten it, the world has not.
@@ -37,10 +48,10 @@ impl Member {
         }
     }
 
-    fn take_hold(&mut self, now: Now, store: StoreId, age: Millis, effects: &mut Vec<Effect>) {
+    fn take_hold(&mut self, now: Now, store: StoreId, age: Millis, kind: HoldKind, effects: &mut Vec<Effect>) {
         let lease = self.limits().store_lease;
         let until = now.at + Millis(lease.0.saturating_sub(age.0));
-        self.holds.insert(store, StoreHold::new(until));
+        self.holds.insert(store, StoreHold::new(until, kind));
         let due = now.at + Millis(lease.quarter().0.saturating_sub(age.0));
         self.renew_stores_at = Some(self.renew_stores_at.map_or(due, |at| at.min(due)));
         self.suspended_if_all(effects);

@@ -2,9 +2,10 @@
 
 use crate::{
     epoch::Epoch,
-    evidence::{AcceptedSnapshot, ClusterStore, PdEvidence},
+    evidence::{AcceptedSnapshot, ClusterStore, HoldKind, PdEvidence},
     ids::{ClusterId, InstanceId, StoreId, VolumeId},
     reason::Refusal,
+    region_set::RegionSet,
     time::Millis,
     ts::Ts,
     wire::{CleanReport, Covered, Order, Prepared, Progress},
@@ -41,6 +42,8 @@ pub enum Input {
         store: StoreId,
         /// How long ago the lease was asked for: it runs from there.
         age: Millis,
+        /// How it is held.
+        kind: HoldKind,
     },
     /// A renewal was answered.
     StoreLeased {
@@ -124,6 +127,8 @@ pub struct ReadBack {
     pub attached: BTreeMap<VolumeId, Option<InstanceId>>,
     /// Init plane only.
     pub pd: Option<PdEvidence>,
+    /// Regions led here, none pending; read where weaker holds are allowed.
+    pub set: Option<RegionSet>,
 }
 
 /// Timers; at one moment the first of this list is due first.

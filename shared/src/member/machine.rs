@@ -258,7 +258,7 @@ impl Machine for Member {
                     self.progress = Some(progress);
                 }
             }
-            Input::StoreHeld { store, age } => self.store_held(now, store, age, &mut effects),
+            Input::StoreHeld { store, age, kind } => self.store_held(now, store, age, kind, &mut effects),
             Input::StoreLeased { store, number, valid } => self.store_leased(now, store, number, valid, &mut effects),
             Input::StoreBroken { store, refusal } => self.store_broken(store, refusal, &mut effects),
             Input::LetGone => self.let_gone(&mut effects),

@@ -1,7 +1,7 @@
 //! Where an attempt stands in this plane.
 
 use crate::{
-    evidence::StoreEvidence,
+    evidence::{HoldKind, StoreEvidence},
     request::MemberSpec,
     time::{Instant, Millis},
     wire::{Phase, Prepared},
@@ -90,6 +90,7 @@ pub(super) struct StoreHold {
     /// Until then its lease lives for certain: when the last renewal that was answered true was asked for, plus the
     /// lease (`facts/pd-tikv.md` §2.1: a lease taken at t rejects at least until t + L).
     pub(super) until: Instant,
+    pub(super) kind: HoldKind,
     /// A renewal not yet answered: its number and when it was asked for.
     pub(super) asked: Option<(u64, Instant)>,
     pub(super) sent: u64,
@@ -111,8 +112,8 @@ pub(super) enum Confirmation {
 }
 
 impl StoreHold {
-    pub(super) fn new(until: Instant) -> Self {
-        Self { until, asked: None, sent: 0, valid: 0, confirmation: Confirmation::None }
+    pub(super) fn new(until: Instant, kind: HoldKind) -> Self {
+        Self { until, kind, asked: None, sent: 0, valid: 0, confirmation: Confirmation::None }
     }
 
     /// What is certainly left of the lease.

@@ -4,11 +4,12 @@ use shared::{
     barrier::{Barrier, Effect, Input, Record, Timer, View},
     epoch::Epoch,
     evidence::{
-        AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PdEvidence, PreparedStore, PreparedVolume,
+        AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, HoldKind, PdEvidence, PreparedStore, PreparedVolume,
         StoreEvidence, StoreState,
     },
     ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     machine::Machine,
+    region_set::RegionSet,
     request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
     tiling::Tiling,
     time::{Instant, Millis, Now, Timestamp},
@@ -59,6 +60,7 @@ pub fn request() -> Request {
         delete_ratio_milli: 1000,
         limits: Limits::default(),
         retry_within: None,
+        allow_weaker_holds: false,
     }
 }
 
@@ -105,7 +107,13 @@ pub fn prepared(i: usize, round: u32) -> Prepared {
 }
 
 pub fn cover(i: usize) -> CoverDigest {
-    CoverDigest { regions: 1, tiling: Tiling::of_region(CUTS[i].0, CUTS[i].1).unwrap(), least_safe_ts: safe_ts(i) }
+    let (start, end) = CUTS[i];
+    CoverDigest {
+        regions: 1,
+        tiling: Tiling::of_region(start, end).unwrap(),
+        least_safe_ts: safe_ts(i),
+        set: RegionSet::of_region(i as u64, 1, 1, start, end),
+    }
 }
 
 pub fn snapshots(i: usize) -> Vec<AcceptedSnapshot> {
@@ -128,6 +136,7 @@ pub fn evidence(i: usize, epoch: Epoch) -> Evidence {
             renewals_sent: 3,
             renewals_valid: 3,
             confirmed: true,
+            kind: HoldKind::Full,
         }],
         cover: cover(i),
         snapshots: snapshots(i),
@@ -138,6 +147,7 @@ pub fn evidence(i: usize, epoch: Epoch) -> Evidence {
             min_resolved_ts: Ts(2_500),
             stores: cluster_stores(),
         }),
+        set_after: None,
     }
 }
 

@@ -6,3 +6,4 @@ mod kit;
 mod path;
 mod recovery;
 mod refusals;
+mod weaker;

@@ -60,6 +60,29 @@ fn a_field_that_a_newer_version_adds_is_skipped() {
     assert_eq!(wire::decode::<shared::wire::Renew>(&body).unwrap().number, 7);
 }
 
+/// A plane of the version before says nothing of kinds of holds: all of its holds are full, and nothing weaker is allowed.
+#[test]
+fn what_the_version_before_leaves_out_has_its_old_meaning() {
+    use shared::{evidence::HoldKind, region_set::RegionSet, wire::*};
+    let kept = kept();
+    let Down::Order { order: Order::Prepare(prepare), .. } = wire::decode(&bytes(&kept["down.prepare"])).unwrap()
+    else {
+        panic!("another order")
+    };
+    assert!(!prepare.spec.allow_weaker_holds);
+    let Up::Answer { answer: Answer::Confirmed(mut confirmed), .. } =
+        wire::decode(&bytes(&kept["up.confirmed"])).unwrap()
+    else {
+        panic!("another answer")
+    };
+    assert_eq!(confirmed.evidence.stores[0].kind, HoldKind::Full);
+    assert_eq!((confirmed.evidence.set_after, confirmed.evidence.cover.set), (None, RegionSet::default()));
+    confirmed.evidence.stores[0].kind = HoldKind::Weaker;
+    confirmed.evidence.set_after = Some(RegionSet { high: u64::MAX, low: 1 });
+    let again = wire::decode::<Confirmed>(&wire::encode(&confirmed).unwrap()).unwrap();
+    assert_eq!(again, confirmed, "what is new is carried");
+}
+
 #[test]
 fn what_is_no_message_is_an_error_not_a_panic() {
     for body in [&b""[..], b"\xc1", b"\x81\xa5Order\xc0", &[0x93; 64]] {

@@ -3,11 +3,12 @@
 use shared::{
     epoch::Epoch,
     evidence::{
-        AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PdEvidence, PreparedStore, PreparedVolume,
+        AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, HoldKind, PdEvidence, PreparedStore, PreparedVolume,
         StoreEvidence, StoreState,
     },
     ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     reason::{Reason, Refusal},
+    region_set::RegionSet,
     request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
     tiling::Tiling,
     time::{Millis, Timestamp},
@@ -42,6 +43,7 @@ fn spec() -> MemberSpec {
         size_level: SizeLevel::Full,
         delete_ratio_milli: 1500,
         limits: Limits::default(),
+        allow_weaker_holds: false,
     }
 }
 
@@ -82,7 +84,12 @@ fn snapshot() -> AcceptedSnapshot {
 }
 
 fn digest() -> CoverDigest {
-    CoverDigest { regions: 3, tiling: Tiling { high: u64::MAX, low: 1 }, least_safe_ts: Ts(449_462_718_912_512_000) }
+    CoverDigest {
+        regions: 3,
+        tiling: Tiling { high: u64::MAX, low: 1 },
+        least_safe_ts: Ts(449_462_718_912_512_000),
+        set: RegionSet::default(),
+    }
 }
 
 fn evidence() -> Evidence {
@@ -96,6 +103,7 @@ fn evidence() -> Evidence {
             renewals_sent: 3,
             renewals_valid: 3,
             confirmed: true,
+            kind: HoldKind::Full,
         }],
         cover: digest(),
         snapshots: vec![snapshot()],
@@ -106,6 +114,7 @@ fn evidence() -> Evidence {
             min_resolved_ts: Ts(449_462_718_912_512_001),
             stores: vec![cluster_store()],
         }),
+        set_after: None,
     }
 }
 

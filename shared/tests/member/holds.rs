@@ -2,11 +2,12 @@
 
 use crate::kit::*;
 use shared::{
-    evidence::Evidence,
+    evidence::{Evidence, HoldKind},
     ids::{InstanceId, StoreId, VolumeId},
     machine::Machine,
     member::{AttemptState, Done, Effect, Input, ReadBack, Stage, Timer, Work},
     reason::{Reason, Refusal},
+    region_set::RegionSet,
     request::Limits,
     time::{Instant, Millis, Timestamp},
     ts::Ts,
@@ -29,7 +30,7 @@ fn renewals_come_every_quarter_and_none_is_asked_for_twice() {
 fn a_lease_runs_from_when_it_was_asked_for() {
     let mut b = Bench::at_stage(Stage::Suspending);
     b.at = 1_000;
-    b.step(Input::StoreHeld { store: StoreId(1), age: Millis(400) });
+    b.step(Input::StoreHeld { store: StoreId(1), age: Millis(400), kind: HoldKind::Full });
     assert_eq!(b.member.view(b.now()).store_lease_left, Some(Millis(9_600)));
     b.at = 3_500;
     b.expire(Timer::RenewStores);
@@ -235,4 +236,68 @@ fn evidence_survives_a_restart_word_for_word() {
     let mut b = Bench::restored(AttemptState::Confirmed(evidence));
     let recovered = Answer::Recovered(shared::wire::Recovered::Evidence(saved));
     assert_eq!(b.order(Order::Recover), [say(recovered)]);
+}
+
+/// An attempt that opens its holds, under a spec that allows weaker ones or not; and the number of that work.
+fn suspending(allowed: bool) -> (Bench, u64) {
+    let mut b = Bench::new();
+    b.order(Order::Prepare(shared::wire::Prepare { round: 1, spec: weaker_spec(allowed) }));
+    b.done(1, Done::Prepared(prepared(1)));
+    b.did(Order::Reserve, Done::Reserved);
+    b.did(Order::Settle(shared::wire::Settle::HoldPd), Done::PdHeld { gc_hold: GC, schedulers: vec![] });
+    b.did(leaders(), Done::Leaders { regions: 1, least_safe_ts: COMMIT });
+    let opening = begun(&b.order(Order::Suspend));
+    (b, opening)
+}
+
+fn begun(effects: &[Effect]) -> u64 {
+    let number = |effect: &Effect| match effect {
+        Effect::Work { number, .. } => Some(*number),
+        _ => None,
+    };
+    effects.iter().find_map(number).expect("work begins")
+}
+
+fn weaker_spec(allowed: bool) -> shared::request::MemberSpec {
+    shared::request::MemberSpec { allow_weaker_holds: allowed, ..spec(true) }
+}
+
+fn weakly(b: &mut Bench, store: u64) -> Vec<Effect> {
+    b.step(Input::StoreHeld { store: StoreId(store), age: Millis(0), kind: HoldKind::Weaker })
+}
+
+#[test]
+fn a_weaker_hold_that_nobody_allowed_breaks_the_epoch() {
+    let (mut b, _) = suspending(false);
+    assert!(weakly(&mut b, 1).iter().any(|effect| matches!(effect, Effect::Alarm(_))));
+    assert_eq!(b.stage(), Stage::Broken);
+}
+
+#[test]
+fn a_weaker_hold_is_told_apart_in_the_evidence() {
+    for set in [None, Some(RegionSet::of_region(1, 1, 1, b"", b""))] {
+        let (mut b, opening) = suspending(true);
+        weakly(&mut b, 1);
+        b.held(2);
+        b.done(opening, Done::HoldsOpen);
+        assert_eq!(b.stage(), Stage::Suspended);
+        b.did(cover(1), Done::Covered(covered(1)));
+        b.did(snapshot(), Done::Snapshotted(snapshots()));
+        let Some(Effect::RenewStores { number, .. }) = b.order(Order::Confirm).pop() else { panic!("no renewal") };
+        b.leased(1, number);
+        let reading = begun(&b.leased(2, number));
+        let effects = b.done(reading, Done::ReadBack(ReadBack { set, ..seen() }));
+        let confirmed = effects.iter().find_map(|effect| match effect {
+            Effect::Send { answer: Answer::Confirmed(confirmed), .. } => Some(&confirmed.evidence),
+            _ => None,
+        });
+        match (set, confirmed) {
+            (None, None) => assert_eq!(b.stage(), Stage::Broken, "regions were not read again"),
+            (Some(_), Some(evidence)) => {
+                let kinds: Vec<_> = evidence.stores.iter().map(|store| store.kind).collect();
+                assert_eq!((kinds, evidence.set_after), (vec![HoldKind::Weaker, HoldKind::Full], set));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use shared::{
     alarm::Alarm,
     epoch::Epoch,
-    evidence::{AcceptedSnapshot, ClusterStore, PdEvidence, PreparedStore, PreparedVolume, StoreState},
+    evidence::{AcceptedSnapshot, ClusterStore, HoldKind, PdEvidence, PreparedStore, PreparedVolume, StoreState},
     ids::{Attempt, BackupUid, ClusterId, InstanceId, SnapshotId, StoreId, VolumeId},
     machine::Machine,
     member::{
@@ -51,6 +51,7 @@ pub fn spec(init: bool) -> MemberSpec {
         size_level: SizeLevel::Full,
         delete_ratio_milli: 1000,
         limits: Limits::default(),
+        allow_weaker_holds: false,
     }
 }
 
@@ -122,6 +123,7 @@ pub fn seen() -> ReadBack {
             min_resolved_ts: Ts(4_000),
             stores: cluster_stores(),
         }),
+        set: None,
     }
 }
 
@@ -248,7 +250,7 @@ impl Bench {
     }
 
     pub fn held(&mut self, store: u64) -> Vec<Effect> {
-        self.step(Input::StoreHeld { store: StoreId(store), age: Millis(0) })
+        self.step(Input::StoreHeld { store: StoreId(store), age: Millis(0), kind: HoldKind::Full })
     }
 
     pub fn leased(&mut self, store: u64, number: u64) -> Vec<Effect> {

@@ -4,6 +4,7 @@ use crate::kit::*;
 use proptest::prelude::*;
 use shared::{
     epoch::Epoch,
+    evidence::HoldKind,
     ids::StoreId,
     machine::Machine,
     member::{AttemptState, Done, Effect, Input, Member, Stage, Timer, Work},
@@ -172,9 +173,9 @@ impl World {
                 })?;
                 let store = asked.into_iter().find(|store| !self.opened.contains(store))?;
                 self.opened.insert(store);
-                Input::StoreHeld { store, age: Millis(10) }
+                Input::StoreHeld { store, age: Millis(10), kind: HoldKind::Full }
             }
-            Act::Held(store) => Input::StoreHeld { store: StoreId(*store), age: Millis(10) },
+            Act::Held(store) => Input::StoreHeld { store: StoreId(*store), age: Millis(10), kind: HoldKind::Full },
             Act::Leased(store, valid) => {
                 let store = StoreId(*store);
                 let asked = self.asked.get_mut(&store).filter(|asked| !asked.is_empty())?;

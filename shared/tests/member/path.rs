@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    evidence::{Evidence, StoreEvidence},
+    evidence::{Evidence, HoldKind, StoreEvidence},
     ids::StoreId,
     machine::Machine,
     member::{AttemptState, Done, Effect, Input, Work, coverage::nothing_led},
@@ -21,6 +21,7 @@ fn evidence() -> Evidence {
         renewals_sent: 1,
         renewals_valid: 1,
         confirmed: true,
+        kind: HoldKind::Full,
     };
     Evidence {
         epoch: E,
@@ -30,6 +31,7 @@ fn evidence() -> Evidence {
         snapshots: snapshots(),
         commit_ts: COMMIT,
         pd: seen().pd,
+        set_after: None,
     }
 }
 

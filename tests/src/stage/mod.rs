@@ -1,10 +1,13 @@
 //! The whole system in virtual time: real actors and machines of coordinator and planes, the simulated world behind
 //! their ports, and a network whose links can be cut. One paused current-thread runtime; one `LocalSet` per host, so that
-//! dropping it kills the host as `kill -9` does. Simulated above QUIC: the transport is frames.
+//! dropping it kills the host as `kill -9` does. What joins them is a [`Network`]: frames above QUIC ([`Net`], the usual
+//! choice), or the real QUIC stack over simulated datagrams ([`crate::quic_net::QuicNet`]).
 
 mod net;
+mod network;
 
 pub use net::Net;
+pub use network::Network;
 
 use crate::{
     control::Control,
@@ -37,13 +40,13 @@ use tokio::{
 pub const KEY: &str = "br-admin/backup";
 
 /// A running system. Everything in it runs on the present thread.
-pub struct Stage {
+pub struct Stage<N: Network = Net> {
     /// The TiDB cluster, its cloud, its API servers.
     pub world: World,
     /// VolumeBackup objects and the ledger.
     pub control: Control,
     /// Between coordinator and planes.
-    pub net: Net,
+    pub net: N,
     coordinator: RefCell<Option<JoinHandle<()>>>,
     planes: RefCell<BTreeMap<String, JoinHandle<()>>>,
     life: JoinHandle<()>,
@@ -51,18 +54,23 @@ pub struct Stage {
 
 /// Runs `play` on a fresh stage in paused time, inside the outer `LocalSet` of the stage's hosts.
 pub fn run<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Stage>) -> F) -> F::Output {
+    let net = Net::new(config.seed);
+    run_over(config, net, play)
+}
+
+/// The same over a network of the caller's choice.
+pub fn run_over<N: Network, F: Future>(config: WorldConfig, net: N, play: impl FnOnce(Rc<Stage<N>>) -> F) -> F::Output {
     #[allow(clippy::expect_used)] // Without a runtime there is no test.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
     LocalSet::new().block_on(&runtime, async move {
-        let stage = Rc::new(Stage::new(config));
+        let stage = Rc::new(Stage::new(config, net));
         play(stage).await
     })
 }
 
-impl Stage {
-    fn new(config: WorldConfig) -> Self {
-        let seed = config.seed;
+impl<N: Network> Stage<N> {
+    fn new(config: WorldConfig, net: N) -> Self {
         let planes: Vec<_> = config.planes.iter().map(|plane| plane.name.clone()).collect();
         let world = World::new(config);
         let living = world.clone();
@@ -73,7 +81,7 @@ impl Stage {
         let limits = Limits { store_uptime: Millis(0), ..Limits::default() };
         let stage = Self {
             control: Control::new(limits, wall),
-            net: Net::new(seed),
+            net,
             coordinator: RefCell::default(),
             planes: RefCell::default(),
             life: tokio::spawn(async move { living.run().await }),
@@ -91,7 +99,7 @@ impl Stage {
         let (planes_tx, planes) = mpsc::channel(16);
         let (admins_tx, admins) = mpsc::channel(16);
         let (decision, leading) = watch::channel(true);
-        self.net.open(planes_tx);
+        self.net.coordinator_up(planes_tx);
         let config = CoordinatorConfig {
             planes: self.world.config().planes.iter().map(|plane| plane.name.clone()).collect(),
             ..CoordinatorConfig::default()
@@ -111,7 +119,7 @@ impl Stage {
 
     /// `kill -9` of the coordinator. Planes notice only when their links fall silent.
     pub fn kill_coordinator(&self) {
-        self.net.close();
+        self.net.coordinator_down();
         if let Some(host) = self.coordinator.take() {
             host.abort();
         }
@@ -119,7 +127,7 @@ impl Stage {
 
     /// A plane actor process starts, on its ledger as it is.
     pub fn start_plane(&self, plane: &str) {
-        let ports = self.world.plane_ports(plane, Arc::new(self.net.dialer(plane)));
+        let ports = self.world.plane_ports(plane, self.net.plane_up(plane));
         let config = PlaneConfig::new(plane);
         let name = plane.to_owned();
         let host = async move {
@@ -132,6 +140,7 @@ impl Stage {
 
     /// `kill -9` of a plane actor.
     pub fn kill_plane(&self, plane: &str) {
+        self.net.plane_down(plane);
         if let Some(host) = self.planes.borrow_mut().remove(plane) {
             host.abort();
         }
@@ -239,7 +248,7 @@ impl Stage {
     }
 }
 
-impl Drop for Stage {
+impl<N: Network> Drop for Stage<N> {
     fn drop(&mut self) {
         self.life.abort();
         self.kill_coordinator();

@@ -1,6 +1,7 @@
 //! Links between planes and coordinator as QUIC would behave: a dead peer is noticed only after the idle limit, a short
 //! cut delays frames and loses none, a longer one ends the link.
 
+use super::Network;
 use async_trait::async_trait;
 use bytes::Bytes;
 use coordinator::ports::{Knock, PortError as CoordinatorError};
@@ -56,19 +57,6 @@ impl Net {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn open(&self, gate: mpsc::Sender<Knock>) {
-        self.lock().gate = Some(gate);
-    }
-
-    pub(super) fn close(&self) {
-        self.lock().gate = None;
-    }
-
-    pub(super) fn dialer(&self, plane: &str) -> SimDialer {
-        self.lock().boots += 1;
-        SimDialer { net: self.clone(), plane: plane.to_owned(), boot: self.lock().boots }
     }
 
     /// Cuts a plane off from the coordinator, both ways.
@@ -154,8 +142,26 @@ impl Net {
     }
 }
 
+impl Network for Net {
+    fn coordinator_up(&self, gate: mpsc::Sender<Knock>) {
+        self.lock().gate = Some(gate);
+    }
+
+    fn coordinator_down(&self) {
+        self.lock().gate = None;
+    }
+
+    fn plane_up(&self, plane: &str) -> Arc<dyn Dialer> {
+        self.lock().boots += 1;
+        Arc::new(SimDialer { net: self.clone(), plane: plane.to_owned(), boot: self.lock().boots })
+    }
+
+    // Its ends of the links die with its `LocalSet`, and `carry` lets the other side notice late.
+    fn plane_down(&self, _: &str) {}
+}
+
 /// A plane's way to the coordinator.
-pub(super) struct SimDialer {
+struct SimDialer {
     net: Net,
     plane: String,
     boot: u64,

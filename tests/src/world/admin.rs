@@ -205,6 +205,10 @@ impl State {
         if !complete || !self.may_change(id) {
             return;
         }
+        if self.regions.get(&id).is_some_and(|kept| self.imports_suspended(kept.leader)) {
+            self.count_admin("rejected");
+            return;
+        }
         self.ingests.insert(file, self.mark);
         self.count_admin("ingest");
         self.propose(id, Command::Ingest { file }, None);

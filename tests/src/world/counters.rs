@@ -56,7 +56,7 @@ pub struct LeftOver {
     pub paused_schedulers: u64,
     /// Service safe points besides `gc_worker`.
     pub safe_points: u64,
-    /// Stores with a live prepare lease.
+    /// Stores with a live prepare lease, or with suspended imports.
     pub leases: u64,
     /// Each of them by name; at most 50, for people.
     pub names: Vec<String>,

@@ -145,7 +145,7 @@ impl State {
         let leases: Vec<String> = self
             .stores
             .keys()
-            .filter(|store| self.leased(**store))
+            .filter(|store| self.leased(**store) || self.imports_suspended(**store))
             .map(|store| format!("lease of store {store}"))
             .collect();
         LeftOver {

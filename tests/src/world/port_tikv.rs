@@ -10,6 +10,7 @@ use plane_actor::ports::{
     Applied, ClusterTls, Hold, HoldError, LedRegion, PortError, RegionAt, Tikv, TikvConnect, TikvSettings,
 };
 use shared::{
+    evidence::HoldKind,
     ids::{RegionId, StoreId},
     reason::Reason,
     time::Millis,
@@ -116,6 +117,10 @@ impl Tikv for TikvDouble {
         })
     }
 
+    async fn open_weaker_hold(&self) -> Result<Arc<dyn Hold>, HoldError> {
+        Ok(Arc::new(ImportDouble { world: self.world.clone(), store: self.store }))
+    }
+
     async fn led_regions(&self) -> Result<Vec<LedRegion>, PortError> {
         self.enter(|state| Ok(state.led(self.store))).await
     }
@@ -217,6 +222,10 @@ impl HoldDouble {
 
 #[async_trait]
 impl Hold for HoldDouble {
+    fn kind(&self) -> HoldKind {
+        HoldKind::Full
+    }
+
     async fn lease(&self, length: Millis) -> Result<bool, HoldError> {
         self.travel().await?;
         let valid = self.world.with(|state| {
@@ -275,5 +284,50 @@ impl Hold for HoldDouble {
             Ok(live)
         })?;
         self.answer(live).await
+    }
+}
+
+/// SuspendImportRPC of one store. Memory of its process only; each call replaces the end, whoever set it.
+struct ImportDouble {
+    world: World,
+    store: StoreId,
+}
+
+impl ImportDouble {
+    async fn suspend(&self, length: Millis) -> Result<bool, HoldError> {
+        self.world.pause(self.world.with(|state| state.config.tikv)).await;
+        self.world.with(|state| {
+            state.reach(self.store).map_err(HoldError::Broken)?;
+            let before = state.imports_suspended(self.store);
+            let until = state.now + length.as_secs_up() * 1_000;
+            if let Some(held) = state.stores.get_mut(&self.store) {
+                held.imports_end = until;
+            }
+            state.note(&[53, self.store.0, u64::from(before)]);
+            Ok(before)
+        })
+    }
+}
+
+#[async_trait]
+impl Hold for ImportDouble {
+    fn kind(&self) -> HoldKind {
+        HoldKind::Weaker
+    }
+
+    async fn lease(&self, length: Millis) -> Result<bool, HoldError> {
+        let before = self.suspend(length).await?;
+        self.world.with(|state| state.counters.tikv_leases += 1);
+        Ok(before)
+    }
+
+    async fn wait_apply(&self, _: &[RegionAt]) -> Result<Vec<(RegionId, Applied)>, HoldError> {
+        Err(HoldError::Unimplemented)
+    }
+
+    async fn finish(&self) -> Result<bool, HoldError> {
+        let before = self.suspend(Millis(0)).await?;
+        self.world.with(|state| state.counters.tikv_finishes += 1);
+        Ok(before)
     }
 }

@@ -68,6 +68,7 @@ impl State {
             started: self.config.wall.0 - DAY_MS,
             down_until: 0,
             lease: Lease::default(),
+            imports_end: 0,
             stream: 0,
             waits: BTreeMap::new(),
         };

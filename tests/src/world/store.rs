@@ -35,6 +35,8 @@ pub(crate) struct Store {
     pub(crate) started: i64,
     pub(crate) down_until: u64,
     pub(crate) lease: Lease,
+    /// Imports are suspended until then, in the world's milliseconds (`facts/pd-tikv.md` §1.13).
+    pub(crate) imports_end: u64,
     /// The newest prepare stream; older ones are cut off.
     pub(crate) stream: u64,
     pub(crate) waits: BTreeMap<RegionId, Wait>,
@@ -58,6 +60,11 @@ impl State {
 
     pub(crate) fn leased(&self, store: StoreId) -> bool {
         self.stores.get(&store).is_some_and(|held| held.lease.rejects(self.seconds_of(store)))
+    }
+
+    /// Ingest is answered ServerIsBusy.
+    pub(crate) fn imports_suspended(&self, store: StoreId) -> bool {
+        self.stores.get(&store).is_some_and(|held| held.imports_end > self.now)
     }
 
     pub(crate) fn store_at(&self, address: &str) -> Option<StoreId> {
@@ -92,6 +99,7 @@ impl State {
         held.started = wall + i64::try_from(down).unwrap_or(0);
         held.down_until = until;
         held.lease = Lease::default();
+        held.imports_end = 0;
         held.waits.clear();
         for peer in held.peers.values_mut() {
             (peer.safe_ts, peer.resolver_ready) = (Ts::ZERO, false);

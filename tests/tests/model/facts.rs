@@ -75,6 +75,7 @@ pub(crate) fn request(backup: usize, planes: usize, retries: bool) -> Request {
         delete_ratio_milli: 1000,
         limits: Limits::default(),
         retry_within: retries.then_some(Millis::secs(3600)),
+        allow_weaker_holds: false,
     }
 }
 
@@ -130,8 +131,11 @@ pub(crate) fn safe_ts(p: usize, round: u32) -> Ts {
 pub(crate) fn covered(p: usize, planes: usize, round: u32, hole: bool) -> Covered {
     let end = if p + 1 == planes { CUTS[3] } else { CUTS[p + 1] };
     let tiling = Tiling::of_region(CUTS[p], end).expect("cuts go up");
-    let digest =
-        if hole { nothing_led() } else { CoverDigest { regions: 1, tiling, least_safe_ts: safe_ts(p, round) } };
+    let digest = if hole {
+        nothing_led()
+    } else {
+        CoverDigest { regions: 1, tiling, least_safe_ts: safe_ts(p, round), ..CoverDigest::default() }
+    };
     Covered { round, digest, missing: Vec::new() }
 }
 
@@ -160,5 +164,6 @@ pub(crate) fn read_back(p: usize, planes: usize) -> ReadBack {
         stores: cluster_stores(planes),
         attached: BTreeMap::from([(volume(p), Some(instance(p)))]),
         pd: (p == 0).then_some(pd),
+        set: None,
     }
 }

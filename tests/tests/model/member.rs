@@ -7,6 +7,7 @@ use crate::{
 };
 use shared::{
     epoch::Epoch,
+    evidence::HoldKind,
     machine::Machine,
     member::{AttemptRecord, Done, Effect, Input, Member, Timer, Work},
     reason::{Reason, Refusal},
@@ -76,7 +77,7 @@ impl Said {
             },
             Self::Outbid(epoch) => Input::Outbid { cluster: CLUSTER, epoch: *epoch },
             Self::Done(number, outcome) => Input::Done { number: *number, result: outcome.result(planes, p, by) },
-            Self::Held(_) => Input::StoreHeld { store: store(p), age: Millis(0) },
+            Self::Held(_) => Input::StoreHeld { store: store(p), age: Millis(0), kind: HoldKind::Full },
             Self::Leased { number, valid } => Input::StoreLeased { store: store(p), number: *number, valid: *valid },
             Self::Broken => {
                 let refusal = Refusal::new(Reason::StoreHoldLost, "the stream was taken over");

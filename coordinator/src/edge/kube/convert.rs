@@ -128,6 +128,7 @@ fn wish(backup: &VolumeBackup, object: &Object, defaults: &Limits) -> Result<Req
         delete_ratio_milli: delete_ratio_milli(template.snapshots_delete_ratio),
         limits,
         retry_within,
+        allow_weaker_holds: spec.barrier.as_ref().and_then(|barrier| barrier.allow_weaker_holds).unwrap_or(false),
     };
     faults.or(request)
 }

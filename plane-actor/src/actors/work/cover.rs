@@ -11,7 +11,7 @@ use crate::{
 };
 use futures::future::try_join_all;
 use shared::{
-    evidence::CoverDigest,
+    evidence::{CoverDigest, HoldKind},
     ids::{RegionId, StoreId},
     member::{
         Done,
@@ -87,11 +87,11 @@ async fn one_try(
     let site = share.site()?;
     let before = led(store, tikv).await?;
     let regions: Vec<RegionAt> = before.iter().map(|led| led.at.clone()).collect();
-    // Zero regions get no reply (`facts/pd-tikv.md` §2.4).
-    let applied = if regions.is_empty() {
-        Vec::new()
-    } else {
-        hold.wait_apply(&regions).await.map_err(|error| hold_refusal(store, &error))?
+    // Zero regions get no reply (`facts/pd-tikv.md` §2.4), and a weaker hold cannot be asked.
+    let applied = match hold.kind() {
+        HoldKind::Full if regions.is_empty() => Some(Vec::new()),
+        HoldKind::Full => Some(hold.wait_apply(&regions).await.map_err(|error| hold_refusal(store, &error))?),
+        HoldKind::Weaker => None,
     };
     // A plane's regions may be very many: each store looks at its own only.
     let mut known = share.safe.only(&regions);
@@ -104,7 +104,10 @@ async fn one_try(
         learned.merge(times);
     }
     let after = led(store, tikv).await?;
-    let judged = coverage::judge(&before, &applied, &known, &after);
+    let judged = match applied {
+        Some(applied) => coverage::judge(&before, &applied, &known, &after),
+        None => coverage::judge_weaker(&before, &known, &after),
+    };
     Ok(judged.map(|digest| (digest, after.iter().map(|led| led.at.region).collect())))
 }
 

@@ -114,7 +114,7 @@ async fn survey(
     let located = checks.step("TidbCluster and PD's address", locate(env, spec)).await?;
     let pd = checks.step("PD answers", connect_pd(env, &located)).await?;
     let cluster = checks.step("PD's settings", check_pd(pd.as_ref())).await?;
-    let cluster_stores = checks.step("TiKV versions", list_stores(pd.as_ref())).await?;
+    let cluster_stores = checks.step("TiKV versions", list_stores(pd.as_ref(), spec.allow_weaker_holds)).await?;
     let local = checks.step("TiKV pods, claims and volumes", find_local(env, spec, &cluster_stores)).await?;
     let tikv = checks.step("TiKV answers", connect_tikv(env, &located, &cluster_stores, &local)).await?;
     let cloud = checks
@@ -169,10 +169,18 @@ async fn check_pd(pd: &dyn Pd) -> Result<(PdCluster, String), Refusal> {
     Ok((cluster, text))
 }
 
-async fn list_stores(pd: &dyn Pd) -> Result<(Vec<ClusterStore>, String), Refusal> {
+async fn list_stores(pd: &dyn Pd, allow_weaker: bool) -> Result<(Vec<ClusterStore>, String), Refusal> {
     let stores = tried(Reason::PdUnavailable, || pd.stores()).await?;
     for store in &stores {
-        if let Some(why) = versions::lacking(&store.version) {
+        let weaker = versions::lacking_weaker(&store.version);
+        if let Some(why) = versions::lacking(&store.version)
+            && !(allow_weaker && weaker.is_none())
+        {
+            let why = match weaker {
+                None => format!("{why}; spec.barrier.allowWeakerHolds allows a backup that is not proved consistent"),
+                Some(weaker) if allow_weaker => format!("{why}; for a weaker hold: {weaker}"),
+                Some(_) => why.to_owned(),
+            };
             let text = format!("store {} ({}) runs TiKV {}: {why}", store.store, store.address, store.version);
             return Err(Refusal::new(Reason::VersionUnsupported, text));
         }

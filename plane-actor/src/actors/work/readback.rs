@@ -1,15 +1,18 @@
 //! Read once more after the confirmation's renewals; the machine judges.
 
 use super::{
-    Share,
+    Share, Site,
     cloud::{Service, cloud_tried},
     prepare::stores_now,
+    safe_ts::led,
     tried,
 };
+use futures::future::try_join_all;
 use shared::{
     evidence::PdEvidence,
-    member::{Done, ReadBack},
+    member::{Done, ReadBack, coverage::settled_set},
     reason::{Reason, Refusal},
+    region_set::RegionSet,
     ts::Ts,
 };
 
@@ -30,5 +33,18 @@ pub(super) async fn read(share: &Share, gc_hold: Ts) -> Result<Done, Refusal> {
     } else {
         None
     };
-    Ok(Done::ReadBack(ReadBack { stores, attached, pd }))
+    let set = if site.spec.allow_weaker_holds { Some(regions(&site).await?) } else { None };
+    Ok(Done::ReadBack(ReadBack { stores, attached, pd, set }))
+}
+
+/// Every region led here, none with an admin command pending; the certificate compares them with those covered.
+async fn regions(site: &Site) -> Result<RegionSet, Refusal> {
+    let asking = site.tikv.iter().map(|(store, tikv)| async move {
+        let led = led(*store, tikv.as_ref()).await?;
+        settled_set(&led).map_err(|repeat| {
+            let text = format!("store {store} after the snapshots: {repeat}");
+            Refusal::new(Reason::CoverageUnstable, text)
+        })
+    });
+    Ok(try_join_all(asking).await?.into_iter().sum())
 }

@@ -1,4 +1,5 @@
-//! One lease stream per local store: probe, then the first lease.
+//! One lease stream per local store: probe, then the first lease. Where the user allows it, a store that is too old for
+//! one gets a weaker hold.
 
 use super::{STORES_AT_ONCE, Share};
 use crate::{
@@ -13,7 +14,8 @@ use shared::{
     ids::StoreId,
     member::Done,
     reason::{Reason, Refusal},
-    time::Millis,
+    request::Limits,
+    time::{Instant, Millis},
     wire::Phase,
 };
 use std::{
@@ -53,7 +55,12 @@ async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
         .tikv
         .get(&store)
         .ok_or_else(|| Refusal::new(Reason::Internal, format!("store {store} was not prepared")))?;
-    let (hold, taken) = probe(store, tikv.as_ref()).await?;
+    let (hold, taken) = match probe(store, tikv.as_ref()).await {
+        Err(refusal) if refusal.reason == Reason::VersionUnsupported && site.spec.allow_weaker_holds => {
+            return open_weaker(share, store, tikv.as_ref(), &site.spec.limits).await;
+        }
+        probed => probed?,
+    };
     if taken {
         // It may be what we left behind: a lease ends by itself. Anybody else renews it.
         share.progress(
@@ -72,6 +79,35 @@ async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
     if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
         return Err(by_other(store, "somebody took a lease between our probe and our lease"));
     }
+    opened(share, store, hold, asked_at).await
+}
+
+/// Imports are suspended instead. A call replaces what stands there, so nothing can be probed first: a suspension that
+/// outlives ours is somebody else's. And PD must have been held for a whole refresh, because nothing on the store stops
+/// what PD had begun (`facts/pd-tikv.md` §1.13, §7).
+async fn open_weaker(share: &Share, store: StoreId, tikv: &dyn Tikv, limits: &Limits) -> Result<(), Refusal> {
+    let lease = limits.store_lease;
+    let hold = tikv.open_weaker_hold().await.map_err(|error| hold_refusal(store, &error))?;
+    share.progress(
+        Phase::Suspending,
+        0,
+        0,
+        format!("store {store} is too old for a full hold; suspending its imports"),
+    );
+    tokio::time::sleep(length(limits.pd_ttl.quarter())).await;
+    let mut asked_at = share.env.clock.at();
+    if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
+        tokio::time::sleep(length(lease.plus(LEASE_SLACK))).await;
+        asked_at = share.env.clock.at();
+        if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
+            let text = format!("imports of store {store} are suspended by another client, which goes on renewing");
+            return Err(Refusal::new(Reason::StoreHeldByOther, text));
+        }
+    }
+    opened(share, store, hold, asked_at).await
+}
+
+async fn opened(share: &Share, store: StoreId, hold: Arc<dyn Hold>, asked_at: Instant) -> Result<(), Refusal> {
     let Some(events) = &share.hold_events else { return Err(Refusal::new(Reason::Internal, "no place for holds")) };
     let event = HoldEvent::Open { work: share.number, store, hold, asked_at };
     events.send(event).await.map_err(|_| Refusal::new(Reason::Internal, "the member is gone"))

@@ -16,6 +16,18 @@ pub(super) fn lacking(version: &str) -> Option<&'static str> {
     }
 }
 
+/// Why not even a weaker hold is possible; `None`: it may be. What the table of facts has for SuspendImportRPC.
+pub(super) fn lacking_weaker(version: &str) -> Option<&'static str> {
+    let (major, minor, patch) = parse(version)?;
+    match (major, minor, patch) {
+        (..=5, _, _) | (6, ..=4, _) => Some("versions before 6.5 have none of its calls"),
+        (6, 5, ..=5) => Some("6.5.0 to 6.5.5 lack SuspendImportRPC; 6.5.6 has it"),
+        (7, 1, ..=1) => Some("7.1.0 and 7.1.1 lack SuspendImportRPC; 7.1.2 has it"),
+        (6, 6.., _) | (7, 0 | 2..=4, _) => Some("6.6 to 7.4 lack SuspendImportRPC, except 7.1.2 and later of 7.1"),
+        _ => None,
+    }
+}
+
 fn parse(version: &str) -> Option<(u32, u32, u32)> {
     let digits = |text: &str| -> Option<u32> {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -27,7 +39,7 @@ fn parse(version: &str) -> Option<(u32, u32, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::lacking;
+    use super::{lacking, lacking_weaker};
 
     #[test]
     fn known_bad_versions_are_refused_and_no_others() {
@@ -36,6 +48,16 @@ mod tests {
         }
         for good in ["6.5.8", "6.5.12", "7.5.1", "v7.5.6", "8.0.0", "8.5.1", "9.0.0-beta.2", "nightly", ""] {
             assert_eq!(lacking(good), None, "{good}");
+        }
+    }
+
+    #[test]
+    fn a_weaker_hold_needs_imports_that_can_be_suspended() {
+        for bad in ["5.4.3", "6.1.7", "6.5.4", "v6.5.5", "6.6.0", "7.0.0", "7.1.1", "7.4.0"] {
+            assert!(lacking_weaker(bad).is_some(), "{bad}");
+        }
+        for good in ["6.5.6", "v6.5.7", "7.1.2", "7.1.6", "7.5.0", "v7.6.0", "8.5.1", "nightly"] {
+            assert_eq!(lacking_weaker(good), None, "{good}");
         }
     }
 }

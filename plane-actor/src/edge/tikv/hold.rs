@@ -7,7 +7,7 @@
 use super::mux::{self, Ask, Ended};
 use crate::ports::{Applied, Hold, HoldError, RegionAt};
 use async_trait::async_trait;
-use shared::{ids::RegionId, time::Millis};
+use shared::{evidence::HoldKind, ids::RegionId, time::Millis};
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -20,7 +20,7 @@ use tonic::transport::Channel;
 
 /// A reply must come within half the lease that was asked for, so that the other half is left to act in; a probe
 /// (0 s) and a short lease get at least a second, a long one at most [`REPLY_MOST`].
-fn reply_limit(length: Millis) -> Duration {
+pub(super) fn reply_limit(length: Millis) -> Duration {
     if length.0 == 0 {
         return REPLY_MOST;
     }
@@ -76,6 +76,10 @@ impl PrepareHold {
 
 #[async_trait]
 impl Hold for PrepareHold {
+    fn kind(&self) -> HoldKind {
+        HoldKind::Full
+    }
+
     async fn lease(&self, length: Millis) -> Result<bool, HoldError> {
         self.still_answered()?;
         let seconds = length.as_secs_up();

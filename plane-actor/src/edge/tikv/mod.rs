@@ -7,6 +7,7 @@ mod mux;
 mod pairing;
 mod settings;
 mod store;
+mod weaker;
 
 pub use addresses::StatusAddresses;
 pub(crate) use settings::is_zero_duration;

@@ -148,7 +148,7 @@ fn take(pairing: &mut Pairing, reply: Reply) -> Result<(), HoldError> {
 }
 
 /// The stream's end in the words of the port (§2.4).
-fn hold_error(status: &Status) -> HoldError {
+pub(super) fn hold_error(status: &Status) -> HoldError {
     // A status that TiKV sent has no local cause; a reset or a lost connection has one, and may use the same codes.
     let from_tikv = status.source().is_none();
     match status.code() {

@@ -1,6 +1,6 @@
 //! [`Tikv`] for a real store.
 
-use super::{hold::PrepareHold, settings};
+use super::{hold::PrepareHold, settings, weaker::ImportHold};
 use crate::{
     edge::{
         proto::{
@@ -104,6 +104,10 @@ impl Tikv for TikvStore {
 
     async fn open_hold(&self) -> Result<Arc<dyn Hold>, HoldError> {
         Ok(Arc::new(PrepareHold::open(self.channel.clone())))
+    }
+
+    async fn open_weaker_hold(&self) -> Result<Arc<dyn Hold>, HoldError> {
+        Ok(Arc::new(ImportHold::new(self.channel.clone())))
     }
 
     async fn led_regions(&self) -> Result<Vec<LedRegion>, PortError> {

@@ -92,6 +92,11 @@ impl Client {
         Ok(Self { credentials, v4, v6 })
     }
 
+    /// Dials from an endpoint of the caller's making, as [`super::Server::on`] listens on one. IPv4 only.
+    pub fn on(endpoint: Endpoint, credentials: Arc<Credentials>) -> Self {
+        Self { credentials, v4: endpoint, v6: None }
+    }
+
     /// Dials `servers` (`host:port`, names are resolved anew each time), one address after the other, until a leading
     /// coordinator welcomes us. `limit` bounds the whole; each address gets an equal share of what is left, at most
     /// 5 s. `server_name` is what its certificate must be for; without it, the host that was dialled.

@@ -126,13 +126,24 @@ impl Server {
     pub fn bind(address: SocketAddr, credentials: &Arc<Credentials>, limits: Limits) -> Result<Self, QuicError> {
         let config = server_config(&credentials.current(), &limits)?;
         let endpoint = Endpoint::server(config, address).map_err(|source| QuicError::Bind { address, source })?;
+        Ok(Self::start(endpoint, credentials, limits))
+    }
+
+    /// The same on an endpoint of the caller's making, over any socket and clock that quinn can abstract from: this is
+    /// how the real stack runs over a simulated network. What `endpoint` served before is replaced.
+    pub fn on(endpoint: Endpoint, credentials: &Arc<Credentials>, limits: Limits) -> Result<Self, QuicError> {
+        endpoint.set_server_config(Some(server_config(&credentials.current(), &limits)?));
+        Ok(Self::start(endpoint, credentials, limits))
+    }
+
+    fn start(endpoint: Endpoint, credentials: &Arc<Credentials>, limits: Limits) -> Self {
         let admission = Admission::new(limits);
         let (sender, arrivals) = mpsc::channel(ARRIVALS);
         let tasks = vec![
             tokio::spawn(listen(endpoint.clone(), admission.clone(), credentials.clone(), sender)).abort_handle(),
             tokio::spawn(follow(endpoint.clone(), admission.clone(), credentials.clone())).abort_handle(),
         ];
-        Ok(Self { endpoint, arrivals, admission, tasks })
+        Self { endpoint, arrivals, admission, tasks }
     }
 
     /// Where it listens (the port, when 0 was asked for).

@@ -8,7 +8,7 @@ use super::{
 use crate::ports::Status;
 use serde_json::{Map, Value};
 use shared::{
-    barrier::{Certificate, PlaneRecord, Record, Stage, View},
+    barrier::{Certificate, PlaneRecord, Record, Stage, Verdict, View},
     ids::PlaneId,
     reason::{Reason, Refusal},
     time::{Millis, Timestamp},
@@ -16,8 +16,8 @@ use shared::{
 };
 
 /// Conditions that only the coordinator writes; what stands there under another name is left alone.
-const OUR_CONDITIONS: [&str; 8] =
-    ["Invalid", "Running", "SnapshotsCreated", "Complete", "Failed", "CleanFailed", "Cleaned", "Scheduled"];
+const OUR_CONDITIONS: [&str; 9] =
+    ["Invalid", "Running", "SnapshotsCreated", "Weaker", "Complete", "Failed", "CleanFailed", "Cleaned", "Scheduled"];
 
 /// Fields of status that only the coordinator writes.
 const OUR_FIELDS: [&str; 12] = [
@@ -134,8 +134,12 @@ fn conditions(record: &Record, now: Timestamp) -> Vec<ConditionStatus> {
         }
     };
     add("Running", times.started, None, None);
-    if record.certificate.is_some() {
+    if let Some(certificate) = &record.certificate {
         add("SnapshotsCreated", times.snapshots_created, None, None);
+        if certificate.verdict == Verdict::Weaker {
+            let (reason, message) = ("StoresNotHeldInFull".to_owned(), certificate.verdict.meaning().to_owned());
+            add("Weaker", times.snapshots_created, Some(reason), Some(message));
+        }
     }
     match &record.failure {
         Some(refusal) if !matches!(record.stage, Stage::Aborting) => {

@@ -95,6 +95,7 @@ fn the_manifests_of_the_user_page_are_understood() {
         assert_eq!(request.delete_ratio_milli, 1000);
         assert_eq!(request.limits, Limits::default());
         assert_eq!(request.retry_within, None);
+        assert!(!request.allow_weaker_holds, "old TiKV is refused unless the user says otherwise");
     }
 }
 
@@ -192,7 +193,7 @@ fn optional_fields_have_the_defaults_that_users_know() {
         ("/spec/template/volumeBackupInitJobMaxActiveSeconds", json!(90)),
         (
             "/spec/barrier",
-            json!({"settleTimeout": "1m30s", "reachTimeout": "45s", "holdTimeout": "500ms", "retryWithin": "2h", "safeTsMaxAge": "5m"}),
+            json!({"settleTimeout": "1m30s", "reachTimeout": "45s", "holdTimeout": "500ms", "retryWithin": "2h", "safeTsMaxAge": "5m", "allowWeakerHolds": true}),
         ),
     ])
     .unwrap();
@@ -200,6 +201,9 @@ fn optional_fields_have_the_defaults_that_users_know() {
     assert!(!request.storage.force_path_style);
     assert_eq!(request.delete_ratio_milli, 100);
     assert_eq!(request.retry_within, Some(Millis::secs(7200)));
+    assert!(request.allow_weaker_holds);
+    let spec = request.member_spec(&request.members[0].plane).unwrap();
+    assert!(spec.allow_weaker_holds, "planes are told");
     let expected = Limits {
         settle: Millis::secs(90),
         reach: Millis::secs(45),

@@ -305,6 +305,11 @@ pub struct Barrier {
     #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) > duration('0s') && duration(self) <= duration('24h')")
         .message("barrier.safeTsMaxAge must be a duration above 0 and up to 24h, like 10m"))]
     pub safe_ts_max_age: Option<String>,
+    /// Back up also where TiKV is too old to be held in full (6.5.6, 6.5.7, 7.1.2 and later of 7.1, 7.5.0, 7.6): imports
+    /// are suspended, and region changes are looked for instead of prevented. Such a backup's certificate says Weaker,
+    /// never Consistent. Default false: such stores are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_weaker_holds: Option<bool>,
 }
 
 fn all() -> Option<String> {

@@ -41,6 +41,7 @@ fn record() -> Record {
         delete_ratio_milli: 1000,
         limits: Limits::default(),
         retry_within: None,
+        allow_weaker_holds: false,
     };
     Record::new(request, Timestamp(START + 300))
 }
@@ -248,4 +249,33 @@ fn leftovers_stand_in_the_row_of_their_plane() {
     );
     let message = status["backups"][1]["message"].as_str().unwrap();
     assert!(message.starts_with("snap-1: AccessDenied; x") && message.ends_with("...") && message.len() <= MAX_TEXT);
+}
+
+/// I9: what is not proved consistent is told in status, and counted.
+#[test]
+fn a_weaker_certificate_is_marked_and_counted() {
+    let mut record = complete();
+    record.certificate.as_mut().unwrap().verdict = Verdict::Weaker;
+    let shown = status(record.clone());
+    assert_eq!(types(&shown), ["Running", "SnapshotsCreated", "Weaker", "Complete"]);
+    assert_eq!(shown["certificate"]["verdict"], "Weaker");
+    let weaker = &shown["conditions"][2];
+    assert_eq!((&weaker["status"], &weaker["reason"]), (&json!("True"), &json!("StoresNotHeldInFull")));
+    assert!(weaker["message"].as_str().unwrap().contains("too old"), "{weaker}");
+
+    let metrics = crate::metrics::Metrics::new();
+    let counted = |metrics: &crate::metrics::Metrics| {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &metrics.registry()).unwrap();
+        text.lines().find(|line| line.starts_with("isochron_weaker_certificates_total")).unwrap().to_owned()
+    };
+    record.stage = Stage::Certified;
+    for (verdict, total) in [(Verdict::Consistent, 0), (Verdict::Weaker, 1)] {
+        record.request.backup = format!("{verdict:?}").as_str().into();
+        record.certificate.as_mut().unwrap().verdict = verdict;
+        let Status::Barrier(view) = view(record.clone()) else { unreachable!() };
+        metrics.viewed(&view);
+        metrics.viewed(&view);
+        assert_eq!(counted(&metrics), format!("isochron_weaker_certificates_total {total}"));
+    }
 }

@@ -1,0 +1,22 @@
+//! What joins a coordinator and its planes on a stage.
+
+use coordinator::ports::Knock;
+use plane_actor::ports::Dialer;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Links between processes that start and die. A death is silent: the other side learns of it as over a real network,
+/// from an idle limit or from a new process that answers in its place.
+pub trait Network {
+    /// A coordinator process starts; planes that reach it knock at `gate`.
+    fn coordinator_up(&self, gate: mpsc::Sender<Knock>);
+
+    /// It dies. Called also when none runs.
+    fn coordinator_down(&self);
+
+    /// A plane's process starts: its way to the coordinator.
+    fn plane_up(&self, plane: &str) -> Arc<dyn Dialer>;
+
+    /// It dies. Called also when none runs.
+    fn plane_down(&self, plane: &str);
+}

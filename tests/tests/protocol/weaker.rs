@@ -1,0 +1,129 @@
+//! TiKV that is too old for a full hold: refused unless the user allows it, and then never called consistent.
+
+use crate::{LIMIT, nothing_left, story, world};
+use shared::{
+    barrier::{Stage as Durable, Verdict},
+    ids::StoreId,
+};
+use std::{rc::Rc, time::Duration};
+use tests::{
+    stage::{KEY, Stage},
+    world::{Span, WorldConfig},
+};
+
+const ALLOWED: &str = "  barrier:\n    allowWeakerHolds: true\n";
+
+/// Nobody gives admin commands by hand: nothing but a full hold stops those.
+fn calm(seed: u64) -> WorldConfig {
+    WorldConfig { unruly_every: None, ..world(seed) }
+}
+
+fn make_old(stage: &Stage, stores: &[StoreId]) {
+    stage.world.faults(|f| f.old_tikv.extend(stores.iter().copied()));
+}
+
+fn all(stage: &Stage) -> Vec<StoreId> {
+    stage.world.stores().into_iter().map(|(store, _)| store).collect()
+}
+
+fn verdict(stage: &Stage) -> Option<Verdict> {
+    stage.record()?.certificate.map(|certificate| certificate.verdict)
+}
+
+#[test]
+fn an_allowed_backup_of_old_stores_is_complete_true_and_marked_as_weaker() {
+    for (seed, old) in [(1, 6), (2, 6), (3, 1), (4, 3)] {
+        story(calm(seed), async |stage: Rc<Stage>| {
+            let stores = all(&stage);
+            make_old(&stage, &stores[..old]);
+            assert_eq!(stage.backup(ALLOWED, LIMIT).await, "Complete", "{old} old: {:?}", stage.failure());
+            assert_eq!(verdict(&stage), Some(Verdict::Weaker));
+            assert_eq!(stage.lies(), Vec::<String>::new(), "{old} old");
+            let status = stage.control.get(KEY).unwrap()["status"].clone();
+            assert_eq!(status["certificate"]["verdict"], "Weaker");
+            let conditions = status["conditions"].as_array().unwrap();
+            let marked = conditions.iter().find(|condition| condition["type"] == "Weaker").expect("a condition");
+            assert_eq!((&marked["status"], &marked["reason"]), (&"True".into(), &"StoresNotHeldInFull".into()));
+            let told: Vec<_> = stage.control.events().into_iter().filter(|event| !event.normal).collect();
+            assert!(told.iter().any(|event| event.message.contains("weaker than a proof")), "{told:?}");
+            for (key, body) in stage.world.objects() {
+                if key.ends_with("isochron-certificate.json") {
+                    let kept: serde_json::Value = serde_json::from_slice(&body).unwrap();
+                    assert_eq!(kept["certificate"]["verdict"], "Weaker", "{key}");
+                }
+            }
+            nothing_left(&stage).await;
+        });
+    }
+}
+
+#[test]
+fn what_is_allowed_and_not_needed_changes_nothing() {
+    story(world(5), async |stage: Rc<Stage>| {
+        assert_eq!(stage.backup(ALLOWED, LIMIT).await, "Complete", "{:?}", stage.failure());
+        assert_eq!(verdict(&stage), Some(Verdict::Consistent));
+        let status = stage.control.get(KEY).unwrap()["status"].clone();
+        assert!(!status["conditions"].as_array().unwrap().iter().any(|condition| condition["type"] == "Weaker"));
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn old_stores_are_refused_by_default_and_the_way_out_is_named() {
+    story(calm(6), async |stage: Rc<Stage>| {
+        make_old(&stage, &all(&stage)[..1]);
+        assert_eq!(stage.backup("", LIMIT).await, "Failed");
+        let (reason, message) = stage.failure();
+        assert_eq!(reason, "VersionUnsupported");
+        assert!(message.contains("7.1") && message.contains("allowWeakerHolds"), "{message}");
+        assert_eq!(stage.world.mutations().total(), 0);
+    });
+}
+
+/// Under the hold of old stores something changes that a full hold would have rejected: it is seen, and the backup fails.
+#[test]
+fn what_a_weaker_hold_does_not_prevent_is_seen() {
+    let split = |stage: &Stage| assert!(stage.world.fresh_split().is_some());
+    let restart = |stage: &Stage| stage.world.restart_store(all(stage)[2], Duration::from_secs(1));
+    type Break<'a> = (&'a dyn Fn(&Stage), &'a [&'a str]);
+    let breaks: [Break<'_>; 2] =
+        [(&split, &["EvidenceBroken", "CoverageUnstable"]), (&restart, &["StoreHoldLost", "StoresChanged"])];
+    for (seed, (break_it, reasons)) in (7..).zip(breaks) {
+        let mut config = calm(seed);
+        config.ec2.create = Span(4_000, 5_000);
+        story(config, async |stage: Rc<Stage>| {
+            make_old(&stage, &all(&stage));
+            stage.control.apply(&stage.manifest(ALLOWED)).unwrap();
+            while stage.record().is_none_or(|record| record.stage < Durable::Snapshotting) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            break_it(&stage);
+            assert_eq!(stage.ended(LIMIT).await, "Failed");
+            let (reason, message) = stage.failure();
+            assert!(reasons.contains(&reason.as_str()), "{reason}: {message}");
+            nothing_left(&stage).await;
+        });
+    }
+}
+
+/// Manual operators and Lightning go on; whatever they do in the window, no certificate is wrong.
+#[test]
+fn in_an_unruly_cluster_no_weaker_certificate_lies() {
+    let mut certified = 0;
+    for seed in 20..36 {
+        story(world(seed), async |stage: Rc<Stage>| {
+            make_old(&stage, &all(&stage));
+            let phase = stage.backup(ALLOWED, LIMIT).await;
+            if phase == "Complete" {
+                certified += 1;
+                assert_eq!(verdict(&stage), Some(Verdict::Weaker));
+                assert_eq!(stage.lies(), Vec::<String>::new(), "seed {seed}");
+            } else {
+                assert_eq!(phase, "Failed", "seed {seed}");
+            }
+            nothing_left(&stage).await;
+        });
+    }
+    assert!(certified > 0, "the test proves nothing");
+}

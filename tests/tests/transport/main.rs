@@ -1,0 +1,97 @@
+//! Transport under faults: the whole system of the stage, but with the real QUIC stack between coordinator and planes
+//! (mutual TLS, handshakes, retransmission, idle limits), over datagrams that are lost, copied, delayed, mangled and cut.
+//! Outcomes are judged by the oracle and the bank, which know nothing of protocol or transport.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod hostile;
+mod partitions;
+mod repeat;
+mod sessions;
+mod weather;
+
+use shared::barrier::Stage as Durable;
+use std::{rc::Rc, sync::LazyLock, time::Duration};
+use tests::{
+    quic_net::{Certificates, QuicNet},
+    stage::{self, KEY, Stage},
+    world::{Span, WorldConfig},
+};
+use tokio::time::{Instant, sleep};
+
+const PLANES: [&str; 3] = ["az1", "az2", "az3"];
+
+/// A backup of the simulated cluster takes some 15 s; with faults a few minutes. Virtual time costs nothing.
+const LIMIT: Duration = Duration::from_secs(1200);
+
+/// Own lease of a plane, then the longest lease that it may just have renewed, then TiKV's whole seconds.
+const HOLDS_END: Duration = Duration::from_secs(15 + 15 + 2);
+
+/// Certificates are made once: a key costs more than a backup.
+static CERTIFICATES: LazyLock<(tempfile::TempDir, Certificates)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::make(folder.path(), &PLANES).unwrap();
+    (folder, certificates)
+});
+
+/// Small enough that the TLS stack is the greater part of the cost.
+fn world(seed: u64) -> WorldConfig {
+    WorldConfig { stores_per_plane: 1, regions: 6, accounts: 30, transfers_per_second: 20, ..WorldConfig::seeded(seed) }
+}
+
+/// A world whose CreateSnapshots take 4 s, so that there is time to break something under the hold.
+fn slow(seed: u64) -> WorldConfig {
+    let mut config = world(seed);
+    config.ec2.create = Span(4_000, 5_000);
+    config
+}
+
+fn story<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Stage<QuicNet>>) -> F) -> F::Output {
+    let net = QuicNet::new(config.seed, CERTIFICATES.1.clone(), &PLANES);
+    stage::run_over(config, net, play)
+}
+
+/// Waits until the record is at this stage.
+async fn at(stage: &Stage<QuicNet>, wanted: Durable) {
+    for _ in 0..60_000 {
+        if stage.record().is_some_and(|record| record.stage == wanted) {
+            return;
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never at {wanted:?}: {:?}", stage.record().map(|record| record.stage));
+}
+
+/// How long until no store and no scheduler is held, which must be within `bound`.
+async fn holds_gone(stage: &Stage<QuicNet>, bound: Duration, what: &str) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let left = stage.world.left_over();
+        if left.leases + left.paused_schedulers == 0 {
+            return begun.elapsed();
+        }
+        sleep(Duration::from_millis(100)).await;
+        assert!(begun.elapsed() < bound, "{what}: held after {bound:?}: {:?}", left.names);
+    }
+}
+
+/// The outcome is Complete and true, or Failed; then nothing is left once the object is deleted. Returns the phase.
+async fn judge(stage: &Stage<QuicNet>, what: &str) -> String {
+    let phase = stage.ended(LIMIT).await;
+    match phase.as_str() {
+        "Complete" => assert_eq!(stage.lies(), Vec::<String>::new(), "{what}"),
+        "Failed" => {}
+        other => panic!("{what}: ended as {other:?} with {:?}", stage.record().map(|record| record.stage)),
+    }
+    nothing_left(stage, what).await;
+    phase
+}
+
+async fn nothing_left(stage: &Stage<QuicNet>, what: &str) {
+    let alarms = stage.control.get(KEY).map(|object| object["status"]["alarms"].clone());
+    assert!(alarms.as_ref().is_none_or(serde_json::Value::is_null), "{what}: {alarms:?}");
+    assert!(stage.delete(LIMIT).await, "{what}: deletion ends: {:?}", stage.record().map(|r| (r.stage, r.planes)));
+    // A lease whose Finish could not be delivered ends by itself.
+    holds_gone(stage, HOLDS_END, what).await;
+    let left = stage.world.left_over();
+    assert_eq!(left.total(), 0, "{what}: left over: {:?}", left.names);
+}
