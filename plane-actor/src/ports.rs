@@ -295,7 +295,8 @@ pub enum HoldError {
 /// Makes clients for one identity; credentials are checked here, before anything is held.
 #[async_trait]
 pub trait CloudConnect: Send + Sync {
-    /// `region` may be empty: the plane's own. Refuses `CredentialsUnreadable` or `AccessDenied`.
+    /// `region` may be empty: the plane's own. Refuses `CredentialsUnreadable`, `CredentialsRefused` or `AccessDenied`.
+    /// The clients renew their credentials by themselves for as long as they live, and nobody keeps them longer.
     async fn connect(&self, identity: &CloudIdentity, storage: &Storage) -> Result<Cloud, PortError>;
 }
 
@@ -312,7 +313,7 @@ pub enum CloudIdentity {
     /// AssumeRole from the plane actor's own chain.
     Role(String),
     /// IRSA of another ServiceAccount.
-    WebIdentity(WebIdentity),
+    ServiceAccount(Arc<dyn WebIdentitySource>),
     /// The plane actor's own chain.
     Default,
 }
@@ -322,7 +323,7 @@ impl fmt::Debug for CloudIdentity {
         f.write_str(match self {
             Self::Keys { .. } => "Keys(..)",
             Self::Role(_) => "Role(..)",
-            Self::WebIdentity(_) => "WebIdentity(..)",
+            Self::ServiceAccount(_) => "ServiceAccount(..)",
             Self::Default => "Default",
         })
     }
@@ -333,8 +334,15 @@ impl fmt::Debug for CloudIdentity {
 pub struct WebIdentity {
     /// Role ARN.
     pub role: String,
-    /// JWT.
+    /// JWT, good for minutes: made for one call of STS.
     pub token: String,
+}
+
+/// Where web identities come from. Asked anew for every session, so that credentials outlast both token and session.
+#[async_trait]
+pub trait WebIdentitySource: Send + Sync {
+    /// The role as it stands now, and a token that was made for this call. Refuses `CredentialsUnreadable`.
+    async fn web_identity(&self) -> Result<WebIdentity, PortError>;
 }
 
 /// Clients of one identity.
@@ -370,9 +378,15 @@ pub enum CloudError {
         /// AWS message.
         message: String,
     },
-    /// No permission or bad credentials. The text names the action.
+    /// No permission. The text names the action.
     #[error("access denied: {0}")]
     Denied(String),
+    /// The credentials themselves are unknown, wrong or expired. The text names the action and AWS's code.
+    #[error("credentials not accepted: {0}")]
+    NotAccepted(String),
+    /// There are no credentials to sign with, so nothing was sent.
+    #[error("no credentials: {0}")]
+    NoCredentials(String),
     /// No such bucket, snapshot or object.
     #[error("not found: {0}")]
     NotFound(String),
@@ -390,6 +404,9 @@ pub trait Ec2: Send + Sync {
     async fn instances(&self, instances: &[InstanceId]) -> Result<Vec<InstanceVolumes>, CloudError>;
     /// CreateSnapshots of one instance, one attempt. Tags are set by the call itself.
     async fn create_snapshots(&self, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError>;
+    /// CreateSnapshots with DryRun: nothing happens, EC2 says whether it would be allowed. `Denied`: it would not. Anything
+    /// else that stands in the way of this one call is left to the call itself.
+    async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError>;
     /// DescribeSnapshots, owner self, by tags (all must match), all pages. Finding nothing is not absence (lag).
     async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError>;
     /// DescribeSnapshots by id. Never called with an empty list. Ids not yet visible are left out.

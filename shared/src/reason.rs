@@ -70,8 +70,10 @@ reasons! {
     /// An instance has more foreign data volumes than one CreateSnapshots call can exclude (40).
     ExclusionsTooMany => "Move TiKV to nodes with at most 40 other data volumes.",
     /// The credentials that the spec names could not be read or obtained.
-    CredentialsUnreadable => "Create the secret (keys access_key, secret_key) in the TiDB cluster's namespace of that plane.",
-    /// AWS or S3 refused the credentials or lacks a permission.
+    CredentialsUnreadable => "Create or correct what the message names, in the TiDB cluster's namespace of that plane: a secret (keys access_key, secret_key) or a ServiceAccount with a role.",
+    /// AWS does not accept the credentials: they are unknown, wrong or expired.
+    CredentialsRefused => "Renew or correct the credentials that the message names, then back up again.",
+    /// AWS or the plane's API server knows the caller, who lacks a permission.
     AccessDenied => "Grant the permission that the message names.",
     /// The bucket does not exist.
     BucketMissing => "Create the bucket, or correct spec.template.s3.bucket and region.",

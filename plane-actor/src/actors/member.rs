@@ -113,6 +113,8 @@ impl MemberActor {
                 self.creates = Creates::Unknown;
                 self.snapshotting = Some(number);
             }
+            // All holds have ended by now. Both connect anew, so what was prepared goes, and its credentials with it.
+            Work::Complete(_) | Work::Clean { .. } => self.site = None,
             _ => {}
         }
         let share = Share {

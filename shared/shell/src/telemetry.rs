@@ -7,7 +7,12 @@ use std::{
     str::FromStr,
     sync::Once,
 };
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// Libraries that print at TRACE what they send and receive: session tokens in headers, ServiceAccounts' tokens in forms.
+/// Begins of their targets.
+const INDISCREET: [&str; 7] = ["aws_", "h2", "hyper", "kube", "reqwest", "rustls", "tower"];
 
 /// Form of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -49,11 +54,12 @@ pub enum TelemetryError {
 }
 
 /// Sets up logs on standard error, once per process: standard output belongs to what a command prints. `filter` is
-/// tracing's (`info,quinn=warn`). Colours only where a terminal shows them.
+/// tracing's (`info,quinn=warn`); whatever it says, no library prints credentials. Colours only where a terminal shows
+/// them.
 pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
     let parsed =
         EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
-    let registry = tracing_subscriber::registry().with(parsed);
+    let registry = tracing_subscriber::registry().with(parsed).with(filter_fn(is_discreet));
     match format {
         Format::Json => {
             let lines = fmt::layer().json().flatten_event(true).with_ansi(false).with_writer(stderr);
@@ -65,6 +71,10 @@ pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
         }
     }
     Ok(())
+}
+
+fn is_discreet(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() != Level::TRACE || !INDISCREET.iter().any(|begin| metadata.target().starts_with(begin))
 }
 
 /// A panic ends the process, after it was logged: an actor whose handler panicked is gone silently otherwise
@@ -129,6 +139,10 @@ fn describe(info: &PanicHookInfo<'_>) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
 
     #[tokio::test]
     async fn a_panic_that_tokio_caught_is_seen() {
@@ -139,6 +153,34 @@ mod tests {
         assert_eq!(guard.seen().len(), 1);
         assert!(panic::catch_unwind(panic::AssertUnwindSafe(|| drop(guard))).is_err());
         PANICS.with_borrow_mut(Vec::clear);
+    }
+
+    #[test]
+    fn no_filter_makes_libraries_print_what_they_send() {
+        #[derive(Clone, Default)]
+        struct Lines(Arc<Mutex<Vec<u8>>>);
+        impl Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().unwrap().write(bytes)
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        let filter = EnvFilter::try_new("trace,aws_sigv4::http_request=trace").unwrap();
+        let logs = tracing_subscriber::registry().with(filter).with(filter_fn(is_discreet)).with(layer);
+        tracing::subscriber::with_default(logs, || {
+            tracing::trace!(target: "aws_sigv4::http_request::sign", "a session token");
+            tracing::trace!(target: "aws_smithy_runtime::client::orchestrator", "a form");
+            tracing::trace!(target: "plane_actor", "ours");
+            tracing::debug!(target: "aws_smithy_runtime::client::orchestrator", "an attempt");
+        });
+        let printed = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(printed.contains("ours") && printed.contains("an attempt"), "{printed}");
+        assert!(!printed.contains("a session token") && !printed.contains("a form"), "{printed}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Servers that speak the real protocols, for tests of the edges.
 
 pub mod ec2;
+pub mod front;
 pub mod kube;
 pub mod moto;
 pub mod pd;

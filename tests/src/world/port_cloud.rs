@@ -34,7 +34,7 @@ impl CloudConnect for CloudDouble {
             && (access_key != ACCESS_KEY || secret_key != SECRET_KEY)
         {
             return Err(PortError::refused(
-                Reason::AccessDenied,
+                Reason::CredentialsRefused,
                 format!("sts:GetCallerIdentity in plane {}: InvalidClientTokenId", self.plane),
             ));
         }
@@ -216,6 +216,15 @@ impl Ec2 for Ec2Double {
         let answer = self.world.with(|state| state.create(&self.plane, call));
         self.world.sleep_ms(back).await;
         answer
+    }
+
+    async fn may_create_snapshots(&self, _: &CreateSnapshots) -> Result<(), CloudError> {
+        self.world.with(|state| {
+            if state.ec2_faults(&self.plane).denied {
+                return Err(CloudError::Denied("ec2:CreateSnapshots".to_owned()));
+            }
+            Ok(())
+        })
     }
 
     async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError> {

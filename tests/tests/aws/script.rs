@@ -42,7 +42,7 @@ impl Script {
         Self { url, seen, task }
     }
 
-    /// First line and `if-none-match` of every request so far.
+    /// First line of every request so far, and its `if-none-match` or its `authorization` that is no signature.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().expect("the log").clone()
     }
@@ -68,9 +68,12 @@ async fn read(stream: &mut TcpStream) -> String {
         }
     };
     let first = head.lines().next().unwrap_or_default().to_owned();
-    match header(&head, "if-none-match") {
-        Some(value) => format!("{first} if-none-match={value}"),
-        None => first,
+    let signed = |value: &&str| value.starts_with("AWS4");
+    let authorization = header(&head, "authorization").filter(|value| !signed(value));
+    match (header(&head, "if-none-match"), authorization) {
+        (Some(value), _) => format!("{first} if-none-match={value}"),
+        (None, Some(value)) => format!("{first} authorization={value}"),
+        (None, None) => first,
     }
 }
 

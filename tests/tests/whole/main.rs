@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 mod backup;
+mod bad_credentials;
 mod bad_input;
 mod bad_world;
 mod cluster_objects;
+mod credentials;
 mod faults;
 mod happy;
 mod leads;

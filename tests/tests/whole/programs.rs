@@ -3,7 +3,7 @@
 use super::{
     cluster_objects::Part,
     site::PLANES,
-    stage::{BUCKET, REGION, Stage, plane_namespace},
+    stage::{BUCKET, REGION, Stage, own_key, plane_namespace},
 };
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -174,7 +174,7 @@ impl Programs {
         let http = process::loopback(process::free_port()?);
         std::fs::write(&file, plane_config(&self.pki, plane, dialled, http))?;
         let kubeconfig = stage.kubeconfig(plane).await?;
-        let env = plane_env(stage, &kubeconfig);
+        let env = plane_env(stage, &kubeconfig, plane);
         let log_filter = "info,shared=debug,plane_actor=debug";
         let args = ["run", "--config", path(&file), "--log", log_filter];
         Launch::new(folder, plane, "ISOCHRON_PLANE_ACTOR", &args, &env, http)?.start()
@@ -215,12 +215,32 @@ impl Programs {
     pub(crate) async fn preflight(&self, stage: &Stage, part: &Part, prefix: &str) -> Result<Value> {
         let kubeconfig = stage.kubeconfig(&part.plane).await?;
         let mut command = command("ISOCHRON_PLANE_ACTOR")?;
-        command.envs(plane_env(stage, &kubeconfig)).args(["preflight", "--json", "--log", "off"]);
+        command.envs(plane_env(stage, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "off"]);
         command.arg("--config").arg(self.folder.join(format!("{}.yaml", part.plane)));
         command.args(["--namespace", &part.namespace, "--cluster", &part.name, "--secret", "s3-secret"]);
         command.args(["--bucket", BUCKET, "--region", REGION, "--prefix", prefix]);
         let printed = process::output(&mut command, "", COMMAND_LIMIT).await?;
         serde_json::from_str(&printed).with_context(|| format!("preflight printed no JSON: {printed}"))
+    }
+
+    /// All that `plane-actor preflight` of this part prints and logs, with these credentials and the loudest log.
+    pub(crate) async fn loud_preflight(&self, stage: &Stage, part: &Part, credentials: [&str; 2]) -> Result<String> {
+        let kubeconfig = stage.kubeconfig(&part.plane).await?;
+        let mut command = command("ISOCHRON_PLANE_ACTOR")?;
+        command.envs(plane_env(stage, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "trace"]);
+        command.arg("--config").arg(self.folder.join(format!("{}.yaml", part.plane))).args(credentials);
+        command.args(["--namespace", &part.namespace, "--cluster", &part.name]);
+        command.args(["--bucket", BUCKET, "--region", REGION, "--prefix", "loud"]).kill_on_drop(true);
+        let output = tokio::time::timeout(COMMAND_LIMIT, command.output()).await??;
+        let text = [output.stdout, output.stderr].map(|part| String::from_utf8_lossy(&part).into_owned()).concat();
+        ensure!(output.status.success(), "preflight: {text}");
+        Ok(text)
+    }
+
+    /// Everything that the programs have logged.
+    pub(crate) fn logs(&self) -> Result<String> {
+        let logs = std::iter::once(&self.coordinator).chain(&self.planes).map(|it| std::fs::read_to_string(it.log()));
+        Ok(logs.collect::<std::io::Result<Vec<_>>>()?.concat())
     }
 
     /// One plane's actor, to stop, continue or kill.
@@ -276,15 +296,20 @@ impl Programs {
     }
 }
 
-fn plane_env<'a>(stage: &'a Stage, kubeconfig: &'a Path) -> [(&'static str, &'a str); 6] {
+/// Of each plane's own secret key.
+pub(crate) const OWN_SECRET: &str = "an own key that no log shows";
+
+fn plane_env<'a>(stage: &'a Stage, kubeconfig: &'a Path, plane: &str) -> [(&'static str, &'a str); 8] {
     [
         ("KUBECONFIG", path(kubeconfig)),
         ("AWS_REGION", REGION),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         // The manifest of the user page names no endpoint; these are the SDKs' own variables.
         ("AWS_ENDPOINT_URL_EC2", &stage.ec2.url),
-        ("AWS_ENDPOINT_URL_S3", &stage.moto.url),
-        ("AWS_ENDPOINT_URL_STS", &stage.moto.url),
+        ("AWS_ENDPOINT_URL_S3", &stage.front.url),
+        ("AWS_ENDPOINT_URL_STS", &stage.front.url),
+        ("AWS_ACCESS_KEY_ID", own_key(plane)),
+        ("AWS_SECRET_ACCESS_KEY", OWN_SECRET),
     ]
 }
 

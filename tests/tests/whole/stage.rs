@@ -16,6 +16,7 @@ use std::{fmt::Write as _, path::PathBuf};
 use tempfile::TempDir;
 use tests::servers::{
     ec2::{Ec2Server, Ec2State, Home},
+    front::Front,
     kube::KubeApi,
     moto::Moto,
     process,
@@ -44,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) sites: Vec<Site>,
     pub(crate) ec2: Ec2Server,
     pub(crate) moto: Moto,
+    /// Stands before moto for all programs.
+    pub(crate) front: Front,
     pub(crate) kube: KubeApi,
     folder: TempDir,
 }
@@ -66,8 +69,12 @@ impl Stage {
         let (kube, moto, sites) = tokio::try_join!(KubeApi::start(), Moto::start(), sites)?;
         let cloud = sites.iter().fold(Ec2State::of(ACCOUNT, ACCESS_KEY), |cloud, site| site.furnish(cloud, &home));
         let ec2 = Ec2Server::start(cloud).await?;
+        let front = Front::start(moto.address, ec2.handle.clone()).await?;
+        for plane in PLANES {
+            front.handle.know(own_key(plane));
+        }
         let folder = tempfile::Builder::new().prefix("isochron-whole-").tempdir()?;
-        let stage = Self { programs: None, sites, ec2, moto, kube, folder };
+        let stage = Self { programs: None, sites, ec2, moto, front, kube, folder };
         let answer = process::http("PUT", stage.moto.address, &format!("/{BUCKET}"), "").await?;
         ensure!(answer.status == 200, "moto makes no bucket: {} {}", answer.status, answer.body);
         stage.kinds().await?;
@@ -164,6 +171,7 @@ impl Stage {
             endpoint_ec2: self.ec2.url.clone(),
             endpoint_s3: self.moto.url.clone(),
             endpoint_sts: self.moto.url.clone(),
+            session: String::new(),
         };
         let identity = CloudIdentity::Keys { access_key: ACCESS_KEY.into(), secret_key: "any".into() };
         let storage = Storage {
@@ -188,6 +196,13 @@ impl Stage {
         }
         Ok(Some(serde_json::from_str(&text).context("kubectl printed no JSON")?))
     }
+}
+
+/// The access key that a plane actor has of its own, by its environment. It may do nothing but what a test allows it.
+pub(crate) fn own_key(plane: &str) -> &'static str {
+    const KEYS: [&str; 3] = ["AKIAPLANE1", "AKIAPLANE2", "AKIAPLANE3"];
+    let index = PLANES.iter().position(|known| *known == plane).expect("a plane of the stage");
+    KEYS[index]
 }
 
 /// All planes share one API server here, so each plane's actor has a namespace of its own.

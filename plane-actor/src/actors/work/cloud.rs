@@ -1,44 +1,141 @@
 //! Who we are towards AWS, and AWS's errors in words for the coordinator.
 
-use super::{FIRST_WAIT, TRIES, refusal_of};
+use super::{FIRST_WAIT, TRIES};
 use crate::{
     actors::env::Env,
-    ports::{Cloud, CloudError, CloudIdentity},
+    ports::{Cloud, CloudError, CloudIdentity, PortError, Topology, WebIdentity, WebIdentitySource},
 };
+use async_trait::async_trait;
 use shared::{
     reason::{Reason, Refusal},
     request::{Credentials, MemberSpec},
 };
+use std::sync::Arc;
 
 /// Credentials as the spec names them, checked; nothing is cached, so a corrected secret works at once.
 pub(super) async fn connect(env: &Env, spec: &MemberSpec) -> Result<Cloud, Refusal> {
+    let connected = async {
+        let identity = identity(env.ports.topology.clone(), spec).await?;
+        let connecting = || env.ports.cloud.connect(&identity, &spec.storage);
+        super::tried(Reason::CredentialsUnreadable, connecting).await
+    };
+    connected.await.map_err(|refusal| explained(spec, refusal))
+}
+
+async fn identity(topology: Arc<dyn Topology>, spec: &MemberSpec) -> Result<CloudIdentity, Refusal> {
     let namespace = &spec.tc_namespace;
-    let topology = &env.ports.topology;
-    let unreadable = |error| refusal_of(error, Reason::CredentialsUnreadable);
-    let identity = match &spec.credentials {
+    match &spec.credentials {
         Credentials::Secret(name) => {
-            let keys = topology.secret(namespace, name).await.map_err(unreadable)?;
+            let reading = || topology.secret(namespace, name);
+            let keys = super::tried(Reason::CredentialsUnreadable, reading).await?;
             let key = |key: &str| -> Result<String, Refusal> {
                 let bytes = keys.get(key).cloned().unwrap_or_default();
-                String::from_utf8(bytes)
-                    .ok()
-                    .map(|text| text.trim().to_owned())
-                    .filter(|text| !text.is_empty())
-                    .ok_or_else(|| {
-                        let text = format!("secret {namespace}/{name} has no text under key {key}");
-                        Refusal::new(Reason::CredentialsUnreadable, text)
-                    })
+                let text = String::from_utf8(bytes).ok().map(|text| text.trim().to_owned());
+                text.filter(|text| !text.is_empty()).ok_or_else(|| {
+                    Refusal::new(Reason::CredentialsUnreadable, format!("it has no text under key {key}"))
+                })
             };
-            CloudIdentity::Keys { access_key: key("access_key")?, secret_key: key("secret_key")? }
+            Ok(CloudIdentity::Keys { access_key: key("access_key")?, secret_key: key("secret_key")? })
         }
-        Credentials::Role(role) => CloudIdentity::Role(role.clone()),
+        Credentials::Role(role) => {
+            check_role(role)?;
+            Ok(CloudIdentity::Role(role.clone()))
+        }
         Credentials::ServiceAccount(name) => {
-            CloudIdentity::WebIdentity(topology.service_account(namespace, name).await.map_err(unreadable)?)
+            let source = OfServiceAccount { topology, namespace: namespace.clone(), name: name.clone() };
+            Ok(CloudIdentity::ServiceAccount(Arc::new(source)))
         }
-        Credentials::Default => CloudIdentity::Default,
+        Credentials::Default => Ok(CloudIdentity::Default),
+    }
+}
+
+/// A ServiceAccount's role and token, read at each renewal: a Completing outlasts both.
+struct OfServiceAccount {
+    topology: Arc<dyn Topology>,
+    namespace: String,
+    name: String,
+}
+
+#[async_trait]
+impl WebIdentitySource for OfServiceAccount {
+    async fn web_identity(&self) -> Result<WebIdentity, PortError> {
+        let identity = self.topology.service_account(&self.namespace, &self.name).await?;
+        check_role(&identity.role).map_err(PortError::Refused)?;
+        Ok(identity)
+    }
+}
+
+/// STS takes whole ARNs only; the short names of kube2iam are none.
+fn check_role(role: &str) -> Result<(), Refusal> {
+    let mut parts = role.splitn(6, ':');
+    let is = |part: Option<&str>, word: &str| part == Some(word);
+    let right = is(parts.next(), "arn")
+        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
+        && is(parts.next(), "iam")
+        && is(parts.next(), "")
+        && parts
+            .next()
+            .is_some_and(|account| account.len() == 12 && account.bytes().all(|digit| digit.is_ascii_digit()))
+        && parts.next().is_some_and(|name| name.starts_with("role/"));
+    if right {
+        return Ok(());
+    }
+    let text = format!("{role:?} is no ARN of a role; write arn:aws:iam::ACCOUNT:role/NAME");
+    Err(Refusal::new(Reason::CredentialsUnreadable, text))
+}
+
+/// Says whose credentials a refusal is about, if it is about any.
+pub(super) fn named(spec: &MemberSpec, refusal: Refusal) -> Refusal {
+    let namespace = &spec.tc_namespace;
+    let whose = match &spec.credentials {
+        Credentials::Secret(name) => format!("secret {namespace}/{name}"),
+        Credentials::Role(role) => format!("role {role} (annotation iam.amazonaws.com/role)"),
+        Credentials::ServiceAccount(name) => format!("ServiceAccount {namespace}/{name}"),
+        Credentials::Default => "the plane actor's own AWS credentials".to_owned(),
     };
-    let connecting = || env.ports.cloud.connect(&identity, &spec.storage);
-    super::tried(Reason::CredentialsUnreadable, connecting).await
+    match refusal.reason {
+        Reason::AccessDenied | Reason::CredentialsRefused | Reason::CredentialsUnreadable => {
+            Refusal::new(refusal.reason, format!("{whose}: {}", refusal.message))
+        }
+        _ => refusal,
+    }
+}
+
+/// The same when nobody could be acted as: with what a person does next, where the reason alone does not say it.
+fn explained(spec: &MemberSpec, refusal: Refusal) -> Refusal {
+    let next = next_step(spec, refusal.reason);
+    let named = named(spec, refusal);
+    match next {
+        None => named,
+        Some(next) => Refusal::new(named.reason, format!("{}; {next}", named.message)),
+    }
+}
+
+fn next_step(spec: &MemberSpec, reason: Reason) -> Option<String> {
+    let denied = reason == Reason::AccessDenied;
+    let refused = reason == Reason::CredentialsRefused;
+    match &spec.credentials {
+        Credentials::Secret(_) if refused => {
+            Some("put a valid pair under its keys access_key and secret_key".to_owned())
+        }
+        Credentials::Role(_) if denied => {
+            let text = "allow sts:AssumeRole on this role to the plane actor's own role, and name that one in the trust \
+                        policy of this role";
+            Some(text.to_owned())
+        }
+        Credentials::Role(_) if refused => Some("it is assumed with the plane actor's own credentials".to_owned()),
+        Credentials::ServiceAccount(name) if denied || refused => Some(format!(
+            "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to system:serviceaccount:{}:{name} of this \
+             Kubernetes cluster's OIDC provider, which IAM must know with audience sts.amazonaws.com",
+            spec.tc_namespace
+        )),
+        Credentials::Default => {
+            let text = "give the plane actor's ServiceAccount a role (IRSA or EKS Pod Identity), or name a secret, a role \
+                        or a ServiceAccount in the backup";
+            Some(text.to_owned())
+        }
+        Credentials::Secret(_) | Credentials::Role(_) | Credentials::ServiceAccount(_) => None,
+    }
 }
 
 /// Which service said it.
@@ -56,6 +153,8 @@ pub(super) fn cloud_refusal(service: Service, what: &str, error: &CloudError) ->
     };
     let reason = match error {
         CloudError::Denied(_) => Reason::AccessDenied,
+        CloudError::NotAccepted(_) => Reason::CredentialsRefused,
+        CloudError::NoCredentials(_) => Reason::CredentialsUnreadable,
         CloudError::Quota(_) => Reason::SnapshotQuota,
         CloudError::NotFound(_) if service == Service::S3 => Reason::BucketMissing,
         CloudError::Throttled(_)
@@ -84,4 +183,83 @@ where
         wait *= 2;
     }
     call().await.map_err(|error| cloud_refusal(service, what, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::request::{Limits, SizeLevel, Storage};
+
+    #[test]
+    fn a_role_is_a_whole_arn() {
+        for right in ["arn:aws:iam::123456789012:role/shop", "arn:aws-cn:iam::123456789012:role/path/to/shop"] {
+            check_role(right).unwrap();
+        }
+        let wrong = [
+            "shop-backup",
+            "arn:aws:iam::123456789012:user/ann",
+            "arn:aws:iam::1:role/r",
+            "arn:aws:sts::123456789012:role/r",
+            "",
+        ];
+        for role in wrong {
+            let refusal = check_role(role).unwrap_err();
+            assert_eq!(refusal.reason, Reason::CredentialsUnreadable);
+            assert!(refusal.message.contains("arn:aws:iam::ACCOUNT:role/NAME"), "{refusal}");
+        }
+    }
+
+    fn spec(credentials: Credentials) -> MemberSpec {
+        let storage = Storage {
+            provider: "aws".into(),
+            region: String::new(),
+            bucket: "b".into(),
+            prefix: "p".into(),
+            endpoint: String::new(),
+            force_path_style: true,
+            acl: String::new(),
+            sse: String::new(),
+            storage_class: String::new(),
+        };
+        MemberSpec {
+            backup_name: "b".into(),
+            backup_namespace: "admin".into(),
+            tc_name: "shop".into(),
+            tc_namespace: "tidb".into(),
+            init: true,
+            storage,
+            credentials,
+            size_level: SizeLevel::All,
+            delete_ratio_milli: 1000,
+            limits: Limits::default(),
+        }
+    }
+
+    #[test]
+    fn whose_it_is_and_what_to_do_stand_in_every_message() {
+        let role = "arn:aws:iam::123456789012:role/shop";
+        let table: [(Credentials, Reason, &[&str]); 6] = [
+            (Credentials::Secret("s3".into()), Reason::CredentialsRefused, &["secret tidb/s3: no;", "secret_key"]),
+            (Credentials::Role(role.into()), Reason::AccessDenied, &[role, "allow sts:AssumeRole", "trust policy"]),
+            (Credentials::Role(role.into()), Reason::CredentialsRefused, &[role, "the plane actor's own credentials"]),
+            (
+                Credentials::ServiceAccount("sa".into()),
+                Reason::AccessDenied,
+                &["ServiceAccount tidb/sa: no;", "system:serviceaccount:tidb:sa"],
+            ),
+            (Credentials::ServiceAccount("sa".into()), Reason::CredentialsUnreadable, &["ServiceAccount tidb/sa: no"]),
+            (
+                Credentials::Default,
+                Reason::CredentialsUnreadable,
+                &["the plane actor's own", "IRSA or EKS Pod Identity"],
+            ),
+        ];
+        for (credentials, reason, parts) in table {
+            let told = explained(&spec(credentials), Refusal::new(reason, "no"));
+            assert_eq!(told.reason, reason);
+            assert!(parts.iter().all(|part| told.message.contains(part)), "{told}: {parts:?}");
+        }
+        let other = Refusal::new(Reason::BucketMissing, "no");
+        assert_eq!(named(&spec(Credentials::Default), other.clone()), other, "not about credentials");
+    }
 }

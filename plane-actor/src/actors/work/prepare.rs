@@ -4,16 +4,19 @@
 use super::{
     Kept, STORES_AT_ONCE, Share, cloud,
     cloud::{Service, cloud_tried},
-    refusal_of, storage, tried, versions,
+    refusal_of,
+    snapshot::CREATE,
+    storage, tried, versions,
 };
 use crate::{
     actors::env::Env,
-    ports::{Cloud, InstanceVolumes, LocalStore, Located, Pd, PdCluster, Tikv, VolumeAt},
+    ports::{Cloud, CreateSnapshots, InstanceVolumes, LocalStore, Located, Pd, PdCluster, Tikv, VolumeAt},
 };
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryFutureExt, TryStreamExt, stream};
 use shared::{
     evidence::{ClusterStore, PreparedStore, PreparedVolume},
     ids::{BackupUid, InstanceId, StoreId, VolumeId},
+    limiter::Budget,
     member::Done,
     reason::{Reason, Refusal},
     request::MemberSpec,
@@ -59,7 +62,7 @@ pub(super) struct Checks<'a> {
 }
 
 /// Steps of a survey, for progress.
-const STEPS: usize = 9;
+const STEPS: usize = 10;
 
 impl Checks<'_> {
     async fn step<T>(
@@ -124,8 +127,11 @@ async fn survey(
             Ok((cloud, text))
         })
         .await?;
-    let (stores, calls) = checks.step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local)).await?;
-    checks.step("target in S3", storage::check_prefix(&cloud, spec, ours)).await?;
+    let named = |refusal| cloud::named(spec, refusal);
+    let (stores, calls) =
+        checks.step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local).map_err(named)).await?;
+    checks.step("right to take snapshots", check_right(env, &cloud, &calls).map_err(named)).await?;
+    checks.step("target in S3", storage::check_prefix(&cloud, spec, ours).map_err(named)).await?;
     let spec = spec.clone();
     Ok(Site { spec, located, pd, cloud, tikv, local, stores, cluster, cluster_stores, calls })
 }
@@ -345,6 +351,22 @@ fn exclusions(
         return Err(Refusal::new(Reason::ExclusionsTooMany, text));
     }
     Ok(exclude)
+}
+
+/// Asks EC2 for one instance of many: rights go by role, and each question takes a token from the bucket that the barrier
+/// needs.
+async fn check_right(env: &Env, cloud: &Cloud, calls: &Calls) -> Result<((), String), Refusal> {
+    let Some((instance, (_, exclude))) = calls.first_key_value() else { return Ok(((), String::new())) };
+    let call = CreateSnapshots {
+        instance: instance.clone(),
+        exclude: exclude.clone(),
+        tags: vec![("isochron/plane".to_owned(), env.config.plane.to_string())],
+        description: "a dry run".to_owned(),
+    };
+    env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
+    let what = format!("{CREATE} of {instance}, dry run");
+    cloud_tried(Service::Ec2, &what, || cloud.ec2.may_create_snapshots(&call)).await?;
+    Ok(((), format!("{CREATE} is allowed")))
 }
 
 async fn check_room(cloud: &Cloud, volumes: &[VolumeId]) -> Result<(), Refusal> {

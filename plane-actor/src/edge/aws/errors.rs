@@ -1,7 +1,7 @@
 //! What AWS answered instead of a result, in the words of the port. Everything that is not certainly "nothing happened"
 //! is [`CloudError::OutcomeUnknown`]: a repeated CreateSnapshots doubles a set (`facts/aws.md` A4), so doubt must show.
 
-use crate::ports::CloudError;
+use crate::ports::{CloudError, PortError};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::{config::http::HttpResponse, error::SdkError};
 use aws_sdk_sts::operation::{
@@ -27,17 +27,26 @@ where
             let answer = context.err();
             classify(action, status, answer.code(), answer.message().unwrap_or_default())
         }
-        // The request could not be built, so it was not sent.
-        SdkError::ConstructionFailure(_) => match credentials_fault(error) {
-            Some(fault) => fault.into_cloud_error(action),
-            None => {
+        _ => match (credentials_fault(error), error) {
+            (Some(fault), _) => at(action, fault),
+            // The request could not be built, so it was not sent.
+            (None, SdkError::ConstructionFailure(_)) => {
                 CloudError::Refused { code: "RequestNotBuilt".into(), message: format!("{action}: {}", chain(error)) }
             }
+            (None, _) => CloudError::OutcomeUnknown(format!("{action}: {}", chain(error))),
         },
-        _ => match credentials_fault(error) {
-            Some(fault) => fault.into_cloud_error(action),
-            None => CloudError::OutcomeUnknown(format!("{action}: {}", chain(error))),
-        },
+    }
+}
+
+/// The same, with the call that it kept from being made.
+fn at(action: &str, fault: CloudError) -> CloudError {
+    match fault {
+        CloudError::Denied(text) => CloudError::Denied(format!("{action}: {text}")),
+        CloudError::NotAccepted(text) => CloudError::NotAccepted(format!("{action}: {text}")),
+        CloudError::NoCredentials(text) => CloudError::NoCredentials(format!("{action}: {text}")),
+        CloudError::Refused { code, message } => CloudError::Refused { code, message: format!("{action}: {message}") },
+        // The port has no word for "not sent, may pass"; doubt is the safe side.
+        other => CloudError::OutcomeUnknown(format!("{action}: {other}")),
     }
 }
 
@@ -86,6 +95,9 @@ fn classify(action: &str, status: u16, code: Option<&str>, message: &str) -> Clo
         | "RequestTimeoutException" => CloudError::OutcomeUnknown(text),
         // S3-compatible stores answer 501 to what they do not know; nothing was done.
         "NotImplemented" => CloudError::Refused { code: code.into(), message: text },
+        // AWS could not reach the Kubernetes cluster's identity provider just now.
+        "IDPCommunicationError" => CloudError::OutcomeUnknown(text),
+        _ if is_unknown_caller(code) => CloudError::NotAccepted(text),
         _ if is_denial(code) => CloudError::Denied(text),
         _ if code.ends_with(".NotFound") || matches!(code, "NoSuchBucket" | "NoSuchKey" | "NotFound") => {
             CloudError::NotFound(text)
@@ -95,22 +107,14 @@ fn classify(action: &str, status: u16, code: Option<&str>, message: &str) -> Clo
     }
 }
 
-/// Codes that mean: these credentials, or not with these permissions. EC2, S3 and STS each have their own words.
-fn is_denial(code: &str) -> bool {
+/// Codes that mean: not with these credentials, whatever they may do. EC2, S3 and STS each have their own words.
+fn is_unknown_caller(code: &str) -> bool {
     matches!(
         code,
-        "UnauthorizedOperation"
-            | "AuthFailure"
+        "AuthFailure"
             | "RequestExpired"
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
-            | "AccessDenied"
-            | "AccessDeniedException"
-            | "AllAccessDisabled"
-            | "AccountProblem"
-            | "Blocked"
-            | "OptInRequired"
-            | "PendingVerification"
             | "ExpiredToken"
             | "ExpiredTokenException"
             | "IDPRejectedClaim"
@@ -123,52 +127,57 @@ fn is_denial(code: &str) -> bool {
             | "MissingAuthenticationToken"
             | "RequestTimeTooSkewed"
             | "SignatureDoesNotMatch"
+            | "TokenRefreshRequired"
     )
 }
 
-/// Why there are no credentials to sign with. The call itself was not sent.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum CredentialsFault {
-    /// Nothing in the chain has any.
-    Missing(String),
-    /// STS or the identity provider says no.
-    Denied(String),
-    /// STS or a metadata service could not be reached.
-    Passing(String),
+/// Codes that mean: the caller is known and may not.
+fn is_denial(code: &str) -> bool {
+    matches!(
+        code,
+        "UnauthorizedOperation"
+            | "AccessDenied"
+            | "AccessDeniedException"
+            | "AllAccessDisabled"
+            | "AccountProblem"
+            | "Blocked"
+            | "OptInRequired"
+            | "PendingVerification"
+    )
 }
 
-impl CredentialsFault {
-    fn into_cloud_error(self, action: &str) -> CloudError {
-        match self {
-            Self::Missing(text) | Self::Denied(text) => CloudError::Denied(format!("{action}: {text}")),
-            // The port has no word for "not sent, may pass"; doubt is the safe side.
-            Self::Passing(text) => CloudError::OutcomeUnknown(format!("{action}: {text}")),
-        }
-    }
-}
-
-/// Finds a credentials error in a chain.
-pub(crate) fn credentials_fault(error: &(dyn Error + 'static)) -> Option<CredentialsFault> {
+/// Finds out of a chain why there are no credentials to sign with; the call itself was not sent. What our own providers
+/// say is taken as it is; STS's answers to the SDK's providers by their code.
+pub(crate) fn credentials_fault(error: &(dyn Error + 'static)) -> Option<CloudError> {
     let found = links(error).find_map(|link| link.downcast_ref::<CredentialsError>())?;
-    let text = format!("credentials: {}", chain(found));
-    if let Some(code) = links(found).find_map(sts_code) {
-        return Some(if is_denial(&code) {
-            CredentialsFault::Denied(format!("{text} ({code})"))
-        } else {
-            CredentialsFault::Passing(format!("{text} ({code})"))
+    if let Some(told) = links(found).find_map(|link| link.downcast_ref::<CloudError>()) {
+        return Some(told.clone());
+    }
+    if let Some(told) = links(found).find_map(|link| link.downcast_ref::<PortError>()) {
+        return Some(match told {
+            PortError::Refused(refusal) => CloudError::NoCredentials(refusal.message.clone()),
+            PortError::Unavailable(text) => CloudError::OutcomeUnknown(text.clone()),
         });
     }
+    if let Some((action, code, message)) = links(found).find_map(sts_answer) {
+        return Some(classify(action, 400, Some(code), message));
+    }
+    let text = format!("credentials: {}", chain(found));
     Some(match found {
-        CredentialsError::CredentialsNotLoaded(_) => CredentialsFault::Missing(text),
-        CredentialsError::InvalidConfiguration(_) => CredentialsFault::Denied(text),
-        _ => CredentialsFault::Passing(text),
+        CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_) => {
+            CloudError::NoCredentials(text)
+        }
+        _ => CloudError::OutcomeUnknown(text),
     })
 }
 
-fn sts_code(error: &(dyn Error + 'static)) -> Option<String> {
-    let role = error.downcast_ref::<AssumeRoleError>().and_then(ProvideErrorMetadata::code);
-    let web = error.downcast_ref::<AssumeRoleWithWebIdentityError>().and_then(ProvideErrorMetadata::code);
-    role.or(web).map(str::to_owned)
+fn sts_answer<'a>(error: &'a (dyn Error + 'static)) -> Option<(&'static str, &'a str, &'a str)> {
+    let of = |action, error: &'a dyn ProvideErrorMetadata| {
+        Some((action, error.code()?, error.message().unwrap_or_default()))
+    };
+    let role = error.downcast_ref::<AssumeRoleError>().and_then(|error| of("sts:AssumeRole", error));
+    let web = error.downcast_ref::<AssumeRoleWithWebIdentityError>();
+    role.or_else(|| web.and_then(|error| of("sts:AssumeRoleWithWebIdentity", error)))
 }
 
 fn links<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
@@ -201,6 +210,8 @@ mod tests {
             CloudError::Quota(_) => "quota",
             CloudError::Refused { .. } => "refused",
             CloudError::Denied(_) => "denied",
+            CloudError::NotAccepted(_) => "not accepted",
+            CloudError::NoCredentials(_) => "no credentials",
             CloudError::NotFound(_) => "not found",
             CloudError::OutcomeUnknown(_) => "unknown",
         }
@@ -229,9 +240,18 @@ mod tests {
             (400, "InvalidState", "refused"),
             (501, "NotImplemented", "refused"),
             (403, "UnauthorizedOperation", "denied"),
-            (401, "AuthFailure", "denied"),
-            (400, "RequestExpired", "denied"),
-            (403, "InvalidClientTokenId", "denied"),
+            (403, "AccessDenied", "denied"),
+            (401, "AuthFailure", "not accepted"),
+            (400, "RequestExpired", "not accepted"),
+            (403, "InvalidClientTokenId", "not accepted"),
+            (403, "InvalidAccessKeyId", "not accepted"),
+            (403, "SignatureDoesNotMatch", "not accepted"),
+            (403, "ExpiredToken", "not accepted"),
+            (400, "ExpiredTokenException", "not accepted"),
+            (400, "UnrecognizedClientException", "not accepted"),
+            (400, "InvalidIdentityToken", "not accepted"),
+            (400, "IDPCommunicationError", "unknown"),
+            (400, "ValidationError", "refused"),
         ];
         for (status, code, expected) in table {
             assert_eq!(kind(status, Some(code)), expected, "{status} {code}");

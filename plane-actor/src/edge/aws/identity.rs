@@ -1,93 +1,65 @@
 //! Who a plane is towards AWS: the four ways of [`CloudIdentity`], each as an SDK configuration that carries its
-//! credentials. Role and web identity last an hour at most (role chaining is capped there, `facts/aws.md` A9) and are
-//! renewed by the SDK's cache before they end.
+//! credentials and nobody else's.
 
-use crate::ports::{CloudIdentity, WebIdentity};
-use aws_config::{SdkConfig, identity::IdentityCache, sts::AssumeRoleProvider};
+use super::{
+    renewing::Renewing,
+    sts::{AssumedRole, WebRole},
+};
+use crate::ports::CloudIdentity;
+use aws_config::{SdkConfig, identity::IdentityCache};
 use aws_credential_types::{
     Credentials,
-    provider::{self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
+    provider::{ProvideCredentials, SharedCredentialsProvider},
 };
-use std::{fmt, time::Duration};
+use std::sync::Arc;
+
+/// Sessions of planes that have no name (preflight of a plane that is not configured yet).
+const NAMELESS: &str = "isochron-plane-actor";
+
+/// STS takes a session name of 2 to 64 of these and letters and digits (doc: AssumeRole).
+const SESSION_SIGNS: &str = "_+=,.@-";
+const SESSION_CHARS: usize = 64;
+
+/// The configuration of one identity, made from the plane actor's own. `sts` is the same with STS's endpoint: a role is
+/// assumed by the plane actor's own credentials.
+pub(crate) fn with_identity(base: &SdkConfig, sts: &SdkConfig, identity: &CloudIdentity, session: &str) -> SdkConfig {
+    let (session, client) = (session_name(session), || aws_sdk_sts::Client::new(sts));
+    match identity {
+        CloudIdentity::Default => base.clone(),
+        CloudIdentity::Keys { access_key, secret_key } => {
+            carrying(base, Credentials::new(access_key.as_str(), secret_key.as_str(), None, None, "s3.secretName"))
+        }
+        CloudIdentity::Role(role) => {
+            carrying(base, Renewing::new(AssumedRole { sts: client(), role: role.clone(), session }))
+        }
+        CloudIdentity::ServiceAccount(source) => {
+            carrying(base, Renewing::new(WebRole { sts: client(), source: Arc::clone(source), session }))
+        }
+    }
+}
+
+/// Without the SDK's cache: [`Renewing`] is one, and keys need none.
+pub(crate) fn carrying(config: &SdkConfig, provider: impl ProvideCredentials + 'static) -> SdkConfig {
+    let provider = SharedCredentialsProvider::new(provider);
+    config.to_builder().credentials_provider(provider).identity_cache(IdentityCache::no_cache()).build()
+}
 
 /// What CloudTrail shows as the session of an assumed role.
-const SESSION: &str = "isochron-plane-actor";
-
-/// Length of a session. The longest that role chaining allows; a longer one is refused.
-const SESSION_LENGTH: Duration = Duration::from_secs(3600);
-
-/// The configuration of one identity, made from the plane actor's own. `sts` is the same with STS's endpoint.
-pub(crate) async fn with_identity(base: &SdkConfig, sts: &SdkConfig, identity: &CloudIdentity) -> SdkConfig {
-    let provider = match identity {
-        CloudIdentity::Default => return base.clone(),
-        CloudIdentity::Keys { access_key, secret_key } => SharedCredentialsProvider::new(Credentials::new(
-            access_key.as_str(),
-            secret_key.as_str(),
-            None,
-            None,
-            "s3.secretName",
-        )),
-        CloudIdentity::Role(role) => SharedCredentialsProvider::new(
-            AssumeRoleProvider::builder(role.as_str())
-                .session_name(SESSION)
-                .session_length(SESSION_LENGTH)
-                .configure(sts)
-                .build()
-                .await,
-        ),
-        CloudIdentity::WebIdentity(web) => SharedCredentialsProvider::new(WebIdentityProvider {
-            sts: aws_sdk_sts::Client::new(sts),
-            identity: web.clone(),
-        }),
-    };
-    // A cache of its own: credentials of one identity must never be served to another.
-    base.to_builder().credentials_provider(provider).identity_cache(IdentityCache::lazy().build()).build()
+fn session_name(wanted: &str) -> String {
+    let allowed = |sign: char| sign.is_ascii_alphanumeric() || SESSION_SIGNS.contains(sign);
+    let name: String = wanted.chars().map(|sign| if allowed(sign) { sign } else { '-' }).take(SESSION_CHARS).collect();
+    if name.len() < 2 { NAMELESS.to_owned() } else { name }
 }
 
-/// AssumeRoleWithWebIdentity with a token held in memory (the SDK's own provider reads files only). The call is
-/// unsigned. Once the token itself has expired STS refuses, and a new connection with a new token is needed.
-struct WebIdentityProvider {
-    sts: aws_sdk_sts::Client,
-    identity: WebIdentity,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl fmt::Debug for WebIdentityProvider {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WebIdentityProvider({})", self.identity.role)
-    }
-}
-
-impl WebIdentityProvider {
-    async fn assume(&self) -> provider::Result {
-        let answer = self
-            .sts
-            .assume_role_with_web_identity()
-            .role_arn(&self.identity.role)
-            .role_session_name(SESSION)
-            .web_identity_token(&self.identity.token)
-            // SESSION_LENGTH in seconds is 3600.
-            .duration_seconds(i32::try_from(SESSION_LENGTH.as_secs()).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(CredentialsError::provider_error)?;
-        let given =
-            answer.credentials.ok_or_else(|| CredentialsError::unhandled("STS answered without credentials"))?;
-        let expiry = given.expiration.try_into().map_err(CredentialsError::unhandled)?;
-        Ok(Credentials::new(
-            given.access_key_id,
-            given.secret_access_key,
-            Some(given.session_token),
-            Some(expiry),
-            "AssumeRoleWithWebIdentity",
-        ))
-    }
-}
-
-impl ProvideCredentials for WebIdentityProvider {
-    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
-    where
-        Self: 'a,
-    {
-        future::ProvideCredentials::new(self.assume())
+    #[test]
+    fn a_session_has_a_name_that_sts_takes() {
+        assert_eq!(session_name("isochron-prod-az1"), "isochron-prod-az1");
+        assert_eq!(session_name("isochron-arn:aws:eks/one"), "isochron-arn-aws-eks-one");
+        assert_eq!(session_name(&"a".repeat(80)).len(), 64);
+        assert_eq!(session_name(""), NAMELESS);
     }
 }

@@ -6,6 +6,8 @@
 
 mod errors;
 mod identity;
+mod renewing;
+mod sts;
 
 pub(crate) use errors::{chain, cloud_error, unreadable};
 
@@ -18,7 +20,8 @@ use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
     timeout::TimeoutConfig,
 };
-use errors::{CredentialsFault, credentials_fault};
+use identity::{carrying, with_identity};
+use renewing::Renewing;
 use shared::{reason::Reason, request::Storage};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::OnceCell, time::timeout};
@@ -63,6 +66,8 @@ pub struct AwsConfig {
     pub endpoint_s3: String,
     /// Overrides STS's endpoint for the calls made here (the default chain's own calls go by the environment).
     pub endpoint_sts: String,
+    /// What CloudTrail shows as the session of a role that is assumed here: names the plane.
+    pub session: String,
 }
 
 /// The real cloud. Holds no credentials of its own: each [`connect`](CloudConnect::connect) makes clients for one
@@ -86,7 +91,7 @@ impl AwsCloud {
             .get_or_init(|| async {
                 // An empty region would be looked for again by the loader; here the search has its limit.
                 let region = self.own_region().await;
-                aws_config::defaults(BehaviorVersion::latest())
+                let loaded = aws_config::defaults(BehaviorVersion::latest())
                     .region(region)
                     .retry_config(
                         RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(READ_BACKOFF_CAP),
@@ -96,7 +101,11 @@ impl AwsCloud {
                         StalledStreamProtectionConfig::enabled().grace_period(STALL_LIMIT).build(),
                     )
                     .load()
-                    .await
+                    .await;
+                match loaded.credentials_provider() {
+                    Some(chain) => carrying(&loaded, Renewing::new(chain)),
+                    None => loaded,
+                }
             })
             .await
     }
@@ -118,9 +127,9 @@ impl AwsCloud {
         let region = region.unwrap_or_else(|| or(&storage.region, FALLBACK_REGION).to_owned());
         let base = own.to_builder().region(Region::new(region.clone())).build();
         let sts = with_endpoint(&base, &self.config.endpoint_sts);
-        let acting = identity::with_identity(&base, &sts, identity).await;
+        let acting = with_identity(&base, &sts, identity, &self.config.session);
 
-        let account = account(&with_endpoint(&acting, &self.config.endpoint_sts), identity).await?;
+        let account = account(&with_endpoint(&acting, &self.config.endpoint_sts)).await?;
         tracing::debug!(account, region, ?identity, "AWS identity confirmed");
         let ec2 = aws_sdk_ec2::Client::new(&with_endpoint(&acting, &self.config.endpoint_ec2));
         let bucket_region = or(&storage.region, &region);
@@ -139,30 +148,29 @@ impl CloudConnect for AwsCloud {
     }
 }
 
-/// Asks STS who these credentials are, which also proves that they work.
-async fn account(config: &SdkConfig, identity: &CloudIdentity) -> Result<String, PortError> {
+/// Asks STS who these credentials are, which also proves that they work. It needs no permission.
+async fn account(config: &SdkConfig) -> Result<String, PortError> {
     const ACTION: &str = "sts:GetCallerIdentity";
-    let answer = match aws_sdk_sts::Client::new(config).get_caller_identity().send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            return Err(match credentials_fault(&error) {
-                Some(CredentialsFault::Missing(text)) => {
-                    PortError::refused(Reason::CredentialsUnreadable, format!("{identity:?}: {text}"))
-                }
-                Some(CredentialsFault::Denied(text)) => {
-                    PortError::refused(Reason::AccessDenied, format!("{identity:?}: {text}"))
-                }
-                Some(CredentialsFault::Passing(text)) => PortError::Unavailable(format!("{identity:?}: {text}")),
-                None => match cloud_error(ACTION, &error) {
-                    CloudError::Denied(text) => {
-                        PortError::refused(Reason::AccessDenied, format!("{identity:?}: {text}"))
-                    }
-                    other => PortError::Unavailable(other.to_string()),
-                },
-            });
-        }
-    };
+    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let answer = answer.map_err(|error| refused(cloud_error(ACTION, &error)))?;
     answer.account.ok_or_else(|| PortError::Unavailable(format!("{ACTION}: the answer names no account")))
+}
+
+/// Why these credentials cannot be used. An answer that is no matter of credentials is final all the same: the role's
+/// ARN was malformed, or STS is off in this Region.
+fn refused(error: CloudError) -> PortError {
+    match error {
+        CloudError::Denied(text) => PortError::refused(Reason::AccessDenied, text),
+        CloudError::NotAccepted(text) => PortError::refused(Reason::CredentialsRefused, text),
+        CloudError::NoCredentials(text) => PortError::refused(Reason::CredentialsUnreadable, text),
+        CloudError::Refused { .. } | CloudError::NotFound(_) => {
+            PortError::refused(Reason::CredentialsUnreadable, error.to_string())
+        }
+        CloudError::Throttled(text)
+        | CloudError::OutcomeUnknown(text)
+        | CloudError::PerVolumeRate(text)
+        | CloudError::Quota(text) => PortError::Unavailable(text),
+    }
 }
 
 /// Limits of one call, per attempt and in all.

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use aws_sdk_ec2::{
     Client,
     config::{Builder, retry::RetryConfig},
+    operation::create_snapshots::builders::CreateSnapshotsFluentBuilder,
     types::{Filter, InstanceSpecification, ResourceType, Tag, TagSpecification},
 };
 use shared::{
@@ -33,9 +34,24 @@ pub(crate) struct Ec2Edge {
     client: Client,
 }
 
+const ACTION: &str = "ec2:CreateSnapshots";
+
 impl Ec2Edge {
     pub(crate) fn new(client: Client) -> Self {
         Self { client }
+    }
+
+    fn creating(&self, call: &CreateSnapshots) -> CreateSnapshotsFluentBuilder {
+        let exclude = call.exclude.iter().map(|volume| volume.0.clone()).collect();
+        let instance = InstanceSpecification::builder()
+            .instance_id(call.instance.as_str())
+            .exclude_boot_volume(true)
+            .set_exclude_data_volume_ids(Some(exclude))
+            .build();
+        let tags = call.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let tags = TagSpecification::builder().resource_type(ResourceType::Snapshot).set_tags(Some(tags)).build();
+        let call = self.client.create_snapshots().instance_specification(instance).description(&call.description);
+        call.tag_specifications(tags)
     }
 }
 
@@ -64,32 +80,25 @@ impl Ec2 for Ec2Edge {
     }
 
     async fn create_snapshots(&self, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError> {
-        const ACTION: &str = "ec2:CreateSnapshots";
-        let exclude = call.exclude.iter().map(|volume| volume.0.clone()).collect();
-        let instance = InstanceSpecification::builder()
-            .instance_id(call.instance.as_str())
-            .exclude_boot_volume(true)
-            .set_exclude_data_volume_ids(Some(exclude))
-            .build();
-        let tags = call.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-        let tags = TagSpecification::builder().resource_type(ResourceType::Snapshot).set_tags(Some(tags)).build();
-        let answer = self
-            .client
-            .create_snapshots()
-            .instance_specification(instance)
-            .tag_specifications(tags)
-            .description(&call.description)
-            .customize()
-            .config_override(once())
-            .send()
-            .await
-            .map_err(|error| cloud_error(ACTION, &error))?;
+        let sent = self.creating(call).customize().config_override(once()).send().await;
+        let answer = sent.map_err(|error| cloud_error(ACTION, &error))?;
         let accepted = convert::accepted(ACTION, &call.instance, answer.snapshots())?;
         if accepted.is_empty() {
             // The SDK takes a reply that was cut off for a short list.
             return Err(unreadable(ACTION, "no snapshot"));
         }
         Ok(accepted)
+    }
+
+    async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError> {
+        let sent = self.creating(call).dry_run(true).customize().config_override(once()).send().await;
+        match sent.map_err(|error| cloud_error(ACTION, &error)) {
+            Err(error @ (CloudError::Denied(_) | CloudError::NotAccepted(_) | CloudError::NoCredentials(_))) => {
+                Err(error)
+            }
+            // `DryRunOperation` is the yes.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError> {

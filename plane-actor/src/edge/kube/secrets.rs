@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 const AUDIENCE: &str = "sts.amazonaws.com";
 
-/// One hour: STS sessions last one hour by default, and a token is used once, at once. The API server's least is 600 s.
-const TOKEN_SECONDS: i64 = 3600;
+/// The API server's least: a token is used once, at once, and the next session gets one of its own.
+const TOKEN_SECONDS: i64 = 600;
 
 /// Names of the secrets with a TiDB cluster's client certificate; v2 may keep the CA apart.
 #[derive(Clone, Debug, PartialEq, Eq)]

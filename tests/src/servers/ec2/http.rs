@@ -4,7 +4,7 @@ use super::{
     Ec2Handle, Ec2State,
     fault::{ApiError, Fault},
     form::Form,
-    world::{Headers, Outcome},
+    world::{Headers, Outcome, logged},
     xml::Xml,
 };
 use http_body_util::{BodyExt, Full, Limited};
@@ -109,7 +109,7 @@ async fn answer(handle: &Ec2Handle, request: Request<Incoming>) -> Result<Respon
         Ok(form) => form,
         Err(error) => return Ok(refusal(&error, "none")),
     };
-    let fault = handle.world().fault(form.text("Action").unwrap_or_default());
+    let fault = handle.world().fault(&logged(&form));
     if let Some(Fault::SlowStart(delay)) = fault {
         sleep(delay).await;
     }

@@ -6,7 +6,7 @@
 mod create;
 mod fault;
 mod filter;
-mod form;
+pub(crate) mod form;
 mod http;
 mod inventory;
 mod snapshots;

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, time::Duration};
 pub struct Ec2State {
     /// Access key → account.
     pub keys: BTreeMap<String, String>,
+    /// Access key of a session → when it ends, since the server's start.
+    pub ends: BTreeMap<String, Duration>,
     /// Account of every other access key, for credentials that STS makes up. `None`: unknown keys are refused.
     pub any_key: Option<String>,
     /// By id.

@@ -17,10 +17,12 @@ const LOG: usize = 20_000;
 /// One call as it arrived, in the order of arrival.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// `CreateSnapshots`, …
+    /// `CreateSnapshots`, …; `CreateSnapshots dry run` with DryRun, which is counted and takes planned faults apart.
     pub action: String,
     /// Since the server's start.
     pub at: Duration,
+    /// The access key that signed it; empty: unsigned.
+    pub key: String,
     /// Header `amz-sdk-request`, as `attempt=1; max=3`.
     pub attempt: String,
     /// Header `amz-sdk-invocation-id`: equal for all attempts of one call.
@@ -89,9 +91,9 @@ impl World {
     pub(crate) fn call(&mut self, now: Duration, headers: &Headers, form: &Form, fault: Option<Fault>) -> Outcome {
         self.requests += 1;
         let request = format!("00000000-0000-4000-8000-{:012x}", self.requests);
-        let action = form.text("Action").unwrap_or("none").to_owned();
+        let action = logged(form);
         self.forget_deleted(now);
-        let reply = self.admitted(now, headers, &action, form, &request, fault.as_ref());
+        let reply = self.admitted(now, headers, form, &request, fault.as_ref());
         let outcome = reply.as_ref().map_or_else(|error| error.code.clone(), |_| "ok".to_owned());
         *self.counts.entry(action.clone()).or_default() += 1;
         if self.log.len() == LOG {
@@ -100,6 +102,7 @@ impl World {
         self.log.push_back(Call {
             action,
             at: now,
+            key: credential(&headers.authorization).map(|(key, _)| key.to_owned()).unwrap_or_default(),
             attempt: headers.attempt.clone(),
             invocation: headers.invocation.clone(),
             fields: form.fields().clone(),
@@ -112,12 +115,12 @@ impl World {
         &mut self,
         now: Duration,
         headers: &Headers,
-        action: &str,
         form: &Form,
         request: &str,
         fault: Option<&Fault>,
     ) -> Result<String, ApiError> {
-        let home = self.caller(&headers.authorization)?;
+        let action = form.text("Action").unwrap_or("none");
+        let home = self.caller(now, &headers.authorization)?;
         self.draw(now, &home, action, form)?;
         if let Some(Fault::Refuse { status, code, message }) = fault {
             return Err(ApiError::with(*status, code, message));
@@ -130,21 +133,16 @@ impl World {
     }
 
     /// Who calls: the account of the access key, and the Region of the signature's scope. Signatures are not checked.
-    fn caller(&self, authorization: &str) -> Result<Home, ApiError> {
-        let scope = authorization.strip_prefix("AWS4-HMAC-SHA256 ").and_then(|rest| {
-            let credential = rest.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
-            let mut parts = credential.split('/');
-            let (key, _date, region) = (parts.next()?, parts.next()?, parts.next()?);
-            (parts.next() == Some("ec2") && parts.next() == Some("aws4_request")).then_some((key, region))
-        });
+    fn caller(&self, now: Duration, authorization: &str) -> Result<Home, ApiError> {
         let account = |key: &str| self.state.keys.get(key).or(self.state.any_key.as_ref());
-        match scope.and_then(|(key, region)| Some(Home::new(account(key)?, region))) {
-            Some(home) => Ok(home),
-            None => {
-                let message = "AWS was not able to validate the provided access credentials";
-                Err(ApiError::with(401, "AuthFailure", message))
-            }
+        let ended = |key: &str| self.state.ends.get(key).is_some_and(|end| *end <= now);
+        let scope = credential(authorization);
+        if scope.is_some_and(|(key, _)| ended(key)) {
+            return Err(ApiError::client("RequestExpired", "Request has expired."));
         }
+        let home = scope.and_then(|(key, region)| Some(Home::new(account(key)?, region)));
+        let message = "AWS was not able to validate the provided access credentials";
+        home.ok_or_else(|| ApiError::with(401, "AuthFailure", message))
     }
 
     /// Takes a token of this account, Region and action.
@@ -200,6 +198,21 @@ impl World {
         let elapsed = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
         self.wall_ms.saturating_add(elapsed).saturating_add(self.state.rules.clock_skew_ms)
     }
+}
+
+/// What a call is counted, logged and planned for as.
+pub(crate) fn logged(form: &Form) -> String {
+    let action = form.text("Action").unwrap_or("none");
+    if form.text("DryRun") == Some("true") { format!("{action} dry run") } else { action.to_owned() }
+}
+
+/// Access key and Region of a signature for EC2.
+fn credential(authorization: &str) -> Option<(&str, &str)> {
+    let rest = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?;
+    let scope = rest.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
+    let mut parts = scope.split('/');
+    let (key, _date, region) = (parts.next()?, parts.next()?, parts.next()?);
+    (parts.next() == Some("ec2") && parts.next() == Some("aws4_request")).then_some((key, region))
 }
 
 /// Ends a call that has `DryRun` set, once everything else about it is right.
