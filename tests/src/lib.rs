@@ -1,7 +1,10 @@
 //! Isochron's simulated world, and the guards and protocol servers that the higher rungs of the tests use.
 
+mod bell;
 pub mod control;
+pub mod invariants;
 #[cfg(feature = "servers")]
 pub mod servers;
+pub mod sim;
 pub mod stage;
 pub mod world;
