@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod demo;
+mod simulate;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -18,15 +19,20 @@ struct Cli {
 enum Command {
     /// The main job, embedded: one consistent backup of a simulated TiDB cluster, proved and cleaned up.
     Demo(demo::DemoArgs),
+    /// Whole backups in virtual time, with faults by seed, every invariant watched.
+    Simulate(simulate::SimulateArgs),
 }
 
 fn main() -> ExitCode {
-    let Cli { command: Command::Demo(args) } = Cli::parse();
-    match demo::main(&args) {
+    let (name, outcome) = match Cli::parse().command {
+        Command::Demo(args) => ("demo", demo::main(&args)),
+        Command::Simulate(args) => ("simulate", simulate::main(&args)),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("demo: {error:#}");
+            eprintln!("{name}: {error:#}");
             ExitCode::FAILURE
         }
     }

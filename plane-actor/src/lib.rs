@@ -23,6 +23,7 @@ pub async fn run(config: PlaneConfig, ports: Ports, shutdown: impl Future<Output
     let plane = PlaneActor::new(env.clone()).start();
     let session = tokio::task::spawn_local(keep_linked(env, plane.clone()));
     let outcome = tokio::select! {
+        biased;
         () = shutdown => Ok(()),
         why = lost.wait_for(Option::is_some) => match why.as_deref() {
             Ok(Some(why)) => Err(anyhow::anyhow!("the plane's ledger is written by another process: {why}")),

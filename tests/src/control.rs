@@ -2,8 +2,10 @@
 //! the same conversion as with a real API server, so statuses look exactly as users see them.
 //!
 //! Its odd habits: a write that loses a compare-and-set is a `Conflict`; on demand a ledger write happens and its answer
-//! is lost (`Unavailable`), which the coordinator must read back.
+//! is lost (`Unavailable`), which the coordinator must read back; on demand nothing answers at all; on demand everything
+//! in it is lost.
 
+use crate::bell::Bell;
 use async_trait::async_trait;
 use coordinator::{
     edge::kube::{
@@ -12,6 +14,7 @@ use coordinator::{
     },
     ports::{Entry, EventKind, Ledger, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Version},
 };
+use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
 use shared::{request::Limits, time::Timestamp};
 use std::{
@@ -19,7 +22,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
+
+/// A real source repeats everything this often.
+const RESYNC: Duration = Duration::from_secs(30);
 
 /// One event, as it would stand in `kubectl get events`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,13 +50,19 @@ struct Inner {
     /// Uids are counted, so that runs repeat.
     uids: u64,
     lose_ledger_answers: u32,
+    ledger_down: bool,
+    objects_down: bool,
+    /// Ledger writes since somebody last asked; `None`: nobody asks.
+    writes: Option<Vec<(LedgerKey, Option<String>)>>,
+    /// How long one way of a ledger call takes, in milliseconds, and what draws it.
+    ledger_way: Option<((u64, u64), SmallRng)>,
 }
 
 /// See the module. Clones share one state.
 #[derive(Clone)]
 pub struct Control {
     inner: Arc<Mutex<Inner>>,
-    changed: watch::Sender<u64>,
+    changed: Bell,
     limits: Limits,
     wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -58,7 +70,7 @@ pub struct Control {
 impl Control {
     /// An empty control plane. `limits`: bounds of backups that set none.
     pub fn new(limits: Limits, wall: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
-        Self { inner: Arc::default(), changed: watch::channel(0).0, limits, wall }
+        Self { inner: Arc::default(), changed: Bell::default(), limits, wall }
     }
 
     /// The three ports.
@@ -71,8 +83,67 @@ impl Control {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    fn noted(inner: &mut Inner, key: &LedgerKey, body: Option<&str>) {
+        if let Some(writes) = &mut inner.writes {
+            writes.push((key.clone(), body.map(str::to_owned)));
+        }
+    }
+
+    /// From now on every ledger write is remembered for [`Self::take_writes`].
+    pub fn remember_writes(&self) {
+        self.lock().writes.get_or_insert_default();
+    }
+
+    /// Ledger writes since the last call, in order: key and text, no text for a deletion.
+    pub fn take_writes(&self) -> Vec<(LedgerKey, Option<String>)> {
+        self.lock().writes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// One way of a ledger call takes so many milliseconds; a write happens in between.
+    pub fn ledger_takes(&self, from: u64, to: u64, seed: u64) {
+        self.lock().ledger_way = Some(((from, to.max(from)), SmallRng::seed_from_u64(seed)));
+    }
+
+    /// The ledger does not answer, or does again.
+    pub fn ledger_down(&self, down: bool) {
+        self.lock().ledger_down = down;
+    }
+
+    /// Statuses, events and finalizers cannot be written, or can again.
+    pub fn objects_down(&self, down: bool) {
+        self.lock().objects_down = down;
+    }
+
+    /// The Kubernetes cluster of the control plane is lost, and an empty one takes its place.
+    pub fn lose_everything(&self) {
+        let mut inner = self.lock();
+        let keys: Vec<LedgerKey> = inner.ledger.keys().cloned().collect();
+        for key in keys {
+            Self::noted(&mut inner, &key, None);
+        }
+        inner.ledger.clear();
+        inner.objects.clear();
+        drop(inner);
+        self.touched();
+    }
+
+    async fn way(&self) {
+        let length = self.lock().ledger_way.as_mut().map_or(0, |((from, to), random)| random.random_range(*from..=*to));
+        if length > 0 {
+            tokio::time::sleep(Duration::from_millis(length)).await;
+        }
+    }
+
+    fn reach(&self) -> Result<(), PortError> {
+        if self.lock().ledger_down {
+            Err(PortError::Unavailable("the ledger does not answer".to_owned()))
+        } else {
+            Ok(())
+        }
+    }
+
     fn touched(&self) {
-        self.changed.send_modify(|count| *count += 1);
+        self.changed.ring();
     }
 
     /// `kubectl apply`: creates the object, or replaces spec and annotations of one that exists.
@@ -128,6 +199,16 @@ impl Control {
         self.lock().objects.get(key).cloned()
     }
 
+    /// Every object, by namespace/name.
+    pub fn objects(&self) -> BTreeMap<String, Value> {
+        self.lock().objects.clone()
+    }
+
+    /// Does something hold of every object? Without a copy of any.
+    pub fn all(&self, holds: impl Fn(&Value) -> bool) -> bool {
+        self.lock().objects.values().all(holds)
+    }
+
     /// `status.phase`, empty if there is none.
     pub fn phase(&self, key: &str) -> String {
         self.get(key).and_then(|object| object["status"]["phase"].as_str().map(str::to_owned)).unwrap_or_default()
@@ -135,11 +216,9 @@ impl Control {
 
     /// Waits until `until` holds of the object, looking again at every change. The caller bounds it in time.
     pub async fn wait(&self, key: &str, until: impl Fn(Option<&Value>) -> bool) {
-        let mut changes = self.changed.subscribe();
+        let mut changes = self.changed.listen();
         while !until(self.get(key).as_ref()) {
-            if changes.changed().await.is_err() {
-                return;
-            }
+            changes.rung().await;
         }
     }
 
@@ -160,6 +239,9 @@ impl Control {
 
     fn edit(&self, target: &ObjectRef, change: impl FnOnce(&mut Value)) -> Result<(), PortError> {
         let mut inner = self.lock();
+        if inner.objects_down {
+            return Err(PortError::Unavailable("the API server does not answer".to_owned()));
+        }
         let key = format!("{}/{}", target.namespace, target.name);
         let gone = || PortError::NotFound(key.clone());
         let object = inner.objects.get_mut(&key).ok_or_else(gone)?;
@@ -187,9 +269,10 @@ fn finalizers(object: &Value) -> Vec<Value> {
 #[async_trait]
 impl Source for Control {
     async fn run(&self, events: mpsc::Sender<ObjectEvent>) {
-        let mut changes = self.changed.subscribe();
+        let mut changes = self.changed.listen();
         let mut known = BTreeMap::new();
-        let mut synced = false;
+        let (mut synced, mut resync) = (false, false);
+        let mut next = tokio::time::Instant::now() + RESYNC;
         loop {
             let objects: Vec<Value> = self.lock().objects.values().cloned().collect();
             let mut now = BTreeMap::new();
@@ -206,7 +289,7 @@ impl Source for Control {
                 }
             }
             for object in now.values() {
-                if known.get(&object.uid) != Some(object)
+                if (resync || known.get(&object.uid) != Some(object))
                     && events.send(ObjectEvent::Applied(Box::new(object.clone()))).await.is_err()
                 {
                     return;
@@ -219,8 +302,10 @@ impl Source for Control {
                     return;
                 }
             }
-            // The resync of a real source; here only changes matter, and a bound on how late one is seen.
-            let _ = tokio::time::timeout(Duration::from_secs(30), changes.changed()).await;
+            resync = tokio::time::timeout_at(next, changes.rung()).await.is_err();
+            if resync {
+                next = tokio::time::Instant::now() + RESYNC;
+            }
         }
     }
 }
@@ -228,6 +313,8 @@ impl Source for Control {
 #[async_trait]
 impl Ledger for Control {
     async fn list(&self) -> Result<Vec<Entry>, PortError> {
+        self.way().await;
+        self.reach()?;
         let entry = |(key, (body, version)): (&LedgerKey, &(String, u64))| Entry {
             key: key.clone(),
             body: body.clone(),
@@ -241,6 +328,22 @@ impl Ledger for Control {
     }
 
     async fn write(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError> {
+        self.way().await;
+        self.reach()?;
+        let written = self.put(key, body, expected);
+        self.way().await;
+        written
+    }
+
+    async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
+        self.way().await;
+        self.reach()?;
+        self.take_away(key, expected)
+    }
+}
+
+impl Control {
+    fn put(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError> {
         let mut inner = self.lock();
         let stored = inner.ledger.get(key).map(|(_, version)| Version(version.to_string()));
         if stored.as_ref() != expected {
@@ -249,6 +352,7 @@ impl Ledger for Control {
         inner.version += 1;
         let version = inner.version;
         inner.ledger.insert(key.clone(), (body.to_owned(), version));
+        Self::noted(&mut inner, key, Some(body));
         if inner.lose_ledger_answers > 0 {
             inner.lose_ledger_answers -= 1;
             return Err(PortError::Unavailable("answer lost".to_owned()));
@@ -256,12 +360,13 @@ impl Ledger for Control {
         Ok(Version(version.to_string()))
     }
 
-    async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
+    fn take_away(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
         let mut inner = self.lock();
         match inner.ledger.get(key) {
             None => Ok(()),
             Some((_, version)) if version.to_string() == expected.0 => {
                 inner.ledger.remove(key);
+                Self::noted(&mut inner, key, None);
                 Ok(())
             }
             Some((_, version)) => Err(PortError::Conflict(format!("{key:?} is at {version}"))),

@@ -47,6 +47,8 @@ async fn serve(env: &Env, plane: &Addr<PlaneActor>, link: Link) -> bool {
     let mut alive = matches!(timeout(MAIL_LIMIT, plane.send(Linked(true))).await, Ok(Ok(())));
     while alive {
         tokio::select! {
+            // In this order, so that the same seed of a simulation takes the same branch.
+            biased;
             () = stalled.notified() => break,
             frame = rx.recv() => match frame {
                 None => break,

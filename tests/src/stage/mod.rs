@@ -6,7 +6,7 @@
 mod net;
 mod network;
 
-pub use net::Net;
+pub use net::{Net, Tap, Way};
 pub use network::Network;
 
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     world::{World, WorldConfig},
 };
 use coordinator::{config::CoordinatorConfig, metrics::Metrics, ports::Gates};
-use plane_actor::config::PlaneConfig;
+use plane_actor::{actors::PlaneView, config::PlaneConfig};
 use serde_json::Value;
 use shared::{
     barrier::Record,
@@ -48,8 +48,14 @@ pub struct Stage<N: Network = Net> {
     /// Between coordinator and planes.
     pub net: N,
     coordinator: RefCell<Option<JoinHandle<()>>>,
-    planes: RefCell<BTreeMap<String, JoinHandle<()>>>,
+    deposed: RefCell<Vec<JoinHandle<()>>>,
+    planes: RefCell<BTreeMap<String, PlaneHost>>,
     life: JoinHandle<()>,
+}
+
+struct PlaneHost {
+    host: JoinHandle<()>,
+    view: watch::Receiver<PlaneView>,
 }
 
 /// Runs `play` on a fresh stage in paused time, inside the outer `LocalSet` of the stage's hosts.
@@ -62,7 +68,7 @@ pub fn run<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Stage>) -> F) ->
 pub fn run_over<N: Network, F: Future>(config: WorldConfig, net: N, play: impl FnOnce(Rc<Stage<N>>) -> F) -> F::Output {
     #[allow(clippy::expect_used)] // Without a runtime there is no test.
     let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     LocalSet::new().block_on(&runtime, async move {
         let stage = Rc::new(Stage::new(config, net));
         play(stage).await
@@ -83,6 +89,7 @@ impl<N: Network> Stage<N> {
             control: Control::new(limits, wall),
             net,
             coordinator: RefCell::default(),
+            deposed: RefCell::default(),
             planes: RefCell::default(),
             life: tokio::spawn(async move { living.run().await }),
             world,
@@ -107,7 +114,7 @@ impl<N: Network> Stage<N> {
         let (ports, world) = (self.control.ports(), self.world.clone());
         let host = async move {
             let _alive = (decision, admins_tx);
-            let clock = Clock::with_wall(Arc::new(move || world.wall()));
+            let clock = Clock::with_wall(Arc::new(move || world.wall_of("")));
             let gates = Gates { planes, admins, leading };
             if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates, pending()).await
             {
@@ -115,6 +122,27 @@ impl<N: Network> Stage<N> {
             }
         };
         self.coordinator.replace(Some(host_on_its_own(host)));
+    }
+
+    /// A second coordinator process starts while the first one still believes that it leads: planes that dial again come
+    /// to the new one.
+    pub fn depose_coordinator(&self) {
+        if let Some(host) = self.coordinator.take() {
+            self.deposed.borrow_mut().push(host);
+        }
+        self.start_coordinator();
+    }
+
+    /// Whoever was deposed ends.
+    pub fn kill_deposed(&self) {
+        for host in self.deposed.take() {
+            host.abort();
+        }
+    }
+
+    /// Is a coordinator process alive?
+    pub fn coordinator_runs(&self) -> bool {
+        self.coordinator.borrow().as_ref().is_some_and(|host| !host.is_finished())
     }
 
     /// `kill -9` of the coordinator. Planes notice only when their links fall silent.
@@ -129,30 +157,41 @@ impl<N: Network> Stage<N> {
     pub fn start_plane(&self, plane: &str) {
         let ports = self.world.plane_ports(plane, self.net.plane_up(plane));
         let config = PlaneConfig::new(plane);
+        let view = config.views.subscribe();
         let name = plane.to_owned();
         let host = async move {
             if let Err(error) = plane_actor::run(config, ports, pending()).await {
                 tracing::warn!(%error, name, "plane ended");
             }
         };
-        self.planes.borrow_mut().insert(plane.to_owned(), host_on_its_own(host));
+        self.planes.borrow_mut().insert(plane.to_owned(), PlaneHost { host: host_on_its_own(host), view });
     }
 
     /// `kill -9` of a plane actor.
     pub fn kill_plane(&self, plane: &str) {
         self.net.plane_down(plane);
-        if let Some(host) = self.planes.borrow_mut().remove(plane) {
-            host.abort();
+        if let Some(kept) = self.planes.borrow_mut().remove(plane) {
+            kept.host.abort();
         }
     }
 
     /// Is a process of this plane alive?
     pub fn plane_runs(&self, plane: &str) -> bool {
-        self.planes.borrow().get(plane).is_some_and(|host| !host.is_finished())
+        self.planes.borrow().get(plane).is_some_and(|kept| !kept.host.is_finished())
+    }
+
+    /// What a plane shows of itself now, while a process of it is alive.
+    pub fn plane_view<R>(&self, plane: &str, look: impl FnOnce(&PlaneView) -> R) -> Option<R> {
+        self.planes.borrow().get(plane).map(|kept| look(&kept.view.borrow()))
     }
 
     /// The user page's AK/SK manifest for this world, with lines of `spec` in addition (indented by two).
     pub fn manifest(&self, more: &str) -> String {
+        self.manifest_of("backup", "p", "Delete", more)
+    }
+
+    /// The same with another name, S3 prefix and clean policy.
+    pub fn manifest_of(&self, name: &str, prefix: &str, policy: &str, more: &str) -> String {
         let config = self.world.config();
         let clusters: String = config
             .planes
@@ -165,10 +204,10 @@ impl<N: Network> Stage<N> {
             })
             .collect();
         format!(
-            "apiVersion: federation.pingcap.com/v1alpha1\nkind: VolumeBackup\nmetadata:\n  name: backup\n  \
+            "apiVersion: federation.pingcap.com/v1alpha1\nkind: VolumeBackup\nmetadata:\n  name: {name}\n  \
              namespace: br-admin\nspec:\n  clusters:\n{clusters}  template:\n    br:\n      sendCredToTikv: true\n    \
              s3:\n      provider: aws\n      secretName: s3-secret\n      region: eu-west-1\n      bucket: {}\n      \
-             prefix: p\n    toolImage: pingcap/br:v8.5.3\n    cleanPolicy: Delete\n    calcSizeLevel: full\n{more}",
+             prefix: {prefix}\n    toolImage: pingcap/br:v8.5.3\n    cleanPolicy: {policy}\n    calcSizeLevel: full\n{more}",
             config.bucket
         )
     }
@@ -231,20 +270,15 @@ impl<N: Network> Stage<N> {
     /// The truth about a certified backup, by the oracle and by the bank, which know nothing of the protocol. Empty: it
     /// is what the certificate says.
     pub fn lies(&self) -> Vec<String> {
-        let Some(commit_ts) = self.record().filter(|r| r.certificate.is_some()).and_then(|r| r.commit_ts) else {
-            return vec!["there is no certificate".to_owned()];
-        };
-        let cut = match self.world.cut(&self.certified(), commit_ts) {
-            Ok(cut) => cut,
-            Err(error) => return vec![format!("a certified snapshot is missing: {error}")],
-        };
-        let restored = self.world.restore_cut(&cut);
-        let mut lies: Vec<_> =
-            self.world.judge(&cut).iter().map(|finding| format!("oracle {}: {}", finding.rule, finding.text)).collect();
-        if !restored.sound() {
-            lies.push(format!("bank holds {} of {}, {:?}", restored.total, restored.expected, restored.faults));
+        match self.record() {
+            Some(record) => self.lies_of(&record),
+            None => vec!["there is no certificate".to_owned()],
         }
-        lies
+    }
+
+    /// The same of any record.
+    pub fn lies_of(&self, record: &Record) -> Vec<String> {
+        lies(&self.world, record)
     }
 }
 
@@ -252,10 +286,32 @@ impl<N: Network> Drop for Stage<N> {
     fn drop(&mut self) {
         self.life.abort();
         self.kill_coordinator();
-        for (_, host) in std::mem::take(&mut *self.planes.borrow_mut()) {
-            host.abort();
+        self.kill_deposed();
+        for (_, kept) in std::mem::take(&mut *self.planes.borrow_mut()) {
+            kept.host.abort();
         }
     }
+}
+
+/// The truth about a record's certificate, by the oracle and by the bank. Empty: it is what the certificate says.
+pub fn lies(world: &World, record: &Record) -> Vec<String> {
+    let Some(certificate) = &record.certificate else {
+        return vec!["there is no certificate".to_owned()];
+    };
+    let planes = certificate.planes.values();
+    let named: Vec<_> =
+        planes.flat_map(|plane| &plane.evidence.snapshots).map(|snapshot| snapshot.snapshot.clone()).collect();
+    let cut = match world.cut(&named, certificate.commit_ts) {
+        Ok(cut) => cut,
+        Err(error) => return vec![format!("a certified snapshot is missing: {error}")],
+    };
+    let restored = world.restore_cut(&cut);
+    let mut lies: Vec<_> =
+        world.judge(&cut).iter().map(|finding| format!("oracle {}: {}", finding.rule, finding.text)).collect();
+    if !restored.sound() {
+        lies.push(format!("bank holds {} of {}, {:?}", restored.total, restored.expected, restored.faults));
+    }
+    lies
 }
 
 /// A host: everything that it spawns lives in a `LocalSet` of its own and dies with it.

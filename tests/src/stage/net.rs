@@ -2,6 +2,7 @@
 //! cut delays frames and loses none, a longer one ends the link.
 
 use super::Network;
+use crate::bell::Bell;
 use async_trait::async_trait;
 use bytes::Bytes;
 use coordinator::ports::{Knock, PortError as CoordinatorError};
@@ -19,7 +20,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout},
 };
 
@@ -28,9 +29,22 @@ const IDLE: Duration = Duration::from_secs(15);
 /// A dial into nothing takes this long (`plane_actor::edge::quic`).
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
 
+/// Direction of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// From the coordinator to a plane.
+    Down,
+    /// From a plane to the coordinator.
+    Up,
+}
+
+/// Sees every frame when it is sent: the plane, the direction, the bytes.
+pub type Tap = Arc<dyn Fn(&str, Way, &[u8]) + Send + Sync>;
+
 struct Inner {
     gate: Option<mpsc::Sender<Knock>>,
-    cut: BTreeSet<String>,
+    cut: BTreeSet<(String, Way)>,
+    tap: Option<Tap>,
     random: SmallRng,
     delay: (u64, u64),
     boots: u64,
@@ -40,7 +54,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct Net {
     inner: Arc<Mutex<Inner>>,
-    changed: watch::Sender<u64>,
+    changed: Bell,
 }
 
 impl Net {
@@ -48,11 +62,12 @@ impl Net {
         let inner = Inner {
             gate: None,
             cut: BTreeSet::new(),
+            tap: None,
             random: SmallRng::seed_from_u64(seed ^ 0x6e65_7477),
             delay: (1, 8),
             boots: 0,
         };
-        Self { inner: Arc::new(Mutex::new(inner)), changed: watch::channel(0).0 }
+        Self { inner: Arc::new(Mutex::new(inner)), changed: Bell::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -61,14 +76,26 @@ impl Net {
 
     /// Cuts a plane off from the coordinator, both ways.
     pub fn cut(&self, plane: &str) {
-        self.lock().cut.insert(plane.to_owned());
-        self.changed.send_modify(|count| *count += 1);
+        for way in [Way::Down, Way::Up] {
+            self.cut_one_way(plane, way);
+        }
+    }
+
+    /// Cuts one direction only; the other one carries on until both sides notice the silence.
+    pub fn cut_one_way(&self, plane: &str, way: Way) {
+        self.lock().cut.insert((plane.to_owned(), way));
+        self.changed.ring();
+    }
+
+    /// Shows every frame to `tap` from now on.
+    pub fn tap(&self, tap: Tap) {
+        self.lock().tap = Some(tap);
     }
 
     /// Joins it again.
     pub fn heal(&self, plane: &str) {
-        self.lock().cut.remove(plane);
-        self.changed.send_modify(|count| *count += 1);
+        self.lock().cut.retain(|(cut, _)| cut != plane);
+        self.changed.ring();
     }
 
     /// One way through the network takes this many milliseconds.
@@ -76,8 +103,8 @@ impl Net {
         self.lock().delay = (from, to.max(from));
     }
 
-    fn is_cut(&self, plane: &str) -> bool {
-        self.lock().cut.contains(plane)
+    fn is_cut(&self, plane: &str, way: Way) -> bool {
+        self.lock().cut.contains(&(plane.to_owned(), way))
     }
 
     fn draw(&self) -> Duration {
@@ -87,11 +114,11 @@ impl Net {
     }
 
     /// Waits until the plane is not cut off; false if that took longer than the idle limit.
-    async fn passes(&self, plane: &str) -> bool {
-        let mut changes = self.changed.subscribe();
+    async fn passes(&self, plane: &str, way: Way) -> bool {
+        let mut changes = self.changed.listen();
         let end = Instant::now() + IDLE;
-        while self.is_cut(plane) {
-            if tokio::time::timeout_at(end, changes.changed()).await.is_err() {
+        while self.is_cut(plane, way) {
+            if tokio::time::timeout_at(end, changes.rung()).await.is_err() {
                 return false;
             }
         }
@@ -103,39 +130,42 @@ impl Net {
     async fn carry(
         self,
         plane: String,
+        way: Way,
         mut from: mpsc::Receiver<Bytes>,
         to: mpsc::Sender<Bytes>,
-        dead: Arc<watch::Sender<bool>>,
+        dead: Bell,
     ) {
-        let mut death = dead.subscribe();
+        let mut death = dead.listen_back();
         loop {
             let frame = tokio::select! {
                 biased;
-                _ = death.wait_for(|dead| *dead) => return,
+                () = death.rung() => return,
                 frame = from.recv() => frame,
-                () = self.silence(&plane) => None,
+                () = self.silence(&plane, way) => None,
             };
             let Some(frame) = frame else { break };
+            let tap = self.lock().tap.clone();
+            if let Some(tap) = tap {
+                tap(&plane, way, &frame);
+            }
             sleep(self.draw()).await;
-            if !self.passes(&plane).await || to.send(frame).await.is_err() {
+            if !self.passes(&plane, way).await || to.send(frame).await.is_err() {
                 break;
             }
         }
         // The other side keeps its end for as long as QUIC would.
         sleep(IDLE).await;
-        dead.send_replace(true);
+        dead.ring();
     }
 
     /// Ends once the plane has been cut off for the idle limit, also with nothing to send: keep-alives would notice.
-    async fn silence(&self, plane: &str) {
-        let mut changes = self.changed.subscribe();
+    async fn silence(&self, plane: &str, way: Way) {
+        let mut changes = self.changed.listen();
         loop {
-            while !self.is_cut(plane) {
-                if changes.changed().await.is_err() {
-                    return std::future::pending().await;
-                }
+            while !self.is_cut(plane, way) {
+                changes.rung().await;
             }
-            if !self.passes(plane).await {
+            if !self.passes(plane, way).await {
                 return;
             }
         }
@@ -171,7 +201,8 @@ struct SimDialer {
 impl Dialer for SimDialer {
     async fn dial(&self) -> Result<Link, PortError> {
         let gate = self.net.lock().gate.clone();
-        let (Some(gate), false) = (gate, self.net.is_cut(&self.plane)) else {
+        let cut = self.net.is_cut(&self.plane, Way::Up) || self.net.is_cut(&self.plane, Way::Down);
+        let (Some(gate), false) = (gate, cut) else {
             sleep(DIAL_LIMIT).await;
             return Err(PortError::Unavailable("nobody answers".to_owned()));
         };
@@ -203,10 +234,10 @@ impl Dialer for SimDialer {
         if !welcome.map_err(|_| failed("refused"))?.leading {
             return Err(failed("not leading"));
         }
-        let dead = Arc::new(watch::channel(false).0);
+        let dead = Bell::default();
         let (net, name) = (self.net.clone(), self.plane.clone());
-        tokio::spawn(net.clone().carry(name.clone(), near.rx, far.tx, dead.clone()));
-        tokio::spawn(net.carry(name, far.rx, near.tx, dead));
+        tokio::spawn(net.clone().carry(name.clone(), Way::Up, near.rx, far.tx, dead.clone()));
+        tokio::spawn(net.carry(name, Way::Down, far.rx, near.tx, dead));
         Ok(plane_end)
     }
 }

@@ -136,6 +136,7 @@ impl State {
         let start_time = Timestamp(self.wall().0 + skew);
         let pending = self.config.ec2.pending;
         let visible = self.config.ec2.visible;
+        let hidden = self.faults.ec2.get(plane).map_or(0, |faults| millis(faults.hide_new));
         let mut images: BTreeMap<StoreId, Arc<StoreImage>> = BTreeMap::new();
         let mut made = Vec::new();
         for volume in volumes {
@@ -158,7 +159,7 @@ impl State {
                 plane: plane.to_owned(),
                 start_time,
                 captured: self.now,
-                visible: self.now + self.draw_call(visible),
+                visible: self.now + self.draw_call(visible) + hidden,
                 done: self.now + self.draw_call(pending),
                 fails,
                 deleted: false,

@@ -84,6 +84,8 @@ pub(crate) struct State {
     pub(crate) ledgers: BTreeMap<String, MemberLedger>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
+    /// Nothing new is begun any more.
+    pub(crate) calm: bool,
     /// Admin commands applied and refused, by kind.
     pub(crate) admin: BTreeMap<&'static str, u64>,
     /// Applied ingests: mark of the proposal, by file.
@@ -117,6 +119,7 @@ impl State {
             ledgers: BTreeMap::new(),
             faults: Faults::default(),
             counters: Counters::default(),
+            calm: false,
             admin: BTreeMap::new(),
             ingests: BTreeMap::new(),
             config,
@@ -180,6 +183,7 @@ impl State {
             Event::Merge(source) => self.commit_merge(source),
             Event::Upload(store, file) => self.upload(store, file),
             Event::Ingest(region, file) => self.ingest(region, file),
+            Event::BeginTransfer | Event::Scheduler | Event::Unruly if self.calm => {}
             Event::BeginTransfer => self.begin_transfer(),
             Event::CommitPrimary(txn) => self.commit_primary(txn),
             Event::Job(job) => self.run_job(job),

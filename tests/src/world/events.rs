@@ -13,7 +13,7 @@ use shared::{
     ids::{RegionId, StoreId},
     ts::Ts,
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 /// How many left-overs are named.
 const NAMED: usize = 50;
@@ -65,6 +65,43 @@ impl World {
                 state.elect_away(region, store);
             }
         });
+    }
+
+    /// Elections take every leader away from a store that does not hear of it: it lists those regions as led until
+    /// [`Self::hear_of_elections`].
+    pub fn leave_stale_leaders(&self, store: StoreId) {
+        self.with(|state| {
+            let led: BTreeSet<RegionId> =
+                state.regions.iter().filter(|(_, r)| r.leader == store).map(|(id, _)| *id).collect();
+            for region in &led {
+                state.elect_away(*region, store);
+            }
+            let lost = led.into_iter().filter(|region| !state.leads(*region, store)).collect();
+            state.faults.stale_leads.insert(store, lost);
+        });
+    }
+
+    /// Old leaders learn of their successors.
+    pub fn hear_of_elections(&self) {
+        self.with(|state| state.faults.stale_leads.clear());
+    }
+
+    /// Some region merges into its neighbour, if one can now.
+    pub fn merge_some(&self) {
+        self.with(|state| {
+            let ids: Vec<RegionId> = state.regions.keys().copied().collect();
+            ids.into_iter().any(|id| state.merge(id));
+        });
+    }
+
+    /// TiDB's GC makes a round now.
+    pub fn tick_gc(&self) {
+        self.with(State::gc_turn);
+    }
+
+    /// Customers, schedulers and operators go home; what is under way ends. Long waits then cost little.
+    pub fn calm(&self) {
+        self.with(|state| state.calm = true);
     }
 
     /// Proposes a split of the first region that can be split now. Under leases everywhere nothing can: `None`.

@@ -1,7 +1,10 @@
 //! What a test may break. Switches stay until they are switched back; what happens once is a method of
 //! [`super::World`].
 
-use shared::ids::StoreId;
+use shared::{
+    ids::{RegionId, StoreId},
+    ts::Ts,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
@@ -18,6 +21,10 @@ pub struct Ec2Faults {
     pub error_sets: u32,
     /// Every call is UnauthorizedOperation.
     pub denied: bool,
+    /// So many CreateSnapshots make a snapshot of the first volume only, and their answer is lost.
+    pub partial_sets: u32,
+    /// Describes show snapshots made from now on only after this much longer (`facts/aws.md` A2).
+    pub hide_new: Duration,
     /// Added to every CreateSnapshots call.
     pub slow_create: Duration,
 }
@@ -46,6 +53,12 @@ pub struct Faults {
     pub resolved_ts_off: BTreeSet<StoreId>,
     /// PD says Disconnected.
     pub disconnected: BTreeSet<StoreId>,
+    /// PD says Offline: the store is being removed.
+    pub offline: BTreeSet<StoreId>,
+    /// Old leaders that have not heard of their successors: these stores list these regions as led all the same.
+    pub stale_leads: BTreeMap<StoreId, BTreeSet<RegionId>>,
+    /// Between PrepareMerge and CommitMerge, so that a lease can come in between.
+    pub slow_merge: Duration,
     /// Cannot be dialled.
     pub unreachable: BTreeSet<StoreId>,
     /// PD lists a store that runs in no plane.
@@ -54,6 +67,12 @@ pub struct Faults {
     pub other_cluster: BTreeSet<String>,
     /// No PD member answers this plane.
     pub pd_down: BTreeSet<String>,
+    /// So many PD calls of this plane are answered with a 5xx.
+    pub pd_errors: BTreeMap<String, u32>,
+    /// Every PD call of this plane takes this much longer.
+    pub pd_slow: BTreeMap<String, Duration>,
+    /// What PD tells as its own minimum of resolved ts, whatever it should be.
+    pub min_resolved: Option<Ts>,
     /// PD carries an EBS restore marker.
     pub recovering: bool,
     /// `min-resolved-ts-persistence-interval` is 0.
@@ -74,6 +93,8 @@ pub struct Faults {
     pub s3_down: bool,
     /// The plane's ledger cannot be saved.
     pub ledger_down: BTreeSet<String>,
+    /// Wall clocks that are wrong, in milliseconds, by plane; the coordinator's is under "".
+    pub wall_skew: BTreeMap<String, i64>,
     /// EC2 of a plane.
     pub ec2: BTreeMap<String, Ec2Faults>,
 }

@@ -2,7 +2,7 @@
 
 use super::{
     apply::{Applied, apply},
-    engine::{Event, State},
+    engine::{Event, State, millis},
     kv::Key,
     raft::{Command, Entry, FIRST_INDEX, Region},
 };
@@ -21,7 +21,7 @@ impl State {
             Applied::Done => {}
             Applied::Prepared => {
                 if self.leads(id, store) {
-                    let delay = self.draw(self.config.net) + 1;
+                    let delay = self.draw(self.config.net) + 1 + millis(self.faults.slow_merge);
                     self.after(delay, Event::Merge(id));
                 }
             }

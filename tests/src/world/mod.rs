@@ -39,6 +39,7 @@ mod raft;
 mod resolved;
 mod restore;
 mod scheduler;
+mod seen;
 mod setup;
 mod store;
 mod txn;
@@ -51,6 +52,7 @@ pub use faults::{Ec2Faults, Faults};
 pub use image::Cut;
 pub use oracle::Finding;
 pub use restore::{Restored, Torn, TornHalf};
+pub use seen::{Facts, SnapshotFact};
 pub use txn::Transfer;
 
 use engine::{State, millis};
@@ -63,8 +65,9 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// Longest sleep of [`World::run`] between two looks at the queue: a call from outside may have queued something sooner.
-const LOOK: Duration = Duration::from_millis(5);
+/// Longest sleep of [`World::run`] between two looks at the queue. Every call from outside lets happen what is due, so
+/// nothing waits for this; it only keeps what is due at one look few.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A handle; clones are the same world.
 #[derive(Clone)]
@@ -88,7 +91,7 @@ impl World {
     pub async fn run(&self) {
         loop {
             let wait = self.with(|state| state.next_due().map(|due| due.saturating_sub(state.now)));
-            let wait = wait.map_or(LOOK, Duration::from_millis).clamp(Duration::from_millis(1), LOOK);
+            let wait = wait.map_or(LOOK, Duration::from_millis).max(LOOK);
             tokio::time::sleep(wait).await;
         }
     }
@@ -97,7 +100,7 @@ impl World {
     /// world.
     pub fn plane_ports(&self, plane: &str, dialer: Arc<dyn Dialer>) -> Ports {
         let (world, plane) = (self.clone(), plane.to_owned());
-        let wall = world.clone();
+        let (wall, host) = (world.clone(), plane.clone());
         Ports {
             topology: Arc::new(port_kube::KubeDouble { world: world.clone(), plane: plane.clone() }),
             pd: Arc::new(port_pd::PdDouble { world: world.clone(), plane: plane.clone() }),
@@ -105,13 +108,21 @@ impl World {
             cloud: Arc::new(port_cloud::CloudDouble { world: world.clone(), plane: plane.clone() }),
             ledger: Arc::new(port_kube::LedgerDouble { world, plane }),
             dialer,
-            wall: Arc::new(move || wall.wall()),
+            wall: Arc::new(move || wall.wall_of(&host)),
         }
     }
 
     /// What the world was made of.
     pub fn config(&self) -> WorldConfig {
         self.with(|state| state.config.clone())
+    }
+
+    /// The wall clock of a plane's host; "" is the coordinator's.
+    pub fn wall_of(&self, host: &str) -> Timestamp {
+        self.with(|state| {
+            let skew = state.faults.wall_skew.get(host).copied().unwrap_or(0);
+            Timestamp(state.wall().0.saturating_add(skew))
+        })
     }
 
     /// The world's wall clock.

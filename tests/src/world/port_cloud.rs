@@ -145,8 +145,13 @@ impl State {
         faults.error_sets = faults.error_sets.saturating_sub(1);
         let lost = faults.lose_replies > 0;
         faults.lose_replies = faults.lose_replies.saturating_sub(1);
+        let partial = faults.partial_sets > 0;
+        faults.partial_sets = faults.partial_sets.saturating_sub(1);
+        if partial {
+            volumes.truncate(1);
+        }
         let made = self.snapshot_volumes(plane, &volumes, &call.tags, fails);
-        if lost {
+        if lost || partial {
             return Err(CloudError::OutcomeUnknown("CreateSnapshots: connection reset before the reply".to_owned()));
         }
         let accepted = made.into_iter().map(|(volume, snapshot, start_time)| AcceptedSnapshot {

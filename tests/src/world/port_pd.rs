@@ -61,7 +61,13 @@ impl PdDouble {
         act: impl FnOnce(&mut State) -> Result<T, PortError> + Send,
     ) -> Result<T, PortError> {
         self.world.pause(self.world.with(|state| state.config.pd)).await;
+        let slow = self.world.with(|state| state.faults.pd_slow.get(&self.plane).copied());
+        self.world.sleep_ms(slow.map_or(0, millis)).await;
         self.world.with(|state| {
+            if let Some(left) = state.faults.pd_errors.get_mut(&self.plane).filter(|left| **left > 0) {
+                *left -= 1;
+                return Err(PortError::Unavailable(format!("PD of plane {}: {call}: 503", self.plane)));
+            }
             if state.faults.pd_down.contains(&self.plane) {
                 return Err(PortError::Unavailable(format!("PD of plane {}: {call}: no member answers", self.plane)));
             }
@@ -80,7 +86,13 @@ impl State {
             .map(|(store, held)| ClusterStore {
                 store: *store,
                 address: held.address.clone(),
-                state: if self.faults.disconnected.contains(store) { StoreState::Disconnected } else { StoreState::Up },
+                state: if self.faults.disconnected.contains(store) {
+                    StoreState::Disconnected
+                } else if self.faults.offline.contains(store) {
+                    StoreState::Offline
+                } else {
+                    StoreState::Up
+                },
                 start_timestamp: held.started.div_euclid(1_000),
                 uptime: Millis((now - held.started).max(0).unsigned_abs()),
                 // Stores send a heartbeat every 10 s.
@@ -176,7 +188,7 @@ impl Pd for PdDouble {
     }
 
     async fn min_resolved_ts(&self) -> Result<Ts, PortError> {
-        self.enter("min-resolved-ts", |state| Ok(state.pd.min_resolved)).await
+        self.enter("min-resolved-ts", |state| Ok(state.faults.min_resolved.unwrap_or(state.pd.min_resolved))).await
     }
 
     async fn min_service_safe_point(&self) -> Result<Ts, PortError> {

@@ -60,9 +60,10 @@ impl State {
 
     fn led(&self, store: StoreId) -> Vec<LedRegion> {
         let Some(held) = self.stores.get(&store) else { return Vec::new() };
+        let stale = self.faults.stale_leads.get(&store);
         held.peers
             .iter()
-            .filter(|(id, _)| self.leads(**id, store))
+            .filter(|(id, _)| self.leads(**id, store) || stale.is_some_and(|stale| stale.contains(id)))
             .map(|(id, peer)| LedRegion {
                 at: RegionAt {
                     region: *id,

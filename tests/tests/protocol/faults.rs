@@ -194,3 +194,38 @@ fn a_new_attempt_is_made_only_within_the_users_limit() {
         nothing_left(&stage).await;
     });
 }
+
+#[test]
+fn a_deletion_while_the_record_is_read_again_waits_for_it() {
+    story(slow(17), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        at(&stage, Durable::Barrier).await;
+        // The save of commitTs fails, so the barrier starts again from its record as soon as that can be read.
+        stage.control.ledger_down(true);
+        tokio::time::sleep(Duration::from_secs(8)).await;
+        stage.control.delete(KEY);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(stage.control.get(KEY).is_some(), "the object must not go before what its record names");
+        stage.control.ledger_down(false);
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn a_claim_that_could_not_be_given_back_holds_nobody_up() {
+    story(world(18), async |stage: Rc<Stage>| {
+        stage.control.ledger_takes(40, 40, 1);
+        stage.control.apply(&stage.manifest("")).unwrap();
+        // This save is followed by that of the claim, which finds no ledger.
+        while stage.record().is_none_or(|record| record.times.snapshots_created.is_none()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stage.control.ledger_down(true);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        stage.control.ledger_down(false);
+        stage.control.apply(&stage.manifest_of("second", "q", "Delete", "")).unwrap();
+        let over = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
+        let ended = tokio::time::timeout(LIMIT, stage.control.wait("br-admin/second", over)).await;
+        assert!(ended.is_ok(), "the second backup waits for a claim that nobody holds");
+    });
+}

@@ -11,7 +11,7 @@ use crate::{
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{
-    barrier::Claim,
+    barrier::{Claim, ClaimHolder},
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
 };
@@ -21,7 +21,11 @@ impl CoordinatorActor {
     pub(super) fn save_claim(&self, saving: Saving, wish: Option<(BackupUid, Epoch)>, ctx: &mut Context<Self>) {
         ctx.spawn(saving.run().into_actor(self).map(move |(saving, outcome), actor, ctx| {
             let cluster = saving.cluster;
+            let holder = actor.holder(cluster);
             actor.claims.saved(saving, outcome.is_ok());
+            if let (Err(_), None, Some(holder)) = (&outcome, &wish, holder) {
+                actor.owed.insert(cluster, holder);
+            }
             match (outcome, wish) {
                 (Ok(()), Some((backup, epoch))) => actor.tell_backup(&backup, ToBarrier::Claimed(epoch)),
                 (Ok(()), None) => actor.claim_free(cluster),
@@ -61,6 +65,7 @@ impl CoordinatorActor {
                     }
                     Err(error) => tracing::error!(%cluster, error, "claim cannot be read"),
                 }
+                actor.give_owed(cluster, ctx);
                 actor.end_claims_of_nobody(cluster, ctx);
                 actor.claim_free(cluster);
             }
@@ -82,6 +87,18 @@ impl CoordinatorActor {
             .collect();
         for backup in over {
             self.give(cluster, backup, ctx);
+        }
+    }
+
+    fn holder(&self, cluster: ClusterId) -> Option<ClaimHolder> {
+        self.claims.live().find(|(claim, _)| claim.cluster == cluster).map(|(_, live)| live.clone())
+    }
+
+    /// A claim that could not be given back is still there: its holder has ended, and will not ask again.
+    fn give_owed(&mut self, cluster: ClusterId, ctx: &mut Context<Self>) {
+        let Some(owed) = self.owed.remove(&cluster) else { return };
+        if self.holder(cluster).as_ref() == Some(&owed) {
+            self.give(cluster, owed.backup, ctx);
         }
     }
 

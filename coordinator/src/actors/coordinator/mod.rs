@@ -2,6 +2,7 @@
 
 mod claiming;
 mod objects;
+mod restart;
 mod sessions;
 
 use super::{
@@ -18,7 +19,7 @@ use crate::{
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{
-    barrier::{Claim, Record, View},
+    barrier::{Claim, ClaimHolder, Record, View},
     ids::{BackupUid, ClusterId, PlaneId},
     reason::Refusal,
 };
@@ -55,11 +56,16 @@ pub struct CoordinatorActor {
     waiting: BTreeMap<ClusterId, VecDeque<BackupUid>>,
     /// Claims to be given back once the save under way is done.
     giving: BTreeSet<(ClusterId, BackupUid)>,
+    /// Claims that were to be given back and may still be held, because that save failed.
+    owed: BTreeMap<ClusterId, ClaimHolder>,
     barriers: BTreeMap<BackupUid, Addr<BarrierActor>>,
     views: BTreeMap<BackupUid, View>,
     objects: BTreeMap<BackupUid, Object>,
     /// Objects whose finalizer is being added: they start when it is there.
     starting: BTreeSet<BackupUid>,
+    /// Barriers that lost their record and start again from the ledger: until then nobody may take their backup for one
+    /// that has none.
+    again: BTreeSet<BackupUid>,
     invalid: BTreeMap<BackupUid, Refusal>,
     sessions: BTreeMap<PlaneId, Session>,
     generation: u64,
@@ -82,10 +88,12 @@ impl CoordinatorActor {
             claims,
             waiting: BTreeMap::new(),
             giving: BTreeSet::new(),
+            owed: BTreeMap::new(),
             barriers: BTreeMap::new(),
             views: BTreeMap::new(),
             objects: BTreeMap::new(),
             starting: BTreeSet::new(),
+            again: BTreeSet::new(),
             invalid: BTreeMap::new(),
             sessions: BTreeMap::new(),
             generation: 0,
@@ -235,24 +243,7 @@ impl Handler<BarrierOver> for CoordinatorActor {
             self.objects.remove(&over.backup);
             return;
         }
-        let (ledger, backup) = (self.ports.ledger.clone(), over.backup);
-        let key = LedgerKey::Record(backup.clone());
-        let reading = async move {
-            tokio::time::sleep(AGAIN).await;
-            ledger.read(&key).await
-        };
-        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
-            Ok(Some(entry)) => match Stored::<Record>::parse(&entry.body) {
-                Ok(stored) => actor.start_barrier(stored.body, Some(entry.version), ctx),
-                Err(error) => tracing::error!(%backup, error, "record cannot be read"),
-            },
-            // It never was saved: nothing was touched. The resync starts it again.
-            Ok(None) => drop(actor.views.remove(&backup)),
-            Err(error) => {
-                tracing::warn!(%error, %backup, "record cannot be read; trying again");
-                ctx.run_later(AGAIN, |actor, ctx| actor.read_ledger(ctx));
-            }
-        }));
+        self.start_again(over.backup, ctx);
     }
 }
 

@@ -26,6 +26,11 @@ impl CoordinatorActor {
             }
             return;
         }
+        // It has a record: the object must not go, and no second record may be made. It is considered again when the
+        // barrier is there.
+        if self.again.contains(&uid) {
+            return;
+        }
         if object.deleting {
             if object.finalizer {
                 self.release_object(&object, ctx);

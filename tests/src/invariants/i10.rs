@@ -1,0 +1,53 @@
+//! I10: every snapshot ever created is named by a record, a certificate or a backupmeta, or is found by its tags and
+//! deleted. So each carries its tags from the create call on, and in the end only what somebody keeps is left.
+
+use super::{Checker, End, Entry, Look, Write, certified};
+use crate::world::SnapshotFact;
+use coordinator::ports::LedgerKey;
+use shared::{ids::SnapshotId, request::CleanPolicy};
+use std::collections::BTreeSet;
+
+#[derive(Default)]
+pub(super) struct Found {
+    looked: usize,
+    kept: BTreeSet<SnapshotId>,
+}
+
+impl Checker for Found {
+    fn name(&self) -> &'static str {
+        "I10"
+    }
+
+    fn write(&mut self, write: &Write<'_>) -> Vec<String> {
+        if let (Entry::Gone, LedgerKey::Record(uid)) = (write.entry, write.key)
+            && let Some(record) = write.before.records.get(uid)
+            && record.request.clean_policy != CleanPolicy::Delete
+        {
+            self.kept.extend(certified(record));
+        }
+        Vec::new()
+    }
+
+    fn look(&mut self, look: &Look<'_>) -> Vec<String> {
+        let Some(facts) = look.facts.filter(|facts| facts.snapshots.len() > self.looked) else { return Vec::new() };
+        self.looked = facts.snapshots.len();
+        facts.snapshots.iter().filter(|(_, made)| !is_tagged(made)).map(|(id, _)| format!("{id} lacks tags")).collect()
+    }
+
+    fn end(&mut self, end: &End<'_>) -> Vec<String> {
+        if end.lost {
+            return Vec::new();
+        }
+        let named: BTreeSet<SnapshotId> =
+            end.books.records.values().flat_map(certified).chain(self.kept.iter().cloned()).collect();
+        let left = end.facts.snapshots.iter().filter(|(id, made)| !made.deleted && !named.contains(*id));
+        left.map(|(id, _)| format!("{id} is left over and nobody keeps it")).collect()
+    }
+}
+
+fn is_tagged(made: &SnapshotFact) -> bool {
+    let tag = |key: &str| made.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+    tag("isochron/backup-uid").is_some()
+        && tag("isochron/attempt").is_some()
+        && tag("isochron/plane") == Some(made.plane.as_str())
+}

@@ -1,0 +1,70 @@
+//! I2: nothing is sent under an epoch before it is saved. Persist, then send, for every order that rests on the record.
+
+use super::{Checker, Frame, Message};
+use shared::{
+    barrier::{Record, Stage},
+    epoch::Epoch,
+    wire::{Down, Order},
+};
+
+pub(super) struct Stored;
+
+impl Checker for Stored {
+    fn name(&self) -> &'static str {
+        "I2"
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) -> Vec<String> {
+        let Message::Down(Down::Order { attempt, epoch, order }) = frame.message else { return Vec::new() };
+        // Without a record the backup is gone, and whoever still speaks of it is about to learn that.
+        let Some(record) = frame.books.records.get(&attempt.backup) else { return Vec::new() };
+        if *epoch == Epoch::NONE || record.attempt > attempt.number {
+            return Vec::new();
+        }
+        let lacks = if record.attempt < attempt.number || record.epoch < *epoch {
+            Some(format!("the record holds attempt {} under epoch {}", record.attempt, record.epoch))
+        } else {
+            lacks(record, order)
+        };
+        lacks
+            .into_iter()
+            .map(|text| format!("{} of {attempt} under epoch {epoch} to {}: {text}", name(order), frame.plane))
+            .collect()
+    }
+}
+
+fn lacks(record: &Record, order: &Order) -> Option<String> {
+    let backed = match order {
+        Order::Snapshot(snapshot) => record.commit_ts == Some(snapshot.commit_ts),
+        Order::Confirm | Order::Release => record.stage >= Stage::Snapshotting,
+        Order::Abort(_) => record.stage >= Stage::Aborting,
+        Order::Complete(_) => record.stage >= Stage::Certified,
+        Order::Clean(_) => record.stage >= Stage::Failed,
+        Order::Prepare(_)
+        | Order::Reserve
+        | Order::Settle(_)
+        | Order::Suspend
+        | Order::Cover(_)
+        | Order::Renew(_)
+        | Order::Recover => true,
+    };
+    (!backed).then(|| format!("the record is at {:?} with commitTs {:?}", record.stage, record.commit_ts))
+}
+
+fn name(order: &Order) -> &'static str {
+    match order {
+        Order::Prepare(_) => "Prepare",
+        Order::Reserve => "Reserve",
+        Order::Settle(_) => "Settle",
+        Order::Suspend => "Suspend",
+        Order::Cover(_) => "Cover",
+        Order::Snapshot(_) => "Snapshot",
+        Order::Confirm => "Confirm",
+        Order::Release => "Release",
+        Order::Abort(_) => "Abort",
+        Order::Renew(_) => "Renew",
+        Order::Recover => "Recover",
+        Order::Complete(_) => "Complete",
+        Order::Clean(_) => "Clean",
+    }
+}

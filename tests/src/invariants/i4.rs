@@ -1,0 +1,70 @@
+//! I4: one commitTs per attempt, fixed after the last `Covered` and before the first snapshot.
+
+use super::{Checker, Entry, Frame, Look, Message, Write};
+use shared::{
+    barrier::Stage,
+    epoch::Epoch,
+    ids::{Attempt, PlaneId},
+    wire::{Answer, Up},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Default)]
+pub(super) struct CommitTs {
+    covered: BTreeMap<(Attempt, Epoch), BTreeSet<PlaneId>>,
+}
+
+impl Checker for CommitTs {
+    fn name(&self) -> &'static str {
+        "I4"
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) -> Vec<String> {
+        if let Message::Up(Up::Answer { attempt, epoch, answer: Answer::Covered(_) }) = frame.message {
+            self.covered.entry((attempt.clone(), *epoch)).or_default().insert(PlaneId::new(frame.plane));
+        }
+        Vec::new()
+    }
+
+    fn write(&mut self, write: &Write<'_>) -> Vec<String> {
+        let Entry::Record(after) = write.entry else { return Vec::new() };
+        let mut wrong = Vec::new();
+        let id = after.attempt_id();
+        let before = write.before.records.get(&id.backup).filter(|before| before.attempt == after.attempt);
+        let earlier = before.and_then(|before| before.commit_ts);
+        match (earlier, after.commit_ts) {
+            (None, Some(commit_ts)) => {
+                let none = BTreeSet::new();
+                let covered = self.covered.get(&(id.clone(), after.epoch)).unwrap_or(&none);
+                let missing: Vec<_> = after.planes.keys().filter(|plane| !covered.contains(*plane)).collect();
+                if !missing.is_empty() {
+                    wrong.push(format!("{id}: commitTs {commit_ts} is fixed and {missing:?} have not covered"));
+                }
+            }
+            (Some(first), second) if second != Some(first) => {
+                wrong.push(format!("{id}: commitTs {first} became {second:?}"));
+            }
+            _ => {}
+        }
+        if after.stage <= Stage::Barrier && after.commit_ts.is_some() {
+            wrong.push(format!("{id}: commitTs in stage {:?}", after.stage));
+        }
+        wrong
+    }
+
+    fn look(&mut self, look: &Look<'_>) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for (id, snapshot) in look.facts.iter().flat_map(|facts| &facts.snapshots) {
+            let tag = |key: &str| snapshot.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+            let (Some(uid), Some(number)) = (tag("isochron/backup-uid"), tag("isochron/attempt")) else { continue };
+            let record = look.books.records.iter().find(|(kept, _)| kept.as_str() == uid).map(|(_, record)| record);
+            if let Some(record) = record
+                && record.attempt.to_string() == number
+                && record.commit_ts.is_none()
+            {
+                wrong.push(format!("{id} of {} exists before commitTs is fixed", record.attempt_id()));
+            }
+        }
+        wrong
+    }
+}

@@ -1,0 +1,65 @@
+//! I5: Complete ⇒ certificate ⇒ E1–E6. The oracle and the bank decide what is true; both know nothing of the protocol.
+//! Where they contradict one another the doubles are wrong, and that is a violation as well.
+
+use super::{Checker, Entry, Write, certified};
+use crate::{stage, world::World};
+use serde_json::Value;
+use shared::barrier::{Record, Stage};
+use std::collections::BTreeSet;
+
+pub(super) struct Certificates;
+
+impl Checker for Certificates {
+    fn name(&self) -> &'static str {
+        "I5"
+    }
+
+    fn write(&mut self, write: &Write<'_>) -> Vec<String> {
+        let Entry::Record(after) = write.entry else { return Vec::new() };
+        let before = write.before.records.get(&after.request.backup).filter(|before| before.attempt == after.attempt);
+        let earlier = before.and_then(|before| before.certificate.as_ref());
+        let mut wrong = Vec::new();
+        match (earlier, &after.certificate) {
+            (None, Some(_)) => wrong.extend(stage::lies(write.world, after)),
+            (Some(first), Some(second)) if first != second => wrong.push("the certificate changed".to_owned()),
+            _ => {}
+        }
+        let needs = matches!(after.stage, Stage::Certified | Stage::Complete | Stage::Cleaning);
+        if needs && after.certificate.is_none() {
+            wrong.push(format!("{:?} without a certificate", after.stage));
+        }
+        if after.stage == Stage::Complete && before.is_none_or(|before| before.stage != Stage::Complete) {
+            wrong.extend(metadata(write.world, after));
+        }
+        wrong.into_iter().map(|text| format!("{}: {text}", after.attempt_id())).collect()
+    }
+}
+
+/// What Complete promises to whoever restores: metadata of every plane, naming the certified snapshots and commitTs.
+fn metadata(world: &World, record: &Record) -> Vec<String> {
+    let objects = world.objects();
+    let mut named: BTreeSet<String> = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for plane in record.planes.keys() {
+        let storage = record.request.storage.of_plane(plane);
+        if !objects.contains_key(&storage.key("isochron-certificate.json")) {
+            wrong.push(format!("Complete, and {plane} has no certificate in S3"));
+        }
+        let Some(body) = objects.get(&storage.key("backupmeta")) else {
+            wrong.push(format!("Complete, and {plane} has no backupmeta"));
+            continue;
+        };
+        let meta: Value = serde_json::from_slice(body).unwrap_or_default();
+        if meta["cluster_info"]["resolved_ts"].as_u64() != record.commit_ts.map(|ts| ts.0) {
+            wrong.push(format!("backupmeta of {plane} says {}", meta["cluster_info"]["resolved_ts"]));
+        }
+        let volumes = meta["tikv"]["stores"].as_array().into_iter().flatten();
+        let volumes = volumes.flat_map(|store| store["volumes"].as_array().into_iter().flatten());
+        named.extend(volumes.filter_map(|volume| volume["snapshot_id"].as_str().map(str::to_owned)));
+    }
+    let wanted: BTreeSet<String> = certified(record).into_iter().map(|id| id.to_string()).collect();
+    if wrong.is_empty() && named != wanted {
+        wrong.push(format!("backupmeta names {named:?}, the certificate {wanted:?}"));
+    }
+    wrong
+}

@@ -1,0 +1,231 @@
+//! The invariants of DESIGN §4, one checker file each, as far as they can be seen from outside: from what is written to
+//! the ledger, from frames at the moment they are sent, and from the world's own memory. No checker asks a machine what it
+//! believes.
+//!
+//! | File | Sees |
+//! |---|---|
+//! | `i1` | records only move forward, claims only grow |
+//! | `i2` | what is sent is backed by what is stored |
+//! | `i3` | planes' epochs only grow, broken attempts stay broken |
+//! | `i4` | one commitTs, after every `Covered`, before any snapshot |
+//! | `i5` | every certificate, judged by oracle and bank; what Complete promises lies in S3 |
+//! | `i6` | no hold outlives its bound |
+//! | `i7` | one live attempt per TiDB cluster |
+//! | `i8` | nothing kept is deleted |
+//! | `i9` | what is not consistent is told |
+//! | `i10` | every snapshot can be found by its tags, and what nobody keeps goes |
+
+mod i1;
+mod i10;
+mod i2;
+mod i3;
+mod i4;
+mod i5;
+mod i6;
+mod i7;
+mod i8;
+mod i9;
+
+use crate::{
+    control::Told,
+    stage::Way,
+    world::{Facts, World},
+};
+use coordinator::{actors::Stored, ports::LedgerKey};
+use serde_json::Value;
+use shared::{
+    barrier::{Claim, Record},
+    ids::{BackupUid, ClusterId, SnapshotId, StoreId},
+    wire::{Down, Up},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The ledger as it stands.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    /// By backup.
+    pub records: BTreeMap<BackupUid, Record>,
+    /// By TiDB cluster.
+    pub claims: BTreeMap<ClusterId, Claim>,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug)]
+pub enum Entry<'a> {
+    /// A record.
+    Record(&'a Record),
+    /// A claim.
+    Claim(&'a Claim),
+    /// The object was deleted, or lost with its control plane.
+    Gone,
+}
+
+/// One write to the ledger.
+#[derive(Clone, Copy)]
+pub struct Write<'a> {
+    /// Where.
+    pub key: &'a LedgerKey,
+    /// What.
+    pub entry: Entry<'a>,
+    /// The ledger before it.
+    pub before: &'a Books,
+    /// Truth.
+    pub world: &'a World,
+}
+
+/// One message at the moment it is sent.
+#[derive(Clone, Copy)]
+pub struct Frame<'a> {
+    /// The plane at one end.
+    pub plane: &'a str,
+    /// What.
+    pub message: Message<'a>,
+    /// The ledger as it stands.
+    pub books: &'a Books,
+    /// Truth.
+    pub world: &'a World,
+}
+
+/// Its content.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// From the coordinator.
+    Down(&'a Down),
+    /// From the plane.
+    Up(&'a Up),
+}
+
+/// One look at the world.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// Milliseconds of the world.
+    pub at: u64,
+    /// The ledger as it stands.
+    pub books: &'a Books,
+    /// Stores with a live lease, whether PD is paused, service safe points.
+    pub holds: &'a (Vec<StoreId>, bool, usize),
+    /// `None`: nothing changed since the last look.
+    pub facts: Option<&'a Facts>,
+}
+
+/// After healing, when everything has ended.
+#[derive(Clone, Copy)]
+pub struct End<'a> {
+    /// The ledger as it stands.
+    pub books: &'a Books,
+    /// VolumeBackup objects by name.
+    pub objects: &'a BTreeMap<String, Value>,
+    /// Every event.
+    pub events: &'a [Told],
+    /// Nothing was ever done to the coordinator or its API server, so that every event was told.
+    pub undisturbed: bool,
+    /// Truth.
+    pub facts: &'a Facts,
+    /// A control plane was lost: what it had not finished nobody knows any more.
+    pub lost: bool,
+}
+
+/// A broken invariant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// `I1` to `I10`, or a liveness property.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub text: String,
+}
+
+/// One invariant's checker. Each answers what is wrong, in words.
+trait Checker: Send {
+    fn name(&self) -> &'static str;
+    fn write(&mut self, _: &Write<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    fn frame(&mut self, _: &Frame<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    fn look(&mut self, _: &Look<'_>) -> Vec<String> {
+        Vec::new()
+    }
+    fn end(&mut self, _: &End<'_>) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// All of them.
+pub struct Invariants {
+    checkers: Vec<Box<dyn Checker>>,
+}
+
+impl Default for Invariants {
+    fn default() -> Self {
+        Self {
+            checkers: vec![
+                Box::new(i1::Forward),
+                Box::new(i2::Stored),
+                Box::<i3::Epochs>::default(),
+                Box::<i4::CommitTs>::default(),
+                Box::new(i5::Certificates),
+                Box::<i6::Holds>::default(),
+                Box::new(i7::OneLive),
+                Box::<i8::Kept>::default(),
+                Box::new(i9::Told),
+                Box::<i10::Found>::default(),
+            ],
+        }
+    }
+}
+
+impl Invariants {
+    fn each(&mut self, mut ask: impl FnMut(&mut dyn Checker) -> Vec<String>) -> Vec<Violation> {
+        let mut broken = Vec::new();
+        for checker in &mut self.checkers {
+            let invariant = checker.name();
+            broken.extend(ask(checker.as_mut()).into_iter().map(|text| Violation { invariant, text }));
+        }
+        broken
+    }
+
+    /// Something was written to the ledger.
+    pub fn write(&mut self, write: &Write<'_>) -> Vec<Violation> {
+        self.each(|checker| checker.write(write))
+    }
+
+    /// A frame is sent.
+    pub fn frame(&mut self, frame: &Frame<'_>) -> Vec<Violation> {
+        self.each(|checker| checker.frame(frame))
+    }
+
+    /// Time has passed.
+    pub fn look(&mut self, look: &Look<'_>) -> Vec<Violation> {
+        self.each(|checker| checker.look(look))
+    }
+
+    /// Everything has ended.
+    pub fn end(&mut self, end: &End<'_>) -> Vec<Violation> {
+        self.each(|checker| checker.end(end))
+    }
+}
+
+/// Reads a ledger object's text. `None`: it is no record.
+pub fn parse_record(text: &str) -> Option<Record> {
+    Stored::<Record>::parse(text).ok().map(|stored| stored.body)
+}
+
+/// Reads a ledger object's text. `None`: it is no claim.
+pub fn parse_claim(text: &str) -> Option<Claim> {
+    Stored::<Claim>::parse(text).ok().map(|stored| stored.body)
+}
+
+/// Reads a frame.
+pub fn parse_frame(way: Way, bytes: &[u8]) -> Option<Result<Down, Up>> {
+    match way {
+        Way::Down => shared::wire::decode(bytes).ok().map(Ok),
+        Way::Up => shared::wire::decode(bytes).ok().map(Err),
+    }
+}
+
+/// Snapshots that a record's certificate names.
+pub fn certified(record: &Record) -> BTreeSet<SnapshotId> {
+    let planes = record.certificate.iter().flat_map(|certificate| certificate.planes.values());
+    planes.flat_map(|plane| &plane.evidence.snapshots).map(|snapshot| snapshot.snapshot.clone()).collect()
+}

@@ -1,0 +1,433 @@
+//! One seed, played: the wish, the faults at their moments, then healing, and what must be true when all has ended.
+
+use super::{
+    Options, Outcome,
+    kinds::Kind,
+    observer::Observer,
+    plan::{Moment, Plan, Strike},
+    strike::{Undo, strike},
+};
+use crate::{
+    stage::{KEY, Stage},
+    world::Faults,
+};
+use serde_json::Value;
+use shared::barrier::{Record, Stage as Durable};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+/// Between two looks: while faults wait for their moment, while something is live, and while nothing is. Ledger writes and
+/// frames are seen when they happen, whatever this is.
+const CLOSE_MS: u64 = 10;
+const LIVE_MS: u64 = 50;
+const FAR_MS: u64 = 1_000;
+/// No fault strikes later than this after the wish, and all end by then.
+const FAULTS_MS: u64 = 90_000;
+/// After healing everything ends within this: connect 60 s, prepare 120 s twice, clocks 300 s, recovery 120 s, holds 32 s,
+/// and cleaning with its five quiet minutes; all of it again where the user allowed attempts for ten minutes.
+const ENDS_MS: u64 = 2_600_000;
+/// A deletion after the end: cleaning with its five quiet minutes, one object after the other, and retries.
+const GONE_MS: u64 = 1_500_000;
+/// Nothing was written for so long: no new attempt is about to start (16 s after a clean).
+const QUIET_MS: u64 = 25_000;
+/// A process that ended by itself is started again, as Kubernetes would.
+const RESTART_MS: u64 = 1_000;
+
+struct Play<'a> {
+    stage: &'a Rc<Stage>,
+    plan: Plan,
+    planes: Vec<String>,
+    observer: Observer,
+    /// When the wish was made.
+    wished: u64,
+    waiting: Vec<Strike>,
+    undo: Vec<(u64, Undo, Vec<String>)>,
+    /// Down on purpose.
+    down: BTreeSet<String>,
+    ended: BTreeMap<String, u64>,
+    /// When members and records first came so far.
+    members: BTreeMap<shared::member::Stage, u64>,
+    records: BTreeMap<Durable, u64>,
+    second: bool,
+    faults: BTreeMap<&'static str, u64>,
+    lost: bool,
+    ends: BTreeMap<String, String>,
+}
+
+pub(super) async fn play(stage: &Rc<Stage>, plan: Plan, options: Options) -> Outcome {
+    let observer = Observer::new(&stage.control, &stage.world, options.trace);
+    observer.say(&plan.to_string());
+    let tapped = observer.clone();
+    stage.net.tap(Arc::new(move |plane, way, bytes| tapped.frame(plane, way, bytes)));
+    stage.net.delay(plan.net.0, plan.net.1);
+    stage.control.ledger_takes(plan.ledger_way.0, plan.ledger_way.1, plan.seed);
+    let mut play = Play {
+        stage,
+        waiting: plan.strikes.clone(),
+        planes: plan.world.planes.iter().map(|plane| plane.name.clone()).collect(),
+        plan,
+        observer,
+        wished: 0,
+        undo: Vec::new(),
+        down: BTreeSet::new(),
+        ended: BTreeMap::new(),
+        members: BTreeMap::new(),
+        records: BTreeMap::new(),
+        second: false,
+        faults: BTreeMap::new(),
+        lost: false,
+        ends: BTreeMap::new(),
+    };
+    play.whole().await;
+    let (violations, hash, trace) = play.observer.finish();
+    Outcome {
+        seed: play.plan.seed,
+        ends: play.ends.into_values().collect(),
+        faults: play.faults,
+        violations,
+        hash,
+        trace,
+        virtual_ms: stage.world.elapsed_ms(),
+    }
+}
+
+impl Play<'_> {
+    fn now(&self) -> u64 {
+        self.stage.world.elapsed_ms()
+    }
+
+    async fn whole(&mut self) {
+        sleep(self.plan.warm_up_ms).await;
+        self.wished = self.now();
+        let manifest = self.stage.manifest_of("backup", "p", self.plan.policy, &self.plan.more);
+        self.apply(&manifest);
+        self.under_faults().await;
+        self.heal();
+        let healed = self.now();
+        if !self.wait(ENDS_MS, |play| play.has_ended()).await {
+            let states = self.states();
+            self.observer.broken("ends", format!("not ended {} ms after healing: {states}", self.now() - healed));
+        }
+        self.note_ends();
+        // The last holds end by themselves.
+        self.wait(80_000, |play| play.stage.world.holds() == (Vec::new(), false, 0)).await;
+        let holds = self.stage.world.holds();
+        if !holds.0.is_empty() || holds.1 {
+            self.observer.broken("lets go", format!("held after the end: {holds:?}"));
+        }
+        self.observer.end(self.is_undisturbed(), self.lost);
+        if self.plan.delete {
+            self.delete_all().await;
+        }
+        self.observer.look();
+    }
+
+    fn apply(&mut self, manifest: &str) {
+        if let Err(error) = self.stage.control.apply(manifest) {
+            self.observer.broken("play", format!("manifest: {error:#}"));
+        }
+    }
+
+    /// Faults strike and end, until none can strike any more.
+    async fn under_faults(&mut self) {
+        loop {
+            self.turn();
+            let since = self.now() - self.wished;
+            let over = self.undo.is_empty() && !self.second_is_due_later();
+            let nothing = self.waiting.is_empty() || (self.has_ended() && self.none_by_the_clock(since));
+            if since >= FAULTS_MS || (over && nothing) {
+                return;
+            }
+            sleep(self.pace()).await;
+        }
+    }
+
+    fn second_is_due_later(&self) -> bool {
+        self.plan.second.is_some() && !self.second
+    }
+
+    fn none_by_the_clock(&self, since: u64) -> bool {
+        self.waiting.iter().all(|strike| !matches!(strike.moment, Moment::After(at) if at > since))
+    }
+
+    /// Close looks while something happens.
+    fn pace(&self) -> u64 {
+        let inner = self.observer.lock();
+        let quiet = self.now() - inner.written_at.max(self.wished);
+        let live = inner.books.records.values().any(is_live);
+        if (live && quiet < 10_000 || quiet < 500) && !self.waiting.is_empty() { CLOSE_MS } else { LIVE_MS * 2 }
+    }
+
+    /// Everything that is due now.
+    fn turn(&mut self) {
+        self.observer.look();
+        let now = self.now();
+        self.note_progress(now);
+        if let Some(second) = self.plan.second.filter(|second| !self.second && now >= self.wished + second.after_ms) {
+            self.second = true;
+            self.observer.say("a second backup is wished");
+            let manifest = self.stage.manifest_of("second", "q", second.policy, "");
+            self.apply(&manifest);
+        }
+        let due: Vec<Strike> = self.waiting.iter().copied().filter(|strike| self.is_due(strike, now)).collect();
+        self.waiting.retain(|strike| due.iter().all(|other| other.seed != strike.seed));
+        for wanted in due {
+            self.let_strike(&wanted, now);
+        }
+        let over: Vec<usize> =
+            self.undo.iter().enumerate().filter(|(_, (at, ..))| *at <= now).map(|(nth, _)| nth).rev().collect();
+        for nth in over {
+            let (_, undo, down) = self.undo.remove(nth);
+            undo(self.stage);
+            for host in &down {
+                self.down.remove(host);
+            }
+            self.observer.say("a fault ends");
+        }
+        self.restart_ended(now);
+    }
+
+    fn is_due(&self, strike: &Strike, now: u64) -> bool {
+        match strike.moment {
+            Moment::After(ms) => now >= self.wished + ms,
+            Moment::Member(stage, ms) => self.members.get(&stage).is_some_and(|at| now >= at + ms),
+            Moment::Record(stage, ms) => self.records.get(&stage).is_some_and(|at| now >= at + ms),
+        }
+    }
+
+    fn let_strike(&mut self, wanted: &Strike, now: u64) {
+        let Some(struck) = strike(self.stage, wanted) else { return };
+        self.observer.say(&format!("FAULT {}: {}", wanted.kind.name(), struck.text));
+        *self.faults.entry(wanted.kind.name()).or_default() += 1;
+        self.lost |= matches!(wanted.kind, Kind::ControlPlaneLost | Kind::Abandoned);
+        self.down.extend(struck.down.iter().cloned());
+        if let Some((ms, undo)) = struck.undo {
+            self.undo.push((now + ms, undo, struck.down));
+        }
+    }
+
+    fn note_progress(&mut self, now: u64) {
+        for plane in &self.planes {
+            let members = &mut self.members;
+            self.stage.plane_view(plane, |view| {
+                for member in &view.members {
+                    members.entry(member.stage).or_insert(now);
+                }
+            });
+        }
+        for record in self.observer.lock().books.records.values() {
+            self.records.entry(record.stage).or_insert(now);
+        }
+    }
+
+    /// Kubernetes starts a process again that ended by itself.
+    fn restart_ended(&mut self, now: u64) {
+        for host in self.planes.iter().map(String::as_str).chain([""]) {
+            let runs = if host.is_empty() { self.stage.coordinator_runs() } else { self.stage.plane_runs(host) };
+            if runs || self.down.contains(host) {
+                self.ended.remove(host);
+                continue;
+            }
+            let since = *self.ended.entry(host.to_owned()).or_insert(now);
+            if now >= since + RESTART_MS {
+                self.observer.say(&format!("{host:?} had ended by itself and is started again"));
+                if host.is_empty() {
+                    self.stage.kill_coordinator();
+                    self.stage.start_coordinator();
+                } else {
+                    self.stage.start_plane(host);
+                }
+            }
+        }
+    }
+
+    /// Faults stop.
+    fn heal(&mut self) {
+        self.observer.say("faults stop");
+        self.waiting.clear();
+        for (_, undo, _) in std::mem::take(&mut self.undo) {
+            undo(self.stage);
+        }
+        self.down.clear();
+        self.stage.world.faults(|faults| {
+            let skew = std::mem::take(&mut faults.wall_skew);
+            *faults = Faults { wall_skew: skew, ..Faults::default() };
+        });
+        self.stage.control.ledger_down(false);
+        self.stage.control.objects_down(false);
+        self.stage.control.lose_ledger_answers(0);
+        self.stage.kill_deposed();
+    }
+
+    /// Waits until `over`, looking on.
+    async fn wait(&mut self, limit_ms: u64, over: impl Fn(&Self) -> bool) -> bool {
+        let begun = self.now();
+        loop {
+            self.turn();
+            if over(self) {
+                return true;
+            }
+            if self.now() - begun >= limit_ms {
+                return false;
+            }
+            if !self.is_live() {
+                self.stage.world.calm();
+            }
+            let live = self.is_live() && self.now() - self.observer.lock().written_at < 10_000;
+            sleep(if live { LIVE_MS } else { FAR_MS }).await;
+        }
+    }
+
+    /// Some attempt is before its snapshots, or an object has no record yet.
+    fn is_live(&self) -> bool {
+        let inner = self.observer.lock();
+        let unseen = !self.stage.control.all(|object| !phase(object).is_empty());
+        unseen || inner.books.records.values().any(is_live)
+    }
+
+    fn has_ended(&self) -> bool {
+        let quiet = {
+            let inner = self.observer.lock();
+            let ended = |record: &Record| match record.stage {
+                Durable::Complete => !record.deleting,
+                Durable::Failed => {
+                    !record.deleting && record.planes.values().all(|plane| plane.cleaned.is_some() || plane.abandoned)
+                }
+                _ => false,
+            };
+            let patient = inner.books.records.values().any(|record| record.request.retry_within.is_some());
+            let quiet = self.now() - inner.written_at >= if patient { QUIET_MS } else { 1_500 };
+            quiet && inner.books.records.values().all(ended)
+        };
+        let over = |object: &Value| {
+            matches!(phase(object), "Complete" | "Failed" | "Invalid")
+                && !object["metadata"]["deletionTimestamp"].is_string()
+        };
+        quiet && self.stage.control.all(over)
+    }
+
+    fn states(&self) -> String {
+        let inner = self.observer.lock();
+        let records: Vec<_> = inner
+            .books
+            .records
+            .values()
+            .map(|record| {
+                let clean: Vec<_> = record.planes.values().map(|p| (p.aborted, p.cleaned.is_some())).collect();
+                (record.request.name.clone(), record.stage, record.attempt, record.deleting, clean)
+            })
+            .collect();
+        let objects: Vec<_> =
+            self.stage.control.objects().into_iter().map(|(name, object)| (name, phase(&object).to_owned())).collect();
+        format!("{records:?}, {objects:?}")
+    }
+
+    fn note_ends(&mut self) {
+        let records: Vec<Record> = self.observer.lock().books.records.values().cloned().collect();
+        let objects = self.stage.control.objects();
+        for (name, object) in &objects {
+            let record = records.iter().find(|r| format!("{}/{}", r.request.namespace, r.request.name) == *name);
+            let reason = record.and_then(|record| record.failure.as_ref()).map(|refusal| refusal.reason.to_string());
+            let reason = reason.or_else(|| last_reason(object)).unwrap_or_default();
+            let end = match phase(object) {
+                "Complete" => "Complete".to_owned(),
+                other => format!("{other}/{reason}"),
+            };
+            self.ends.insert(name.clone(), end);
+        }
+        if !objects.contains_key(KEY) {
+            let end = if self.lost { "control plane lost" } else { "deleted in the middle" };
+            self.ends.insert(KEY.to_owned(), end.to_owned());
+        }
+        self.expect_good_ends();
+        let ends = format!("ends: {:?}", self.ends);
+        self.observer.say(&ends);
+    }
+
+    /// Without any fault a backup is Complete, or ran out of a clock that the seed made short.
+    fn expect_good_ends(&self) {
+        let clocks =
+            ["SettleTimedOut", "ReachTimedOut", "HoldTimedOut", "SafeTsStuck", "CoverageUnstable", "TilingBroken"];
+        let good = |end: &str| end == "Complete" || clocks.iter().any(|clock| end.ends_with(clock));
+        for (name, end) in self.ends.iter().filter(|(_, end)| self.plan.strikes.is_empty() && !good(end)) {
+            self.observer.broken("without faults", format!("{name} ended as {end}"));
+        }
+    }
+
+    /// Nothing was done to the coordinator or to what it writes to.
+    fn is_undisturbed(&self) -> bool {
+        let harmful = [
+            Kind::CoordinatorKilled,
+            Kind::CoordinatorRestarted,
+            Kind::CoordinatorDeposed,
+            Kind::EverybodyKilled,
+            Kind::LedgerAnswersLost,
+            Kind::LedgerDown,
+            Kind::ObjectsDown,
+            Kind::ControlPlaneLost,
+        ];
+        harmful.iter().all(|kind| !self.faults.contains_key(kind.name()))
+    }
+
+    /// Every object is deleted; what the policy does not keep must go.
+    async fn delete_all(&mut self) {
+        self.observer.say("every object is deleted");
+        for name in self.stage.control.objects().keys() {
+            self.stage.control.delete(name);
+        }
+        let gone = |play: &Self| play.stage.control.all(|_| false) && play.observer.lock().books.records.is_empty();
+        if !self.wait(GONE_MS, gone).await {
+            let states = self.states();
+            self.observer.broken("is deleted", format!("still there {GONE_MS} ms after deletion: {states}"));
+            return;
+        }
+        sleep(1_000).await;
+        self.observer.end(false, self.lost);
+        if self.lost {
+            return;
+        }
+        let kept = self.observer.lock().kept.clone();
+        let objects = self.stage.world.objects();
+        let left: Vec<_> =
+            objects.keys().filter(|key| !kept.iter().any(|prefix| key.starts_with(&format!("{prefix}-")))).collect();
+        if !left.is_empty() {
+            self.observer.broken("leaves nothing", format!("objects left in S3: {left:?}"));
+        }
+        let live: Vec<_> = {
+            let inner = self.observer.lock();
+            inner.books.claims.values().filter(|claim| claim.live.is_some()).cloned().collect()
+        };
+        if !live.is_empty() {
+            self.observer.broken("leaves nothing", format!("claims that nobody holds: {live:?}"));
+        }
+        let safe_points = self.stage.world.holds().2;
+        if safe_points > 0 {
+            self.wait(500_000, |play| play.stage.world.holds().2 == 0).await;
+            let left = self.stage.world.holds().2;
+            if left > 0 {
+                self.observer.broken("leaves nothing", format!("{left} safe points"));
+            }
+        }
+    }
+}
+
+fn is_live(record: &Record) -> bool {
+    matches!(record.stage, Durable::Preparing | Durable::Barrier | Durable::Snapshotting | Durable::Certified)
+}
+
+fn phase(object: &Value) -> &str {
+    object["status"]["phase"].as_str().unwrap_or_default()
+}
+
+fn last_reason(object: &Value) -> Option<String> {
+    let conditions = object["status"]["conditions"].as_array()?;
+    conditions.last()?["reason"].as_str().map(str::to_owned)
+}
+
+async fn sleep(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms.max(1))).await;
+}

@@ -1,0 +1,74 @@
+//! What checkers may see of a world: its own memory, not what callers are told.
+
+use super::{World, engine::State, pd_state::GC_WORKER};
+use shared::{
+    epoch::Epoch,
+    ids::{SnapshotId, StoreId},
+    member::MemberLedger,
+    ts::Ts,
+};
+use std::collections::BTreeMap;
+
+/// A snapshot that was ever made.
+#[derive(Clone, Debug)]
+pub struct SnapshotFact {
+    /// Plane whose credentials made it.
+    pub plane: String,
+    /// As given to the create call.
+    pub tags: Vec<(String, String)>,
+    /// Somebody deleted it.
+    pub deleted: bool,
+}
+
+/// One look.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Every snapshot that was ever made.
+    pub snapshots: BTreeMap<SnapshotId, SnapshotFact>,
+    /// Planes' own ledgers.
+    pub ledgers: BTreeMap<String, MemberLedger>,
+}
+
+impl World {
+    /// Everything that callers can change, as it is.
+    pub fn facts(&self) -> Facts {
+        self.with(|state| Facts {
+            snapshots: state
+                .cloud
+                .snapshots
+                .iter()
+                .map(|(id, kept)| {
+                    let fact =
+                        SnapshotFact { plane: kept.plane.clone(), tags: kept.tags.clone(), deleted: kept.deleted };
+                    (id.clone(), fact)
+                })
+                .collect(),
+            ledgers: state.ledgers.clone(),
+        })
+    }
+
+    /// The highest epoch that a plane's own ledger says it has obeyed, over all TiDB clusters.
+    pub fn obeyed(&self, plane: &str) -> Option<Epoch> {
+        self.with(|state| state.ledgers.get(plane)?.epochs.values().max().copied())
+    }
+
+    /// PD's own minimum of resolved ts.
+    pub fn min_resolved(&self) -> Ts {
+        self.with(|state| state.pd.min_resolved)
+    }
+
+    /// Stores with a live prepare lease, whether PD is paused, and how many service safe points stand besides TiDB's.
+    pub fn holds(&self) -> (Vec<StoreId>, bool, usize) {
+        self.with(State::holds)
+    }
+}
+
+impl State {
+    fn holds(&mut self) -> (Vec<StoreId>, bool, usize) {
+        let now = self.now;
+        let leased = self.stores.keys().copied().filter(|store| self.leased(*store)).collect();
+        self.pd.least_service(now);
+        let services = self.pd.services.keys().filter(|name| *name != GC_WORKER).count();
+        (leased, !self.pd.in_force(now).is_empty(), services)
+    }
+}
