@@ -8,6 +8,9 @@
 pub mod alarm;
 pub mod backoff;
 pub mod barrier;
+pub mod calendar;
+pub mod cron;
+pub mod duration;
 pub mod epoch;
 pub mod evidence;
 pub mod ids;
@@ -16,6 +19,9 @@ pub mod machine;
 pub mod member;
 pub mod reason;
 pub mod request;
+pub mod retention;
+pub mod schedule;
+
 pub mod tiling;
 pub mod time;
 pub mod ts;
