@@ -7,8 +7,8 @@
 //!   otherwise one is enough. So `0 3 */2 * 1` means step days that are Mondays.
 //! - **Time line.** A schedule fires at every whole minute of the absolute time line whose wall clock in the schedule's
 //!   zone matches. A wall time that a change to summer time skips does not fire that day; one that a change back shows
-//!   twice fires twice. robfig's walk over wall-clock fields follows this rule too, except that it stumbles where a
-//!   gap swallows midnight (whole days of a run may be lost); ours does not.
+//!   twice fires twice. robfig's walk over wall-clock fields follows this rule too, except that it loses its way where a
+//!   clock changes around midnight or by less than an hour (whole days of runs may be lost); ours does not.
 //! - `@every d`: whole seconds, at least one; the next is the previous plus `d`, not aligned to anything.
 //! - Nothing within five calendar years (31 February): never.
 //!

@@ -151,15 +151,17 @@ pub fn plan<'a>(history: impl IntoIterator<Item = &'a Backup>, policy: &Policy, 
     });
     let waiting = waiting(&rows, now);
     let not_before = waiting.as_ref().map_or(now, |(_, until)| *until);
-    let next = match &goes {
-        Some((name, _, _)) => Some(Next { name: name.clone(), at: not_before }),
-        None => rows
-            .iter()
-            .filter_map(|row| row.expires.map(|at| (at, row)))
-            .min_by_key(|(at, row)| (*at, row.created, &row.name))
-            .map(|(at, row)| Next { name: row.name.clone(), at: at.max(not_before) }),
-    };
+    let next = next(&rows, goes.is_some().then_some(now), not_before);
     Plan { rows, delete_now: goes.filter(|_| waiting.is_none()), waiting, next }
+}
+
+/// The oldest of those that may go at the first moment from `not_before` on at which any may; `due`: one has to already.
+fn next(rows: &[Row], due: Option<Timestamp>, not_before: Timestamp) -> Option<Next> {
+    let first = due.or_else(|| rows.iter().filter_map(|row| row.expires).min())?;
+    let at = first.max(not_before);
+    let by_then =
+        |row: &&Row| matches!(row.verdict, Verdict::Delete(_)) || row.expires.is_some_and(|expires| expires <= at);
+    rows.iter().rev().find(by_then).map(|row| Next { name: row.name.clone(), at })
 }
 
 /// The deletion that began last, if it may still end by itself.
