@@ -40,8 +40,12 @@ impl Cron {
             let further = until.0.div_euclid(1000).saturating_sub(first.0.div_euclid(1000)) / length;
             return Some(Timestamp(first.0.saturating_add(further.saturating_mul(*length).saturating_mul(1000))));
         }
+        // Mostly there is but one.
+        if self.next_after(first).is_none_or(|second| second > until) {
+            return Some(first);
+        }
         // The next fire after t is not after `until` exactly for the t before the last one: halve the stretch.
-        let (mut before, mut beyond) = (after.0.div_euclid(1000), until.0.div_euclid(1000));
+        let (mut before, mut beyond) = (first.0.div_euclid(1000), until.0.div_euclid(1000));
         let mut last = first;
         while beyond.saturating_sub(before) > 1 {
             let middle = before + (beyond - before) / 2;

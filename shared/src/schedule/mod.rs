@@ -21,7 +21,8 @@
 //!   [`GROUP_LABEL`]), has not ended, nothing begins. Of several that wait, the one whose last run is the longest ago
 //!   begins first. One that is being deleted before its end counts until it is gone. Failed and Invalid have ended.
 //! - **A creation of unknown outcome** is asked for again under the same name until it is known. One that was refused is
-//!   given up; the newest fire is tried again after a pause. A name that somebody else's object has is skipped.
+//!   given up; the newest fire is tried again after a pause (after five minutes, if an answer before was unknown: until
+//!   then it may yet show up). A name that somebody else's object has is skipped.
 //! - **Pause** stops runs, not retention. An Invalid schedule does neither: a typing error must not delete anything.
 //! - **Retention** is [`retention::plan`](crate::retention::plan); one deletion is asked for at a time.
 //! - Nothing at all is done before [`Input::Synced`], and nothing for a schedule whose backups have not been listed.

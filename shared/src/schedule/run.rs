@@ -94,14 +94,20 @@ impl One {
     ) -> Option<Blocked> {
         let spec = self.object.wish.as_ref().ok().filter(|spec| !spec.pause);
         let Some(spec) = spec else {
-            // If it was made after all, a list shows it.
-            self.creating.take_if(|creating| creating.again.is_some());
+            // It is not asked for again. It may have been made all the same: until a list shows it, or could have.
+            if let Some(creating) = self.creating.take_if(|creating| creating.again.is_some()) {
+                self.unseen = Some((creating.name, now.at + UNSEEN));
+            }
             return None;
         };
         if let Some(creating) = &mut self.creating {
             let (why, at) = creating.again.clone()?;
             if at > now.at {
                 return Some(Blocked::Unknown(why));
+            }
+            // Perhaps it was not made, and something else has begun meanwhile (another process's run).
+            if let Some(running) = self.backups.values().find(|backup| backup.is_running()) {
+                return Some(Blocked::Own(running.name.clone()));
             }
             creating.again = None;
             let (name, fire) = (creating.name.clone(), creating.fire);
@@ -125,7 +131,7 @@ impl One {
             return Some(Blocked::Refused(why.clone()));
         }
         effects.push(self.create(key, name.clone(), fire)?);
-        self.creating = Some(Creating { name, fire, again: None });
+        self.creating = Some(Creating { name, fire, again: None, unsure: false });
         None
     }
 
@@ -188,6 +194,9 @@ impl One {
             }
             CreateResult::Refused(why) => {
                 let at = self.create_again(now, name);
+                if creating.unsure {
+                    self.unseen = Some((creating.name, now.at + UNSEEN));
+                }
                 if self.create_failures == 1 {
                     let message = format!("backup {name} could not be created: {why}");
                     effects.push(event(EventKind::Warning, "FailedCreate", message));
@@ -196,6 +205,7 @@ impl One {
             }
             CreateResult::Unknown(why) => {
                 creating.again = Some((why, self.create_again(now, name)));
+                creating.unsure = true;
                 self.creating = Some(creating);
             }
         }

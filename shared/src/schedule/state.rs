@@ -46,6 +46,8 @@ pub(super) struct Creating {
     pub(super) fire: Timestamp,
     /// The outcome is unknown, for this cause; asked again at this moment.
     pub(super) again: Option<(String, Instant)>,
+    /// An outcome was unknown once: a later refusal does not say that it was not made before.
+    pub(super) unsure: bool,
 }
 
 /// A deletion that was asked for.
