@@ -2,6 +2,7 @@
 // Standard output belongs to what a command prints.
 #![allow(clippy::print_stdout)]
 
+mod next_runs;
 mod serve;
 
 use anyhow::{Context, bail};
@@ -37,6 +38,8 @@ enum Command {
     Console(ConsoleArgs),
     /// Print the custom resource definitions.
     Crd,
+    /// Print when a schedule's expression fires, before applying it.
+    NextRuns(next_runs::NextRunsArgs),
     /// Make certificates for coordinator, planes and admins.
     Pki(PkiArgs),
 }
@@ -139,6 +142,7 @@ fn main() -> ExitCode {
             print!("{}", coordinator::edge::kube::crds());
             Ok(())
         }
+        Command::NextRuns(args) => return next_runs::main(&args),
         Command::Pki(args) => make(&args),
     };
     match outcome {
