@@ -1,5 +1,8 @@
 //! What Prometheus sees: the five names of the old manager (`facts/tidb-operator.md` §8.4) and ours. Label sets are
 //! closed: names of TiDB clusters and namespaces come from objects, everything else from enums.
+//!
+//! The old names end as they always did. OpenMetrics wants `_total` behind a counter's name, and the encoder adds it, so
+//! these five are told as gauges that only grow: queries of old dashboards (`rate`, `increase`) do not look at the type.
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
@@ -10,6 +13,7 @@ use shared::{
     barrier::{Stage, View},
     ids::BackupUid,
     reason::Reason,
+    time::Timestamp,
 };
 use std::{
     collections::BTreeMap,
@@ -43,6 +47,10 @@ enum Status {
     CleanFailed,
 }
 
+/// Those that the old manager preset.
+const STATUSES: [Status; 5] =
+    [Status::Running, Status::SnapshotsCreated, Status::Complete, Status::Failed, Status::Cleaned];
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartLabel {
     part: Part,
@@ -63,10 +71,12 @@ struct Why {
 /// Every instrument of a coordinator.
 pub struct Metrics {
     registry: Arc<Registry>,
-    status: Family<ClusterStatus, Counter>,
-    total_time: Family<Cluster, Counter<f64, AtomicU64>>,
-    total_size: Family<Cluster, Counter<f64, AtomicU64>>,
-    cleanup_status: Family<ClusterStatus, Counter>,
+    status: Family<ClusterStatus, Gauge>,
+    total_time: Family<Cluster, Gauge<f64, AtomicU64>>,
+    total_size: Family<Cluster, Gauge<f64, AtomicU64>>,
+    cleanup_status: Family<ClusterStatus, Gauge>,
+    cleanup_time: Family<Cluster, Gauge<f64, AtomicU64>>,
+    limits: Family<PartLabel, Gauge<f64, AtomicU64>>,
     barrier: Family<PartLabel, Histogram>,
     failures: Family<Why, Counter>,
     planes: Gauge,
@@ -87,10 +97,12 @@ impl Metrics {
         let mut registry = Registry::default();
         let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
         let barrier = Family::<PartLabel, Histogram>::new_with_constructor(histogram);
-        let status = Family::<ClusterStatus, Counter>::default();
-        let total_time = Family::<Cluster, Counter<f64, AtomicU64>>::default();
-        let total_size = Family::<Cluster, Counter<f64, AtomicU64>>::default();
-        let cleanup_status = Family::<ClusterStatus, Counter>::default();
+        let status = Family::<ClusterStatus, Gauge>::default();
+        let total_time = Family::<Cluster, Gauge<f64, AtomicU64>>::default();
+        let total_size = Family::<Cluster, Gauge<f64, AtomicU64>>::default();
+        let cleanup_status = Family::<ClusterStatus, Gauge>::default();
+        let cleanup_time = Family::<Cluster, Gauge<f64, AtomicU64>>::default();
+        let limits = Family::<PartLabel, Gauge<f64, AtomicU64>>::default();
         let failures = Family::<Why, Counter>::default();
         let (planes, alarms) = (Gauge::default(), Counter::default());
         registry.register("fed_volume_backup_status", "Backups by the status they reached", status.clone());
@@ -101,11 +113,22 @@ impl Metrics {
         );
         registry.register("fed_volume_backup_total_size_gb", "GiB of completed backups", total_size.clone());
         registry.register("fed_volume_backup_cleanup_status", "Clean-ups by outcome", cleanup_status.clone());
+        registry.register(
+            "fed_volume_backup_cleanup_total_time_sec",
+            "Seconds from deletion to the end of the clean-up",
+            cleanup_time.clone(),
+        );
         registry.register_with_unit(
             "isochron_barrier_duration",
             "Length of each part of the barrier: settle (PD only), reach, hold",
             Unit::Seconds,
             barrier.clone(),
+        );
+        registry.register_with_unit(
+            "isochron_barrier_limit",
+            "Limit of each part of the barrier in the latest attempt",
+            Unit::Seconds,
+            limits.clone(),
         );
         registry.register("isochron_failures", "Attempts that ended badly, by reason", failures.clone());
         registry.register("isochron_planes_connected", "Planes with a live session", planes.clone());
@@ -116,6 +139,8 @@ impl Metrics {
             total_time,
             total_size,
             cleanup_status,
+            cleanup_time,
+            limits,
             barrier,
             failures,
             planes,
@@ -160,7 +185,14 @@ impl Metrics {
         let cluster = Cluster { namespace: record.request.namespace.clone(), tc: names.join(",") };
         let with = |status| ClusterStatus { namespace: cluster.namespace.clone(), tc: cluster.tc.clone(), status };
         match record.stage {
-            Stage::Preparing => drop(self.status.get_or_create(&with(Status::Running)).inc()),
+            Stage::Preparing => {
+                for status in STATUSES {
+                    // As today: a name that has not happened yet is 0, not absent.
+                    drop(self.status.get_or_create(&with(status)));
+                }
+                self.status.get_or_create(&with(Status::Running)).inc();
+                self.set_limits(view);
+            }
             Stage::Certified => {
                 self.status.get_or_create(&with(Status::SnapshotsCreated)).inc();
             }
@@ -176,6 +208,9 @@ impl Metrics {
             Stage::Cleaned => {
                 self.status.get_or_create(&with(Status::Cleaned)).inc();
                 self.cleanup_status.get_or_create(&with(Status::Cleaned)).inc();
+                if let (Some(from), Some(to)) = (record.times.deleted, record.times.cleaned) {
+                    self.cleanup_time.get_or_create(&cluster).inc_by(seconds(from, to));
+                }
             }
             Stage::Cleaning if record.clean_failure.is_some() => {
                 self.cleanup_status.get_or_create(&with(Status::CleanFailed)).inc();
@@ -184,11 +219,17 @@ impl Metrics {
         }
     }
 
+    fn set_limits(&self, view: &View) {
+        let limits = &view.record.request.limits;
+        for (part, limit) in [(Part::Settle, limits.settle), (Part::Reach, limits.reach), (Part::Hold, limits.hold)] {
+            self.limits.get_or_create(&PartLabel { part }).set(limit.0 as f64 / 1000.0);
+        }
+    }
+
     fn measure(&self, view: &View, cluster: &Cluster) {
         let record = &view.record;
         if let (Some(from), Some(to)) = (record.times.started, record.times.completed) {
-            let seconds = (to.0.saturating_sub(from.0)).max(0) as f64 / 1000.0;
-            self.total_time.get_or_create(cluster).inc_by(seconds);
+            self.total_time.get_or_create(cluster).inc_by(seconds(from, to));
         }
         let bytes: u64 = record.planes.values().filter_map(|plane| plane.completed_bytes).sum();
         self.total_size.get_or_create(cluster).inc_by(bytes as f64 / GIB);
@@ -200,3 +241,11 @@ impl Metrics {
         }
     }
 }
+
+/// By the wall clock; 0 where it went back.
+fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    to.0.saturating_sub(from.0).max(0) as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests;

@@ -53,14 +53,23 @@ struct Plane {
     door: mpsc::Sender<Link>,
     link: Option<Link>,
     renewals: u64,
+    attempt: u32,
     epoch: Epoch,
 }
 
 impl Plane {
     fn new(world: &World, name: &str) -> Self {
         let (door, links) = mpsc::channel(4);
-        let mut plane =
-            Self { name: name.into(), life: LocalSet::new(), links, door, link: None, renewals: 0, epoch: EPOCH };
+        let mut plane = Self {
+            name: name.into(),
+            life: LocalSet::new(),
+            links,
+            door,
+            link: None,
+            renewals: 0,
+            attempt: 1,
+            epoch: EPOCH,
+        };
         plane.start(world);
         plane
     }
@@ -81,7 +90,7 @@ impl Plane {
 
     async fn say(&mut self, order: Order) {
         let epoch = if matches!(order, Order::Prepare(_)) { Epoch::NONE } else { self.epoch };
-        let down = Down::Order { attempt: attempt(), epoch, order };
+        let down = Down::Order { attempt: attempt(self.attempt), epoch, order };
         let frame = Bytes::from(wire::encode(&down).unwrap());
         loop {
             if let Some(link) = &self.link
@@ -119,8 +128,8 @@ impl Plane {
     }
 }
 
-fn attempt() -> Attempt {
-    Attempt { backup: BackupUid::new("uid-1"), number: 1 }
+fn attempt(number: u32) -> Attempt {
+    Attempt { backup: BackupUid::new("uid-1"), number }
 }
 
 fn spec(world: &World, plane: &str) -> MemberSpec {
@@ -295,6 +304,13 @@ impl Hand {
         }
     }
 
+    /// From here on orders are those of this attempt.
+    fn turn_to(&mut self, number: u32, epoch: Epoch) {
+        for plane in &mut self.planes {
+            (plane.attempt, plane.epoch) = (number, epoch);
+        }
+    }
+
     /// Lets time pass for the planes.
     async fn wait(&mut self, length: Duration) {
         let living = futures::future::join_all(
@@ -443,6 +459,35 @@ fn a_lost_answer_of_create_snapshots_is_looked_up_and_leaves_nothing() {
             assert_eq!(world.left_over().total(), 0, "{:?}", world.left_over().names);
         });
     }
+}
+
+#[test]
+fn a_late_clean_of_an_attempt_leaves_the_next_ones_backup_alone() {
+    scenario(WorldConfig::seeded(18), |world| async move {
+        let mut hand = Hand::new(&world);
+        hand.prepare().await;
+        hand.settle().await;
+        hand.all(|_| Order::Abort(Abort { reason: Reason::Cancelled })).await;
+        // Nobody cleans: as when a plane was given up. The next attempt takes over the prefix.
+        hand.turn_to(2, Epoch(EPOCH.0 + 1));
+        hand.up_to_confirmed().await;
+        hand.all(|_| Order::Release).await;
+        let answers = hand.complete().await;
+        assert!(answers.iter().all(|answer| matches!(answer, Answer::Completed(_))), "{answers:?}");
+        let before = world.objects();
+        // A coordinator that was deposed still wants the first attempt cleaned; the planes restarted meanwhile.
+        for plane in &mut hand.planes {
+            plane.start(&world);
+        }
+        hand.turn_to(1, EPOCH);
+        hand.clean(CleanScope::Attempt).await;
+        assert_eq!(world.objects(), before);
+        let cut = world.cut(&hand.snapshots(), hand.commit_ts).unwrap();
+        assert!(world.restore_cut(&cut).sound());
+        hand.turn_to(2, Epoch(EPOCH.0 + 1));
+        hand.clean(CleanScope::Backup).await;
+        assert_eq!(world.left_over().total(), 0, "{:?}", world.left_over().names);
+    });
 }
 
 #[test]

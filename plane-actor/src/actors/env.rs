@@ -6,11 +6,13 @@ use crate::{
     ports::{PortError, Ports},
 };
 use shared::{
+    ids::BackupUid,
     limiter::{Budget, Limiter},
     time::Millis,
 };
 use shell::clock::Clock;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use tokio::sync::Mutex;
 
 /// One bucket of EC2: account, region, action (`facts/aws.md` A7).
 type BucketKey = (String, String, &'static str);
@@ -26,6 +28,7 @@ pub struct Env {
     pub(crate) book: Book,
     pub(crate) uplink: Uplink,
     buckets: RefCell<BTreeMap<BucketKey, Limiter>>,
+    objects: RefCell<BTreeMap<BackupUid, Rc<Mutex<()>>>>,
 }
 
 impl Env {
@@ -33,12 +36,29 @@ impl Env {
     pub async fn open(config: PlaneConfig, ports: Ports) -> Result<Rc<Self>, PortError> {
         let book = Book::open(ports.ledger.clone()).await?;
         let clock = Clock::with_wall(ports.wall.clone());
-        Ok(Rc::new(Self { config, ports, clock, book, uplink: Uplink::default(), buckets: RefCell::default() }))
+        Ok(Rc::new(Self {
+            config,
+            ports,
+            clock,
+            book,
+            uplink: Uplink::default(),
+            buckets: RefCell::default(),
+            objects: RefCell::default(),
+        }))
     }
 
     /// Becomes `Some(why)` when another process writes this plane's ledger.
     pub fn lost(&self) -> tokio::sync::watch::Receiver<Option<String>> {
         self.book.lost()
+    }
+
+    /// Who changes a backup's objects in S3 does so alone, though several of its attempts may be at work here: S3 cannot
+    /// compare a lock and delete beside it in one call.
+    pub(crate) fn objects_of(&self, backup: &BackupUid) -> Rc<Mutex<()>> {
+        let mut objects = self.objects.borrow_mut();
+        // As many as members at work; those that nobody holds are forgotten.
+        objects.retain(|_, lock| Rc::strong_count(lock) > 1);
+        objects.entry(backup.clone()).or_default().clone()
     }
 
     /// Waits until the account's budget for this action has room for one call.

@@ -143,6 +143,7 @@ impl Barrier {
             return;
         }
         self.record.deleting = true;
+        self.record.times.deleted = Some(now.wall);
         self.timers.remove(&Timer::Retry);
         match self.step {
             Step::Complete => self.clean_by_policy(now, effects),

@@ -114,6 +114,9 @@ pub struct Times {
     pub snapshots_created: Option<Timestamp>,
     /// Complete or Failed.
     pub completed: Option<Timestamp>,
+    /// The object was first seen to be deleted.
+    #[serde(default)]
+    pub deleted: Option<Timestamp>,
     /// Last clean failure.
     pub clean_failed: Option<Timestamp>,
     /// Cleaned.

@@ -44,7 +44,7 @@ pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result
     }
     let cloud = cloud::connect(&share.env, &order.spec).await?;
     let (objects, target) = (cloud.objects.as_ref(), &order.spec.storage);
-    let ours = storage::is_ours(objects, target, &share.attempt.backup).await?;
+    let ours = holds_prefix(share, &cloud, order).await?;
     let mut named: BTreeSet<SnapshotId> = BTreeSet::new();
     if order.scope != CleanScope::Surplus {
         named.extend(order.snapshots.iter().cloned());
@@ -76,9 +76,21 @@ pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result
         tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
     }
     if report.left.is_empty() && ours && order.scope != CleanScope::Surplus {
-        delete_objects(&cloud, order, &mut report).await?;
+        // Looked at again, and no later attempt of this plane takes the prefix in between.
+        let alone = share.env.objects_of(&share.attempt.backup);
+        let _alone = alone.lock().await;
+        if holds_prefix(share, &cloud, order).await? {
+            delete_objects(&cloud, order, &mut report).await?;
+        }
     }
     Ok(Done::Cleaned(report))
+}
+
+/// What lies below the prefix is this order's to delete: the whole backup's, or what this attempt or one before it left.
+/// A late order of an attempt must not take a later one's metadata.
+async fn holds_prefix(share: &Share, cloud: &Cloud, order: &Clean) -> Result<bool, Refusal> {
+    let holder = storage::holder(cloud.objects.as_ref(), &order.spec.storage, &share.attempt.backup).await?;
+    Ok(holder.is_some_and(|number| order.scope == CleanScope::Backup || number <= share.attempt.number))
 }
 
 /// Snapshots that EC2 accepted in this process. They are deleted once EC2 shows them: a delete before that may be told

@@ -41,6 +41,13 @@ pub(super) async fn complete(share: &Share, order: &Complete) -> Result<Done, Re
     let ids: Vec<SnapshotId> = order.snapshots.iter().map(|taken| taken.snapshot.clone()).collect();
     let finished = follow(share, &cloud, &ids).await?;
     let (objects, target) = (cloud.objects.as_ref(), &order.spec.storage);
+    let alone = share.env.objects_of(&share.attempt.backup);
+    let _alone = alone.lock().await;
+    if storage::holder(objects, target, &share.attempt.backup).await? != Some(share.attempt.number) {
+        let lock = target.key(storage::LOCK);
+        let text = format!("s3://{}/{lock} no longer names attempt {}; put it back", target.bucket, share.attempt);
+        return Err(Refusal::new(Reason::StorageUnavailable, text));
+    }
     let key = target.key(storage::CLUSTERMETA);
     let clustermeta = storage::get(objects, &key).await?.ok_or_else(|| {
         Refusal::new(Reason::StorageUnavailable, format!("s3://{}/{key} is gone; put it back", target.bucket))

@@ -115,12 +115,23 @@ pub(super) fn clustermeta(site: &Site) -> Result<Vec<u8>, Refusal> {
         kubernetes: Kubernetes {
             pvs: volumes().map(|volume| volume.pv.clone()).collect(),
             pvcs: volumes().map(|volume| volume.pvc.clone()).collect(),
-            crd_tidb_cluster: site.located.tidb_cluster.clone(),
+            crd_tidb_cluster: counted(site.located.tidb_cluster.clone(), site.stores.len()),
             options: Value::Null,
         },
         options: Value::Null,
     };
     write("clustermeta", &meta)
+}
+
+/// Restore compares the stores with `spec.tikv.replicas`. A TidbCluster that the API server gave is the user's word; one
+/// that was made up for want of it counts what is backed up, not what pods there are (a store that is a Tombstone still
+/// has its pod).
+fn counted(mut tidb_cluster: Value, stores: usize) -> Value {
+    let made_up = tidb_cluster.pointer("/metadata/uid").is_none();
+    if let (true, Some(replicas)) = (made_up, tidb_cluster.pointer_mut("/spec/tikv/replicas")) {
+        *replicas = Value::from(stores);
+    }
+    tidb_cluster
 }
 
 /// What restore reads. `clustermeta` as it stands in S3: a plane that restarted has nothing else.
@@ -277,6 +288,15 @@ mod tests {
         );
         assert_eq!(text, expected);
         assert_eq!(snapshots_of(text.as_bytes()), Some(vec![SnapshotId::new("snap-0c11")]));
+    }
+
+    #[test]
+    fn a_tidb_cluster_that_nobody_wrote_counts_the_stores() {
+        let made_up = serde_json::json!({"metadata": {"name": "shop"}, "spec": {"tikv": {"replicas": 4}}});
+        assert_eq!(counted(made_up.clone(), 3)["spec"]["tikv"]["replicas"], 3);
+        let mut real = made_up;
+        real["metadata"]["uid"] = "6f1c".into();
+        assert_eq!(counted(real.clone(), 3), real);
     }
 
     #[test]

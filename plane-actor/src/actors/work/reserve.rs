@@ -18,6 +18,8 @@ const WAIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn reserve(share: &Share) -> Result<Done, Refusal> {
     let site = share.site()?;
+    let objects = share.env.objects_of(&share.attempt.backup);
+    let _alone = objects.lock().await;
     take_lock(share).await?;
     let body = meta::clustermeta(&site)?;
     storage::put(site.cloud.objects.as_ref(), &site.spec.storage.key(storage::CLUSTERMETA), &body).await?;
@@ -29,7 +31,7 @@ async fn take_lock(share: &Share) -> Result<(), Refusal> {
     let site = share.site()?;
     let (objects, target) = (site.cloud.objects.as_ref(), &site.spec.storage);
     let key = target.key(storage::LOCK);
-    let body = storage::lock_text(&share.attempt.backup).into_bytes();
+    let body = storage::lock_text(&share.attempt).into_bytes();
     let mut last = String::new();
     for _ in 0..TRIES {
         match objects.put_if_absent(&key, body.clone()).await {
@@ -38,11 +40,20 @@ async fn take_lock(share: &Share) -> Result<(), Refusal> {
             Err(error @ (CloudError::Throttled(_) | CloudError::OutcomeUnknown(_))) => last = error.to_string(),
             Err(error) => return Err(cloud_refusal(Service::S3, &format!("writing {key}"), &error)),
         }
-        match storage::get(objects, &key).await? {
-            Some(found) if storage::is_lock_of(&found, &share.attempt.backup) => return Ok(()),
-            Some(_) => return Err(storage::in_use(target, storage::LOCK)),
-            None => tokio::time::sleep(WAIT).await,
-        }
+        let Some(found) = storage::get(objects, &key).await? else {
+            tokio::time::sleep(WAIT).await;
+            continue;
+        };
+        return match storage::locked_by(&found, &share.attempt.backup) {
+            Some(number) if number == share.attempt.number => Ok(()),
+            // Left by an attempt that nobody cleaned here (its plane was given up): its successor takes over.
+            Some(number) if number < share.attempt.number => storage::put(objects, &key, &body).await,
+            Some(number) => {
+                let text = format!("attempt {number} of this backup already holds s3://{}/{key}", target.bucket);
+                Err(Refusal::new(Reason::EpochStale, text))
+            }
+            None => Err(storage::in_use(target, storage::LOCK)),
+        };
     }
     Err(Refusal::new(Reason::StorageUnavailable, format!("writing {key}: {last}")))
 }

@@ -3,7 +3,7 @@
 use super::cloud::{Service, cloud_tried};
 use crate::ports::{Cloud, Objects};
 use shared::{
-    ids::BackupUid,
+    ids::{Attempt, BackupUid},
     reason::{Reason, Refusal},
     request::{MemberSpec, Storage},
 };
@@ -19,14 +19,17 @@ pub(super) const LOCK: &str = "backup.lock";
 /// Written by a restore beside the backup.
 pub(super) const RESTOREMETA: &str = "restoremeta";
 
-/// The two lines that every backup tool of TiDB writes, and a third with our backup's uid.
-pub(super) fn lock_text(backup: &BackupUid) -> String {
-    format!("DO NOT DELETE\nThis file exists to remind other backup jobs won't use this path\n{backup}")
+/// The two lines that every backup tool of TiDB writes, a third with our backup's uid, a fourth with the attempt.
+pub(super) fn lock_text(attempt: &Attempt) -> String {
+    let Attempt { backup, number } = attempt;
+    format!("DO NOT DELETE\nThis file exists to remind other backup jobs won't use this path\n{backup}\n{number}")
 }
 
-/// The third line is this backup's uid.
-pub(super) fn is_lock_of(body: &[u8], backup: &BackupUid) -> bool {
-    std::str::from_utf8(body).ok().and_then(|text| text.lines().nth(2)) == Some(backup.as_str())
+/// Which attempt of this backup the lock names; `None` for everybody else's lock.
+pub(super) fn locked_by(body: &[u8], backup: &BackupUid) -> Option<u32> {
+    let mut lines = std::str::from_utf8(body).ok()?.lines().skip(2);
+    (lines.next()? == backup.as_str()).then_some(())?;
+    lines.next()?.parse().ok()
 }
 
 pub(super) async fn exists(objects: &dyn Objects, key: &str) -> Result<bool, Refusal> {
@@ -46,10 +49,14 @@ pub(super) async fn put(objects: &dyn Objects, key: &str, body: &[u8]) -> Result
     cloud_tried(Service::S3, &what, || objects.put(key, body.to_vec())).await
 }
 
-/// The lock names this backup, so everything of ours below the prefix is this backup's.
-pub(super) async fn is_ours(objects: &dyn Objects, storage: &Storage, backup: &BackupUid) -> Result<bool, Refusal> {
+/// The attempt of this backup that holds the prefix: everything of ours below it is that attempt's.
+pub(super) async fn holder(
+    objects: &dyn Objects,
+    storage: &Storage,
+    backup: &BackupUid,
+) -> Result<Option<u32>, Refusal> {
     let lock = get(objects, &storage.key(LOCK)).await?;
-    Ok(lock.is_some_and(|body| is_lock_of(&body, backup)))
+    Ok(lock.and_then(|body| locked_by(&body, backup)))
 }
 
 pub(super) fn in_use(storage: &Storage, name: &str) -> Refusal {
@@ -69,7 +76,7 @@ pub(super) async fn check_prefix(
     }
     let locked = get(objects, &storage.key(LOCK)).await?;
     let by_us = match (&locked, ours) {
-        (Some(body), Some(backup)) if is_lock_of(body, backup) => true,
+        (Some(body), Some(backup)) if locked_by(body, backup).is_some() => true,
         (Some(_), _) => return Err(in_use(storage, LOCK)),
         (None, _) => false,
     };
@@ -84,14 +91,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_names_its_backup_in_the_third_line_and_brs_lock_names_nobody() {
-        let ours = BackupUid::new("6f1c");
-        let text = lock_text(&ours);
-        assert!(is_lock_of(text.as_bytes(), &ours));
-        assert!(!is_lock_of(text.as_bytes(), &BackupUid::new("6f1")));
+    fn a_lock_names_its_backup_and_attempt_and_brs_lock_names_nobody() {
+        let backup = BackupUid::new("6f1c");
+        let text = lock_text(&Attempt { backup: backup.clone(), number: 2 });
+        assert_eq!(locked_by(text.as_bytes(), &backup), Some(2));
+        assert_eq!(locked_by(text.as_bytes(), &BackupUid::new("6f1")), None);
         let brs = text.lines().take(2).collect::<Vec<_>>().join("\n");
         assert_eq!(brs.len(), 78, "facts/topology.md §6");
-        assert!(!is_lock_of(brs.as_bytes(), &ours));
-        assert!(!is_lock_of(&[0xff, 0xfe], &ours));
+        assert_eq!(locked_by(brs.as_bytes(), &backup), None);
+        assert_eq!(locked_by(&[0xff, 0xfe], &backup), None);
     }
 }

@@ -120,6 +120,15 @@ pub struct BarrierStatus {
     /// What is waited for.
     #[serde(rename = "waitingFor", skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
+    /// At most this long each, or the attempt fails by the name of its clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settle_limit_ms: Option<i64>,
+    /// See settle_limit_ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reach_limit_ms: Option<i64>,
+    /// See settle_limit_ms.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold_limit_ms: Option<i64>,
     /// Only scheduling and GC held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settle_ms: Option<i64>,
