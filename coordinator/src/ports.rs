@@ -67,16 +67,19 @@ pub struct Object {
     pub abandoned: Vec<PlaneId>,
 }
 
-/// What happened to objects. Wake-ups are hints: a resync repeats `Applied` for everything.
+/// What happened to objects of a kind. Wake-ups are hints: a resync repeats `Applied` for everything.
 #[derive(Clone, Debug)]
-pub enum ObjectEvent {
+pub enum Seen<U, T> {
     /// It exists, like this.
-    Applied(Box<Object>),
+    Applied(Box<T>),
     /// It is gone altogether.
-    Gone(BackupUid),
+    Gone(U),
     /// The first full list has been delivered.
     Synced,
 }
+
+/// What happened to VolumeBackups.
+pub type ObjectEvent = Seen<BackupUid, Object>;
 
 /// Watches VolumeBackup objects.
 #[async_trait]

@@ -5,7 +5,7 @@
 
 use anyhow::{Result, ensure};
 use coordinator::{
-    edge::kube::{KubeLedger, KubeObjects, KubeSource, Leader, LeaderConfig, client_of, crds},
+    edge::kube::{KubeLedger, KubeObjects, KubeSource, Leader, LeaderConfig, client_of, crd, crds},
     ports::{EventKind, Ledger, LedgerKey, Object, ObjectEvent, ObjectRef, Objects, PortError, Source, Status},
 };
 use serde_json::{Value, json};
@@ -175,7 +175,8 @@ fn loose(value: &mut Value) {
 #[tokio::test]
 async fn an_object_stored_before_the_rules_still_changes_and_goes() -> Result<()> {
     let api = KubeApi::start().await?;
-    let mut old: Value = serde_saphyr::from_str(&crds())?;
+    let new = crd::yaml(&crd::volume_backup());
+    let mut old: Value = serde_saphyr::from_str(&new)?;
     loose(&mut old["spec"]["versions"][0]["schema"]);
     api.apply(&old.to_string()).await?;
     api.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &format!("crd/{CRD}")]).await?;
@@ -186,7 +187,7 @@ async fn an_object_stored_before_the_rules_still_changes_and_goes() -> Result<()
     let bad = manifest("bad", &spec);
     eventually(&api, &bad, true).await?;
     api.kubectl_with_input(&["create", "-f", "-"], &bad).await?;
-    api.apply(&crds()).await?;
+    api.apply(&new).await?;
     eventually(&api, &manifest("another", &spec), false).await?;
 
     let objects = KubeObjects::new(client_of(&api.kubeconfig).await?, "test", Arc::new(|| Timestamp(0)));

@@ -6,12 +6,14 @@ mod call;
 mod connect;
 pub mod convert;
 pub mod crd;
+mod follow;
 mod leader;
 mod ledger;
 mod objects;
 mod source;
 #[cfg(test)]
 mod testing;
+mod untyped;
 
 pub use connect::{ConnectError, client, client_of};
 pub use crd::crds;
