@@ -27,7 +27,8 @@ impl One {
         }
         let plan = plan(self.backups.values(), &spec.policy, now.wall);
         if let Some((name, uid, why)) = plan.delete_now {
-            let deleting = Deleting { name: name.clone(), uid: uid.clone(), since: now.wall, unseen: None };
+            let deleting =
+                Deleting { name: name.clone(), uid: uid.clone(), why: why.clone(), since: now.wall, unseen: None };
             self.deleting = Some(deleting);
             effects.push(Effect::Delete { key: key.clone(), name, uid, why });
             return None;
@@ -58,7 +59,8 @@ impl One {
         let event = |kind, reason, message| Effect::Event { key: key.clone(), kind, reason, message };
         match result {
             DeleteResult::Deleted => {
-                effects.push(event(EventKind::Normal, "SuccessfulDelete", format!("deleted backup {name}")));
+                let message = format!("deleted backup {name}: {}", deleting.why);
+                effects.push(event(EventKind::Normal, "SuccessfulDelete", message));
                 self.delete_failures = 0;
                 deleting.unseen = Some(now.at + UNSEEN);
                 self.deleting = Some(deleting);

@@ -4,7 +4,7 @@ use super::input::{Object, ScheduleKey, Timer};
 use crate::{
     cron::Cron,
     ids::BackupUid,
-    retention::Backup,
+    retention::{Backup, Why},
     time::{Instant, Timestamp},
 };
 use std::collections::BTreeMap;
@@ -55,6 +55,8 @@ pub(super) struct Creating {
 pub(super) struct Deleting {
     pub(super) name: String,
     pub(super) uid: BackupUid,
+    /// For the event.
+    pub(super) why: Why,
     /// By the wall clock, for the plan.
     pub(super) since: Timestamp,
     /// Accepted, but not yet in a list. Until when at most that is believed.

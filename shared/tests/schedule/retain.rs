@@ -34,7 +34,7 @@ fn a_deletion_names_uid_and_reason_and_the_next_waits_until_it_is_gone() {
     assert_eq!(short(&bench.listed("s", three())), Vec::<String>::new(), "asked for already");
     assert_eq!(
         short(&bench.deleted(NAMES[0], DeleteResult::Deleted)),
-        [format!("event SuccessfulDelete: deleted backup {}", NAMES[0])]
+        [format!("event SuccessfulDelete: deleted backup {}: {WHY}", NAMES[0])]
     );
     assert_eq!(short(&bench.listed("s", three())), Vec::<String>::new(), "the list is older than the deletion");
     let mut leaving = three();
