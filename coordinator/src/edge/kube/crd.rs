@@ -13,7 +13,7 @@ pub mod schedule;
 pub mod spec;
 pub mod status;
 
-pub use schedule::{SCHEDULE_KIND, ScheduleSpec, ScheduleStatus, VolumeBackupSchedule};
+pub use schedule::{SCHEDULE_KIND, ScheduleSpec, ScheduleStatus, TierSpec, VolumeBackupSchedule};
 pub use spec::{BackupSpec, Barrier, Br, ClusterRef, S3, Template};
 pub use status::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus};
 

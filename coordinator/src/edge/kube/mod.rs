@@ -10,6 +10,7 @@ mod follow;
 mod leader;
 mod ledger;
 mod objects;
+mod schedules;
 mod source;
 #[cfg(test)]
 mod testing;
@@ -20,4 +21,5 @@ pub use crd::crds;
 pub use leader::{Leader, LeaderConfig};
 pub use ledger::KubeLedger;
 pub use objects::KubeObjects;
+pub use schedules::KubeSchedules;
 pub use source::KubeSource;

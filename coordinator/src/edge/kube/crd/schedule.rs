@@ -4,7 +4,7 @@
 // KubeSchema repeats each struct inside a function of its own; clippy takes the columns' types for one attribute.
 #![allow(unreachable_pub, clippy::duplicated_attributes)]
 
-use super::{API_VERSION, BackupSpec, ConditionStatus, status::moment};
+use super::{BackupSpec, ConditionStatus, status::moment};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{CustomResource, KubeSchema, Resource, core::TypeMeta};
 use schemars::JsonSchema;
@@ -63,9 +63,9 @@ pub const SCHEDULE_KIND: &str = "VolumeBackupSchedule";
         priority = 1
     ),
     printcolumn(
-        name = "NextBackupTime",
+        name = "NextRun",
         type_ = "string",
-        json_path = ".status.nextBackupTime",
+        json_path = ".status.nextRun",
         description = "When the next backup is due",
         priority = 1
     )
@@ -81,17 +81,60 @@ pub struct ScheduleSpec {
     /// No new backups while true; retention goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<bool>,
-    /// How many good backups are kept; unset or not above 0: any number.
+    /// How many complete backups are kept; unset or not above 0: any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_backups: Option<i32>,
-    /// How long backups are kept, like 72h, 7d or 2w.
+    /// How long complete backups are kept, like 72h, 7d or 2w. The last good one stays in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     #[x_kube(validation = Rule::new("self == '' || self.matches('^[+]?([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h|d|w))+$')")
         .message("spec.maxReservedTime must be a duration like 72h, 7d or 2w"))]
     pub max_reserved_time: Option<String>,
+    /// How many failed backups are kept to be read. Default 10, once anything is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 0").message("spec.maxFailedBackups must not be negative"))]
+    pub max_failed_backups: Option<i32>,
+    /// How long failed backups are kept to be read. Default 7d, once anything is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[+]?([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h|d|w))+$')")
+        .message("spec.maxFailedReservedTime must be a duration like 72h, 7d or 2w"))]
+    pub max_failed_reserved_time: Option<String>,
+    /// Complete backups kept beyond the limits above: the newest of each of the last so many periods that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<TierSpec>,
+    /// Deleting the schedule deletes its backups too, as it always did with the old manager. Default false: they stay.
+    /// It counts for backups made from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_backups_with_schedule: Option<bool>,
     /// What a backup of this schedule looks like: the spec of a VolumeBackup.
     pub backup_template: BackupSpec,
+}
+
+/// How many periods of each kind keep a backup.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct TierSpec {
+    /// Hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.hourly must not be negative"))]
+    pub hourly: Option<i32>,
+    /// Calendar days in the schedule's time zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.daily must not be negative"))]
+    pub daily: Option<i32>,
+    /// Weeks from Monday.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.weekly must not be negative"))]
+    pub weekly: Option<i32>,
+    /// Calendar months.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.monthly must not be negative"))]
+    pub monthly: Option<i32>,
+    /// Calendar years.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.yearly must not be negative"))]
+    pub yearly: Option<i32>,
 }
 
 /// Where a schedule stands.
@@ -112,14 +155,20 @@ pub struct ScheduleStatus {
     /// Active, Waiting, Paused or Invalid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
+    /// One sentence on why nothing runs now; absent when all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// The expression that lastBackupTime belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// When the next backup is due; absent when none will be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "moment")]
-    pub next_backup_time: Option<String>,
+    pub next_run: Option<String>,
     /// Name of the newest backup that is complete and proven consistent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<String>,
-    /// The moment it was scheduled for.
+    /// When that was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "moment")]
     pub last_success_time: Option<String>,
@@ -142,9 +191,4 @@ pub struct VolumeBackupSchedule {
     /// Where it stands, as it stands: whatever somebody wrote there, the wish stays readable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<Value>,
-}
-
-/// `apiVersion` and `kind` together, for documents.
-pub fn is_schedule(api_version: &str, kind: &str) -> bool {
-    api_version == API_VERSION && kind == SCHEDULE_KIND
 }
