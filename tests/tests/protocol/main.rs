@@ -6,6 +6,7 @@ mod bad_input;
 mod faults;
 mod good;
 mod kills;
+mod schedules;
 
 use std::{rc::Rc, time::Duration};
 use tests::{stage::Stage, world::WorldConfig};

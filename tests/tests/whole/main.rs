@@ -13,6 +13,7 @@ mod metadata;
 mod programs;
 #[path = "../../../plane-actor/src/edge/kube/tests/restore_accepts.rs"]
 mod restore_accepts;
+mod schedules;
 mod site;
 mod stage;
 mod traces;
