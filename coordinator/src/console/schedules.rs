@@ -40,6 +40,11 @@ fn moment(at: Option<Timestamp>) -> Value {
     at.map_or(Value::Null, |at| Value::from(rfc3339(at)))
 }
 
+/// `null` for none, which tables show as a dash.
+fn name(name: &str) -> Value {
+    if name.is_empty() { Value::Null } else { Value::from(name) }
+}
+
 fn row(view: &View) -> Value {
     let status = &view.status;
     json!({
@@ -49,8 +54,8 @@ fn row(view: &View) -> Value {
         "schedule": view.cron,
         "zone": view.zone,
         "nextRun": moment(status.next_run),
-        "lastBackup": status.last_backup,
-        "lastSuccess": status.last_success,
+        "lastBackup": name(&status.last_backup),
+        "lastSuccess": name(&status.last_success),
         "lastSuccessTime": moment(status.last_success_time),
         "backups": view.backups,
         "message": status.message,

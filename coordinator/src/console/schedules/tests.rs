@@ -69,6 +69,7 @@ fn all_schedules_are_one_line_each() {
         (&all[0]["name"], &all[0]["phase"], &all[0]["zone"]),
         (&json!("nightly"), &json!("Paused"), &json!("UTC"))
     );
+    assert!(all[0]["lastBackup"].is_null(), "none yet: {all:#}");
     assert_eq!((&all[0]["backups"], &all[0]["lastSuccess"]), (&json!(3), &json!("nightly-1")));
 }
 
