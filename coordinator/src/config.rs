@@ -19,6 +19,9 @@ pub struct CoordinatorConfig {
     pub tls: TlsFiles,
     /// Namespace of the ledger's ConfigMaps and the leader Lease.
     pub namespace: String,
+    /// Where the wall clock of schedules hangs that name no zone themselves: an IANA name. The old manager took it from
+    /// the chart's value `timezone`.
+    pub timezone: String,
     /// Stand-alone: the directory of VolumeBackup files, instead of Kubernetes.
     pub standalone: Option<PathBuf>,
 }
@@ -46,6 +49,7 @@ impl Default for CoordinatorConfig {
             trust_domain: "isochron.local".to_owned(),
             tls: TlsFiles::default(),
             namespace: "isochron".to_owned(),
+            timezone: "UTC".to_owned(),
             standalone: None,
         }
     }

@@ -11,7 +11,7 @@ pub mod metrics;
 pub mod ports;
 
 use actix::Actor;
-use actors::{Ask, CoordinatorActor, Knocked, Lead, ObjectSeen};
+use actors::{Ask, AskSchedules, CoordinatorActor, Knocked, Lead, ObjectSeen, ScheduleActor, ScheduleSeen};
 use config::CoordinatorConfig;
 use metrics::Metrics;
 use ports::{Gates, Ports};
@@ -33,9 +33,12 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let (events_tx, mut events) = mpsc::channel(OBJECT_QUEUE);
-    let source = ports.source.clone();
-    let coordinator = CoordinatorActor::new(Arc::new(config), ports, clock, metrics).start();
-    let mut watching = None;
+    let (schedules_tx, mut schedule_events) = mpsc::channel(OBJECT_QUEUE);
+    let (source, schedule_source) = (ports.source.clone(), ports.schedules.clone());
+    let config = Arc::new(config);
+    let schedules = ScheduleActor::new(config.clone(), ports.clone(), clock.clone(), metrics.clone()).start();
+    let coordinator = CoordinatorActor::new(config, ports, clock, metrics).start();
+    let mut watching = Vec::new();
     let (mut led, mut decided) = (false, false);
     tokio::pin!(shutdown);
     loop {
@@ -45,7 +48,9 @@ pub async fn run(
                 led = true;
                 coordinator.send(Lead).await?;
                 let (source, events) = (source.clone(), events_tx.clone());
-                watching = Some(tokio::task::spawn_local(async move { source.run(events).await }));
+                watching.push(tokio::task::spawn_local(async move { source.run(events).await }));
+                let (source, events) = (schedule_source.clone(), schedules_tx.clone());
+                watching.push(tokio::task::spawn_local(async move { source.run(events).await }));
             }
             (false, true) => anyhow::bail!("leadership was lost"),
             _ => {}
@@ -59,13 +64,21 @@ pub async fn run(
                 Err(_) if led => decided = true,
                 Err(_) => anyhow::bail!("nobody decides who leads"),
             },
-            Some(event) = events.recv() => coordinator.send(ObjectSeen(event)).await?,
+            Some(event) = events.recv() => {
+                schedules.send(ObjectSeen(event.clone())).await?;
+                coordinator.send(ObjectSeen(event)).await?;
+            }
+            Some(event) = schedule_events.recv() => schedules.send(ScheduleSeen(event)).await?,
             Some(knock) = gates.planes.recv() => coordinator.send(Knocked(knock)).await?,
-            Some(call) = gates.admins.recv() => coordinator.send(Ask(call)).await?,
+            Some(call) = gates.admins.recv() => {
+                if console::is_about_schedules(&call.body) {
+                    schedules.send(AskSchedules(call)).await?;
+                } else {
+                    coordinator.send(Ask(call)).await?;
+                }
+            }
         }
     }
-    if let Some(watching) = watching {
-        watching.abort();
-    }
+    watching.iter().for_each(tokio::task::JoinHandle::abort);
     Ok(())
 }

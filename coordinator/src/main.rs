@@ -2,12 +2,14 @@
 // Standard output belongs to what a command prints.
 #![allow(clippy::print_stdout)]
 
+mod next_runs;
 mod serve;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
 use coordinator::console::{Answered, Output, Question, render};
+use shared::time::Timestamp;
 use shell::{
     pki::{self, Kind},
     quic::Client,
@@ -37,6 +39,8 @@ enum Command {
     Console(ConsoleArgs),
     /// Print the custom resource definitions.
     Crd,
+    /// Print when a schedule's expression fires, before applying it.
+    NextRuns(next_runs::NextRunsArgs),
     /// Make certificates for coordinator, planes and admins.
     Pki(PkiArgs),
 }
@@ -86,6 +90,26 @@ enum Ask {
         /// name, namespace/name or uid
         name: String,
     },
+    /// Schedules, one line each; or one of them, with its coming runs and its backups.
+    Schedules {
+        /// name or namespace/name
+        name: Option<String>,
+        /// Only which backups stay or go, and why.
+        #[arg(long, requires = "name")]
+        plan: bool,
+        /// As it will be at this moment, if nothing else happens: RFC 3339, or a date (midnight UTC).
+        #[arg(long, requires = "name", value_parser = moment)]
+        at: Option<Timestamp>,
+    },
+}
+
+/// An RFC 3339 moment, or a date.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let at = text.parse::<jiff::Timestamp>().map(|at| at.as_millisecond());
+    let date = || text.parse::<jiff::civil::Date>().and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC));
+    at.or_else(|_| date().map(|midnight| midnight.timestamp().as_millisecond()))
+        .map(Timestamp)
+        .map_err(|_| "write a moment like 2026-12-01T03:00:00Z, or a date like 2026-12-01".to_owned())
 }
 
 #[derive(Args)]
@@ -139,6 +163,7 @@ fn main() -> ExitCode {
             print!("{}", coordinator::edge::kube::crds());
             Ok(())
         }
+        Command::NextRuns(args) => return next_runs::main(&args),
         Command::Pki(args) => make(&args),
     };
     match outcome {
@@ -157,6 +182,7 @@ fn console(args: ConsoleArgs) -> anyhow::Result<()> {
         Ask::Backups => Question::Backups,
         Ask::Show { name } => Question::Show { name },
         Ask::Why { name } => Question::Why { name },
+        Ask::Schedules { name, plan, at } => Question::Schedules { name, plan, at },
     };
     let credentials = Credentials::load(TlsFiles {
         ca: args.ca,

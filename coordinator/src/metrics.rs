@@ -4,15 +4,19 @@
 //! The old names end as they always did. OpenMetrics wants `_total` behind a counter's name, and the encoder adds it, so
 //! these five are told as gauges that only grow: queries of old dashboards (`rate`, `increase`) do not look at the type.
 
+mod schedules;
+
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
+use schedules::ScheduleMetrics;
 use shared::{
     barrier::{Stage, Verdict, View},
     ids::BackupUid,
     reason::Reason,
+    schedule::{self, ScheduleKey},
     time::Timestamp,
 };
 use std::{
@@ -82,6 +86,7 @@ pub struct Metrics {
     planes: Gauge,
     alarms: Counter,
     weaker: Counter,
+    schedules: ScheduleMetrics,
     /// What has been counted of each backup, so that a repeated view counts once.
     seen: Mutex<BTreeMap<BackupUid, (Stage, u32, usize)>>,
 }
@@ -139,6 +144,8 @@ impl Metrics {
             "Certificates that prove less than consistency, because TiKV was too old to be held in full",
             weaker.clone(),
         );
+        let schedules = ScheduleMetrics::default();
+        schedules.register(&mut registry);
         Self {
             registry: Arc::new(registry),
             status,
@@ -152,6 +159,7 @@ impl Metrics {
             planes,
             alarms,
             weaker,
+            schedules,
             seen: Mutex::new(BTreeMap::new()),
         }
     }
@@ -164,6 +172,16 @@ impl Metrics {
     /// A plane came or went.
     pub fn planes_connected(&self, count: usize) {
         self.planes.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Schedules showed themselves.
+    pub fn schedules(&self, views: &[schedule::View]) {
+        views.iter().for_each(|view| self.schedules.shown(view));
+    }
+
+    /// A schedule is no more.
+    pub fn schedule_gone(&self, key: &ScheduleKey) {
+        self.schedules.gone(key);
     }
 
     /// A barrier showed itself; each stage of each attempt counts once in the life of this process.

@@ -1,6 +1,10 @@
 //! What a coordinator needs of the world, as traits. Actors know these and nothing behind them; `main.rs` joins them to
 //! Kubernetes or to a directory, the demo and the simulation to doubles.
 
+mod schedules;
+
+pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -25,6 +29,8 @@ pub struct Ports {
     pub ledger: Arc<dyn Ledger>,
     /// Where status, events and finalizers go.
     pub objects: Arc<dyn Objects>,
+    /// VolumeBackupSchedules, and the backups that they make.
+    pub schedules: Arc<dyn Schedules>,
     /// Wall clock; goes into records and status only.
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -65,18 +71,23 @@ pub struct Object {
     /// Annotation `isochron.pingcap.com/abandon-planes: a,b`: planes that an admin gives up knowingly, so that a
     /// deletion does not wait for them.
     pub abandoned: Vec<PlaneId>,
+    /// A schedule made it.
+    pub scheduled: Option<Scheduled>,
 }
 
-/// What happened to objects. Wake-ups are hints: a resync repeats `Applied` for everything.
+/// What happened to objects of a kind. Wake-ups are hints: a resync repeats `Applied` for everything.
 #[derive(Clone, Debug)]
-pub enum ObjectEvent {
+pub enum Seen<U, T> {
     /// It exists, like this.
-    Applied(Box<Object>),
+    Applied(Box<T>),
     /// It is gone altogether.
-    Gone(BackupUid),
+    Gone(U),
     /// The first full list has been delivered.
     Synced,
 }
+
+/// What happened to VolumeBackups.
+pub type ObjectEvent = Seen<BackupUid, Object>;
 
 /// Watches VolumeBackup objects.
 #[async_trait]

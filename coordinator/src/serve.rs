@@ -8,7 +8,7 @@ use coordinator::{
     metrics::Metrics,
     ports::{Gates, Ports},
 };
-use shared::request::Limits;
+use shared::{cron::Zone, request::Limits};
 use shell::{
     clock::Clock,
     config, http,
@@ -79,10 +79,17 @@ async fn join(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<World
         let clock = clock.clone();
         Arc::new(move || clock.wall())
     };
+    let zone = Zone::named(&config.timezone).context("timezone: in the configuration")?;
     if let Some(directory) = &config.standalone {
-        let local = Local::open(directory, Limits::default(), wall.clone())?;
+        let local = Local::open(directory, Limits::default(), zone, wall.clone())?;
         let (decision, leading) = watch::channel(true);
-        let ports = Ports { source: local.source, ledger: local.ledger, objects: local.objects, wall };
+        let ports = Ports {
+            source: local.source,
+            ledger: local.ledger,
+            objects: local.objects,
+            schedules: local.schedules,
+            wall,
+        };
         return Ok(World { ports, leading, leader: None, _decision: Some(decision) });
     }
     let client = kube::client().await.context("no Kubernetes API server; or give --standalone DIR")?;
@@ -92,7 +99,8 @@ async fn join(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<World
     let ports = Ports {
         source: Arc::new(kube::KubeSource::new(client.clone(), None, Limits::default())),
         ledger: Arc::new(kube::KubeLedger::new(client.clone(), &config.namespace)),
-        objects: Arc::new(kube::KubeObjects::new(client, &identity, wall.clone())),
+        objects: Arc::new(kube::KubeObjects::new(client.clone(), &identity, wall.clone())),
+        schedules: Arc::new(kube::KubeSchedules::new(client, None, Limits::default(), zone, &identity, wall.clone())),
         wall,
     };
     Ok(World { ports, leading: leader.is_leading.clone(), leader: Some(leader), _decision: None })

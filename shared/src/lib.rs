@@ -8,6 +8,9 @@
 pub mod alarm;
 pub mod backoff;
 pub mod barrier;
+pub mod calendar;
+pub mod cron;
+pub mod duration;
 pub mod epoch;
 pub mod evidence;
 pub mod ids;
@@ -17,6 +20,9 @@ pub mod member;
 pub mod reason;
 pub mod region_set;
 pub mod request;
+pub mod retention;
+pub mod schedule;
+
 pub mod tiling;
 pub mod time;
 pub mod ts;

@@ -1,16 +1,18 @@
-//! A control plane in memory: VolumeBackup objects and the ledger, behind the coordinator's ports. Objects pass through
+//! A control plane in memory: VolumeBackup and VolumeBackupSchedule objects and the ledger, behind the coordinator's ports. Objects pass through
 //! the same conversion as with a real API server, so statuses look exactly as users see them.
 //!
 //! Its odd habits: a write that loses a compare-and-set is a `Conflict`; on demand a ledger write happens and its answer
 //! is lost (`Unavailable`), which the coordinator must read back; on demand nothing answers at all; on demand everything
 //! in it is lost.
 
+mod schedules;
+
 use crate::bell::Bell;
 use async_trait::async_trait;
 use coordinator::{
     edge::kube::{
         convert::{self, merge_status},
-        crd::{FINALIZER, VolumeBackup},
+        crd::{FINALIZER, SCHEDULE_KIND, VolumeBackup},
     },
     ports::{Entry, EventKind, Ledger, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Version},
 };
@@ -43,6 +45,7 @@ pub struct Told {
 #[derive(Default)]
 struct Inner {
     objects: BTreeMap<String, Value>,
+    schedules: BTreeMap<String, Value>,
     ledger: BTreeMap<LedgerKey, (String, u64)>,
     events: Vec<Told>,
     /// resourceVersion of everything here.
@@ -56,6 +59,8 @@ struct Inner {
     writes: Option<Vec<(LedgerKey, Option<String>)>>,
     /// How long one way of a ledger call takes, in milliseconds, and what draws it.
     ledger_way: Option<((u64, u64), SmallRng)>,
+    lose_create_answers: u32,
+    mute_schedule_status: bool,
 }
 
 /// See the module. Clones share one state.
@@ -73,10 +78,16 @@ impl Control {
         Self { inner: Arc::default(), changed: Bell::default(), limits, wall }
     }
 
-    /// The three ports.
+    /// The ports.
     pub fn ports(&self) -> coordinator::ports::Ports {
         let me = Arc::new(self.clone());
-        coordinator::ports::Ports { source: me.clone(), ledger: me.clone(), objects: me, wall: self.wall.clone() }
+        coordinator::ports::Ports {
+            source: me.clone(),
+            ledger: me.clone(),
+            objects: me.clone(),
+            schedules: me,
+            wall: self.wall.clone(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -149,26 +160,34 @@ impl Control {
     /// `kubectl apply`: creates the object, or replaces spec and annotations of one that exists.
     pub fn apply(&self, yaml: &str) -> anyhow::Result<()> {
         let mut object: Value = serde_saphyr::from_str(yaml)?;
+        anyhow::ensure!(object["metadata"]["name"].is_string(), "the object has no name");
+        if object["metadata"]["namespace"].is_null() {
+            object["metadata"]["namespace"] = Value::from("default");
+        }
+        self.store(object);
+        Ok(())
+    }
+
+    fn store(&self, mut object: Value) {
+        let now = rfc3339((self.wall)());
         let mut inner = self.lock();
-        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
-        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        anyhow::ensure!(!name.is_empty(), "the object has no name");
-        object["metadata"]["namespace"] = Value::from(namespace.clone());
-        let key = format!("{namespace}/{name}");
-        if let Some(old) = inner.objects.get(&key) {
-            for kept in ["uid", "finalizers", "deletionTimestamp"] {
+        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        let key = format!("{}/{}", text("namespace"), text("name"));
+        inner.uids += 1;
+        let uid = format!("00000000-0000-4000-8000-{:012}", inner.uids);
+        let all = if object["kind"] == SCHEDULE_KIND { &mut inner.schedules } else { &mut inner.objects };
+        if let Some(old) = all.get(&key) {
+            for kept in ["uid", "finalizers", "creationTimestamp", "deletionTimestamp"] {
                 object["metadata"][kept] = old["metadata"][kept].clone();
             }
             object["status"] = old["status"].clone();
         } else {
-            inner.uids += 1;
-            let uid = format!("00000000-0000-4000-8000-{:012}", inner.uids);
             object["metadata"]["uid"] = Value::from(uid);
+            object["metadata"]["creationTimestamp"] = Value::from(now);
         }
-        inner.objects.insert(key, object);
+        all.insert(key, object);
         drop(inner);
         self.touched();
-        Ok(())
     }
 
     /// `kubectl annotate`.
@@ -181,11 +200,14 @@ impl Control {
 
     /// `kubectl delete`: at once without a finalizer, else when it is removed.
     pub fn delete(&self, key: &str) {
+        let now = rfc3339((self.wall)());
         let mut inner = self.lock();
-        let guarded = inner.objects.get(key).is_some_and(|object| !finalizers(object).is_empty());
+        let guarded = inner.objects.get(key).is_some_and(schedules::is_guarded);
         if guarded {
-            if let Some(object) = inner.objects.get_mut(key) {
-                object["metadata"]["deletionTimestamp"] = Value::from("2026-01-01T00:00:00Z");
+            if let Some(object) = inner.objects.get_mut(key)
+                && object["metadata"]["deletionTimestamp"].is_null()
+            {
+                object["metadata"]["deletionTimestamp"] = Value::from(now);
             }
         } else {
             inner.objects.remove(key);
@@ -260,6 +282,10 @@ impl Control {
         }
         Ok(())
     }
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    shared::calendar::rfc3339(at)
 }
 
 fn finalizers(object: &Value) -> Vec<Value> {

@@ -4,16 +4,22 @@
 //! Source ──► CoordinatorActor ──► BarrierActor (one per backup; owns its machine, saves its record, publishes)
 //! planes ──► PlaneSession ──────────┘   ▲
 //! admins ──► CoordinatorActor           └── claims: CoordinatorActor alone writes them
+//!
+//! Schedules ─┐
+//! Source ────┴─► ScheduleActor (owns the one scheduler; makes and deletes VolumeBackups, writes schedules' status)
 //! ```
 
 mod barrier;
 mod claims;
 mod coordinator;
 mod messages;
+mod planes;
 mod publish;
+mod schedule;
 mod session;
 mod store;
 
 pub use coordinator::CoordinatorActor;
 pub use messages::{Ask, Knocked, Lead, ObjectSeen};
+pub use schedule::{AskSchedules, ScheduleActor, ScheduleSeen};
 pub use store::{Stored, Writer};

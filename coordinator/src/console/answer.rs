@@ -9,6 +9,7 @@ use shared::{
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
     reason::Refusal,
+    time::Timestamp,
 };
 use std::collections::BTreeMap;
 
@@ -31,6 +32,15 @@ pub enum Question {
     Why {
         /// Which.
         name: String,
+    },
+    /// Schedules; one of them with its backups.
+    Schedules {
+        /// `name` or `namespace/name`; `None`: all, one line each.
+        name: Option<String>,
+        /// Only which backups stay or go, and why.
+        plan: bool,
+        /// At this moment; `None`: now.
+        at: Option<Timestamp>,
     },
 }
 
@@ -87,6 +97,8 @@ fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
             Err(error) => Answered::Error(error.to_string()),
         }),
         Question::Why { name } => find(snapshot, name, |view| Answered::Ok(why(view))),
+        // They go to an actor of their own.
+        Question::Schedules { .. } => Answered::Error("the schedules are not here".to_owned()),
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod answer;
 mod render;
+mod schedules;
 mod why;
 
 pub use answer::{Answered, Question, Snapshot, answer};
 pub use render::{Output, render};
+pub use schedules::{answer_schedules, is_about_schedules};

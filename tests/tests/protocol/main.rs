@@ -6,6 +6,7 @@ mod bad_input;
 mod faults;
 mod good;
 mod kills;
+mod schedules;
 mod weaker;
 
 use std::{rc::Rc, time::Duration};

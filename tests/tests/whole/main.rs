@@ -17,6 +17,7 @@ mod metadata;
 mod programs;
 #[path = "../../../plane-actor/src/edge/kube/tests/restore_accepts.rs"]
 mod restore_accepts;
+mod schedules;
 mod site;
 #[allow(dead_code, reason = "partly used by the kill matrix only")]
 mod stage;

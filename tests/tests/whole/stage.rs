@@ -128,7 +128,11 @@ impl Stage {
     async fn kinds(&self) -> Result<()> {
         let kinds = Programs::crds().await?;
         self.kube.apply(&format!("{kinds}\n---\n{}", cluster_objects::tidb_cluster_kind())).await?;
-        for kind in ["tidbclusters.pingcap.com", "volumebackups.federation.pingcap.com"] {
+        for kind in [
+            "tidbclusters.pingcap.com",
+            "volumebackups.federation.pingcap.com",
+            "volumebackupschedules.federation.pingcap.com",
+        ] {
             self.kube
                 .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &format!("crd/{kind}")])
                 .await?;

@@ -2,15 +2,14 @@
 
 use super::{AsyncContext, CoordinatorActor};
 use crate::{
-    actors::messages::{ObjectSeen, ToBarrier},
+    actors::{
+        messages::{ObjectSeen, ToBarrier},
+        planes::unknown_planes,
+    },
     ports::{EventKind, Object, ObjectEvent, ObjectRef, Status},
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
-use shared::{
-    barrier::Record,
-    reason::{Reason, Refusal},
-    request::Request,
-};
+use shared::{barrier::Record, reason::Refusal, request::Request};
 
 impl CoordinatorActor {
     pub(super) fn consider(&mut self, object: Object, ctx: &mut Context<Self>) {
@@ -46,21 +45,9 @@ impl CoordinatorActor {
         }
     }
 
-    pub(super) fn check_planes(&self, wish: &Request) -> Result<(), Refusal> {
-        let unknown: Vec<_> = wish
-            .members
-            .iter()
-            .filter(|m| !self.config.planes.contains(m.plane.as_str()))
-            .map(|m| m.plane.as_str())
-            .collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let known: Vec<_> = self.config.planes.iter().map(String::as_str).collect();
-        Err(Refusal::new(
-            Reason::PlaneUnknown,
-            format!("spec.clusters names {}, but this coordinator knows {}", unknown.join(", "), known.join(", ")),
-        ))
+    fn check_planes(&self, wish: &Request) -> Result<(), Refusal> {
+        unknown_planes(&self.config.planes, wish.members.iter().map(|member| &member.plane), "spec.clusters")
+            .map_or(Ok(()), Err)
     }
 
     /// The finalizer first: an object that vanished in the middle would leave snapshots behind.

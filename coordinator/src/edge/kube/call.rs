@@ -18,7 +18,7 @@ pub(super) async fn bounded<T>(what: &str, call: impl Future<Output = Result<T, 
 }
 
 /// A request that the API server answered with 404 or 409 changed nothing; of everything else the outcome is unknown.
-fn port_error(what: &str, error: &kube::Error) -> PortError {
+pub(super) fn port_error(what: &str, error: &kube::Error) -> PortError {
     let kube::Error::Api(status) = error else {
         return PortError::Unavailable(format!("{what}: {}", chain(error)));
     };
@@ -28,6 +28,12 @@ fn port_error(what: &str, error: &kube::Error) -> PortError {
         409 => PortError::Conflict(text),
         _ => PortError::Unavailable(text),
     }
+}
+
+/// The API server understood a request and would not have it: certainly nothing was changed, and asking the same again
+/// will not help soon.
+pub(super) fn is_refusal(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if matches!(status.code, 400 | 401 | 403 | 404 | 405 | 409 | 413 | 422))
 }
 
 /// An error with its causes; kube's own text often leaves out the one that helps (refused, unknown host, certificate).

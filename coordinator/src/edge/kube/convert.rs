@@ -1,20 +1,25 @@
 //! The only place where Kubernetes types meet the domain. Pure: an object in, a wish (or why it can never work) out;
 //! a barrier in, a status out.
 
+pub mod run;
+pub mod schedule;
 pub mod status;
 pub mod units;
 
+pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
 pub use status::merge_status;
 pub use units::{go_duration, human_bytes, parse_go_duration};
 
 use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};
-use crate::ports::Object;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use crate::ports::{Object, Scheduled};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use shared::{
     ids::{BackupUid, PlaneId},
     reason::{Reason, Refusal},
     request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
-    time::Millis,
+    retention::{Backup, BackupState, HOLD_ANNOTATION},
+    schedule::SCHEDULE_LABEL,
+    time::{Millis, Timestamp},
 };
 use std::collections::BTreeSet;
 
@@ -42,7 +47,23 @@ const MAX_SAFE_TS_AGE: Millis = Millis::secs(24 * 3600);
 pub fn object(backup: &VolumeBackup, defaults: &Limits) -> Option<Object> {
     let mut object = known(&backup.metadata, backup.phase())?;
     object.wish = wish(backup, &object, defaults);
+    if let Some(scheduled) = &mut object.scheduled {
+        let certified = backup.status.as_ref().is_some_and(|status| status["certificate"].is_object());
+        scheduled.backup.state = state(backup.phase(), certified);
+        scheduled.backup.skip_gc = backup.skip_gc;
+    }
     Some(object)
+}
+
+/// How far a backup is, for schedule and retention. While it is deleted its phase says how that goes; then it has ended
+/// as the certificate says.
+fn state(phase: &str, certified: bool) -> BackupState {
+    match phase {
+        "Complete" => BackupState::Complete { certified },
+        "CleanFailed" | "Cleaned" if certified => BackupState::Complete { certified },
+        "Failed" | "Invalid" | "CleanFailed" | "Cleaned" => BackupState::Failed,
+        _ => BackupState::Running,
+    }
 }
 
 /// The same for an object whose spec does not have the shape of a VolumeBackup, which a schema prevents but a schema
@@ -57,7 +78,22 @@ pub fn unreadable(metadata: &ObjectMeta, error: &str) -> Option<Object> {
 fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
     let annotation = |name: &str| metadata.annotations.as_ref().and_then(|all| all.get(name)).map(|text| text.trim());
     let uid = BackupUid::new(metadata.uid.clone()?);
+    let label = metadata.labels.as_ref().and_then(|all| all.get(SCHEDULE_LABEL)).filter(|name| !name.is_empty());
+    let scheduled = label.zip(metadata.name.as_ref()).map(|(schedule, name)| Scheduled {
+        schedule: schedule.clone(),
+        backup: Backup {
+            name: name.clone(),
+            uid: uid.clone(),
+            created: metadata.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
+            // Of an object that cannot be read, nothing will ever run.
+            state: BackupState::Failed,
+            deleting: metadata.deletion_timestamp.as_ref().map(millis),
+            skip_gc: false,
+            on_hold: annotation(HOLD_ANNOTATION) == Some("true"),
+        },
+    });
     Some(Object {
+        scheduled,
         namespace: metadata.namespace.clone()?,
         name: metadata.name.clone()?,
         deleting: metadata.deletion_timestamp.is_some(),
@@ -74,6 +110,10 @@ fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
             .collect(),
         uid,
     })
+}
+
+fn millis(time: &Time) -> Timestamp {
+    Timestamp(time.0.as_millisecond())
 }
 
 /// What is wrong with a spec. All of it is told at once; the first one gives the reason.

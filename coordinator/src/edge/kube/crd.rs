@@ -1,4 +1,4 @@
-//! The VolumeBackup custom resource as users know it (`facts/tidb-operator.md` §1), with our optional additions.
+//! The custom resources as users know them (`facts/tidb-operator.md` §1), with our optional additions.
 //!
 //! - **No status subresource** (§1.1): status is written with a plain PUT of the whole object, so that the CRD stays
 //!   exchangeable with the one that users have.
@@ -9,9 +9,11 @@
 //!   object stored before the rules existed can still change its status and its finalizers, because Kubernetes
 //!   (1.30 and later) does not judge again what an update leaves as it was. `required` would not be forgiven.
 
+pub mod schedule;
 pub mod spec;
 pub mod status;
 
+pub use schedule::{SCHEDULE_KIND, ScheduleSpec, ScheduleStatus, TierSpec, VolumeBackupSchedule};
 pub use spec::{BackupSpec, Barrier, Br, ClusterRef, S3, Template};
 pub use status::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus};
 
@@ -30,6 +32,9 @@ pub const FINALIZER: &str = "tidb.pingcap.com/backup-protection";
 
 const DESCRIPTION: &str =
     "One consistent backup of a TiDB cluster that spans Kubernetes clusters, by EBS volume snapshots.";
+const SCHEDULE_DESCRIPTION: &str =
+    "Makes VolumeBackups at the times of a cron expression, and decides how long they stay.";
+const SKIP_GC: &str = "Keeps the backup from the retention of its schedule; not from deletion by hand.";
 
 /// A VolumeBackup as it is read. It is never written back from this type: a write goes through the untyped object, so
 /// that fields which we do not know survive it.
@@ -58,15 +63,38 @@ impl VolumeBackup {
     }
 }
 
-/// The CustomResourceDefinitions as YAML: what `coordinator crd` prints and `deploy/crds/` holds.
+/// The CustomResourceDefinitions as YAML: what `coordinator crd` prints and `deploy/crds/` holds, a file each.
 pub fn crds() -> String {
-    // A definition is a constant of this program and serialises; the test below would show it if it did not.
-    serde_saphyr::to_string(&volume_backup()).unwrap_or_default()
+    definitions().iter().map(yaml).collect::<Vec<_>>().join("---\n")
+}
+
+/// Both definitions.
+pub fn definitions() -> [CustomResourceDefinition; 2] {
+    [volume_backup(), volume_backup_schedule()]
+}
+
+/// One definition as YAML. It is a constant of this program and serialises; the test below would show it if it did not.
+pub fn yaml(definition: &CustomResourceDefinition) -> String {
+    serde_saphyr::to_string(definition).unwrap_or_default()
 }
 
 /// The definition of VolumeBackup, after what the derive cannot say.
 pub fn volume_backup() -> CustomResourceDefinition {
-    let mut definition = spec::Base::crd();
+    let skip_gc = json!({"type": "boolean", "description": SKIP_GC});
+    finished(spec::Base::crd(), DESCRIPTION, &[("skipGC", skip_gc)])
+}
+
+/// The definition of VolumeBackupSchedule, the same way.
+pub fn volume_backup_schedule() -> CustomResourceDefinition {
+    finished(schedule::ScheduleBase::crd(), SCHEDULE_DESCRIPTION, &[])
+}
+
+/// No status subresource, no `null` in a spec, and the fields beside `spec` and `status`.
+fn finished(
+    mut definition: CustomResourceDefinition,
+    description: &str,
+    more: &[(&str, Value)],
+) -> CustomResourceDefinition {
     let Some(version) = definition.spec.versions.first_mut() else {
         return definition;
     };
@@ -74,7 +102,7 @@ pub fn volume_backup() -> CustomResourceDefinition {
     let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) else {
         return definition;
     };
-    schema.description = Some(DESCRIPTION.to_owned());
+    schema.description = Some(description.to_owned());
     schema.required = Some(vec!["metadata".to_owned(), "spec".to_owned()]);
     let properties = schema.properties.get_or_insert_default();
     if let Some(spec) = properties.get_mut("spec") {
@@ -90,17 +118,10 @@ pub fn volume_backup() -> CustomResourceDefinition {
         ("apiVersion", json!({"type": "string"})),
         ("kind", json!({"type": "string"})),
         ("metadata", json!({"type": "object"})),
-        (
-            "skipGC",
-            json!({
-                "type": "boolean",
-                "description": "Keeps the backup from the retention of its schedule; not from deletion by hand or with its schedule.",
-            }),
-        ),
     ];
-    for (name, part) in parts {
-        if let Ok(part) = serde_json::from_value(part) {
-            properties.insert(name.to_owned(), part);
+    for (name, part) in parts.iter().chain(more) {
+        if let Ok(part) = serde_json::from_value(part.clone()) {
+            properties.insert((*name).to_owned(), part);
         }
     }
     definition

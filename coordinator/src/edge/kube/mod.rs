@@ -6,16 +6,20 @@ mod call;
 mod connect;
 pub mod convert;
 pub mod crd;
+mod follow;
 mod leader;
 mod ledger;
 mod objects;
+mod schedules;
 mod source;
 #[cfg(test)]
 mod testing;
+mod untyped;
 
 pub use connect::{ConnectError, client, client_of};
 pub use crd::crds;
 pub use leader::{Leader, LeaderConfig};
 pub use ledger::KubeLedger;
 pub use objects::KubeObjects;
+pub use schedules::KubeSchedules;
 pub use source::KubeSource;

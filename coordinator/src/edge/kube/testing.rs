@@ -145,7 +145,9 @@ impl State {
             "POST" => {
                 let path = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap());
                 if self.objects.contains_key(&path) {
-                    return refusal(409);
+                    let (code, mut value) = refusal(409);
+                    value["reason"] = json!("AlreadyExists");
+                    return (code, value);
                 }
                 self.version += 1;
                 body["metadata"]["uid"] = json!(format!("uid-{}", self.version));
@@ -161,9 +163,12 @@ impl State {
             "DELETE" => match current {
                 None => refusal(404),
                 Some(current) => {
-                    let wanted = &body["preconditions"]["resourceVersion"];
-                    if !wanted.is_null() && *wanted != current {
-                        return refusal(409);
+                    let uid = self.objects[&path]["metadata"]["uid"].clone();
+                    for (wanted, is) in [("resourceVersion", &current), ("uid", &uid)] {
+                        let wanted = &body["preconditions"][wanted];
+                        if !wanted.is_null() && wanted != is {
+                            return refusal(409);
+                        }
                     }
                     self.objects.remove(&path);
                     (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))

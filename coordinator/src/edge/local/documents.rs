@@ -1,12 +1,32 @@
-//! YAML files as users write them: several documents in a file, VolumeBackups among them. Errors name the line.
+//! YAML files as users write them: several documents in a file, VolumeBackups and VolumeBackupSchedules among them.
+//! Errors name the line.
 
-use super::super::kube::crd::{API_VERSION, BackupSpec, KIND};
-use serde::Deserialize;
+use super::super::kube::crd::{API_VERSION, BackupSpec, KIND, SCHEDULE_KIND, ScheduleSpec};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-/// One VolumeBackup as it stands in a file.
+/// What a document is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Backup,
+    Schedule,
+}
+
+impl Kind {
+    fn of(api_version: &str, kind: &str) -> Option<Self> {
+        match kind {
+            _ if api_version != API_VERSION => None,
+            KIND => Some(Self::Backup),
+            SCHEDULE_KIND => Some(Self::Schedule),
+            _ => None,
+        }
+    }
+}
+
+/// One object as it stands in a file.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Document {
+    pub(super) kind: Kind,
     pub(super) namespace: String,
     pub(super) name: String,
     /// Where it begins in its file, from 1.
@@ -28,7 +48,7 @@ pub(super) struct Fault {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Parsed {
     pub(super) documents: Vec<Document>,
-    /// Documents that are not VolumeBackups.
+    /// Documents of other kinds.
     pub(super) ignored: Vec<Fault>,
 }
 
@@ -45,19 +65,25 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
         }
         let field = |path: &str| manifest.pointer(path).and_then(Value::as_str).unwrap_or_default();
         let (api_version, kind) = (field("/apiVersion"), field("/kind"));
-        if kind != KIND || api_version != API_VERSION {
-            let text = format!("apiVersion {api_version:?}, kind {kind:?} is not a {KIND} of {API_VERSION}; ignored");
+        let Some(kind) = Kind::of(api_version, kind) else {
+            let text = format!(
+                "apiVersion {api_version:?}, kind {kind:?} is no {KIND} or {SCHEDULE_KIND} of {API_VERSION}; ignored"
+            );
             parsed.ignored.push(Fault { line, text });
             continue;
-        }
+        };
         let name = field("/metadata/name").to_owned();
         let namespace = match field("/metadata/namespace") {
             "" => "default".to_owned(),
             namespace => namespace.to_owned(),
         };
         check_names(&namespace, &name).map_err(|text| Fault { line, text })?;
-        let problem = problem(&padded, &manifest, line).map(|fault| format!("line {}: {}", fault.line, fault.text));
-        parsed.documents.push(Document { namespace, name, line, manifest, problem });
+        let problem = match kind {
+            Kind::Backup => problem::<BackupSpec>(&padded, &manifest, line),
+            Kind::Schedule => problem::<ScheduleSpec>(&padded, &manifest, line),
+        };
+        let problem = problem.map(|fault| format!("line {}: {}", fault.line, fault.text));
+        parsed.documents.push(Document { kind, namespace, name, line, manifest, problem });
     }
     Ok(parsed)
 }
@@ -78,13 +104,13 @@ fn split(text: &str) -> Vec<(usize, String)> {
     documents
 }
 
-/// Why the spec is not one of a VolumeBackup.
-fn problem(padded: &str, manifest: &Value, line: usize) -> Option<Fault> {
+/// Why the spec is not one of its kind.
+fn problem<S: Serialize + DeserializeOwned>(padded: &str, manifest: &Value, line: usize) -> Option<Fault> {
     #[derive(Deserialize)]
-    struct Shape {
-        spec: BackupSpec,
+    struct Shape<S> {
+        spec: S,
     }
-    let shape: Shape = match serde_saphyr::from_str(padded) {
+    let shape: Shape<S> = match serde_saphyr::from_str(padded) {
         Ok(shape) => shape,
         Err(error) => return Some(fault(&error, line)),
     };

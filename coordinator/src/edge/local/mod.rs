@@ -3,8 +3,11 @@
 //! ```text
 //! DIR/*.yaml, *.yml                       the user's, never rewritten; removing a file or a document deletes the object
 //! DIR/.isochron/lock                      held for as long as a coordinator runs: two never share a directory
+//! DIR/.isochron/made/NS.NAME.yaml         backups that schedules made: theirs to write, the user's to edit or remove
 //! DIR/.isochron/objects/NS.NAME.json      what we know of an object: uid, finalizer, its last good text
 //! DIR/.isochron/status/NS.NAME.yaml       its status, as `kubectl get -o yaml` would show it
+//! DIR/.isochron/schedules/NS.NAME.json    what we know of a schedule: uid, birth, its last good text
+//! DIR/.isochron/status/schedules/…        its status
 //! DIR/.isochron/record-UID.json           the ledger
 //! DIR/.isochron/claim-CLUSTER.json
 //! ```
@@ -16,10 +19,11 @@ mod documents;
 mod ledger;
 mod objects;
 mod scan;
+mod schedules;
 mod source;
 
 use crate::ports::PortError;
-use shared::{request::Limits, time::Timestamp};
+use shared::{cron::Zone, request::Limits, time::Timestamp};
 use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
@@ -29,10 +33,14 @@ use std::{
 
 pub use ledger::LocalLedger;
 pub use objects::LocalObjects;
+pub use schedules::LocalSchedules;
 pub use source::LocalSource;
 
 /// Limit of one access. A disk that hangs must not hold an actor longer than a save may take (3 s, DESIGN §3).
 const DISK_LIMIT: Duration = Duration::from_millis(2500);
+
+/// Folders of `.isochron`.
+const FOLDERS: [&str; 5] = ["made", "objects", "schedules", "status", "status/schedules"];
 
 /// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +58,7 @@ pub enum OpenError {
     },
 }
 
-/// An open directory: the three ports on it share its lock.
+/// An open directory: the ports on it share its lock.
 #[derive(Clone)]
 pub struct Local {
     /// What the source reads.
@@ -59,21 +67,28 @@ pub struct Local {
     pub ledger: Arc<LocalLedger>,
     /// Status and finalizers.
     pub objects: Arc<LocalObjects>,
+    /// Schedules and the backups that they make.
+    pub schedules: Arc<LocalSchedules>,
 }
 
 impl Local {
-    /// Takes `directory` (made if it is not there) for this process. `defaults`: bounds of backups that set none.
+    /// Takes `directory` (made if it is not there) for this process. `defaults`: bounds of backups that set none; `zone`:
+    /// of schedules that name none.
     pub fn open(
         directory: &Path,
         defaults: Limits,
+        zone: Zone,
         wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Result<Self, OpenError> {
         let home = Arc::new(Home::open(directory)?);
-        let store = Arc::new(objects::Store::open(home.clone())?);
+        let backups = Arc::new(objects::Store::open(home.clone())?);
+        let schedules = Arc::new(schedules::ScheduleStore::open(home.clone())?);
+        let stores = source::Stores { backups: backups.clone(), schedules: schedules.clone() };
         Ok(Self {
-            source: Arc::new(LocalSource::new(home.clone(), store.clone(), defaults)),
-            ledger: Arc::new(LocalLedger::new(home)),
-            objects: Arc::new(LocalObjects::new(store, wall)),
+            source: Arc::new(LocalSource::new(home.clone(), stores, defaults.clone(), wall.clone())),
+            ledger: Arc::new(LocalLedger::new(home.clone())),
+            objects: Arc::new(LocalObjects::new(backups.clone(), wall.clone())),
+            schedules: Arc::new(LocalSchedules::new(home, schedules, backups, defaults, zone, wall)),
         })
     }
 }
@@ -94,8 +109,9 @@ impl Home {
             move |source| OpenError::Io { path, source }
         };
         let inner = directory.join(".isochron");
-        for folder in [inner.join("objects"), inner.join("status")] {
-            std::fs::create_dir_all(&folder).map_err(at(&folder))?;
+        let folders = FOLDERS.map(|folder| inner.join(folder));
+        for folder in &folders {
+            std::fs::create_dir_all(folder).map_err(at(folder))?;
         }
         let path = inner.join("lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
@@ -104,8 +120,8 @@ impl Home {
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(directory.to_owned())),
             Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
         }
-        for folder in [inner.clone(), inner.join("objects"), inner.join("status")] {
-            disk::remove_leftovers(&folder).map_err(at(&folder))?;
+        for folder in folders.iter().chain([&inner]) {
+            disk::remove_leftovers(folder).map_err(at(folder))?;
         }
         Ok(Self { directory: directory.to_owned(), writing: Mutex::new(()), _lock: lock })
     }
@@ -121,6 +137,15 @@ impl Home {
         let _guard = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         change()
     }
+}
+
+fn unavailable(verb: &str, path: &Path, error: &std::io::Error) -> PortError {
+    PortError::Unavailable(format!("cannot {verb} {}: {error}", path.display()))
+}
+
+/// Time stamps of objects have whole seconds, as in Kubernetes.
+fn whole_seconds(at: Timestamp) -> Timestamp {
+    Timestamp(at.0.div_euclid(1000) * 1000)
 }
 
 /// Runs disk work off the runtime's threads, bounded in time.

@@ -1,7 +1,7 @@
 //! What stands in the place of an API server's objects: uid, finalizer and last good text per VolumeBackup, and its
 //! status, each a file. A deleted object stays, marked, until its finalizer is taken away, also across restarts.
 
-use super::{Home, OpenError, blocking, disk, documents::Document};
+use super::{Home, OpenError, blocking, disk, documents::Document, scan::MADE, schedules::made_path, unavailable};
 use crate::{
     edge::kube::{
         convert::{merge_status, object, unreadable},
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{ids::BackupUid, request::Limits, time::Timestamp};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -35,6 +35,12 @@ pub(super) struct Kept {
     /// Its document is gone.
     pub(super) deleting: bool,
     finalizer: bool,
+    /// When it was first seen, in whole seconds like every creationTimestamp; 1970 in files of older versions.
+    #[serde(default)]
+    created: Timestamp,
+    /// When its deletion began.
+    #[serde(default)]
+    deleted: Timestamp,
     /// Its last good text.
     manifest: Value,
     /// Why its spec cannot be understood.
@@ -56,9 +62,11 @@ impl Kept {
             uid: Some(self.uid.clone()),
             namespace: Some(self.namespace.clone()),
             name: Some(self.name.clone()),
+            labels: text("/metadata/labels").and_then(|all| serde_json::from_value(all).ok()),
             annotations: text("/metadata/annotations").and_then(|all| serde_json::from_value(all).ok()),
             finalizers: self.finalizer.then(|| vec![FINALIZER.to_owned()]),
-            deletion_timestamp: self.deleting.then_some(Time(jiff::Timestamp::UNIX_EPOCH)),
+            creation_timestamp: Some(time(self.created)),
+            deletion_timestamp: self.deleting.then(|| time(self.deleted)),
             ..ObjectMeta::default()
         };
         let spec = serde_json::from_value(text("/spec").unwrap_or_default());
@@ -66,13 +74,18 @@ impl Kept {
             (Some(problem), _) => unreadable(&metadata, &format!("{}: {problem}", self.file))?,
             (None, Err(error)) => unreadable(&metadata, &format!("{}: {error}", self.file))?,
             (None, Ok(spec)) => {
-                let backup = VolumeBackup { types: None, metadata, skip_gc: false, spec, status: self.status.clone() };
+                let skip_gc = text("/skipGC").as_ref().and_then(Value::as_bool).unwrap_or_default();
+                let backup = VolumeBackup { types: None, metadata, skip_gc, spec, status: self.status.clone() };
                 return object(&backup, defaults);
             }
         };
         known.phase = phase(self.status.as_ref());
         Some(known)
     }
+}
+
+fn time(at: Timestamp) -> Time {
+    Time(jiff::Timestamp::from_millisecond(at.0).unwrap_or_default())
 }
 
 fn phase(status: Option<&Value>) -> String {
@@ -116,7 +129,7 @@ impl Store {
     }
 
     /// Takes over what a file says of an object. One that is being deleted is past changing.
-    pub(super) fn put(&self, file: &str, document: &Document) -> Result<(), PortError> {
+    pub(super) fn put(&self, file: &str, document: &Document, now: Timestamp) -> Result<(), PortError> {
         let mut all = self.kept();
         let key = (document.namespace.clone(), document.name.clone());
         let next = match all.get(&key) {
@@ -134,6 +147,8 @@ impl Store {
                 file: file.to_owned(),
                 deleting: false,
                 finalizer: false,
+                created: super::whole_seconds(now),
+                deleted: Timestamp::default(),
                 manifest: document.manifest.clone(),
                 problem: document.problem.clone(),
                 status: None,
@@ -151,15 +166,55 @@ impl Store {
     }
 
     /// Deletes every object that is not in `present`.
-    pub(super) fn delete_others(&self, present: &std::collections::BTreeSet<Key>) -> Result<Vec<Key>, PortError> {
+    pub(super) fn delete_others(&self, present: &BTreeSet<Key>, now: Timestamp) -> Result<Vec<Key>, PortError> {
         let mut all = self.kept();
         let gone: Vec<Kept> =
             all.values().filter(|kept| !kept.deleting && !present.contains(&kept.key())).cloned().collect();
         for mut one in gone.iter().cloned() {
-            one.deleting = true;
+            (one.deleting, one.deleted) = (true, super::whole_seconds(now));
             self.settle(&mut all, one)?;
         }
         Ok(gone.iter().map(Kept::key).collect())
+    }
+
+    /// The manifest of an object, whoever wrote it.
+    pub(super) fn manifest(&self, namespace: &str, name: &str) -> Option<Value> {
+        self.kept().get(&(namespace.to_owned(), name.to_owned())).map(|kept| kept.manifest.clone())
+    }
+
+    /// Begins the deletion of a backup that a schedule made. Its file goes first: were it there after a crash, the next
+    /// scan would make the object anew.
+    pub(super) fn delete(&self, namespace: &str, name: &str, uid: &BackupUid, now: Timestamp) -> Result<(), PortError> {
+        let mut all = self.kept();
+        let key = (namespace.to_owned(), name.to_owned());
+        let found = all.get(&key).filter(|kept| kept.uid == uid.as_str()).cloned();
+        let mut one = found.ok_or_else(|| PortError::NotFound(format!("{KIND} {namespace}/{name} ({uid})")))?;
+        if !one.file.starts_with(MADE) {
+            let file = &one.file;
+            return Err(PortError::Unavailable(format!("it stands in {file}, which is yours: remove it there")));
+        }
+        let path = made_path(&self.home, namespace, name);
+        disk::remove(&path).map_err(|error| unavailable("remove", &path, &error))?;
+        if !one.deleting {
+            (one.deleting, one.deleted) = (true, super::whole_seconds(now));
+            self.settle(&mut all, one)?;
+        }
+        Ok(())
+    }
+
+    /// Begins the deletion of every backup that this schedule owns.
+    pub(super) fn delete_owned(&self, schedule: &str, now: Timestamp) -> Result<(), PortError> {
+        let owner = "/metadata/ownerReferences/0/uid";
+        let owned: Vec<_> = self
+            .kept()
+            .values()
+            .filter(|kept| kept.manifest.pointer(owner).and_then(Value::as_str) == Some(schedule))
+            .map(|kept| (kept.key(), BackupUid::new(kept.uid.as_str())))
+            .collect();
+        for ((namespace, name), uid) in owned {
+            self.delete(&namespace, &name, &uid, now)?;
+        }
+        Ok(())
     }
 
     /// Saves a changed object, or forgets it if nothing holds it any more.
@@ -228,10 +283,6 @@ fn object_path(home: &Home, (namespace, name): &Key) -> PathBuf {
 
 fn status_path(home: &Home, (namespace, name): &Key) -> PathBuf {
     home.inner().join("status").join(format!("{namespace}.{name}.yaml"))
-}
-
-fn unavailable(verb: &str, path: &std::path::Path, error: &std::io::Error) -> PortError {
-    PortError::Unavailable(format!("cannot {verb} {}: {error}", path.display()))
 }
 
 /// Status and finalizers in files; events go to the log.

@@ -1,4 +1,4 @@
-//! What is in the directory, once it stands still.
+//! What is in the directory, and in the folder of the backups that schedules made, once it stands still.
 //!
 //! An editor that truncates a file before it writes it shows us an empty or a half one for a moment, and an absent
 //! document is a deletion. So a file's content, and its absence, counts only once two scans in a row saw the same.
@@ -16,6 +16,10 @@ use std::{
 const MAX_FILE: u64 = 3 * 512 * 1024;
 /// Most files: a scan reads the dates of all of them once a second.
 const MAX_FILES: usize = 10_000;
+
+/// Where the backups that schedules make are written, a file each: like the user's own files, they may be edited, and
+/// removing one deletes its backup.
+pub(super) const MADE: &str = ".isochron/made";
 
 /// What a scan saw of one file.
 #[derive(Clone, PartialEq)]
@@ -46,23 +50,8 @@ impl Files {
         // Somebody unmounted or moved the directory: nothing can be said of it.
         fs::metadata(directory.join(".isochron/lock"))?;
         let mut sights = BTreeMap::new();
-        for entry in fs::read_dir(directory)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.starts_with('.') || !(name.ends_with(".yaml") || name.ends_with(".yml")) {
-                continue;
-            }
-            if sights.len() >= MAX_FILES {
-                return Err(Error::new(ErrorKind::InvalidInput, format!("more than {MAX_FILES} YAML files")));
-            }
-            match sight(&entry.path()) {
-                // Removed between the list and the look.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                sight => {
-                    sights.insert(name, sight?);
-                }
-            }
-        }
+        look(directory, "", &mut sights)?;
+        look(&directory.join(MADE), MADE, &mut sights)?;
         let mut news = Vec::new();
         self.moving = self.sights.keys().any(|name| !sights.contains_key(name));
         for (name, sight) in &sights {
@@ -90,6 +79,29 @@ impl Files {
     pub(super) fn settled(&self) -> impl Iterator<Item = (&str, &Outcome)> {
         self.settled.iter().map(|(name, outcome)| (name.as_str(), outcome))
     }
+}
+
+/// Looks at every YAML file of one folder; `prefix` goes before its name.
+fn look(folder: &Path, prefix: &str, sights: &mut BTreeMap<String, Sight>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || !(name.ends_with(".yaml") || name.ends_with(".yml")) {
+            continue;
+        }
+        if sights.len() >= MAX_FILES {
+            return Err(Error::new(ErrorKind::InvalidInput, format!("more than {MAX_FILES} YAML files")));
+        }
+        match sight(&entry.path()) {
+            // Removed between the list and the look.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            sight => {
+                let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+                sights.insert(name, sight?);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Reads a file. Its content is compared too: two writes within a clock tick have one date.

@@ -1,13 +1,15 @@
-//! VolumeBackups from the files of a directory, looked at once a second.
+//! Objects from the files of a directory, looked at once a second.
 
 use super::{
     Home,
+    documents::Kind,
     objects::{Key, Store},
     scan::{Files, Outcome},
+    schedules::ScheduleStore,
 };
-use crate::ports::{Object, ObjectEvent, PortError, Source};
+use crate::ports::{Object, ObjectEvent, PortError, Seen, Source};
 use async_trait::async_trait;
-use shared::{ids::BackupUid, request::Limits};
+use shared::{ids::BackupUid, request::Limits, time::Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
@@ -23,20 +25,33 @@ const RESYNC: Duration = Duration::from_secs(30);
 /// Scans the directory.
 pub struct LocalSource {
     home: Arc<Home>,
-    store: Arc<Store>,
+    stores: Stores,
     defaults: Limits,
     files: Arc<Mutex<Files>>,
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// Where what the files say is taken over.
+#[derive(Clone)]
+pub(super) struct Stores {
+    pub(super) backups: Arc<Store>,
+    pub(super) schedules: Arc<ScheduleStore>,
 }
 
 impl LocalSource {
-    pub(super) fn new(home: Arc<Home>, store: Arc<Store>, defaults: Limits) -> Self {
-        Self { home, store, defaults, files: Arc::default() }
+    pub(super) fn new(
+        home: Arc<Home>,
+        stores: Stores,
+        defaults: Limits,
+        wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> Self {
+        Self { home, stores, defaults, files: Arc::default(), wall }
     }
 
-    /// One scan, taken over into the store, and what there is then. `None`: too early to tell, or unreadable.
-    async fn look(&self) -> Option<Vec<Object>> {
-        let (home, store, files, defaults) =
-            (self.home.clone(), self.store.clone(), self.files.clone(), self.defaults.clone());
+    /// One scan, taken over into the stores, and what there is then. `None`: too early to tell, or unreadable.
+    async fn look(&self) -> Option<BTreeMap<BackupUid, Object>> {
+        let (home, stores, files, defaults, now) =
+            (self.home.clone(), self.stores.clone(), self.files.clone(), self.defaults.clone(), (self.wall)());
         let work = tokio::task::spawn_blocking(move || {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
             let news = match files.scan(&home.directory) {
@@ -47,13 +62,17 @@ impl LocalSource {
                 }
             };
             report(&files, &news);
-            match take_over(&files, &store) {
+            match take_over(&files, &stores, now) {
                 // Told once, with the news that brought it about.
                 Ok(doubles) if !news.is_empty() => doubles.iter().for_each(|double| tracing::warn!("{double}")),
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "cannot keep what the directory says; it is tried again"),
             }
-            files.ready.then(|| store.objects(&defaults))
+            if !files.ready {
+                return None;
+            }
+            stores.schedules.set_ready();
+            Some(stores.backups.objects(&defaults).into_iter().map(|object| (object.uid.clone(), object)).collect())
         });
         work.await.unwrap_or_default()
     }
@@ -69,7 +88,7 @@ fn report(files: &Files, news: &[String]) {
                 }
                 for document in &parsed.documents {
                     if let Some(problem) = &document.problem {
-                        tracing::warn!(file, name = document.name, problem, "a VolumeBackup cannot be understood");
+                        tracing::warn!(file, name = document.name, problem, "a document cannot be understood");
                     }
                 }
             }
@@ -83,11 +102,11 @@ fn report(files: &Files, news: &[String]) {
     }
 }
 
-/// Takes what the files say over into the store. An absence counts only if every file can be read: the document may
+/// Takes what the files say over into the stores. An absence counts only if every file can be read: the document may
 /// have moved into the one that cannot. Returns what stands twice.
-fn take_over(files: &Files, store: &Store) -> Result<Vec<String>, PortError> {
+fn take_over(files: &Files, stores: &Stores, now: Timestamp) -> Result<Vec<String>, PortError> {
     let mut doubles = Vec::new();
-    let mut present: BTreeMap<Key, &str> = BTreeMap::new();
+    let mut present: BTreeMap<(Kind, Key), &str> = BTreeMap::new();
     let mut certain = files.ready && !files.moving;
     for (file, outcome) in files.settled() {
         let Outcome::Ok(parsed) = outcome else {
@@ -95,60 +114,78 @@ fn take_over(files: &Files, store: &Store) -> Result<Vec<String>, PortError> {
             continue;
         };
         for document in &parsed.documents {
-            let key = (document.namespace.clone(), document.name.clone());
+            let key = (document.kind, (document.namespace.clone(), document.name.clone()));
             if let Some(first) = present.get(&key) {
                 doubles.push(format!(
                     "{}/{} stands in {first} and in {file}, line {}: the first counts",
-                    key.0, key.1, document.line
+                    document.namespace, document.name, document.line
                 ));
                 continue;
             }
-            store.put(file, document)?;
+            match document.kind {
+                Kind::Backup => stores.backups.put(file, document, now)?,
+                Kind::Schedule => stores.schedules.put(file, document, now)?,
+            }
             present.insert(key, file);
         }
     }
     if certain {
-        let present: BTreeSet<Key> = present.into_keys().collect();
-        for (namespace, name) in store.delete_others(&present)? {
+        let of = |kind: Kind| -> BTreeSet<Key> {
+            present.keys().filter(|(of, _)| *of == kind).map(|(_, key)| key.clone()).collect()
+        };
+        for ((namespace, name), uid) in stores.schedules.delete_others(&of(Kind::Schedule))? {
+            tracing::info!(namespace, name, "the document is gone: the schedule is no more");
+            stores.backups.delete_owned(&uid, now)?;
+        }
+        for (namespace, name) in stores.backups.delete_others(&of(Kind::Backup), now)? {
             tracing::info!(namespace, name, "the document is gone: the object is being deleted");
         }
     }
     Ok(doubles)
 }
 
+/// Tells what `look` finds, whenever it differs, until the receiver is gone. `None`: nothing can be said now.
+pub(super) async fn tell<U, T, F>(look: impl Fn() -> F + Send + Sync, events: mpsc::Sender<Seen<U, T>>)
+where
+    U: Ord + Clone + Send,
+    T: PartialEq + Clone + Send,
+    F: Future<Output = Option<BTreeMap<U, T>>> + Send,
+{
+    let mut told: BTreeMap<U, T> = BTreeMap::new();
+    let mut synced = false;
+    let mut resync = Instant::now() + RESYNC;
+    let mut ticks = tokio::time::interval(SCAN);
+    // A slow disk or receiver gets the next scan, not all that it missed.
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = events.closed() => return,
+            _ = ticks.tick() => {}
+        }
+        let Some(now) = look().await else { continue };
+        let again = Instant::now() >= resync;
+        if again {
+            resync = Instant::now() + RESYNC;
+        }
+        let gone = told.keys().filter(|uid| !now.contains_key(*uid)).cloned().map(Seen::Gone);
+        let changed = now.iter().filter(|(uid, object)| again || told.get(*uid) != Some(*object));
+        let mut news: Vec<Seen<U, T>> = gone.collect();
+        news.extend(changed.map(|(_, object)| Seen::Applied(Box::new(object.clone()))));
+        if !std::mem::replace(&mut synced, true) {
+            news.push(Seen::Synced);
+        }
+        told = now;
+        for event in news {
+            if events.send(event).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl Source for LocalSource {
     async fn run(&self, events: mpsc::Sender<ObjectEvent>) {
-        let mut told: BTreeMap<BackupUid, Object> = BTreeMap::new();
-        let mut synced = false;
-        let mut resync = Instant::now() + RESYNC;
-        let mut ticks = tokio::time::interval(SCAN);
-        // A slow disk or receiver gets the next scan, not all that it missed.
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = events.closed() => return,
-                _ = ticks.tick() => {}
-            }
-            let Some(objects) = self.look().await else { continue };
-            let again = Instant::now() >= resync;
-            if again {
-                resync = Instant::now() + RESYNC;
-            }
-            let now: BTreeMap<BackupUid, Object> = objects.into_iter().map(|o| (o.uid.clone(), o)).collect();
-            let gone = told.keys().filter(|uid| !now.contains_key(*uid)).cloned().map(ObjectEvent::Gone);
-            let changed = now.iter().filter(|(uid, object)| again || told.get(*uid) != Some(*object));
-            let mut news: Vec<ObjectEvent> = gone.collect();
-            news.extend(changed.map(|(_, object)| ObjectEvent::Applied(Box::new(object.clone()))));
-            if !std::mem::replace(&mut synced, true) {
-                news.push(ObjectEvent::Synced);
-            }
-            told = now;
-            for event in news {
-                if events.send(event).await.is_err() {
-                    return;
-                }
-            }
-        }
+        tell(|| self.look(), events).await;
     }
 }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 fn open(directory: &Path) -> Local {
-    Local::open(directory, Limits::default(), Arc::new(|| Timestamp(1_714_532_420_000))).unwrap()
+    Local::open(directory, Limits::default(), Zone::utc(), Arc::new(|| Timestamp(1_714_532_420_000))).unwrap()
 }
 
 fn manifest(name: &str, policy: &str) -> String {
@@ -245,7 +245,7 @@ async fn a_status_is_shown_as_yaml_and_survives() {
 async fn two_processes_never_share_a_directory() {
     let home = TempDir::new().unwrap();
     let local = open(home.path());
-    let second = Local::open(home.path(), Limits::default(), Arc::new(Timestamp::default));
+    let second = Local::open(home.path(), Limits::default(), Zone::utc(), Arc::new(Timestamp::default));
     assert!(matches!(second, Err(OpenError::InUse(_))));
     drop(local);
     open(home.path());

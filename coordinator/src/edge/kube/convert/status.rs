@@ -171,7 +171,7 @@ fn invalid_condition(old: Option<&Map<String, Value>>, refusal: &Refusal, now: T
     }
 }
 
-fn all_conditions(old: Option<&Map<String, Value>>) -> Vec<ConditionStatus> {
+pub(super) fn all_conditions(old: Option<&Map<String, Value>>) -> Vec<ConditionStatus> {
     let list = old.and_then(|old| old.get("conditions")).and_then(Value::as_array);
     list.into_iter().flatten().filter_map(|one| serde_json::from_value(one.clone()).ok()).collect()
 }
@@ -294,7 +294,7 @@ pub(crate) fn short(text: &str) -> String {
 }
 
 /// Time stamps in Kubernetes have whole seconds.
-fn rfc3339(at: Timestamp) -> String {
+pub(super) fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.0.div_euclid(1000)).unwrap_or_default().to_string()
 }
 

@@ -277,3 +277,45 @@ fn lengths_and_sizes_are_written_as_go_writes_them() {
         assert_eq!(human_bytes(bytes), text);
     }
 }
+
+#[test]
+fn a_schedules_backup_tells_schedule_and_retention_what_they_need() {
+    use shared::retention::BackupState;
+    let scheduled = |phase: &str, certificate: bool| {
+        let mut manifest = page(0);
+        let metadata = &mut manifest["metadata"];
+        metadata["labels"] = json!({"tidb.pingcap.com/backup-schedule": "nightly"});
+        metadata["annotations"] = json!({"isochron.pingcap.com/on-hold": "true"});
+        metadata["creationTimestamp"] = json!("2024-05-01T03:00:00Z");
+        metadata["deletionTimestamp"] = json!("2024-05-01T04:00:00Z");
+        manifest["skipGC"] = json!(true);
+        manifest["status"] = json!({"phase": phase});
+        if certificate {
+            manifest["status"]["certificate"] = json!({});
+        }
+        converted(manifest).scheduled.unwrap()
+    };
+    let one = scheduled("Running", false);
+    assert_eq!(
+        (one.schedule.as_str(), one.backup.name.as_str(), one.backup.uid.as_str()),
+        ("nightly", "backup1", "u1")
+    );
+    assert!(one.backup.skip_gc && one.backup.on_hold);
+    assert_eq!(one.backup.created, Timestamp(1_714_532_400_000));
+    assert_eq!(one.backup.deleting, Some(Timestamp(1_714_536_000_000)));
+    for (phase, certificate, state) in [
+        ("", false, BackupState::Running),
+        ("SnapshotsCreated", true, BackupState::Running),
+        ("Complete", true, BackupState::Complete { certified: true }),
+        // The old manager's.
+        ("Complete", false, BackupState::Complete { certified: false }),
+        ("Failed", false, BackupState::Failed),
+        ("Invalid", false, BackupState::Failed),
+        // While it is deleted: it has ended, and must not hold up the next run.
+        ("CleanFailed", true, BackupState::Complete { certified: true }),
+        ("CleanFailed", false, BackupState::Failed),
+    ] {
+        assert_eq!(scheduled(phase, certificate).backup.state, state, "{phase}");
+    }
+    assert_eq!(converted(page(0)).scheduled, None);
+}

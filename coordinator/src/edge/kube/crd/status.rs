@@ -169,6 +169,6 @@ pub struct CertificateStatus {
 }
 
 /// Go's `metav1.Time`: RFC 3339, or `null`.
-fn moment(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn moment(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "format": "date-time", "nullable": true})
 }

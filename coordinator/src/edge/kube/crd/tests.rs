@@ -1,12 +1,19 @@
 use super::*;
 
 #[test]
-fn the_definition_in_deploy_is_what_the_program_prints() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/crds/volumebackups.federation.pingcap.com.yaml");
-    if std::env::var_os("ISOCHRON_WRITE_CRDS").is_some() {
-        std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
-        std::fs::write(path, crds()).unwrap();
+fn the_definitions_in_deploy_are_what_the_program_prints() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/crds");
+    let mut printed = Vec::new();
+    for definition in definitions() {
+        let path = format!("{folder}/{}.yaml", definition.metadata.name.as_deref().unwrap());
+        let text = yaml(&definition);
+        if std::env::var_os("ISOCHRON_WRITE_CRDS").is_some() {
+            std::fs::create_dir_all(folder).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(kept == text, "run this test once with ISOCHRON_WRITE_CRDS=1 and commit {path}");
+        printed.push(text);
     }
-    let kept = std::fs::read_to_string(path).unwrap();
-    assert!(kept == crds(), "run this test once with ISOCHRON_WRITE_CRDS=1 and commit {path}");
+    assert_eq!(crds(), printed.join("---\n"));
 }

@@ -1,4 +1,8 @@
-use super::super::testing::{Api as FakeApi, Fault, wall};
+use super::super::{
+    crd::{API_VERSION, KIND},
+    testing::{Api as FakeApi, Fault, wall},
+    untyped::EDIT_ROUNDS,
+};
 use super::*;
 use http::Method;
 use serde_json::{Value, json};

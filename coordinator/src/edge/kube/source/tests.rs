@@ -1,5 +1,5 @@
 use super::super::testing::Api as FakeApi;
-use super::*;
+use super::{super::follow::RESYNC, *};
 use serde_json::{Value, json};
 
 const ALL: &str = "/apis/federation.pingcap.com/v1alpha1/volumebackups";

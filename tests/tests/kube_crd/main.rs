@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "servers")]
 
+mod schedules;
+
 use anyhow::{Result, ensure};
 use coordinator::{
-    edge::kube::{KubeLedger, KubeObjects, KubeSource, Leader, LeaderConfig, client_of, crds},
+    edge::kube::{KubeLedger, KubeObjects, KubeSource, Leader, LeaderConfig, client_of, crd, crds},
     ports::{EventKind, Ledger, LedgerKey, Object, ObjectEvent, ObjectRef, Objects, PortError, Source, Status},
 };
 use serde_json::{Value, json};
@@ -23,7 +25,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tests::servers::kube::KubeApi;
 use tokio::{sync::mpsc, time::timeout};
 
-const CRD: &str = "volumebackups.federation.pingcap.com";
+const KINDS: [&str; 2] =
+    ["crd/volumebackups.federation.pingcap.com", "crd/volumebackupschedules.federation.pingcap.com"];
 /// A new definition reaches the handlers of its kind within a second or two.
 const SETTLE: Duration = Duration::from_secs(30);
 
@@ -65,7 +68,7 @@ fn with(pointer: &str, value: Value) -> Value {
 async fn start() -> Result<KubeApi> {
     let api = KubeApi::start().await?;
     api.apply(&crds()).await?;
-    api.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &format!("crd/{CRD}")]).await?;
+    api.kubectl(&[&["wait", "--for=condition=Established", "--timeout=30s"], &KINDS[..]].concat()).await?;
     Ok(api)
 }
 
@@ -176,10 +179,11 @@ fn loose(value: &mut Value) {
 #[tokio::test]
 async fn an_object_stored_before_the_rules_still_changes_and_goes() -> Result<()> {
     let api = KubeApi::start().await?;
-    let mut old: Value = serde_saphyr::from_str(&crds())?;
+    let new = crd::yaml(&crd::volume_backup());
+    let mut old: Value = serde_saphyr::from_str(&new)?;
     loose(&mut old["spec"]["versions"][0]["schema"]);
     api.apply(&old.to_string()).await?;
-    api.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &format!("crd/{CRD}")]).await?;
+    api.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", KINDS[0]]).await?;
     let spec = json!({
         "clusters": [{"k8sClusterName": "a"}, {"k8sClusterName": "a"}],
         "template": {"s3": {"provider": "aws", "endpoint": "x:1"}, "cleanPolicy": "delete", "volumeBackupInitJobMaxActiveSeconds": 0},
@@ -187,7 +191,7 @@ async fn an_object_stored_before_the_rules_still_changes_and_goes() -> Result<()
     let bad = manifest("bad", &spec);
     eventually(&api, &bad, true).await?;
     api.kubectl_with_input(&["create", "-f", "-"], &bad).await?;
-    api.apply(&crds()).await?;
+    api.apply(&new).await?;
     eventually(&api, &manifest("another", &spec), false).await?;
 
     let objects = KubeObjects::new(client_of(&api.kubeconfig).await?, "test", Arc::new(|| Timestamp(0)));

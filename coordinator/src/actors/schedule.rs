@@ -1,0 +1,189 @@
+//! Schedules: one actor for all of them, around the one machine that decides what is made and what is deleted. It never
+//! touches a barrier: a backup that it makes is a VolumeBackup like any other, and comes back through the source.
+
+mod effects;
+mod messages;
+
+pub use messages::{AskSchedules, ScheduleSeen};
+
+use super::{messages::ObjectSeen, planes::unknown_planes};
+use crate::{
+    config::CoordinatorConfig,
+    console,
+    metrics::Metrics,
+    ports::{Object, ObjectEvent, Ports, Schedule, ScheduleEvent},
+};
+use actix::{Actor, Context, Handler};
+use effects::Saving;
+use shared::{
+    ids::BackupUid,
+    retention::Backup,
+    schedule::{Effect, Input, ScheduleKey, Scheduler},
+    time::Now,
+};
+use shell::{
+    clock::Clock,
+    driver::{Driver, FenceError, Performed, Performer},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Mail: object events, admins, answers to itself. Senders use `send` and wait, so the bound is back-pressure, not loss.
+const MAILBOX: usize = 256;
+
+/// See the module.
+pub struct ScheduleActor {
+    driver: Driver<Scheduler>,
+    config: Arc<CoordinatorConfig>,
+    ports: Ports,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    /// Which object bears a name now: news of an older one must not touch it.
+    uids: BTreeMap<ScheduleKey, String>,
+    /// Every backup that bears a schedule's label, whether that schedule exists or not.
+    backups: BTreeMap<BackupUid, (ScheduleKey, Backup)>,
+    backups_synced: bool,
+    /// Status writes under way, one per schedule.
+    saving: BTreeMap<ScheduleKey, Saving>,
+}
+
+impl ScheduleActor {
+    /// An actor that does nothing until it is told of schedules and backups.
+    pub fn new(config: Arc<CoordinatorConfig>, ports: Ports, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        Self {
+            driver: Driver::new(Scheduler::new()),
+            config,
+            ports,
+            clock,
+            metrics,
+            uids: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            backups_synced: false,
+            saving: BTreeMap::new(),
+        }
+    }
+
+    fn applied(&mut self, mut schedule: Schedule, ctx: &mut Context<Self>) {
+        let key = schedule.key.clone();
+        if schedule.deleting {
+            self.gone(&key, &schedule.object.uid, ctx);
+            return;
+        }
+        if schedule.object.wish.is_ok()
+            && let Some(refusal) =
+                unknown_planes(&self.config.planes, schedule.planes.iter(), "spec.backupTemplate.clusters")
+        {
+            schedule.object.wish = Err(refusal);
+        }
+        self.uids.insert(key.clone(), schedule.object.uid.clone());
+        self.feed(Input::Schedule { key: key.clone(), object: Box::new(schedule.object) }, ctx);
+        self.list(key, ctx);
+    }
+
+    fn gone(&mut self, key: &ScheduleKey, uid: &str, ctx: &mut Context<Self>) {
+        if self.uids.get(key).is_some_and(|known| known == uid) {
+            self.uids.remove(key);
+            self.metrics.schedule_gone(key);
+            self.feed(Input::ScheduleGone(key.clone()), ctx);
+        }
+    }
+
+    /// Tells the machine all backups of a schedule, once all have been seen.
+    fn list(&mut self, key: ScheduleKey, ctx: &mut Context<Self>) {
+        if self.backups_synced && self.uids.contains_key(&key) {
+            let of = self.backups.values().filter(|(of, _)| *of == key);
+            let backups = of.map(|(_, backup)| backup.clone()).collect();
+            self.feed(Input::Backups { key, backups }, ctx);
+        }
+    }
+
+    /// Remembers what a backup is now; returns the schedules whose list differs.
+    fn remember(&mut self, uid: &BackupUid, object: Option<&Object>) -> Vec<ScheduleKey> {
+        let now = object.and_then(|object| {
+            let scheduled = object.scheduled.as_ref()?;
+            let key = ScheduleKey { namespace: object.namespace.clone(), name: scheduled.schedule.clone() };
+            Some((key, scheduled.backup.clone()))
+        });
+        let before = self.backups.get(uid);
+        if before == now.as_ref() {
+            return Vec::new();
+        }
+        let mut touched: Vec<_> = before.iter().map(|(key, _)| key.clone()).collect();
+        touched.extend(now.as_ref().map(|(key, _)| key.clone()).filter(|key| !touched.contains(key)));
+        match now {
+            Some(now) => drop(self.backups.insert(uid.clone(), now)),
+            None => drop(self.backups.remove(uid)),
+        }
+        touched
+    }
+}
+
+impl Actor for ScheduleActor {
+    type Context = Context<Self>;
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.drive(ctx);
+    }
+}
+
+impl Performer for ScheduleActor {
+    type M = Scheduler;
+
+    fn driver(&mut self) -> &mut Driver<Scheduler> {
+        &mut self.driver
+    }
+
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) -> Performed {
+        self.carry_out(effect, ctx);
+        Performed::Done
+    }
+
+    /// Nothing here is a fence, so only an actor that answers itself without end gets here.
+    fn fence_failed(&mut self, error: FenceError, _: &mut Context<Self>) {
+        tracing::error!(%error, "the scheduler has stopped; restart the coordinator");
+    }
+
+    fn stepped(&mut self, _: &mut Context<Self>) {
+        self.metrics.schedules(&self.driver.machine().view());
+    }
+}
+
+impl Handler<ScheduleSeen> for ScheduleActor {
+    type Result = ();
+    fn handle(&mut self, ScheduleSeen(event): ScheduleSeen, ctx: &mut Self::Context) {
+        match event {
+            ScheduleEvent::Applied(schedule) => self.applied(*schedule, ctx),
+            ScheduleEvent::Gone(gone) => self.gone(&gone.key, &gone.uid, ctx),
+            ScheduleEvent::Synced => self.feed(Input::Synced, ctx),
+        }
+    }
+}
+
+impl Handler<ObjectSeen> for ScheduleActor {
+    type Result = ();
+    fn handle(&mut self, ObjectSeen(event): ObjectSeen, ctx: &mut Self::Context) {
+        let touched = match event {
+            ObjectEvent::Applied(object) => self.remember(&object.uid, Some(&object)),
+            ObjectEvent::Gone(uid) => self.remember(&uid, None),
+            ObjectEvent::Synced => {
+                self.backups_synced = true;
+                self.uids.keys().cloned().collect()
+            }
+        };
+        for key in touched {
+            self.list(key, ctx);
+        }
+    }
+}
+
+impl Handler<AskSchedules> for ScheduleActor {
+    type Result = ();
+    fn handle(&mut self, AskSchedules(call): AskSchedules, _: &mut Self::Context) {
+        let reply = console::answer_schedules(self.driver.machine(), self.clock.wall(), &call.who, &call.body);
+        // An admin who does not read has gone.
+        let _ = call.reply.try_send(reply.into());
+    }
+}

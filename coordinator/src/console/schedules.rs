@@ -1,0 +1,149 @@
+//! `console schedules`: when backups are made, and which of them stay or go and why, now or at any date.
+
+use super::answer::{Answered, Question};
+use serde_json::{Value, json};
+use shared::{
+    calendar::rfc3339,
+    cron::{Cron, Zone},
+    retention::{BackupState, Plan, Verdict},
+    schedule::{Scheduler, View},
+    time::Timestamp,
+};
+
+/// Coming runs shown for one schedule.
+const COMING: usize = 5;
+
+/// Does the question go to the schedules' actor?
+pub fn is_about_schedules(body: &[u8]) -> bool {
+    matches!(serde_json::from_slice(body), Ok(Question::Schedules { .. }))
+}
+
+/// Answers one question about schedules; the text is JSON of [`Answered`].
+pub fn answer_schedules(scheduler: &Scheduler, now: Timestamp, who: &str, body: &[u8]) -> String {
+    let answered = match serde_json::from_slice::<Question>(body) {
+        Ok(question) => {
+            tracing::info!(who, ?question, "console");
+            match question {
+                Question::Schedules { name: None, .. } => {
+                    Answered::Ok(scheduler.view().iter().map(row).collect::<Value>())
+                }
+                Question::Schedules { name: Some(name), plan, at } => one(scheduler, &name, plan, at, now),
+                _ => Answered::Error("not a question about schedules".to_owned()),
+            }
+        }
+        Err(error) => Answered::Error(format!("not a question this coordinator knows: {error}")),
+    };
+    serde_json::to_string(&answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
+fn moment(at: Option<Timestamp>) -> Value {
+    at.map_or(Value::Null, |at| Value::from(rfc3339(at)))
+}
+
+/// `null` for none, which tables show as a dash.
+fn name(name: &str) -> Value {
+    if name.is_empty() { Value::Null } else { Value::from(name) }
+}
+
+fn row(view: &View) -> Value {
+    let status = &view.status;
+    json!({
+        "namespace": view.key.namespace,
+        "name": view.key.name,
+        "phase": status.phase.as_str(),
+        "schedule": view.cron,
+        "zone": view.zone,
+        "nextRun": moment(status.next_run),
+        "lastBackup": name(&status.last_backup),
+        "lastSuccess": name(&status.last_success),
+        "lastSuccessTime": moment(status.last_success_time),
+        "backups": view.backups,
+        "message": status.message,
+    })
+}
+
+fn one(scheduler: &Scheduler, name: &str, plan: bool, at: Option<Timestamp>, now: Timestamp) -> Answered {
+    let views = scheduler.view();
+    let found: Vec<&View> = views
+        .iter()
+        .filter(|view| view.key.name == name || format!("{}/{}", view.key.namespace, view.key.name) == name)
+        .collect();
+    let view = match found.as_slice() {
+        [view] => *view,
+        [] => {
+            return Answered::Error(format!("no VolumeBackupSchedule called {name}; `console schedules` lists them"));
+        }
+        _ => return Answered::Error(format!("{name} is in several namespaces; say namespace/name")),
+    };
+    let at = at.unwrap_or(now);
+    let judged = scheduler.plan(&view.key, at);
+    if plan {
+        return match judged {
+            Some(judged) => Answered::Ok(plan_value(&judged, at)),
+            None => Answered::Error(format!("{name} is Invalid, so nothing is deleted: {}", view.status.message)),
+        };
+    }
+    let mut shown = row(view);
+    let more = [
+        ("group", view.group.clone().map_or(Value::Null, Value::from)),
+        ("running", json!(view.running)),
+        ("nextRuns", coming(view, now)),
+        ("backups", judged.as_ref().map(rows).unwrap_or_default()),
+    ];
+    if let Some(fields) = shown.as_object_mut() {
+        fields.extend(more.map(|(field, value)| (field.to_owned(), value)));
+    }
+    Answered::Ok(shown)
+}
+
+/// The next few fire times, on the schedule's own wall clock; none while it is paused. The first is the machine's, because
+/// only it knows what `@every` counts from, unless that is due already.
+fn coming(view: &View, now: Timestamp) -> Value {
+    let Some(next) = view.status.next_run else { return json!([]) };
+    let zone = Zone::named(&view.zone).unwrap_or_else(|_| Zone::utc());
+    let Ok(cron) = Cron::parse_in(&view.cron, &zone) else { return json!([]) };
+    let first = Some(next).filter(|next| *next > now);
+    let more = cron.runs(first.unwrap_or(now), COMING);
+    first.into_iter().chain(more).take(COMING).map(|at| Value::from(zone.rfc3339(at))).collect()
+}
+
+fn plan_value(plan: &Plan, at: Timestamp) -> Value {
+    json!({
+        "at": rfc3339(at),
+        "deleteNow": plan.delete_now.as_ref().map(|(name, _, why)| format!("{name}: {why}")),
+        "waitingFor": plan.waiting.as_ref().map(|(name, until)| {
+            format!("the deletion of {name} to end, until {} at most", rfc3339(*until))
+        }),
+        "next": plan.next.as_ref().map(|next| format!("{} at {}", next.name, rfc3339(next.at))),
+        "backups": rows(plan),
+    })
+}
+
+fn rows(plan: &Plan) -> Value {
+    plan.rows
+        .iter()
+        .map(|row| {
+            let (verdict, why) = match &row.verdict {
+                Verdict::Keep(why) => ("keep", why.to_string()),
+                Verdict::Delete(why) => ("delete", why.to_string()),
+                Verdict::Leaving(since) => ("leaving", format!("since {}", rfc3339(*since))),
+            };
+            json!({
+                "name": row.name,
+                "created": rfc3339(row.created),
+                "state": match row.state {
+                    BackupState::Running => "Running",
+                    BackupState::Complete { certified: true } => "Complete",
+                    BackupState::Complete { certified: false } => "Complete, not certified",
+                    BackupState::Failed => "Failed",
+                },
+                "verdict": verdict,
+                "why": why,
+                "expires": moment(row.expires),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,221 @@
+//! A VolumeBackupSchedule object in, a wish (or why it can never work) out; a scheduler's status in, a status out.
+
+use super::{
+    super::crd::{ConditionStatus, ScheduleSpec, ScheduleStatus, TierSpec, VolumeBackup, VolumeBackupSchedule},
+    Faults, millis, object,
+    status::{all_conditions, rfc3339, short},
+};
+use crate::ports::Schedule;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Map, Value};
+use shared::{
+    cron::{Cron, Zone},
+    ids::PlaneId,
+    reason::{Reason, Refusal},
+    request::Limits,
+    retention::{Policy, PolicyText, Tier},
+    schedule::{GROUP_LABEL, Object, Phase, ScheduleKey, Spec, Status},
+    time::Timestamp,
+};
+
+/// A schedule's name is a label's value on its backups, which Kubernetes bounds.
+const MAX_NAME: usize = 63;
+/// The one condition that we write: will backups be made?
+const READY: &str = "Ready";
+
+/// What the coordinator knows of a schedule. `defaults` are the bounds of backups that set none, `zone` is where the
+/// wall clock of expressions without a zone hangs. `None` for an object without uid, namespace or name.
+pub fn schedule(found: &VolumeBackupSchedule, defaults: &Limits, zone: &Zone) -> Option<Schedule> {
+    let status = found.status.as_ref().map(read_status).unwrap_or_default();
+    let mut known = known(&found.metadata, status)?;
+    let (wish, planes) = wish(&found.metadata, &found.spec, defaults, zone);
+    known.object.wish = wish;
+    known.planes = planes;
+    Some(known)
+}
+
+/// The same for an object whose spec does not have the shape of a VolumeBackupSchedule.
+pub fn unreadable_schedule(metadata: &ObjectMeta, error: &str) -> Option<Schedule> {
+    let mut known = known(metadata, Status::default())?;
+    let message = format!("the object is not a VolumeBackupSchedule: {error}");
+    known.object.wish = Err(Refusal::new(Reason::SpecInvalid, message));
+    Some(known)
+}
+
+fn known(metadata: &ObjectMeta, status: Status) -> Option<Schedule> {
+    let group = metadata.labels.as_ref().and_then(|all| all.get(GROUP_LABEL)).filter(|group| !group.is_empty());
+    Some(Schedule {
+        key: ScheduleKey { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? },
+        deleting: metadata.deletion_timestamp.is_some(),
+        planes: Vec::new(),
+        object: Object {
+            uid: metadata.uid.clone()?,
+            created: metadata.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
+            group: group.cloned(),
+            wish: Err(Refusal::new(Reason::SpecInvalid, "the spec was not read")),
+            status,
+        },
+    })
+}
+
+fn wish(
+    metadata: &ObjectMeta,
+    spec: &ScheduleSpec,
+    defaults: &Limits,
+    zone: &Zone,
+) -> (Result<Spec, Refusal>, Vec<PlaneId>) {
+    let mut faults = Faults::default();
+    if metadata.name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
+        faults.add(
+            Reason::SpecInvalid,
+            format!("metadata.name is longer than {MAX_NAME} characters: backups bear it as a label's value"),
+        );
+    }
+    let cron = Cron::parse_in(&spec.schedule, zone);
+    let zone = cron.as_ref().map_or(zone, Cron::zone);
+    let policy = Policy::parse(&policy_text(spec), zone);
+    // A run of this schedule, as far as its own name does not matter.
+    let run = VolumeBackup {
+        types: None,
+        metadata: ObjectMeta { deletion_timestamp: None, finalizers: None, ..metadata.clone() },
+        skip_gc: false,
+        spec: spec.backup_template.clone(),
+        status: None,
+    };
+    let planes = match object(&run, defaults).map(|run| run.wish) {
+        Some(Ok(request)) => request.members.into_iter().map(|member| member.plane).collect(),
+        Some(Err(refusal)) => {
+            faults.add(refusal.reason, format!("no backup of spec.backupTemplate can work: {}", refusal.message));
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    if let Err(error) = &cron {
+        faults.add(Reason::SpecInvalid, format!("spec.schedule: {error}"));
+    }
+    if let Err(error) = &policy {
+        faults.add(Reason::SpecInvalid, error.to_string());
+    }
+    let (Ok(cron), Ok(policy)) = (cron, policy) else {
+        return (faults.or(()).and(Err(Refusal::new(Reason::SpecInvalid, "spec.schedule"))), planes);
+    };
+    let spec = Spec {
+        cron,
+        pause: spec.pause.unwrap_or_default(),
+        policy,
+        labels: metadata.labels.clone().unwrap_or_default(),
+        annotations: metadata.annotations.clone().unwrap_or_default(),
+    };
+    (faults.or(spec), planes)
+}
+
+fn policy_text(spec: &ScheduleSpec) -> PolicyText {
+    let none = TierSpec::default();
+    let tiers = spec.tiers.as_ref().unwrap_or(&none);
+    PolicyText {
+        max_backups: spec.max_backups,
+        max_reserved_time: spec.max_reserved_time.clone(),
+        max_failed_backups: spec.max_failed_backups,
+        max_failed_reserved_time: spec.max_failed_reserved_time.clone(),
+        tiers: Tier::ALL.map(|tier| {
+            let count = match tier {
+                Tier::Hourly => tiers.hourly,
+                Tier::Daily => tiers.daily,
+                Tier::Weekly => tiers.weekly,
+                Tier::Monthly => tiers.monthly,
+                Tier::Yearly => tiers.yearly,
+            };
+            (tier, count)
+        }),
+    }
+}
+
+/// The scheduler's status as it stands in an object. Fields that somebody spoilt count as absent.
+fn read_status(status: &Value) -> Status {
+    let text = |field: &str| status.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let moment = |field: &str| {
+        let at: jiff::Timestamp = status.get(field)?.as_str()?.parse().ok()?;
+        Some(Timestamp(at.as_millisecond()))
+    };
+    let phases = [Phase::Active, Phase::Waiting, Phase::Paused, Phase::Invalid];
+    Status {
+        last_backup: text("lastBackup"),
+        last_backup_time: moment("lastBackupTime"),
+        all_backup_clean_time: moment("allBackupCleanTime"),
+        schedule: text("schedule"),
+        last_success: text("lastSuccess"),
+        last_success_time: moment("lastSuccessTime"),
+        next_run: moment("nextRun"),
+        phase: phases.into_iter().find(|phase| phase.as_str() == text("phase")).unwrap_or_default(),
+        message: text("message"),
+    }
+}
+
+/// The status that a schedule with the status `old` is to have. What we do not write stays as it is.
+pub fn merge_schedule_status(old: Option<&Value>, status: &Status, now: Timestamp) -> Value {
+    let old = old.and_then(Value::as_object);
+    let mut merged = old.cloned().unwrap_or_default();
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let fresh = ScheduleStatus {
+        last_backup: text(&status.last_backup),
+        last_backup_time: status.last_backup_time.map(rfc3339),
+        all_backup_clean_time: status.all_backup_clean_time.map(rfc3339),
+        phase: text(status.phase.as_str()),
+        message: text(&short(&status.message)),
+        schedule: text(&status.schedule),
+        next_run: status.next_run.map(rfc3339),
+        last_success: text(&status.last_success),
+        last_success_time: status.last_success_time.map(rfc3339),
+        conditions: Some(conditions(old, status, now)),
+    };
+    for field in OUR_FIELDS {
+        merged.remove(field);
+    }
+    if let Ok(Value::Object(fresh)) = serde_json::to_value(&fresh) {
+        merged.extend(fresh);
+    }
+    Value::Object(merged)
+}
+
+/// Fields of status that only the coordinator writes.
+const OUR_FIELDS: [&str; 10] = [
+    "lastBackup",
+    "lastBackupTime",
+    "allBackupCleanTime",
+    "phase",
+    "message",
+    "schedule",
+    "nextRun",
+    "lastSuccess",
+    "lastSuccessTime",
+    "conditions",
+];
+
+/// `Ready`, whose date stays while its value stays, beside what others wrote.
+fn conditions(old: Option<&Map<String, Value>>, status: &Status, now: Timestamp) -> Vec<ConditionStatus> {
+    let mut all = all_conditions(old);
+    let before = all.iter().position(|kept| kept.kind == READY).map(|place| all.remove(place));
+    // Waiting is ready: the run comes as soon as what it waits for is over.
+    let ready = match status.phase {
+        Phase::Active | Phase::Waiting => "True",
+        Phase::Paused | Phase::Invalid => "False",
+        Phase::Unknown => "Unknown",
+    };
+    // A refusal begins with its word of the published table.
+    let (reason, message) = match status.message.split_once(": ") {
+        Some((reason, message)) if status.phase == Phase::Invalid => (reason, message),
+        _ => (status.phase.as_str(), status.message.as_str()),
+    };
+    let since = before.filter(|before| before.status == ready).and_then(|before| before.last_transition_time);
+    all.push(ConditionStatus {
+        kind: READY.to_owned(),
+        status: ready.to_owned(),
+        last_transition_time: since.or_else(|| Some(rfc3339(now))),
+        reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
+        message: Some(short(message)).filter(|message| !message.is_empty()),
+    });
+    all
+}
+
+#[cfg(test)]
+mod tests;

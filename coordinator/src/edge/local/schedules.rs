@@ -1,0 +1,319 @@
+//! VolumeBackupSchedules of the directory, and the backups that they make: each a file of its own under `.isochron/made`,
+//! taken up by the scan like the user's own files.
+
+use super::{
+    Home, OpenError, blocking, disk,
+    documents::Document,
+    objects::{Key, Store},
+    scan::MADE,
+    source::tell,
+};
+use crate::{
+    edge::kube::{
+        convert::{merge_schedule_status, run, schedule, unreadable_schedule},
+        crd::{API_VERSION, SCHEDULE_KIND, VolumeBackupSchedule},
+    },
+    ports::{EventKind, PortError, Schedule, ScheduleEvent, ScheduleRef, Schedules},
+};
+use async_trait::async_trait;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::{
+    cron::Zone,
+    ids::BackupUid,
+    request::Limits,
+    schedule::{CreateResult, DeleteResult, NewBackup, ScheduleKey, Status},
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::mpsc;
+
+/// What is kept of a schedule.
+#[derive(Clone, Serialize, Deserialize)]
+struct Kept {
+    /// Drawn at first sight; a name that comes back later gets another.
+    uid: String,
+    namespace: String,
+    name: String,
+    /// When it was first seen, in whole seconds like every creationTimestamp.
+    created: Timestamp,
+    /// In which file it stood last.
+    file: String,
+    /// Its last good text.
+    manifest: Value,
+    /// Why its spec cannot be understood.
+    problem: Option<String>,
+    /// Kept in a file of its own.
+    #[serde(skip)]
+    status: Option<Value>,
+}
+
+impl Kept {
+    fn key(&self) -> Key {
+        (self.namespace.clone(), self.name.clone())
+    }
+
+    /// As the coordinator knows it, by way of the one conversion.
+    fn schedule(&self, defaults: &Limits, zone: &Zone) -> Option<Schedule> {
+        let part = |path: &str| self.manifest.pointer(path).cloned();
+        let metadata = ObjectMeta {
+            uid: Some(self.uid.clone()),
+            namespace: Some(self.namespace.clone()),
+            name: Some(self.name.clone()),
+            creation_timestamp: Some(Time(jiff::Timestamp::from_millisecond(self.created.0).unwrap_or_default())),
+            labels: part("/metadata/labels").and_then(|all| serde_json::from_value(all).ok()),
+            annotations: part("/metadata/annotations").and_then(|all| serde_json::from_value(all).ok()),
+            ..ObjectMeta::default()
+        };
+        let spec = serde_json::from_value(part("/spec").unwrap_or_default());
+        match (&self.problem, spec) {
+            (Some(problem), _) => unreadable_schedule(&metadata, &format!("{}: {problem}", self.file)),
+            (None, Err(error)) => unreadable_schedule(&metadata, &format!("{}: {error}", self.file)),
+            (None, Ok(spec)) => {
+                let found = VolumeBackupSchedule { types: None, metadata, spec, status: self.status.clone() };
+                schedule(&found, defaults, zone)
+            }
+        }
+    }
+}
+
+/// All schedules, in memory as on disk.
+pub(super) struct ScheduleStore {
+    home: Arc<Home>,
+    kept: Mutex<BTreeMap<Key, Kept>>,
+    /// The first full scan was taken over.
+    ready: AtomicBool,
+}
+
+impl ScheduleStore {
+    pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
+        let mut kept = BTreeMap::new();
+        let folder = home.inner().join("schedules");
+        let broken = |path: &PathBuf, source: std::io::Error| OpenError::Io { path: path.clone(), source };
+        for entry in std::fs::read_dir(&folder).map_err(|error| broken(&folder, error))? {
+            let path = entry.map_err(|error| broken(&folder, error))?.path();
+            let Some(text) = disk::read(&path).map_err(|error| broken(&path, error))? else { continue };
+            let mut one: Kept = serde_json::from_str(&text).map_err(|error| broken(&path, error.into()))?;
+            let path = status_path(&home, &one.key());
+            let text = disk::read(&path).map_err(|error| broken(&path, error))?;
+            // Status is derived: one that cannot be read is written anew.
+            one.status = text
+                .and_then(|text| serde_saphyr::from_str::<Value>(&text).ok())
+                .and_then(|mut shown| shown.get_mut("status").map(Value::take));
+            kept.insert(one.key(), one);
+        }
+        Ok(Self { home, kept: Mutex::new(kept), ready: AtomicBool::new(false) })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
+        // Memory is changed after the disk and in one step, so a panicking holder has spoilt nothing.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every file was read at least once.
+    pub(super) fn set_ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes over what a file says of a schedule.
+    pub(super) fn put(&self, file: &str, document: &Document, now: Timestamp) -> Result<(), PortError> {
+        let mut all = self.kept();
+        let key = (document.namespace.clone(), document.name.clone());
+        let old = all.get(&key);
+        let same =
+            |old: &&Kept| old.file == file && old.manifest == document.manifest && old.problem == document.problem;
+        if old.filter(same).is_some() {
+            return Ok(());
+        }
+        let next = Kept {
+            uid: old.map_or_else(|| uuid::Uuid::new_v4().to_string(), |old| old.uid.clone()),
+            namespace: document.namespace.clone(),
+            name: document.name.clone(),
+            created: old.map_or_else(|| super::whole_seconds(now), |old| old.created),
+            file: file.to_owned(),
+            manifest: document.manifest.clone(),
+            problem: document.problem.clone(),
+            status: old.and_then(|old| old.status.clone()),
+        };
+        let path = kept_path(&self.home, &key);
+        let text = serde_json::to_string_pretty(&next).map_err(|error| PortError::Unavailable(error.to_string()))?;
+        disk::write(&path, text.as_bytes()).map_err(|error| super::unavailable("write", &path, &error))?;
+        all.insert(key, next);
+        Ok(())
+    }
+
+    /// Forgets every schedule that is not in `present`; returns names and uids.
+    pub(super) fn delete_others(&self, present: &BTreeSet<Key>) -> Result<Vec<(Key, String)>, PortError> {
+        let mut all = self.kept();
+        let gone: Vec<_> = all
+            .values()
+            .filter(|kept| !present.contains(&kept.key()))
+            .map(|kept| (kept.key(), kept.uid.clone()))
+            .collect();
+        for (key, _) in &gone {
+            for path in [status_path(&self.home, key), kept_path(&self.home, key)] {
+                disk::remove(&path).map_err(|error| super::unavailable("remove", &path, &error))?;
+            }
+            all.remove(key);
+        }
+        Ok(gone)
+    }
+
+    fn schedules(&self, defaults: &Limits, zone: &Zone) -> Vec<Schedule> {
+        self.kept().values().filter_map(|kept| kept.schedule(defaults, zone)).collect()
+    }
+
+    /// The manifest, with what an API server would have added.
+    fn manifest(&self, key: &ScheduleKey, uid: &str) -> Option<Value> {
+        let all = self.kept();
+        let kept = all.get(&(key.namespace.clone(), key.name.clone())).filter(|kept| kept.uid == uid)?;
+        Some(kept.manifest.clone())
+    }
+
+    fn publish(&self, target: &ScheduleRef, status: &Status, now: Timestamp) -> Result<(), PortError> {
+        let mut all = self.kept();
+        let key = (target.key.namespace.clone(), target.key.name.clone());
+        let Some(one) = all.get_mut(&key).filter(|kept| kept.uid == target.uid) else {
+            return Err(PortError::NotFound(format!("{SCHEDULE_KIND} {}/{}", key.0, key.1)));
+        };
+        let new = merge_schedule_status(one.status.as_ref(), status, now);
+        if one.status.as_ref() == Some(&new) {
+            return Ok(());
+        }
+        let shown = json!({
+            "apiVersion": API_VERSION,
+            "kind": SCHEDULE_KIND,
+            "metadata": {"name": one.name, "namespace": one.namespace, "uid": one.uid},
+            "status": new,
+        });
+        let path = status_path(&self.home, &key);
+        let text = serde_saphyr::to_string(&shown).map_err(|error| PortError::Unavailable(error.to_string()))?;
+        disk::write(&path, text.as_bytes()).map_err(|error| super::unavailable("write", &path, &error))?;
+        one.status = Some(new);
+        Ok(())
+    }
+}
+
+fn kept_path(home: &Home, (namespace, name): &Key) -> PathBuf {
+    home.inner().join("schedules").join(format!("{namespace}.{name}.json"))
+}
+
+fn status_path(home: &Home, (namespace, name): &Key) -> PathBuf {
+    home.inner().join("status/schedules").join(format!("{namespace}.{name}.yaml"))
+}
+
+/// Where the backup that a schedule made is written.
+pub(super) fn made_path(home: &Home, namespace: &str, name: &str) -> PathBuf {
+    home.directory.join(MADE).join(format!("{namespace}.{name}.yaml"))
+}
+
+/// Schedules of a directory.
+pub struct LocalSchedules {
+    home: Arc<Home>,
+    schedules: Arc<ScheduleStore>,
+    backups: Arc<Store>,
+    defaults: Limits,
+    zone: Zone,
+    wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl LocalSchedules {
+    pub(super) fn new(
+        home: Arc<Home>,
+        schedules: Arc<ScheduleStore>,
+        backups: Arc<Store>,
+        defaults: Limits,
+        zone: Zone,
+        wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    ) -> Self {
+        Self { home, schedules, backups, defaults, zone, wall }
+    }
+}
+
+/// Writes the file of a backup, unless its name is taken.
+fn make(home: &Home, schedules: &ScheduleStore, backups: &Store, new: &NewBackup) -> CreateResult {
+    let Some(schedule) = schedules.manifest(&new.key, &new.schedule_uid) else {
+        return CreateResult::Refused("the schedule is gone".to_owned());
+    };
+    let path = made_path(home, &new.key.namespace, &new.name);
+    match disk::read(&path) {
+        Ok(None) => {}
+        // Nobody but us writes there; the scan has not come by yet.
+        Ok(Some(_)) => return CreateResult::Exists { ours: true },
+        Err(error) => return CreateResult::Unknown(super::unavailable("read", &path, &error).to_string()),
+    }
+    if let Some(manifest) = backups.manifest(&new.key.namespace, &new.name) {
+        return CreateResult::Exists { ours: run::is_ours(&manifest, new) };
+    }
+    match serde_saphyr::to_string(&run::backup(&schedule, new)) {
+        Ok(text) => match disk::write(&path, text.as_bytes()) {
+            Ok(()) => CreateResult::Created,
+            Err(error) => CreateResult::Unknown(super::unavailable("write", &path, &error).to_string()),
+        },
+        Err(error) => CreateResult::Refused(error.to_string()),
+    }
+}
+
+#[async_trait]
+impl Schedules for LocalSchedules {
+    async fn run(&self, events: mpsc::Sender<ScheduleEvent>) {
+        // The scan itself is the source of VolumeBackups' business.
+        let look = || async {
+            let all = self.schedules.schedules(&self.defaults, &self.zone);
+            let all = all.into_iter().map(|schedule| (schedule.reference(), schedule));
+            self.schedules.ready.load(Ordering::Relaxed).then(|| all.collect())
+        };
+        tell(look, events).await;
+    }
+
+    async fn create(&self, new: &NewBackup) -> CreateResult {
+        let (home, schedules, backups) = (self.home.clone(), self.schedules.clone(), self.backups.clone());
+        let new = new.clone();
+        let made = blocking("make a backup", move || {
+            let keep = home.clone();
+            Ok(keep.alone(|| make(&home, &schedules, &backups, &new)))
+        });
+        made.await.unwrap_or_else(|error| CreateResult::Unknown(error.to_string()))
+    }
+
+    async fn delete(&self, namespace: &str, name: &str, uid: &BackupUid) -> DeleteResult {
+        let (backups, now) = (self.backups.clone(), (self.wall)());
+        let (namespace, name, uid) = (namespace.to_owned(), name.to_owned(), uid.clone());
+        match blocking("delete a backup", move || backups.delete(&namespace, &name, &uid, now)).await {
+            Ok(()) => DeleteResult::Deleted,
+            Err(PortError::NotFound(_)) => DeleteResult::Gone,
+            Err(error) => DeleteResult::Failed(error.to_string()),
+        }
+    }
+
+    async fn publish(&self, schedule: &ScheduleRef, status: &Status) -> Result<(), PortError> {
+        let (store, schedule, status, now) = (self.schedules.clone(), schedule.clone(), status.clone(), (self.wall)());
+        blocking("write a status", move || store.publish(&schedule, &status, now)).await
+    }
+
+    async fn event(
+        &self,
+        schedule: &ScheduleRef,
+        kind: EventKind,
+        reason: &str,
+        message: &str,
+    ) -> Result<(), PortError> {
+        let (namespace, schedule) = (schedule.key.namespace.as_str(), schedule.key.name.as_str());
+        match kind {
+            EventKind::Normal => tracing::info!(namespace, schedule, reason, message, "event"),
+            EventKind::Warning => tracing::warn!(namespace, schedule, reason, message, "event"),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

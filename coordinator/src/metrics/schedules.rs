@@ -1,0 +1,123 @@
+//! What Prometheus sees of schedules. An alert on a schedule compares `…_last_success_…` with now; `…_missed_runs` says
+//! how often a run was skipped on the way.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use shared::{
+    cron::{Cron, Zone},
+    schedule::{Phase, ScheduleKey, View},
+    time::Timestamp,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// Missed runs counted at once: `@every 1s` and a month's pause must not hold up the actor.
+const MISSED_MAX: u64 = 10_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfSchedule {
+    namespace: String,
+    schedule: String,
+}
+
+impl From<&ScheduleKey> for OfSchedule {
+    fn from(key: &ScheduleKey) -> Self {
+        Self { namespace: key.namespace.clone(), schedule: key.name.clone() }
+    }
+}
+
+/// Instruments of schedules.
+#[derive(Default)]
+pub(super) struct ScheduleMetrics {
+    last_success: Family<OfSchedule, Gauge>,
+    next_run: Family<OfSchedule, Gauge>,
+    active: Family<OfSchedule, Gauge>,
+    backups: Family<OfSchedule, Gauge>,
+    missed: Family<OfSchedule, Counter>,
+    /// Expression and last run of each schedule, as last shown.
+    seen: Mutex<BTreeMap<ScheduleKey, (String, Option<Timestamp>)>>,
+}
+
+impl ScheduleMetrics {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "isochron_schedule_last_success_timestamp_seconds",
+            "When the newest good backup of the schedule was made (Unix time; absent: none)",
+            self.last_success.clone(),
+        );
+        registry.register(
+            "isochron_schedule_next_run_timestamp_seconds",
+            "When the next run is due (Unix time; absent: paused, invalid or never)",
+            self.next_run.clone(),
+        );
+        registry.register(
+            "isochron_schedule_active",
+            "1: runs are made as they are due; 0: paused, invalid, or one is due and waits",
+            self.active.clone(),
+        );
+        registry.register("isochron_schedule_backups", "Backups of the schedule that exist", self.backups.clone());
+        registry.register(
+            "isochron_schedule_missed_runs",
+            "Runs that were skipped because a later one was due as well",
+            self.missed.clone(),
+        );
+    }
+
+    pub(super) fn shown(&self, view: &View) {
+        let (of, status) = (OfSchedule::from(&view.key), &view.status);
+        set(&self.last_success, &of, status.last_success_time);
+        set(&self.next_run, &of, status.next_run);
+        self.active.get_or_create(&of).set(i64::from(status.phase == Phase::Active));
+        self.backups.get_or_create(&of).set(i64::try_from(view.backups).unwrap_or(i64::MAX));
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let missed = seen.get(&view.key).map_or(0, |(cron, last)| missed(view, cron, *last));
+        self.missed.get_or_create(&of).inc_by(missed);
+        if !view.cron.is_empty() {
+            seen.insert(view.key.clone(), (view.cron.clone(), status.last_backup_time));
+        }
+    }
+
+    /// A family never forgets by itself.
+    pub(super) fn gone(&self, key: &ScheduleKey) {
+        let of = OfSchedule::from(key);
+        self.last_success.remove(&of);
+        self.next_run.remove(&of);
+        self.active.remove(&of);
+        self.backups.remove(&of);
+        self.missed.remove(&of);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+}
+
+fn set(family: &Family<OfSchedule, Gauge>, of: &OfSchedule, at: Option<Timestamp>) {
+    match at {
+        Some(at) => drop(family.get_or_create(of).set(at.0.div_euclid(1000))),
+        None => drop(family.remove(of)),
+    }
+}
+
+/// Fire times between the last run that was seen and the one seen now.
+fn missed(view: &View, cron: &str, last: Option<Timestamp>) -> u64 {
+    let (Some(last), Some(now)) = (last, view.status.last_backup_time) else { return 0 };
+    if last >= now || cron != view.cron {
+        return 0;
+    }
+    let zone = Zone::named(&view.zone).unwrap_or_else(|_| Zone::utc());
+    let Ok(cron) = Cron::parse_in(cron, &zone) else { return 0 };
+    let mut at = last;
+    for count in 0..MISSED_MAX {
+        match cron.next_after(at) {
+            Some(next) if next < now => at = next,
+            _ => return count,
+        }
+    }
+    MISSED_MAX
+}
+
+#[cfg(test)]
+mod tests;

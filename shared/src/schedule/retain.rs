@@ -1,0 +1,84 @@
+//! Deletions: what retention names, one at a time.
+
+use super::{
+    input::{DeleteResult, Effect, EventKind, ScheduleKey},
+    run::{AGAIN, UNSEEN, seed},
+    state::{Deleting, One},
+};
+use crate::{
+    retention::{Plan, plan},
+    time::{Now, Timestamp},
+};
+
+impl One {
+    /// What is to happen to its backups at `at`; `None` for an Invalid schedule.
+    pub(super) fn plan(&self, at: Timestamp) -> Option<Plan> {
+        let spec = self.object.wish.as_ref().ok()?;
+        Some(plan(&self.history(), &spec.policy, at))
+    }
+
+    /// Asks for the deletion that is due, and says when to look again (wall clock).
+    pub(super) fn retain(&mut self, now: Now, key: &ScheduleKey, effects: &mut Vec<Effect>) -> Option<Timestamp> {
+        let spec = self.object.wish.as_ref().ok()?;
+        self.deleting.take_if(|deleting| deleting.unseen.is_some_and(|until| until <= now.at));
+        self.delete_again.take_if(|at| *at <= now.at);
+        if self.deleting.is_some() || self.delete_again.is_some() {
+            return None;
+        }
+        let plan = plan(self.backups.values(), &spec.policy, now.wall);
+        if let Some((name, uid, why)) = plan.delete_now {
+            let deleting =
+                Deleting { name: name.clone(), uid: uid.clone(), why: why.clone(), since: now.wall, unseen: None };
+            self.deleting = Some(deleting);
+            effects.push(Effect::Delete { key: key.clone(), name, uid, why });
+            return None;
+        }
+        plan.next.map(|next| next.at).filter(|at| *at > now.wall)
+    }
+
+    /// A list has come: what was asked for is visible in it, or gone.
+    pub(super) fn deletion_listed(&mut self) {
+        let backups = &self.backups;
+        self.deleting.take_if(|deleting| {
+            let listed = backups.get(&deleting.name).filter(|backup| backup.uid == deleting.uid);
+            deleting.unseen.is_some() && listed.is_none_or(|backup| backup.deleting.is_some())
+        });
+    }
+
+    /// What became of a deletion. Answers to what was not asked are ignored.
+    pub(super) fn deleted(
+        &mut self,
+        now: Now,
+        key: &ScheduleKey,
+        name: &str,
+        result: DeleteResult,
+        effects: &mut Vec<Effect>,
+    ) {
+        let asked = self.deleting.take_if(|deleting| deleting.name == name && deleting.unseen.is_none());
+        let Some(mut deleting) = asked else { return };
+        let event = |kind, reason, message| Effect::Event { key: key.clone(), kind, reason, message };
+        match result {
+            DeleteResult::Deleted => {
+                let message = format!("deleted backup {name}: {}", deleting.why);
+                effects.push(event(EventKind::Normal, "SuccessfulDelete", message));
+                self.delete_failures = 0;
+                deleting.unseen = Some(now.at + UNSEEN);
+                self.deleting = Some(deleting);
+            }
+            DeleteResult::Gone => {
+                self.delete_failures = 0;
+                if self.backups.get(name).is_some_and(|backup| backup.uid == deleting.uid) {
+                    self.backups.remove(name);
+                }
+            }
+            DeleteResult::Failed(why) => {
+                self.delete_failures = self.delete_failures.saturating_add(1);
+                self.delete_again = Some(now.at + AGAIN.wait(self.delete_failures, seed(name)));
+                if self.delete_failures == 1 {
+                    let message = format!("backup {name} could not be deleted: {why}");
+                    effects.push(event(EventKind::Warning, "FailedDelete", message));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The schedule machine: whole lists of effects for named situations, and laws over any inputs.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod groups;
+mod kit;
+mod law;
+mod retain;
+mod runs;
+mod status;
