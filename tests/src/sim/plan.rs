@@ -70,7 +70,7 @@ impl Plan {
             more: barrier_lines(rng, retry),
             second: rng.random_ratio(1, 7).then(|| Second {
                 after_ms: rng.random_range(0..6_000),
-                policy: *pick(rng, &[("Delete", 1), ("Retain", 1)]),
+                policy: pick::<&str>(rng, &[("Delete", 1), ("Retain", 1)]),
             }),
             warm_up_ms: rng.random_range(200..1_500),
             ledger_way: *pick(rng, &[((0, 0), 2), ((1, 10), 4), ((5, 80), 2)]),

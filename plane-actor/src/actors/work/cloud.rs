@@ -232,6 +232,7 @@ mod tests {
             size_level: SizeLevel::All,
             delete_ratio_milli: 1000,
             limits: Limits::default(),
+            allow_weaker_holds: false,
         }
     }
 
