@@ -76,8 +76,8 @@ WHOLE = [
          "resolved_ts: complete.commit_ts.0 + u64::from(!complete.spec.init),"),
     ], HAPPY),
     ("a plane that nobody knows is waited for", [
-        ("coordinator/src/actors/coordinator/objects.rs",
-         "        if unknown.is_empty() {", "        if unknown.is_empty() || self.ready {"),
+        ("coordinator/src/actors/planes.rs",
+         "    if unknown.is_empty() {", "    if unknown.len() < 100 {"),
     ], BAD_INPUT),
     ("a prefix of somebody else is taken", [
         ("plane-actor/src/actors/work/storage.rs",
