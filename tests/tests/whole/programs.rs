@@ -239,7 +239,8 @@ impl Programs {
 
     /// Everything that the programs have logged.
     pub(crate) fn logs(&self) -> Result<String> {
-        let logs = std::iter::once(&self.coordinator).chain(&self.planes).map(|it| std::fs::read_to_string(it.log()));
+        let programs = std::iter::once(&self.coordinator).chain(&self.planes);
+        let logs = programs.map(|program| std::fs::read_to_string(program.process.log()));
         Ok(logs.collect::<std::io::Result<Vec<_>>>()?.concat())
     }
 
