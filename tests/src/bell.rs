@@ -60,26 +60,31 @@ impl Ear {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::cell::RefCell;
+    use std::sync::Mutex;
+    use tokio::task::yield_now;
 
     #[tokio::test(start_paused = true)]
     async fn listeners_wake_in_the_order_in_which_they_waited() {
-        let (bell, woken) = (Bell::default(), RefCell::new(Vec::new()));
-        let wait = |nth: u32| {
-            let (mut ear, woken) = (bell.listen(), &woken);
-            async move {
-                ear.rung().await;
-                woken.borrow_mut().push(nth);
-            }
-        };
-        let ring = async {
-            tokio::task::yield_now().await;
-            bell.ring();
-        };
-        tokio::join!(wait(1), wait(2), wait(3), wait(4), ring);
-        assert_eq!(woken.take(), [1, 2, 3, 4]);
+        let (bell, woken) = (Bell::default(), Arc::new(Mutex::new(Vec::new())));
+        // Tasks, because `join!` polls its branches in an order of its own.
+        let tasks: Vec<_> = (1..=4)
+            .map(|nth| {
+                let (mut ear, woken) = (bell.listen(), woken.clone());
+                tokio::spawn(async move {
+                    ear.rung().await;
+                    woken.lock().unwrap().push(nth);
+                })
+            })
+            .collect();
+        yield_now().await;
+        bell.ring();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(*woken.lock().unwrap(), [1, 2, 3, 4]);
         bell.listen_back().rung().await;
     }
 }
