@@ -261,6 +261,10 @@ impl Handler<ToBarrier> for BarrierActor {
             ToBarrier::Cancel => Input::Cancel,
             ToBarrier::Delete => Input::Delete,
             ToBarrier::Abandon(planes) => Input::Abandon(planes),
+            ToBarrier::Republish => {
+                self.views.send_modify(|_| ());
+                return;
+            }
         };
         self.feed(input, ctx);
     }

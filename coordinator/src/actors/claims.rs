@@ -24,8 +24,15 @@ pub(super) struct Held {
     pub(super) claim: Claim,
     /// Name of the holder, for people who wait.
     pub(super) holder: String,
-    /// `None` while a save is under way.
+    /// `None` while a save is under way, or while the ledger is asked what is stored.
     slot: Option<Slot>,
+}
+
+impl Held {
+    fn free(cluster: ClusterId, slot: Slot) -> Self {
+        let claim = Claim { cluster, epoch: Epoch::NONE, live: None };
+        Self { claim, holder: String::new(), slot: Some(slot) }
+    }
 }
 
 /// Every claim.
@@ -69,6 +76,20 @@ impl Claims {
         Slot::new(self.ledger.clone(), LedgerKey::Claim(cluster), self.writer.clone(), version)
     }
 
+    /// What this process knows of the claim is no longer to be relied on: until it is `found` or `absent` it is busy.
+    /// False: it is busy already, and whoever made it so will see to it.
+    pub(super) fn doubt(&mut self, cluster: ClusterId) -> bool {
+        let fresh = self.slot(cluster, None);
+        let held = self.all.entry(cluster).or_insert_with(|| Held::free(cluster, fresh));
+        held.slot.take().is_some()
+    }
+
+    /// The ledger has no such claim.
+    pub(super) fn absent(&mut self, cluster: ClusterId) {
+        let fresh = self.slot(cluster, None);
+        self.all.insert(cluster, Held::free(cluster, fresh));
+    }
+
     /// A claim found in the ledger.
     pub(super) fn found(&mut self, claim: Claim, version: Version, holder: String) {
         let slot = self.slot(claim.cluster, Some(version));
@@ -83,11 +104,7 @@ impl Claims {
     /// Grants a wish if nobody else holds the claim.
     pub(super) fn want(&mut self, cluster: ClusterId, wish: &Wish) -> Verdict {
         let fresh = self.slot(cluster, None);
-        let held = self.all.entry(cluster).or_insert_with(|| Held {
-            claim: Claim { cluster, epoch: Epoch::NONE, live: None },
-            holder: String::new(),
-            slot: Some(fresh),
-        });
+        let held = self.all.entry(cluster).or_insert_with(|| Held::free(cluster, fresh));
         if held.claim.live.as_ref().is_some_and(|live| live.backup != wish.backup) {
             return Verdict::Taken(held.holder.clone());
         }
@@ -112,17 +129,16 @@ impl Claims {
         Some(Box::new(Saving { cluster, claim: Claim { live: None, ..held.claim.clone() }, slot }))
     }
 
-    /// A save is under way for this claim.
+    /// A save is under way for this claim, or the ledger is being asked.
     pub(super) fn busy(&self, cluster: ClusterId) -> bool {
         self.all.get(&cluster).is_some_and(|held| held.slot.is_none())
     }
 
-    /// A save came home. On failure the claim is read anew from the ledger by the caller.
-    pub(super) fn saved(&mut self, saving: Saving, stored: bool) {
+    /// A save came home well. After any other end nobody knows what is stored: the claim stays busy until the caller has
+    /// read it.
+    pub(super) fn saved(&mut self, saving: Saving) {
         if let Some(held) = self.all.get_mut(&saving.cluster) {
-            if stored {
-                held.claim = saving.claim;
-            }
+            held.claim = saving.claim;
             held.slot = Some(saving.slot);
         }
     }

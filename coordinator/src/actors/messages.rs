@@ -83,13 +83,20 @@ pub(super) struct Channel {
 pub(super) enum ToBarrier {
     PlaneUp(PlaneId, Channel),
     PlaneDown(PlaneId, u64),
-    Answer { plane: PlaneId, attempt: u32, epoch: Epoch, answer: Box<Answer> },
+    Answer {
+        plane: PlaneId,
+        attempt: u32,
+        epoch: Epoch,
+        answer: Box<Answer>,
+    },
     Claimed(Epoch),
     ClaimTaken(String),
     ClaimFree,
     Cancel,
     Delete,
     Abandon(BTreeSet<PlaneId>),
+    /// The object's status is not what was published: say it again.
+    Republish,
 }
 
 /// From a barrier: asks for the claim.

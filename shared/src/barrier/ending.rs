@@ -208,6 +208,10 @@ impl Barrier {
     }
 
     pub(super) fn abandon(&mut self, now: Now, planes: &BTreeSet<PlaneId>, effects: &mut Vec<Effect>) {
+        // The record is being deleted at the version of its last save.
+        if self.step == Step::Cleaned {
+            return;
+        }
         let mut changed = false;
         for (plane, kept) in &mut self.record.planes {
             if planes.contains(plane) && !kept.abandoned {

@@ -1,6 +1,6 @@
 //! Claims, as this actor grants, saves and ends them.
 
-use super::{AGAIN, AsyncContext, CoordinatorActor, WAITING_MAX};
+use super::{AGAIN, AsyncContext, CoordinatorActor, WAITING_MAX, is_under_way, names_claim};
 use crate::{
     actors::{
         claims::{Saving, Verdict, Wish},
@@ -11,7 +11,7 @@ use crate::{
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{
-    barrier::{Claim, ClaimHolder},
+    barrier::{Claim, ClaimHolder, Record},
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
 };
@@ -21,26 +21,29 @@ impl CoordinatorActor {
     pub(super) fn save_claim(&self, saving: Saving, wish: Option<(BackupUid, Epoch)>, ctx: &mut Context<Self>) {
         ctx.spawn(saving.run().into_actor(self).map(move |(saving, outcome), actor, ctx| {
             let cluster = saving.cluster;
-            let holder = actor.holder(cluster);
-            actor.claims.saved(saving, outcome.is_ok());
-            if let (Err(_), None, Some(holder)) = (&outcome, &wish, holder) {
-                actor.owed.insert(cluster, holder);
-            }
             match (outcome, wish) {
-                (Ok(()), Some((backup, epoch))) => actor.tell_backup(&backup, ToBarrier::Claimed(epoch)),
-                (Ok(()), None) => actor.claim_free(cluster),
+                (Ok(()), Some((backup, epoch))) => {
+                    actor.claims.saved(saving);
+                    if actor.tell_backup(&backup, ToBarrier::Claimed(epoch)) {
+                        actor.granted.insert(cluster, (backup, epoch));
+                    } else {
+                        actor.judge_claim(cluster, ctx);
+                    }
+                    actor.give_waiting(cluster, ctx);
+                }
+                (Ok(()), None) => {
+                    actor.claims.saved(saving);
+                    actor.granted.remove(&cluster);
+                    actor.claim_free(cluster);
+                    actor.give_waiting(cluster, ctx);
+                }
                 (Err(error), wish) => actor.claim_failed(cluster, &error, wish.map(|(backup, _)| backup), ctx),
-            }
-            let giving: Vec<_> = actor.giving.iter().filter(|(of, _)| *of == cluster).cloned().collect();
-            for (cluster, backup) in giving {
-                actor.giving.remove(&(cluster, backup.clone()));
-                actor.give(cluster, backup, ctx);
             }
         }));
     }
 
     /// What is stored is unknown: read it anew, then let whoever waits ask again.
-    pub(super) fn claim_failed(
+    fn claim_failed(
         &mut self,
         cluster: ClusterId,
         error: &FenceError,
@@ -48,57 +51,113 @@ impl CoordinatorActor {
         ctx: &mut Context<Self>,
     ) {
         tracing::warn!(%error, %cluster, "claim was not saved; reading it anew");
-        if let Some(backup) = wish {
-            self.tell_backup(&backup, ToBarrier::ClaimTaken(format!("nobody: {error}")));
-            self.wait_for(cluster, backup);
+        match wish {
+            Some(backup) => {
+                self.tell_backup(&backup, ToBarrier::ClaimTaken(format!("nobody: {error}")));
+                self.wait_for(cluster, backup);
+            }
+            // A claim that could not be given back is still there: its holder has ended, and will not ask again.
+            None => self.owed.extend(self.holder(cluster).map(|holder| (cluster, holder))),
         }
+        self.read_claim(cluster, ctx);
+    }
+
+    /// Asks the ledger, again and again until it answers; the claim is busy meanwhile.
+    fn read_claim(&self, cluster: ClusterId, ctx: &mut Context<Self>) {
         let ledger = self.ports.ledger.clone();
         let reading = async move {
             tokio::time::sleep(AGAIN).await;
-            ledger.read(&LedgerKey::Claim(cluster)).await
+            let Some(entry) = ledger.read(&LedgerKey::Claim(cluster)).await.map_err(|error| error.to_string())? else {
+                return Ok(None);
+            };
+            Stored::<Claim>::parse(&entry.body).map(|stored| Some((stored.body, entry.version)))
         };
-        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
-            Ok(Some(entry)) => {
-                match Stored::<Claim>::parse(&entry.body) {
-                    Ok(stored) => {
-                        actor.claims.found(stored.body, entry.version, "a save of unknown outcome".to_owned())
-                    }
-                    Err(error) => tracing::error!(%cluster, error, "claim cannot be read"),
+        ctx.spawn(reading.into_actor(self).map(move |read: Result<_, String>, actor, ctx| {
+            match read {
+                Ok(Some((claim, version))) => actor.claims.found(claim, version, "another process".to_owned()),
+                Ok(None) => actor.claims.absent(cluster),
+                Err(error) => {
+                    tracing::warn!(%cluster, error, "claim cannot be read; trying again");
+                    return actor.read_claim(cluster, ctx);
                 }
-                actor.give_owed(cluster, ctx);
-                actor.end_claims_of_nobody(cluster, ctx);
-                actor.claim_free(cluster);
             }
-            Ok(None) => actor.claim_free(cluster),
-            Err(error) => actor.claim_failed(cluster, &FenceError::Unknown(error.to_string()), None, ctx),
+            actor.give_owed(cluster, ctx);
+            actor.give_waiting(cluster, ctx);
+            actor.judge_claim(cluster, ctx);
         }));
     }
 
-    /// After a save of unknown outcome the claim may name a backup that was told "taken": nothing was sent under it.
-    pub(super) fn end_claims_of_nobody(&mut self, cluster: ClusterId, ctx: &mut Context<Self>) {
-        let over: Vec<_> = self
-            .claims
-            .live()
-            .filter(|(claim, live)| {
-                claim.cluster == cluster
-                    && self.views.get(&live.backup).is_none_or(|view| view.record.epoch != claim.epoch)
-            })
-            .map(|(_, live)| live.backup.clone())
-            .collect();
-        for backup in over {
-            self.give(cluster, backup, ctx);
+    /// Another process may have written this claim: read it, unless that is under way.
+    pub(super) fn doubt_claim(&mut self, cluster: ClusterId, ctx: &mut Context<Self>) {
+        if self.claims.doubt(cluster) {
+            self.read_claim(cluster, ctx);
         }
     }
 
-    fn holder(&self, cluster: ClusterId) -> Option<ClaimHolder> {
-        self.claims.live().find(|(claim, _)| claim.cluster == cluster).map(|(_, live)| live.clone())
+    /// A claim that is held, but not by an attempt that may hold anything, granted nothing (I2) and is ended. What its
+    /// holder's record says is read from the ledger: what this process knows of it may be another process's past. A
+    /// grant of this very process is its barrier's, which has not saved it yet.
+    pub(super) fn judge_claim(&mut self, cluster: ClusterId, ctx: &mut Context<Self>) {
+        let Some((epoch, holder)) = self.held(cluster) else { return self.claim_free(cluster) };
+        if self.is_granted(cluster, epoch, &holder.backup) {
+            return;
+        }
+        let (ledger, key) = (self.ports.ledger.clone(), LedgerKey::Record(holder.backup.clone()));
+        let reading = async move { ledger.read(&key).await };
+        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| {
+            let entry = match read {
+                Ok(entry) => entry,
+                Err(error) => {
+                    tracing::warn!(%error, %cluster, "record of a claim's holder cannot be read; trying again");
+                    ctx.run_later(AGAIN, move |actor, ctx| actor.judge_claim(cluster, ctx));
+                    return;
+                }
+            };
+            if !actor.held(cluster).is_some_and(|now| now == (epoch, holder.clone()))
+                || actor.is_granted(cluster, epoch, &holder.backup)
+            {
+                return;
+            }
+            let record = entry.map(|entry| Stored::<Record>::parse(&entry.body).map(|stored| stored.body));
+            match record {
+                Some(Err(error)) => {
+                    tracing::error!(%cluster, error, "record of a claim's holder cannot be read; it is left alone");
+                }
+                Some(Ok(record)) if names_claim(&record, cluster, epoch) => {}
+                // A deposed process may still save this epoch into it, until we have saved it ourselves (I1).
+                Some(Ok(record)) if is_under_way(&record) && !actor.fenced.contains(&holder.backup) => {
+                    ctx.run_later(AGAIN, move |actor, ctx| actor.judge_claim(cluster, ctx));
+                }
+                Some(Ok(_)) | None => actor.give(cluster, holder.backup, ctx),
+            }
+        }));
     }
 
-    /// A claim that could not be given back is still there: its holder has ended, and will not ask again.
+    fn is_granted(&self, cluster: ClusterId, epoch: Epoch, backup: &BackupUid) -> bool {
+        self.granted.get(&cluster).is_some_and(|(of, at)| of == backup && *at == epoch)
+    }
+
+    fn held(&self, cluster: ClusterId) -> Option<(Epoch, ClaimHolder)> {
+        self.claims.live().find(|(claim, _)| claim.cluster == cluster).map(|(claim, live)| (claim.epoch, live.clone()))
+    }
+
+    fn holder(&self, cluster: ClusterId) -> Option<ClaimHolder> {
+        self.held(cluster).map(|(_, holder)| holder)
+    }
+
     fn give_owed(&mut self, cluster: ClusterId, ctx: &mut Context<Self>) {
         let Some(owed) = self.owed.remove(&cluster) else { return };
         if self.holder(cluster).as_ref() == Some(&owed) {
             self.give(cluster, owed.backup, ctx);
+        }
+    }
+
+    /// What was to be given back while the claim was busy.
+    fn give_waiting(&mut self, cluster: ClusterId, ctx: &mut Context<Self>) {
+        let giving: Vec<_> = self.giving.iter().filter(|(of, _)| *of == cluster).cloned().collect();
+        for (cluster, backup) in giving {
+            self.giving.remove(&(cluster, backup.clone()));
+            self.give(cluster, backup, ctx);
         }
     }
 
@@ -123,10 +182,9 @@ impl CoordinatorActor {
         }
     }
 
-    pub(super) fn tell_backup(&self, backup: &BackupUid, message: ToBarrier) {
-        if let Some(addr) = self.barriers.get(backup) {
-            self.tell(addr, message);
-        }
+    /// False: it has no barrier, or its barrier could not take it.
+    pub(super) fn tell_backup(&self, backup: &BackupUid, message: ToBarrier) -> bool {
+        self.barriers.get(backup).is_some_and(|addr| self.tell(addr, message))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{
     barrier::{Claim, ClaimHolder, Record, View},
+    epoch::Epoch,
     ids::{BackupUid, ClusterId, PlaneId},
     reason::Refusal,
 };
@@ -58,6 +59,11 @@ pub struct CoordinatorActor {
     giving: BTreeSet<(ClusterId, BackupUid)>,
     /// Claims that were to be given back and may still be held, because that save failed.
     owed: BTreeMap<ClusterId, ClaimHolder>,
+    /// Barriers of this process that have carried out a step, so that their record is theirs: whoever else had it will
+    /// find his save refused.
+    fenced: BTreeSet<BackupUid>,
+    /// Claims that this process granted to a barrier that lives: its record may not name the epoch yet.
+    granted: BTreeMap<ClusterId, (BackupUid, Epoch)>,
     barriers: BTreeMap<BackupUid, Addr<BarrierActor>>,
     views: BTreeMap<BackupUid, View>,
     objects: BTreeMap<BackupUid, Object>,
@@ -89,6 +95,8 @@ impl CoordinatorActor {
             waiting: BTreeMap::new(),
             giving: BTreeSet::new(),
             owed: BTreeMap::new(),
+            granted: BTreeMap::new(),
+            fenced: BTreeSet::new(),
             barriers: BTreeMap::new(),
             views: BTreeMap::new(),
             objects: BTreeMap::new(),
@@ -128,31 +136,18 @@ impl CoordinatorActor {
                 },
             }
         }
-        self.end_leftover_claims(&records, ctx);
         for (record, version) in records {
             self.start_barrier(record, Some(version), ctx);
+        }
+        // A claim whose record is missing, has ended, or does not name its epoch granted nothing (I2).
+        for cluster in self.claims.live().map(|(claim, _)| claim.cluster).collect::<Vec<_>>() {
+            self.judge_claim(cluster, ctx);
         }
         self.ready = true;
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
             self.consider(object, ctx);
         }
         self.end_orphans();
-    }
-
-    /// A claim whose record is missing, has ended, or does not name its epoch granted nothing (I2).
-    fn end_leftover_claims(&mut self, records: &[(Record, Version)], ctx: &mut Context<Self>) {
-        let over: Vec<_> = self
-            .claims
-            .live()
-            .filter(|(claim, live)| {
-                let record = records.iter().map(|(record, _)| record).find(|r| r.request.backup == live.backup);
-                record.is_none_or(|r| r.epoch != claim.epoch || r.cluster != Some(claim.cluster) || !may_hold(r))
-            })
-            .map(|(claim, live)| (claim.cluster, live.backup.clone()))
-            .collect();
-        for (cluster, backup) in over {
-            self.give(cluster, backup, ctx);
-        }
     }
 
     fn start_barrier(&mut self, record: Record, version: Option<Version>, ctx: &mut Context<Self>) {
@@ -174,10 +169,12 @@ impl CoordinatorActor {
 
     /// Overflow rule: a barrier whose mailbox is full (512) has stopped to read; its clocks and its planes' own leases
     /// end it, and the resync tells it again what objects want.
-    fn tell(&self, addr: &Addr<BarrierActor>, message: ToBarrier) {
-        if addr.try_send(message).is_err() && addr.connected() {
+    fn tell(&self, addr: &Addr<BarrierActor>, message: ToBarrier) -> bool {
+        let told = addr.try_send(message).is_ok();
+        if !told && addr.connected() {
             tracing::error!("mailbox of a barrier is full; its input was dropped");
         }
+        told
     }
 
     fn snapshot(&self) -> Snapshot<'_> {
@@ -203,10 +200,17 @@ impl CoordinatorActor {
     }
 }
 
-/// May an attempt with this record still hold anything under its claim?
-fn may_hold(record: &Record) -> bool {
+/// It has not ended: whoever has it may go on with it.
+fn is_under_way(record: &Record) -> bool {
     use shared::barrier::Stage;
-    matches!(record.stage, Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting)
+    !matches!(record.stage, Stage::Complete | Stage::Failed | Stage::Cleaning | Stage::Cleaned)
+}
+
+/// May an attempt with this record still hold anything under this claim?
+fn names_claim(record: &Record, cluster: ClusterId, epoch: Epoch) -> bool {
+    use shared::barrier::Stage;
+    let holds = matches!(record.stage, Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting);
+    holds && record.epoch == epoch && record.cluster == Some(cluster)
 }
 
 impl Actor for CoordinatorActor {
@@ -227,6 +231,7 @@ impl Handler<Viewed> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, Viewed(view): Viewed, _: &mut Self::Context) {
         self.metrics.viewed(&view);
+        self.fenced.insert(view.record.request.backup.clone());
         self.views.insert(view.record.request.backup.clone(), *view);
     }
 }
@@ -238,6 +243,8 @@ impl Handler<BarrierOver> for CoordinatorActor {
             return;
         }
         self.barriers.remove(&over.backup);
+        self.granted.retain(|_, (backup, _)| *backup != over.backup);
+        self.fenced.remove(&over.backup);
         if over.finished {
             self.views.remove(&over.backup);
             self.objects.remove(&over.backup);

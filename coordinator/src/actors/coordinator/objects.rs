@@ -9,7 +9,11 @@ use crate::{
     ports::{EventKind, Object, ObjectEvent, ObjectRef, Status},
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
-use shared::{barrier::Record, reason::Refusal, request::Request};
+use shared::{
+    barrier::{Record, Stage},
+    reason::Refusal,
+    request::Request,
+};
 
 impl CoordinatorActor {
     pub(super) fn consider(&mut self, object: Object, ctx: &mut Context<Self>) {
@@ -22,6 +26,11 @@ impl CoordinatorActor {
                 self.tell(addr, ToBarrier::Delete);
             } else if object.cancel {
                 self.tell(addr, ToBarrier::Cancel);
+            }
+            // A coordinator that was deposed may have had the last word on the status; nothing else would correct it.
+            let said = self.views.get(&uid).and_then(|view| last_word(view.record.stage));
+            if !object.deleting && said.is_some_and(|phase| phase != object.phase) {
+                self.tell(addr, ToBarrier::Republish);
             }
             return;
         }
@@ -112,6 +121,21 @@ impl CoordinatorActor {
 }
 
 /// Phases after which the old manager never touched an object again; without a record of ours, neither do we.
+/// The phase of an attempt that has ended.
+fn last_word(stage: Stage) -> Option<&'static str> {
+    match stage {
+        Stage::Complete => Some("Complete"),
+        Stage::Failed => Some("Failed"),
+        Stage::Preparing
+        | Stage::Barrier
+        | Stage::Snapshotting
+        | Stage::Certified
+        | Stage::Aborting
+        | Stage::Cleaning
+        | Stage::Cleaned => None,
+    }
+}
+
 fn is_finished(phase: &str) -> bool {
     matches!(phase, "Complete" | "Failed" | "Cleaned")
 }

@@ -3,35 +3,28 @@
 use super::{AGAIN, AsyncContext, CoordinatorActor};
 use crate::{
     actors::store::Stored,
-    ports::{Entry, Ledger, LedgerKey, PortError},
+    ports::{Ledger, LedgerKey, PortError, Version},
 };
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
-    barrier::{Barrier, Claim, Record},
-    ids::BackupUid,
+    barrier::{Barrier, Record},
+    ids::{BackupUid, ClusterId},
 };
-use std::sync::Arc;
-
-/// What the ledger says of one backup.
-struct Found {
-    record: Record,
-    entry: Entry,
-    /// The claim of its TiDB cluster, if there is one.
-    claim: Option<Entry>,
-}
+use std::{collections::BTreeSet, sync::Arc};
 
 impl CoordinatorActor {
-    /// Reads the record and its claim, and nothing else: what other backups do meanwhile would be older in a list of the
-    /// whole ledger than what this process knows, and their claims would be taken from them.
+    /// Reads the record, and nothing else: what other backups do meanwhile would be older in a list of the whole ledger
+    /// than what this process knows.
     pub(super) fn start_again(&mut self, backup: BackupUid, ctx: &mut Context<Self>) {
         self.again.insert(backup.clone());
         let reading = read(self.ports.ledger.clone(), backup.clone());
         ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
-            Ok(Some(found)) => actor.found_again(backup, found, ctx),
+            Ok(Some((record, version))) => actor.found_again(backup, record, version, ctx),
             // It never was saved: nothing was touched. The resync starts it again.
             Ok(None) => {
                 actor.again.remove(&backup);
                 actor.views.remove(&backup);
+                actor.doubt_claims(&backup, None, ctx);
             }
             Err(error) => {
                 tracing::warn!(%error, %backup, "record cannot be read; trying again");
@@ -40,43 +33,35 @@ impl CoordinatorActor {
         }));
     }
 
-    /// Another process may have written both. The claim comes first, so that the barrier can give it back; its wishes
-    /// come last, because nobody was there to hear them.
-    fn found_again(&mut self, backup: BackupUid, found: Found, ctx: &mut Context<Self>) {
+    /// Another process may have written it, and its claim. Its wishes come last, because nobody was there to hear them.
+    fn found_again(&mut self, backup: BackupUid, record: Record, version: Version, ctx: &mut Context<Self>) {
         self.again.remove(&backup);
-        let Found { record, entry, claim } = found;
         self.views.insert(backup.clone(), Barrier::new(record.clone()).view(self.clock.now()));
         let cluster = record.cluster;
-        if let Some((cluster, entry)) = cluster.zip(claim).filter(|(cluster, _)| !self.claims.busy(*cluster)) {
-            match Stored::<Claim>::parse(&entry.body) {
-                Ok(stored) => self.claims.found(stored.body, entry.version, "another process".to_owned()),
-                Err(error) => tracing::error!(%cluster, error, "claim cannot be read"),
-            }
-        }
-        self.start_barrier(record, Some(entry.version), ctx);
-        if let Some(cluster) = cluster {
-            self.end_claims_of_nobody(cluster, ctx);
-            if !self.claims.live().any(|(claim, _)| claim.cluster == cluster) {
-                self.claim_free(cluster);
-            }
-        }
+        self.start_barrier(record, Some(version), ctx);
+        self.doubt_claims(&backup, cluster, ctx);
         match self.objects.get(&backup).cloned() {
             Some(object) => self.consider(object, ctx),
             None => self.end_orphans(),
         }
     }
+
+    /// The claim that the record names, and every claim that this process granted to the backup: the record may never
+    /// have come to name it.
+    fn doubt_claims(&mut self, backup: &BackupUid, named: Option<ClusterId>, ctx: &mut Context<Self>) {
+        let held = self.claims.live().filter(|(_, live)| &live.backup == backup).map(|(claim, _)| claim.cluster);
+        let all: BTreeSet<ClusterId> = held.chain(named).collect();
+        for cluster in all {
+            self.doubt_claim(cluster, ctx);
+        }
+    }
 }
 
-async fn read(ledger: Arc<dyn Ledger>, backup: BackupUid) -> Result<Option<Found>, PortError> {
+async fn read(ledger: Arc<dyn Ledger>, backup: BackupUid) -> Result<Option<(Record, Version)>, PortError> {
     tokio::time::sleep(AGAIN).await;
     let Some(entry) = ledger.read(&LedgerKey::Record(backup.clone())).await? else { return Ok(None) };
-    let record = match Stored::<Record>::parse(&entry.body) {
-        Ok(stored) => stored.body,
-        Err(error) => return Err(PortError::Unavailable(format!("record of {backup}: {error}"))),
-    };
-    let claim = match record.cluster {
-        Some(cluster) => ledger.read(&LedgerKey::Claim(cluster)).await?,
-        None => None,
-    };
-    Ok(Some(Found { record, entry, claim }))
+    match Stored::<Record>::parse(&entry.body) {
+        Ok(stored) => Ok(Some((stored.body, entry.version))),
+        Err(error) => Err(PortError::Unavailable(format!("record of {backup}: {error}"))),
+    }
 }

@@ -2,7 +2,7 @@
 //! backupmeta is never there without it.
 
 use super::{
-    Share,
+    Creates, Share,
     clean::delete_found,
     cloud,
     cloud::{Service, cloud_refusal},
@@ -144,6 +144,11 @@ fn take_finished(
 /// Snapshots of this attempt that the certificate does not name, left by answers that were lost. They fail nothing; what
 /// cannot be deleted now is found by its tags when the backup is deleted.
 async fn delete_surplus(share: &Share, cloud: &Cloud, order: &Complete, certified: &[SnapshotId]) {
+    if share.creates == Creates::Unknown {
+        // What a lost answer left may still be hidden; finding nothing is not absence (`facts/aws.md` A2).
+        let quiet = share.env.config.clean_quiet.0.saturating_sub(share.env.clock.at().since(share.last_create).0);
+        tokio::time::sleep(Duration::from_millis(quiet)).await;
+    }
     let tags = attempt_tags(&share.attempt, &share.env.config.plane);
     let surplus: Vec<SnapshotId> = match cloud.ec2.find_snapshots(&tags).await {
         Ok(found) => found.into_iter().map(|info| info.snapshot).filter(|id| !certified.contains(id)).collect(),
