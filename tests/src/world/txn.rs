@@ -202,7 +202,12 @@ impl State {
         let Some(home) = self.route(&key).filter(|_| !self.latches.contains(&key)) else {
             return self.after(RETRY, Event::CommitPrimary(id));
         };
-        if !self.row(home, &key).is_some_and(|row| row.locked_by(start_ts)) {
+        let row = self.row(home, &key).unwrap_or_default();
+        if row.committed(start_ts).is_some() {
+            // The answer to an earlier try was lost with its region (a merge), the commit was not.
+            return self.committed(id);
+        }
+        if !row.locked_by(start_ts) {
             return self.give_up(id);
         }
         self.latches.insert(key.clone());
