@@ -125,7 +125,8 @@ impl World {
         if let Some(Fault::Refuse { status, code, message }) = fault {
             return Err(ApiError::with(*status, code, message));
         }
-        if self.denied.contains(action) {
+        let real = form.text("DryRun") != Some("true");
+        if self.denied.contains(action) || real && self.denied.contains(&format!("{action} for real")) {
             let message = "You are not authorized to perform this operation.";
             return Err(ApiError::with(403, "UnauthorizedOperation", message));
         }
