@@ -76,7 +76,7 @@ impl Lane {
             Story::Deletion => "gone".to_owned(),
             Story::Backup | Story::BadEnd | Story::Recovery => judge::outcome(&self.stage, &name, &case).await?,
         };
-        self.stage.ec2.handle.deny("CreateSnapshots for real", false);
+        self.stage.ec2.handle.deny("CreateSnapshots", false);
         self.leave_nothing(&name, &case).await?;
         ensure!(gone <= case.bound(), "held for {gone:?} after the deed, above {:?}", case.bound());
         Ok(Line { case, outcome, gone, safe_point })
@@ -91,7 +91,7 @@ impl Lane {
             ensure!(status["phase"] == "Complete", "without any fault: {status:#}");
         }
         if case.story == Story::BadEnd {
-            self.stage.ec2.handle.deny("CreateSnapshots for real", true);
+            self.stage.ec2.handle.deny("CreateSnapshots", true);
         }
         let calls = self.calls();
         if case.story == Story::Recovery {

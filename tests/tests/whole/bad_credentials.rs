@@ -172,10 +172,10 @@ async fn refused_accounts(stage: &Stage) {
 
 /// The credentials are right and may not do what a backup does: known before any hold, though nothing was tried.
 async fn missing_rights(stage: &Stage) {
-    for (name, action) in [("no-describe", "DescribeVolumes"), ("no-create", "CreateSnapshots")] {
+    for (name, action) in [("no-describe", "DescribeVolumes"), ("no-create", "CreateSnapshots dry run")] {
         stage.ec2.handle.deny(action, true);
         let says: &[&str] = match action {
-            "CreateSnapshots" => {
+            "CreateSnapshots dry run" => {
                 &["/s3-secret", "ec2:CreateSnapshots", "UnauthorizedOperation", "Grant the permission"]
             }
             _ => &["ec2:DescribeVolumes", "UnauthorizedOperation", "Grant the permission"],

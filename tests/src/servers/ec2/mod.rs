@@ -72,7 +72,7 @@ impl Ec2Handle {
         world.faults.entry(action.to_owned()).or_default().extend(std::iter::repeat_n(fault, times));
     }
 
-    /// From now on `action` is refused with UnauthorizedOperation (or no longer); `… for real`: not its dry run.
+    /// From now on `action` is refused with UnauthorizedOperation (or no longer).
     pub fn deny(&self, action: &str, denied: bool) {
         let mut world = self.world();
         if denied {

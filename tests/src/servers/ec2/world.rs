@@ -17,7 +17,7 @@ const LOG: usize = 20_000;
 /// One call as it arrived, in the order of arrival.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// `CreateSnapshots`, …; `CreateSnapshots dry run` with DryRun, which is counted and takes planned faults apart.
+    /// `CreateSnapshots`, …; `CreateSnapshots dry run` with DryRun, which is counted, denied and takes planned faults apart.
     pub action: String,
     /// Since the server's start.
     pub at: Duration,
@@ -125,8 +125,7 @@ impl World {
         if let Some(Fault::Refuse { status, code, message }) = fault {
             return Err(ApiError::with(*status, code, message));
         }
-        let real = form.text("DryRun") != Some("true");
-        if self.denied.contains(action) || real && self.denied.contains(&format!("{action} for real")) {
+        if self.denied.contains(&logged(form)) {
             let message = "You are not authorized to perform this operation.";
             return Err(ApiError::with(403, "UnauthorizedOperation", message));
         }
