@@ -126,14 +126,14 @@ fn unit_nanos(unit: &str, units: Units) -> Option<u128> {
 fn scaled(number: &str, unit: u128) -> Result<u128, DurationProblem> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let malformed = || DurationProblem::Number(number.chars().take(16).collect());
-    if fraction.contains('.') || (whole.is_empty() && fraction.is_empty()) {
+    // Eighteen digits are finer than any unit is; also keeps the power below from overflowing.
+    if fraction.contains('.') || fraction.len() > 18 || (whole.is_empty() && fraction.is_empty()) {
         return Err(malformed());
     }
-    // Longer than any number that fits; also keeps the power below from overflowing.
+    // Longer than any number that fits.
     if whole.len() > 19 {
         return Err(DurationProblem::TooLong);
     }
-    let fraction = &fraction[..fraction.len().min(18)];
     let read = |text: &str| if text.is_empty() { Ok(0) } else { text.parse::<u128>().map_err(|_| malformed()) };
     let scale = (0..fraction.len()).fold(1_u128, |scale, _| scale * 10);
     Ok(read(whole)? * unit + read(fraction)? * unit / scale)

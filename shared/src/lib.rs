@@ -22,7 +22,6 @@ pub mod region_set;
 pub mod request;
 pub mod retention;
 pub mod schedule;
-
 pub mod tiling;
 pub mod time;
 pub mod ts;

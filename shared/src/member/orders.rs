@@ -132,7 +132,7 @@ impl Member {
             Turn::Past => {}
             Turn::Early => {
                 let reason = if self.stage < Stage::Reserving { Reason::NotPrepared } else { Reason::Internal };
-                let text = format!("{} does not follow {:?}", name(&order), self.stage);
+                let text = format!("{} does not follow {:?}", order.name(), self.stage);
                 self.refuse(epoch, reason, text, effects);
             }
             Turn::Now => self.obey(now, epoch, order, effects),
@@ -306,26 +306,6 @@ impl Member {
 
     fn stores(&self) -> std::collections::BTreeSet<crate::ids::StoreId> {
         self.ready.iter().flat_map(|ready| ready.prepared.stores.iter().map(|store| store.store)).collect()
-    }
-}
-
-/// The order's name, for messages.
-fn name(order: &Order) -> &'static str {
-    match order {
-        Order::Prepare(_) => "Prepare",
-        Order::Reserve => "Reserve",
-        Order::Settle(Settle::HoldPd) => "Settle (PD)",
-        Order::Settle(Settle::Leaders { .. }) => "Settle (leaders)",
-        Order::Suspend => "Suspend",
-        Order::Cover(_) => "Cover",
-        Order::Snapshot(_) => "Snapshot",
-        Order::Confirm => "Confirm",
-        Order::Release => "Release",
-        Order::Abort(_) => "Abort",
-        Order::Renew(_) => "Renew",
-        Order::Recover => "Recover",
-        Order::Complete(_) => "Complete",
-        Order::Clean(_) => "Clean",
     }
 }
 

@@ -74,6 +74,28 @@ pub enum Order {
     Clean(Clean),
 }
 
+impl Order {
+    /// Its name, for messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Prepare(_) => "Prepare",
+            Self::Reserve => "Reserve",
+            Self::Settle(Settle::HoldPd) => "Settle (PD)",
+            Self::Settle(Settle::Leaders { .. }) => "Settle (leaders)",
+            Self::Suspend => "Suspend",
+            Self::Cover(_) => "Cover",
+            Self::Snapshot(_) => "Snapshot",
+            Self::Confirm => "Confirm",
+            Self::Release => "Release",
+            Self::Abort(_) => "Abort",
+            Self::Renew(_) => "Renew",
+            Self::Recover => "Recover",
+            Self::Complete(_) => "Complete",
+            Self::Clean(_) => "Clean",
+        }
+    }
+}
+
 /// What a plane answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Answer {

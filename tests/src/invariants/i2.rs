@@ -28,7 +28,7 @@ impl Checker for Stored {
         };
         lacks
             .into_iter()
-            .map(|text| format!("{} of {attempt} under epoch {epoch} to {}: {text}", name(order), frame.plane))
+            .map(|text| format!("{} of {attempt} under epoch {epoch} to {}: {text}", order.name(), frame.plane))
             .collect()
     }
 }
@@ -49,22 +49,4 @@ fn lacks(record: &Record, order: &Order) -> Option<String> {
         | Order::Recover => true,
     };
     (!backed).then(|| format!("the record is at {:?} with commitTs {:?}", record.stage, record.commit_ts))
-}
-
-fn name(order: &Order) -> &'static str {
-    match order {
-        Order::Prepare(_) => "Prepare",
-        Order::Reserve => "Reserve",
-        Order::Settle(_) => "Settle",
-        Order::Suspend => "Suspend",
-        Order::Cover(_) => "Cover",
-        Order::Snapshot(_) => "Snapshot",
-        Order::Confirm => "Confirm",
-        Order::Release => "Release",
-        Order::Abort(_) => "Abort",
-        Order::Renew(_) => "Renew",
-        Order::Recover => "Recover",
-        Order::Complete(_) => "Complete",
-        Order::Clean(_) => "Clean",
-    }
 }

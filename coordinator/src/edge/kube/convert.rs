@@ -8,12 +8,13 @@ pub mod units;
 
 pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
 pub use status::merge_status;
-pub use units::{go_duration, human_bytes, parse_go_duration};
+pub use units::{go_duration, human_bytes};
 
 use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};
 use crate::ports::{Object, Scheduled};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use shared::{
+    duration::{self, Units},
     ids::{BackupUid, PlaneId},
     reason::{Reason, Refusal},
     request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
@@ -282,8 +283,8 @@ fn limits(
     let mut limits = defaults.clone();
     let mut clock = |name: &str, text: &Option<String>, into: &mut Millis, least: u64, most: Millis| {
         let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { return };
-        match parse_go_duration(text) {
-            Some(length) if length.0 >= least && length <= most => *into = length,
+        match duration::parse(text, Units::Go) {
+            Ok(length) if length.0 >= least && length <= most => *into = length,
             _ => faults.add(
                 Reason::SpecInvalid,
                 format!(

@@ -16,6 +16,7 @@
 
 mod disk;
 mod documents;
+mod kept;
 mod ledger;
 mod objects;
 mod scan;

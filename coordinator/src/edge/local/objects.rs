@@ -1,11 +1,13 @@
 //! What stands in the place of an API server's objects: uid, finalizer and last good text per VolumeBackup, and its
 //! status, each a file. A deleted object stays, marked, until its finalizer is taken away, also across restarts.
 
-use super::{Home, OpenError, blocking, disk, documents::Document, scan::MADE, schedules::made_path, unavailable};
+use super::{
+    Home, OpenError, blocking, disk, documents::Document, kept, scan::MADE, schedules::made_path, unavailable,
+};
 use crate::{
     edge::kube::{
         convert::{merge_status, object, unreadable},
-        crd::{API_VERSION, FINALIZER, KIND, VolumeBackup},
+        crd::{FINALIZER, KIND, VolumeBackup},
     },
     ports::{EventKind, Object, ObjectRef, Objects, PortError, Status},
 };
@@ -100,22 +102,12 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
-        let mut kept = BTreeMap::new();
-        let folder = home.inner().join("objects");
-        let broken = |path: &PathBuf, source: std::io::Error| OpenError::Io { path: path.clone(), source };
-        for entry in std::fs::read_dir(&folder).map_err(|error| broken(&folder, error))? {
-            let path = entry.map_err(|error| broken(&folder, error))?.path();
-            let Some(text) = disk::read(&path).map_err(|error| broken(&path, error))? else { continue };
-            let mut one: Kept = serde_json::from_str(&text).map_err(|error| broken(&path, error.into()))?;
-            let path = status_path(&home, &one.key());
-            let text = disk::read(&path).map_err(|error| broken(&path, error))?;
-            // Status is derived: one that cannot be read is written anew.
-            one.status = text
-                .and_then(|text| serde_saphyr::from_str::<Value>(&text).ok())
-                .and_then(|mut shown| shown.get_mut("status").map(Value::take));
-            kept.insert(one.key(), one);
+        let mut all = BTreeMap::new();
+        for mut one in kept::read_all::<Kept>(&home.inner().join("objects"))? {
+            one.status = kept::read_status(&status_path(&home, &one.key()))?;
+            all.insert(one.key(), one);
         }
-        Ok(Self { home, kept: Mutex::new(kept) })
+        Ok(Self { home, kept: Mutex::new(all) })
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
@@ -221,9 +213,7 @@ impl Store {
     fn settle(&self, all: &mut BTreeMap<Key, Kept>, one: Kept) -> Result<(), PortError> {
         let key = one.key();
         if one.deleting && !one.finalizer {
-            for path in [status_path(&self.home, &key), object_path(&self.home, &key)] {
-                disk::remove(&path).map_err(|error| unavailable("remove", &path, &error))?;
-            }
+            kept::remove([status_path(&self.home, &key), object_path(&self.home, &key)])?;
             all.remove(&key);
         } else {
             self.save(&one)?;
@@ -233,9 +223,7 @@ impl Store {
     }
 
     fn save(&self, one: &Kept) -> Result<(), PortError> {
-        let path = object_path(&self.home, &one.key());
-        let text = serde_json::to_string_pretty(one).map_err(|error| PortError::Unavailable(error.to_string()))?;
-        disk::write(&path, text.as_bytes()).map_err(|error| unavailable("write", &path, &error))
+        kept::save(&object_path(&self.home, &one.key()), one)
     }
 
     /// Lets `change` at the object that `target` names, then saves it.
@@ -263,15 +251,8 @@ impl Store {
         if one.status.as_ref() == Some(&new) {
             return Ok(());
         }
-        let shown = json!({
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "metadata": {"name": one.name, "namespace": one.namespace, "uid": one.uid},
-            "status": new,
-        });
-        let path = status_path(&self.home, &key);
-        let text = serde_saphyr::to_string(&shown).map_err(|error| PortError::Unavailable(error.to_string()))?;
-        disk::write(&path, text.as_bytes()).map_err(|error| unavailable("write", &path, &error))?;
+        let metadata = json!({"name": one.name, "namespace": one.namespace, "uid": one.uid});
+        kept::save_status(&status_path(&self.home, &key), KIND, metadata, &new)?;
         one.status = Some(new);
         Ok(())
     }
@@ -321,11 +302,7 @@ impl Objects for LocalObjects {
     }
 
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {
-        let (namespace, name) = (object.namespace.as_str(), object.name.as_str());
-        match kind {
-            EventKind::Normal => tracing::info!(namespace, name, reason, message, "event"),
-            EventKind::Warning => tracing::warn!(namespace, name, reason, message, "event"),
-        }
+        kept::log_event(KIND, &object.namespace, &object.name, kind, reason, message);
         Ok(())
     }
 }

@@ -4,6 +4,7 @@
 use super::{
     Home, OpenError, blocking, disk,
     documents::Document,
+    kept,
     objects::{Key, Store},
     scan::MADE,
     source::tell,
@@ -11,7 +12,7 @@ use super::{
 use crate::{
     edge::kube::{
         convert::{merge_schedule_status, run, schedule, unreadable_schedule},
-        crd::{API_VERSION, SCHEDULE_KIND, VolumeBackupSchedule},
+        crd::{SCHEDULE_KIND, VolumeBackupSchedule},
     },
     ports::{EventKind, PortError, Schedule, ScheduleEvent, ScheduleRef, Schedules},
 };
@@ -95,22 +96,12 @@ pub(super) struct ScheduleStore {
 
 impl ScheduleStore {
     pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
-        let mut kept = BTreeMap::new();
-        let folder = home.inner().join("schedules");
-        let broken = |path: &PathBuf, source: std::io::Error| OpenError::Io { path: path.clone(), source };
-        for entry in std::fs::read_dir(&folder).map_err(|error| broken(&folder, error))? {
-            let path = entry.map_err(|error| broken(&folder, error))?.path();
-            let Some(text) = disk::read(&path).map_err(|error| broken(&path, error))? else { continue };
-            let mut one: Kept = serde_json::from_str(&text).map_err(|error| broken(&path, error.into()))?;
-            let path = status_path(&home, &one.key());
-            let text = disk::read(&path).map_err(|error| broken(&path, error))?;
-            // Status is derived: one that cannot be read is written anew.
-            one.status = text
-                .and_then(|text| serde_saphyr::from_str::<Value>(&text).ok())
-                .and_then(|mut shown| shown.get_mut("status").map(Value::take));
-            kept.insert(one.key(), one);
+        let mut all = BTreeMap::new();
+        for mut one in kept::read_all::<Kept>(&home.inner().join("schedules"))? {
+            one.status = kept::read_status(&status_path(&home, &one.key()))?;
+            all.insert(one.key(), one);
         }
-        Ok(Self { home, kept: Mutex::new(kept), ready: AtomicBool::new(false) })
+        Ok(Self { home, kept: Mutex::new(all), ready: AtomicBool::new(false) })
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
@@ -143,9 +134,7 @@ impl ScheduleStore {
             problem: document.problem.clone(),
             status: old.and_then(|old| old.status.clone()),
         };
-        let path = kept_path(&self.home, &key);
-        let text = serde_json::to_string_pretty(&next).map_err(|error| PortError::Unavailable(error.to_string()))?;
-        disk::write(&path, text.as_bytes()).map_err(|error| super::unavailable("write", &path, &error))?;
+        kept::save(&kept_path(&self.home, &key), &next)?;
         all.insert(key, next);
         Ok(())
     }
@@ -159,9 +148,7 @@ impl ScheduleStore {
             .map(|kept| (kept.key(), kept.uid.clone()))
             .collect();
         for (key, _) in &gone {
-            for path in [status_path(&self.home, key), kept_path(&self.home, key)] {
-                disk::remove(&path).map_err(|error| super::unavailable("remove", &path, &error))?;
-            }
+            kept::remove([status_path(&self.home, key), kept_path(&self.home, key)])?;
             all.remove(key);
         }
         Ok(gone)
@@ -188,15 +175,8 @@ impl ScheduleStore {
         if one.status.as_ref() == Some(&new) {
             return Ok(());
         }
-        let shown = json!({
-            "apiVersion": API_VERSION,
-            "kind": SCHEDULE_KIND,
-            "metadata": {"name": one.name, "namespace": one.namespace, "uid": one.uid},
-            "status": new,
-        });
-        let path = status_path(&self.home, &key);
-        let text = serde_saphyr::to_string(&shown).map_err(|error| PortError::Unavailable(error.to_string()))?;
-        disk::write(&path, text.as_bytes()).map_err(|error| super::unavailable("write", &path, &error))?;
+        let metadata = json!({"name": one.name, "namespace": one.namespace, "uid": one.uid});
+        kept::save_status(&status_path(&self.home, &key), SCHEDULE_KIND, metadata, &new)?;
         one.status = Some(new);
         Ok(())
     }
@@ -306,11 +286,7 @@ impl Schedules for LocalSchedules {
         reason: &str,
         message: &str,
     ) -> Result<(), PortError> {
-        let (namespace, schedule) = (schedule.key.namespace.as_str(), schedule.key.name.as_str());
-        match kind {
-            EventKind::Normal => tracing::info!(namespace, schedule, reason, message, "event"),
-            EventKind::Warning => tracing::warn!(namespace, schedule, reason, message, "event"),
-        }
+        kept::log_event(SCHEDULE_KIND, &schedule.key.namespace, &schedule.key.name, kind, reason, message);
         Ok(())
     }
 }

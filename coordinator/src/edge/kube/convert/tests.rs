@@ -260,7 +260,7 @@ fn lengths_and_sizes_are_written_as_go_writes_them() {
         ("9999999999999999999h", None),
         ("99999999999999999999999999s", None),
     ] {
-        assert_eq!(parse_go_duration(text), ms.map(Millis), "{text:?}");
+        assert_eq!(duration::parse(text, Units::Go).ok(), ms.map(Millis), "{text:?}");
     }
     for (bytes, text) in [
         (0, "0 B"),
