@@ -7,6 +7,8 @@ pub mod actors;
 pub mod config;
 pub mod console;
 pub mod edge;
+#[cfg(test)]
+mod kit;
 pub mod metrics;
 pub mod ports;
 

@@ -2,45 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::kit::record;
 use shared::{
     barrier::{BarrierTimes, Record, Step},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
     time::Millis,
 };
-
-fn record() -> Record {
-    let member = |plane: &str, tc: &str| MemberRequest {
-        plane: plane.into(),
-        tc_name: tc.to_owned(),
-        tc_namespace: "tidb".to_owned(),
-    };
-    let storage = Storage {
-        provider: "aws".to_owned(),
-        region: String::new(),
-        bucket: "b".to_owned(),
-        prefix: "p".to_owned(),
-        endpoint: String::new(),
-        force_path_style: true,
-        acl: String::new(),
-        sse: String::new(),
-        storage_class: String::new(),
-    };
-    let request = Request {
-        backup: "u1".into(),
-        name: "nightly".to_owned(),
-        namespace: "br-admin".to_owned(),
-        members: vec![member("az1", "shop-az2"), member("az2", "shop-az1")],
-        storage,
-        credentials: Credentials::Default,
-        clean_policy: CleanPolicy::Delete,
-        size_level: SizeLevel::Full,
-        delete_ratio_milli: 1000,
-        limits: Limits::default(),
-        retry_within: None,
-        allow_weaker_holds: false,
-    };
-    Record::new(request, Timestamp(1_000))
-}
 
 fn seen(metrics: &Metrics, record: &Record) {
     let record = record.clone();
@@ -58,6 +24,9 @@ fn text(metrics: &Metrics) -> String {
 fn the_five_old_names_stand_as_they_did() {
     let metrics = Metrics::new();
     let mut record = record();
+    record.times.started = Some(Timestamp(1_000));
+    // The names are told in order, whatever theirs was.
+    record.request.members.reverse();
     seen(&metrics, &record);
     seen(&metrics, &record);
     record.stage = Stage::Complete;

@@ -1,5 +1,6 @@
 //! Servers that speak the real protocols, for tests of the edges.
 
+mod accept;
 pub mod ec2;
 pub mod front;
 pub mod kube;

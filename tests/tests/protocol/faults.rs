@@ -1,43 +1,16 @@
 //! Faults inside the barrier: never a false Complete, the right word, everything let go, nothing left.
 
-use crate::{LIMIT, nothing_left, story, world};
+use crate::{LIMIT, at, broken_under_the_hold, nothing_left, slow, story, world};
 use shared::{barrier::Stage as Durable, ids::StoreId};
 use std::{rc::Rc, time::Duration};
 use tests::{
     stage::{KEY, Stage},
-    world::{Ec2Faults, WorldConfig},
+    world::Ec2Faults,
 };
 
-/// A world whose CreateSnapshots take 4 s, so that there is time to break something under the hold.
-fn slow(seed: u64) -> WorldConfig {
-    let mut config = world(seed);
-    config.ec2.create = tests::world::Span(4_000, 5_000);
-    config
-}
-
-/// Waits until the record is at this stage.
-async fn at(stage: &Stage, wanted: Durable) {
-    for _ in 0..60_000 {
-        if stage.record().is_some_and(|record| record.stage == wanted) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never at {wanted:?}: {:?}", stage.record().map(|record| record.stage));
-}
-
-/// Starts a backup, breaks the world under the hold; it must end in Failed with one of these reasons.
-fn broken_under_the_hold(seed: u64, break_it: impl Fn(&Stage), reasons: &[&str]) {
-    story(slow(seed), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Snapshotting).await;
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        break_it(&stage);
-        assert_eq!(stage.ended(LIMIT).await, "Failed");
-        let (reason, message) = stage.failure();
-        assert!(reasons.contains(&reason.as_str()), "{reason}: {message}");
-        nothing_left(&stage).await;
-    });
+/// In an ordinary slow world.
+fn broken(seed: u64, break_it: impl Fn(&Stage), reasons: &[&str]) {
+    broken_under_the_hold(slow(world(seed)), |_| (), "", break_it, reasons);
 }
 
 fn store(stage: &Stage, nth: usize) -> StoreId {
@@ -47,10 +20,10 @@ fn store(stage: &Stage, nth: usize) -> StoreId {
 #[test]
 fn a_hold_that_is_not_unbroken_never_becomes_complete() {
     let lost = ["StoreHoldLost", "StoreHeldByOther"];
-    broken_under_the_hold(1, |s| s.world.restart_store(store(s, 1), Duration::from_secs(1)), &lost);
-    broken_under_the_hold(2, |s| s.world.take_over_hold(store(s, 2), Some(10)), &lost);
-    broken_under_the_hold(3, |s| s.world.finish_by_other(store(s, 3)), &lost);
-    broken_under_the_hold(
+    broken(1, |s| s.world.restart_store(store(s, 1), Duration::from_secs(1)), &lost);
+    broken(2, |s| s.world.take_over_hold(store(s, 2), Some(10)), &lost);
+    broken(3, |s| s.world.finish_by_other(store(s, 3)), &lost);
+    broken(
         4,
         |s| {
             let silent = store(s, 0);
@@ -58,7 +31,7 @@ fn a_hold_that_is_not_unbroken_never_becomes_complete() {
         },
         &lost,
     );
-    broken_under_the_hold(
+    broken(
         5,
         |s| {
             let silent = store(s, 4);
@@ -134,7 +107,7 @@ fn a_snapshot_that_ends_in_error_fails_the_backup() {
 
 #[test]
 fn a_short_cut_is_survived_and_a_long_one_is_not() {
-    story(slow(13), async |stage: Rc<Stage>| {
+    story(slow(world(13)), async |stage: Rc<Stage>| {
         stage.control.apply(&stage.manifest("")).unwrap();
         at(&stage, Durable::Snapshotting).await;
         stage.net.cut("az2");
@@ -144,7 +117,7 @@ fn a_short_cut_is_survived_and_a_long_one_is_not() {
         assert_eq!(stage.lies(), Vec::<String>::new());
         nothing_left(&stage).await;
     });
-    story(slow(14), async |stage: Rc<Stage>| {
+    story(slow(world(14)), async |stage: Rc<Stage>| {
         stage.control.apply(&stage.manifest("")).unwrap();
         at(&stage, Durable::Snapshotting).await;
         stage.net.cut("az2");
@@ -159,7 +132,7 @@ fn a_short_cut_is_survived_and_a_long_one_is_not() {
 #[test]
 fn deletion_and_cancellation_release_at_once() {
     for cancel in [false, true] {
-        story(slow(15), async |stage: Rc<Stage>| {
+        story(slow(world(15)), async |stage: Rc<Stage>| {
             stage.control.apply(&stage.manifest("")).unwrap();
             at(&stage, Durable::Snapshotting).await;
             let begun = tokio::time::Instant::now();
@@ -181,7 +154,7 @@ fn deletion_and_cancellation_release_at_once() {
 
 #[test]
 fn a_new_attempt_is_made_only_within_the_users_limit() {
-    story(slow(16), async |stage: Rc<Stage>| {
+    story(slow(world(16)), async |stage: Rc<Stage>| {
         stage.control.apply(&stage.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
         at(&stage, Durable::Snapshotting).await;
         stage.world.restart_store(store(&stage, 3), Duration::from_secs(1));
@@ -197,7 +170,7 @@ fn a_new_attempt_is_made_only_within_the_users_limit() {
 
 #[test]
 fn a_deletion_while_the_record_is_read_again_waits_for_it() {
-    story(slow(17), async |stage: Rc<Stage>| {
+    story(slow(world(17)), async |stage: Rc<Stage>| {
         stage.control.apply(&stage.manifest("")).unwrap();
         at(&stage, Durable::Barrier).await;
         // The save of commitTs fails, so the barrier starts again from its record as soon as that can be read.

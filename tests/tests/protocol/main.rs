@@ -9,8 +9,12 @@ mod kills;
 mod schedules;
 mod weaker;
 
+use shared::barrier::Stage as Durable;
 use std::{rc::Rc, time::Duration};
-use tests::{stage::Stage, world::WorldConfig};
+use tests::{
+    stage::Stage,
+    world::{Span, WorldConfig},
+};
 
 /// A backup of the simulated cluster takes some 15 s; with faults a few minutes. Virtual time costs nothing.
 const LIMIT: Duration = Duration::from_secs(1200);
@@ -31,6 +35,45 @@ fn world(seed: u64) -> WorldConfig {
 /// Runs a story on a stage; no alarm may have been raised in it.
 fn story<F: Future<Output = ()>>(config: WorldConfig, play: impl FnOnce(Rc<Stage>) -> F) {
     tests::stage::run(config, play);
+}
+
+/// CreateSnapshots take 4 s, so that there is time to break something under the hold.
+fn slow(mut config: WorldConfig) -> WorldConfig {
+    config.ec2.create = Span(4_000, 5_000);
+    config
+}
+
+/// Waits until the record is at this stage.
+async fn at(stage: &Stage, wanted: Durable) {
+    for _ in 0..60_000 {
+        if stage.record().is_some_and(|record| record.stage == wanted) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never at {wanted:?}: {:?}", stage.record().map(|record| record.stage));
+}
+
+/// Prepares the world, starts a backup with these lines of `spec`, breaks the world under the hold; it must end in Failed
+/// with one of these reasons.
+fn broken_under_the_hold(
+    config: WorldConfig,
+    prepare: impl Fn(&Stage),
+    more: &str,
+    break_it: impl Fn(&Stage),
+    reasons: &[&str],
+) {
+    story(config, async |stage: Rc<Stage>| {
+        prepare(&stage);
+        stage.control.apply(&stage.manifest(more)).unwrap();
+        at(&stage, Durable::Snapshotting).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        break_it(&stage);
+        assert_eq!(stage.ended(LIMIT).await, "Failed");
+        let (reason, message) = stage.failure();
+        assert!(reasons.contains(&reason.as_str()), "{reason}: {message}");
+        nothing_left(&stage).await;
+    });
 }
 
 /// After a failure everything is let go and cleaned: nothing of the attempt is left once the object is deleted either.

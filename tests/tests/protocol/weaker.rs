@@ -1,14 +1,11 @@
 //! TiKV that is too old for a full hold: refused unless the user allows it, and then never called consistent.
 
-use crate::{LIMIT, nothing_left, story, world};
-use shared::{
-    barrier::{Stage as Durable, Verdict},
-    ids::StoreId,
-};
+use crate::{LIMIT, broken_under_the_hold, nothing_left, slow, story, world};
+use shared::{barrier::Verdict, ids::StoreId};
 use std::{rc::Rc, time::Duration};
 use tests::{
     stage::{KEY, Stage},
-    world::{Span, WorldConfig},
+    world::WorldConfig,
 };
 
 const ALLOWED: &str = "  barrier:\n    allowWeakerHolds: true\n";
@@ -89,21 +86,8 @@ fn what_a_weaker_hold_does_not_prevent_is_seen() {
     let breaks: [Break<'_>; 2] =
         [(&split, &["EvidenceBroken", "CoverageUnstable"]), (&restart, &["StoreHoldLost", "StoresChanged"])];
     for (seed, (break_it, reasons)) in (7..).zip(breaks) {
-        let mut config = calm(seed);
-        config.ec2.create = Span(4_000, 5_000);
-        story(config, async |stage: Rc<Stage>| {
-            make_old(&stage, &all(&stage));
-            stage.control.apply(&stage.manifest(ALLOWED)).unwrap();
-            while stage.record().is_none_or(|record| record.stage < Durable::Snapshotting) {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-            tokio::time::sleep(Duration::from_millis(300)).await;
-            break_it(&stage);
-            assert_eq!(stage.ended(LIMIT).await, "Failed");
-            let (reason, message) = stage.failure();
-            assert!(reasons.contains(&reason.as_str()), "{reason}: {message}");
-            nothing_left(&stage).await;
-        });
+        let make_old = |stage: &Stage| make_old(stage, &all(stage));
+        broken_under_the_hold(slow(calm(seed)), make_old, ALLOWED, break_it, reasons);
     }
 }
 

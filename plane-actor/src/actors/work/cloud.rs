@@ -187,8 +187,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use shared::request::{Limits, SizeLevel, Storage};
+    use super::{super::kit::spec, *};
 
     #[test]
     fn a_role_is_a_whole_arn() {
@@ -206,33 +205,6 @@ mod tests {
             let refusal = check_role(role).unwrap_err();
             assert_eq!(refusal.reason, Reason::CredentialsUnreadable);
             assert!(refusal.message.contains("arn:aws:iam::ACCOUNT:role/NAME"), "{refusal}");
-        }
-    }
-
-    fn spec(credentials: Credentials) -> MemberSpec {
-        let storage = Storage {
-            provider: "aws".into(),
-            region: String::new(),
-            bucket: "b".into(),
-            prefix: "p".into(),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        };
-        MemberSpec {
-            backup_name: "b".into(),
-            backup_namespace: "admin".into(),
-            tc_name: "shop".into(),
-            tc_namespace: "tidb".into(),
-            init: true,
-            storage,
-            credentials,
-            size_level: SizeLevel::All,
-            delete_ratio_milli: 1000,
-            limits: Limits::default(),
-            allow_weaker_holds: false,
         }
     }
 

@@ -204,11 +204,11 @@ fn write<T: Serialize>(name: &str, meta: &T) -> Result<Vec<u8>, Refusal> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::*;
+    use super::{super::kit::spec, *};
     use shared::{
         evidence::{AcceptedSnapshot, PreparedStore, PreparedVolume},
         ids::{ClusterId, InstanceId, StoreId},
-        request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
+        request::Credentials,
         time::Timestamp,
         ts::Ts,
     };
@@ -220,30 +220,6 @@ mod tests {
       "crd_tidb_cluster":{"metadata":{"name":"shop-az1"}},"options":null},"options":null}"#;
 
     fn complete() -> Complete {
-        let storage = Storage {
-            provider: "aws".into(),
-            region: String::new(),
-            bucket: "b".into(),
-            prefix: "p".into(),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        };
-        let spec = MemberSpec {
-            backup_name: "b".into(),
-            backup_namespace: "n".into(),
-            tc_name: "t".into(),
-            tc_namespace: "n".into(),
-            init: true,
-            storage,
-            credentials: Credentials::Default,
-            size_level: SizeLevel::All,
-            delete_ratio_milli: 1000,
-            limits: Limits::default(),
-            allow_weaker_holds: false,
-        };
         let volume = PreparedVolume {
             volume: VolumeId::new("vol-0a11"),
             mount_path: "/var/lib/tikv".into(),
@@ -264,7 +240,7 @@ mod tests {
             start_time: Timestamp(1),
         };
         Complete {
-            spec,
+            spec: spec(Credentials::Default),
             cluster: ClusterId(1),
             cluster_version: "7.5.1".into(),
             commit_ts: Ts(449_462_718_912_512_001),

@@ -5,6 +5,8 @@ mod clean;
 mod cloud;
 mod complete;
 mod cover;
+#[cfg(test)]
+mod kit;
 mod meta;
 mod pd;
 mod prepare;

@@ -7,6 +7,7 @@ use super::{
     world::{Headers, Outcome, logged},
     xml::Xml,
 };
+use crate::servers::accept::accept;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -15,10 +16,10 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use std::{io, net::Ipv4Addr, time::Duration};
+use std::{io, net::Ipv4Addr};
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
+    task::JoinHandle,
     time::sleep,
 };
 
@@ -27,9 +28,6 @@ const BODY: usize = 1 << 20;
 
 /// Connections at a time: some hundreds of planes with a handful each.
 const CONNECTIONS: usize = 1024;
-
-/// Pause after a failed accept.
-const RETRY_ACCEPT: Duration = Duration::from_millis(50);
 
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
@@ -55,7 +53,10 @@ impl Ec2Server {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let handle = Ec2Handle::new(state);
-        let task = tokio::spawn(accept(listener, handle.clone()));
+        let task = {
+            let handle = handle.clone();
+            tokio::spawn(accept("EC2 server", listener, CONNECTIONS, move |stream| serve(stream, handle.clone())))
+        };
         Ok(Self { url, handle, task })
     }
 }
@@ -63,24 +64,6 @@ impl Ec2Server {
 impl Drop for Ec2Server {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, handle: Ec2Handle) {
-    // Dropped with this task, and every connection with it.
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.len() >= CONNECTIONS {
-            connections.join_next().await;
-        }
-        tokio::select! {
-            Some(_) = connections.join_next() => (),
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(serve(stream, handle.clone())); }
-                // Out of file handles: some connection has to end first.
-                Err(error) => { tracing::warn!(%error, "EC2 server cannot accept"); sleep(RETRY_ACCEPT).await; }
-            },
-        }
     }
 }
 

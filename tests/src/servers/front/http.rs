@@ -4,7 +4,10 @@ use super::{
     FrontHandle,
     gate::{ObjectCall, Refused, StsCall},
 };
-use crate::servers::ec2::{Ec2Handle, form::Form};
+use crate::servers::{
+    accept::accept,
+    ec2::{Ec2Handle, form::Form},
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -22,8 +25,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
-    time::sleep,
+    task::JoinHandle,
 };
 
 /// Largest body of either side; a backupmeta is some 100 KiB.
@@ -31,9 +33,6 @@ const BODY: usize = 16 << 20;
 
 /// Connections at a time.
 const CONNECTIONS: usize = 256;
-
-/// Pause after a failed accept.
-const RETRY_ACCEPT: Duration = Duration::from_millis(50);
 
 type Answer = Response<Full<Bytes>>;
 
@@ -56,7 +55,10 @@ impl Front {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let handle = FrontHandle::new(ec2);
-        let task = tokio::spawn(accept(listener, moto, handle.clone()));
+        let task = {
+            let handle = handle.clone();
+            tokio::spawn(accept("gate", listener, CONNECTIONS, move |stream| serve(stream, moto, handle.clone())))
+        };
         Ok(Self { url, handle, task })
     }
 }
@@ -64,24 +66,6 @@ impl Front {
 impl Drop for Front {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, moto: SocketAddr, handle: FrontHandle) {
-    // Dropped with this task, and every connection with it.
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.len() >= CONNECTIONS {
-            connections.join_next().await;
-        }
-        tokio::select! {
-            Some(_) = connections.join_next() => (),
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(serve(stream, moto, handle.clone())); }
-                // Out of file handles: some connection has to end first.
-                Err(error) => { tracing::warn!(%error, "gate cannot accept"); sleep(RETRY_ACCEPT).await; }
-            },
-        }
     }
 }
 
