@@ -19,6 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Violations kept of one seed: the first ones say how it began.
 const KEPT: usize = 10;
+/// Between two audits of the running bank: a walk over all rows, so not at every look.
+const AUDIT_MS: u64 = 1_000;
 
 pub(super) struct Inner {
     control: Control,
@@ -32,6 +34,7 @@ pub(super) struct Inner {
     counted: Option<Counters>,
     /// Millisecond of the last write to the ledger.
     pub(super) written_at: u64,
+    audited_at: u64,
 }
 
 /// Clones are the same observer.
@@ -51,6 +54,7 @@ impl Observer {
             kept: Vec::new(),
             counted: None,
             written_at: 0,
+            audited_at: 0,
         })))
     }
 
@@ -100,6 +104,7 @@ impl Observer {
         let Inner { invariants, books, .. } = &mut *inner;
         let found = invariants.look(&Look { at, books, holds: &holds, facts: facts.as_ref() });
         inner.tell(found);
+        inner.audit(at);
     }
 
     /// The end: everything that should have ended has been waited for.
@@ -126,6 +131,17 @@ impl Observer {
 }
 
 impl Inner {
+    /// The bank that runs must add up, or no restore can: then the double is wrong, not the protocol.
+    fn audit(&mut self, at: u64) {
+        if at < self.audited_at + AUDIT_MS {
+            return;
+        }
+        self.audited_at = at;
+        let Some((sum, expected)) = self.world.live_sum().filter(|(sum, expected)| sum != expected) else { return };
+        let text = format!("the running bank holds {sum} of {expected}");
+        self.tell(vec![Violation { invariant: "double", text }]);
+    }
+
     fn tell(&mut self, found: Vec<Violation>) {
         for violation in found {
             let at = self.world.elapsed_ms();

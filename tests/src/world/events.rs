@@ -151,14 +151,8 @@ impl World {
 
 impl State {
     pub(crate) fn live_sum(&self) -> Option<i64> {
-        let mut rows = Rows::new();
-        for (id, region) in &self.regions {
-            let leader = self.leader(*id)?;
-            if leader.applied < region.serves_from {
-                return None;
-            }
-            rows.extend(leader.rows.iter().map(|(key, row)| (key.clone(), row.clone())));
-        }
+        let leaders = self.ready_leaders()?.into_iter();
+        let rows: Rows = leaders.flat_map(|leader| &leader.rows).map(|(key, row)| (key.clone(), row.clone())).collect();
         let seen = read_all(&rows, Ts(u64::MAX));
         Some(seen.iter().filter(|(key, _)| account_of(key).is_some()).map(|(_, (_, write))| write.value).sum())
     }

@@ -162,6 +162,14 @@ impl State {
         self.peer(region, self.regions.get(&region)?.leader)
     }
 
+    /// Every region's leader. `None` while one is between leaders or has not applied up to its own term: what it says
+    /// would not be all.
+    pub(crate) fn ready_leaders(&self) -> Option<Vec<&Peer>> {
+        let ready =
+            |(id, region): (&RegionId, &Region)| self.leader(*id).filter(|leader| leader.applied >= region.serves_from);
+        self.regions.iter().map(ready).collect()
+    }
+
     /// The region that serves a key now, if its leader is ready and not merging.
     pub(crate) fn route(&self, key: &[u8]) -> Option<RegionId> {
         let id = *self.routes.range(..=key.to_vec()).next_back()?.1;
