@@ -167,7 +167,21 @@ fn barrier_lines(rng: &mut SmallRng, retry: bool) -> String {
 fn strike(rng: &mut SmallRng) -> Strike {
     let kinds: Vec<(Kind, u32)> = Kind::ALL.iter().map(|kind| (*kind, kind.weight())).collect();
     let kind = *pick(rng, &kinds);
-    let moment = match rng.random_range(0..10u32) {
+    let moment = match kind {
+        Kind::MergeUnderLease | Kind::FreshSplit if rng.random_ratio(2, 3) => before_leases(rng),
+        _ => any_moment(rng),
+    };
+    Strike { kind, moment, seed: rng.random() }
+}
+
+/// Where a change of regions that is under way meets the leases.
+fn before_leases(rng: &mut SmallRng) -> Moment {
+    use member::Stage::{Asking, PdHeld, Settled, Suspending};
+    Moment::Member(*pick(rng, &[(PdHeld, 1), (Asking, 1), (Settled, 3), (Suspending, 2)]), delay(rng))
+}
+
+fn any_moment(rng: &mut SmallRng) -> Moment {
+    match rng.random_range(0..10u32) {
         0..=1 => Moment::After(rng.random_range(0..8_000)),
         2 => Moment::After(rng.random_range(0..40_000)),
         3..=7 => {
@@ -175,47 +189,40 @@ fn strike(rng: &mut SmallRng) -> Strike {
                 Asking, Confirmed, Confirming, Covered, Covering, HoldingPd, Prepared, Preparing, ReadingBack,
                 Released, Reserving, Settled, Snapshotted, Snapshotting, Suspended, Suspending,
             };
-            let stage = *pick(
-                rng,
-                &[
-                    (Preparing, 1),
-                    (Prepared, 1),
-                    (Reserving, 1),
-                    (HoldingPd, 2),
-                    (Asking, 2),
-                    (Settled, 3),
-                    (Suspending, 3),
-                    (Suspended, 3),
-                    (Covering, 4),
-                    (Covered, 4),
-                    (Snapshotting, 5),
-                    (Snapshotted, 3),
-                    (Confirming, 3),
-                    (ReadingBack, 2),
-                    (Confirmed, 2),
-                    (Released, 1),
-                ],
-            );
-            Moment::Member(stage, delay(rng))
+            let stages = [
+                (Preparing, 1),
+                (Prepared, 1),
+                (Reserving, 1),
+                (HoldingPd, 2),
+                (Asking, 2),
+                (Settled, 3),
+                (Suspending, 3),
+                (Suspended, 3),
+                (Covering, 4),
+                (Covered, 4),
+                (Snapshotting, 5),
+                (Snapshotted, 3),
+                (Confirming, 3),
+                (ReadingBack, 2),
+                (Confirmed, 2),
+                (Released, 1),
+            ];
+            Moment::Member(*pick(rng, &stages), delay(rng))
         }
         _ => {
             use barrier::Stage::{Aborting, Barrier, Certified, Complete, Failed, Preparing, Snapshotting};
-            let stage = *pick(
-                rng,
-                &[
-                    (Preparing, 1),
-                    (Barrier, 3),
-                    (Snapshotting, 5),
-                    (Certified, 4),
-                    (Complete, 2),
-                    (Aborting, 2),
-                    (Failed, 2),
-                ],
-            );
-            Moment::Record(stage, delay(rng))
+            let stages = [
+                (Preparing, 1),
+                (Barrier, 3),
+                (Snapshotting, 5),
+                (Certified, 4),
+                (Complete, 2),
+                (Aborting, 2),
+                (Failed, 2),
+            ];
+            Moment::Record(*pick(rng, &stages), delay(rng))
         }
-    };
-    Strike { kind, moment, seed: rng.random() }
+    }
 }
 
 /// Mostly at once.
