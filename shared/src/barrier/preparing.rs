@@ -79,6 +79,9 @@ impl Barrier {
     }
 
     pub(super) fn prepared(&mut self, now: Now, plane: &PlaneId, prepared: Prepared, effects: &mut Vec<Effect>) {
+        if prepared.round > self.round && self.step == Step::Preparing {
+            return self.overtake(prepared.round, effects);
+        }
         if prepared.round != self.round || !self.mark(plane, Step::Preparing) {
             return;
         }
@@ -112,6 +115,16 @@ impl Barrier {
                 effects.push(Effect::Claim { cluster: admitted.cluster, floor: admitted.floor });
             }
         }
+    }
+
+    /// A coordinator before this one came further: it prepared anew, and no record says so. Every plane prepares once
+    /// more, above that round; the prepare clock runs on, which bounds this.
+    fn overtake(&mut self, round: u32, effects: &mut Vec<Effect>) {
+        self.round = round.saturating_add(1);
+        for live in self.planes.values_mut() {
+            live.prepared = None;
+        }
+        self.enter(Step::Preparing, effects);
     }
 
     pub(super) fn claimed(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {

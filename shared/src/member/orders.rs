@@ -91,6 +91,11 @@ impl Member {
             _ => 0,
         };
         if prepare.round < round {
+            // Late, or from a coordinator that restarted and counts anew: what was answered to the newer round tells it
+            // so. A round under way will be answered.
+            if let Some((last_epoch, _, answer)) = &self.last {
+                self.send(*last_epoch, answer.clone(), effects);
+            }
             return;
         }
         self.cancel_work(effects);

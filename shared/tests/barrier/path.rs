@@ -161,3 +161,30 @@ fn a_claim_that_is_taken_is_waited_for_and_everything_is_prepared_anew() {
     assert_eq!(kit.all(|i| Answer::Prepared(prepared(i, 2))), ["claim above 4"]);
     assert_eq!(kit.view().record.stage, Stage::Preparing);
 }
+
+#[test]
+fn a_restarted_coordinator_prepares_above_the_round_of_the_one_before() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    assert!(kit.says(1, Answer::Prepared(prepared(1, 1))).is_empty());
+    assert_eq!(kit.says(0, Answer::Prepared(prepared(0, 4))), to_all("@0 Prepare 5"), "az2 too: its answer is older");
+    assert!(kit.says(1, Answer::Prepared(prepared(1, 4))).is_empty(), "the old round is dead");
+    assert_eq!(kit.all(|i| Answer::Prepared(prepared(i, 5))), ["claim above 4"]);
+    assert!(kit.says(0, Answer::Prepared(prepared(0, 9))).is_empty(), "prepared is prepared");
+}
+
+#[test]
+fn a_plane_that_counts_rounds_up_for_ever_runs_into_the_clock() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    let begun = kit.now.at;
+    for nth in 0..10 {
+        kit.later(11_000);
+        assert_eq!(kit.says(0, Answer::Prepared(prepared(0, 2 + 2 * nth))).len(), 3);
+    }
+    kit.expire(Timer::Prepare);
+    let limit = kit.view().record.request.limits.prepare;
+    assert_eq!((limit, kit.now.at), (Millis(120_000), begun + limit), "asking again wins no time");
+}

@@ -147,6 +147,15 @@ fn preparing_anew_forgets_what_was_found() {
 }
 
 #[test]
+fn a_coordinator_that_counts_anew_is_told_the_round() {
+    let mut b = Bench::at_stage(shared::member::Stage::Prepared);
+    b.order(prepare(2, true));
+    let answered = b.done(2, Done::Prepared(prepared(2)));
+    assert_eq!(b.order(prepare(1, true)), answered, "it lost count when it restarted");
+    assert_eq!(b.order(prepare(3, true)), [begins(3, Work::Prepare(Prepare { round: 3, spec: spec(true) }))]);
+}
+
+#[test]
 fn only_a_new_number_extends_the_planes_lease() {
     let mut b = Bench::at_stage(shared::member::Stage::Reserved);
     b.at = 4_000;

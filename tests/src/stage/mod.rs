@@ -17,7 +17,7 @@ use coordinator::{config::CoordinatorConfig, metrics::Metrics, ports::Gates};
 use plane_actor::{actors::PlaneView, config::PlaneConfig};
 use serde_json::Value;
 use shared::{
-    barrier::Record,
+    barrier::{Claim, Record},
     ids::SnapshotId,
     request::Limits,
     time::{Millis, Timestamp},
@@ -246,6 +246,13 @@ impl<N: Network> Stage<N> {
             }
             coordinator::ports::LedgerKey::Claim(_) => None,
         })
+    }
+
+    /// Every claim as the ledger holds it.
+    pub fn claims(&self) -> Vec<Claim> {
+        let ledger = self.control.ledger();
+        let texts = ledger.iter().filter(|(key, _)| matches!(key, coordinator::ports::LedgerKey::Claim(_)));
+        texts.filter_map(|(_, text)| coordinator::actors::Stored::parse(text).ok().map(|stored| stored.body)).collect()
     }
 
     /// Reason and message of the failure.

@@ -91,3 +91,32 @@ fn everybody_dies_and_only_the_planes_come_back() {
         assert!(stage.control.get(KEY).is_none());
     });
 }
+
+/// The second backup waited for the TiDB cluster and prepares anew when the coordinator dies: its successor does not know
+/// how often planes were asked.
+#[test]
+fn a_backup_that_prepares_anew_survives_a_restart_of_the_coordinator() {
+    story(world(150), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        stage.control.apply(&stage.manifest_of("second", "q", "Delete", "")).unwrap();
+        let second = "br-admin/second";
+        let over = |object: Option<&serde_json::Value>| {
+            object.is_some_and(|object| object["status"]["phase"].as_str() == Some("Complete"))
+        };
+        let given_back = async {
+            while !stage.claims().iter().any(|claim| claim.live.is_none()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, given_back).await.expect("the first backup lets its claim go");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stage.kill_coordinator();
+        stage.start_coordinator();
+        let both = async {
+            stage.control.wait(KEY, over).await;
+            stage.control.wait(second, over).await;
+        };
+        let ended = tokio::time::timeout(LIMIT, both).await;
+        assert!(ended.is_ok(), "{:#?}", stage.control.events());
+    });
+}
