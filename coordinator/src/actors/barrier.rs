@@ -40,6 +40,8 @@ pub(super) struct BarrierActor {
     views: watch::Sender<Option<View>>,
     published: Option<View>,
     paced: bool,
+    /// The record is being looked up.
+    looking: bool,
     finished: bool,
 }
 
@@ -68,6 +70,7 @@ impl BarrierActor {
             views: watch::channel(None).0,
             published: None,
             paced: false,
+            looking: false,
             finished: false,
         }
     }
@@ -134,6 +137,34 @@ impl BarrierActor {
         self.views.send_replace(Some(view.clone()));
         // Only the console looks at it; the next view replaces one that was lost to a full mailbox.
         let _ = self.parent.try_send(Viewed(Box::new(view)));
+    }
+
+    /// Whoever wrote the status may have gone on with the record: the ledger says who is right. A barrier that has ended
+    /// saves nothing, so no refused save would tell it.
+    fn look_up(&mut self, ctx: &mut Context<Self>) {
+        // While a save is under way its fence finds out.
+        let known = self.slot.borrow().as_ref().and_then(|slot| slot.version().cloned());
+        let Some(known) = known.filter(|_| !self.looking) else { return };
+        self.looking = true;
+        let (ledger, key) = (self.ports.ledger.clone(), LedgerKey::Record(self.object.uid.clone()));
+        let reading = async move { ledger.read(&key).await };
+        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| {
+            actor.looking = false;
+            let moved_on = actor.slot.borrow().as_ref().is_none_or(|slot| slot.version() != Some(&known));
+            match read {
+                // Saved meanwhile: that view is published anyway.
+                _ if moved_on || actor.finished => {}
+                Ok(Some(entry)) if entry.version == known => actor.views.send_modify(|_| ()),
+                Ok(_) => {
+                    let backup = &actor.object.uid;
+                    tracing::warn!(%backup, "another process saved the record; starting again from the ledger");
+                    ctx.stop();
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "status contradicts the record, which cannot be read; the resync asks again");
+                }
+            }
+        }));
     }
 
     /// The object goes first, the record last: a crash in between finds stage `Cleaned` and does it again.
@@ -261,10 +292,7 @@ impl Handler<ToBarrier> for BarrierActor {
             ToBarrier::Cancel => Input::Cancel,
             ToBarrier::Delete => Input::Delete,
             ToBarrier::Abandon(planes) => Input::Abandon(planes),
-            ToBarrier::Republish => {
-                self.views.send_modify(|_| ());
-                return;
-            }
+            ToBarrier::Contradicted => return self.look_up(ctx),
         };
         self.feed(input, ctx);
     }

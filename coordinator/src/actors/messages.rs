@@ -95,8 +95,8 @@ pub(super) enum ToBarrier {
     Cancel,
     Delete,
     Abandon(BTreeSet<PlaneId>),
-    /// The object's status is not what was published: say it again.
-    Republish,
+    /// The object's status is not what was published: another process wrote it, and perhaps the record as well.
+    Contradicted,
 }
 
 /// From a barrier: asks for the claim.

@@ -94,6 +94,25 @@ impl CoordinatorActor {
         }
     }
 
+    /// The record of a backup is gone. A process that was deposed may have claimed for it what this one never heard of;
+    /// nobody else would end that claim before the next backup of its TiDB cluster.
+    pub(super) fn end_claims_of(&self, backup: BackupUid, ctx: &mut Context<Self>) {
+        let ledger = self.ports.ledger.clone();
+        let reading = async move { ledger.list().await };
+        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
+            Ok(entries) => {
+                let claims = entries.iter().filter(|entry| matches!(entry.key, LedgerKey::Claim(_)));
+                let claims = claims.filter_map(|entry| Stored::<Claim>::parse(&entry.body).ok());
+                let left = claims.filter(|stored| stored.body.live.as_ref().is_some_and(|live| live.backup == backup));
+                left.for_each(|stored| actor.doubt_claim(stored.body.cluster, ctx));
+            }
+            Err(error) => {
+                tracing::warn!(%error, %backup, "claims cannot be read; trying again");
+                ctx.run_later(AGAIN, move |actor, ctx| actor.end_claims_of(backup, ctx));
+            }
+        }));
+    }
+
     /// A claim that is held, but not by an attempt that may hold anything, granted nothing (I2) and is ended. What its
     /// holder's record says is read from the ledger: what this process knows of it may be another process's past. A
     /// grant of this very process is its barrier's, which has not saved it yet.

@@ -248,7 +248,7 @@ impl Handler<BarrierOver> for CoordinatorActor {
         if over.finished {
             self.views.remove(&over.backup);
             self.objects.remove(&over.backup);
-            return;
+            return self.end_claims_of(over.backup, ctx);
         }
         self.start_again(over.backup, ctx);
     }

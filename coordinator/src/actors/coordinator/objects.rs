@@ -30,7 +30,7 @@ impl CoordinatorActor {
             // A coordinator that was deposed may have had the last word on the status; nothing else would correct it.
             let said = self.views.get(&uid).and_then(|view| last_word(view.record.stage));
             if !object.deleting && said.is_some_and(|phase| phase != object.phase) {
-                self.tell(addr, ToBarrier::Republish);
+                self.tell(addr, ToBarrier::Contradicted);
             }
             return;
         }
@@ -120,7 +120,6 @@ impl CoordinatorActor {
     }
 }
 
-/// Phases after which the old manager never touched an object again; without a record of ours, neither do we.
 /// The phase of an attempt that has ended.
 fn last_word(stage: Stage) -> Option<&'static str> {
     match stage {
@@ -136,6 +135,7 @@ fn last_word(stage: Stage) -> Option<&'static str> {
     }
 }
 
+/// Phases after which the old manager never touched an object again; without a record of ours, neither do we.
 fn is_finished(phase: &str) -> bool {
     matches!(phase, "Complete" | "Failed" | "Cleaned")
 }

@@ -1,0 +1,71 @@
+//! A coordinator that was deposed and does not know it yet: what its successor does not know must not become the truth.
+
+use crate::{LIMIT, story, world};
+use plane_actor::actors::PlaneView;
+use shared::{barrier::Stage as Durable, member::Stage as Member};
+use std::{rc::Rc, time::Duration};
+use tests::stage::{KEY, Stage};
+
+/// Longer than a plane takes to notice that its coordinator is gone, and to find the successor.
+const RECONNECT: Duration = Duration::from_secs(40);
+
+/// Waits until the record is what `over` asks for.
+async fn until(stage: &Stage, over: impl Fn(&shared::barrier::Record) -> bool) {
+    let seen = async {
+        while !stage.record().is_some_and(|record| over(&record)) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, seen).await.expect("the record comes so far");
+}
+
+/// The successor read the ledger while the first attempt had failed; the deposed one completes a second attempt.
+#[test]
+fn a_stale_last_word_never_replaces_a_true_one() {
+    story(world(300), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
+        until(&stage, |record| record.stage == Durable::Snapshotting).await;
+        stage.world.faults(|faults| faults.stranger = true);
+        until(&stage, |record| record.stage == Durable::Failed).await;
+        stage.world.faults(|faults| faults.stranger = false);
+        stage.depose_coordinator();
+        until(&stage, |record| record.stage == Durable::Complete).await;
+        assert_eq!(stage.record().map(|record| record.attempt), Some(2));
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        stage.kill_deposed();
+        let begun = tokio::time::Instant::now();
+        let mut said = Vec::new();
+        while begun.elapsed() < RECONNECT {
+            said.push(stage.control.phase(KEY));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        said.dedup();
+        assert_eq!(said, ["Complete"], "a Complete backup stays Complete whoever reports it");
+    });
+}
+
+/// The successor read the ledger before the deposed one claimed the TiDB cluster, and its own barrier never claims.
+#[test]
+fn a_claim_of_a_deposed_coordinator_goes_with_its_backup() {
+    story(world(301), async |stage: Rc<Stage>| {
+        stage.control.ledger_takes(300, 300, 1);
+        stage.control.apply(&stage.manifest("")).unwrap();
+        let prepared = || {
+            let is_prepared = |view: &PlaneView| view.members.iter().any(|member| member.stage == Member::Prepared);
+            ["az1", "az2", "az3"].iter().all(|plane| stage.plane_view(plane, is_prepared) == Some(true))
+        };
+        while !prepared() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stage.depose_coordinator();
+        while stage.claims().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        stage.kill_deposed();
+        assert!(stage.claims().iter().all(|claim| claim.live.is_some()), "{:?}", stage.claims());
+        assert!(stage.delete(LIMIT).await, "{:?}", stage.record());
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let left: Vec<_> = stage.claims().into_iter().filter(|claim| claim.live.is_some()).collect();
+        assert_eq!(left, Vec::new(), "nobody is left who would end these");
+    });
+}
