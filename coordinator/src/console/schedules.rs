@@ -133,8 +133,8 @@ fn rows(plan: &Plan) -> Value {
                 "created": rfc3339(row.created),
                 "state": match row.state {
                     BackupState::Running => "Running",
-                    BackupState::Complete { certified: true } => "Complete",
-                    BackupState::Complete { certified: false } => "Complete, not certified",
+                    BackupState::Complete { proven: true } => "Complete",
+                    BackupState::Complete { proven: false } => "Complete, not proven",
                     BackupState::Failed => "Failed",
                 },
                 "verdict": verdict,

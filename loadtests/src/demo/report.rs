@@ -87,7 +87,7 @@ impl Shown {
                 "own_ms": self.own_ms,
             },
             "certificate": certificate.map(|certificate| json!({
-                "verdict": format!("{:?}", certificate.verdict),
+                "verdict": certificate.verdict.as_str(),
                 "epoch": certificate.epoch,
                 "regions": certificate.regions,
                 "stores": certificate.planes.values().map(|plane| plane.evidence.stores.len()).sum::<usize>(),

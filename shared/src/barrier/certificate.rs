@@ -26,6 +26,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// As status, certificate and console write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Consistent => "Consistent",
+            Self::Weaker => "Weaker",
+        }
+    }
+
     /// One sentence for people.
     pub const fn meaning(self) -> &'static str {
         match self {

@@ -64,8 +64,8 @@ pub enum BackupState {
     Running,
     /// Phase Complete.
     Complete {
-        /// `status.certificate` is there; backups of the old manager have none.
-        certified: bool,
+        /// `status.certificate` says Consistent. Backups of the old manager have none; Weaker is no proof.
+        proven: bool,
     },
     /// Phase Failed or Invalid: final, and nothing worth keeping.
     Failed,
@@ -85,13 +85,13 @@ impl Backup {
     }
 }
 
-/// The backup that rule 3 protects: the newest certified Complete one that is not being deleted; without any, the
+/// The backup that rule 3 protects: the newest proven Complete one that is not being deleted; without any, the
 /// newest Complete one.
 #[must_use]
 pub fn last_good<'a>(history: impl IntoIterator<Item = &'a Backup>) -> Option<&'a Backup> {
-    let certified = |backup: &Backup| backup.state == BackupState::Complete { certified: true };
+    let proven = |backup: &Backup| backup.state == BackupState::Complete { proven: true };
     history
         .into_iter()
         .filter(|backup| backup.is_good())
-        .max_by_key(|backup| (certified(backup), backup.created, &backup.name))
+        .max_by_key(|backup| (proven(backup), backup.created, &backup.name))
 }

@@ -11,8 +11,8 @@ pub(crate) const DAY: i64 = 86_400_000;
 /// Wednesday, 2024-05-01T00:00:00Z.
 pub(crate) const START: i64 = 1_714_521_600_000;
 
-pub(crate) const CERTIFIED: BackupState = BackupState::Complete { certified: true };
-pub(crate) const OLD: BackupState = BackupState::Complete { certified: false };
+pub(crate) const PROVEN: BackupState = BackupState::Complete { proven: true };
+pub(crate) const OLD: BackupState = BackupState::Complete { proven: false };
 
 /// A backup made on that day (and fraction of a day in thousandths) after [`START`].
 pub(crate) fn backup(name: &str, day: i64, state: BackupState) -> Backup {
@@ -31,9 +31,9 @@ pub(crate) fn day_at(day: i64) -> Timestamp {
     Timestamp(START + day * DAY)
 }
 
-/// Daily certified backups of the days `0..count`, named by their day.
+/// Daily proven backups of the days `0..count`, named by their day.
 pub(crate) fn daily(count: i64) -> Vec<Backup> {
-    (0..count).map(|day| backup(&day.to_string(), day, CERTIFIED)).collect()
+    (0..count).map(|day| backup(&day.to_string(), day, PROVEN)).collect()
 }
 
 pub(crate) fn policy(text: PolicyText) -> Policy {

@@ -17,7 +17,8 @@ fn hour(hours: i64) -> Timestamp {
 }
 
 fn history() -> impl Strategy<Value = Vec<Backup>> {
-    let state = prop_oneof![6 => Just(CERTIFIED), 2 => Just(OLD), 2 => Just(BackupState::Failed), 1 => Just(BackupState::Running)];
+    let state =
+        prop_oneof![6 => Just(PROVEN), 2 => Just(OLD), 2 => Just(BackupState::Failed), 1 => Just(BackupState::Running)];
     let one =
         (0..SPAN, state, prop::option::weighted(0.1, 0..SPAN), prop::bool::weighted(0.1), prop::bool::weighted(0.1));
     prop::collection::vec(one, 0..40).prop_map(|all| {
@@ -94,8 +95,8 @@ proptest! {
     /// Carries the plan out to its end, one deletion after another, each gone before the next.
     #[test]
     fn what_is_deleted_is_named_and_the_last_good_one_stays(history in history(), policy in some_policy(), now in moment()) {
-        let certified = |history: &[Backup]| history.iter().any(|b| b.state == CERTIFIED && b.deleting.is_none());
-        let (good, had_certified) = (last_good(&history).map(|b| b.name.clone()), certified(&history));
+        let proven = |history: &[Backup]| history.iter().any(|b| b.state == PROVEN && b.deleting.is_none());
+        let (good, had_proven) = (last_good(&history).map(|b| b.name.clone()), proven(&history));
         let doomed = doomed(&history, &policy, now);
         let mut left: Vec<Backup> = history.iter().filter(|b| b.deleting.is_none()).cloned().collect();
         let mut deleted = BTreeSet::new();
@@ -110,7 +111,7 @@ proptest! {
         }
         prop_assert_eq!(&deleted, &doomed, "deleting one changes no other verdict");
         prop_assert_eq!(last_good(&left).map(|b| b.name.clone()), good);
-        prop_assert_eq!(certified(&left), had_certified);
+        prop_assert_eq!(proven(&left), had_proven);
     }
 
     #[test]

@@ -23,8 +23,8 @@ fn max_backups_counts_complete_ones_only() {
     history.extend([
         backup("bad", 5, BackupState::Failed),
         backup("running", 6, BackupState::Running),
-        Backup { skip_gc: true, ..backup("kept", 7, CERTIFIED) },
-        Backup { on_hold: true, ..backup("held", 8, CERTIFIED) },
+        Backup { skip_gc: true, ..backup("kept", 7, PROVEN) },
+        Backup { on_hold: true, ..backup("held", 8, PROVEN) },
     ]);
     let plan = plan(&history, &policy(max_backups(2)), day_at(9));
     assert_eq!(
@@ -83,8 +83,8 @@ fn both_limits_have_to_hold() {
 }
 
 #[test]
-fn the_last_certified_one_outlives_newer_ones_without_a_certificate() {
-    let history = [backup("proven", 0, CERTIFIED), backup("1", 1, OLD), backup("2", 2, OLD), backup("3", 3, OLD)];
+fn the_last_proven_one_outlives_newer_ones_without_a_proof() {
+    let history = [backup("proven", 0, PROVEN), backup("1", 1, OLD), backup("2", 2, OLD), backup("3", 3, OLD)];
     let plan = plan(&history, &policy(max_backups(1)), day_at(9));
     assert_eq!(to_delete(&plan), ["2", "1"]);
     assert_eq!(verdicts(&plan)[3], "proven: keep: the last good backup");
@@ -168,8 +168,8 @@ fn tiers_keep_the_newest_of_each_period() {
 #[test]
 fn days_are_those_of_the_zone() {
     // 22:30 UTC of day 0 is half past midnight of day 1 in Berlin.
-    let late = Backup { created: Timestamp(START + DAY - 5_400_000), ..backup("late", 0, CERTIFIED) };
-    let history = [backup("early", 0, CERTIFIED), late, backup("next", 1, CERTIFIED)];
+    let late = Backup { created: Timestamp(START + DAY - 5_400_000), ..backup("late", 0, PROVEN) };
+    let history = [backup("early", 0, PROVEN), late, backup("next", 1, PROVEN)];
     let kept = |zone: &Zone| {
         let policy = Policy::parse(&tiers([0, 2, 0, 0, 0]), zone).unwrap();
         to_delete(&plan(&history, &policy, day_at(2))).into_iter().map(str::to_owned).collect::<Vec<_>>()

@@ -10,7 +10,7 @@ use shared::{
 };
 use std::collections::BTreeMap;
 
-pub(crate) const COMPLETE: BackupState = BackupState::Complete { certified: true };
+pub(crate) const COMPLETE: BackupState = BackupState::Complete { proven: true };
 pub(crate) const RUNNING: BackupState = BackupState::Running;
 pub(crate) const FAILED: BackupState = BackupState::Failed;
 

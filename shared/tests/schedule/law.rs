@@ -127,7 +127,7 @@ fn input(watch: &mut Watch, now: Now, act: &Act) -> Option<Input> {
                 .map(|(age, (state, deleting))| {
                     let fire = shared::time::Timestamp(now.wall.0 - i64::from(*age) * 1_800_000);
                     let state =
-                        [RUNNING, COMPLETE, FAILED, BackupState::Complete { certified: false }][usize::from(*state)];
+                        [RUNNING, COMPLETE, FAILED, BackupState::Complete { proven: false }][usize::from(*state)];
                     let mut backup = backup(&shared::schedule::backup_name(name, fire), state);
                     backup.created = fire;
                     backup.deleting = deleting.then_some(now.wall);

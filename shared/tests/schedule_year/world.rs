@@ -217,7 +217,7 @@ impl World {
                     stored.backup.state = if stored.well {
                         store.insert(stored.backup.uid.clone());
                         schedule.had_good = true;
-                        BackupState::Complete { certified: true }
+                        BackupState::Complete { proven: true }
                     } else {
                         BackupState::Failed
                     };

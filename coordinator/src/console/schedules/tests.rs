@@ -31,7 +31,7 @@ fn scheduler(pause: bool) -> Scheduler {
             name: format!("nightly-{ago}"),
             uid: BackupUid::new(format!("u-{ago}")),
             created: Timestamp(NOW.0 - ago * DAY),
-            state: BackupState::Complete { certified: true },
+            state: BackupState::Complete { proven: true },
             deleting: None,
             skip_gc: false,
             on_hold: false,

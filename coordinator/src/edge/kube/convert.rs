@@ -14,6 +14,7 @@ use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};
 use crate::ports::{Object, Scheduled};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use shared::{
+    barrier::Verdict,
     duration::{self, Units},
     ids::{BackupUid, PlaneId},
     reason::{Reason, Refusal},
@@ -49,8 +50,8 @@ pub fn object(backup: &VolumeBackup, defaults: &Limits) -> Option<Object> {
     let mut object = known(&backup.metadata, backup.phase())?;
     object.wish = wish(backup, &object, defaults);
     if let Some(scheduled) = &mut object.scheduled {
-        let certified = backup.status.as_ref().is_some_and(|status| status["certificate"].is_object());
-        scheduled.backup.state = state(backup.phase(), certified);
+        let verdict = backup.status.as_ref().and_then(|status| status["certificate"]["verdict"].as_str());
+        scheduled.backup.state = state(backup.phase(), verdict);
         scheduled.backup.skip_gc = backup.skip_gc;
     }
     Some(object)
@@ -58,10 +59,11 @@ pub fn object(backup: &VolumeBackup, defaults: &Limits) -> Option<Object> {
 
 /// How far a backup is, for schedule and retention. While it is deleted its phase says how that goes; then it has ended
 /// as the certificate says.
-fn state(phase: &str, certified: bool) -> BackupState {
+fn state(phase: &str, verdict: Option<&str>) -> BackupState {
+    let proven = verdict == Some(Verdict::Consistent.as_str());
     match phase {
-        "Complete" => BackupState::Complete { certified },
-        "CleanFailed" | "Cleaned" if certified => BackupState::Complete { certified },
+        "Complete" => BackupState::Complete { proven },
+        "CleanFailed" | "Cleaned" if verdict.is_some() => BackupState::Complete { proven },
         "Failed" | "Invalid" | "CleanFailed" | "Cleaned" => BackupState::Failed,
         _ => BackupState::Running,
     }

@@ -266,7 +266,7 @@ fn certificate(certificate: &Certificate) -> CertificateStatus {
         certificate.planes.values().map(|plane| count(&plane.evidence) as u64).sum::<u64>()
     };
     CertificateStatus {
-        verdict: format!("{:?}", certificate.verdict),
+        verdict: certificate.verdict.as_str().to_owned(),
         attempt: i64::from(certificate.attempt),
         epoch: int(certificate.epoch.0),
         cluster_id: certificate.cluster.to_string(),

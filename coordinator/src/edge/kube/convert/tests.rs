@@ -281,7 +281,7 @@ fn lengths_and_sizes_are_written_as_go_writes_them() {
 #[test]
 fn a_schedules_backup_tells_schedule_and_retention_what_they_need() {
     use shared::retention::BackupState;
-    let scheduled = |phase: &str, certificate: bool| {
+    let scheduled = |phase: &str, verdict: Option<&str>| {
         let mut manifest = page(0);
         let metadata = &mut manifest["metadata"];
         metadata["labels"] = json!({"tidb.pingcap.com/backup-schedule": "nightly"});
@@ -290,12 +290,12 @@ fn a_schedules_backup_tells_schedule_and_retention_what_they_need() {
         metadata["deletionTimestamp"] = json!("2024-05-01T04:00:00Z");
         manifest["skipGC"] = json!(true);
         manifest["status"] = json!({"phase": phase});
-        if certificate {
-            manifest["status"]["certificate"] = json!({});
+        if let Some(verdict) = verdict {
+            manifest["status"]["certificate"] = json!({"verdict": verdict});
         }
         converted(manifest).scheduled.unwrap()
     };
-    let one = scheduled("Running", false);
+    let one = scheduled("Running", None);
     assert_eq!(
         (one.schedule.as_str(), one.backup.name.as_str(), one.backup.uid.as_str()),
         ("nightly", "backup1", "u1")
@@ -303,19 +303,22 @@ fn a_schedules_backup_tells_schedule_and_retention_what_they_need() {
     assert!(one.backup.skip_gc && one.backup.on_hold);
     assert_eq!(one.backup.created, Timestamp(1_714_532_400_000));
     assert_eq!(one.backup.deleting, Some(Timestamp(1_714_536_000_000)));
-    for (phase, certificate, state) in [
-        ("", false, BackupState::Running),
-        ("SnapshotsCreated", true, BackupState::Running),
-        ("Complete", true, BackupState::Complete { certified: true }),
+    let (consistent, weaker) = (Some("Consistent"), Some("Weaker"));
+    for (phase, verdict, state) in [
+        ("", None, BackupState::Running),
+        ("SnapshotsCreated", consistent, BackupState::Running),
+        ("Complete", consistent, BackupState::Complete { proven: true }),
+        ("Complete", weaker, BackupState::Complete { proven: false }),
         // The old manager's.
-        ("Complete", false, BackupState::Complete { certified: false }),
-        ("Failed", false, BackupState::Failed),
-        ("Invalid", false, BackupState::Failed),
+        ("Complete", None, BackupState::Complete { proven: false }),
+        ("Failed", None, BackupState::Failed),
+        ("Invalid", None, BackupState::Failed),
         // While it is deleted: it has ended, and must not hold up the next run.
-        ("CleanFailed", true, BackupState::Complete { certified: true }),
-        ("CleanFailed", false, BackupState::Failed),
+        ("CleanFailed", consistent, BackupState::Complete { proven: true }),
+        ("CleanFailed", weaker, BackupState::Complete { proven: false }),
+        ("CleanFailed", None, BackupState::Failed),
     ] {
-        assert_eq!(scheduled(phase, certificate).backup.state, state, "{phase}");
+        assert_eq!(scheduled(phase, verdict).backup.state, state, "{phase}");
     }
     assert_eq!(converted(page(0)).scheduled, None);
 }
