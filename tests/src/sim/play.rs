@@ -1,5 +1,7 @@
 //! One seed, played: the wish, the faults at their moments, then healing, and what must be true when all has ended.
 
+mod ends;
+
 use super::{
     Options, Outcome,
     kinds::Kind,
@@ -7,10 +9,7 @@ use super::{
     plan::{Moment, Plan, Strike},
     strike::{Undo, strike},
 };
-use crate::{
-    stage::{KEY, Stage},
-    world::Faults,
-};
+use crate::{stage::Stage, world::Faults};
 use serde_json::Value;
 use shared::barrier::{Record, Stage as Durable};
 use std::{
@@ -30,8 +29,6 @@ const FAULTS_MS: u64 = 90_000;
 /// After healing everything ends within this: connect 60 s, prepare 120 s twice, clocks 300 s, recovery 120 s, holds 32 s,
 /// and cleaning with its five quiet minutes; all of it again where the user allowed attempts for ten minutes.
 const ENDS_MS: u64 = 2_600_000;
-/// A deletion after the end: cleaning with its five quiet minutes, one object after the other, and retries.
-const GONE_MS: u64 = 1_500_000;
 /// Nothing was written for so long: no new attempt is about to start (16 s after a clean).
 const QUIET_MS: u64 = 25_000;
 /// A process that ended by itself is started again, as Kubernetes would.
@@ -309,110 +306,6 @@ impl Play<'_> {
         };
         quiet && self.stage.control.all(over)
     }
-
-    fn states(&self) -> String {
-        let inner = self.observer.lock();
-        let records: Vec<_> = inner
-            .books
-            .records
-            .values()
-            .map(|record| {
-                let clean: Vec<_> = record.planes.values().map(|p| (p.aborted, p.cleaned.is_some())).collect();
-                (record.request.name.clone(), record.stage, record.attempt, record.deleting, clean)
-            })
-            .collect();
-        let objects: Vec<_> =
-            self.stage.control.objects().into_iter().map(|(name, object)| (name, phase(&object).to_owned())).collect();
-        format!("{records:?}, {objects:?}")
-    }
-
-    fn note_ends(&mut self) {
-        let records: Vec<Record> = self.observer.lock().books.records.values().cloned().collect();
-        let objects = self.stage.control.objects();
-        for (name, object) in &objects {
-            let record = records.iter().find(|r| format!("{}/{}", r.request.namespace, r.request.name) == *name);
-            let reason = record.and_then(|record| record.failure.as_ref()).map(|refusal| refusal.reason.to_string());
-            let reason = reason.or_else(|| last_reason(object)).unwrap_or_default();
-            let end = match phase(object) {
-                "Complete" => "Complete".to_owned(),
-                other => format!("{other}/{reason}"),
-            };
-            self.ends.insert(name.clone(), end);
-        }
-        if !objects.contains_key(KEY) {
-            let end = if self.lost { "control plane lost" } else { "deleted in the middle" };
-            self.ends.insert(KEY.to_owned(), end.to_owned());
-        }
-        self.expect_good_ends();
-        let ends = format!("ends: {:?}", self.ends);
-        self.observer.say(&ends);
-    }
-
-    /// Without any fault a backup is Complete, or ran out of a clock that the seed made short.
-    fn expect_good_ends(&self) {
-        let clocks =
-            ["SettleTimedOut", "ReachTimedOut", "HoldTimedOut", "SafeTsStuck", "CoverageUnstable", "TilingBroken"];
-        let good = |end: &str| end == "Complete" || clocks.iter().any(|clock| end.ends_with(clock));
-        for (name, end) in self.ends.iter().filter(|(_, end)| self.plan.strikes.is_empty() && !good(end)) {
-            self.observer.broken("without faults", format!("{name} ended as {end}"));
-        }
-    }
-
-    /// Nothing was done to the coordinator or to what it writes to.
-    fn is_undisturbed(&self) -> bool {
-        let harmful = [
-            Kind::CoordinatorKilled,
-            Kind::CoordinatorRestarted,
-            Kind::CoordinatorDeposed,
-            Kind::EverybodyKilled,
-            Kind::LedgerAnswersLost,
-            Kind::LedgerDown,
-            Kind::ObjectsDown,
-            Kind::ControlPlaneLost,
-        ];
-        harmful.iter().all(|kind| !self.faults.contains_key(kind.name()))
-    }
-
-    /// Every object is deleted; what the policy does not keep must go.
-    async fn delete_all(&mut self) {
-        self.observer.say("every object is deleted");
-        for name in self.stage.control.objects().keys() {
-            self.stage.control.delete(name);
-        }
-        let gone = |play: &Self| play.stage.control.all(|_| false) && play.observer.lock().books.records.is_empty();
-        if !self.wait(GONE_MS, gone).await {
-            let states = self.states();
-            self.observer.broken("is deleted", format!("still there {GONE_MS} ms after deletion: {states}"));
-            return;
-        }
-        sleep(1_000).await;
-        self.observer.end(false, self.lost);
-        if self.lost {
-            return;
-        }
-        let kept = self.observer.lock().kept.clone();
-        let objects = self.stage.world.objects();
-        let left: Vec<_> =
-            objects.keys().filter(|key| !kept.iter().any(|prefix| key.starts_with(&format!("{prefix}-")))).collect();
-        if !left.is_empty() {
-            self.observer.broken("leaves nothing", format!("objects left in S3: {left:?}"));
-        }
-        let live: Vec<_> = {
-            let inner = self.observer.lock();
-            inner.books.claims.values().filter(|claim| claim.live.is_some()).cloned().collect()
-        };
-        if !live.is_empty() {
-            self.observer.broken("leaves nothing", format!("claims that nobody holds: {live:?}"));
-        }
-        let safe_points = self.stage.world.holds().2;
-        if safe_points > 0 {
-            self.wait(500_000, |play| play.stage.world.holds().2 == 0).await;
-            let left = self.stage.world.holds().2;
-            if left > 0 {
-                self.observer.broken("leaves nothing", format!("{left} safe points"));
-            }
-        }
-    }
 }
 
 fn is_live(record: &Record) -> bool {
@@ -421,11 +314,6 @@ fn is_live(record: &Record) -> bool {
 
 fn phase(object: &Value) -> &str {
     object["status"]["phase"].as_str().unwrap_or_default()
-}
-
-fn last_reason(object: &Value) -> Option<String> {
-    let conditions = object["status"]["conditions"].as_array()?;
-    conditions.last()?["reason"].as_str().map(str::to_owned)
 }
 
 async fn sleep(ms: u64) {

@@ -1,0 +1,226 @@
+//! EC2, S3 and whoever we are there.
+
+use super::PortError;
+use async_trait::async_trait;
+use shared::{
+    evidence::AcceptedSnapshot,
+    ids::{InstanceId, SnapshotId, VolumeId},
+    request::Storage,
+    time::Timestamp,
+};
+use std::{fmt, sync::Arc};
+
+/// Makes clients for one identity; credentials are checked here, before anything is held.
+#[async_trait]
+pub trait CloudConnect: Send + Sync {
+    /// `region` may be empty: the plane's own. Refuses `CredentialsUnreadable`, `CredentialsRefused` or `AccessDenied`.
+    /// The clients renew their credentials by themselves for as long as they live, and nobody keeps them longer.
+    async fn connect(&self, identity: &CloudIdentity, storage: &Storage) -> Result<Cloud, PortError>;
+}
+
+/// Who to be.
+#[derive(Clone)]
+pub enum CloudIdentity {
+    /// AK/SK.
+    Keys {
+        /// `access_key`
+        access_key: String,
+        /// `secret_key`
+        secret_key: String,
+    },
+    /// AssumeRole from the plane actor's own chain.
+    Role(String),
+    /// IRSA of another ServiceAccount.
+    ServiceAccount(Arc<dyn WebIdentitySource>),
+    /// The plane actor's own chain.
+    Default,
+}
+
+impl fmt::Debug for CloudIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keys { .. } => "Keys(..)",
+            Self::Role(_) => "Role(..)",
+            Self::ServiceAccount(_) => "ServiceAccount(..)",
+            Self::Default => "Default",
+        })
+    }
+}
+
+/// A role and a token that may assume it.
+#[derive(Clone)]
+pub struct WebIdentity {
+    /// Role ARN.
+    pub role: String,
+    /// JWT, good for minutes: made for one call of STS.
+    pub token: String,
+}
+
+/// Where web identities come from. Asked anew for every session, so that credentials outlast both token and session.
+#[async_trait]
+pub trait WebIdentitySource: Send + Sync {
+    /// The role as it stands now, and a token that was made for this call. Refuses `CredentialsUnreadable`.
+    async fn web_identity(&self) -> Result<WebIdentity, PortError>;
+}
+
+/// Clients of one identity.
+#[derive(Clone)]
+pub struct Cloud {
+    /// Account of the credentials (STS GetCallerIdentity).
+    pub account: String,
+    /// Region used for EC2.
+    pub region: String,
+    /// Snapshots.
+    pub ec2: Arc<dyn Ec2>,
+    /// Metadata.
+    pub objects: Arc<dyn Objects>,
+}
+
+/// What EC2 or S3 answered instead of a result.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum CloudError {
+    /// Rate refusal: nothing happened; wait and ask again.
+    #[error("throttled: {0}")]
+    Throttled(String),
+    /// A volume was snapshotted less than 15 s ago: look whether an earlier call of ours succeeded, then wait.
+    #[error("per-volume rate: {0}")]
+    PerVolumeRate(String),
+    /// A snapshot quota: waiting may help.
+    #[error("snapshot quota: {0}")]
+    Quota(String),
+    /// Final. `code` is AWS's.
+    #[error("{code}: {message}")]
+    Refused {
+        /// AWS error code.
+        code: String,
+        /// AWS message.
+        message: String,
+    },
+    /// No permission. The text names the action.
+    #[error("access denied: {0}")]
+    Denied(String),
+    /// The credentials themselves are unknown, wrong or expired. The text names the action and AWS's code.
+    #[error("credentials not accepted: {0}")]
+    NotAccepted(String),
+    /// There are no credentials to sign with, so nothing was sent.
+    #[error("no credentials: {0}")]
+    NoCredentials(String),
+    /// No such bucket, snapshot or object.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The answer was lost: a mutating call may have happened. Look before any retry.
+    #[error("outcome unknown: {0}")]
+    OutcomeUnknown(String),
+}
+
+/// EC2. Every mutating call is one attempt on the wire; nothing here retries blindly.
+#[async_trait]
+pub trait Ec2: Send + Sync {
+    /// DescribeVolumes by id: where each volume is attached.
+    async fn volumes(&self, volumes: &[VolumeId]) -> Result<Vec<VolumeAt>, CloudError>;
+    /// DescribeInstances by id: every volume of each instance.
+    async fn instances(&self, instances: &[InstanceId]) -> Result<Vec<InstanceVolumes>, CloudError>;
+    /// CreateSnapshots of one instance, one attempt. Tags are set by the call itself.
+    async fn create_snapshots(&self, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError>;
+    /// CreateSnapshots with DryRun: nothing happens, EC2 says whether it would be allowed. `Denied`: it would not. Anything
+    /// else that stands in the way of this one call is left to the call itself.
+    async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError>;
+    /// DescribeSnapshots, owner self, by tags (all must match), all pages. Finding nothing is not absence (lag).
+    async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError>;
+    /// DescribeSnapshots by id. Never called with an empty list. Ids not yet visible are left out.
+    async fn snapshots(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotInfo>, CloudError>;
+    /// DescribeSnapshots, owner self, of these volumes in state pending or error: what takes up concurrency slots.
+    async fn unfinished_snapshots(&self, volumes: &[VolumeId]) -> Result<Vec<SnapshotInfo>, CloudError>;
+    /// DeleteSnapshot; not found is success.
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError>;
+}
+
+/// Where a volume is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeAt {
+    /// Which.
+    pub volume: VolumeId,
+    /// `None`: not attached.
+    pub instance: Option<InstanceId>,
+    /// Availability zone.
+    pub zone: String,
+    /// Its tags, without `aws:` ones.
+    pub tags: Vec<(String, String)>,
+}
+
+/// All volumes of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstanceVolumes {
+    /// Which.
+    pub instance: InstanceId,
+    /// `running`, `stopped`, …
+    pub state: String,
+    /// Root volume, left out by ExcludeBootVolume.
+    pub root: Option<VolumeId>,
+    /// Every other volume attached.
+    pub data: Vec<VolumeId>,
+}
+
+/// One multi-volume call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateSnapshots {
+    /// Of which instance.
+    pub instance: InstanceId,
+    /// Foreign data volumes; at most 40.
+    pub exclude: Vec<VolumeId>,
+    /// At most 50, set on every snapshot.
+    pub tags: Vec<(String, String)>,
+    /// For people in the AWS console.
+    pub description: String,
+}
+
+/// One row of DescribeSnapshots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// Which.
+    pub snapshot: SnapshotId,
+    /// Of which volume.
+    pub volume: VolumeId,
+    /// pending, completed, error, …
+    pub state: SnapshotState,
+    /// 0–100; advisory.
+    pub progress: u8,
+    /// EC2's clock.
+    pub start_time: Timestamp,
+    /// FullSnapshotSizeInBytes, once known.
+    pub full_bytes: Option<u64>,
+    /// StateMessage.
+    pub message: String,
+    /// All tags.
+    pub tags: Vec<(String, String)>,
+}
+
+/// State of a snapshot; an unknown word is never "done".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SnapshotState {
+    /// Content fixed, data on its way.
+    Pending,
+    /// All data is in S3.
+    Completed,
+    /// Worthless; still counts against limits.
+    Error,
+    /// In the recycle bin.
+    Recoverable,
+    /// Anything else.
+    Unknown,
+}
+
+/// S3 below one bucket. Keys are whole keys.
+#[async_trait]
+pub trait Objects: Send + Sync {
+    /// Does the bucket exist and may we list it? At most `limit` keys below a prefix.
+    async fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, CloudError>;
+    /// `None`: no such object.
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CloudError>;
+    /// Writes an object, whatever stood there.
+    async fn put(&self, key: &str, body: Vec<u8>) -> Result<(), CloudError>;
+    /// Writes an object only if absent (`If-None-Match: *`). False: it exists.
+    async fn put_if_absent(&self, key: &str, body: Vec<u8>) -> Result<bool, CloudError>;
+    /// Deletes; absent is success.
+    async fn delete(&self, key: &str) -> Result<(), CloudError>;
+}

@@ -1,0 +1,120 @@
+//! What must be true when a play has ended, and what must be gone once everything was deleted.
+
+use super::{Kind, Play, phase, sleep};
+use crate::stage::KEY;
+use serde_json::Value;
+use shared::barrier::Record;
+
+/// A deletion after the end: cleaning with its five quiet minutes, one object after the other, and retries.
+const GONE_MS: u64 = 1_500_000;
+
+impl Play<'_> {
+    pub(super) fn states(&self) -> String {
+        let inner = self.observer.lock();
+        let records: Vec<_> = inner
+            .books
+            .records
+            .values()
+            .map(|record| {
+                let clean: Vec<_> = record.planes.values().map(|p| (p.aborted, p.cleaned.is_some())).collect();
+                (record.request.name.clone(), record.stage, record.attempt, record.deleting, clean)
+            })
+            .collect();
+        let objects: Vec<_> =
+            self.stage.control.objects().into_iter().map(|(name, object)| (name, phase(&object).to_owned())).collect();
+        format!("{records:?}, {objects:?}")
+    }
+
+    pub(super) fn note_ends(&mut self) {
+        let records: Vec<Record> = self.observer.lock().books.records.values().cloned().collect();
+        let objects = self.stage.control.objects();
+        for (name, object) in &objects {
+            let record = records.iter().find(|r| format!("{}/{}", r.request.namespace, r.request.name) == *name);
+            let reason = record.and_then(|record| record.failure.as_ref()).map(|refusal| refusal.reason.to_string());
+            let reason = reason.or_else(|| last_reason(object)).unwrap_or_default();
+            let end = match phase(object) {
+                "Complete" => "Complete".to_owned(),
+                other => format!("{other}/{reason}"),
+            };
+            self.ends.insert(name.clone(), end);
+        }
+        if !objects.contains_key(KEY) {
+            let end = if self.lost { "control plane lost" } else { "deleted in the middle" };
+            self.ends.insert(KEY.to_owned(), end.to_owned());
+        }
+        self.expect_good_ends();
+        let ends = format!("ends: {:?}", self.ends);
+        self.observer.say(&ends);
+    }
+
+    /// Without any fault a backup is Complete, or ran out of a clock that the seed made short.
+    fn expect_good_ends(&self) {
+        let clocks =
+            ["SettleTimedOut", "ReachTimedOut", "HoldTimedOut", "SafeTsStuck", "CoverageUnstable", "TilingBroken"];
+        let good = |end: &str| end == "Complete" || clocks.iter().any(|clock| end.ends_with(clock));
+        for (name, end) in self.ends.iter().filter(|(_, end)| self.plan.strikes.is_empty() && !good(end)) {
+            self.observer.broken("without faults", format!("{name} ended as {end}"));
+        }
+    }
+
+    /// Nothing was done to the coordinator or to what it writes to.
+    pub(super) fn is_undisturbed(&self) -> bool {
+        let harmful = [
+            Kind::CoordinatorKilled,
+            Kind::CoordinatorRestarted,
+            Kind::CoordinatorDeposed,
+            Kind::EverybodyKilled,
+            Kind::LedgerAnswersLost,
+            Kind::LedgerDown,
+            Kind::ObjectsDown,
+            Kind::ControlPlaneLost,
+        ];
+        harmful.iter().all(|kind| !self.faults.contains_key(kind.name()))
+    }
+
+    /// Every object is deleted; what the policy does not keep must go.
+    pub(super) async fn delete_all(&mut self) {
+        self.observer.say("every object is deleted");
+        for name in self.stage.control.objects().keys() {
+            self.stage.control.delete(name);
+        }
+        let gone = |play: &Self| play.stage.control.all(|_| false) && play.observer.lock().books.records.is_empty();
+        if !self.wait(GONE_MS, gone).await {
+            let states = self.states();
+            self.observer.broken("is deleted", format!("still there {GONE_MS} ms after deletion: {states}"));
+            return;
+        }
+        sleep(1_000).await;
+        self.observer.end(false, self.lost);
+        if self.lost {
+            return;
+        }
+        let kept = self.observer.lock().kept.clone();
+        let objects = self.stage.world.objects();
+        let left: Vec<_> =
+            objects.keys().filter(|key| !kept.iter().any(|prefix| key.starts_with(&format!("{prefix}-")))).collect();
+        if !left.is_empty() {
+            self.observer.broken("leaves nothing", format!("objects left in S3: {left:?}"));
+        }
+        let live: Vec<_> = {
+            let inner = self.observer.lock();
+            inner.books.claims.values().filter(|claim| claim.live.is_some()).cloned().collect()
+        };
+        if !live.is_empty() {
+            self.observer.broken("leaves nothing", format!("claims that nobody holds: {live:?}"));
+        }
+        let safe_points = self.stage.world.holds().2;
+        if safe_points > 0 {
+            self.wait(500_000, |play| play.stage.world.holds().2 == 0).await;
+            let left = self.stage.world.holds().2;
+            if left > 0 {
+                self.observer.broken("leaves nothing", format!("{left} safe points"));
+            }
+        }
+    }
+}
+
+fn last_reason(object: &Value) -> Option<String> {
+    let conditions = object["status"]["conditions"].as_array()?;
+    conditions.last()?["reason"].as_str().map(str::to_owned)
+}
