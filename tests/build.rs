@@ -10,9 +10,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     if std::env::var_os("CARGO_FEATURE_SERVERS").is_none() {
         return Ok(());
     }
-    let files = protox::compile(["backup.proto", "debugpb.proto"], [FOLDER])?;
+    let files = protox::compile(["backup.proto", "debugpb.proto", "import_sstpb.proto"], [FOLDER])?;
     let mut builder = tonic_prost_build::configure().build_client(false);
-    for package in ["metapb", "errorpb", "backup", "debugpb"] {
+    for package in ["metapb", "errorpb", "backup", "debugpb", "import_sstpb"] {
         builder = builder.extern_path(format!(".{package}"), format!("::plane_actor::edge::proto::{package}"));
     }
     builder.compile_fds(files)?;

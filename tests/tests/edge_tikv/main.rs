@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "servers")]
 
+mod imports;
+
 use plane_actor::{
     edge::tikv::{StatusAddresses, TikvConnector},
     ports::{Applied, Hold, HoldError, LedRegion, PortError, RegionAt, Tikv, TikvConnect},

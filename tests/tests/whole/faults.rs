@@ -32,6 +32,7 @@ async fn whatever_breaks_under_a_hold_is_never_complete() {
     a_volume_that_moves_under_the_hold(&stage).await;
     a_snapshot_that_ends_in_error(&stage).await;
     a_tikv_that_is_older_than_it_says(&stage).await;
+    a_weaker_hold_that_was_allowed(&stage).await;
     a_plane_that_stops_answering(&stage).await;
     a_lost_reply_is_looked_up_and_costs_nothing(&stage).await;
 }
@@ -134,6 +135,27 @@ async fn a_tikv_that_is_older_than_it_says(stage: &Stage) {
     stage.apply_backup(&Wish::of(site, "fork").manifest()).await.unwrap();
     fails(stage, "fork", "VersionUnsupported", &format!("{store}")).await;
     assert_eq!(stage.ec2.handle.count("CreateSnapshots"), calls, "no snapshot was asked for");
+    site.tikv.turn(store, |knobs| knobs.mode = Mode::Normal);
+}
+
+/// The same store, and a user who accepts less than a proof.
+async fn a_weaker_hold_that_was_allowed(stage: &Stage) {
+    let site = &stage.sites[0];
+    let store = site.stores_of(2)[0];
+    site.tikv.turn(store, |knobs| knobs.mode = Mode::Old);
+    let manifest = Wish::of(site, "weaker").manifest();
+    stage.apply_backup(&format!("{manifest}  barrier:\n    allowWeakerHolds: true\n")).await.unwrap();
+    let status = stage.ended("weaker").await.unwrap();
+    assert_eq!((&status["phase"], &status["certificate"]["verdict"]), (&"Complete".into(), &"Weaker".into()));
+    let conditions = status["conditions"].as_array().unwrap();
+    assert!(conditions.iter().any(|row| row["reason"] == "StoresNotHeldInFull"), "{status:#}");
+    let counters = site.tikv.counters(store);
+    assert!(counters.import_stops >= 2 && counters.import_starts == 1, "suspended, confirmed, let go: {counters:?}");
+    for other in site.tikv.stores().into_iter().filter(|other| *other != store) {
+        assert_eq!(site.tikv.counters(other).import_stops, 0, "store {other} can be held in full");
+    }
+    stage.delete_backup("weaker").await.unwrap();
+    assert_eq!(stage.traces().await.unwrap(), Traces::default());
     site.tikv.turn(store, |knobs| knobs.mode = Mode::Normal);
 }
 

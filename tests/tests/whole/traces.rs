@@ -6,6 +6,7 @@ use super::{
 };
 use anyhow::Result;
 use serde_json::Value;
+use shared::ids::StoreId;
 use std::collections::BTreeMap;
 use tests::servers::{process, tikv::Counters};
 
@@ -20,7 +21,7 @@ pub(crate) struct Traces {
     pub(crate) paused: Vec<String>,
     /// PD's service safe points, but for GC's own.
     pub(crate) safe_points: Vec<String>,
-    /// Stores with a live lease.
+    /// Stores with a live lease, or with suspended imports.
     pub(crate) leased: Vec<u64>,
 }
 
@@ -42,7 +43,7 @@ pub(crate) struct Held {
     pub(crate) paused: Vec<String>,
     /// PD's service safe points, but for GC's own, and when each ends by itself (seconds since 1970).
     pub(crate) safe_points: BTreeMap<String, i64>,
-    /// Stores with a live lease.
+    /// Stores with a live lease, or with suspended imports.
     pub(crate) leased: Vec<u64>,
 }
 
@@ -59,7 +60,8 @@ impl Site {
         let rows = safe_points["service_gc_safe_points"].as_array().into_iter().flatten();
         let row = |row: &Value| Some((row["service_id"].as_str()?.to_owned(), row["expired_at"].as_i64()?));
         let safe_points = rows.filter_map(row).filter(|(service, _)| service != "gc_worker").collect();
-        let leased = self.tikv.stores().into_iter().filter(|store| self.tikv.leased(*store));
+        let is_held = |store: &StoreId| self.tikv.leased(*store) || self.tikv.imports_suspended(*store);
+        let leased = self.tikv.stores().into_iter().filter(is_held);
         Ok(Held { paused, safe_points, leased: leased.map(|store| store.0).collect() })
     }
 }

@@ -74,7 +74,7 @@ impl BackupService {
     fn open(&self) -> Result<(u64, watch::Receiver<u64>), Status> {
         let mut state = self.shared.lock();
         let store = state.stores.get_mut(&self.store).ok_or_else(|| Status::internal("no such store"))?;
-        if store.knobs.mode == Mode::Old {
+        if matches!(store.knobs.mode, Mode::Old | Mode::Older) {
             return Err(Status::unimplemented("unknown method PrepareSnapshotBackup for service backup.Backup"));
         }
         store.counters.streams += 1;

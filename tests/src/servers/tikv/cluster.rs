@@ -5,7 +5,7 @@ use super::{
     lease::Lease,
     pd::{self, Leader},
     regions::new_region,
-    state::{Counters, Knobs, Mode, Shared, State, Store},
+    state::{Counters, Knobs, Mode, Shared, State, Store, unix_ms},
 };
 use anyhow::{Context, Result, ensure};
 use plane_actor::edge::proto::{
@@ -199,6 +199,12 @@ impl TikvCluster {
         state.stores.get_mut(&store.0).is_some_and(|store| store.lease.rejects(now))
     }
 
+    /// Are the store's imports suspended?
+    #[must_use]
+    pub fn imports_suspended(&self, store: StoreId) -> bool {
+        self.read(store, |store| store.imports_end > unix_ms()).unwrap_or(false)
+    }
+
     /// When a lease was last asked for, answered or not.
     #[must_use]
     pub fn leased_at(&self, store: StoreId) -> Option<Instant> {
@@ -213,10 +219,11 @@ impl TikvCluster {
         self.shared.ring();
     }
 
-    /// Ends a store's lease, as time would.
+    /// Ends a store's lease and the pause of its imports, as time would.
     pub fn expire_lease(&self, store: StoreId) {
         if let Some(store) = self.shared.lock().stores.get_mut(&store.0) {
             store.lease = Lease::default();
+            store.imports_end = 0;
         }
     }
 
@@ -247,6 +254,7 @@ impl TikvCluster {
         if let Some(store) = state.stores.get_mut(&store.0) {
             store.running = false;
             store.lease = Lease::default();
+            store.imports_end = 0;
         }
         state.regions.values_mut().for_each(|region| region.forget_wait(store.0));
     }
@@ -278,7 +286,7 @@ impl TikvCluster {
 }
 
 fn unix_seconds() -> i64 {
-    i64::try_from(super::state::unix_ms() / 1000).unwrap_or(i64::MAX)
+    i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX)
 }
 
 fn new_store(spec: &StoreSpec, address: SocketAddr, status: SocketAddr) -> Store {
@@ -289,6 +297,7 @@ fn new_store(spec: &StoreSpec, address: SocketAddr, status: SocketAddr) -> Store
         running: true,
         lease: Lease::default(),
         leased_at: None,
+        imports_end: 0,
         knobs: Knobs {
             mode: Mode::Normal,
             version: spec.version.clone(),

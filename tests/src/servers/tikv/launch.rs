@@ -4,7 +4,11 @@
 use super::{
     backup::BackupService,
     debug::DebugService,
-    proto::{backup::backup_server::BackupServer, debugpb::debug_server::DebugServer},
+    imports::ImportService,
+    proto::{
+        backup::backup_server::BackupServer, debugpb::debug_server::DebugServer,
+        import_sstpb::import_sst_server::ImportSstServer,
+    },
     state::Shared,
     status,
 };
@@ -65,8 +69,9 @@ pub(super) fn launch(shared: &Arc<Shared>, store: u64, grpc: TcpListener, http: 
     drop(context);
     let backup = BackupServer::new(BackupService { shared: Arc::clone(shared), store });
     let debug = DebugServer::new(DebugService { shared: Arc::clone(shared), store });
+    let imports = ImportSstServer::new(ImportService { shared: Arc::clone(shared), store });
     runtime.spawn(async move {
-        let server = Server::builder().add_service(backup).add_service(debug);
+        let server = Server::builder().add_service(backup).add_service(debug).add_service(imports);
         if let Err(error) = server.serve_with_incoming(TcpListenerStream::new(grpc)).await {
             tracing::warn!(store, %error, "a TiKV server ended");
         }

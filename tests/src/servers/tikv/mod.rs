@@ -5,6 +5,7 @@
 mod backup;
 mod cluster;
 mod debug;
+mod imports;
 mod launch;
 mod lease;
 mod pd;
@@ -27,5 +28,8 @@ mod proto {
     }
     pub(super) mod debugpb {
         tonic::include_proto!("debugpb");
+    }
+    pub(super) mod import_sstpb {
+        tonic::include_proto!("import_sstpb");
     }
 }

@@ -19,8 +19,10 @@ pub enum Mode {
     /// One that can be backed up.
     #[default]
     Normal,
-    /// Too old: the prepare call is UNIMPLEMENTED.
+    /// Too old to be held in full: the prepare call is UNIMPLEMENTED.
     Old,
+    /// Too old for either hold: imports cannot be suspended either.
+    Older,
     /// partitioned-raft-kv: UNAVAILABLE for ever.
     V2,
     /// Not fully started: UNAVAILABLE for now.
@@ -63,6 +65,10 @@ pub struct Counters {
     pub wait_applies: u64,
     /// Finish.
     pub finishes: u64,
+    /// SuspendImportRPC that suspended.
+    pub import_stops: u64,
+    /// SuspendImportRPC that let imports go on.
+    pub import_starts: u64,
 }
 
 /// One store.
@@ -75,6 +81,8 @@ pub(super) struct Store {
     pub(super) lease: Lease,
     /// When it was last asked for.
     pub(super) leased_at: Option<Instant>,
+    /// Imports are suspended until then, Unix milliseconds.
+    pub(super) imports_end: u64,
     pub(super) knobs: Knobs,
     pub(super) counters: Counters,
     /// Number of the newest prepare stream.
