@@ -19,14 +19,28 @@ use metrics::Metrics;
 use ports::{Gates, Ports};
 use shell::clock::Clock;
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::LocalSet};
 
 /// Object events that may wait. The source waits for room; a resync repeats everything anyway.
 const OBJECT_QUEUE: usize = 256;
 
-/// Runs a coordinator inside the present `LocalSet` until `shutdown`, or until leadership is lost (an error: the process
-/// ends, and its successor goes on from the ledger).
+/// Runs a coordinator on this thread until `shutdown`, or until leadership is lost (an error: the process ends, and its
+/// successor goes on from the ledger).
+///
+/// Its actors live in a `LocalSet` of their own and are gone when this returns. Otherwise they would act on while the
+/// process puts its affairs in order: begin a barrier that nobody is left to end, or save after the Lease was resigned.
 pub async fn run(
+    config: CoordinatorConfig,
+    ports: Ports,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    gates: Gates,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    LocalSet::new().run_until(act(config, ports, clock, metrics, gates, shutdown)).await
+}
+
+async fn act(
     config: CoordinatorConfig,
     ports: Ports,
     clock: Clock,
@@ -40,7 +54,6 @@ pub async fn run(
     let config = Arc::new(config);
     let schedules = ScheduleActor::new(config.clone(), ports.clone(), clock.clone(), metrics.clone()).start();
     let coordinator = CoordinatorActor::new(config, ports, clock, metrics).start();
-    let mut watching = Vec::new();
     let (mut led, mut decided) = (false, false);
     tokio::pin!(shutdown);
     loop {
@@ -50,9 +63,9 @@ pub async fn run(
                 led = true;
                 coordinator.send(Lead).await?;
                 let (source, events) = (source.clone(), events_tx.clone());
-                watching.push(tokio::task::spawn_local(async move { source.run(events).await }));
+                tokio::task::spawn_local(async move { source.run(events).await });
                 let (source, events) = (schedule_source.clone(), schedules_tx.clone());
-                watching.push(tokio::task::spawn_local(async move { source.run(events).await }));
+                tokio::task::spawn_local(async move { source.run(events).await });
             }
             (false, true) => anyhow::bail!("leadership was lost"),
             _ => {}
@@ -81,6 +94,5 @@ pub async fn run(
             }
         }
     }
-    watching.iter().for_each(tokio::task::JoinHandle::abort);
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(crate) const COORDINATOR: &[Step] = &[
     step("save the wish", Before, Backup, &["Save(", "stage: Preparing"], [Good, Good], C_TERM),
     step("save the wish", After, Backup, &["Save(", "stage: Preparing"], [Good, Good], &[]),
     step("order Prepare", Before, Backup, &["Send", "order: Prepare"], [Good, Good], C_TERM),
-    step("claim", Before, Backup, &["Claim"], [Good, Good], &[]),
+    step("claim", Before, Backup, &["Claim"], [Good, Good], C_TERM),
     step(
         "save the epoch",
         Before,
