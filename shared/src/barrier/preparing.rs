@@ -120,11 +120,16 @@ impl Barrier {
     /// A coordinator before this one came further: it prepared anew, and no record says so. Every plane prepares once
     /// more, above that round; the prepare clock runs on, which bounds this.
     fn overtake(&mut self, round: u32, effects: &mut Vec<Effect>) {
+        self.next_round_after(round);
+        self.enter(Step::Preparing, effects);
+    }
+
+    /// What was prepared up to `round` counts no more.
+    fn next_round_after(&mut self, round: u32) {
         self.round = round.saturating_add(1);
         for live in self.planes.values_mut() {
             live.prepared = None;
         }
-        self.enter(Step::Preparing, effects);
     }
 
     pub(super) fn claimed(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {
@@ -171,10 +176,7 @@ impl Barrier {
     /// What was prepared while another attempt ran may be stale by now: prepare anew.
     pub(super) fn claim_free(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.step == Step::Claiming && !self.claim_pending {
-            self.round += 1;
-            for live in self.planes.values_mut() {
-                live.prepared = None;
-            }
+            self.next_round_after(self.round);
             self.begin_preparing(now, effects);
         }
     }

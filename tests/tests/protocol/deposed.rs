@@ -1,6 +1,6 @@
 //! A coordinator that was deposed and does not know it yet: what its successor does not know must not become the truth.
 
-use crate::{LIMIT, story, world};
+use crate::{LIMIT, at, soon, story, world};
 use plane_actor::actors::PlaneView;
 use shared::{barrier::Stage as Durable, member::Stage as Member};
 use std::{rc::Rc, time::Duration};
@@ -9,27 +9,17 @@ use tests::stage::{KEY, Stage};
 /// Longer than a plane takes to notice that its coordinator is gone, and to find the successor.
 const RECONNECT: Duration = Duration::from_secs(40);
 
-/// Waits until the record is what `over` asks for.
-async fn until(stage: &Stage, over: impl Fn(&shared::barrier::Record) -> bool) {
-    let seen = async {
-        while !stage.record().is_some_and(|record| over(&record)) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(LIMIT, seen).await.expect("the record comes so far");
-}
-
 /// The successor read the ledger while the first attempt had failed; the deposed one completes a second attempt.
 #[test]
 fn a_stale_last_word_never_replaces_a_true_one() {
     story(world(300), async |stage: Rc<Stage>| {
         stage.control.apply(&stage.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
-        until(&stage, |record| record.stage == Durable::Snapshotting).await;
+        at(&stage, Durable::Snapshotting).await;
         stage.world.faults(|faults| faults.stranger = true);
-        until(&stage, |record| record.stage == Durable::Failed).await;
+        at(&stage, Durable::Failed).await;
         stage.world.faults(|faults| faults.stranger = false);
         stage.depose_coordinator();
-        until(&stage, |record| record.stage == Durable::Complete).await;
+        at(&stage, Durable::Complete).await;
         assert_eq!(stage.record().map(|record| record.attempt), Some(2));
         tokio::time::sleep(Duration::from_secs(2)).await;
         stage.kill_deposed();
@@ -54,13 +44,9 @@ fn a_claim_of_a_deposed_coordinator_goes_with_its_backup() {
             let is_prepared = |view: &PlaneView| view.members.iter().any(|member| member.stage == Member::Prepared);
             ["az1", "az2", "az3"].iter().all(|plane| stage.plane_view(plane, is_prepared) == Some(true))
         };
-        while !prepared() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        soon("every plane has prepared", prepared).await;
         stage.depose_coordinator();
-        while stage.claims().is_empty() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        soon("the deposed one claims", || !stage.claims().is_empty()).await;
         stage.kill_deposed();
         assert!(stage.claims().iter().all(|claim| claim.live.is_some()), "{:?}", stage.claims());
         assert!(stage.delete(LIMIT).await, "{:?}", stage.record());

@@ -1,6 +1,6 @@
 //! Faults inside the barrier: never a false Complete, the right word, everything let go, nothing left.
 
-use crate::{LIMIT, at, broken_under_the_hold, nothing_left, slow, story, world};
+use crate::{LIMIT, at, broken_under_the_hold, nothing_left, slow, soon, story, world};
 use shared::{barrier::Stage as Durable, ids::StoreId};
 use std::{rc::Rc, time::Duration};
 use tests::{
@@ -190,9 +190,8 @@ fn a_claim_that_could_not_be_given_back_holds_nobody_up() {
         stage.control.ledger_takes(40, 40, 1);
         stage.control.apply(&stage.manifest("")).unwrap();
         // This save is followed by that of the claim, which finds no ledger.
-        while stage.record().is_none_or(|record| record.times.snapshots_created.is_none()) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let created = || stage.record().is_some_and(|record| record.times.snapshots_created.is_some());
+        soon("snapshots are created", created).await;
         stage.control.ledger_down(true);
         tokio::time::sleep(Duration::from_secs(5)).await;
         stage.control.ledger_down(false);

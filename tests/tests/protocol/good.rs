@@ -1,6 +1,6 @@
 //! The good path.
 
-use crate::{LIMIT, nothing_left, story, world};
+use crate::{LIMIT, nothing_left, soon, story, world};
 use shared::barrier::Stage as Durable;
 use std::time::Duration;
 use tests::stage::KEY;
@@ -44,9 +44,7 @@ fn events_tell_every_stage_once() {
 fn a_ledger_whose_answers_are_lost_is_read_back() {
     story(world(6), async |stage| {
         stage.control.apply(&stage.manifest("")).unwrap();
-        while stage.record().is_none_or(|record| record.stage < Durable::Barrier) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        soon("the epoch is saved", || stage.record().is_some_and(|record| record.stage >= Durable::Barrier)).await;
         // The save of commitTs is the next one: to believe it lost would end the attempt.
         stage.control.lose_ledger_answers(2);
         assert_eq!(stage.ended(LIMIT).await, "Complete", "{:?}", stage.failure());

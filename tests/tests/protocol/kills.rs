@@ -1,6 +1,6 @@
 //! `kill -9` of anybody at any moment: the outcome is legal, every hold ends within its bound, nothing is left.
 
-use crate::{HOLDS_END, LIMIT, nothing_left, story, world};
+use crate::{HOLDS_END, LIMIT, nothing_left, soon, story, world};
 use std::{rc::Rc, time::Duration};
 use tests::stage::{KEY, Stage};
 
@@ -103,12 +103,8 @@ fn a_backup_that_prepares_anew_survives_a_restart_of_the_coordinator() {
         let over = |object: Option<&serde_json::Value>| {
             object.is_some_and(|object| object["status"]["phase"].as_str() == Some("Complete"))
         };
-        let given_back = async {
-            while !stage.claims().iter().any(|claim| claim.live.is_none()) {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(LIMIT, given_back).await.expect("the first backup lets its claim go");
+        let given_back = || stage.claims().iter().any(|claim| claim.live.is_none());
+        soon("the first backup lets its claim go", given_back).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         stage.kill_coordinator();
         stage.start_coordinator();

@@ -33,6 +33,16 @@ fn world(seed: u64) -> WorldConfig {
     }
 }
 
+/// Looks every 5 ms until it is so.
+async fn soon(what: &str, holds: impl Fn() -> bool) {
+    let seen = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, seen).await.expect(what);
+}
+
 /// Runs a story on a stage; no alarm may have been raised in it.
 fn story<F: Future<Output = ()>>(config: WorldConfig, play: impl FnOnce(Rc<Stage>) -> F) {
     tests::stage::run(config, play);
