@@ -137,8 +137,8 @@ reasons! {
     PlaneRestarted => "Try again.",
     /// The plane's own lease from the coordinator ran out.
     PlaneLeaseExpired => "Check the network between plane and coordinator; try again.",
-    /// The coordinator could not save its record.
-    LedgerLost => "Check the coordinator's API server (or disk); it recovers by itself.",
+    /// The coordinator or a plane actor could not save its record.
+    LedgerLost => "Check the API server (or disk) that the message names; it recovers by itself.",
 
     // Wishes and clean-up.
     /// A person cancelled the backup.

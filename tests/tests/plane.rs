@@ -537,7 +537,13 @@ fn what_cannot_be_saved_is_not_said() {
         hand.cover().await;
         hand.snapshot().await;
         world.faults(|faults| assert!(faults.ledger_down.insert("az1".into())));
+        let (held, here) = (world.left_over().leases, hand.prepared["az1"].stores.len() as u64);
         hand.planes[0].say(Order::Confirm).await;
+        let answer = hand.hear_first().await;
+        let Answer::Refused(refusal) = answer else { panic!("{answer:?}") };
+        assert_eq!(refusal.reason, Reason::LedgerLost, "{refusal}");
+        assert_eq!(world.left_over().leases, held - here, "said once this plane has let go");
+        hand.planes[0].renew().await;
         let answer = hand.hear_first().await;
         let Answer::Refused(refusal) = answer else { panic!("{answer:?}") };
         assert_eq!(refusal.reason, Reason::PlaneRestarted, "made anew from what the ledger holds");

@@ -16,8 +16,9 @@ use shared::{
     epoch::Epoch,
     ids::{Attempt, ClusterId, StoreId},
     member::{AttemptRecord, AttemptState, Effect, Input, Member, Work, coverage::SafeTimes},
+    reason::{Reason, Refusal},
     time::{Instant, Now},
-    wire::{Order, Progress},
+    wire::{Answer, Order, Progress},
 };
 use shell::driver::{Driver, FenceError, Performed, Performer};
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -197,6 +198,20 @@ impl MemberActor {
         let going = self.grip().let_go(good).instrument(self.span.clone());
         ctx.spawn(going.into_actor(self).map(|(), actor, ctx| actor.feed(Input::LetGone, ctx)));
     }
+
+    /// Holds that were on their way open meanwhile: they go as well. No work is left that could open more.
+    fn end_unsaved(&mut self, refusal: Refusal, ctx: &mut Context<Self>) {
+        let going = self.grip().let_go(false).instrument(self.span.clone());
+        ctx.spawn(going.into_actor(self).map(move |(), actor, ctx| {
+            if actor.holds.is_empty() {
+                let epoch = actor.driver.machine().answers_under();
+                actor.env.uplink.answer(&actor.attempt, epoch, Answer::Refused(refusal));
+                ctx.stop();
+            } else {
+                actor.end_unsaved(refusal, ctx);
+            }
+        }));
+    }
 }
 
 impl Performer for MemberActor {
@@ -232,13 +247,19 @@ impl Performer for MemberActor {
         Performed::Done
     }
 
-    /// What was not stored must not be believed: let go without a word and stop. The plane actor makes this member anew
-    /// from the ledger, broken unless its evidence was stored.
+    /// What was not stored must not be believed or answered: this member lets go and ends, and the plane actor makes it
+    /// anew from the ledger, broken unless its evidence was stored. The order in hand, and any that came meanwhile, is
+    /// lost with it. The coordinator is told so, because a link that stays up gives it no other cause to repeat them.
     fn fence_failed(&mut self, error: FenceError, ctx: &mut Context<Self>) {
         tracing::error!(parent: &self.span, %error, "ledger not saved; letting go");
-        let going = self.grip().let_go(false).instrument(self.span.clone());
-        tokio::task::spawn_local(going);
-        ctx.stop();
+        for (_, handle) in std::mem::take(&mut self.works) {
+            ctx.cancel_future(handle);
+        }
+        let reason = match error {
+            FenceError::Overflow => Reason::Internal,
+            FenceError::Lost(_) | FenceError::Unknown(_) | FenceError::TimedOut => Reason::LedgerLost,
+        };
+        self.end_unsaved(Refusal::new(reason, format!("ledger not saved: {error}")), ctx);
     }
 
     fn stepped(&mut self, _: &mut Context<Self>) {

@@ -293,6 +293,7 @@ fn is_passing(reason: Reason) -> bool {
         Reason::PlaneLost
             | Reason::PlaneRestarted
             | Reason::PlaneLeaseExpired
+            | Reason::LedgerLost
             | Reason::CoordinatorRestarted
             | Reason::StoreHoldLost
             | Reason::StoreUnavailable

@@ -151,6 +151,11 @@ impl Member {
         prepared.or(self.record.as_ref().map(|record| record.cluster))
     }
 
+    /// Under which epoch the order in hand is answered; without one, the attempt's own.
+    pub fn answers_under(&self) -> Epoch {
+        self.current.as_ref().map_or(self.epoch, |(epoch, _)| *epoch)
+    }
+
     /// Work is under way, or something is held or being let go.
     pub(super) fn is_busy(&self) -> bool {
         self.stage.is_live() || self.touched || self.letting_go > 0 || self.work.is_some() || self.current.is_some()

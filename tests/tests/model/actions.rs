@@ -47,6 +47,8 @@ pub(crate) enum Action {
     TellZombie { backup: usize, told: Told },
     /// A plane actor's process dies and starts again.
     KillPlane(usize),
+    /// A plane's ledger takes no save from here on, or takes them again.
+    Ledger { plane: usize, unsaved: bool },
 }
 
 impl World {
@@ -210,6 +212,10 @@ impl World {
         if self.purse.plane > 0 && !self.planes[p].slots.is_empty() {
             actions.push(Action::KillPlane(p));
         }
+        let unsaved = self.planes[p].unsaved;
+        if unsaved || self.purse.ledger > 0 {
+            actions.push(Action::Ledger { plane: p, unsaved: !unsaved });
+        }
     }
 
     /// A member believes in a stream that is not there.
@@ -284,6 +290,12 @@ impl World {
             Action::KillPlane(p) => {
                 pay(&mut self.purse.plane);
                 self.kill_plane(*p);
+            }
+            Action::Ledger { plane, unsaved } => {
+                if *unsaved {
+                    pay(&mut self.purse.ledger);
+                }
+                self.planes[*plane].unsaved = *unsaved;
             }
         }
         true

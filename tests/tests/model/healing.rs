@@ -22,7 +22,7 @@ use std::{
 /// A good attempt of three planes takes about 150 steps; a bad one before it and its clean no more than that.
 const STEPS: usize = 1_000;
 
-const NOTHING: Purse = Purse { coordinator: 0, plane: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 };
+const NOTHING: Purse = Purse { coordinator: 0, plane: 0, ledger: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 };
 
 thread_local! {
     /// States already seen to heal. What is under way, what is true of the past and what may go wrong do not matter.
@@ -46,6 +46,7 @@ pub(crate) fn heals(bounds: &Bounds, world: &World) -> bool {
 pub(crate) fn why_not(bounds: &Bounds, world: &World, arrive: bool) -> Option<String> {
     let mut world = world.clone();
     world.purse = NOTHING;
+    world.planes.iter_mut().for_each(|plane| plane.unsaved = false);
     let mut queue: VecDeque<Kept<Word>> = VecDeque::new();
     let under_way: Vec<_> = world.net.drain(..).collect();
     if arrive {

@@ -111,7 +111,7 @@ const QUIET: Bounds = Bounds {
     slow: false,
     hasty: false,
     zombies: false,
-    purse: Purse { coordinator: 0, plane: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 },
+    purse: Purse { coordinator: 0, plane: 0, ledger: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 },
 };
 
 const NOTHING: Purse = QUIET.purse;
@@ -125,6 +125,11 @@ fn two_attempts_with_a_death_and_a_trouble() {
 #[test]
 fn a_plane_dies() {
     check(Bounds { attempts: 2, purse: Purse { plane: 1, ..NOTHING }, ..QUIET }, &[COMPLETE, FAILED], 15_000);
+}
+
+#[test]
+fn a_plane_cannot_save() {
+    check(Bounds { purse: Purse { ledger: 1, ..NOTHING }, ..QUIET }, &[COMPLETE, FAILED], 73_000);
 }
 
 #[test]
@@ -177,6 +182,11 @@ fn longer() {
         (490_000, "plane troubles"),
         (200_000, "plane coordinator"),
         (430_000, "plane wishes"),
+        (500_000, "ledger coordinator"),
+        (1_200_000, "ledger troubles"),
+        (630_000, "ledger wishes"),
+        (1_200_000, "ledger plane"),
+        (130_000, "ledger attempts=2"),
         (57_000, "troubles wishes"),
         (57_000, "troubles=2"),
         (110_000, "planes=3 troubles"),
@@ -217,6 +227,7 @@ fn sized(text: &str) -> Bounds {
             "zombies" => bounds.zombies = true,
             "coordinator" => bounds.purse.coordinator = number,
             "plane" => bounds.purse.plane = number,
+            "ledger" => bounds.purse.ledger = number,
             "troubles" => bounds.purse.troubles = number,
             "wishes" => bounds.purse.wishes = number,
             "renewals" => bounds.purse.renewals = number,

@@ -59,7 +59,7 @@ impl World {
     }
 
     /// Epochs, steps of a barrier and stages of a member only go forward, a barrier never comes back to a step under
-    /// holds, and a plane actor that cannot die any more keeps its members: a word without effect now stays so.
+    /// holds, and a plane actor that can neither die nor fail to save any more keeps its members: a word without effect now stays so.
     fn is_dead(&self, word: &Kept<Word>) -> bool {
         match &**word {
             Word::Up { of, epoch, answer, .. } => {
@@ -88,7 +88,8 @@ impl World {
                     | Order::Renew(_) => true,
                     _ => false,
                 };
-                self.purse.plane == 0 && passes && self.is_idle_order(*plane, *to, &Said::Ordered(word.clone()))
+                let keeps_members = self.purse.plane == 0 && self.purse.ledger == 0 && !self.planes[*plane].unsaved;
+                keeps_members && passes && self.is_idle_order(*plane, *to, &Said::Ordered(word.clone()))
             }
             Word::Outbid { .. } => false,
         }

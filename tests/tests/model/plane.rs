@@ -11,7 +11,7 @@ use crate::{
 use shared::{
     barrier::Stage,
     member::{AttemptRecord, AttemptState, Member, MemberLedger, Work},
-    reason::Reason,
+    reason::{Reason, Refusal},
     ts::Ts,
     wire::{Answer, CleanScope, Recovered},
 };
@@ -45,7 +45,8 @@ impl World {
         for kept in ledger.attempts.iter().filter(|kept| kept.state == AttemptState::Live) {
             self.truth.of(Try::of(&kept.attempt)).broke |= bit(p);
         }
-        self.planes[p] = Plane { ledger: Kept::new(ledger.after_restart()), slots: Vec::new() };
+        let unsaved = self.planes[p].unsaved;
+        self.planes[p] = Plane { ledger: Kept::new(ledger.after_restart()), unsaved, slots: Vec::new() };
         self.truth.stores[p] = Default::default();
     }
 
@@ -69,13 +70,24 @@ impl World {
         }
         for deed in deeds.iter() {
             if !self.carry_out(bounds, p, by, deed) {
-                // The ledger refused: the member lets go without a word and is made anew from the ledger.
-                self.finish(p, by);
-                self.planes[p].slots.retain(|(of, _)| *of != by);
+                self.end_unsaved(p, by);
                 break;
             }
         }
         true
+    }
+
+    /// The member lets go, says that it could not save, and is made anew from the ledger: what was live is broken.
+    fn end_unsaved(&mut self, p: usize, by: Try) {
+        self.finish(p, by);
+        let Some(epoch) = self.slot(p, by).map(|slot| slot.member.answers_under()) else { return };
+        self.planes[p].slots.retain(|(of, _)| *of != by);
+        let ledger = self.planes[p].ledger.clone();
+        if ledger.attempt(&by.attempt()).is_some_and(|kept| kept.state == AttemptState::Live) {
+            self.truth.of(by).broke |= bit(p);
+        }
+        let answer = Answer::Refused(Refusal::new(Reason::LedgerLost, "ledger not saved"));
+        self.say(&Kept::new(Word::Up { plane: p, of: by, epoch, answer }));
     }
 
     fn carry_out(&mut self, bounds: &Bounds, p: usize, by: Try, deed: &Deed) -> bool {
@@ -135,8 +147,11 @@ impl World {
         }
     }
 
-    /// As the plane's ledger does it (I3): a new attempt below an epoch already obeyed is refused.
+    /// As the plane's ledger does it (I3): a new attempt below an epoch already obeyed is refused. False: not saved.
     fn save_attempt(&mut self, p: usize, by: Try, record: &Kept<AttemptRecord>) -> bool {
+        if self.planes[p].unsaved {
+            return false;
+        }
         let ledger = self.planes[p].ledger.clone();
         let known = ledger.attempt(&record.attempt).is_some();
         if record.state == AttemptState::Live && !known && record.epoch <= ledger.highest(record.cluster) {
@@ -186,7 +201,13 @@ impl World {
                 return;
             }
             Answer::Aborted(_) | Answer::Recovered(Recovered::Aborted) => {
-                let may = matches!(state(), Some(AttemptState::Live | AttemptState::Confirmed(_)));
+                // What is live for a member that was made anew can only become broken.
+                let broke = of.broke & bit(p) != 0;
+                let may = match state() {
+                    Some(AttemptState::Confirmed(_)) => true,
+                    Some(AttemptState::Live) => !broke,
+                    Some(AttemptState::Broken) | None => false,
+                };
                 self.truth.demand(!may, Broken::SentUnsaved);
                 return;
             }

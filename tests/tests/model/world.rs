@@ -42,6 +42,8 @@ pub(crate) struct Purse {
     pub(crate) coordinator: u8,
     /// Deaths of plane actors.
     pub(crate) plane: u8,
+    /// Ledgers of planes that take no save for a while.
+    pub(crate) ledger: u8,
     /// Leases and streams that end, clocks that run out, work that is refused, covers with a hole.
     pub(crate) troubles: u8,
     /// Cancelled or deleted by a person.
@@ -153,6 +155,8 @@ pub(crate) struct Slot {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Plane {
     pub(crate) ledger: Kept<MemberLedger>,
+    /// It takes no save now.
+    pub(crate) unsaved: bool,
     /// In the order of their attempts.
     pub(crate) slots: Vec<(Try, Slot)>,
 }
@@ -188,7 +192,7 @@ impl World {
                 rests: false,
             }
         };
-        let plane = Plane { ledger: Kept::new(MemberLedger::default()), slots: Vec::new() };
+        let plane = Plane { ledger: Kept::new(MemberLedger::default()), unsaved: false, slots: Vec::new() };
         let mut world = Self {
             coordinators: (0..bounds.backups).map(coordinator).collect(),
             claim: (Epoch::NONE, None),

@@ -1,7 +1,7 @@
 //! Faults inside the barrier: never a false Complete, the right word, everything let go, nothing left.
 
 use crate::{LIMIT, at, broken_under_the_hold, nothing_left, slow, soon, story, world};
-use shared::{barrier::Stage as Durable, ids::StoreId};
+use shared::{barrier::Stage as Durable, ids::StoreId, reason::Reason};
 use std::{rc::Rc, time::Duration};
 use tests::{
     stage::{KEY, Stage},
@@ -199,5 +199,36 @@ fn a_claim_that_could_not_be_given_back_holds_nobody_up() {
         let over = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
         let ended = tokio::time::timeout(LIMIT, stage.control.wait("br-admin/second", over)).await;
         assert!(ended.is_ok(), "the second backup waits for a claim that nobody holds");
+    });
+}
+
+/// The session stays up all the while, so nothing but the plane's word makes the coordinator ask again.
+#[test]
+fn a_deletion_outlives_a_plane_that_cannot_save() {
+    story(world(19), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        assert_eq!(stage.ended(LIMIT).await, "Complete");
+        stage.world.faults(|f| assert!(f.ledger_down.insert("az2".into())));
+        stage.control.delete(KEY);
+        let told = || stage.record().and_then(|record| record.clean_failure).is_some_and(|text| text.contains("az2"));
+        soon("the plane says that it cannot save", told).await;
+        stage.world.faults(|f| assert!(f.ledger_down.remove("az2")));
+        nothing_left(&stage).await;
+    });
+}
+
+#[test]
+fn a_barrier_that_a_plane_cannot_save_ends_at_once_and_begins_anew() {
+    story(world(20), async |stage: Rc<Stage>| {
+        stage.world.faults(|f| assert!(f.ledger_down.insert("az2".into())));
+        stage.control.apply(&stage.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
+        at(&stage, Durable::Failed).await;
+        let failure = stage.record().and_then(|record| record.failure).unwrap();
+        assert_eq!(failure.reason, Reason::LedgerLost, "{failure}");
+        stage.world.faults(|f| assert!(f.ledger_down.remove("az2")));
+        let complete = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
+        let second = tokio::time::timeout(LIMIT, stage.control.wait(KEY, complete)).await;
+        assert!(second.is_ok(), "{:?}", stage.record().map(|r| (r.attempt, r.stage, r.failure, r.planes)));
+        nothing_left(&stage).await;
     });
 }
