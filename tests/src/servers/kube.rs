@@ -3,10 +3,11 @@
 //! No node and, unless asked for, no controller runs: objects are stored, validated, watched and fenced exactly as in a
 //! real cluster, but namespaces do not finish deleting, owner references are not collected and nothing creates pods.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::Command;
@@ -145,6 +146,21 @@ impl KubeApi {
         let path = self.folder.path().join(format!("kubeconfig-{name}.yaml"));
         std::fs::write(&path, kubeconfig(&self.url, &self.ca, token))?;
         Ok(path)
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        process::loopback(self.port)
+    }
+
+    /// Makes a kubeconfig ask another address, which leads to this server.
+    pub fn redirect(&self, kubeconfig: &Path, address: SocketAddr) -> Result<()> {
+        let text = std::fs::read_to_string(kubeconfig)?;
+        let (server, known) = (format!("server: \"{}\"", self.url), self.address().ip());
+        ensure!(text.contains(&server), "{} does not ask {}", kubeconfig.display(), self.url);
+        let elsewhere = format!("server: \"https://{address}\", tls-server-name: \"{known}\"");
+        Ok(std::fs::write(kubeconfig, text.replace(&server, &elsewhere))?)
     }
 }
 

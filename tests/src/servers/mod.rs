@@ -2,9 +2,11 @@
 
 mod accept;
 pub mod ec2;
+pub mod forward;
 pub mod front;
 pub mod kube;
 pub mod moto;
+pub mod namespace;
 pub mod pd;
 pub mod process;
 pub mod relay;

@@ -1,5 +1,5 @@
 //! A way for UDP between one client program and a server, which can be cut in each direction: what a broken network does
-//! to QUIC. Network namespaces would need root, `ip` and, for one direction alone, a packet filter; this needs nothing.
+//! to QUIC. It needs nothing; a `namespace` shows programs the kernel's own answers, but needs rights and tools.
 
 use super::process;
 use anyhow::Result;

@@ -8,6 +8,7 @@ use super::{
     site::{PLANES, SitePlan},
     stage::{ADMIN_NAMESPACE, Stage},
     table::{Case, Deed, Marks, Side, Story},
+    ways::Reach,
 };
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -56,8 +57,8 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) async fn start(number: u8) -> Result<Self> {
-        let stage = Stage::start_relayed(&[SitePlan { number, ..SitePlan::shop() }]).await?;
+    pub(crate) async fn start(number: u8, reach: Reach) -> Result<Self> {
+        let stage = Stage::start_reaching(&[SitePlan { number, ..SitePlan::shop() }], reach).await?;
         // Cases follow each other faster than EC2 lets anybody snapshot a volume.
         stage.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
         Ok(Self { stage, number, played: 0 })
@@ -213,7 +214,11 @@ impl Lane {
             }
             Deed::Hang(_) => {}
             Deed::Cut { up, down, .. } => {
-                self.relay(case)?.cut(up, down);
+                self.stage.programs().ways().cut(dialler(case)?, up, down)?;
+                self.go_on(case)?;
+            }
+            Deed::Unplug(_) => {
+                self.stage.programs().ways().plug(dialler(case)?, false)?;
                 self.go_on(case)?;
             }
             Deed::StoreDies => {
@@ -244,18 +249,11 @@ impl Lane {
         }
     }
 
-    fn relay(&self, case: &Case) -> Result<&tests::servers::relay::Relay> {
-        match case.who {
-            Who::Plane(plane) => Ok(self.stage.programs().relay(plane)),
-            Who::Coordinator => bail!("only planes dial"),
-        }
-    }
-
     /// Looks until nothing is held; ends what was to last only for a while, when its time comes.
     async fn all_gone(&self, case: &Case, begun: Instant) -> Result<(Duration, Option<Duration>)> {
         let site = &self.stage.sites[0];
         let mut lasts = match case.deed {
-            Deed::Hang(length) | Deed::Cut { length, .. } => Some(length),
+            Deed::Hang(length) | Deed::Unplug(length) | Deed::Cut { length, .. } => Some(length),
             _ => None,
         };
         let mut gone = None;
@@ -263,7 +261,8 @@ impl Lane {
             if lasts.is_some_and(|length| begun.elapsed() >= length) {
                 lasts = None;
                 match case.deed {
-                    Deed::Cut { .. } => self.relay(case)?.cut(false, false),
+                    Deed::Cut { .. } => self.stage.programs().ways().cut(dialler(case)?, false, false)?,
+                    Deed::Unplug(_) => self.stage.programs().ways().plug(dialler(case)?, true)?,
                     _ => self.go_on(case)?,
                 }
             }
@@ -310,6 +309,13 @@ impl Lane {
             ensure!(begun.elapsed() < REACHED_LIMIT, "store {store} is not up again: {seen}");
             sleep(LOOK).await;
         }
+    }
+}
+
+fn dialler(case: &Case) -> Result<usize> {
+    match case.who {
+        Who::Plane(plane) => Ok(plane),
+        Who::Coordinator => bail!("only planes dial"),
     }
 }
 

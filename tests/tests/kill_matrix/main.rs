@@ -4,11 +4,13 @@
 //!
 //! `tests/run` plays a part that meets every step, every actor and both signals; all of it:
 //! `cargo test … --test kill_matrix -- --ignored`. `ISOCHRON_KILL_MATRIX=TEXT` plays only lines whose label contains it.
+//! Cuts are made by a relay, and once more by the kernel, with the coordinator in a network namespace of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 mod every;
 mod judge;
 mod lane;
+mod namespaces;
 mod steps;
 mod table;
 
@@ -31,6 +33,9 @@ mod stage;
 #[allow(dead_code, reason = "used by tests of the whole")]
 #[path = "../whole/traces.rs"]
 mod traces;
+#[allow(dead_code, reason = "used by tests of the whole")]
+#[path = "../whole/ways.rs"]
+mod ways;
 
 use lane::{Lane, Line};
 use programs::Who;
@@ -39,6 +44,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use table::{Case, Deed, Side};
+use ways::Reach;
 
 /// Stages beside each other. Cases mostly wait, so four of them take little more of two cores than one.
 const LANES: u8 = 4;
@@ -53,21 +59,30 @@ struct Board {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_dies_at_a_step_of_every_kind() {
-    play(table::cases(false)).await;
+    play(table::cases(false), |_| Reach::Relayed).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "every step, actor and signal: about half an hour"]
 async fn whoever_dies_at_any_step() {
-    play(table::cases(true)).await;
+    play(table::cases(true), |_| Reach::Relayed).await;
 }
 
-async fn play(cases: Vec<Case>) {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn networks_are_cut_between_namespaces() {
+    if namespaces::is_inside() {
+        play(steps::NAMESPACES.to_vec(), Reach::Wired).await;
+    } else {
+        namespaces::again("networks_are_cut_between_namespaces").unwrap();
+    }
+}
+
+async fn play(cases: Vec<Case>, reach: fn(u8) -> Reach) {
     let only = std::env::var("ISOCHRON_KILL_MATRIX").unwrap_or_default();
     let chosen = cases.into_iter().filter(|case| label(case).contains(&only));
     let board = Arc::new(Mutex::new(Board { waiting: chosen.collect(), ..Board::default() }));
     let lanes = u8::try_from(board.lock().unwrap().waiting.len()).unwrap_or(LANES).min(LANES);
-    let running: Vec<_> = (1..=lanes).map(|number| tokio::spawn(run(number, board.clone()))).collect();
+    let running: Vec<_> = (1..=lanes).map(|number| tokio::spawn(run(number, reach(number), board.clone()))).collect();
     for lane in running {
         lane.await.unwrap();
     }
@@ -79,8 +94,8 @@ async fn play(cases: Vec<Case>) {
 }
 
 /// A lane ends with its first failure: what comes after it would prove nothing.
-async fn run(number: u8, board: Arc<Mutex<Board>>) {
-    let mut lane = match Lane::start(number).await {
+async fn run(number: u8, reach: Reach, board: Arc<Mutex<Board>>) {
+    let mut lane = match Lane::start(number, reach).await {
         Ok(lane) => lane,
         Err(error) => return board.lock().unwrap().failures.push(format!("lane {number} does not start: {error:#}")),
     };
@@ -125,6 +140,7 @@ fn deed(deed: Deed) -> String {
         Deed::Term => "TERM".to_owned(),
         Deed::AllDie => "KILL of everybody".to_owned(),
         Deed::Hang(length) => format!("hangs {} s", length.as_secs()),
+        Deed::Unplug(length) => format!("unplugged {} s", length.as_secs()),
         Deed::Cut { up, down, length } => {
             let way = match (up, down) {
                 (true, true) => "both ways",

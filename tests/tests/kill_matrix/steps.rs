@@ -188,6 +188,16 @@ const fn in_the_window(marks: Marks, who: Who, deed: Deed, expect: Expect) -> Ca
     Case { step: "in the window", side: Before, story: Backup, marks, who, deed, expect }
 }
 
+/// The same cuts by the kernel, between network namespaces, and wires that are pulled.
+pub(crate) const NAMESPACES: &[Case] = &[
+    cut(true, true, LONG, ANY),
+    cut(true, false, LONG, Either(&[])),
+    cut(false, true, LONG, ANY),
+    in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Unplug(LONG), ANY),
+    cut(true, true, Duration::from_secs(4), Good),
+    in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Unplug(Duration::from_secs(4)), Good),
+];
+
 const fn cut(up: bool, down: bool, length: Duration, expect: Expect) -> Case {
     in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Cut { up, down, length }, expect)
 }

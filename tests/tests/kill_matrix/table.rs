@@ -58,6 +58,8 @@ pub(crate) enum Deed {
     Hang(Duration),
     /// The plane's way to the coordinator is cut for so long.
     Cut { up: bool, down: bool, length: Duration },
+    /// Its wire to the coordinator is pulled for so long: sending is an error, and not a loss.
+    Unplug(Duration),
     /// A TiKV server of the plane dies; it comes back when the backup has ended.
     StoreDies,
     /// The pd-server dies and comes back at once.
@@ -106,7 +108,7 @@ impl Case {
             // The others are told as soon as the plane is back; what it held itself ends by itself.
             (Deed::Kill | Deed::Term, Who::Plane(0)) => PD_TTL,
             (Deed::Kill | Deed::Term | Deed::StoreDies, Who::Plane(_)) => STORE_LEASE,
-            (Deed::KillForLong | Deed::Hang(_) | Deed::Cut { .. }, _) => PLANE_GONE,
+            (Deed::KillForLong | Deed::Hang(_) | Deed::Unplug(_) | Deed::Cut { .. }, _) => PLANE_GONE,
             // What is held ends by itself; the safe point when the coordinator leads again, and all are linked to it.
             (Deed::AllDie, _) => PLANE_GONE,
             (Deed::PdDies | Deed::StoreDies, _) => PLANE_LEASE,

@@ -22,3 +22,5 @@ mod site;
 #[allow(dead_code, reason = "partly used by the kill matrix only")]
 mod stage;
 mod traces;
+#[allow(dead_code, reason = "partly used by the kill matrix only")]
+mod ways;

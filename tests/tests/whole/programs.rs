@@ -4,6 +4,7 @@ use super::{
     cluster_objects::Part,
     site::PLANES,
     stage::{BUCKET, REGION, Stage, own_key, plane_namespace},
+    ways::{Reach, Ways},
 };
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -13,10 +14,7 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-use tests::servers::{
-    process::{self, Process, START_LIMIT},
-    relay::Relay,
-};
+use tests::servers::process::{self, Process, START_LIMIT};
 use tokio::{process::Command, time::sleep};
 
 const TRUST_DOMAIN: &str = "whole.test";
@@ -39,24 +37,14 @@ pub(crate) enum Who {
     Plane(usize),
 }
 
-/// How planes reach the coordinator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// As it listens.
-    Direct,
-    /// Each through a relay of its own, which a test may cut.
-    Relayed,
-}
-
-/// The running programs.
+/// The running programs. Dropped in the order of the fields: programs before what they run in.
 #[derive(Debug)]
 pub(crate) struct Programs {
     coordinator: Program,
     planes: Vec<Program>,
-    relays: Vec<Relay>,
+    ways: Ways,
     folder: PathBuf,
     pki: PathBuf,
-    quic: SocketAddr,
 }
 
 /// A program, and how it is started again.
@@ -99,6 +87,14 @@ impl Launch {
         })
     }
 
+    /// The same, run by another program, if one is named.
+    fn by(mut self, prefix: Option<[String; 2]>) -> Self {
+        let Some([first, option]) = prefix else { return self };
+        let program = std::mem::replace(&mut self.program, PathBuf::from(first));
+        self.args.splice(0..0, [option, path(&program).to_owned()]);
+        self
+    }
+
     fn run(&self) -> Result<Process> {
         let env: Vec<(&str, &str)> = self.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         Process::spawn(&self.name, &self.program, &self.args, &env, &self.folder)
@@ -139,29 +135,23 @@ impl Programs {
         reach: Reach,
     ) -> Result<Self> {
         let pki = folder.join("pki");
-        make_certificates(&pki).await?;
-        let (quic, http) = (process::loopback(process::free_port()?), process::loopback(process::free_port()?));
-        let config = coordinator_config(&pki, quic, http, known);
+        let kubeconfig = stage.kubeconfig("coordinator").await?;
+        let ways = Ways::lay(stage, reach, planes.len(), &kubeconfig).await?;
+        make_certificates(&pki, &ways.hosts()).await?;
+        let (http, config) = (ways.http, coordinator_config(&pki, ways.listen(), ways.http, known));
         let (file, log_filter) = (folder.join("coordinator.yaml"), "info,shared=debug,coordinator=debug");
         std::fs::write(&file, config)?;
-        let kubeconfig = stage.kubeconfig("coordinator").await?;
         let args = ["serve", "--config", path(&file), "--log", log_filter];
         let env = [("KUBECONFIG", path(&kubeconfig))];
-        let mut coordinator = Launch::new(folder, "coordinator", "ISOCHRON_COORDINATOR", &args, &env, http)?.start()?;
+        let launch = Launch::new(folder, "coordinator", "ISOCHRON_COORDINATOR", &args, &env, http)?;
+        let mut coordinator = launch.by(ways.prefix()).start()?;
         let ready = || async move {
             matches!(process::http("GET", http, "/readyz", "").await, Ok(answer) if answer.status == 200)
         };
         coordinator.process.wait_until("leading", START_LIMIT, ready).await?;
-        let (planes_of, relays) = (Vec::new(), Vec::new());
-        let mut programs = Self { coordinator, planes: planes_of, relays, folder: folder.to_owned(), pki, quic };
-        for plane in planes {
-            let dialled = match reach {
-                Reach::Direct => quic,
-                Reach::Relayed => {
-                    programs.relays.push(Relay::to(quic).await?);
-                    programs.relays.last().map_or(quic, |relay| relay.address)
-                }
-            };
+        let mut programs = Self { coordinator, planes: Vec::new(), ways, folder: folder.to_owned(), pki };
+        for (index, plane) in planes.iter().enumerate() {
+            let dialled = programs.ways.dialled(index);
             let plane = programs.start_plane(stage, folder, plane, dialled).await?;
             programs.planes.push(plane);
         }
@@ -204,7 +194,7 @@ impl Programs {
     pub(crate) async fn console(&self, ask: &[&str]) -> Result<Value> {
         let file = |name: &str| self.pki.join(name);
         let mut command = coordinator()?;
-        command.args(["console", "--output", "json", "--server", &self.quic.to_string()]);
+        command.args(["console", "--output", "json", "--server", &self.ways.quic.to_string()]);
         command.args(["--trust-domain", TRUST_DOMAIN, "--ca"]).arg(file("ca.crt"));
         command.arg("--cert").arg(file("admin-ann.crt")).arg("--key").arg(file("admin-ann.key")).args(ask);
         let printed = process::output(&mut command, "", COMMAND_LIMIT).await?;
@@ -282,9 +272,9 @@ impl Programs {
         }
     }
 
-    /// A plane's way to the coordinator.
-    pub(crate) fn relay(&self, plane: usize) -> &Relay {
-        &self.relays[plane]
+    /// The ways of planes to the coordinator, by their places among the planes started.
+    pub(crate) fn ways(&self) -> &Ways {
+        &self.ways
     }
 
     /// The ends of all logs, for people who read about a failure.
@@ -314,14 +304,14 @@ fn plane_env<'a>(stage: &'a Stage, kubeconfig: &'a Path, plane: &str) -> [(&'sta
     ]
 }
 
-async fn make_certificates(pki: &Path) -> Result<()> {
+async fn make_certificates(pki: &Path, hosts: &[String]) -> Result<()> {
     let run = async |args: &[&str]| {
         let mut command = coordinator()?;
         command.args(["pki", "--dir", path(pki)]).args(args);
         process::output(&mut command, "", COMMAND_LIMIT).await.map(|_| ())
     };
     run(&["init", "--trust-domain", TRUST_DOMAIN]).await?;
-    run(&["coordinator", "one", "--san", "127.0.0.1"]).await?;
+    run(&["coordinator", "one", "--san", &hosts.join(",")]).await?;
     run(&["admin", "ann"]).await?;
     for plane in PLANES {
         run(&["plane", plane]).await?;

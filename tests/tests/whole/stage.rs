@@ -2,8 +2,9 @@
 
 use super::{
     cluster_objects::{self, EBS, Part},
-    programs::{Programs, Reach},
+    programs::Programs,
     site::{PLANES, Site, SitePlan},
+    ways::Reach,
 };
 use anyhow::{Context, Result, ensure};
 use plane_actor::{
@@ -88,15 +89,13 @@ impl Stage {
 
     /// All of it, with a coordinator that leads and planes that are connected.
     pub(crate) async fn start(plans: &[SitePlan]) -> Result<Self> {
-        let mut stage = Self::servers(plans).await?;
-        stage.run(&PLANES, Reach::Direct).await?;
-        Ok(stage)
+        Self::start_reaching(plans, Reach::Direct).await
     }
 
-    /// The same with planes whose ways to the coordinator can be cut.
-    pub(crate) async fn start_relayed(plans: &[SitePlan]) -> Result<Self> {
+    /// The same with planes that reach the coordinator in another way.
+    pub(crate) async fn start_reaching(plans: &[SitePlan], reach: Reach) -> Result<Self> {
         let mut stage = Self::servers(plans).await?;
-        stage.run(&PLANES, Reach::Relayed).await?;
+        stage.run(&PLANES, reach).await?;
         Ok(stage)
     }
 
