@@ -7,9 +7,9 @@ use tokio::sync::watch;
 
 /// Status writes of one object are at least this far apart, so that progress does not flood the API server.
 const PACE: Duration = Duration::from_millis(500);
-/// After a failed write; doubled up to the cap.
+/// After a failed write; doubled up to the cap, which is also how long a status may be behind an API server that is back.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
-const RETRY_MAX: Duration = Duration::from_secs(30);
+const RETRY_MAX: Duration = Duration::from_secs(10);
 
 /// Publishes the newest view until the barrier is gone; older ones are skipped.
 pub(super) async fn follow(objects: Arc<dyn Objects>, object: ObjectRef, mut views: watch::Receiver<Option<View>>) {

@@ -232,3 +232,20 @@ fn a_barrier_that_a_plane_cannot_save_ends_at_once_and_begins_anew() {
         nothing_left(&stage).await;
     });
 }
+
+#[test]
+fn a_status_is_not_far_behind_an_api_server_that_is_back() {
+    story(world(21), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest("")).unwrap();
+        at(&stage, Durable::Preparing).await;
+        stage.control.objects_down(true);
+        at(&stage, Durable::Complete).await;
+        // Long enough for the waits between two tries to have grown as long as they may.
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        stage.control.objects_down(false);
+        let complete = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
+        let told = tokio::time::timeout(Duration::from_secs(11), stage.control.wait(KEY, complete)).await;
+        assert!(told.is_ok(), "{:?}", stage.control.get(KEY).map(|object| object["status"]["phase"].clone()));
+        nothing_left(&stage).await;
+    });
+}
