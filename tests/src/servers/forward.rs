@@ -1,12 +1,16 @@
 //! TCP from one address to another: how a program in a network of its own reaches a server on this one's loopback.
 
+use super::accept::accept;
 use anyhow::Result;
 use std::net::{IpAddr, SocketAddr};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    task::{JoinHandle, JoinSet},
+    task::JoinHandle,
 };
+
+/// Connections at a time: a program keeps a handful to its API server.
+const MOST: usize = 64;
 
 /// Listens until it is dropped.
 #[derive(Debug)]
@@ -30,22 +34,12 @@ impl Forward {
     pub async fn from(host: impl Into<IpAddr>, server: SocketAddr) -> Result<Self> {
         let front = TcpListener::bind((host.into(), 0)).await?;
         let address = front.local_addr()?;
-        Ok(Self { address, task: tokio::spawn(carry(front, server)) })
-    }
-}
-
-async fn carry(front: TcpListener, server: SocketAddr) {
-    // Connections end with this task.
-    let mut connections = JoinSet::new();
-    loop {
-        // Out of files, or the client is gone again: the next one may fare better.
-        let Ok((mut client, _)) = front.accept().await else { continue };
-        while connections.try_join_next().is_some() {}
-        connections.spawn(async move {
+        let carry = move |mut client: TcpStream| async move {
             if let Ok(mut server) = TcpStream::connect(server).await {
                 // How it ended, both ends see.
                 let _ = copy_bidirectional(&mut client, &mut server).await;
             }
-        });
+        };
+        Ok(Self { address, task: tokio::spawn(accept("forward", front, MOST, carry)) })
     }
 }

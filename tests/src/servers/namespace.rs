@@ -5,16 +5,20 @@
 //! filter, or netem, the kernel may lack the module.) A pulled wire answers senders with an error, as a host does whose
 //! link is down.
 
+use super::process;
 use anyhow::{Context, Result, ensure};
 use std::{
     net::Ipv4Addr,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
-use tokio::time::sleep;
+use tokio::{process::Command, time::sleep};
 
 /// From the start of `unshare` until its namespace is there: milliseconds, and a loaded machine.
 const MADE_LIMIT: Duration = Duration::from_secs(10);
+
+/// One `ip`: milliseconds likewise.
+const IP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Nobody's.
 const NOBODY: &str = "02:00:00:00:ff:ff";
@@ -40,7 +44,7 @@ impl Namespace {
     /// # Errors
     /// `unshare` is missing or not allowed.
     pub async fn make() -> Result<Self> {
-        let keeper = Command::new("unshare")
+        let keeper = std::process::Command::new("unshare")
             .args(["--net", "cat"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -53,7 +57,7 @@ impl Namespace {
             ensure!(begun.elapsed() < MADE_LIMIT, "unshare --net made no network namespace: is it allowed here?");
             sleep(Duration::from_millis(5)).await;
         }
-        run(made.ip(&["link", "set", "lo", "up"]))?;
+        ip(&made.prefix(), &["link", "set", "lo", "up"]).await?;
         Ok(made)
     }
 
@@ -67,29 +71,21 @@ impl Namespace {
         ["nsenter".to_owned(), format!("--net={}", self.path())]
     }
 
-    fn ip(&self, args: &[&str]) -> Command {
-        let [nsenter, net] = self.prefix();
-        let mut command = Command::new(nsenter);
-        command.args([&net, "ip"]).args(args);
-        command
-    }
-
     /// A wire from the caller's network into this one; `number` tells it from others and stands in its addresses.
     ///
     /// # Errors
     /// `ip` is missing or not allowed, or the number is taken.
-    pub fn wire(&self, number: u8) -> Result<Wire> {
-        let wire = Wire { namespace: self.path(), number };
+    pub async fn wire(&self, number: u8) -> Result<Wire> {
+        let wire = Wire { inside: self.prefix(), number };
         let ([here, there], [near, far]) = (wire.devices(), wire.hardware());
         let keeper = self.keeper.id().to_string();
-        run(ip(&[
-            "link", "add", &here, "address", &near, "type", "veth", "peer", "name", &there, "address", &far, "netns",
-            &keeper,
-        ]))?;
-        run(ip(&["addr", "add", &format!("{}/30", wire.here()), "dev", &here]))?;
-        run(self.ip(&["addr", "add", &format!("{}/30", wire.there()), "dev", &there]))?;
-        run(self.ip(&["link", "set", &there, "up"]))?;
-        wire.plug(true)?;
+        let add = ["link", "add", &here, "address", &near, "type", "veth"];
+        let peer = ["peer", "name", &there, "address", &far, "netns", &keeper];
+        ip(&[], &[add, peer].concat()).await?;
+        ip(&[], &["addr", "add", &format!("{}/30", wire.here()), "dev", &here]).await?;
+        ip(&wire.inside, &["addr", "add", &format!("{}/30", wire.there()), "dev", &there]).await?;
+        ip(&wire.inside, &["link", "set", &there, "up"]).await?;
+        wire.plug(true).await?;
         Ok(wire)
     }
 }
@@ -97,7 +93,8 @@ impl Namespace {
 /// A wire; its ends are called `here`, the caller's, and `there`. It goes with its namespace.
 #[derive(Debug)]
 pub struct Wire {
-    namespace: String,
+    /// What a command line begins with to run at the other end.
+    inside: [String; 2],
     number: u8,
 }
 
@@ -126,25 +123,22 @@ impl Wire {
     ///
     /// # Errors
     /// `ip` fails, for example because the wire is pulled.
-    pub fn cut(&self, up: bool, down: bool) -> Result<()> {
+    pub async fn cut(&self, up: bool, down: bool) -> Result<()> {
         let ([here, there], [near, far]) = (self.devices(), self.hardware());
         let choose = |cut: bool, to: &str| if cut { NOBODY.to_owned() } else { to.to_owned() };
-        run(ip(&neighbour(&self.there().to_string(), &choose(up, &far), &here)))?;
-        let mut inside = Command::new("nsenter");
-        inside.args([&format!("--net={}", self.namespace), "ip"]);
-        inside.args(neighbour(&self.here().to_string(), &choose(down, &near), &there));
-        run(inside)
+        ip(&[], &neighbour(&self.there().to_string(), &choose(up, &far), &here)).await?;
+        ip(&self.inside, &neighbour(&self.here().to_string(), &choose(down, &near), &there)).await
     }
 
     /// Pulls the wire at the caller's end, or puts it back.
     ///
     /// # Errors
     /// `ip` fails.
-    pub fn plug(&self, plugged: bool) -> Result<()> {
+    pub async fn plug(&self, plugged: bool) -> Result<()> {
         let [here, _] = self.devices();
-        run(ip(&["link", "set", &here, if plugged { "up" } else { "down" }]))?;
+        ip(&[], &["link", "set", &here, if plugged { "up" } else { "down" }]).await?;
         // A device that goes down forgets its neighbours.
-        if plugged { self.cut(false, false) } else { Ok(()) }
+        if plugged { self.cut(false, false).await } else { Ok(()) }
     }
 }
 
@@ -152,15 +146,9 @@ fn neighbour<'a>(address: &'a str, hardware: &'a str, device: &'a str) -> [&'a s
     ["neigh", "replace", address, "lladdr", hardware, "nud", "permanent", "dev", device]
 }
 
-fn ip(args: &[&str]) -> Command {
-    let mut command = Command::new("ip");
-    command.args(args);
-    command
-}
-
-fn run(mut command: Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("cannot run {command:?} (package iproute2)"))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{command:?}: {}: {}", output.status, said.trim());
-    Ok(())
+/// Runs `ip` (package iproute2) behind a prefix.
+async fn ip(prefix: &[String], args: &[&str]) -> Result<()> {
+    let mut words = prefix.iter().map(String::as_str).chain(["ip"]).chain(args.iter().copied());
+    let mut command = Command::new(words.next().unwrap_or_default());
+    process::output(command.args(words), "", IP_LIMIT).await.map(drop)
 }

@@ -214,11 +214,11 @@ impl Lane {
             }
             Deed::Hang(_) => {}
             Deed::Cut { up, down, .. } => {
-                self.stage.programs().ways().cut(dialler(case)?, up, down)?;
+                self.stage.programs().ways().cut(dialler(case)?, up, down).await?;
                 self.go_on(case)?;
             }
             Deed::Unplug(_) => {
-                self.stage.programs().ways().plug(dialler(case)?, false)?;
+                self.stage.programs().ways().plug(dialler(case)?, false).await?;
                 self.go_on(case)?;
             }
             Deed::StoreDies => {
@@ -261,8 +261,8 @@ impl Lane {
             if lasts.is_some_and(|length| begun.elapsed() >= length) {
                 lasts = None;
                 match case.deed {
-                    Deed::Cut { .. } => self.stage.programs().ways().cut(dialler(case)?, false, false)?,
-                    Deed::Unplug(_) => self.stage.programs().ways().plug(dialler(case)?, true)?,
+                    Deed::Cut { .. } => self.stage.programs().ways().cut(dialler(case)?, false, false).await?,
+                    Deed::Unplug(_) => self.stage.programs().ways().plug(dialler(case)?, true).await?,
                     _ => self.go_on(case)?,
                 }
             }

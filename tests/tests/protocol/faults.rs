@@ -1,6 +1,6 @@
 //! Faults inside the barrier: never a false Complete, the right word, everything let go, nothing left.
 
-use crate::{LIMIT, at, broken_under_the_hold, nothing_left, slow, soon, story, world};
+use crate::{LIMIT, at, broken_under_the_hold, completes, nothing_left, slow, soon, story, world};
 use shared::{barrier::Stage as Durable, ids::StoreId, reason::Reason};
 use std::{rc::Rc, time::Duration};
 use tests::{
@@ -159,9 +159,8 @@ fn a_new_attempt_is_made_only_within_the_users_limit() {
         at(&stage, Durable::Snapshotting).await;
         stage.world.restart_store(store(&stage, 3), Duration::from_secs(1));
         at(&stage, Durable::Failed).await;
-        let complete = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
-        let second = tokio::time::timeout(LIMIT, stage.control.wait(KEY, complete)).await;
-        assert!(second.is_ok(), "{:?}", stage.record().map(|r| (r.attempt, r.stage, r.failure, r.planes)));
+        let second = completes(&stage, KEY, LIMIT).await;
+        assert!(second, "{:?}", stage.record().map(|r| (r.attempt, r.stage, r.failure, r.planes)));
         assert_eq!(stage.record().unwrap().attempt, 2);
         assert_eq!(stage.lies(), Vec::<String>::new());
         nothing_left(&stage).await;
@@ -196,9 +195,8 @@ fn a_claim_that_could_not_be_given_back_holds_nobody_up() {
         tokio::time::sleep(Duration::from_secs(5)).await;
         stage.control.ledger_down(false);
         stage.control.apply(&stage.manifest_of("second", "q", "Delete", "")).unwrap();
-        let over = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
-        let ended = tokio::time::timeout(LIMIT, stage.control.wait("br-admin/second", over)).await;
-        assert!(ended.is_ok(), "the second backup waits for a claim that nobody holds");
+        let ended = completes(&stage, "br-admin/second", LIMIT).await;
+        assert!(ended, "the second backup waits for a claim that nobody holds");
     });
 }
 
@@ -226,9 +224,8 @@ fn a_barrier_that_a_plane_cannot_save_ends_at_once_and_begins_anew() {
         let failure = stage.record().and_then(|record| record.failure).unwrap();
         assert_eq!(failure.reason, Reason::LedgerLost, "{failure}");
         stage.world.faults(|f| assert!(f.ledger_down.remove("az2")));
-        let complete = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
-        let second = tokio::time::timeout(LIMIT, stage.control.wait(KEY, complete)).await;
-        assert!(second.is_ok(), "{:?}", stage.record().map(|r| (r.attempt, r.stage, r.failure, r.planes)));
+        let second = completes(&stage, KEY, LIMIT).await;
+        assert!(second, "{:?}", stage.record().map(|r| (r.attempt, r.stage, r.failure, r.planes)));
         nothing_left(&stage).await;
     });
 }
@@ -243,9 +240,8 @@ fn a_status_is_not_far_behind_an_api_server_that_is_back() {
         // Long enough for the waits between two tries to have grown as long as they may.
         tokio::time::sleep(Duration::from_secs(90)).await;
         stage.control.objects_down(false);
-        let complete = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
-        let told = tokio::time::timeout(Duration::from_secs(11), stage.control.wait(KEY, complete)).await;
-        assert!(told.is_ok(), "{:?}", stage.control.get(KEY).map(|object| object["status"]["phase"].clone()));
+        let told = completes(&stage, KEY, Duration::from_secs(11)).await;
+        assert!(told, "{:?}", stage.control.get(KEY).map(|object| object["status"]["phase"].clone()));
         nothing_left(&stage).await;
     });
 }

@@ -1,6 +1,6 @@
 //! `kill -9` of anybody at any moment: the outcome is legal, every hold ends within its bound, nothing is left.
 
-use crate::{HOLDS_END, LIMIT, nothing_left, soon, story, world};
+use crate::{HOLDS_END, LIMIT, completes, nothing_left, soon, story, world};
 use std::{rc::Rc, time::Duration};
 use tests::stage::{KEY, Stage};
 
@@ -99,20 +99,13 @@ fn a_backup_that_prepares_anew_survives_a_restart_of_the_coordinator() {
     story(world(150), async |stage: Rc<Stage>| {
         stage.control.apply(&stage.manifest("")).unwrap();
         stage.control.apply(&stage.manifest_of("second", "q", "Delete", "")).unwrap();
-        let second = "br-admin/second";
-        let over = |object: Option<&serde_json::Value>| {
-            object.is_some_and(|object| object["status"]["phase"].as_str() == Some("Complete"))
-        };
         let given_back = || stage.claims().iter().any(|claim| claim.live.is_none());
         soon("the first backup lets its claim go", given_back).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
         stage.kill_coordinator();
         stage.start_coordinator();
-        let both = async {
-            stage.control.wait(KEY, over).await;
-            stage.control.wait(second, over).await;
-        };
-        let ended = tokio::time::timeout(LIMIT, both).await;
-        assert!(ended.is_ok(), "{:#?}", stage.control.events());
+        let (first, second) =
+            futures::join!(completes(&stage, KEY, LIMIT), completes(&stage, "br-admin/second", LIMIT));
+        assert!(first && second, "{:#?}", stage.control.events());
     });
 }

@@ -43,6 +43,12 @@ async fn soon(what: &str, holds: impl Fn() -> bool) {
     tokio::time::timeout(LIMIT, seen).await.expect(what);
 }
 
+/// Waits until the status of an object says Complete, whatever it said before. False: not within the limit.
+async fn completes(stage: &Stage, key: &str, limit: Duration) -> bool {
+    let complete = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
+    tokio::time::timeout(limit, stage.control.wait(key, complete)).await.is_ok()
+}
+
 /// Runs a story on a stage; no alarm may have been raised in it.
 fn story<F: Future<Output = ()>>(config: WorldConfig, play: impl FnOnce(Rc<Stage>) -> F) {
     tests::stage::run(config, play);

@@ -67,7 +67,7 @@ impl Ways {
             match (reach, &ways.elsewhere) {
                 (Reach::Relayed, _) => ways.planes.push(Way::Relay(Relay::to(ways.quic).await?)),
                 (Reach::Wired(stage), Some(elsewhere)) => {
-                    ways.planes.push(Way::Wire(elsewhere.namespace.wire(stage * WIRES + number)?));
+                    ways.planes.push(Way::Wire(elsewhere.namespace.wire(stage * WIRES + number).await?));
                 }
                 _ => {}
             }
@@ -107,21 +107,21 @@ impl Ways {
     }
 
     /// Loses what goes from a plane to the coordinator (`up`), and back (`down`), from now on.
-    pub(crate) fn cut(&self, plane: usize, up: bool, down: bool) -> Result<()> {
+    pub(crate) async fn cut(&self, plane: usize, up: bool, down: bool) -> Result<()> {
         match self.planes.get(plane) {
             None => bail!("plane {plane} has no way of its own"),
             Some(Way::Relay(relay)) => {
                 relay.cut(up, down);
                 Ok(())
             }
-            Some(Way::Wire(wire)) => wire.cut(up, down),
+            Some(Way::Wire(wire)) => wire.cut(up, down).await,
         }
     }
 
     /// Pulls a plane's wire, or puts it back.
-    pub(crate) fn plug(&self, plane: usize, plugged: bool) -> Result<()> {
+    pub(crate) async fn plug(&self, plane: usize, plugged: bool) -> Result<()> {
         match self.planes.get(plane) {
-            Some(Way::Wire(wire)) => wire.plug(plugged),
+            Some(Way::Wire(wire)) => wire.plug(plugged).await,
             _ => bail!("plane {plane} has no wire"),
         }
     }
@@ -130,7 +130,7 @@ impl Ways {
 impl Elsewhere {
     async fn make(stage: &Stage, office: u8, kubeconfig: &Path) -> Result<Self> {
         let namespace = Namespace::make().await?;
-        let office = namespace.wire(office)?;
+        let office = namespace.wire(office).await?;
         let api = Forward::from(office.here(), stage.kube.address()).await?;
         stage.kube.redirect(kubeconfig, api.address)?;
         Ok(Self { namespace, office, _api: api })
