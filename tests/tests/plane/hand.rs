@@ -1,0 +1,323 @@
+//! The hand: what a coordinator would order, spoken over real links to real plane actors, step by step.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use plane_actor::{
+    config::PlaneConfig,
+    ports::{Dialer, PortError},
+};
+use shared::{
+    epoch::Epoch,
+    evidence::Evidence,
+    ids::{Attempt, BackupUid, SnapshotId},
+    request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
+    tiling::Tiling,
+    ts::Ts,
+    wire::{
+        self, Answer, Clean, CleanScope, Complete, Cover, Down, Order, Prepare, Prepared, Renew, Settle, Settled,
+        Snapshot, Up,
+    },
+};
+use shell::link::{Identity, Link, pair};
+use std::{collections::BTreeMap, time::Duration};
+use tests::world::World;
+use tokio::{
+    sync::mpsc,
+    task::LocalSet,
+    time::{sleep, timeout},
+};
+
+pub(crate) const EPOCH: Epoch = Epoch(3);
+
+struct Door {
+    links: mpsc::Sender<Link>,
+    name: String,
+}
+
+#[async_trait]
+impl Dialer for Door {
+    async fn dial(&self) -> Result<Link, PortError> {
+        let (ours, theirs) = pair(Identity::Coordinator("hand".into()), Identity::Plane(self.name.clone()));
+        self.links.send(theirs).await.map_err(|_| PortError::Unavailable("closed".into()))?;
+        Ok(ours)
+    }
+}
+
+/// One plane, and the hand's end of its link.
+pub(crate) struct Plane {
+    pub(crate) name: String,
+    life: LocalSet,
+    links: mpsc::Receiver<Link>,
+    door: mpsc::Sender<Link>,
+    link: Option<Link>,
+    renewals: u64,
+    attempt: u32,
+    epoch: Epoch,
+}
+
+impl Plane {
+    pub(crate) fn new(world: &World, name: &str) -> Self {
+        let (door, links) = mpsc::channel(4);
+        let mut plane = Self {
+            name: name.into(),
+            life: LocalSet::new(),
+            links,
+            door,
+            link: None,
+            renewals: 0,
+            attempt: 1,
+            epoch: EPOCH,
+        };
+        plane.start(world);
+        plane
+    }
+
+    /// A process starts; the one before it, if any, is killed with everything that it was doing.
+    pub(crate) fn start(&mut self, world: &World) {
+        self.life = LocalSet::new();
+        self.link = None;
+        let dialer = Door { links: self.door.clone(), name: self.name.clone() };
+        let ports = world.plane_ports(&self.name, std::sync::Arc::new(dialer));
+        let config = PlaneConfig::new(self.name.clone());
+        self.life.spawn_local(async move {
+            if let Err(error) = plane_actor::run(config, ports, std::future::pending()).await {
+                eprintln!("plane ended: {error:#}");
+            }
+        });
+    }
+
+    pub(crate) async fn say(&mut self, order: Order) {
+        let epoch = if matches!(order, Order::Prepare(_)) { Epoch::NONE } else { self.epoch };
+        let down = Down::Order { attempt: attempt(self.attempt), epoch, order };
+        let frame = Bytes::from(wire::encode(&down).unwrap());
+        loop {
+            if let Some(link) = &self.link
+                && link.tx.send(frame.clone()).await.is_ok()
+            {
+                return;
+            }
+            self.link = Some(self.life.run_until(self.links.recv()).await.unwrap());
+        }
+    }
+
+    /// The next answer that is no progress; renews meanwhile, unless told not to.
+    pub(crate) async fn hear(&mut self, renewing: bool) -> Answer {
+        for _ in 0..10_000 {
+            let link = self.link.as_mut().unwrap();
+            let frame = self.life.run_until(timeout(Duration::from_secs(3), link.rx.recv())).await;
+            match frame {
+                Ok(Some(frame)) => match wire::decode(&frame).unwrap() {
+                    Up::Answer { answer: Answer::Progress(_) | Answer::Renewed(_), .. } => {}
+                    Up::Answer { answer, .. } => return answer,
+                    Up::Preflighted(_) => {}
+                },
+                Ok(None) => panic!("link of {} ended", self.name),
+                Err(_) if renewing && self.link.is_some() => self.renew().await,
+                Err(_) => {}
+            }
+        }
+        panic!("{} never answered", self.name)
+    }
+
+    pub(crate) async fn renew(&mut self) {
+        self.renewals += 1;
+        let number = self.renewals;
+        self.say(Order::Renew(Renew { number })).await;
+    }
+}
+
+pub(crate) fn attempt(number: u32) -> Attempt {
+    Attempt { backup: BackupUid::new("uid-1"), number }
+}
+
+pub(crate) fn spec(world: &World, plane: &str) -> MemberSpec {
+    let planes = world.config().planes;
+    let here = planes.iter().find(|p| p.name == plane).unwrap();
+    MemberSpec {
+        backup_name: "nightly".into(),
+        backup_namespace: "admin".into(),
+        tc_name: here.tc_name.clone(),
+        tc_namespace: here.tc_namespace.clone(),
+        init: planes[0].name == plane,
+        storage: Storage {
+            provider: "aws".into(),
+            region: String::new(),
+            bucket: world.config().bucket,
+            prefix: format!("nightly-{plane}"),
+            endpoint: String::new(),
+            force_path_style: true,
+            acl: String::new(),
+            sse: String::new(),
+            storage_class: String::new(),
+        },
+        credentials: Credentials::Default,
+        size_level: SizeLevel::Full,
+        delete_ratio_milli: 1000,
+        limits: Limits::default(),
+        allow_weaker_holds: false,
+    }
+}
+
+/// The coordinator's part, by hand.
+pub(crate) struct Hand {
+    world: World,
+    pub(crate) planes: Vec<Plane>,
+    pub(crate) prepared: BTreeMap<String, Prepared>,
+    pub(crate) evidence: BTreeMap<String, Evidence>,
+    pub(crate) commit_ts: Ts,
+}
+
+impl Hand {
+    pub(crate) fn new(world: &World) -> Self {
+        let planes = world.config().planes.iter().map(|plane| Plane::new(world, &plane.name)).collect();
+        let (prepared, evidence) = Default::default();
+        Self { world: world.clone(), planes, prepared, evidence, commit_ts: Ts::ZERO }
+    }
+
+    /// Orders all planes, hears all. While one is heard the others live on: their LocalSets are driven in turn.
+    pub(crate) async fn all(&mut self, order: impl Fn(&Plane) -> Order) -> Vec<Answer> {
+        // What has ended is not renewed.
+        let mut renewing = true;
+        for plane in &mut self.planes {
+            let order = order(plane);
+            renewing &= !matches!(order, Order::Clean(_) | Order::Abort(_));
+            plane.say(order).await;
+        }
+        self.heard(renewing).await
+    }
+
+    pub(crate) async fn heard(&mut self, renewing: bool) -> Vec<Answer> {
+        futures::future::join_all(self.planes.iter_mut().map(|plane| plane.hear(renewing))).await
+    }
+
+    pub(crate) async fn prepare(&mut self) -> Vec<Answer> {
+        let world = self.world.clone();
+        let answers = self.all(|plane| Order::Prepare(Prepare { round: 1, spec: spec(&world, &plane.name) })).await;
+        for (plane, answer) in self.planes.iter().zip(&answers) {
+            if let Answer::Prepared(prepared) = answer {
+                self.prepared.insert(plane.name.clone(), prepared.clone());
+            }
+        }
+        answers
+    }
+
+    pub(crate) async fn settle(&mut self) {
+        let answers = self.all(|_| Order::Reserve).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Answer::Reserved(_))), "{answers:?}");
+        self.planes[0].say(Order::Settle(Settle::HoldPd)).await;
+        // The others have to live meanwhile.
+        let first = self.hear_first().await;
+        let Answer::Settled(Settled::PdHeld { gc_hold, .. }) = first else { panic!("{first:?}") };
+        let answers = self.all(|_| Order::Settle(Settle::Leaders { gc_hold })).await;
+        assert!(answers.iter().all(|a| matches!(a, Answer::Settled(Settled::Leaders { .. }))), "{answers:?}");
+    }
+
+    pub(crate) async fn hear_first(&mut self) -> Answer {
+        let (first, rest) = self.planes.split_first_mut().unwrap();
+        let living =
+            futures::future::join_all(rest.iter().map(|plane| plane.life.run_until(std::future::pending::<()>())));
+        tokio::select! {
+            answer = first.hear(true) => answer,
+            _ = living => unreachable!(),
+        }
+    }
+
+    pub(crate) async fn suspend(&mut self) {
+        let answers = self.all(|_| Order::Suspend).await;
+        assert!(answers.iter().all(|answer| matches!(answer, Answer::Suspended(_))), "{answers:?}");
+    }
+
+    pub(crate) async fn cover(&mut self) {
+        for round in 1..=2 {
+            let answers = self.all(|_| Order::Cover(Cover { round, name_missing: false })).await;
+            let digests: Vec<_> = answers
+                .iter()
+                .map(|answer| match answer {
+                    Answer::Covered(covered) => covered.digest.clone(),
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            let tiling: Tiling = digests.iter().map(|digest| digest.tiling).sum();
+            if tiling.is_whole() {
+                self.commit_ts = digests.iter().map(|digest| digest.least_safe_ts).min().unwrap();
+                return;
+            }
+        }
+        panic!("regions do not tile the key space");
+    }
+
+    pub(crate) async fn snapshot(&mut self) -> Vec<Answer> {
+        let commit_ts = self.commit_ts;
+        self.all(|_| Order::Snapshot(Snapshot { commit_ts })).await
+    }
+
+    pub(crate) async fn confirm(&mut self) {
+        let answers = self.all(|_| Order::Confirm).await;
+        for (plane, answer) in self.planes.iter().zip(answers) {
+            let Answer::Confirmed(confirmed) = answer else { panic!("{answer:?}") };
+            self.evidence.insert(plane.name.clone(), confirmed.evidence);
+        }
+    }
+
+    pub(crate) async fn up_to_confirmed(&mut self) {
+        self.prepare().await;
+        self.settle().await;
+        self.suspend().await;
+        self.cover().await;
+        let answers = self.snapshot().await;
+        assert!(answers.iter().all(|answer| matches!(answer, Answer::Snapshotted(_))), "{answers:?}");
+        self.confirm().await;
+    }
+
+    pub(crate) fn snapshots(&self) -> Vec<SnapshotId> {
+        self.evidence.values().flat_map(|seen| seen.snapshots.iter().map(|s| s.snapshot.clone())).collect()
+    }
+
+    pub(crate) async fn complete(&mut self) -> Vec<Answer> {
+        let (prepared, evidence, commit_ts) = (self.prepared.clone(), self.evidence.clone(), self.commit_ts);
+        let world = self.world.clone();
+        self.all(|plane| {
+            let known = &prepared[&plane.name];
+            Order::Complete(Complete {
+                spec: spec(&world, &plane.name),
+                cluster: known.cluster,
+                cluster_version: known.cluster_version.clone(),
+                commit_ts,
+                cluster_stores: known.cluster_stores.len() as u32,
+                stores: known.stores.clone(),
+                snapshots: evidence[&plane.name].snapshots.clone(),
+                certificate: "{\"certificate\":1}".into(),
+            })
+        })
+        .await
+    }
+
+    pub(crate) async fn clean(&mut self, scope: CleanScope) {
+        let world = self.world.clone();
+        let answers = self
+            .all(|plane| Order::Clean(Clean { spec: spec(&world, &plane.name), scope, snapshots: Vec::new() }))
+            .await;
+        for answer in answers {
+            let Answer::Cleaned(cleaned) = answer else { panic!("{answer:?}") };
+            assert_eq!(cleaned.report.left, Vec::<String>::new());
+        }
+    }
+
+    /// From here on orders are those of this attempt.
+    pub(crate) fn turn_to(&mut self, number: u32, epoch: Epoch) {
+        for plane in &mut self.planes {
+            (plane.attempt, plane.epoch) = (number, epoch);
+        }
+    }
+
+    /// Lets time pass for the planes.
+    pub(crate) async fn wait(&mut self, length: Duration) {
+        let living = futures::future::join_all(
+            self.planes.iter().map(|plane| plane.life.run_until(std::future::pending::<()>())),
+        );
+        tokio::select! {
+            () = sleep(length) => {}
+            _ = living => unreachable!(),
+        }
+    }
+}
