@@ -1,7 +1,14 @@
 //! What a coordinator is told at start.
 
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    net::{Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
+
+/// Where a console looks for a coordinator beside it.
+pub const SOCKET: &str = "/run/isochron/console.sock";
 
 /// One YAML file; every key also as `ISOCHRON_…`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -9,10 +16,13 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 pub struct CoordinatorConfig {
     /// Every plane that may be named in `spec.clusters`; others are `Invalid/PlaneUnknown`.
     pub planes: BTreeSet<String>,
-    /// QUIC, planes and admins (7443/udp).
+    /// QUIC, planes and admins (7443/udp). `[::]` is all interfaces, IPv4 as well.
     pub listen: SocketAddr,
-    /// `/metrics /healthz /readyz` (6060).
+    /// `/metrics /healthz /readyz /leadz` (6060).
     pub http: SocketAddr,
+    /// Unix socket for a console inside the pod, which needs no certificate; empty: none. Without its folder there is
+    /// none either.
+    pub socket: PathBuf,
     /// Trust domain of the URI SANs.
     pub trust_domain: String,
     /// Certificates; read again when they change.
@@ -44,13 +54,19 @@ impl Default for CoordinatorConfig {
     fn default() -> Self {
         Self {
             planes: BTreeSet::new(),
-            listen: SocketAddr::from(([0, 0, 0, 0], 7443)),
-            http: SocketAddr::from(([0, 0, 0, 0], 6060)),
-            trust_domain: "isochron.local".to_owned(),
+            listen: everywhere(7443),
+            http: everywhere(6060),
+            socket: PathBuf::from(SOCKET),
+            trust_domain: shell::tls::TRUST_DOMAIN.to_owned(),
             tls: TlsFiles::default(),
             namespace: "isochron".to_owned(),
             timezone: "UTC".to_owned(),
             standalone: None,
         }
     }
+}
+
+/// All interfaces, both address families.
+fn everywhere(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))
 }

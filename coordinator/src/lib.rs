@@ -11,6 +11,7 @@ pub mod edge;
 mod kit;
 pub mod metrics;
 pub mod ports;
+pub mod standing;
 
 use actix::Actor;
 use actors::{Ask, AskSchedules, CoordinatorActor, Knocked, Lead, ObjectSeen, ScheduleActor, ScheduleSeen};
@@ -52,8 +53,10 @@ async fn act(
     let (schedules_tx, mut schedule_events) = mpsc::channel(OBJECT_QUEUE);
     let (source, schedule_source) = (ports.source.clone(), ports.schedules.clone());
     let config = Arc::new(config);
-    let schedules = ScheduleActor::new(config.clone(), ports.clone(), clock.clone(), metrics.clone()).start();
-    let coordinator = CoordinatorActor::new(config, ports, clock, metrics).start();
+    let standing = gates.standing.clone();
+    let schedules =
+        ScheduleActor::new(config.clone(), ports.clone(), clock.clone(), metrics.clone(), standing.clone()).start();
+    let coordinator = CoordinatorActor::new(config, ports, clock, metrics, standing.clone()).start();
     let (mut led, mut decided) = (false, false);
     tokio::pin!(shutdown);
     loop {
@@ -61,6 +64,7 @@ async fn act(
         match (leading, led) {
             (true, false) => {
                 led = true;
+                standing.lead();
                 coordinator.send(Lead).await?;
                 let (source, events) = (source.clone(), events_tx.clone());
                 tokio::task::spawn_local(async move { source.run(events).await });
@@ -86,7 +90,12 @@ async fn act(
             Some(event) = schedule_events.recv() => schedules.send(ScheduleSeen(event)).await?,
             Some(knock) = gates.planes.recv() => coordinator.send(Knocked(knock)).await?,
             Some(call) = gates.admins.recv() => {
-                if console::is_about_schedules(&call.body) {
+                if !led {
+                    // Nothing is known here; an empty answer would be taken for the truth.
+                    let reply = console::not_leading(standing.holder(), &call.who);
+                    // An admin who does not read has gone.
+                    let _ = call.reply.try_send(reply.into());
+                } else if console::is_about_schedules(&call.body) {
                     schedules.send(AskSchedules(call)).await?;
                 } else {
                     coordinator.send(Ask(call)).await?;

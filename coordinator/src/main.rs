@@ -3,22 +3,26 @@
 #![allow(clippy::print_stdout)]
 
 mod next_runs;
+mod reach;
+mod ready;
 mod serve;
 
 use anyhow::{Context, bail};
-use bytes::Bytes;
 use clap::{Args, Parser, Subcommand};
-use coordinator::console::{Answered, Output, Question, render};
+use coordinator::console::{
+    Answered, Output, Question,
+    contexts::{self, Contexts},
+    render,
+};
 use shared::time::Timestamp;
 use shell::{
     pki::{self, Kind},
-    quic::Client,
-    tls::{Credentials, TlsFiles},
+    tls::TRUST_DOMAIN,
 };
-use std::{path::PathBuf, process::ExitCode, time::Duration};
-
-/// How long a console command may take to connect, and then to be answered.
-const CONSOLE_LIMIT: Duration = Duration::from_secs(10);
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 #[derive(Parser)]
 #[command(
@@ -47,24 +51,8 @@ enum Command {
 
 #[derive(Args)]
 struct ConsoleArgs {
-    /// Coordinator addresses, host:port.
-    #[arg(long, env = "ISOCHRON_SERVER", value_delimiter = ',', default_value = "127.0.0.1:7443")]
-    server: Vec<String>,
-    /// Name in the coordinator's certificate, if it is not the host dialled.
-    #[arg(long, env = "ISOCHRON_SERVER_NAME")]
-    server_name: Option<String>,
-    /// Trust domain of the certificates.
-    #[arg(long, env = "ISOCHRON_TRUST_DOMAIN", default_value = "isochron.local")]
-    trust_domain: String,
-    /// CA certificate.
-    #[arg(long, env = "ISOCHRON_CA", default_value = "ca.crt")]
-    ca: PathBuf,
-    /// Admin certificate.
-    #[arg(long, env = "ISOCHRON_CERT", default_value = "admin.crt")]
-    cert: PathBuf,
-    /// Its key.
-    #[arg(long, env = "ISOCHRON_KEY", default_value = "admin.key")]
-    key: PathBuf,
+    #[command(flatten)]
+    reach: reach::ReachArgs,
     /// How to show the answer.
     #[arg(long, value_enum, default_value = "table", global = true)]
     output: Output,
@@ -74,6 +62,13 @@ struct ConsoleArgs {
 
 #[derive(Subcommand)]
 enum Ask {
+    /// Which coordinators the console knows, and which one it asks.
+    Contexts,
+    /// Ask another of them from now on.
+    UseContext {
+        /// Its name
+        name: String,
+    },
     /// Everything at a glance.
     Status,
     /// Planes and their sessions.
@@ -126,7 +121,7 @@ enum Pki {
     /// Make an authority.
     Init {
         /// Goes into every identity: spiffe://<trust-domain>/…
-        #[arg(long, default_value = "isochron.local")]
+        #[arg(long, default_value = TRUST_DOMAIN)]
         trust_domain: String,
     },
     /// A plane actor's certificate; NAME is the k8sClusterName.
@@ -134,16 +129,25 @@ enum Pki {
         /// k8sClusterName
         name: String,
     },
-    /// An admin's certificate.
+    /// An admin's certificate, and a context for the console in your configuration folder.
     Admin {
         /// Who
         name: String,
+        /// Coordinator addresses, host:port, for the context.
+        #[arg(long, value_delimiter = ',')]
+        server: Vec<String>,
+        /// Name in the coordinator's certificate, if it is not the host in --server.
+        #[arg(long, default_value = "")]
+        server_name: String,
+        /// Write no context: the certificate is for somebody else.
+        #[arg(long, conflicts_with_all = ["server", "server_name"])]
+        no_context: bool,
     },
     /// A coordinator's certificate.
     Coordinator {
-        /// Instance name
+        /// Instance name, and a DNS name in the certificate: what planes and admins say as `serverName`
         name: String,
-        /// DNS names or IP addresses that planes and admins dial.
+        /// DNS names or IP addresses that they dial.
         #[arg(long = "san", required = true, value_delimiter = ',')]
         sans: Vec<String>,
     },
@@ -177,6 +181,8 @@ fn main() -> ExitCode {
 
 fn console(args: ConsoleArgs) -> anyhow::Result<()> {
     let question = match args.ask {
+        Ask::Contexts => return args.reach.show_contexts(args.output),
+        Ask::UseContext { name } => return reach::use_context(&name),
         Ask::Status => Question::Status,
         Ask::Planes => Question::Planes,
         Ask::Backups => Question::Backups,
@@ -184,27 +190,10 @@ fn console(args: ConsoleArgs) -> anyhow::Result<()> {
         Ask::Why { name } => Question::Why { name },
         Ask::Schedules { name, plan, at } => Question::Schedules { name, plan, at },
     };
-    let credentials = Credentials::load(TlsFiles {
-        ca: args.ca,
-        cert: args.cert,
-        key: args.key,
-        crl: None,
-        trust_domain: args.trust_domain,
-    })?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = runtime.block_on(async {
-        let client = Client::new(credentials)?;
-        let connection = client.dial_admin(&args.server, args.server_name.as_deref(), CONSOLE_LIMIT).await?;
-        let mut responses = connection.request(Bytes::from(serde_json::to_vec(&question)?)).await?;
-        let first = tokio::time::timeout(CONSOLE_LIMIT, responses.next()).await.context("no answer in time")?;
-        drop((responses, connection));
-        // Or the goodbye never leaves, and the coordinator counts this session until it times out.
-        client.shutdown().await;
-        anyhow::Ok(first.context("the coordinator ended without an answer")??)
-    })?;
-    match serde_json::from_slice(&answer).context("the answer cannot be read; are both of one version?")? {
+    match args.reach.ask(&question)? {
         Answered::Ok(value) => println!("{}", render(&value, args.output)),
         Answered::Error(error) => bail!("{error}"),
+        Answered::NotLeading { leader } => bail!("{}", reach::not_leading(leader.as_deref())),
     }
     Ok(())
 }
@@ -214,6 +203,7 @@ fn make(args: &PkiArgs) -> anyhow::Result<()> {
         Pki::Init { trust_domain } => {
             pki::init(&args.dir, trust_domain)?;
             println!("authority of {trust_domain} in {}", args.dir.display());
+            println!("every program's configuration says the same: `trustDomain: {trust_domain}`");
             return Ok(());
         }
         Pki::Revoke { serial } => {
@@ -222,9 +212,48 @@ fn make(args: &PkiArgs) -> anyhow::Result<()> {
             return Ok(());
         }
         Pki::Plane { name } => pki::issue(&args.dir, Kind::Plane, name, &[])?,
-        Pki::Admin { name } => pki::issue(&args.dir, Kind::Admin, name, &[])?,
+        Pki::Admin { name, .. } => pki::issue(&args.dir, Kind::Admin, name, &[])?,
         Pki::Coordinator { name, sans } => pki::issue(&args.dir, Kind::Coordinator, name, sans)?,
     };
     println!("serial {}\ncert   {}\nkey    {}", issued.serial, issued.cert.display(), issued.key.display());
+    if let Pki::Admin { name, server, server_name, no_context: false } = &args.command {
+        add_context(&args.dir, name, &issued, server, server_name)?;
+    }
+    Ok(())
+}
+
+/// What the console finds without flags.
+fn add_context(
+    dir: &Path,
+    name: &str,
+    issued: &pki::Issued,
+    server: &[String],
+    server_name: &str,
+) -> anyhow::Result<()> {
+    let Some(file) = reach::context_file() else {
+        println!("no context: there is neither $XDG_CONFIG_HOME nor $HOME");
+        return Ok(());
+    };
+    let trust_domain = pki::trust_domain(dir)?;
+    let absolute = |path: &Path| std::path::absolute(path).with_context(|| format!("where is {}?", path.display()));
+    let context = contexts::Context {
+        name: format!("{name}@{trust_domain}"),
+        server: server.to_vec(),
+        server_name: server_name.to_owned(),
+        ca: absolute(&dir.join("ca.crt"))?,
+        cert: absolute(&issued.cert)?,
+        key: absolute(&issued.key)?,
+        trust_domain,
+    };
+    let called = context.name.clone();
+    let current = contexts::change(&file, |all: &mut Contexts| Ok(all.put(context)))
+        .context("the certificate is made, but the console has no context for it")?;
+    println!("context {called} in {}", file.display());
+    if !current {
+        println!("        another context is the current one: coordinator console use-context {called}");
+    }
+    if server.is_empty() {
+        println!("        it names no server yet: write `server: [HOST:7443]` there, or give --server");
+    }
     Ok(())
 }

@@ -84,6 +84,7 @@ pub struct Metrics {
     barrier: Family<PartLabel, Histogram>,
     failures: Family<Why, Counter>,
     planes: Gauge,
+    kinds: Gauge,
     alarms: Counter,
     weaker: Counter,
     schedules: ScheduleMetrics,
@@ -111,6 +112,7 @@ impl Metrics {
         let limits = Family::<PartLabel, Gauge<f64, AtomicU64>>::default();
         let failures = Family::<Why, Counter>::default();
         let (planes, alarms, weaker) = (Gauge::default(), Counter::default(), Counter::default());
+        let kinds = Gauge::<i64>::default();
         registry.register("fed_volume_backup_status", "Backups by the status they reached", status.clone());
         registry.register(
             "fed_volume_backup_total_time_sec",
@@ -138,6 +140,11 @@ impl Metrics {
         );
         registry.register("isochron_failures", "Attempts that ended badly, by reason", failures.clone());
         registry.register("isochron_planes_connected", "Planes with a live session", planes.clone());
+        registry.register(
+            "isochron_custom_resources_fit",
+            "1 while the API server keeps every field of ours; 0 on the old manager's definitions",
+            kinds.clone(),
+        );
         registry.register("isochron_alarms", "Impossible states seen; must stay 0", alarms.clone());
         registry.register(
             "isochron_weaker_certificates",
@@ -157,6 +164,7 @@ impl Metrics {
             barrier,
             failures,
             planes,
+            kinds,
             alarms,
             weaker,
             schedules,
@@ -172,6 +180,11 @@ impl Metrics {
     /// A plane came or went.
     pub fn planes_connected(&self, count: usize) {
         self.planes.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The custom resources were looked at.
+    pub fn kinds_fit(&self, fit: bool) {
+        self.kinds.set(i64::from(fit));
     }
 
     /// Schedules showed themselves.

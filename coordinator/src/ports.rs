@@ -5,6 +5,7 @@ mod schedules;
 
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
 
+use crate::standing::Standing;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -204,4 +205,6 @@ pub struct Gates {
     pub admins: mpsc::Receiver<AdminCall>,
     /// Does this replica lead? While false, planes are told to look elsewhere and nothing is acted on.
     pub leading: watch::Receiver<bool>,
+    /// Where this replica stands, for probes; and whom it names while it does not lead.
+    pub standing: Arc<Standing>,
 }

@@ -1,12 +1,14 @@
 //! `coordinator serve`: joins Kubernetes (or a directory), QUIC and HTTP to the ports, and runs until a signal.
 
+use crate::ready::{Kube, Ready};
 use anyhow::Context;
 use clap::Args;
 use coordinator::{
     config::CoordinatorConfig,
     edge::{self, kube, local::Local},
     metrics::Metrics,
-    ports::{Gates, Ports},
+    ports::{AdminCall, Gates, Ports},
+    standing::Standing,
 };
 use shared::{cron::Zone, request::Limits};
 use shell::{
@@ -16,10 +18,13 @@ use shell::{
     telemetry,
     tls::{Credentials, RELOAD_EVERY, TlsFiles},
 };
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::{
     sync::{mpsc, watch},
-    task::LocalSet,
+    task::{JoinHandle, LocalSet},
 };
 
 /// Name of the leader Lease.
@@ -70,6 +75,7 @@ struct World {
     ports: Ports,
     leading: watch::Receiver<bool>,
     leader: Option<kube::Leader>,
+    kinds: Option<kube::Kinds>,
     // Stand-alone leads for as long as this lives.
     _decision: Option<watch::Sender<bool>>,
 }
@@ -90,9 +96,10 @@ async fn join(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<World
             schedules: local.schedules,
             wall,
         };
-        return Ok(World { ports, leading, leader: None, _decision: Some(decision) });
+        return Ok(World { ports, leading, leader: None, kinds: None, _decision: Some(decision) });
     }
     let client = kube::client().await.context("no Kubernetes API server; or give --standalone DIR")?;
+    let kinds = kube::Kinds::follow(client.clone());
     let identity = format!("{}-{}", hostname(), uuid::Uuid::new_v4());
     let leader =
         kube::Leader::start(client.clone(), kube::LeaderConfig::new(&config.namespace, LEASE, &identity, wall.clone()));
@@ -103,11 +110,44 @@ async fn join(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<World
         schedules: Arc::new(kube::KubeSchedules::new(client, None, Limits::default(), zone, &identity, wall.clone())),
         wall,
     };
-    Ok(World { ports, leading: leader.is_leading.clone(), leader: Some(leader), _decision: None })
+    let leading = leader.is_leading.clone();
+    Ok(World { ports, leading, leader: Some(leader), kinds: Some(kinds), _decision: None })
 }
 
 fn hostname() -> String {
     std::env::var("HOSTNAME").unwrap_or_else(|_| "coordinator".to_owned())
+}
+
+fn routes(ready: Ready, standing: &Arc<Standing>, metrics: &Metrics) -> http::Routes {
+    let (alive, leads) = (standing.clone(), standing.clone());
+    http::Routes {
+        metrics: metrics.registry(),
+        healthy: Arc::new(move || alive.healthy()),
+        ready: Arc::new(move || ready.check()),
+        leads: Some(Arc::new(move || leads.leading())),
+    }
+}
+
+/// Says in the metric whether the custom resources fit.
+async fn count(mut fit: watch::Receiver<Result<(), String>>, metrics: Arc<Metrics>) {
+    loop {
+        metrics.kinds_fit(fit.borrow_and_update().is_ok());
+        if fit.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Serves consoles inside the pod. Without it they need a certificate, as everywhere else.
+fn console_socket(path: &Path, admins: mpsc::Sender<AdminCall>) -> Option<JoinHandle<()>> {
+    let folder = path.parent().filter(|folder| folder.is_dir())?;
+    match edge::socket::bind(path) {
+        Ok(listener) => Some(tokio::spawn(edge::socket::serve(listener, admins))),
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), folder = %folder.display(), "no local socket for consoles");
+            None
+        }
+    }
 }
 
 async fn serve(config: CoordinatorConfig) -> anyhow::Result<()> {
@@ -121,23 +161,36 @@ async fn serve(config: CoordinatorConfig) -> anyhow::Result<()> {
         trust_domain: config.trust_domain.clone(),
     })?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
-    let world = join(&config, &clock).await?;
+    let mut world = join(&config, &clock).await?;
     let server = Server::bind(config.listen, &credentials, quic::Limits::default())?;
     let metrics = Arc::new(Metrics::new());
-    let leading = world.leading.clone();
-    let ready: http::Check =
-        Arc::new(move || if *leading.borrow() { Ok(()) } else { Err("another replica leads".to_owned()) });
-    let routes = http::Routes { metrics: metrics.registry(), healthy: Arc::new(|| Ok(())), ready };
-    let http = http::serve(config.http, routes).await.with_context(|| format!("cannot listen on {}", config.http))?;
-    tracing::info!(quic = %server.local_addr()?, http = %http.address(), planes = config.planes.len(), "coordinator serves");
-
+    let quic = server.local_addr()?;
     let (planes_tx, planes) = mpsc::channel(edge::quic::GATE_QUEUE);
     let (admins_tx, admins) = mpsc::channel(edge::quic::GATE_QUEUE);
+    let local = console_socket(&config.socket, admins_tx.clone());
     let serving = tokio::spawn(edge::quic::serve(server, planes_tx, admins_tx));
-    let gates = Gates { planes, admins, leading: world.leading.clone() };
+    let deaf = serving.abort_handle();
+    let watched = world.kinds.take().zip(world.leader.as_ref().map(|leader| leader.contact.clone()));
+    let following = watched.as_ref().map(|(kinds, _)| tokio::spawn(count(kinds.fit.clone(), metrics.clone())));
+    let ready = Ready {
+        credentials: credentials.clone(),
+        deaf: Box::new(move || deaf.is_finished()),
+        kube: watched.map(|(kinds, contact)| Kube { contact, kinds }),
+    };
+    let standing = Arc::new(match &world.leader {
+        Some(leader) => Standing::following(leader.holder.clone()),
+        None => Standing::default(),
+    });
+    let http = http::serve(config.http, routes(ready, &standing, &metrics))
+        .with_context(|| format!("cannot listen on {}", config.http))?;
+    tracing::info!(%quic, http = %http.address(), planes = config.planes.len(), "coordinator serves");
+    let gates = Gates { planes, admins, leading: world.leading.clone(), standing };
     let outcome = coordinator::run(config, world.ports, clock, metrics, gates, shell::signals::stopped()?).await;
 
     serving.abort();
+    for task in [local, following].into_iter().flatten() {
+        task.abort();
+    }
     fresh.abort();
     http.close().await;
     if let Some(leader) = world.leader {

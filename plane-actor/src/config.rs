@@ -3,7 +3,10 @@
 use crate::{actors::PlaneView, edge::kube::PdOverride};
 use serde::{Deserialize, Serialize};
 use shared::{ids::PlaneId, time::Millis};
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
 use tokio::sync::watch;
 
 /// After the last create call whose outcome is unknown, cleaning looks again for this long: describes lag
@@ -52,7 +55,7 @@ pub struct Settings {
     pub trust_domain: String,
     /// Certificates; read again when they change.
     pub tls: TlsFiles,
-    /// `/metrics /healthz /readyz` (6060).
+    /// `/metrics /healthz /readyz` (6060). `[::]` is all interfaces, IPv4 as well.
     pub http: SocketAddr,
     /// Namespace of the plane's ledger object.
     pub namespace: String,
@@ -102,9 +105,9 @@ impl Default for Settings {
             plane: String::new(),
             coordinator: Vec::new(),
             server_name: String::new(),
-            trust_domain: "isochron.local".to_owned(),
+            trust_domain: shell::tls::TRUST_DOMAIN.to_owned(),
             tls: TlsFiles::default(),
-            http: SocketAddr::from(([0, 0, 0, 0], 6060)),
+            http: everywhere(6060),
             namespace: "isochron".to_owned(),
             pd: Vec::new(),
             cluster_domain: String::new(),
@@ -114,4 +117,9 @@ impl Default for Settings {
             standalone: None,
         }
     }
+}
+
+/// All interfaces, both address families.
+fn everywhere(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))
 }

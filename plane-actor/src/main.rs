@@ -113,9 +113,8 @@ async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Re
             }
         }
     });
-    let routes = http::Routes { metrics: Arc::new(registry), healthy: Arc::new(|| Ok(())), ready };
-    let http =
-        http::serve(settings.http, routes).await.with_context(|| format!("cannot listen on {}", settings.http))?;
+    let routes = http::Routes { metrics: Arc::new(registry), healthy: Arc::new(|| Ok(())), ready, leads: None };
+    let http = http::serve(settings.http, routes).with_context(|| format!("cannot listen on {}", settings.http))?;
     tracing::info!(plane = settings.plane, http = %http.address(), "plane actor runs");
     let outcome = plane_actor::run(config, ports, shell::signals::stopped()?).await;
     watching.abort();

@@ -12,6 +12,7 @@ use crate::{
     console,
     metrics::Metrics,
     ports::{Object, ObjectEvent, Ports, Schedule, ScheduleEvent},
+    standing::Standing,
 };
 use actix::{Actor, Context, Handler};
 use effects::Saving;
@@ -37,6 +38,7 @@ pub struct ScheduleActor {
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
+    standing: Arc<Standing>,
     /// Which object bears a name now: news of an older one must not touch it.
     uids: BTreeMap<ScheduleKey, String>,
     /// Every backup that bears a schedule's label, whether that schedule exists or not.
@@ -48,13 +50,20 @@ pub struct ScheduleActor {
 
 impl ScheduleActor {
     /// An actor that does nothing until it is told of schedules and backups.
-    pub fn new(config: Arc<CoordinatorConfig>, ports: Ports, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        config: Arc<CoordinatorConfig>,
+        ports: Ports,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        standing: Arc<Standing>,
+    ) -> Self {
         Self {
             driver: Driver::new(Scheduler::new()),
             config,
             ports,
             clock,
             metrics,
+            standing,
             uids: BTreeMap::new(),
             backups: BTreeMap::new(),
             backups_synced: false,
@@ -143,7 +152,8 @@ impl Performer for ScheduleActor {
 
     /// Nothing here is a fence, so only an actor that answers itself without end gets here.
     fn fence_failed(&mut self, error: FenceError, _: &mut Context<Self>) {
-        tracing::error!(%error, "the scheduler has stopped; restart the coordinator");
+        tracing::error!(%error, "the scheduler has stopped; the liveness probe restarts the coordinator");
+        self.standing.stopped(format!("the scheduler has stopped: {error}"));
     }
 
     fn stepped(&mut self, _: &mut Context<Self>) {
@@ -157,7 +167,10 @@ impl Handler<ScheduleSeen> for ScheduleActor {
         match event {
             ScheduleEvent::Applied(schedule) => self.applied(*schedule, ctx),
             ScheduleEvent::Gone(gone) => self.gone(&gone.key, &gone.uid, ctx),
-            ScheduleEvent::Synced => self.feed(Input::Synced, ctx),
+            ScheduleEvent::Synced => {
+                self.standing.schedules_listed();
+                self.feed(Input::Synced, ctx);
+            }
         }
     }
 }
@@ -182,7 +195,11 @@ impl Handler<ObjectSeen> for ScheduleActor {
 impl Handler<AskSchedules> for ScheduleActor {
     type Result = ();
     fn handle(&mut self, AskSchedules(call): AskSchedules, _: &mut Self::Context) {
-        let reply = console::answer_schedules(self.driver.machine(), self.clock.wall(), &call.who, &call.body);
+        let reply = match self.standing.schedules_known() {
+            true => console::answer_schedules(self.driver.machine(), self.clock.wall(), &call.who, &call.body),
+            // Else those that exist would be said not to.
+            false => console::not_yet("the schedules are not listed yet"),
+        };
         // An admin who does not read has gone.
         let _ = call.reply.try_send(reply.into());
     }

@@ -52,6 +52,11 @@ pub enum Answered {
     Ok(Value),
     /// Why there is none.
     Error(String),
+    /// This replica is a standby and knows nothing; ask another.
+    NotLeading {
+        /// Who holds the Lease (its pod's name begins it), if this replica knows.
+        leader: Option<String>,
+    },
 }
 
 /// What the coordinator believes at this moment.
@@ -77,10 +82,29 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, body: &[u8]) -> String {
         }
         Err(error) => Answered::Error(format!("not a question this coordinator knows: {error}")),
     };
-    serde_json::to_string(&answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+    text(&answered)
+}
+
+/// What a standby answers, whatever is asked.
+pub fn not_leading(leader: Option<String>, who: &str) -> String {
+    tracing::info!(who, leader, "console; this replica does not lead");
+    text(&Answered::NotLeading { leader })
+}
+
+/// What is answered before everything is known.
+pub fn not_yet(what: &str) -> String {
+    text(&Answered::Error(format!("{what}; ask again in a moment")))
+}
+
+fn text(answered: &Answered) -> String {
+    serde_json::to_string(answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
 
 fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
+    if !snapshot.ready && !matches!(question, Question::Status | Question::Planes) {
+        // Else everything that exists would be said not to.
+        return Answered::Error("this coordinator has not read its ledger yet; ask again in a moment".to_owned());
+    }
     match question {
         Question::Status => Answered::Ok(json!({
             "ready": snapshot.ready,

@@ -2,10 +2,11 @@
 //! JSON texts over the admin ALPN.
 
 mod answer;
+pub mod contexts;
 mod render;
 mod schedules;
 mod why;
 
-pub use answer::{Answered, Question, Snapshot, answer};
+pub use answer::{Answered, Question, Snapshot, answer, not_leading, not_yet};
 pub use render::{Output, render};
 pub use schedules::{answer_schedules, is_about_schedules};

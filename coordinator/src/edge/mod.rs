@@ -3,3 +3,4 @@
 pub mod kube;
 pub mod local;
 pub mod quic;
+pub mod socket;

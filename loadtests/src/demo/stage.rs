@@ -134,7 +134,7 @@ fn start_coordinator(
         planes: world.planes.iter().map(|plane| plane.name.clone()).collect(),
         ..CoordinatorConfig::default()
     };
-    let (ports, gates) = (control.ports(), Gates { planes, admins, leading });
+    let (ports, gates) = (control.ports(), Gates { planes, admins, leading, standing: Arc::default() });
     tokio::task::spawn_local(async move {
         let _decision = decision;
         if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates, pending()).await {
@@ -201,6 +201,7 @@ async fn ask(console: &AdminConnection, question: &Question) -> anyhow::Result<V
     match serde_json::from_slice(&answer)? {
         Answered::Ok(value) => Ok(value),
         Answered::Error(error) => bail!("console: {error}"),
+        Answered::NotLeading { .. } => bail!("console: the only coordinator does not lead"),
     }
 }
 

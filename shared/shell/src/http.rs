@@ -1,11 +1,14 @@
-//! A small HTTP/1 server for `/metrics`, `/healthz` and `/readyz`; nothing else is served, and nothing steers by it.
+//! A small HTTP/1 server for `/metrics` and probes; nothing else is served, and nothing steers by it.
+
+mod exposition;
 
 use bytes::Bytes;
+use exposition::{OPEN_METRICS, PROMETHEUS, asks_for_open_metrics, prometheus};
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{ALLOW, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
@@ -27,8 +30,6 @@ const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const CONNECTION_LIMIT: Duration = Duration::from_secs(300);
 /// What is under way at the end may take this long.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-/// What prometheus-client writes (`facts/tech.md` §6).
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// `Ok`, or why not, for a person.
@@ -41,8 +42,10 @@ pub struct Routes {
     pub metrics: Arc<Registry>,
     /// `/healthz`: 503 makes Kubernetes restart the process.
     pub healthy: Check,
-    /// `/readyz`: 503 takes it out of its Service.
+    /// `/readyz`: 503 takes it out of its Service, and a rollout waits.
     pub ready: Check,
+    /// `/leadz`: 503 makes a load balancer choose another replica. `None`: a program without replicas.
+    pub leads: Option<Check>,
 }
 
 /// A running server. Dropping it ends it at once; [`HttpServer::close`] lets answers finish.
@@ -53,9 +56,9 @@ pub struct HttpServer {
     places: Arc<Semaphore>,
 }
 
-/// Takes the port and serves.
-pub async fn serve(address: SocketAddr, routes: Routes) -> std::io::Result<HttpServer> {
-    let listener = TcpListener::bind(address).await?;
+/// Takes the port and serves; needs a tokio runtime.
+pub fn serve(address: SocketAddr, routes: Routes) -> std::io::Result<HttpServer> {
+    let listener = TcpListener::from_std(crate::listen::tcp(address)?)?;
     let address = listener.local_addr()?;
     let (stop, stopped) = watch::channel(false);
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
@@ -139,16 +142,23 @@ fn answer(routes: &Routes, request: &Request<Incoming>) -> Response<Full<Bytes>>
         return response;
     }
     match request.uri().path() {
-        "/metrics" => {
-            let mut text = String::new();
-            match encode(&mut text, &routes.metrics) {
-                Ok(()) => respond(StatusCode::OK, OPEN_METRICS, text),
-                Err(_) => respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "metrics cannot be written\n".to_owned()),
-            }
-        }
+        "/metrics" => metrics(routes, request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok())),
         "/healthz" => checked(&routes.healthy),
         "/readyz" => checked(&routes.ready),
-        _ => respond(StatusCode::NOT_FOUND, TEXT, "/metrics /healthz /readyz\n".to_owned()),
+        "/leadz" if let Some(leads) = &routes.leads => checked(leads),
+        _ => {
+            let leads = routes.leads.as_ref().map_or("", |_| " /leadz");
+            respond(StatusCode::NOT_FOUND, TEXT, format!("/metrics /healthz /readyz{leads}\n"))
+        }
+    }
+}
+
+fn metrics(routes: &Routes, accept: Option<&str>) -> Response<Full<Bytes>> {
+    let mut text = String::new();
+    match encode(&mut text, &routes.metrics) {
+        Ok(()) if asks_for_open_metrics(accept) => respond(StatusCode::OK, OPEN_METRICS, text),
+        Ok(()) => respond(StatusCode::OK, PROMETHEUS, prometheus(&text)),
+        Err(_) => respond(StatusCode::INTERNAL_SERVER_ERROR, TEXT, "metrics cannot be written\n".to_owned()),
     }
 }
 
@@ -174,12 +184,20 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     async fn get(address: SocketAddr, path: &str) -> String {
+        get_as(address, path, "*/*").await
+    }
+
+    async fn get_as(address: SocketAddr, path: &str, accept: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).await.unwrap();
         text
+    }
+
+    fn http_without_leads(routes: Routes) -> Routes {
+        Routes { leads: None, ..routes }
     }
 
     #[tokio::test]
@@ -193,16 +211,22 @@ mod tests {
         let routes = Routes {
             metrics: Arc::new(registry),
             healthy: Arc::new(|| Ok(())),
-            ready: Arc::new(move || if seen.load(Ordering::SeqCst) { Ok(()) } else { Err("not leading".to_owned()) }),
+            ready: Arc::new(move || if seen.load(Ordering::SeqCst) { Ok(()) } else { Err("not yet".to_owned()) }),
+            leads: Some(Arc::new(|| Err("another leads".to_owned()))),
         };
-        let server = serve("127.0.0.1:0".parse().unwrap(), routes).await.unwrap();
+        let server = serve("127.0.0.1:0".parse().unwrap(), routes.clone()).unwrap();
         let address = server.address();
-        let metrics = get(address, "/metrics").await;
+        let metrics = get_as(address, "/metrics", "application/openmetrics-text").await;
         assert!(metrics.contains("isochron_test_total 1\n# EOF\n"), "{metrics}");
         assert!(metrics.contains(&format!("content-type: {OPEN_METRICS}")), "{metrics}");
+        let metrics = get(address, "/metrics").await;
+        assert!(metrics.contains("# HELP isochron_test_total Help.\n"), "{metrics}");
+        assert!(metrics.contains(&format!("content-type: {PROMETHEUS}")), "{metrics}");
         assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
         let not_ready = get(address, "/readyz").await;
-        assert!(not_ready.starts_with("HTTP/1.1 503") && not_ready.ends_with("not leading\n"), "{not_ready}");
+        assert!(not_ready.starts_with("HTTP/1.1 503") && not_ready.ends_with("not yet\n"), "{not_ready}");
+        let leads = get(address, "/leadz").await;
+        assert!(leads.starts_with("HTTP/1.1 503") && leads.ends_with("another leads\n"), "{leads}");
         ready.store(true, Ordering::SeqCst);
         assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
         assert!(get(address, "/").await.starts_with("HTTP/1.1 404"));
@@ -210,5 +234,8 @@ mod tests {
         let _idle = TcpStream::connect(address).await.unwrap();
         timeout(Duration::from_secs(4), server.close()).await.unwrap();
         assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
+
+        let alone = serve("127.0.0.1:0".parse().unwrap(), http_without_leads(routes)).unwrap();
+        assert!(get(alone.address(), "/leadz").await.starts_with("HTTP/1.1 404"));
     }
 }

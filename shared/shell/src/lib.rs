@@ -1,7 +1,7 @@
 //! Isochron's thin shell around the machines: what both programs share that has a clock, a socket or a file.
 //!
 //! `driver` runs a pure machine inside an actix actor, `clock` reads time for it, `link` and `quic` carry frames between
-//! identities that `tls` proves and `pki` issues; `config`, `telemetry` and `http` are how a program meets its admin.
+//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `config`, `telemetry` and `http` are how a program meets its admin.
 #![warn(missing_docs)]
 
 #[cfg(feature = "breakpoints")]
@@ -11,6 +11,7 @@ pub mod config;
 pub mod driver;
 pub mod http;
 pub mod link;
+pub mod listen;
 pub mod pki;
 pub mod quic;
 pub mod signals;

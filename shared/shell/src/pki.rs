@@ -144,7 +144,8 @@ pub fn init(dir: &Path, trust_domain: &str) -> Result<(), PkiError> {
     write_crl(dir, &Authority::open(dir)?, &[])
 }
 
-/// Issues a certificate. `names` are DNS names or IP addresses; only a coordinator needs any.
+/// Issues a certificate. `names` are DNS names or IP addresses; only a coordinator needs any. Its own name is one more:
+/// what a load balancer will be called is often not known yet, and `serverName` in the planes' configuration then is this.
 pub fn issue(dir: &Path, kind: Kind, name: &str, names: &[String]) -> Result<Issued, PkiError> {
     check_name(name)?;
     if kind == Kind::Coordinator && names.is_empty() {
@@ -169,7 +170,9 @@ pub fn issue(dir: &Path, kind: Kind, name: &str, names: &[String]) -> Result<Iss
         Kind::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
     }];
     params.subject_alt_names = vec![SanType::URI(ia5(&format!("spiffe://{}/{kind}/{name}", authority.trust_domain))?)];
-    for text in names {
+    let own = (kind == Kind::Coordinator && !names.iter().any(|other| other == name) && check_dns(name).is_ok())
+        .then(|| name.to_owned());
+    for text in own.iter().chain(names) {
         params.subject_alt_names.push(match text.parse::<IpAddr>() {
             Ok(ip) => SanType::IpAddress(ip),
             Err(_) => SanType::DnsName(ia5(check_dns(text)?)?),
@@ -194,6 +197,11 @@ pub fn issue(dir: &Path, kind: Kind, name: &str, names: &[String]) -> Result<Iss
     create(&key_path, &key.serialize_pem(), 0o600)?;
     create(&cert_path, &cert.pem(), 0o644)?;
     Ok(Issued { serial, cert: cert_path, key: key_path })
+}
+
+/// The trust domain of the authority in `dir`.
+pub fn trust_domain(dir: &Path) -> Result<String, PkiError> {
+    Authority::open(dir).map(|authority| authority.trust_domain)
 }
 
 /// Revokes what was issued: index and CRL are made anew. Programs read a changed `crl.pem` by themselves.

@@ -4,6 +4,8 @@
 //! guess. Session tickets are off on the server and resumption on the client: a resumed session would skip the CRL, the
 //! roots and the identity (`facts/tech.md` §2, "resumption hole"); without tickets 0-RTT is impossible as well.
 
+mod term;
+
 use crate::link::Identity;
 use rustls::{
     RootCertStore,
@@ -18,8 +20,13 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use term::Term;
 use tokio::sync::watch;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+/// Trust domain of every program, of `pki init` and of the manifests, unless somebody says otherwise: then in all of
+/// them.
+pub const TRUST_DOMAIN: &str = "isochron.local";
 
 /// ALPN of a plane's connection.
 pub const ALPN_PLANE: &[u8] = b"isochron-plane/1";
@@ -173,6 +180,7 @@ pub struct Material {
     clients: Arc<dyn ClientCertVerifier>,
     servers: Arc<WebPkiServerVerifier>,
     provider: Arc<CryptoProvider>,
+    term: Term,
 }
 
 impl std::fmt::Debug for Material {
@@ -205,6 +213,11 @@ impl Material {
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
         Ok(config)
+    }
+
+    /// Could we serve with it now? Says what has run out, and since when.
+    pub fn in_force(&self) -> Result<(), String> {
+        self.term.holds_at(i64::try_from(UnixTime::now().as_secs()).unwrap_or(i64::MAX))
     }
 
     /// A client that presents our certificate and speaks `alpn`.
@@ -272,13 +285,14 @@ impl Raw {
             (Some(bytes), Some(path)) => blocks(bytes, path, "revocation lists")?,
             _ => Vec::new(),
         };
+        let chain = blocks::<CertificateDer<'static>>(&self.cert, &files.cert, "a certificate")?;
+        let term = Term::of(&chain, &crls);
         let mut clients = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
         let mut servers = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
         if !crls.is_empty() {
             clients = clients.with_crls(crls.clone()).enforce_revocation_expiration();
             servers = servers.with_crls(crls).enforce_revocation_expiration();
         }
-        let chain = blocks::<CertificateDer<'static>>(&self.cert, &files.cert, "a certificate")?;
         let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|error| TlsError::Pem {
             path: files.key.clone(),
             wanted: "a private key",
@@ -288,6 +302,7 @@ impl Raw {
             .map_err(|source| TlsError::Identity { path: files.cert.clone(), source })?;
         let material = Material {
             us,
+            term,
             trust_domain: files.trust_domain.clone(),
             chain,
             key,

@@ -115,7 +115,7 @@ impl<N: Network> Stage<N> {
         let host = async move {
             let _alive = (decision, admins_tx);
             let clock = Clock::with_wall(Arc::new(move || world.wall_of("")));
-            let gates = Gates { planes, admins, leading };
+            let gates = Gates { planes, admins, leading, standing: Arc::default() };
             if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates, pending()).await
             {
                 tracing::warn!(%error, "coordinator ended");

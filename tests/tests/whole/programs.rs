@@ -146,7 +146,7 @@ impl Programs {
         let launch = Launch::new(folder, "coordinator", "ISOCHRON_COORDINATOR", &args, &env, http)?;
         let mut coordinator = launch.by(ways.prefix()).start()?;
         let ready = || async move {
-            matches!(process::http("GET", http, "/readyz", "").await, Ok(answer) if answer.status == 200)
+            matches!(process::http("GET", http, "/leadz", "").await, Ok(answer) if answer.status == 200)
         };
         coordinator.process.wait_until("leading", START_LIMIT, ready).await?;
         let mut programs = Self { coordinator, planes: Vec::new(), ways, folder: folder.to_owned(), pki };
@@ -194,6 +194,8 @@ impl Programs {
     pub(crate) async fn console(&self, ask: &[&str]) -> Result<Value> {
         let file = |name: &str| self.pki.join(name);
         let mut command = coordinator()?;
+        // Not the contexts of whoever runs the tests.
+        command.env("XDG_CONFIG_HOME", &self.folder);
         command.args(["console", "--output", "json", "--server", &self.ways.quic.to_string()]);
         command.args(["--trust-domain", TRUST_DOMAIN, "--ca"]).arg(file("ca.crt"));
         command.arg("--cert").arg(file("admin-ann.crt")).arg("--key").arg(file("admin-ann.key")).args(ask);
@@ -312,7 +314,7 @@ async fn make_certificates(pki: &Path, hosts: &[String]) -> Result<()> {
     };
     run(&["init", "--trust-domain", TRUST_DOMAIN]).await?;
     run(&["coordinator", "one", "--san", &hosts.join(",")]).await?;
-    run(&["admin", "ann"]).await?;
+    run(&["admin", "ann", "--no-context"]).await?;
     for plane in PLANES {
         run(&["plane", plane]).await?;
     }

@@ -16,6 +16,7 @@ use crate::{
     console::{self, Snapshot},
     metrics::Metrics,
     ports::{Entry, LedgerKey, Object, Ports, Version},
+    standing::Standing,
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{
@@ -51,6 +52,7 @@ pub struct CoordinatorActor {
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
+    standing: Arc<Standing>,
     writer: Writer,
     claims: Claims,
     /// Backups that wait for a claim, in order.
@@ -82,7 +84,13 @@ pub struct CoordinatorActor {
 
 impl CoordinatorActor {
     /// An actor that does nothing until it is told to `Lead`.
-    pub fn new(config: Arc<CoordinatorConfig>, ports: Ports, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub fn new(
+        config: Arc<CoordinatorConfig>,
+        ports: Ports,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+        standing: Arc<Standing>,
+    ) -> Self {
         let writer = Writer(uuid::Uuid::new_v4().to_string());
         let claims = Claims::new(ports.ledger.clone(), writer.clone());
         Self {
@@ -90,6 +98,7 @@ impl CoordinatorActor {
             ports,
             clock,
             metrics,
+            standing,
             writer,
             claims,
             waiting: BTreeMap::new(),
@@ -144,6 +153,7 @@ impl CoordinatorActor {
             self.judge_claim(cluster, ctx);
         }
         self.ready = true;
+        self.standing.ledger_read();
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
             self.consider(object, ctx);
         }

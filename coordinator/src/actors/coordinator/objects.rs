@@ -161,6 +161,7 @@ impl Handler<ObjectSeen> for CoordinatorActor {
             }
             ObjectEvent::Synced => {
                 self.synced = true;
+                self.standing.objects_listed();
                 self.end_orphans();
             }
         }

@@ -54,6 +54,7 @@ fn ask(scheduler: &Scheduler, question: &Question) -> Value {
     match serde_json::from_str(&text).unwrap() {
         Answered::Ok(value) => value,
         Answered::Error(error) => json!({"error": error}),
+        Answered::NotLeading { .. } => panic!("a standby's answer"),
     }
 }
 

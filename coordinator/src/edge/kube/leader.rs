@@ -53,10 +53,23 @@ impl LeaderConfig {
     }
 }
 
+/// What the API server last said.
+#[derive(Clone, Debug, Default)]
+pub struct Contact {
+    /// When it last answered a try with sense; `None`: not yet.
+    pub at: Option<Instant>,
+    /// Why the last try failed; empty: it did not.
+    pub trouble: String,
+}
+
 /// A running election. Dropping it stops to renew, without letting go of the Lease.
 pub struct Leader {
     /// True while this process leads; false before the channel closes.
     pub is_leading: watch::Receiver<bool>,
+    /// Who holds the Lease, as last read; empty: nobody, or not known yet.
+    pub holder: watch::Receiver<String>,
+    /// Followed for readiness: a try is made every few seconds, whoever leads.
+    pub contact: watch::Receiver<Contact>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -66,9 +79,18 @@ impl Leader {
     pub fn start(client: Client, config: LeaderConfig) -> Self {
         let (tell, is_leading) = watch::channel(false);
         let (stop, stopped) = oneshot::channel();
-        let election =
-            Election { leases: Api::namespaced(client, &config.namespace), config, tell, seen: None, renewed: None };
-        Self { is_leading, stop: Some(stop), task: tokio::spawn(election.run(stopped)) }
+        let (tell_holder, holder) = watch::channel(String::new());
+        let (tell_contact, contact) = watch::channel(Contact::default());
+        let election = Election {
+            leases: Api::namespaced(client, &config.namespace),
+            config,
+            tell,
+            tell_holder,
+            tell_contact,
+            seen: None,
+            renewed: None,
+        };
+        Self { is_leading, holder, contact, stop: Some(stop), task: tokio::spawn(election.run(stopped)) }
     }
 
     /// Stops, and lets go of the Lease if we hold it, so that another replica need not wait. Call it once nothing acts
@@ -93,6 +115,8 @@ struct Election {
     leases: Api<Lease>,
     config: LeaderConfig,
     tell: watch::Sender<bool>,
+    tell_holder: watch::Sender<String>,
+    tell_contact: watch::Sender<Contact>,
     /// The Lease as last read, and since when it stands so.
     seen: Option<(Lease, Instant)>,
     /// When our last successful renewal was *asked for*.
@@ -116,6 +140,7 @@ impl Election {
                 () = until(deadline) => Err(PortError::Unavailable("the Lease could not be renewed in time".to_owned())),
                 outcome = self.attempt() => outcome,
             };
+            self.note(&outcome);
             match outcome {
                 Ok(true) => self.renewed = Some(started),
                 Ok(false) => self.renewed = None,
@@ -130,6 +155,16 @@ impl Election {
             }
         }
         self.let_go().await;
+    }
+
+    /// A lost compare-and-set is an answer like any other.
+    fn note(&self, outcome: &Result<bool, PortError>) {
+        self.tell_contact.send_modify(|contact| match outcome {
+            Ok(_) | Err(PortError::Conflict(_)) => {
+                *contact = Contact { at: Some(Instant::now()), trouble: String::new() };
+            }
+            Err(error) => contact.trouble = error.to_string(),
+        });
     }
 
     /// Whether we lead, by our own monotonic clock; told when it changes.
@@ -161,6 +196,12 @@ impl Election {
         };
         let old = lease.spec.clone().unwrap_or_default();
         let holder = old.holder_identity.clone().unwrap_or_default();
+        self.tell_holder.send_if_modified(|told| {
+            *told != holder && {
+                told.clone_from(&holder);
+                true
+            }
+        });
         if holder != self.config.identity && !holder.is_empty() && !self.ran_out(&lease) {
             return Ok(false);
         }

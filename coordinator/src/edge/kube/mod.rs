@@ -7,6 +7,7 @@ mod connect;
 pub mod convert;
 pub mod crd;
 mod follow;
+mod kinds;
 mod leader;
 mod ledger;
 mod objects;
@@ -18,7 +19,8 @@ mod untyped;
 
 pub use connect::{ConnectError, client, client_of};
 pub use crd::crds;
-pub use leader::{Leader, LeaderConfig};
+pub use kinds::Kinds;
+pub use leader::{Contact, Leader, LeaderConfig};
 pub use ledger::KubeLedger;
 pub use objects::KubeObjects;
 pub use schedules::KubeSchedules;

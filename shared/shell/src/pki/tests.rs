@@ -107,3 +107,24 @@ fn a_key_that_does_not_fit_changes_nothing() {
     assert!(credentials.reload().unwrap());
     assert_eq!(credentials.current().us.serial, b.serial);
 }
+
+#[test]
+fn a_coordinator_is_known_by_its_own_name_and_by_those_that_are_dialled() {
+    let dir = authority();
+    let dialled = ["isochron.internal.example.com".to_owned(), "10.0.0.7".to_owned()];
+    let issued = issue(dir.path(), Kind::Coordinator, "isochron", &dialled).unwrap();
+    let der = CertificateDer::from_pem_file(&issued.cert).unwrap();
+    let (_, cert) = X509Certificate::from_der(&der).unwrap();
+    let sans = cert.subject_alternative_name().unwrap().unwrap();
+    let names: Vec<String> = sans
+        .value
+        .general_names
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::DNSName(dns) => Some((*dns).to_owned()),
+            GeneralName::IPAddress(ip) => Some(format!("{ip:?}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(names, ["isochron", "isochron.internal.example.com", "[10, 0, 0, 7]"]);
+}

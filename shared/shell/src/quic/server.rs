@@ -14,7 +14,7 @@ use crate::{
 use bytes::Bytes;
 use futures::SinkExt;
 use quinn::{
-    Connection, Endpoint,
+    Connection, Endpoint, EndpointConfig,
     crypto::rustls::{HandshakeData, QuicServerConfig},
 };
 use rustls::pki_types::CertificateDer;
@@ -125,7 +125,10 @@ impl Server {
     /// `credentials` changes; its owner spawns [`Credentials::keep_fresh`] once per process.
     pub fn bind(address: SocketAddr, credentials: &Arc<Credentials>, limits: Limits) -> Result<Self, QuicError> {
         let config = server_config(&credentials.current(), &limits)?;
-        let endpoint = Endpoint::server(config, address).map_err(|source| QuicError::Bind { address, source })?;
+        let bind = |source| QuicError::Bind { address, source };
+        let socket = crate::listen::udp(address).map_err(bind)?;
+        let runtime = Arc::new(quinn::TokioRuntime);
+        let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime).map_err(bind)?;
         Ok(Self::start(endpoint, credentials, limits))
     }
 
