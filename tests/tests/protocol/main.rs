@@ -8,6 +8,7 @@ mod faults;
 mod good;
 mod kills;
 mod schedules;
+mod standby;
 mod weaker;
 
 use shared::barrier::Stage as Durable;
