@@ -216,6 +216,9 @@ fn make(args: &PkiArgs) -> anyhow::Result<()> {
         Pki::Coordinator { name, sans } => pki::issue(&args.dir, Kind::Coordinator, name, sans)?,
     };
     println!("serial {}\ncert   {}\nkey    {}", issued.serial, issued.cert.display(), issued.key.display());
+    if let Pki::Plane { name } = &args.command {
+        println!("ledger ConfigMap isochron-plane-{}", shared::plane_name::object_name(name));
+    }
     if let Pki::Admin { name, server, server_name, no_context: false } = &args.command {
         add_context(&args.dir, name, &issued, server, server_name)?;
     }

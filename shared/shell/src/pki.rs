@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! ca.crt ca.key   the authority; its URI SAN is spiffe://<trust-domain>
-//! <kind>-<name>.crt .key   what was issued
+//! <kind>-<name>.crt .key   what was issued; the name made readable where a file cannot bear it
 //! crl.pem         who is no longer believed; copied to every program
-//! index           one line per certificate: serial kind name not-after valid|revoked
+//! index           one line per certificate: serial kind name (as in its SPIFFE id) not-after valid|revoked
 //! ```
 //! Keys are Ed25519 (small, and signatures of one length make traces reproducible, `facts/tech.md` §2) and readable by
 //! their owner only. Nothing is ever overwritten but `crl.pem` and `index`, and these by rename.
@@ -15,6 +15,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PKCS_ED25519, RevokedCertParams,
     SanType, SerialNumber,
 };
+use shared::plane_name::{file_stem, is_name, is_plain, path_segment, readable};
 use std::{
     fmt, fs,
     io::{self, Write},
@@ -33,6 +34,8 @@ mod tests;
 const CA_DAYS: i64 = 3650;
 /// How long an issued certificate lives.
 const LEAF_DAYS: i64 = 365;
+/// Longest common name (RFC 5280, ub-common-name). It is for people; programs read the SPIFFE id.
+const MAX_COMMON_NAME: usize = 64;
 /// Certificates are valid from a little before now, for machines whose clocks are behind.
 const SKEW: Duration = Duration::minutes(5);
 
@@ -82,6 +85,9 @@ pub enum PkiError {
     /// A name that cannot stand in a SPIFFE id and a file name.
     #[error("{0:?} is no name: 1 to 100 of A-Z a-z 0-9 . - _ , beginning and ending with a letter or digit")]
     Name(String),
+    /// No `k8sClusterName` either.
+    #[error("{0:?} is no k8sClusterName: 1 to 253 characters, none invisible, no empty, . or .. between slashes")]
+    Plane(String),
     /// A coordinator without an address that planes could check.
     #[error("a coordinator certificate needs at least one DNS name or IP address that planes dial")]
     NoAddress,
@@ -147,29 +153,36 @@ pub fn init(dir: &Path, trust_domain: &str) -> Result<(), PkiError> {
 /// Issues a certificate. `names` are DNS names or IP addresses; only a coordinator needs any. Its own name is one more:
 /// what a load balancer will be called is often not known yet, and `serverName` in the planes' configuration then is this.
 pub fn issue(dir: &Path, kind: Kind, name: &str, names: &[String]) -> Result<Issued, PkiError> {
-    check_name(name)?;
+    match kind {
+        Kind::Plane if is_name(name) => {}
+        Kind::Plane => return Err(PkiError::Plane(name.to_owned())),
+        Kind::Admin | Kind::Coordinator => check_name(name)?,
+    }
     if kind == Kind::Coordinator && names.is_empty() {
         return Err(PkiError::NoAddress);
     }
     let authority = Authority::open(dir)?;
-    let cert_path = dir.join(format!("{kind}-{name}.crt"));
-    let key_path = dir.join(format!("{kind}-{name}.key"));
+    let stem = file_stem(name);
+    let cert_path = dir.join(format!("{kind}-{stem}.crt"));
+    let key_path = dir.join(format!("{kind}-{stem}.key"));
     if let Some(path) = [&cert_path, &key_path].into_iter().find(|path| path.exists()) {
         return Err(PkiError::Exists(path.clone()));
     }
+    let segment = path_segment(name);
     let key = KeyPair::generate_for(&PKCS_ED25519).map_err(make("key"))?;
     let now = OffsetDateTime::now_utc();
     let mut params = CertificateParams::default();
     params.not_before = now - SKEW;
     params.not_after = (now + Duration::days(LEAF_DAYS)).min(authority.not_after);
-    params.distinguished_name = common_name(&format!("{kind} {name}"));
+    params.distinguished_name = common_name(&readable(&format!("{kind} {name}"), MAX_COMMON_NAME, |_| true));
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.use_authority_key_identifier_extension = true;
     params.extended_key_usages = vec![match kind {
         Kind::Plane | Kind::Admin => ExtendedKeyUsagePurpose::ClientAuth,
         Kind::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
     }];
-    params.subject_alt_names = vec![SanType::URI(ia5(&format!("spiffe://{}/{kind}/{name}", authority.trust_domain))?)];
+    params.subject_alt_names =
+        vec![SanType::URI(ia5(&format!("spiffe://{}/{kind}/{segment}", authority.trust_domain))?)];
     let own = (kind == Kind::Coordinator && !names.iter().any(|other| other == name) && check_dns(name).is_ok())
         .then(|| name.to_owned());
     for text in own.iter().chain(names) {
@@ -189,7 +202,7 @@ pub fn issue(dir: &Path, kind: Kind, name: &str, names: &[String]) -> Result<Iss
     entries.push(Entry {
         serial: serial.clone(),
         kind: kind.to_string(),
-        name: name.to_owned(),
+        name: segment,
         not_after: params.not_after.unix_timestamp(),
         revoked: None,
     });
@@ -338,13 +351,7 @@ fn hex_bytes(hex: &str) -> Option<Vec<u8>> {
 }
 
 fn check_name(name: &str) -> Result<(), PkiError> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric();
-    let bytes = name.as_bytes();
-    let good = (1..=100).contains(&bytes.len())
-        && bytes.iter().all(|&byte| plain(byte) || b"-._".contains(&byte))
-        && bytes.first().is_some_and(|&byte| plain(byte))
-        && bytes.last().is_some_and(|&byte| plain(byte));
-    if good { Ok(()) } else { Err(PkiError::Name(name.to_owned())) }
+    if is_plain(name) { Ok(()) } else { Err(PkiError::Name(name.to_owned())) }
 }
 
 fn check_dns(name: &str) -> Result<&str, PkiError> {

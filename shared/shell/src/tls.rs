@@ -15,6 +15,7 @@ use rustls::{
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
     version::TLS13,
 };
+use shared::plane_name::of_path_segment;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -110,7 +111,10 @@ pub enum IdentityError {
     #[error("certificate has {0} SPIFFE ids, it must have exactly one URI SAN spiffe://<trust-domain>/<kind>/<name>")]
     Count(usize),
     /// Another trust domain, kind or form.
-    #[error("{uri} is not spiffe://{trust_domain}/{{plane|admin|coordinator}}/<name>")]
+    #[error(
+        "{uri} is not spiffe://{trust_domain}/{{plane|admin|coordinator}}/<name>, with %XX for every character of the name \
+         but letters, digits and - . _ ~"
+    )]
     Foreign {
         /// What the certificate says.
         uri: String,
@@ -147,17 +151,15 @@ pub fn peer_of(chain: &[CertificateDer<'_>], trust_domain: &str) -> Result<Peer,
     Ok(Peer { identity, serial: serial_hex(cert.tbs_certificate.raw_serial()) })
 }
 
-/// `spiffe://<trust-domain>/<kind>/<name>`, nothing more and nothing less.
+/// `spiffe://<trust-domain>/<kind>/<name>`, nothing more and nothing less; the name percent-encoded in one form only.
 fn parse_spiffe(uri: &str, trust_domain: &str) -> Option<Identity> {
     let path = uri.strip_prefix("spiffe://")?.strip_prefix(trust_domain)?.strip_prefix('/')?;
-    let (kind, name) = path.split_once('/')?;
-    if name.is_empty() || name.contains('/') {
-        return None;
-    }
+    let (kind, segment) = path.split_once('/')?;
+    let name = of_path_segment(segment)?;
     match kind {
-        "plane" => Some(Identity::Plane(name.to_owned())),
-        "admin" => Some(Identity::Admin(name.to_owned())),
-        "coordinator" => Some(Identity::Coordinator(name.to_owned())),
+        "plane" => Some(Identity::Plane(name)),
+        "admin" => Some(Identity::Admin(name)),
+        "coordinator" => Some(Identity::Coordinator(name)),
         _ => None,
     }
 }

@@ -29,6 +29,27 @@ fn a_backup_is_complete_consistent_and_cleaned() {
     }
 }
 
+/// Planes called as kubeconfig contexts are: an ARN, eksctl's form, a name with a space.
+#[test]
+fn planes_are_called_as_their_contexts_are() {
+    let arn = "arn:aws:eks:eu-west-1:123456789012:cluster/prod-az1";
+    let mut config = world(8);
+    for (plane, name) in config.planes.iter_mut().zip([arn, "ann@shop.eu-west-1.eksctl.io", "docker desktop"]) {
+        plane.name = name.to_owned();
+    }
+    story(config, async |stage| {
+        assert_eq!(stage.backup("", LIMIT).await, "Complete", "{:?}", stage.failure());
+        assert_eq!(stage.lies(), Vec::<String>::new());
+        let status = &stage.control.get(KEY).unwrap()["status"];
+        assert_eq!(status["backups"][0]["backupPath"], format!("s3://backups/p-{arn}"));
+        let keys: Vec<_> = stage.world.objects().into_keys().collect();
+        for name in [arn, "ann@shop.eu-west-1.eksctl.io", "docker desktop"] {
+            assert!(keys.contains(&format!("p-{name}/backupmeta")), "{keys:?}");
+        }
+        nothing_left(&stage).await;
+    });
+}
+
 #[test]
 fn events_tell_every_stage_once() {
     story(world(5), async |stage| {

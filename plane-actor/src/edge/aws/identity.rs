@@ -11,6 +11,7 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials, SharedCredentialsProvider},
 };
+use shared::plane_name::readable;
 use std::sync::Arc;
 
 /// Sessions of planes that have no name (preflight of a plane that is not configured yet).
@@ -46,8 +47,7 @@ pub(crate) fn carrying(config: &SdkConfig, provider: impl ProvideCredentials + '
 
 /// What CloudTrail shows as the session of an assumed role.
 fn session_name(wanted: &str) -> String {
-    let allowed = |sign: char| sign.is_ascii_alphanumeric() || SESSION_SIGNS.contains(sign);
-    let name: String = wanted.chars().map(|sign| if allowed(sign) { sign } else { '-' }).take(SESSION_CHARS).collect();
+    let name = readable(wanted, SESSION_CHARS, |sign| sign.is_ascii_alphanumeric() || SESSION_SIGNS.contains(sign));
     if name.len() < 2 { NAMELESS.to_owned() } else { name }
 }
 
@@ -58,8 +58,14 @@ mod tests {
     #[test]
     fn a_session_has_a_name_that_sts_takes() {
         assert_eq!(session_name("isochron-prod-az1"), "isochron-prod-az1");
-        assert_eq!(session_name("isochron-arn:aws:eks/one"), "isochron-arn-aws-eks-one");
-        assert_eq!(session_name(&"a".repeat(80)).len(), 64);
+        assert_eq!(session_name("isochron-ann@shop.eu-west-1.eksctl.io"), "isochron-ann@shop.eu-west-1.eksctl.io");
+        let of = |name: &str| session_name(&format!("isochron-arn:aws:eks:eu-west-1:123456789012:cluster/{name}"));
+        for session in [of("prod-az1"), of(&"a".repeat(80))] {
+            let allowed = |sign: char| sign.is_ascii_alphanumeric() || SESSION_SIGNS.contains(sign);
+            assert!(session.len() <= SESSION_CHARS && session.chars().all(allowed), "{session}");
+        }
+        assert!(of("prod-az1").contains("123456789012-cluster-prod-az1"), "{}", of("prod-az1"));
+        assert_ne!(of("prod-az1"), of("prod_az1").replace('_', "-"));
         assert_eq!(session_name(""), NAMELESS);
     }
 }

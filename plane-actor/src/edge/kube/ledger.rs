@@ -11,7 +11,7 @@ use kube::{
     Api, Client,
     api::{ObjectMeta, PostParams},
 };
-use shared::{ids::PlaneId, member::MemberLedger, reason::Reason};
+use shared::{ids::PlaneId, member::MemberLedger, plane_name::object_name, reason::Reason};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::Mutex;
 
@@ -66,7 +66,7 @@ impl KubeLedger {
         Self {
             api: Api::namespaced(client, namespace),
             namespace: namespace.to_owned(),
-            name: object_name(plane),
+            name: format!("isochron-plane-{}", object_name(plane.as_str())),
             plane: plane.clone(),
             writer: uuid::Uuid::new_v4().to_string(),
             state: Mutex::default(),
@@ -222,19 +222,4 @@ pub(crate) fn fitting(ledger: &MemberLedger) -> Result<String, PortError> {
         }
         ledger.attempts.remove(0);
     }
-}
-
-/// A context name may hold what an object name may not (an ARN has `:` and `/`): such characters become `-`. Two planes
-/// whose names then agree are told apart by the object's own key.
-fn object_name(plane: &PlaneId) -> String {
-    /// Kubernetes allows 253; the prefix takes 15.
-    const MAX_NAME: usize = 230;
-    let kept = plane.0.chars().take(MAX_NAME).map(|char| match char.to_ascii_lowercase() {
-        letter @ ('a'..='z' | '0'..='9' | '-' | '.') => letter,
-        _ => '-',
-    });
-    let name: String = kept.collect();
-    // Dots separate labels, each of which must begin and end with a letter or digit.
-    let labels = name.split('.').map(|label| label.trim_matches('-')).filter(|label| !label.is_empty());
-    format!("isochron-plane-{}", labels.collect::<Vec<_>>().join("."))
 }

@@ -34,6 +34,28 @@ fn what_is_issued_says_who_it_is_and_keys_are_private() {
     assert_eq!(peer_of(&[], "test.example"), Err(IdentityError::Missing));
 }
 
+/// Names of contexts as tools make them.
+#[test]
+fn a_plane_may_be_called_as_its_context_is() {
+    let dir = authority();
+    let arn = "arn:aws:eks:eu-west-1:123456789012:cluster/az1";
+    let names = [arn, "ann@shop.eu-west-1.eksctl.io", "gke_shop_europe-west1-b_prod", "docker desktop", "köln/1"];
+    let mut issued = Vec::new();
+    for name in names {
+        let made = issue(dir.path(), Kind::Plane, name, &[]).unwrap();
+        let cert = CertificateDer::from_pem_file(&made.cert).unwrap();
+        let peer = peer_of(std::slice::from_ref(&cert), "test.example").unwrap();
+        assert_eq!(peer.identity, Identity::Plane(name.to_owned()));
+        assert_eq!(made.cert.parent(), Some(dir.path()), "{name}");
+        assert!(matches!(issue(dir.path(), Kind::Plane, name, &[]), Err(PkiError::Exists(_))));
+        issued.push(made);
+    }
+    assert!(issued[0].cert.to_str().unwrap().contains("plane-arn-aws-eks-eu-west-1-123456789012-cluster-az1-"));
+    for made in issued {
+        revoke(dir.path(), &made.serial).unwrap();
+    }
+}
+
 #[test]
 fn nothing_is_overwritten() {
     let dir = authority();
@@ -53,7 +75,10 @@ fn nothing_is_overwritten() {
 fn names_stay_names() {
     let dir = authority();
     for bad in ["", "../x", "a/b", "a b", "-a", "a.", "ä", &"x".repeat(101)] {
-        assert!(matches!(issue(dir.path(), Kind::Plane, bad, &[]), Err(PkiError::Name(_))), "{bad:?}");
+        assert!(matches!(issue(dir.path(), Kind::Admin, bad, &[]), Err(PkiError::Name(_))), "{bad:?}");
+    }
+    for bad in ["", "../x", "a/", " a", "a\nb", &"x".repeat(254)] {
+        assert!(matches!(issue(dir.path(), Kind::Plane, bad, &[]), Err(PkiError::Plane(_))), "{bad:?}");
     }
     assert!(matches!(issue(dir.path(), Kind::Coordinator, "c", &[]), Err(PkiError::NoAddress)));
     let bad = ["no_good name".to_owned()];

@@ -171,3 +171,18 @@ async fn a_plane_cannot_pose_as_the_coordinator() {
     let refused = world.client("plane-a").dial_plane(&world.servers(), None, &hello("a"), LONG).await.unwrap_err();
     assert!(refused.to_string().contains("plane/b, no coordinator"), "{refused}");
 }
+
+/// A default EKS context, on the wire: the certificate names it whole, and nobody else is it.
+#[tokio::test]
+async fn a_plane_is_called_by_its_arn() {
+    let mut world = world();
+    let arn = "arn:aws:eks:eu-west-1:123456789012:cluster/prod-az1";
+    let issued = pki::issue(world.dir.path(), Kind::Plane, arn, &[]).unwrap();
+    let files = TlsFiles { cert: issued.cert, key: issued.key, ..files(world.dir.path(), "plane-a") };
+    let client = Client::new(Credentials::load(files).unwrap()).unwrap();
+    let (plane, coordinator) = world.linked(&client, arn).await;
+    assert_eq!(coordinator.peer, Identity::Plane(arn.to_owned()));
+    drop((plane, coordinator));
+    let other = client.dial_plane(&world.servers(), None, &hello("prod-az1"), LONG).await;
+    assert!(other.is_err(), "its certificate says another name");
+}
