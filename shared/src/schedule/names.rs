@@ -15,8 +15,33 @@ pub const GROUP_LABEL: &str = "tidb.pingcap.com/backup-schedule-group";
 /// Annotations under this prefix speak of the object that bears them, so a run does not inherit them.
 const OWN_ANNOTATIONS: &str = "isochron.pingcap.com/";
 
-/// `kubectl apply`'s memory of the schedule: on a backup it would make the next `apply` there undo things.
-const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// Whose labels and annotations say by what means an object came into its cluster: Argo CD, Flux, Helm, kustomize,
+/// kubectl (its memory of the last `apply`, ApplySets), cli-utils, Rancher, Carvel, Config Sync, Pulumi, Skaffold, Tanka.
+/// On a backup they would claim that it came the same way, and what is not in Git any more is pruned, snapshots and all.
+const DEPLOYERS: [&str; 17] = [
+    "applyset.kubernetes.io",
+    "argoproj.io",
+    "cattle.io",
+    "cli-utils.sigs.k8s.io",
+    "config.k8s.io",
+    "config.kubernetes.io",
+    "configmanagement.gke.io",
+    "configsync.gke.io",
+    "flux.weave.works",
+    "fluxcd.io",
+    "helm.sh",
+    "kapp.k14s.io",
+    "kubectl.kubernetes.io",
+    "kustomize.sigs.k8s.io",
+    "pulumi.com",
+    "skaffold.dev",
+    "tanka.dev",
+];
+
+/// Argo CD goes by a label whose key each installation chooses; this holds whichever it is, `app.kubernetes.io/instance`
+/// included, which is ours by the old manager's rules and may be an application's name.
+const NOT_FROM_GIT: [(&str, &str); 2] =
+    [("argocd.argoproj.io/compare-options", "IgnoreExtraneous"), ("argocd.argoproj.io/sync-options", "Prune=false")];
 
 /// The name of the run of a fire time: `nightly-2024-05-01t03-00-00`, always in UTC.
 #[must_use]
@@ -50,10 +75,19 @@ pub fn scheduled_prefix(prefix: &str, fire: Timestamp) -> String {
     if rooted { format!("/{joined}") } else { joined }
 }
 
-/// Labels of a run: the schedule's own, over which the built-in ones win.
+/// Does a label or annotation of this key belong to what brought the object into its cluster?
+fn is_a_deployers(key: &str) -> bool {
+    let Some((domain, _)) = key.split_once('/') else { return false };
+    DEPLOYERS.iter().any(|deployer| {
+        domain.strip_suffix(deployer).is_some_and(|subdomain| subdomain.is_empty() || subdomain.ends_with('.'))
+    })
+}
+
+/// Labels of a run: the schedule's own but those of GitOps tools, over which the built-in ones win.
 #[must_use]
 pub fn run_labels(schedule: &str, own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut labels = own.clone();
+    labels.retain(|key, _| !is_a_deployers(key));
     for (key, value) in [
         ("app.kubernetes.io/name", "backup-schedule"),
         ("app.kubernetes.io/managed-by", "backup-schedule-operator"),
@@ -66,13 +100,13 @@ pub fn run_labels(schedule: &str, own: &BTreeMap<String, String>) -> BTreeMap<St
 }
 
 /// Annotations of a run: the schedule's (this is how `iam.amazonaws.com/role` travels), without those that speak of the
-/// schedule itself.
+/// schedule itself; and two that keep Argo CD from pruning the run.
 #[must_use]
 pub fn run_annotations(own: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    own.iter()
-        .filter(|(key, _)| key.as_str() != LAST_APPLIED && !key.starts_with(OWN_ANNOTATIONS))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
+    let mut annotations = own.clone();
+    annotations.retain(|key, _| !is_a_deployers(key) && !key.starts_with(OWN_ANNOTATIONS));
+    annotations.extend(NOT_FROM_GIT.map(|(key, value)| (key.to_owned(), value.to_owned())));
+    annotations
 }
 
 #[cfg(test)]
@@ -119,8 +153,45 @@ mod tests {
                 (SCHEDULE_LABEL, "nightly"),
             ])
         );
-        let own =
-            map(&[("iam.amazonaws.com/role", "r"), (LAST_APPLIED, "{}"), ("isochron.pingcap.com/on-hold", "true")]);
-        assert_eq!(run_annotations(&own), map(&[("iam.amazonaws.com/role", "r")]));
+        let own = map(&[("iam.amazonaws.com/role", "r"), ("isochron.pingcap.com/on-hold", "true")]);
+        let mut expected = map(&NOT_FROM_GIT);
+        expected.extend(map(&[("iam.amazonaws.com/role", "r")]));
+        assert_eq!(run_annotations(&own), expected);
+    }
+
+    #[test]
+    fn what_brought_the_schedule_does_not_claim_its_backups() {
+        for key in [
+            "argocd.argoproj.io/instance",
+            "argocd.argoproj.io/tracking-id",
+            "argocd.argoproj.io/sync-wave",
+            "argocd.argoproj.io/hook",
+            "argocd.argoproj.io/sync-options",
+            "kustomize.toolkit.fluxcd.io/name",
+            "helm.toolkit.fluxcd.io/namespace",
+            "fluxcd.io/sync-checksum",
+            "helm.sh/chart",
+            "helm.sh/hook",
+            "meta.helm.sh/release-name",
+            "config.kubernetes.io/origin",
+            "internal.config.kubernetes.io/index",
+            "config.k8s.io/owning-inventory",
+            "applyset.kubernetes.io/part-of",
+            "cli-utils.sigs.k8s.io/inventory-id",
+            "kubectl.kubernetes.io/last-applied-configuration",
+            "objectset.rio.cattle.io/hash",
+            "kapp.k14s.io/app",
+            "configsync.gke.io/declared-version",
+        ] {
+            let own = BTreeMap::from([(key.to_owned(), "shop".to_owned())]);
+            assert_ne!(run_annotations(&own).get(key).map(String::as_str), Some("shop"), "{key}");
+            assert!(!run_labels("nightly", &own).contains_key(key), "{key}");
+        }
+        let own = BTreeMap::from([("app.kubernetes.io/managed-by".to_owned(), "Helm".to_owned())]);
+        assert_eq!(run_labels("nightly", &own)["app.kubernetes.io/managed-by"], "backup-schedule-operator");
+        for key in ["team", "sh/chart", "myhelm.sh/x", "argoproj.io.example.com/x", "app.kubernetes.io/part-of"] {
+            let own = BTreeMap::from([(key.to_owned(), "shop".to_owned())]);
+            assert!(run_labels("nightly", &own).contains_key(key) && run_annotations(&own).contains_key(key), "{key}");
+        }
     }
 }

@@ -31,7 +31,11 @@ fn a_run_is_made_at_its_time_and_is_what_the_facts_say() {
             ("team", "db"),
             ("tidb.pingcap.com/backup-schedule", "s"),
         ]),
-        annotations: map(&[("iam.amazonaws.com/role", "backup")]),
+        annotations: map(&[
+            ("argocd.argoproj.io/compare-options", "IgnoreExtraneous"),
+            ("argocd.argoproj.io/sync-options", "Prune=false"),
+            ("iam.amazonaws.com/role", "backup"),
+        ]),
     };
     assert_eq!(effects, [Effect::Create(Box::new(expected))]);
     assert_eq!(

@@ -48,7 +48,11 @@ fn a_run_is_named_labelled_and_placed_as_today() {
                 "app.kubernetes.io/instance": "nightly",
                 "tidb.pingcap.com/backup-schedule": "nightly",
             },
-            "annotations": {"iam.amazonaws.com/role": "arn:aws:iam::123456789012:role/r"},
+            "annotations": {
+                "iam.amazonaws.com/role": "arn:aws:iam::123456789012:role/r",
+                "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+                "argocd.argoproj.io/sync-options": "Prune=false",
+            },
         })
     );
     let mut spec = schedule(false)["spec"]["backupTemplate"].clone();
