@@ -1,6 +1,7 @@
 //! What a coordinator is told at start.
 
 use serde::{Deserialize, Serialize};
+use shared::time::Millis;
 use std::{
     collections::BTreeSet,
     net::{Ipv6Addr, SocketAddr},
@@ -9,6 +10,9 @@ use std::{
 
 /// Where a console looks for a coordinator beside it.
 pub const SOCKET: &str = "/run/isochron/console.sock";
+
+/// The three clocks of a barrier by default, and what letting go takes at the most (`shared::request::Limits`).
+pub const STOP_GRACE: Millis = Millis::secs(120 + 120 + 60 + 30);
 
 /// One YAML file; every key also as `ISOCHRON_…`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +36,9 @@ pub struct CoordinatorConfig {
     /// Where the wall clock of schedules hangs that name no zone themselves: an IANA name. The old manager took it from
     /// the chart's value `timezone`.
     pub timezone: String,
+    /// How long barriers under way may take to finish once the process is told to end; then they are aborted. Kubernetes
+    /// must leave it that long: `terminationGracePeriodSeconds`.
+    pub stop_grace_seconds: u64,
     /// Stand-alone: the directory of VolumeBackup files, instead of Kubernetes.
     pub standalone: Option<PathBuf>,
 }
@@ -61,6 +68,7 @@ impl Default for CoordinatorConfig {
             tls: TlsFiles::default(),
             namespace: "isochron".to_owned(),
             timezone: "UTC".to_owned(),
+            stop_grace_seconds: STOP_GRACE.0 / 1000,
             standalone: None,
         }
     }

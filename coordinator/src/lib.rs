@@ -7,26 +7,29 @@ pub mod actors;
 pub mod config;
 pub mod console;
 pub mod edge;
+pub mod ending;
 #[cfg(test)]
 mod kit;
+pub mod known;
 pub mod metrics;
 pub mod ports;
 pub mod standing;
 
 use actix::Actor;
-use actors::{Ask, AskSchedules, CoordinatorActor, Knocked, Lead, ObjectSeen, ScheduleActor, ScheduleSeen};
+use actors::{Ask, AskSchedules, CoordinatorActor, Knocked, Known, Lead, ObjectSeen, ScheduleActor, ScheduleSeen};
 use config::CoordinatorConfig;
+use ending::Ending;
 use metrics::Metrics;
 use ports::{Gates, Ports};
 use shell::clock::Clock;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::LocalSet};
 
 /// Object events that may wait. The source waits for room; a resync repeats everything anyway.
 const OBJECT_QUEUE: usize = 256;
 
-/// Runs a coordinator on this thread until `shutdown`, or until leadership is lost (an error: the process ends, and its
-/// successor goes on from the ledger).
+/// Runs a coordinator on this thread until it is told to end and nothing is under way any more ([`ending`]), or until
+/// leadership is lost (an error: the process ends, and its successor goes on from the ledger).
 ///
 /// Its actors live in a `LocalSet` of their own and are gone when this returns. Otherwise they would act on while the
 /// process puts its affairs in order: begin a barrier that nobody is left to end, or save after the Lease was resigned.
@@ -36,9 +39,8 @@ pub async fn run(
     clock: Clock,
     metrics: Arc<Metrics>,
     gates: Gates,
-    shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    LocalSet::new().run_until(act(config, ports, clock, metrics, gates, shutdown)).await
+    LocalSet::new().run_until(act(config, ports, clock, metrics, gates)).await
 }
 
 async fn act(
@@ -47,18 +49,16 @@ async fn act(
     clock: Clock,
     metrics: Arc<Metrics>,
     mut gates: Gates,
-    shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let (events_tx, mut events) = mpsc::channel(OBJECT_QUEUE);
     let (schedules_tx, mut schedule_events) = mpsc::channel(OBJECT_QUEUE);
     let (source, schedule_source) = (ports.source.clone(), ports.schedules.clone());
-    let config = Arc::new(config);
-    let standing = gates.standing.clone();
+    let mut ending = Ending::new(Duration::from_secs(config.stop_grace_seconds));
+    let (known, standing) = (gates.known.borrow_and_update().clone(), gates.standing.clone());
     let schedules =
-        ScheduleActor::new(config.clone(), ports.clone(), clock.clone(), metrics.clone(), standing.clone()).start();
-    let coordinator = CoordinatorActor::new(config, ports, clock, metrics, standing.clone()).start();
+        ScheduleActor::new(known.clone(), ports.clone(), clock.clone(), metrics.clone(), standing.clone()).start();
+    let coordinator = CoordinatorActor::new(known, ports, clock, metrics, standing.clone()).start();
     let (mut led, mut decided) = (false, false);
-    tokio::pin!(shutdown);
     loop {
         let leading = *gates.leading.borrow_and_update();
         match (leading, led) {
@@ -76,7 +76,22 @@ async fn act(
         }
         tokio::select! {
             biased;
-            () = &mut shutdown => break,
+            Some(()) = gates.stops.recv() => {
+                // Who never led has begun nothing.
+                if !led || ending.demand(&coordinator, &schedules).await? {
+                    break;
+                }
+            }
+            is_over = ending.is_over() => {
+                if is_over || ending.demand(&coordinator, &schedules).await? {
+                    break;
+                }
+            }
+            Ok(()) = gates.known.changed() => {
+                let known = gates.known.borrow_and_update().clone();
+                schedules.send(Known(known.clone())).await?;
+                coordinator.send(Known(known)).await?;
+            }
             // A decision whose maker is gone is final: stand-alone always leads.
             changed = gates.leading.changed(), if !decided => match changed {
                 Ok(()) => {}

@@ -85,6 +85,7 @@ pub struct Metrics {
     failures: Family<Why, Counter>,
     planes: Gauge,
     kinds: Gauge,
+    unreadable: Gauge,
     alarms: Counter,
     weaker: Counter,
     schedules: ScheduleMetrics,
@@ -111,9 +112,13 @@ impl Metrics {
         let cleanup_time = Family::<Cluster, Gauge<f64, AtomicU64>>::default();
         let limits = Family::<PartLabel, Gauge<f64, AtomicU64>>::default();
         let failures = Family::<Why, Counter>::default();
-        let (planes, alarms, weaker) = (Gauge::default(), Counter::default(), Counter::default());
-        let kinds = Gauge::<i64>::default();
-        registry.register("fed_volume_backup_status", "Backups by the status they reached", status.clone());
+        let (planes, kinds, unreadable) = (Gauge::default(), Gauge::<i64>::default(), Gauge::default());
+        let (alarms, weaker) = (Counter::default(), Counter::default());
+        registry.register(
+            "fed_volume_backup_status",
+            "Backups by how they ended: only Complete and Failed are counted",
+            status.clone(),
+        );
         registry.register(
             "fed_volume_backup_total_time_sec",
             "Seconds from start to end of backups",
@@ -145,6 +150,11 @@ impl Metrics {
             "1 while the API server keeps every field of ours; 0 on the old manager's definitions",
             kinds.clone(),
         );
+        registry.register(
+            "isochron_configuration_unreadable",
+            "1 while the configuration file cannot be read: the list of planes is an older one",
+            unreadable.clone(),
+        );
         registry.register("isochron_alarms", "Impossible states seen; must stay 0", alarms.clone());
         registry.register(
             "isochron_weaker_certificates",
@@ -165,6 +175,7 @@ impl Metrics {
             failures,
             planes,
             kinds,
+            unreadable,
             alarms,
             weaker,
             schedules,
@@ -185,6 +196,11 @@ impl Metrics {
     /// The custom resources were looked at.
     pub fn kinds_fit(&self, fit: bool) {
         self.kinds.set(i64::from(fit));
+    }
+
+    /// The configuration file was read again, or could not be.
+    pub fn configuration_readable(&self, readable: bool) {
+        self.unreadable.set(i64::from(!readable));
     }
 
     /// Schedules showed themselves.
@@ -225,14 +241,12 @@ impl Metrics {
         match record.stage {
             Stage::Preparing => {
                 for status in STATUSES {
-                    // As today: a name that has not happened yet is 0, not absent.
+                    // As the old manager has it: each is there, and only the two ends are ever counted.
                     drop(self.status.get_or_create(&with(status)));
                 }
-                self.status.get_or_create(&with(Status::Running)).inc();
                 self.set_limits(view);
             }
             Stage::Certified => {
-                self.status.get_or_create(&with(Status::SnapshotsCreated)).inc();
                 if record.certificate.as_ref().is_some_and(|certificate| certificate.verdict == Verdict::Weaker) {
                     self.weaker.inc();
                 }
@@ -247,7 +261,6 @@ impl Metrics {
                 self.failures.get_or_create(&Why { reason: reason.as_str() }).inc();
             }
             Stage::Cleaned => {
-                self.status.get_or_create(&with(Status::Cleaned)).inc();
                 self.cleanup_status.get_or_create(&with(Status::Cleaned)).inc();
                 if let (Some(from), Some(to)) = (record.times.deleted, record.times.cleaned) {
                     self.cleanup_time.get_or_create(&cluster).inc_by(seconds(from, to));

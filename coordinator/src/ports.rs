@@ -18,7 +18,7 @@ use shared::{
     wire::{Hello, Welcome},
 };
 use shell::link::Link;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
 /// Everything a coordinator is joined to.
@@ -207,4 +207,8 @@ pub struct Gates {
     pub leading: watch::Receiver<bool>,
     /// Where this replica stands, for probes; and whom it names while it does not lead.
     pub standing: Arc<Standing>,
+    /// Every plane that may be named in `spec.clusters`; others are `Invalid/PlaneUnknown`. It may change.
+    pub known: watch::Receiver<BTreeSet<String>>,
+    /// Each is a demand to end: the first lets the barriers under way finish, the second aborts them.
+    pub stops: mpsc::Receiver<()>,
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use coordinator::{
     config::CoordinatorConfig,
     edge::{self, kube, local::Local},
+    known,
     metrics::Metrics,
     ports::{AdminCall, Gates, Ports},
     standing::Standing,
@@ -67,7 +68,7 @@ pub(crate) fn main(args: ServeArgs) -> anyhow::Result<()> {
     );
     // One thread for actors, as in tests; QUIC and Kubernetes run beside them on the same runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(config))
+    LocalSet::new().block_on(&runtime, serve(config, args.config))
 }
 
 /// What stands behind the ports, and must live as long as they are used.
@@ -150,7 +151,7 @@ fn console_socket(path: &Path, admins: mpsc::Sender<AdminCall>) -> Option<JoinHa
     }
 }
 
-async fn serve(config: CoordinatorConfig) -> anyhow::Result<()> {
+async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Result<()> {
     let clock = Clock::system();
     let tls = &config.tls;
     let credentials = Credentials::load(TlsFiles {
@@ -184,11 +185,14 @@ async fn serve(config: CoordinatorConfig) -> anyhow::Result<()> {
     let http = http::serve(config.http, routes(ready, &standing, &metrics))
         .with_context(|| format!("cannot listen on {}", config.http))?;
     tracing::info!(%quic, http = %http.address(), planes = config.planes.len(), "coordinator serves");
-    let gates = Gates { planes, admins, leading: world.leading.clone(), standing };
-    let outcome = coordinator::run(config, world.ports, clock, metrics, gates, shell::signals::stopped()?).await;
+    let (tell, known) = watch::channel(config.planes.clone());
+    let listed = file.map(|file| tokio::spawn(known::follow(file, RELOAD_EVERY, tell, metrics.clone())));
+    let stops = shell::signals::each()?;
+    let gates = Gates { planes, admins, leading: world.leading.clone(), standing, known, stops };
+    let outcome = coordinator::run(config, world.ports, clock, metrics, gates).await;
 
     serving.abort();
-    for task in [local, following].into_iter().flatten() {
+    for task in [local, following, listed].into_iter().flatten() {
         task.abort();
     }
     fresh.abort();

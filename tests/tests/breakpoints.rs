@@ -20,7 +20,7 @@ fn programs(
     plane_ports: plane_actor::ports::Ports,
 ) -> LocalBoxFuture<'static, anyhow::Result<()>> {
     Box::pin(async move {
-        coordinator::run(coordinator, ports, clock, metrics, gates, std::future::pending()).await?;
+        coordinator::run(coordinator, ports, clock, metrics, gates).await?;
         plane_actor::run(plane, plane_ports, std::future::pending()).await
     })
 }

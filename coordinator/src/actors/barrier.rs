@@ -26,6 +26,10 @@ use tokio::sync::watch;
 /// and wishes. A full mailbox makes the parent drop `Progress` and close the session for anything else.
 const MAILBOX: usize = 512;
 
+/// Before a process that is to end lets go of a barrier whose outcome was just saved: its status and its event are on
+/// their way. Less than any wait that would begin something new; what is late is told by the successor.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// A view is published at most this often while only progress changes.
 const VIEW_PACE: Duration = Duration::from_millis(200);
 
@@ -43,6 +47,8 @@ pub(super) struct BarrierActor {
     /// The record is being looked up.
     looking: bool,
     finished: bool,
+    /// The process is to end: stop when nothing is under way any more.
+    draining: bool,
 }
 
 impl BarrierActor {
@@ -72,6 +78,7 @@ impl BarrierActor {
             paced: false,
             looking: false,
             finished: false,
+            draining: false,
         }
     }
 
@@ -245,6 +252,10 @@ impl Performer for BarrierActor {
 
     fn stepped(&mut self, ctx: &mut Context<Self>) {
         self.show(ctx);
+        if self.draining && !self.driver.machine().is_under_way() {
+            self.draining = false;
+            ctx.run_later(LAST_WORDS, |_, ctx| ctx.stop());
+        }
     }
 }
 
@@ -292,6 +303,13 @@ impl Handler<ToBarrier> for BarrierActor {
             ToBarrier::Cancel => Input::Cancel,
             ToBarrier::Delete => Input::Delete,
             ToBarrier::Abandon(planes) => Input::Abandon(planes),
+            // What only prepares, completes or cleans is left to the successor, as the record has it.
+            ToBarrier::Drain if !self.driver.machine().is_under_way() => return ctx.stop(),
+            ToBarrier::Drain => {
+                self.draining = true;
+                return;
+            }
+            ToBarrier::Stop => Input::Stop,
             ToBarrier::Contradicted => return self.look_up(ctx),
         };
         self.feed(input, ctx);

@@ -12,7 +12,7 @@ use shared::{
 };
 use shell::link::Link;
 use std::collections::BTreeSet;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// The source saw something.
 #[derive(Message)]
@@ -33,6 +33,21 @@ pub struct Ask(pub AdminCall);
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Lead;
+
+/// Every plane that may be named from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Known(pub BTreeSet<String>);
+
+/// The process is to end. Nothing new is begun; it is over when nothing is under way any more, which is told here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Drain(pub oneshot::Sender<()>);
+
+/// There is no time left to drain: what is under way is aborted, as the record will say.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct AbortAll;
 
 /// A plane's link is open.
 #[derive(Message)]
@@ -95,6 +110,10 @@ pub(super) enum ToBarrier {
     Cancel,
     Delete,
     Abandon(BTreeSet<PlaneId>),
+    /// The process is to end: stop, at once or when nothing is under way any more.
+    Drain,
+    /// It ends before the barrier does.
+    Stop,
     /// The object's status is not what was published: another process wrote it, and perhaps the record as well.
     Contradicted,
 }

@@ -20,6 +20,6 @@ mod session;
 mod store;
 
 pub use coordinator::CoordinatorActor;
-pub use messages::{Ask, Knocked, Lead, ObjectSeen};
-pub use schedule::{AskSchedules, ScheduleActor, ScheduleSeen};
+pub use messages::{AbortAll, Ask, Drain, Knocked, Known, Lead, ObjectSeen};
+pub use schedule::{AskSchedules, BeginNothing, ScheduleActor, ScheduleSeen};
 pub use store::{Stored, Writer};

@@ -4,11 +4,13 @@
 mod effects;
 mod messages;
 
-pub use messages::{AskSchedules, ScheduleSeen};
+pub use messages::{AskSchedules, BeginNothing, ScheduleSeen};
 
-use super::{messages::ObjectSeen, planes::unknown_planes};
+use super::{
+    messages::{Known, ObjectSeen},
+    planes::unknown_planes,
+};
 use crate::{
-    config::CoordinatorConfig,
     console,
     metrics::Metrics,
     ports::{Object, ObjectEvent, Ports, Schedule, ScheduleEvent},
@@ -26,7 +28,10 @@ use shell::{
     clock::Clock,
     driver::{Driver, FenceError, Performed, Performer},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Mail: object events, admins, answers to itself. Senders use `send` and wait, so the bound is back-pressure, not loss.
 const MAILBOX: usize = 256;
@@ -34,7 +39,8 @@ const MAILBOX: usize = 256;
 /// See the module.
 pub struct ScheduleActor {
     driver: Driver<Scheduler>,
-    config: Arc<CoordinatorConfig>,
+    /// Every plane that may be named.
+    known: BTreeSet<String>,
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -51,7 +57,7 @@ pub struct ScheduleActor {
 impl ScheduleActor {
     /// An actor that does nothing until it is told of schedules and backups.
     pub fn new(
-        config: Arc<CoordinatorConfig>,
+        known: BTreeSet<String>,
         ports: Ports,
         clock: Clock,
         metrics: Arc<Metrics>,
@@ -59,7 +65,7 @@ impl ScheduleActor {
     ) -> Self {
         Self {
             driver: Driver::new(Scheduler::new()),
-            config,
+            known,
             ports,
             clock,
             metrics,
@@ -78,8 +84,7 @@ impl ScheduleActor {
             return;
         }
         if schedule.object.wish.is_ok()
-            && let Some(refusal) =
-                unknown_planes(&self.config.planes, schedule.planes.iter(), "spec.backupTemplate.clusters")
+            && let Some(refusal) = unknown_planes(&self.known, schedule.planes.iter(), "spec.backupTemplate.clusters")
         {
             schedule.object.wish = Err(refusal);
         }
@@ -189,6 +194,21 @@ impl Handler<ObjectSeen> for ScheduleActor {
         for key in touched {
             self.list(key, ctx);
         }
+    }
+}
+
+impl Handler<Known> for ScheduleActor {
+    type Result = ();
+    fn handle(&mut self, Known(known): Known, _: &mut Self::Context) {
+        // Schedules are told again by the next resync.
+        self.known = known;
+    }
+}
+
+impl Handler<BeginNothing> for ScheduleActor {
+    type Result = ();
+    fn handle(&mut self, _: BeginNothing, ctx: &mut Self::Context) {
+        self.feed(Input::BeginNothing, ctx);
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Snapshot<'a> {
     /// The ledger was read.
     pub ready: bool,
     /// Name, and version and generation of its session.
-    pub planes: Vec<(&'a str, Option<(&'a str, u64)>)>,
+    pub planes: BTreeMap<&'a str, Option<(&'a str, u64)>>,
     /// Backups with a barrier.
     pub views: &'a BTreeMap<BackupUid, View>,
     /// Objects that can never work.

@@ -40,10 +40,11 @@ fn the_five_old_names_stand_as_they_did() {
     let text = text(&metrics);
     let of = r#"namespace="br-admin",tc="shop-az1,shop-az2""#;
     for line in [
-        format!(r#"fed_volume_backup_status{{{of},status="Running"}} 1"#),
+        format!(r#"fed_volume_backup_status{{{of},status="Running"}} 0"#),
         format!(r#"fed_volume_backup_status{{{of},status="SnapshotsCreated"}} 0"#),
         format!(r#"fed_volume_backup_status{{{of},status="Complete"}} 1"#),
         format!(r#"fed_volume_backup_status{{{of},status="Failed"}} 0"#),
+        format!(r#"fed_volume_backup_status{{{of},status="Cleaned"}} 0"#),
         format!("fed_volume_backup_total_time_sec{{{of}}} 90.5"),
         format!("fed_volume_backup_total_size_gb{{{of}}} 2.0"),
         format!(r#"fed_volume_backup_cleanup_status{{{of},status="Cleaned"}} 1"#),

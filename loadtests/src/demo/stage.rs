@@ -134,10 +134,13 @@ fn start_coordinator(
         planes: world.planes.iter().map(|plane| plane.name.clone()).collect(),
         ..CoordinatorConfig::default()
     };
-    let (ports, gates) = (control.ports(), Gates { planes, admins, leading, standing: Arc::default() });
+    let never = mpsc::channel(1).1;
+    let known = watch::channel(config.planes.clone()).1;
+    let (ports, gates) =
+        (control.ports(), Gates { planes, admins, leading, standing: Arc::default(), known, stops: never });
     tokio::task::spawn_local(async move {
         let _decision = decision;
-        if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates, pending()).await {
+        if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates).await {
             tracing::error!(%error, "coordinator ended");
         }
     });

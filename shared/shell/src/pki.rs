@@ -17,17 +17,19 @@ use rcgen::{
 };
 use shared::plane_name::{file_stem, is_name, is_plain, path_segment, readable};
 use std::{
-    fmt, fs,
-    io::{self, Write},
+    fmt, fs, io,
     net::IpAddr,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 use time::{Duration, OffsetDateTime};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+mod files;
 #[cfg(test)]
 mod tests;
+
+use files::{create, file, replace};
 
 /// How long the authority and its CRL live. A CRL that expired would keep everybody out, so it is made anew at every
 /// revocation and otherwise lasts as long as what it speaks of.
@@ -369,33 +371,6 @@ fn common_name(text: &str) -> DistinguishedName {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, text);
     name
-}
-
-fn create(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
-    let mut options = fs::OpenOptions::new();
-    let written = options.write(true).create_new(true).mode(mode).open(path).and_then(|mut open| {
-        open.write_all(text.as_bytes())?;
-        open.sync_all()
-    });
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => PkiError::Exists(path.to_owned()),
-        _ => file(path)(error),
-    })
-}
-
-fn replace(path: &Path, text: &str) -> Result<(), PkiError> {
-    let part = path.with_extension("new");
-    let written = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&part);
-    let written = written.and_then(|mut open| {
-        open.write_all(text.as_bytes())?;
-        open.sync_all()
-    });
-    written.and_then(|()| fs::rename(&part, path)).map_err(file(path))
-}
-
-fn file(path: &Path) -> impl FnOnce(io::Error) -> PkiError {
-    let path = path.to_owned();
-    move |source| PkiError::File { path, source }
 }
 
 fn make(what: &'static str) -> impl FnOnce(rcgen::Error) -> PkiError {

@@ -129,6 +129,14 @@ impl Barrier {
         self.end_by_wish(now, Refusal::new(Reason::Cancelled, "cancelled by a person"), effects);
     }
 
+    /// What is certified, or ends badly already, is let go anyway.
+    pub(super) fn cut_short(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.holds() {
+            let text = "the coordinator had to end before the barrier did";
+            self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+        }
+    }
+
     fn end_by_wish(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
         match self.step {
             Step::Aborting | Step::Failed | Step::Complete | Step::Cleaning | Step::Cleaned => {}

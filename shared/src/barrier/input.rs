@@ -41,6 +41,8 @@ pub enum Input {
     Delete,
     /// Planes that an admin gives up knowingly.
     Abandon(BTreeSet<PlaneId>),
+    /// The process ends before the barrier does: abort while somebody is there to say so.
+    Stop,
     /// A timer ran out.
     Expired(Timer),
 }

@@ -222,6 +222,13 @@ impl Barrier {
         )
     }
 
+    /// From the first touch until everything is let go, one way or the other. Outside of it a successor goes on from the
+    /// record, and nothing is lost by the change.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.holds() || matches!(self.step, Step::Releasing | Step::Aborting)
+    }
+
     fn plane_up(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
         let Some(live) = self.planes.get_mut(plane) else { return };
         live.connected = true;
@@ -357,6 +364,7 @@ impl Machine for Barrier {
             Input::Cancel => self.cancel(now, &mut effects),
             Input::Delete => self.delete(now, &mut effects),
             Input::Abandon(planes) => self.abandon(now, &planes, &mut effects),
+            Input::Stop => self.cut_short(now, &mut effects),
             Input::Expired(timer) => self.expired(now, timer, &mut effects),
         }
         effects

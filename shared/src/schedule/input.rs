@@ -70,6 +70,8 @@ pub enum Input {
     },
     /// Every schedule that exists has been told.
     Synced,
+    /// The process is to end: nothing is begun any more.
+    BeginNothing,
     /// What became of [`Effect::Create`].
     Created {
         /// Whose.

@@ -19,6 +19,8 @@ const LOOK: Millis = Millis::secs(6 * 3600);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Scheduler {
     synced: bool,
+    /// The process is to end.
+    ending: bool,
     schedules: BTreeMap<ScheduleKey, One>,
 }
 
@@ -114,7 +116,7 @@ impl Scheduler {
 
     /// Looks again at these schedules; whose last run is the longest ago comes first, and begins first.
     fn look(&mut self, now: Now, touched: BTreeSet<ScheduleKey>, effects: &mut Vec<Effect>) {
-        if !self.synced {
+        if !self.synced || self.ending {
             return;
         }
         let mut order: Vec<_> =
@@ -188,6 +190,10 @@ impl Machine for Scheduler {
                 self.synced = true;
                 self.schedules.keys().cloned().collect()
             }
+            Input::BeginNothing => {
+                self.ending = true;
+                BTreeSet::new()
+            }
             Input::Created { key, name, result } => {
                 if let Some(one) = self.schedules.get_mut(&key) {
                     one.created(now, &key, &name, result, &mut effects);
@@ -207,6 +213,9 @@ impl Machine for Scheduler {
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {
+        if self.ending {
+            return None;
+        }
         self.schedules.values().flat_map(|one| one.wakes.iter()).map(|(timer, at)| (*at, *timer)).min()
     }
 

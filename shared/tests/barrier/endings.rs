@@ -7,7 +7,7 @@ use shared::{
     reason::{Reason, Refusal},
     request::CleanPolicy,
     time::Millis,
-    wire::{Answer, CleanReport, Cleaned},
+    wire::{Answer, CleanReport, Cleaned, Released},
 };
 use std::collections::BTreeSet;
 
@@ -29,6 +29,27 @@ fn an_abort_cleans_the_attempt_and_ends_the_claim_before_it() {
     assert_eq!(kit.all(|_| aborted()), joined(&["save Failed", "end claim"], to_all("@5 Clean Attempt 0")));
     assert_eq!(kit.says(0, clean()), ["save Failed"]);
     assert_eq!(kit.says(0, clean()), Vec::<String>::new());
+}
+
+#[test]
+fn a_process_that_ends_early_aborts_what_is_held_and_nothing_else() {
+    let mut kit = Kit::new(request());
+    kit.snapshotting();
+    assert!(kit.machine.is_under_way());
+    assert_eq!(kit.feed(Input::Stop), joined(&["save Aborting"], to_all("@5 Abort CoordinatorRestarted")));
+    assert!(kit.feed(Input::Stop).is_empty() && kit.machine.is_under_way());
+    kit.all(|_| aborted());
+    assert!(!kit.machine.is_under_way());
+
+    let mut kit = Kit::new(request());
+    kit.releasing();
+    assert!(kit.feed(Input::Stop).is_empty() && kit.machine.is_under_way(), "it is certified and lets go anyway");
+    kit.all(|_| Answer::Released(Released {}));
+    assert!(kit.feed(Input::Stop).is_empty() && !kit.machine.is_under_way());
+
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    assert!(!kit.machine.is_under_way() && kit.feed(Input::Stop).is_empty(), "nothing was touched");
 }
 
 #[test]

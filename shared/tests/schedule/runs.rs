@@ -357,3 +357,12 @@ impl ToText for Timestamp {
         shared::calendar::rfc3339(self)
     }
 }
+
+#[test]
+fn a_process_that_is_to_end_begins_nothing() {
+    let mut bench = Bench::with("2024-05-01T00:00:00Z", object(limited(NIGHTLY, 1)));
+    assert_eq!(bench.feed(Input::BeginNothing), []);
+    assert_eq!(short(&bench.until("2024-05-03T12:00:00Z")), Vec::<String>::new());
+    let two = vec![backup("s-2024-05-01t03-00-00", COMPLETE), backup("s-2024-05-02t03-00-00", COMPLETE)];
+    assert_eq!(bench.listed("s", two), [], "nothing is deleted either");
+}

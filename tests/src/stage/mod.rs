@@ -25,7 +25,7 @@ use shared::{
 use shell::clock::Clock;
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::{Future, pending},
     rc::Rc,
     sync::Arc,
@@ -48,6 +48,10 @@ pub struct Stage<N: Network = Net> {
     /// Between coordinator and planes.
     pub net: N,
     coordinator: RefCell<Option<JoinHandle<()>>>,
+    /// Where signals to the coordinator go.
+    stops: RefCell<Option<mpsc::Sender<()>>>,
+    /// The planes that may be named, as the coordinator's configuration has them now.
+    pub known: watch::Sender<BTreeSet<String>>,
     deposed: RefCell<Vec<JoinHandle<()>>>,
     planes: RefCell<BTreeMap<String, PlaneHost>>,
     life: JoinHandle<()>,
@@ -89,6 +93,8 @@ impl<N: Network> Stage<N> {
             control: Control::new(limits, wall),
             net,
             coordinator: RefCell::default(),
+            stops: RefCell::default(),
+            known: watch::Sender::new(planes.iter().cloned().collect()),
             deposed: RefCell::default(),
             planes: RefCell::default(),
             life: tokio::spawn(async move { living.run().await }),
@@ -106,22 +112,27 @@ impl<N: Network> Stage<N> {
         let (planes_tx, planes) = mpsc::channel(16);
         let (admins_tx, admins) = mpsc::channel(16);
         let (decision, leading) = watch::channel(true);
+        let (stop, stops) = mpsc::channel(4);
+        self.stops.replace(Some(stop));
+        let known = self.known.subscribe();
         self.net.coordinator_up(planes_tx);
-        let config = CoordinatorConfig {
-            planes: self.world.config().planes.iter().map(|plane| plane.name.clone()).collect(),
-            ..CoordinatorConfig::default()
-        };
+        let config = CoordinatorConfig::default();
         let (ports, world) = (self.control.ports(), self.world.clone());
         let host = async move {
             let _alive = (decision, admins_tx);
             let clock = Clock::with_wall(Arc::new(move || world.wall_of("")));
-            let gates = Gates { planes, admins, leading, standing: Arc::default() };
-            if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates, pending()).await
-            {
+            let gates = Gates { planes, admins, leading, standing: Arc::default(), known, stops };
+            if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates).await {
                 tracing::warn!(%error, "coordinator ended");
             }
         };
         self.coordinator.replace(Some(host_on_its_own(host)));
+    }
+
+    /// SIGTERM to the coordinator.
+    pub fn tell_coordinator_to_end(&self) {
+        // It has ended already.
+        let _ = self.stops.borrow().as_ref().map(|stops| stops.try_send(()));
     }
 
     /// A second coordinator process starts while the first one still believes that it leads: planes that dial again come

@@ -22,8 +22,8 @@ use tokio::time::sleep;
 
 /// From the wish to any boundary of its backup, or of its deletion.
 const REACHED_LIMIT: Duration = Duration::from_secs(60);
-/// From SIGTERM to the end: what `terminationGracePeriodSeconds` allows at least.
-const TERM_LIMIT: Duration = Duration::from_secs(20);
+/// From SIGTERM to the end; a coordinator finishes its barrier first.
+const TERM_LIMIT: Duration = Duration::from_secs(40);
 /// From SIGKILL to the end.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 /// Nothing is held for longer than this, whoever died; a look beyond it is in vain.

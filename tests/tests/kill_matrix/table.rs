@@ -37,7 +37,8 @@ pub(crate) struct Step {
     pub(crate) story: Story,
     /// Fragments of the effect's `Debug` text; the first begins it.
     pub(crate) marks: Marks,
-    /// After `kill -9`, and after SIGTERM, before which the rest of the batch is still carried out.
+    /// After `kill -9`, and after SIGTERM, before which the rest of the batch is still carried out; a coordinator also
+    /// finishes what is under way.
     pub(crate) expect: [Expect; 2],
     /// What `tests/run` takes of it; everything else is behind `--ignored`.
     pub(crate) quick: &'static [(Who, Deed)],

@@ -7,8 +7,10 @@ mod deposed;
 mod faults;
 mod good;
 mod kills;
+mod planes;
 mod schedules;
 mod standby;
+mod stops;
 mod weaker;
 
 use shared::barrier::Stage as Durable;

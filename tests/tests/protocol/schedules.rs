@@ -15,7 +15,7 @@ fn world(seed: u64) -> WorldConfig {
 const SCHEDULE: &str = "br-admin/nightly";
 
 /// The user page's schedule for this world: its template is the ad-hoc manifest's spec.
-fn manifest(stage: &Stage, name: &str, fields: &Value) -> String {
+pub(crate) fn manifest(stage: &Stage, name: &str, fields: &Value) -> String {
     let backup: Value = serde_saphyr::from_str(&stage.manifest("")).unwrap();
     let mut spec = json!({"schedule": "@every 60s", "backupTemplate": backup["spec"]});
     for (field, value) in fields.as_object().unwrap() {

@@ -35,11 +35,12 @@ async fn a_standby_names_the_leader_and_knows_nothing() {
     let (decision, leading) = watch::channel(false);
     let (_holder, holder) = watch::channel("isochron-coordinator-0-uuid".to_owned());
     let standing = Arc::new(Standing::following(holder));
-    let gates = Gates { planes: knocks, admins: calls, leading, standing: standing.clone() };
-    let config = CoordinatorConfig { planes: ["az1".to_owned()].into(), ..CoordinatorConfig::default() };
+    let known = watch::channel(["az1".to_owned()].into()).1;
+    let stops = mpsc::channel(1).1;
+    let gates = Gates { planes: knocks, admins: calls, leading, standing: standing.clone(), known, stops };
+    let config = CoordinatorConfig::default();
     let clock = Clock::with_wall(Arc::new(|| Timestamp(0)));
-    let serving =
-        coordinator::run(config, control.ports(), clock, Arc::new(Metrics::new()), gates, std::future::pending());
+    let serving = coordinator::run(config, control.ports(), clock, Arc::new(Metrics::new()), gates);
     let play = async {
         for question in [json!({"ask": "status"}), json!({"ask": "show", "name": "nightly"}), json!({"ask": "backups"})]
         {

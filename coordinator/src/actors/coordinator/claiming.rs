@@ -18,8 +18,10 @@ use shared::{
 use shell::driver::FenceError;
 
 impl CoordinatorActor {
-    pub(super) fn save_claim(&self, saving: Saving, wish: Option<(BackupUid, Epoch)>, ctx: &mut Context<Self>) {
+    pub(super) fn save_claim(&mut self, saving: Saving, wish: Option<(BackupUid, Epoch)>, ctx: &mut Context<Self>) {
+        self.saving_claims += 1;
         ctx.spawn(saving.run().into_actor(self).map(move |(saving, outcome), actor, ctx| {
+            actor.saving_claims -= 1;
             let cluster = saving.cluster;
             match (outcome, wish) {
                 (Ok(()), Some((backup, epoch))) => {
@@ -39,6 +41,7 @@ impl CoordinatorActor {
                 }
                 (Err(error), wish) => actor.claim_failed(cluster, &error, wish.map(|(backup, _)| backup), ctx),
             }
+            actor.look_for_the_end();
         }));
     }
 
@@ -210,6 +213,9 @@ impl CoordinatorActor {
 impl Handler<WantClaim> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, want: WantClaim, ctx: &mut Self::Context) {
+        if self.draining {
+            return;
+        }
         let wish = Wish { backup: want.backup, name: want.name, attempt: want.attempt, floor: want.floor };
         match self.claims.want(want.cluster, &wish) {
             Verdict::Save(saving) => {

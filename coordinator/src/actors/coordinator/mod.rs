@@ -1,6 +1,7 @@
 //! Admission, claims, sessions: the parent of every barrier. It never waits for one of them.
 
 mod claiming;
+mod ending;
 mod objects;
 mod restart;
 mod sessions;
@@ -12,7 +13,6 @@ use super::{
     store::{Stored, Writer},
 };
 use crate::{
-    config::CoordinatorConfig,
     console::{self, Snapshot},
     metrics::Metrics,
     ports::{Entry, LedgerKey, Object, Ports, Version},
@@ -31,6 +31,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::oneshot;
 
 /// Mail: answers of every plane of every running barrier, object events, admins. Senders here use `send` and wait, so
 /// the bound is back-pressure, not loss.
@@ -48,7 +49,8 @@ struct Session {
 
 /// See the module.
 pub struct CoordinatorActor {
-    config: Arc<CoordinatorConfig>,
+    /// Every plane that may be named.
+    known: BTreeSet<String>,
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -80,12 +82,18 @@ pub struct CoordinatorActor {
     /// The ledger has been read: records and claims are known.
     ready: bool,
     synced: bool,
+    /// The process is to end: nothing new is begun.
+    draining: bool,
+    /// Waits until nothing is under way any more.
+    drained: Option<oneshot::Sender<()>>,
+    /// Saves of claims under way.
+    saving_claims: usize,
 }
 
 impl CoordinatorActor {
     /// An actor that does nothing until it is told to `Lead`.
     pub fn new(
-        config: Arc<CoordinatorConfig>,
+        known: BTreeSet<String>,
         ports: Ports,
         clock: Clock,
         metrics: Arc<Metrics>,
@@ -94,7 +102,7 @@ impl CoordinatorActor {
         let writer = Writer(uuid::Uuid::new_v4().to_string());
         let claims = Claims::new(ports.ledger.clone(), writer.clone());
         Self {
-            config,
+            known,
             ports,
             clock,
             metrics,
@@ -116,6 +124,9 @@ impl CoordinatorActor {
             generation: 0,
             ready: false,
             synced: false,
+            draining: false,
+            drained: None,
+            saving_claims: 0,
         }
     }
 
@@ -162,7 +173,7 @@ impl CoordinatorActor {
 
     fn start_barrier(&mut self, record: Record, version: Option<Version>, ctx: &mut Context<Self>) {
         let uid = record.request.backup.clone();
-        if self.barriers.contains_key(&uid) {
+        if self.draining || self.barriers.contains_key(&uid) {
             return;
         }
         let actor = BarrierActor::new(
@@ -187,18 +198,17 @@ impl CoordinatorActor {
         told
     }
 
+    /// Those that may be named, and those that still have a session.
+    fn planes(&self) -> BTreeMap<&str, Option<(&str, u64)>> {
+        let known = self.known.iter().map(|name| (name.as_str(), None));
+        let connected = self.sessions.iter().map(|(name, s)| (name.as_str(), Some((s.version.as_str(), s.generation))));
+        known.chain(connected).collect()
+    }
+
     fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             ready: self.ready,
-            planes: self
-                .config
-                .planes
-                .iter()
-                .map(|name| {
-                    let session = self.sessions.get(&PlaneId::new(name.clone()));
-                    (name.as_str(), session.map(|s| (s.version.as_str(), s.generation)))
-                })
-                .collect(),
+            planes: self.planes(),
             views: &self.views,
             invalid: self
                 .invalid
@@ -258,9 +268,11 @@ impl Handler<BarrierOver> for CoordinatorActor {
         if over.finished {
             self.views.remove(&over.backup);
             self.objects.remove(&over.backup);
-            return self.end_claims_of(over.backup, ctx);
+            self.end_claims_of(over.backup, ctx);
+        } else if !self.draining {
+            self.start_again(over.backup, ctx);
         }
-        self.start_again(over.backup, ctx);
+        self.look_for_the_end();
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{AsyncContext, CoordinatorActor};
 use crate::{
     actors::{
-        messages::{ObjectSeen, ToBarrier},
+        messages::{Known, ObjectSeen, ToBarrier},
         planes::unknown_planes,
     },
     ports::{EventKind, Object, ObjectEvent, ObjectRef, Status},
@@ -35,8 +35,8 @@ impl CoordinatorActor {
             return;
         }
         // It has a record: the object must not go, and no second record may be made. It is considered again when the
-        // barrier is there.
-        if self.again.contains(&uid) {
+        // barrier is there. Once this process is to end, everything that it is not busy with is its successor's.
+        if self.draining || self.again.contains(&uid) {
             return;
         }
         if object.deleting {
@@ -55,7 +55,7 @@ impl CoordinatorActor {
     }
 
     fn check_planes(&self, wish: &Request) -> Result<(), Refusal> {
-        unknown_planes(&self.config.planes, wish.members.iter().map(|member| &member.plane), "spec.clusters")
+        unknown_planes(&self.known, wish.members.iter().map(|member| &member.plane), "spec.clusters")
             .map_or(Ok(()), Err)
     }
 
@@ -164,6 +164,18 @@ impl Handler<ObjectSeen> for CoordinatorActor {
                 self.standing.objects_listed();
                 self.end_orphans();
             }
+        }
+    }
+}
+
+impl Handler<Known> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, Known(known): Known, ctx: &mut Self::Context) {
+        self.known = known;
+        // What was refused may be right now.
+        let refused = self.invalid.keys().filter_map(|uid| self.objects.get(uid)).cloned().collect::<Vec<_>>();
+        for object in refused {
+            self.consider(object, ctx);
         }
     }
 }

@@ -6,13 +6,24 @@ use crate::actors::{
     session::PlaneSession,
 };
 use actix::{Actor, Handler, WrapFuture};
-use shared::wire::{Answer, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome};
+use shared::{
+    ids::PlaneId,
+    wire::{Answer, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome},
+};
+
+impl CoordinatorActor {
+    /// A plane that was taken from the list finishes, and cleans, what it has a part in.
+    fn has_part(&self, plane: &PlaneId) -> bool {
+        self.views.values().any(|view| view.record.planes.contains_key(plane))
+    }
+}
 
 impl Handler<Knocked> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, Knocked(knock): Knocked, ctx: &mut Self::Context) {
-        let leading = self.ready && self.config.planes.contains(knock.plane.as_str());
-        if !self.config.planes.contains(knock.plane.as_str()) {
+        let wanted = self.known.contains(knock.plane.as_str()) || self.has_part(&knock.plane);
+        let leading = self.ready && wanted;
+        if !wanted {
             tracing::warn!(plane = %knock.plane, "a plane that is not configured dialled in");
         }
         self.generation += 1;

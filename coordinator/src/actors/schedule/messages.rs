@@ -8,6 +8,11 @@ use actix::Message;
 #[rtype(result = "()")]
 pub struct ScheduleSeen(pub ScheduleEvent);
 
+/// The process is to end: no run begins and nothing is deleted any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct BeginNothing;
+
 /// An admin asks about schedules.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -55,6 +55,18 @@ fn every_manifest_parses_into_its_kind() {
     }
 }
 
+/// `stopGraceSeconds` and the limit of an abort (`coordinator::ending`), and time to spare.
+#[test]
+fn kubernetes_leaves_the_coordinator_its_grace() {
+    let documents = documents("coordinator.yaml");
+    let deployments: Vec<Deployment> = of(&documents, "Deployment");
+    let pod = deployments[0].spec.as_ref().unwrap().template.spec.as_ref().unwrap();
+    let maps: Vec<ConfigMap> = of(&documents, "ConfigMap");
+    let config: Value = serde_saphyr::from_str(&maps[0].data.as_ref().unwrap()["config.yaml"]).unwrap();
+    let grace = config["stopGraceSeconds"].as_i64().unwrap();
+    assert!(pod.termination_grace_period_seconds.unwrap() >= grace + 10 + 10);
+}
+
 #[tokio::test]
 async fn the_plane_actor_may_do_what_it_calls() {
     let documents = documents("plane-actor.yaml");

@@ -1,0 +1,41 @@
+//! The process is to end: nothing new is begun here, and whoever waits learns when nothing is under way any more.
+
+use super::CoordinatorActor;
+use crate::actors::messages::{AbortAll, Drain, ToBarrier};
+use actix::{Context, Handler};
+
+impl CoordinatorActor {
+    /// A barrier that is over has been told so; a claim whose save is under way is another's to find.
+    pub(super) fn look_for_the_end(&mut self) {
+        if self.barriers.is_empty()
+            && self.saving_claims == 0
+            && let Some(drained) = self.drained.take()
+        {
+            // Its time was up, and nobody waits any more.
+            let _ = drained.send(());
+        }
+    }
+
+    fn tell_all(&self, message: fn() -> ToBarrier) {
+        for addr in self.barriers.values() {
+            self.tell(addr, message());
+        }
+    }
+}
+
+impl Handler<Drain> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, Drain(drained): Drain, _: &mut Context<Self>) {
+        self.draining = true;
+        self.drained = Some(drained);
+        self.tell_all(|| ToBarrier::Drain);
+        self.look_for_the_end();
+    }
+}
+
+impl Handler<AbortAll> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, _: AbortAll, _: &mut Context<Self>) {
+        self.tell_all(|| ToBarrier::Stop);
+    }
+}
