@@ -2,26 +2,35 @@
 //! the same conversion as with a real API server, so statuses look exactly as users see them.
 //!
 //! Its odd habits: a write that loses a compare-and-set is a `Conflict`; on demand a ledger write happens and its answer
-//! is lost (`Unavailable`), which the coordinator must read back; on demand nothing answers at all; on demand everything
-//! in it is lost.
+//! is lost (`Unavailable`), which the coordinator must read back; on demand nothing answers at all, or what is too large is
+//! refused. A uid is given once. A deletion is a deletionTimestamp for as long as a finalizer holds the object, and nothing
+//! without one. On demand everything in it is lost, restored under other uids, or torn down.
 
+mod disasters;
+mod history;
 mod ledger;
+mod lives;
+mod people;
 mod schedules;
+
+pub use disasters::{Export, Scope, Torn};
+pub use history::{Happened, Retired};
+pub use lives::{Deleter, Deletion, Life};
 
 use crate::bell::Bell;
 use async_trait::async_trait;
 use coordinator::{
     edge::kube::{
         convert::{self, merge_status},
-        crd::{FINALIZER, SCHEDULE_KIND, VolumeBackup},
+        crd::{FINALIZER, VolumeBackup},
     },
     ports::{EventKind, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status},
 };
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
-use shared::{request::Limits, time::Timestamp};
+use shared::{ids::BackupUid, request::Limits, time::Timestamp};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -56,10 +65,15 @@ struct Inner {
     lose_ledger_answers: u32,
     ledger_down: bool,
     objects_down: bool,
-    /// Ledger writes since somebody last asked; `None`: nobody asks.
-    writes: Option<Vec<(LedgerKey, Option<String>)>>,
+    /// Since somebody last asked; `None`: nobody asks.
+    happened: Option<Vec<Happened>>,
     /// How long one way of a ledger call takes, in milliseconds, and what draws it.
     ledger_way: Option<((u64, u64), SmallRng)>,
+    /// No record may grow beyond this many bytes.
+    ledger_limit: Option<usize>,
+    /// Every VolumeBackup that ever was.
+    lives: BTreeMap<BackupUid, Life>,
+    torn: BTreeMap<Scope, Torn>,
     lose_create_answers: u32,
     mute_schedule_status: bool,
 }
@@ -100,80 +114,8 @@ impl Control {
         self.lock().objects_down = down;
     }
 
-    /// The Kubernetes cluster of the control plane is lost, and an empty one takes its place.
-    pub fn lose_everything(&self) {
-        let mut inner = self.lock();
-        let keys: Vec<LedgerKey> = inner.ledger.keys().cloned().collect();
-        for key in keys {
-            ledger::noted(&mut inner, &key, None);
-        }
-        inner.ledger.clear();
-        inner.objects.clear();
-        drop(inner);
-        self.touched();
-    }
-
     fn touched(&self) {
         self.changed.ring();
-    }
-
-    /// `kubectl apply`: creates the object, or replaces spec and annotations of one that exists.
-    pub fn apply(&self, yaml: &str) -> anyhow::Result<()> {
-        let mut object: Value = serde_saphyr::from_str(yaml)?;
-        anyhow::ensure!(object["metadata"]["name"].is_string(), "the object has no name");
-        if object["metadata"]["namespace"].is_null() {
-            object["metadata"]["namespace"] = Value::from("default");
-        }
-        self.store(object);
-        Ok(())
-    }
-
-    fn store(&self, mut object: Value) {
-        let now = rfc3339((self.wall)());
-        let mut inner = self.lock();
-        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
-        let key = format!("{}/{}", text("namespace"), text("name"));
-        inner.uids += 1;
-        let uid = format!("00000000-0000-4000-8000-{:012}", inner.uids);
-        let all = if object["kind"] == SCHEDULE_KIND { &mut inner.schedules } else { &mut inner.objects };
-        if let Some(old) = all.get(&key) {
-            for kept in ["uid", "finalizers", "creationTimestamp", "deletionTimestamp"] {
-                object["metadata"][kept] = old["metadata"][kept].clone();
-            }
-            object["status"] = old["status"].clone();
-        } else {
-            object["metadata"]["uid"] = Value::from(uid);
-            object["metadata"]["creationTimestamp"] = Value::from(now);
-        }
-        all.insert(key, object);
-        drop(inner);
-        self.touched();
-    }
-
-    /// `kubectl annotate`.
-    pub fn annotate(&self, key: &str, annotation: &str, value: &str) {
-        if let Some(object) = self.lock().objects.get_mut(key) {
-            object["metadata"]["annotations"][annotation] = Value::from(value);
-        }
-        self.touched();
-    }
-
-    /// `kubectl delete`: at once without a finalizer, else when it is removed.
-    pub fn delete(&self, key: &str) {
-        let now = rfc3339((self.wall)());
-        let mut inner = self.lock();
-        let guarded = inner.objects.get(key).is_some_and(schedules::is_guarded);
-        if guarded {
-            if let Some(object) = inner.objects.get_mut(key)
-                && object["metadata"]["deletionTimestamp"].is_null()
-            {
-                object["metadata"]["deletionTimestamp"] = Value::from(now);
-            }
-        } else {
-            inner.objects.remove(key);
-        }
-        drop(inner);
-        self.touched();
     }
 
     /// The object as `kubectl get -o yaml` would show it; `None` when it is gone.
@@ -184,6 +126,12 @@ impl Control {
     /// Every object, by namespace/name.
     pub fn objects(&self) -> BTreeMap<String, Value> {
         self.lock().objects.clone()
+    }
+
+    /// Of every object.
+    pub fn uids(&self) -> BTreeSet<BackupUid> {
+        let uid = |object: &Value| object["metadata"]["uid"].as_str().map(BackupUid::new);
+        self.lock().objects.values().filter_map(uid).collect()
     }
 
     /// Does something hold of every object? Without a copy of any.

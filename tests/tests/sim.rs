@@ -6,18 +6,18 @@ use tests::sim::{Kind, Options, run};
 #[test]
 fn seeds_break_no_invariant_and_give_the_same_bytes_again() {
     for seed in 1..=12 {
-        let outcome = run(seed, Options::default());
+        let outcome = run(seed, &Options::default());
         assert_eq!(outcome.violations, vec![], "seed {seed}");
         assert!(!outcome.ends.is_empty(), "seed {seed}");
         if seed <= 4 {
-            assert_eq!(run(seed, Options::default()).hash, outcome.hash, "seed {seed} gave other bytes");
+            assert_eq!(run(seed, &Options::default()).hash, outcome.hash, "seed {seed} gave other bytes");
         }
     }
 }
 
 #[test]
 fn a_trace_tells_what_happened_and_changes_nothing() {
-    let (quiet, told) = (run(5, Options::default()), run(5, Options { trace: true }));
+    let (quiet, told) = (run(5, &Options::default()), run(5, &Options { trace: true, ..Options::default() }));
     assert_eq!(quiet.hash, told.hash);
     assert!(quiet.trace.is_empty());
     assert!(told.trace.iter().any(|line| line.contains("ledger:")), "{:?}", told.trace);

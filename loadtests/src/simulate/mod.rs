@@ -15,7 +15,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tests::sim::{self, Options};
+use tests::sim::{self, Kind, Options};
 
 /// Every so many seeds one is run twice, and the first one always is: the same bytes must come out.
 const TWICE_EVERY: u64 = 100;
@@ -45,9 +45,23 @@ pub(crate) struct SimulateArgs {
     /// Threads; all cores if it is left out.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: Option<u32>,
+    /// Faults of these kinds alone, by name, with commas between; all usual ones if it is left out.
+    #[arg(long, value_delimiter = ',', value_parser = kind)]
+    kinds: Vec<Kind>,
     /// Stop at the first attempt that breaks an invariant.
     #[arg(long)]
     fail_fast: bool,
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    let names = || Kind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+    Kind::named(name).ok_or_else(|| format!("there is no such kind; there are {}", names()))
+}
+
+impl SimulateArgs {
+    fn options(&self) -> Options {
+        Options { trace: false, kinds: self.kinds.clone() }
+    }
 }
 
 /// True if no invariant was broken and the same seeds gave the same bytes.
@@ -57,9 +71,9 @@ pub(crate) fn main(args: &SimulateArgs) -> anyhow::Result<bool> {
     anyhow::ensure!(!args.trace || attempts == 1, "--trace shows one attempt: add --attempts 1");
     eprintln!("simulate: seeds from {seed}");
     if args.trace {
-        let outcome = sim::run(seed, Options { trace: true });
+        let outcome = sim::run(seed, &Options { trace: true, ..args.options() });
         outcome.trace.iter().for_each(|line| println!("{line}"));
-        let mut report = Report::default();
+        let mut report = Report::of(&args.kinds);
         report.add(&outcome);
         eprintln!("{}", report.text());
         return Ok(report.holds());
@@ -72,7 +86,7 @@ pub(crate) fn main(args: &SimulateArgs) -> anyhow::Result<bool> {
 fn run(args: &SimulateArgs, seed: u64, attempts: u64) -> Report {
     let begun = Instant::now();
     let end = args.seconds.map(|seconds| begun + Duration::from_secs(seconds));
-    let report = Mutex::new(Report::default());
+    let (options, report) = (args.options(), Mutex::new(Report::of(&args.kinds)));
     let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = args.threads.map_or(cores, |threads| threads as usize);
@@ -85,7 +99,7 @@ fn run(args: &SimulateArgs, seed: u64, attempts: u64) -> Report {
                     if nth >= attempts || late || stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    let clean = one(&report, seed.wrapping_add(nth), nth % TWICE_EVERY == 0);
+                    let clean = one(&report, &options, seed.wrapping_add(nth), nth % TWICE_EVERY == 0);
                     if !clean && args.fail_fast {
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -100,9 +114,9 @@ fn run(args: &SimulateArgs, seed: u64, attempts: u64) -> Report {
 }
 
 /// False: it broke something.
-fn one(report: &Mutex<Report>, seed: u64, twice: bool) -> bool {
-    let outcome = sim::run(seed, Options::default());
-    let again = twice.then(|| sim::run(seed, Options::default()));
+fn one(report: &Mutex<Report>, options: &Options, seed: u64, twice: bool) -> bool {
+    let outcome = sim::run(seed, options);
+    let again = twice.then(|| sim::run(seed, options));
     let clean = outcome.violations.is_empty();
     let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
     report.add(&outcome);
@@ -110,7 +124,7 @@ fn one(report: &Mutex<Report>, seed: u64, twice: bool) -> bool {
         report.compare(&outcome, &again);
     }
     if !clean {
-        eprintln!("simulate: seed {seed} broke an invariant; {}", report::replay(seed));
+        eprintln!("simulate: seed {seed} broke an invariant; {}", report.replay(seed));
     }
     clean
 }

@@ -7,14 +7,10 @@ use tests::sim::{Kind, Outcome};
 /// Violations told in full; the count goes on.
 const TOLD: usize = 50;
 
-/// The one command that shows how a seed went.
-pub(crate) fn replay(seed: u64) -> String {
-    format!("cargo run --profile sim -p loadtests -- simulate --seed {seed} --attempts 1 --trace")
-}
-
 /// Sums over seeds.
 #[derive(Default)]
 pub(crate) struct Report {
+    kinds: Vec<&'static str>,
     attempts: u64,
     seeds: Option<(u64, u64)>,
     outcomes: BTreeMap<String, u64>,
@@ -28,6 +24,20 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// Of a run with faults of these kinds alone; none: of all usual ones.
+    pub(crate) fn of(kinds: &[Kind]) -> Self {
+        Self { kinds: kinds.iter().map(|kind| kind.name()).collect(), ..Self::default() }
+    }
+
+    /// The one command that shows how a seed went.
+    pub(crate) fn replay(&self, seed: u64) -> String {
+        let kinds = match self.kinds.as_slice() {
+            [] => String::new(),
+            kinds => format!(" --kinds '{}'", kinds.join(",")),
+        };
+        format!("cargo run --profile sim -p loadtests -- simulate --seed {seed} --attempts 1 --trace{kinds}")
+    }
+
     pub(crate) fn add(&mut self, outcome: &Outcome) {
         self.attempts += 1;
         let (first, last) = self.seeds.unwrap_or((outcome.seed, outcome.seed));
@@ -42,11 +52,12 @@ impl Report {
         for violation in &outcome.violations {
             self.broken += 1;
             if self.violations.len() < TOLD {
+                let replay = self.replay(outcome.seed);
                 self.violations.push(json!({
                     "seed": outcome.seed,
                     "invariant": violation.invariant,
                     "text": violation.text,
-                    "replay": replay(outcome.seed),
+                    "replay": replay,
                 }));
             }
         }
@@ -83,8 +94,10 @@ impl Report {
 
     pub(crate) fn json(&self) -> String {
         let (first, last) = self.seeds.unwrap_or_default();
-        let never: Vec<_> =
-            Kind::ALL.iter().map(|kind| kind.name()).filter(|name| !self.faults.contains_key(name)).collect();
+        let drawn =
+            |kind: &&Kind| if self.kinds.is_empty() { kind.is_usual() } else { self.kinds.contains(&kind.name()) };
+        let names = Kind::ALL.iter().filter(drawn).map(|kind| kind.name());
+        let never: Vec<_> = names.filter(|name| !self.faults.contains_key(name)).collect();
         let shown = json!({
             "attempts": self.attempts,
             "seeds": {"first": first, "last": last},

@@ -1,22 +1,16 @@
 //! The ledger's half: compare-and-set on versions, and what a test may do to it.
 
-use super::{Control, Inner};
+use super::{Control, Inner, history};
 use async_trait::async_trait;
-use coordinator::ports::{Entry, Ledger, LedgerKey, PortError, Version};
+use coordinator::{
+    actors::Stored,
+    ports::{Entry, Ledger, LedgerKey, PortError, Version},
+};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
+use shared::barrier::Record;
 use std::{collections::BTreeMap, time::Duration};
 
 impl Control {
-    /// From now on every ledger write is remembered for [`Self::take_writes`].
-    pub fn remember_writes(&self) {
-        self.lock().writes.get_or_insert_default();
-    }
-
-    /// Ledger writes since the last call, in order: key and text, no text for a deletion.
-    pub fn take_writes(&self) -> Vec<(LedgerKey, Option<String>)> {
-        self.lock().writes.as_mut().map(std::mem::take).unwrap_or_default()
-    }
-
     /// One way of a ledger call takes so many milliseconds; a write happens in between.
     pub fn ledger_takes(&self, from: u64, to: u64, seed: u64) {
         self.lock().ledger_way = Some(((from, to.max(from)), SmallRng::seed_from_u64(seed)));
@@ -35,6 +29,22 @@ impl Control {
     /// The next `count` ledger writes happen, and their answers are lost.
     pub fn lose_ledger_answers(&self, count: u32) {
         self.lock().lose_ledger_answers = count;
+    }
+
+    /// Records that have no certificate yet may not grow beyond so many bytes. (What has been stored with its certificate
+    /// fits, with the wide margin that the rest of its life needs.)
+    pub fn limit_ledger(&self, most: Option<usize>) {
+        self.lock().ledger_limit = most;
+    }
+
+    /// Somebody puts a label on the ledger's objects: other versions, the same bodies.
+    pub fn label_ledger(&self) {
+        let mut inner = self.lock();
+        let Inner { ledger, version, .. } = &mut *inner;
+        for (_, labelled) in ledger.values_mut() {
+            *version += 1;
+            *labelled = *version;
+        }
     }
 
     async fn way(&self) {
@@ -58,10 +68,16 @@ impl Control {
         if stored.as_ref() != expected {
             return Err(PortError::Conflict(format!("{key:?} is at {stored:?}, expected {expected:?}")));
         }
+        if let Some(most) = inner.ledger_limit.filter(|most| body.len() > *most)
+            && matches!(key, LedgerKey::Record(_))
+            && !inner.ledger.get(key).is_some_and(|(stored, _)| is_certified(stored))
+        {
+            return Err(PortError::Unavailable(format!("{} bytes are above the limit of {most}", body.len())));
+        }
         inner.version += 1;
         let version = inner.version;
         inner.ledger.insert(key.clone(), (body.to_owned(), version));
-        noted(&mut inner, key, Some(body));
+        history::wrote(&mut inner, key, Some(body));
         if inner.lose_ledger_answers > 0 {
             inner.lose_ledger_answers -= 1;
             return Err(PortError::Unavailable("answer lost".to_owned()));
@@ -75,7 +91,7 @@ impl Control {
             None => Ok(()),
             Some((_, version)) if version.to_string() == expected.0 => {
                 inner.ledger.remove(key);
-                noted(&mut inner, key, None);
+                history::wrote(&mut inner, key, None);
                 Ok(())
             }
             Some((_, version)) => Err(PortError::Conflict(format!("{key:?} is at {version}"))),
@@ -83,11 +99,8 @@ impl Control {
     }
 }
 
-/// Remembers a write, if somebody wants to know.
-pub(super) fn noted(inner: &mut Inner, key: &LedgerKey, body: Option<&str>) {
-    if let Some(writes) = &mut inner.writes {
-        writes.push((key.clone(), body.map(str::to_owned)));
-    }
+fn is_certified(body: &str) -> bool {
+    Stored::<Record>::parse(body).is_ok_and(|stored| stored.body.certificate.is_some())
 }
 
 #[async_trait]

@@ -2,7 +2,7 @@
 //!
 //! Odd habits on demand: a creation happens and its answer is lost; statuses of schedules are not taken for a while.
 
-use super::{Control, finalizers};
+use super::{Control, Happened, Retired, history, lives::Deleter};
 use async_trait::async_trait;
 use coordinator::{
     edge::kube::{
@@ -35,8 +35,21 @@ impl Control {
             .map(|(key, _)| key.clone())
             .collect();
         drop(inner);
-        owned.iter().for_each(|key| self.delete(key));
+        owned.iter().for_each(|key| self.delete_by(key, Deleter::Owner));
         self.touched();
+    }
+
+    fn note_retired(&self, uid: &BackupUid, namespace: &str, name: &str) {
+        let at = (self.wall)();
+        history::note(&mut self.lock(), |inner| {
+            let label = |object: &Value| object["metadata"]["labels"][SCHEDULE_LABEL].as_str().map(str::to_owned);
+            let own = inner.objects.get(&format!("{namespace}/{name}")).and_then(label).unwrap_or_default();
+            let of =
+                |object: &&Value| object["metadata"]["namespace"] == namespace && label(object).as_ref() == Some(&own);
+            let schedule = inner.schedules.get(&format!("{namespace}/{own}")).cloned();
+            let backups = inner.objects.values().filter(of).cloned().collect();
+            Happened::Retired(Box::new(Retired { uid: uid.clone(), schedule, backups, at }))
+        });
     }
 
     /// A schedule as `kubectl get -o yaml` would show it.
@@ -113,7 +126,9 @@ impl Schedules for Control {
         if let Some(taken) = self.get(&format!("{}/{}", new.key.namespace, new.name)) {
             return CreateResult::Exists { ours: run::is_ours(&taken, new) };
         }
-        self.store(run::backup(&schedule, new));
+        if !self.store(run::backup(&schedule, new), None) {
+            return CreateResult::Refused("the namespace is being torn down".to_owned());
+        }
         let mut inner = self.lock();
         if inner.lose_create_answers > 0 {
             inner.lose_create_answers -= 1;
@@ -127,7 +142,8 @@ impl Schedules for Control {
         if self.get(&key).is_none_or(|object| object["metadata"]["uid"] != uid.as_str()) {
             return DeleteResult::Gone;
         }
-        self.delete(&key);
+        self.note_retired(uid, namespace, name);
+        self.delete_by(&key, Deleter::Retention);
         DeleteResult::Deleted
     }
 
@@ -165,9 +181,4 @@ impl Schedules for Control {
         });
         Ok(())
     }
-}
-
-/// Is it held by a finalizer?
-pub(super) fn is_guarded(object: &Value) -> bool {
-    !finalizers(object).is_empty()
 }

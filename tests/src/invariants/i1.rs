@@ -6,6 +6,7 @@ use coordinator::ports::LedgerKey;
 use shared::{
     barrier::{Record, Stage},
     epoch::Epoch,
+    request::{CleanPolicy, Request},
 };
 
 pub(super) struct Forward;
@@ -32,7 +33,7 @@ impl Checker for Forward {
 }
 
 fn record_step(before: &Record, after: &Record) -> Option<String> {
-    if before.request != after.request {
+    if !is_same_wish(&before.request, &after.request, after.deleting) {
         return Some("the wish changed".to_owned());
     }
     if after.attempt != before.attempt {
@@ -46,6 +47,12 @@ fn record_step(before: &Record, after: &Record) -> Option<String> {
         return Some(format!("epoch {} became {} in attempt {}", before.epoch, after.epoch, after.attempt));
     }
     (!follows(before.stage, after.stage)).then(|| format!("{:?} became {:?}", before.stage, after.stage))
+}
+
+/// A deletion may find a policy that keeps more.
+fn is_same_wish(before: &Request, after: &Request, deleting: bool) -> bool {
+    let kept = Request { clean_policy: after.clean_policy, ..before.clone() };
+    before == after || deleting && after.clean_policy != CleanPolicy::Delete && kept == *after
 }
 
 fn follows(before: Stage, after: Stage) -> bool {

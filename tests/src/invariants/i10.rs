@@ -2,15 +2,19 @@
 //! deleted. So each carries its tags from the create call on, and in the end only what somebody keeps is left.
 
 use super::{Checker, End, Entry, Look, Write, certified};
-use crate::world::SnapshotFact;
+use crate::{control::Life, world::SnapshotFact};
 use coordinator::ports::LedgerKey;
-use shared::{ids::SnapshotId, request::CleanPolicy};
-use std::collections::BTreeSet;
+use shared::{
+    ids::{BackupUid, SnapshotId},
+    request::CleanPolicy,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 pub(super) struct Found {
     looked: usize,
-    kept: BTreeSet<SnapshotId>,
+    /// Whose record is gone, and whose policy deleted when it began: by snapshot.
+    gone: BTreeMap<SnapshotId, (BackupUid, bool)>,
 }
 
 impl Checker for Found {
@@ -21,9 +25,9 @@ impl Checker for Found {
     fn write(&mut self, write: &Write<'_>) -> Vec<String> {
         if let (Entry::Gone, LedgerKey::Record(uid)) = (write.entry, write.key)
             && let Some(record) = write.before.records.get(uid)
-            && record.request.clean_policy != CleanPolicy::Delete
         {
-            self.kept.extend(certified(record));
+            let deletes = record.request.clean_policy == CleanPolicy::Delete;
+            self.gone.extend(certified(record).into_iter().map(|id| (id, (uid.clone(), deletes))));
         }
         Vec::new()
     }
@@ -38,9 +42,11 @@ impl Checker for Found {
         if end.lost {
             return Vec::new();
         }
-        let named: BTreeSet<SnapshotId> =
-            end.books.records.values().flat_map(certified).chain(self.kept.iter().cloned()).collect();
-        let left = end.facts.snapshots.iter().filter(|(id, made)| !made.deleted && !named.contains(*id));
+        let named: BTreeSet<SnapshotId> = end.books.records.values().flat_map(certified).collect();
+        let kept = |id: &SnapshotId| {
+            self.gone.get(id).is_some_and(|(uid, deletes)| !*deletes || !end.lives.get(uid).is_some_and(Life::deletes))
+        };
+        let left = end.facts.snapshots.iter().filter(|(id, made)| !made.deleted && !named.contains(*id) && !kept(id));
         left.map(|(id, _)| format!("{id} is left over and nobody keeps it")).collect()
     }
 }

@@ -17,7 +17,11 @@ impl Checker for Stored {
     fn frame(&mut self, frame: &Frame<'_>) -> Vec<String> {
         let Message::Down(Down::Order { attempt, epoch, order }) = frame.message else { return Vec::new() };
         // Without a record the backup is gone, and whoever still speaks of it is about to learn that.
-        let Some(record) = frame.books.records.get(&attempt.backup) else { return Vec::new() };
+        // One that another object has now still goes by its first name.
+        let records = &frame.books.records;
+        let found =
+            records.get(&attempt.backup).or_else(|| records.values().find(|r| r.request.backup == attempt.backup));
+        let Some(record) = found else { return Vec::new() };
         if *epoch == Epoch::NONE || record.attempt > attempt.number {
             return Vec::new();
         }

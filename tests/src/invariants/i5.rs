@@ -3,6 +3,7 @@
 
 use super::{Checker, Entry, Write, certified};
 use crate::{stage, world::World};
+use coordinator::ports::LedgerKey;
 use serde_json::Value;
 use shared::barrier::{Record, Stage};
 use std::collections::BTreeSet;
@@ -15,8 +16,8 @@ impl Checker for Certificates {
     }
 
     fn write(&mut self, write: &Write<'_>) -> Vec<String> {
-        let Entry::Record(after) = write.entry else { return Vec::new() };
-        let before = write.before.records.get(&after.request.backup).filter(|before| before.attempt == after.attempt);
+        let (Entry::Record(after), LedgerKey::Record(uid)) = (write.entry, write.key) else { return Vec::new() };
+        let before = write.before.records.get(uid).filter(|before| before.attempt == after.attempt);
         let earlier = before.and_then(|before| before.certificate.as_ref());
         let mut wrong = Vec::new();
         match (earlier, &after.certificate) {

@@ -1,24 +1,58 @@
-//! I8: no snapshot named by a kept certificate or backupmeta is deleted, except by its backup's own deletion. A backup
-//! whose control plane was lost is kept, and so is one whose object was deleted under another policy than Delete.
+//! I8: nothing that a kept certificate or backupmeta names is deleted, unless its own object was deleted by a user, under
+//! the policy Delete both when the backup began and when the object was deleted; or by retention of its schedule. A lost
+//! control plane, a lost record, a CRD or namespace that was torn down, a deleted copy: none of them is that.
+//!
+//! And nothing kept is out of reach: what was Complete, and had not to go, is named by a record in the ledger, unless the
+//! ledger itself was lost, or the object was deleted under a policy that keeps.
 
-use super::{Checker, Entry, Look, Write, certified};
+use super::{Checker, End, Entry, Look, Write, certified};
+use crate::control::Life;
 use coordinator::ports::LedgerKey;
 use shared::{
-    barrier::{Record, Stage},
-    ids::SnapshotId,
+    barrier::Stage,
+    ids::{BackupUid, SnapshotId},
     request::CleanPolicy,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of a snapshot that a saved certificate names or named.
+#[derive(Clone, Debug, Default)]
+struct Named {
+    /// Objects whose records named it, and whether their policy was Delete when they began.
+    owners: BTreeMap<BackupUid, bool>,
+    /// The backup was Complete: backupmeta names the snapshot, too.
+    complete: bool,
+    /// Before it was Complete its attempt ended badly: by `error` in EC2, or by the user's wish.
+    given_up: bool,
+}
 
 #[derive(Default)]
 pub(super) struct Kept {
-    for_ever: BTreeSet<SnapshotId>,
+    named: BTreeMap<SnapshotId, Named>,
     told: BTreeSet<SnapshotId>,
 }
 
-/// Its own deletion has begun (or may have), and the policy says that it deletes.
-fn is_going(record: &Record) -> bool {
-    record.deleting && record.request.clean_policy == CleanPolicy::Delete
+/// Does this hold of the object, or of one that was restored from it?
+fn of_heirs(owner: &BackupUid, lives: &BTreeMap<BackupUid, Life>, holds: impl Fn(&Life) -> bool) -> bool {
+    lives.iter().any(|(uid, life)| holds(life) && (uid == owner || comes_from(life, owner, lives)))
+}
+
+fn comes_from(life: &Life, owner: &BackupUid, lives: &BTreeMap<BackupUid, Life>) -> bool {
+    life.restored_from
+        .as_ref()
+        .is_some_and(|from| from == owner || lives.get(from).is_some_and(|life| comes_from(life, owner, lives)))
+}
+
+impl Named {
+    fn may_go(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
+        let wished = |owner| of_heirs(owner, lives, Life::deletes);
+        self.given_up || self.owners.iter().any(|(owner, deletes)| *deletes && wished(owner))
+    }
+
+    /// Some object of it was deleted on purpose, whatever became of the snapshot.
+    fn is_let_go(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
+        self.owners.keys().any(|owner| of_heirs(owner, lives, Life::is_let_go))
+    }
 }
 
 impl Checker for Kept {
@@ -27,23 +61,47 @@ impl Checker for Kept {
     }
 
     fn write(&mut self, write: &Write<'_>) -> Vec<String> {
-        if let (Entry::Gone, LedgerKey::Record(uid)) = (write.entry, write.key)
-            && let Some(record) = write.before.records.get(uid).filter(|record| !is_going(record))
-        {
-            self.for_ever.extend(certified(record));
+        let (Entry::Record(after), LedgerKey::Record(uid)) = (write.entry, write.key) else { return Vec::new() };
+        let before = write.before.records.get(uid).map(certified).unwrap_or_default();
+        let now = certified(after);
+        for id in before.difference(&now) {
+            if let Some(named) = self.named.get_mut(id).filter(|named| !named.complete) {
+                named.given_up = true;
+            }
+        }
+        if !matches!(after.stage, Stage::Certified | Stage::Complete) {
+            return Vec::new();
+        }
+        for id in now {
+            let named = self.named.entry(id).or_default();
+            named.owners.entry(uid.clone()).or_insert(after.request.clean_policy == CleanPolicy::Delete);
+            named.complete |= after.stage == Stage::Complete;
         }
         Vec::new()
     }
 
     fn look(&mut self, look: &Look<'_>) -> Vec<String> {
         let Some(facts) = look.facts else { return Vec::new() };
-        let held = look.books.records.values().filter(|record| !is_going(record));
-        let held = held.filter(|record| matches!(record.stage, Stage::Certified | Stage::Complete));
-        let mut kept: BTreeSet<SnapshotId> = held.flat_map(certified).collect();
-        kept.extend(self.for_ever.iter().cloned());
         let deleted = |id: &SnapshotId| facts.snapshots.get(id).is_none_or(|snapshot| snapshot.deleted);
-        let lost: Vec<_> = kept.into_iter().filter(|id| deleted(id) && !self.told.contains(id)).collect();
-        self.told.extend(lost.iter().cloned());
-        lost.into_iter().map(|id| format!("{id} is named by a kept certificate and was deleted")).collect()
+        let lost: Vec<_> = self
+            .named
+            .iter()
+            .filter(|(id, named)| !self.told.contains(*id) && deleted(id) && !named.may_go(look.lives))
+            .map(|(id, named)| (id.clone(), named.owners.keys().map(ToString::to_string).collect::<Vec<_>>()))
+            .collect();
+        self.told.extend(lost.iter().map(|(id, _)| id.clone()));
+        lost.into_iter().map(|(id, owners)| format!("{id} is kept by {owners:?} and was deleted")).collect()
+    }
+
+    fn end(&mut self, end: &End<'_>) -> Vec<String> {
+        if end.lost {
+            return Vec::new();
+        }
+        let reached: BTreeSet<SnapshotId> = end.books.records.values().flat_map(certified).collect();
+        let out = self.named.iter().filter(|(id, named)| {
+            let there = end.facts.snapshots.get(*id).is_some_and(|snapshot| !snapshot.deleted);
+            named.complete && there && !named.is_let_go(end.lives) && !reached.contains(*id)
+        });
+        out.map(|(id, named)| format!("{id} is kept by {:?} and no record names it", named.owners.keys())).collect()
     }
 }

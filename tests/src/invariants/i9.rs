@@ -1,8 +1,11 @@
-//! I9: "not consistent" is told in status and event, never only logged.
+//! I9: "not consistent" is told in status and event, never only logged; and what no certificate of its own stands behind
+//! is not told to be Complete, whatever status somebody gave it.
 
 use super::{Checker, End};
+use serde_json::Value;
 use shared::{
     barrier::{Record, Stage},
+    ids::BackupUid,
     reason::Reason,
 };
 
@@ -14,13 +17,25 @@ impl Checker for Told {
     }
 
     fn end(&mut self, end: &End<'_>) -> Vec<String> {
-        end.books.records.values().flat_map(|record| untold(record, end)).collect()
+        let untold = end.books.records.iter().flat_map(|(uid, record)| untold(uid, record, end));
+        untold.chain(end.objects.iter().filter_map(|(name, object)| unproven(name, object, end))).collect()
     }
 }
 
-fn untold(record: &Record, end: &End<'_>) -> Vec<String> {
+/// It says Complete, and the ledger does not say so of this very object.
+fn unproven(name: &str, object: &Value, end: &End<'_>) -> Option<String> {
+    let complete = object["status"]["phase"] == "Complete";
+    let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
+    let record = end.books.records.get(&BackupUid::new(uid));
+    let proven = record.is_some_and(|record| record.stage == Stage::Complete && record.certificate.is_some());
+    (complete && !proven && !end.lost).then(|| format!("{name} ({uid}) says Complete, and no certificate is its own"))
+}
+
+fn untold(uid: &BackupUid, record: &Record, end: &End<'_>) -> Vec<String> {
     let name = format!("{}/{}", record.request.namespace, record.request.name);
-    let Some(object) = end.objects.get(&name) else { return Vec::new() };
+    // An orphan's object is not there, and another one may have its name.
+    let own = |object: &&Value| object["metadata"]["uid"] == uid.as_str();
+    let Some(object) = end.objects.get(&name).filter(own) else { return Vec::new() };
     let phase = object["status"]["phase"].as_str().unwrap_or_default();
     let mut wrong = Vec::new();
     match record.stage {

@@ -11,8 +11,8 @@
 //! | `i5` | every certificate, judged by oracle and bank; what Complete promises lies in S3 |
 //! | `i6` | no hold outlives its bound |
 //! | `i7` | one live attempt per TiDB cluster |
-//! | `i8` | nothing kept is deleted |
-//! | `i9` | what is not consistent is told |
+//! | `i8` | nothing kept is deleted unless its own object was, by a user; nothing kept is out of reach |
+//! | `i9` | what is not consistent is told; what is told to be Complete has its own certificate |
 //! | `i10` | every snapshot can be found by its tags, and what nobody keeps goes |
 
 mod i1;
@@ -25,9 +25,12 @@ mod i6;
 mod i7;
 mod i8;
 mod i9;
+mod retired;
+
+pub use retired::wrongly_retired;
 
 use crate::{
-    control::Told,
+    control::{Life, Told},
     stage::Way,
     world::{Facts, World},
 };
@@ -56,7 +59,7 @@ pub enum Entry<'a> {
     Record(&'a Record),
     /// A claim.
     Claim(&'a Claim),
-    /// The object was deleted, or lost with its control plane.
+    /// Deleted by the coordinator, or lost.
     Gone,
 }
 
@@ -106,6 +109,8 @@ pub struct Look<'a> {
     pub holds: &'a (Vec<StoreId>, bool, usize),
     /// `None`: nothing changed since the last look.
     pub facts: Option<&'a Facts>,
+    /// Every VolumeBackup that ever was, and who deleted it.
+    pub lives: &'a BTreeMap<BackupUid, Life>,
 }
 
 /// After healing, when everything has ended.
@@ -121,7 +126,9 @@ pub struct End<'a> {
     pub undisturbed: bool,
     /// Truth.
     pub facts: &'a Facts,
-    /// A control plane was lost: what it had not finished nobody knows any more.
+    /// Every VolumeBackup that ever was, and who deleted it.
+    pub lives: &'a BTreeMap<BackupUid, Life>,
+    /// A control plane was lost, or a part of its ledger: what it had not finished nobody knows any more.
     pub lost: bool,
 }
 

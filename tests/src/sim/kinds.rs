@@ -1,5 +1,20 @@
 //! Every kind of fault, its name in reports, and how often it is drawn against the others.
 
+/// Kinds that are drawn only when they are asked for by name: what mends them is not there yet.
+const WAITING: &[Kind] = &[
+    Kind::ObjectCopiedWithStatus,
+    Kind::FinalizerStripped,
+    Kind::PolicyEdited,
+    Kind::ClockJumped,
+    Kind::ControlPlaneRestored,
+    Kind::LedgerLostInPart,
+    Kind::CrdTornDown,
+    Kind::NamespaceTornDown,
+    Kind::LedgerRefusesBySize,
+    Kind::ForeignLabelOnLedger,
+    Kind::PlaneSigterm,
+];
+
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $kind:ident $name:literal $weight:literal,)*) => {
         /// A kind of fault.
@@ -13,6 +28,16 @@ macro_rules! kinds {
             /// Its name in reports.
             pub const fn name(self) -> &'static str {
                 match self { $(Kind::$kind => $name,)* }
+            }
+
+            /// Is it among those that are drawn without being asked for?
+            pub fn is_usual(self) -> bool {
+                !WAITING.contains(&self)
+            }
+
+            /// The one of this name.
+            pub fn named(name: &str) -> Option<Kind> {
+                Self::ALL.iter().copied().find(|kind| kind.name() == name)
             }
 
             /// How often it is drawn, against the sum of all weights.
@@ -123,6 +148,8 @@ kinds! {
     PlaneKilled "plane killed" 8,
     /// `kill -9`, and back at once.
     PlaneRestarted "plane restarted" 7,
+    /// SIGTERM to a plane: it lets go, says so and ends; back at once.
+    PlaneSigterm "plane sigterm" 6,
     /// Every process dies; planes come back first.
     EverybodyKilled "everybody killed" 2,
 
@@ -149,6 +176,28 @@ kinds! {
     Cancelled "cancelled" 3,
     /// A plane is given up.
     Abandoned "plane given up" 1,
-    /// The control plane's Kubernetes cluster is lost with everything in it.
+    /// The object is copied under another name, with its status.
+    ObjectCopiedWithStatus "object copied with status" 4,
+    /// A tool replaces the object without its finalizers.
+    FinalizerStripped "finalizer stripped" 3,
+    /// Another `cleanPolicy`, mostly just before the object is deleted.
+    PolicyEdited "policy edited" 3,
+    /// The coordinator's wall clock jumps by hours to a year; the API server's does not.
+    ClockJumped "clock jump" 3,
+
+    // The control plane as a whole.
+    /// Its Kubernetes cluster is lost with everything in it.
     ControlPlaneLost "control plane lost" 2,
+    /// The same, and a copy of it takes its place: the ledger as it was, the objects under new uids.
+    ControlPlaneRestored "control plane restored" 4,
+    /// Records or claims are gone, with a restored control plane or without.
+    LedgerLostInPart "ledger lost in part" 3,
+    /// The CRD is deleted with every object.
+    CrdTornDown "crd torn down" 3,
+    /// The namespace is deleted with every object.
+    NamespaceTornDown "namespace torn down" 2,
+    /// Records that grow are refused, for good.
+    LedgerRefusesBySize "ledger refuses by size" 3,
+    /// Every object of the ledger gets a label, and so another version.
+    ForeignLabelOnLedger "foreign label on ledger" 4,
 }

@@ -23,10 +23,12 @@ pub use plan::Plan;
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
 /// How a seed is run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Keep the trace's lines, not only their hash.
     pub trace: bool,
+    /// Faults of these kinds alone; none: of all usual ones.
+    pub kinds: Vec<Kind>,
 }
 
 /// What came of a seed.
@@ -49,9 +51,9 @@ pub struct Outcome {
 }
 
 /// Runs one seed to its end. A panic anywhere in it is a violation.
-pub fn run(seed: u64, options: Options) -> Outcome {
+pub fn run(seed: u64, options: &Options) -> Outcome {
     logs::begin(options.trace);
-    let plan = Plan::of(seed);
+    let plan = Plan::of(seed, &options.kinds);
     let (world, name) = (plan.world.clone(), plan.to_string());
     let kept = std::panic::catch_unwind(AssertUnwindSafe(|| {
         crate::stage::run(world, async move |stage| play::play(&stage, plan, options).await)

@@ -2,9 +2,10 @@
 
 use super::trace::Trace;
 use crate::{
-    control::Control,
+    control::{Control, Happened, Life},
     invariants::{
         Books, End, Entry, Frame, Invariants, Look, Message, Violation, Write, parse_claim, parse_frame, parse_record,
+        wrongly_retired,
     },
     stage::Way,
     world::{Counters, World},
@@ -43,7 +44,7 @@ pub(super) struct Observer(Arc<Mutex<Inner>>);
 
 impl Observer {
     pub(super) fn new(control: &Control, world: &World, trace: bool) -> Self {
-        control.remember_writes();
+        control.remember();
         Self(Arc::new(Mutex::new(Inner {
             control: control.clone(),
             world: world.clone(),
@@ -101,8 +102,9 @@ impl Observer {
         let facts = (inner.counted != Some(counted)).then(|| inner.world.facts());
         inner.counted = Some(counted);
         let (at, holds) = (inner.world.elapsed_ms(), inner.world.holds());
-        let Inner { invariants, books, .. } = &mut *inner;
-        let found = invariants.look(&Look { at, books, holds: &holds, facts: facts.as_ref() });
+        let Inner { invariants, books, control, .. } = &mut *inner;
+        let found = control
+            .with_lives(|lives| invariants.look(&Look { at, books, holds: &holds, facts: facts.as_ref(), lives }));
         inner.tell(found);
         inner.audit(at);
     }
@@ -112,8 +114,9 @@ impl Observer {
         self.look();
         let mut inner = self.lock();
         let (objects, events, facts) = (inner.control.objects(), inner.control.events(), inner.world.facts());
+        let lives = inner.control.lives();
         let Inner { invariants, books, .. } = &mut *inner;
-        let end = End { books, objects: &objects, events: &events, undisturbed, facts: &facts, lost };
+        let end = End { books, objects: &objects, events: &events, undisturbed, facts: &facts, lives: &lives, lost };
         let found = invariants.end(&end);
         inner.tell(found);
     }
@@ -154,8 +157,17 @@ impl Inner {
 
     /// Takes in what was written since.
     pub(super) fn catch_up(&mut self) {
-        for (key, body) in self.control.take_writes() {
+        for happened in self.control.take_happened() {
             let at = self.world.elapsed_ms();
+            let (key, body) = match happened {
+                Happened::Written(key, body) => (key, body),
+                Happened::Retired(retired) => {
+                    self.trace.line(at, &format!("{} is deleted by retention", retired.uid));
+                    let wrong = wrongly_retired(&retired, &self.books);
+                    self.tell(wrong.map(|text| Violation { invariant: "I8", text }).into_iter().collect());
+                    continue;
+                }
+            };
             self.written_at = at;
             let record = body.as_deref().and_then(parse_record);
             let claim = body.as_deref().filter(|_| record.is_none()).and_then(parse_claim);
@@ -173,8 +185,10 @@ impl Inner {
                     Some(record) => drop(self.books.records.insert(uid, record)),
                     None => {
                         let gone = self.books.records.remove(&uid);
+                        let deletes = self.control.with_lives(|lives| lives.get(&uid).is_some_and(Life::deletes));
                         let keeps = gone.filter(|record| {
-                            record.certificate.is_some() && record.request.clean_policy != CleanPolicy::Delete
+                            let policy = record.request.clean_policy;
+                            record.certificate.is_some() && (policy != CleanPolicy::Delete || !deletes)
                         });
                         self.kept.extend(keeps.map(|record| record.request.storage.prefix));
                     }

@@ -33,6 +33,14 @@ pub(super) struct Second {
     pub(super) policy: &'static str,
 }
 
+/// A schedule beside it, with short periods and little to keep.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scheduled {
+    pub(super) every_s: u64,
+    pub(super) limits: &'static str,
+    pub(super) policy: &'static str,
+}
+
 /// Everything that a seed decides.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -44,6 +52,7 @@ pub struct Plan {
     /// Lines of `spec` in addition.
     pub(super) more: String,
     pub(super) second: Option<Second>,
+    pub(super) scheduled: Option<Scheduled>,
     pub(super) warm_up_ms: u64,
     /// One way of a ledger call, in milliseconds.
     pub(super) ledger_way: (u64, u64),
@@ -52,11 +61,14 @@ pub struct Plan {
     pub(super) strikes: Vec<Strike>,
     /// Objects are deleted in the end.
     pub(super) delete: bool,
+    /// Whoever tore something down puts it back after so long, and applies the manifests again, or does not.
+    pub(super) back_ms: u64,
+    pub(super) applies_again: bool,
 }
 
 impl Plan {
-    /// The plan of a seed.
-    pub fn of(seed: u64) -> Self {
+    /// The plan of a seed, with faults of `kinds` alone; none: of all usual ones.
+    pub fn of(seed: u64, kinds: &[Kind]) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed ^ 0x7369_6d75_6c61_7465);
         let rng = &mut rng;
         let planes = *pick(rng, &[(1, 2), (2, 5), (3, 5)]);
@@ -72,11 +84,21 @@ impl Plan {
                 after_ms: rng.random_range(0..6_000),
                 policy: pick::<&str>(rng, &[("Delete", 1), ("Retain", 1)]),
             }),
+            scheduled: rng.random_ratio(1, 12).then(|| Scheduled {
+                every_s: rng.random_range(20..70),
+                limits: pick::<&str>(
+                    rng,
+                    &[("  maxBackups: 1\n", 3), ("  maxBackups: 2\n", 2), ("  maxReservedTime: 100s\n", 2)],
+                ),
+                policy: pick::<&str>(rng, &[("Delete", 3), ("Retain", 1)]),
+            }),
             warm_up_ms: rng.random_range(200..1_500),
             ledger_way: *pick(rng, &[((0, 0), 2), ((1, 10), 4), ((5, 80), 2)]),
             net: *pick(rng, &[((1, 8), 5), ((1, 60), 2), ((40, 120), 1)]),
-            strikes: (0..count).map(|_| strike(rng)).collect(),
+            strikes: (0..count).map(|_| strike(rng, kinds)).collect(),
             delete: rng.random_ratio(5, 6),
+            back_ms: rng.random_range(0..20_000),
+            applies_again: rng.random_ratio(3, 4),
         }
     }
 }
@@ -85,7 +107,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "seed {}: {} planes of {} stores, {} regions, cleanPolicy {}, {:?}, second {:?}, delete {}; strikes:",
+            "seed {}: {} planes of {} stores, {} regions, cleanPolicy {}, {:?}, second {:?}, {:?}, delete {}; strikes:",
             self.seed,
             self.world.planes.len(),
             self.world.stores_per_plane,
@@ -93,6 +115,7 @@ impl fmt::Display for Plan {
             self.policy,
             self.more.trim(),
             self.second,
+            self.scheduled,
             self.delete
         )?;
         self.strikes.iter().try_for_each(|strike| write!(f, " {} at {:?};", strike.kind.name(), strike.moment))
@@ -164,8 +187,9 @@ fn barrier_lines(rng: &mut SmallRng, retry: bool) -> String {
     if lines.is_empty() { lines } else { format!("  barrier:\n{lines}") }
 }
 
-fn strike(rng: &mut SmallRng) -> Strike {
-    let kinds: Vec<(Kind, u32)> = Kind::ALL.iter().map(|kind| (*kind, kind.weight())).collect();
+fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
+    let wanted = |kind: &&Kind| if only.is_empty() { kind.is_usual() } else { only.contains(*kind) };
+    let kinds: Vec<(Kind, u32)> = Kind::ALL.iter().filter(wanted).map(|kind| (*kind, kind.weight())).collect();
     let kind = *pick(rng, &kinds);
     let moment = match kind {
         Kind::MergeUnderLease | Kind::FreshSplit if rng.random_ratio(2, 3) => before_leases(rng),

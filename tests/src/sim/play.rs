@@ -1,15 +1,17 @@
 //! One seed, played: the wish, the faults at their moments, then healing, and what must be true when all has ended.
 
 mod ends;
+mod heal;
+mod hosts;
 
 use super::{
     Options, Outcome,
     kinds::Kind,
     observer::Observer,
-    plan::{Moment, Plan, Strike},
+    plan::{Moment, Plan, Scheduled, Strike},
     strike::{Undo, strike},
 };
-use crate::{stage::Stage, world::Faults};
+use crate::stage::Stage;
 use serde_json::Value;
 use shared::barrier::{Record, Stage as Durable};
 use std::{
@@ -26,13 +28,13 @@ const LIVE_MS: u64 = 50;
 const FAR_MS: u64 = 1_000;
 /// No fault strikes later than this after the wish, and all end by then.
 const FAULTS_MS: u64 = 90_000;
+/// A schedule makes runs for so long after the wish.
+const RUNS_MS: u64 = 170_000;
 /// After healing everything ends within this: connect 60 s, prepare 120 s twice, clocks 300 s, recovery 120 s, holds 32 s,
 /// and cleaning with its five quiet minutes; all of it again where the user allowed attempts for ten minutes.
 const ENDS_MS: u64 = 2_600_000;
 /// Nothing was written for so long: no new attempt is about to start (16 s after a clean).
 const QUIET_MS: u64 = 25_000;
-/// A process that ended by itself is started again, as Kubernetes would.
-const RESTART_MS: u64 = 1_000;
 
 struct Play<'a> {
     stage: &'a Rc<Stage>,
@@ -46,16 +48,23 @@ struct Play<'a> {
     /// Down on purpose.
     down: BTreeSet<String>,
     ended: BTreeMap<String, u64>,
+    /// Told to end, and when.
+    told: BTreeMap<String, u64>,
     /// When members and records first came so far.
     members: BTreeMap<shared::member::Stage, u64>,
     records: BTreeMap<Durable, u64>,
     second: bool,
     faults: BTreeMap<&'static str, u64>,
+    /// A part of the ledger was lost at least, or a plane was given up.
     lost: bool,
+    /// Manifests applied so far, by name.
+    wishes: BTreeMap<&'static str, String>,
+    /// When something torn down was first seen to be gone.
+    gone: Option<u64>,
     ends: BTreeMap<String, String>,
 }
 
-pub(super) async fn play(stage: &Rc<Stage>, plan: Plan, options: Options) -> Outcome {
+pub(super) async fn play(stage: &Rc<Stage>, plan: Plan, options: &Options) -> Outcome {
     let observer = Observer::new(&stage.control, &stage.world, options.trace);
     observer.say(&plan.to_string());
     let tapped = observer.clone();
@@ -72,11 +81,14 @@ pub(super) async fn play(stage: &Rc<Stage>, plan: Plan, options: Options) -> Out
         undo: Vec::new(),
         down: BTreeSet::new(),
         ended: BTreeMap::new(),
+        told: BTreeMap::new(),
         members: BTreeMap::new(),
         records: BTreeMap::new(),
         second: false,
         faults: BTreeMap::new(),
         lost: false,
+        wishes: BTreeMap::new(),
+        gone: None,
         ends: BTreeMap::new(),
     };
     play.whole().await;
@@ -101,7 +113,8 @@ impl Play<'_> {
         sleep(self.plan.warm_up_ms).await;
         self.wished = self.now();
         let manifest = self.stage.manifest_of("backup", "p", self.plan.policy, &self.plan.more);
-        self.apply(&manifest);
+        self.apply("backup", manifest);
+        self.schedule(false);
         self.under_faults().await;
         self.heal();
         let healed = self.now();
@@ -116,17 +129,12 @@ impl Play<'_> {
         if !holds.0.is_empty() || holds.1 {
             self.observer.broken("lets go", format!("held after the end: {holds:?}"));
         }
+        self.expect_finalizers().await;
         self.observer.end(self.is_undisturbed(), self.lost);
         if self.plan.delete {
             self.delete_all().await;
         }
         self.observer.look();
-    }
-
-    fn apply(&mut self, manifest: &str) {
-        if let Err(error) = self.stage.control.apply(manifest) {
-            self.observer.broken("play", format!("manifest: {error:#}"));
-        }
     }
 
     /// Faults strike and end, until none can strike any more.
@@ -136,7 +144,8 @@ impl Play<'_> {
             let since = self.now() - self.wished;
             let over = self.undo.is_empty() && !self.second_is_due_later();
             let nothing = self.waiting.is_empty() || (self.has_ended() && self.none_by_the_clock(since));
-            if since >= FAULTS_MS || (over && nothing) {
+            let runs = self.plan.scheduled.is_some() && since < RUNS_MS;
+            if !runs && (since >= FAULTS_MS || (over && nothing)) {
                 return;
             }
             sleep(self.pace()).await;
@@ -168,8 +177,9 @@ impl Play<'_> {
             self.second = true;
             self.observer.say("a second backup is wished");
             let manifest = self.stage.manifest_of("second", "q", second.policy, "");
-            self.apply(&manifest);
+            self.apply("second", manifest);
         }
+        self.put_back(now);
         let due: Vec<Strike> = self.waiting.iter().copied().filter(|strike| self.is_due(strike, now)).collect();
         self.waiting.retain(|strike| due.iter().all(|other| other.seed != strike.seed));
         for wanted in due {
@@ -200,10 +210,17 @@ impl Play<'_> {
         let Some(struck) = strike(self.stage, wanted) else { return };
         self.observer.say(&format!("FAULT {}: {}", wanted.kind.name(), struck.text));
         *self.faults.entry(wanted.kind.name()).or_default() += 1;
-        self.lost |= matches!(wanted.kind, Kind::ControlPlaneLost | Kind::Abandoned);
+        self.lost |= matches!(wanted.kind, Kind::ControlPlaneLost | Kind::LedgerLostInPart | Kind::Abandoned);
         self.down.extend(struck.down.iter().cloned());
-        if let Some((ms, undo)) = struck.undo {
-            self.undo.push((now + ms, undo, struck.down));
+        for host in &struck.down {
+            self.told.remove(host);
+        }
+        if let Some(host) = struck.told {
+            self.told.insert(host, now);
+        }
+        let mut down = struck.down;
+        for (ms, undo) in struck.undo {
+            self.undo.push((now + ms, undo, std::mem::take(&mut down)));
         }
     }
 
@@ -219,45 +236,6 @@ impl Play<'_> {
         for record in self.observer.lock().books.records.values() {
             self.records.entry(record.stage).or_insert(now);
         }
-    }
-
-    /// Kubernetes starts a process again that ended by itself.
-    fn restart_ended(&mut self, now: u64) {
-        for host in self.planes.iter().map(String::as_str).chain([""]) {
-            let runs = if host.is_empty() { self.stage.coordinator_runs() } else { self.stage.plane_runs(host) };
-            if runs || self.down.contains(host) {
-                self.ended.remove(host);
-                continue;
-            }
-            let since = *self.ended.entry(host.to_owned()).or_insert(now);
-            if now >= since + RESTART_MS {
-                self.observer.say(&format!("{host:?} had ended by itself and is started again"));
-                if host.is_empty() {
-                    self.stage.kill_coordinator();
-                    self.stage.start_coordinator();
-                } else {
-                    self.stage.start_plane(host);
-                }
-            }
-        }
-    }
-
-    /// Faults stop.
-    fn heal(&mut self) {
-        self.observer.say("faults stop");
-        self.waiting.clear();
-        for (_, undo, _) in std::mem::take(&mut self.undo) {
-            undo(self.stage);
-        }
-        self.down.clear();
-        self.stage.world.faults(|faults| {
-            let skew = std::mem::take(&mut faults.wall_skew);
-            *faults = Faults { wall_skew: skew, ..Faults::default() };
-        });
-        self.stage.control.ledger_down(false);
-        self.stage.control.objects_down(false);
-        self.stage.control.lose_ledger_answers(0);
-        self.stage.kill_deposed();
     }
 
     /// Waits until `over`, looking on.
@@ -298,13 +276,15 @@ impl Play<'_> {
             };
             let patient = inner.books.records.values().any(|record| record.request.retry_within.is_some());
             let quiet = self.now() - inner.written_at >= if patient { QUIET_MS } else { 1_500 };
-            quiet && inner.books.records.values().all(ended)
+            // Of one whose object is not there nothing is to come; what it may hold, I6 bounds.
+            let there = self.stage.control.uids();
+            quiet && inner.books.records.iter().all(|(uid, record)| ended(record) || !there.contains(uid))
         };
         let over = |object: &Value| {
             matches!(phase(object), "Complete" | "Failed" | "Invalid")
                 && !object["metadata"]["deletionTimestamp"].is_string()
         };
-        quiet && self.stage.control.all(over)
+        quiet && self.stage.control.all(over) && !self.is_torn()
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod aws;
 mod cluster;
+mod disasters;
 mod hosts;
 mod people;
 
@@ -19,10 +20,12 @@ pub(super) type Undo = Box<dyn FnOnce(&Stage)>;
 pub(super) struct Struck {
     /// For the trace.
     pub(super) text: String,
-    /// What ends it, and after how many milliseconds.
-    pub(super) undo: Option<(u64, Undo)>,
-    /// Processes that are down on purpose until then; "" is the coordinator.
+    /// What ends it, or comes of it, and after how many milliseconds.
+    pub(super) undo: Vec<(u64, Undo)>,
+    /// Processes that are down on purpose until the first of these; "" is the coordinator.
     pub(super) down: Vec<String>,
+    /// A process that was told to end; "" is the coordinator.
+    pub(super) told: Option<String>,
 }
 
 /// Whom a fault may hit.
@@ -30,6 +33,14 @@ struct Aim<'a> {
     stage: &'a Stage,
     rng: SmallRng,
     planes: Vec<String>,
+}
+
+impl Struck {
+    /// Something more that comes of it later.
+    fn and_then(mut self, ms: u64, then: impl FnOnce(&Stage) + 'static) -> Self {
+        self.undo.push((ms, Box::new(then)));
+        self
+    }
 }
 
 impl Aim<'_> {
@@ -47,11 +58,16 @@ impl Aim<'_> {
 }
 
 fn once(text: impl Into<String>) -> Option<Struck> {
-    Some(Struck { text: text.into(), undo: None, down: Vec::new() })
+    Some(Struck { text: text.into(), undo: Vec::new(), down: Vec::new(), told: None })
 }
 
 fn until(text: impl Into<String>, ms: u64, undo: impl FnOnce(&Stage) + 'static) -> Option<Struck> {
-    Some(Struck { text: format!("{} for {ms} ms", text.into()), undo: Some((ms, Box::new(undo))), down: Vec::new() })
+    Some(Struck {
+        text: format!("{} for {ms} ms", text.into()),
+        undo: vec![(ms, Box::new(undo))],
+        down: Vec::new(),
+        told: None,
+    })
 }
 
 fn switch(
@@ -101,4 +117,6 @@ pub(super) fn strike(stage: &Stage, strike: &Strike) -> Option<Struck> {
         .or_else(|| hosts::network(&mut aim, strike.kind))
         .or_else(|| hosts::processes(&mut aim, strike.kind))
         .or_else(|| people::people(&mut aim, strike.kind))
+        .or_else(|| people::editors(&mut aim, strike.kind))
+        .or_else(|| disasters::disasters(&mut aim, strike.kind))
 }

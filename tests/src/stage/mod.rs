@@ -3,6 +3,7 @@
 //! dropping it kills the host as `kill -9` does. What joins them is a [`Network`]: frames above QUIC ([`Net`], the usual
 //! choice), or the real QUIC stack over simulated datagrams ([`crate::quic_net::QuicNet`]).
 
+mod manifests;
 mod net;
 mod network;
 
@@ -32,10 +33,12 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::{JoinHandle, LocalSet},
 };
 
+/// Namespace of every backup that a stage's manifests make.
+pub const NAMESPACE: &str = "br-admin";
 /// Namespace and name of the one backup that a stage's manifest makes.
 pub const KEY: &str = "br-admin/backup";
 
@@ -59,6 +62,8 @@ pub struct Stage<N: Network = Net> {
 
 struct PlaneHost {
     host: JoinHandle<()>,
+    /// Where a signal to it goes.
+    stop: Option<oneshot::Sender<()>>,
     view: watch::Receiver<PlaneView>,
 }
 
@@ -169,13 +174,27 @@ impl<N: Network> Stage<N> {
         let ports = self.world.plane_ports(plane, self.net.plane_up(plane));
         let config = PlaneConfig::new(plane);
         let view = config.views.subscribe();
-        let name = plane.to_owned();
+        let (name, (stop, stopped)) = (plane.to_owned(), oneshot::channel());
         let host = async move {
-            if let Err(error) = plane_actor::run(config, ports, pending()).await {
+            // Nobody signals a process that was killed.
+            let told = async move {
+                if stopped.await.is_err() {
+                    pending::<()>().await;
+                }
+            };
+            if let Err(error) = plane_actor::run(config, ports, told).await {
                 tracing::warn!(%error, name, "plane ended");
             }
         };
-        self.planes.borrow_mut().insert(plane.to_owned(), PlaneHost { host: host_on_its_own(host), view });
+        let kept = PlaneHost { host: host_on_its_own(host), stop: Some(stop), view };
+        self.planes.borrow_mut().insert(plane.to_owned(), kept);
+    }
+
+    /// SIGTERM to a plane actor. False: it does not run, or was told before.
+    pub fn tell_plane_to_end(&self, plane: &str) -> bool {
+        let mut planes = self.planes.borrow_mut();
+        let stop = planes.get_mut(plane).filter(|kept| !kept.host.is_finished()).and_then(|kept| kept.stop.take());
+        stop.is_some_and(|stop| stop.send(()).is_ok())
     }
 
     /// `kill -9` of a plane actor.
@@ -194,33 +213,6 @@ impl<N: Network> Stage<N> {
     /// What a plane shows of itself now, while a process of it is alive.
     pub fn plane_view<R>(&self, plane: &str, look: impl FnOnce(&PlaneView) -> R) -> Option<R> {
         self.planes.borrow().get(plane).map(|kept| look(&kept.view.borrow()))
-    }
-
-    /// The user page's AK/SK manifest for this world, with lines of `spec` in addition (indented by two).
-    pub fn manifest(&self, more: &str) -> String {
-        self.manifest_of("backup", "p", "Delete", more)
-    }
-
-    /// The same with another name, S3 prefix and clean policy.
-    pub fn manifest_of(&self, name: &str, prefix: &str, policy: &str, more: &str) -> String {
-        let config = self.world.config();
-        let clusters: String = config
-            .planes
-            .iter()
-            .map(|plane| {
-                format!(
-                    "  - k8sClusterName: {}\n    tcName: {}\n    tcNamespace: {}\n",
-                    plane.name, plane.tc_name, plane.tc_namespace
-                )
-            })
-            .collect();
-        format!(
-            "apiVersion: federation.pingcap.com/v1alpha1\nkind: VolumeBackup\nmetadata:\n  name: {name}\n  \
-             namespace: br-admin\nspec:\n  clusters:\n{clusters}  template:\n    br:\n      sendCredToTikv: true\n    \
-             s3:\n      provider: aws\n      secretName: s3-secret\n      region: eu-west-1\n      bucket: {}\n      \
-             prefix: {prefix}\n    toolImage: pingcap/br:v8.5.3\n    cleanPolicy: {policy}\n    calcSizeLevel: full\n{more}",
-            config.bucket
-        )
     }
 
     /// Applies the manifest and waits for its end: the phase, or "" when `limit` (virtual) has passed.

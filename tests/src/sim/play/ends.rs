@@ -1,12 +1,15 @@
 //! What must be true when a play has ended, and what must be gone once everything was deleted.
 
-use super::{Kind, Play, phase, sleep};
-use crate::stage::KEY;
+use super::{ENDS_MS, Kind, Play, phase, sleep};
+use crate::stage::{KEY, NAMESPACE};
 use serde_json::Value;
-use shared::barrier::Record;
+use shared::{barrier::Record, ids::BackupUid};
+use std::collections::BTreeSet;
 
 /// A deletion after the end: cleaning with its five quiet minutes, one object after the other, and retries.
 const GONE_MS: u64 = 1_500_000;
+/// A resync, and a second one if the first finds the API server away.
+const FINALIZER_MS: u64 = 70_000;
 /// Each of these alone costs a backup time and nothing else.
 const SURVIVED: &[Kind] = &[
     Kind::LeadersMove,
@@ -24,7 +27,13 @@ const SURVIVED: &[Kind] = &[
     Kind::ClockJump,
     Kind::SpecEdited,
     Kind::Annotated,
+    Kind::ObjectCopiedWithStatus,
+    Kind::FinalizerStripped,
+    Kind::ClockJumped,
+    Kind::ForeignLabelOnLedger,
 ];
+/// Whoever adopts what others left behind does so once for each object that had the name.
+const ROUNDS: u32 = 4;
 
 impl Play<'_> {
     pub(super) fn states(&self) -> String {
@@ -73,10 +82,12 @@ impl Play<'_> {
         let good = |end: &str| end == "Complete" || clocks.iter().any(|clock| end.ends_with(clock));
         let must = match self.plan.strikes.as_slice() {
             [] => true,
-            [one] => SURVIVED.contains(&one.kind) && self.plan.second.is_none(),
+            [one] => SURVIVED.contains(&one.kind) && self.plan.second.is_none() && self.plan.scheduled.is_none(),
             _ => false,
         };
-        for (name, end) in self.ends.iter().filter(|(_, end)| must && !good(end)) {
+        // A copy may be refused for its prefix, which is another one's.
+        let wished = |name: &str| !name.ends_with("/copy");
+        for (name, end) in self.ends.iter().filter(|(name, end)| must && wished(name) && !good(end)) {
             let faults: Vec<_> = self.plan.strikes.iter().map(|strike| strike.kind.name()).collect();
             self.observer.broken("survives", format!("{name} ended as {end} with {faults:?} alone"));
         }
@@ -93,22 +104,91 @@ impl Play<'_> {
             Kind::LedgerDown,
             Kind::ObjectsDown,
             Kind::ControlPlaneLost,
+            Kind::ControlPlaneRestored,
+            Kind::LedgerLostInPart,
+            Kind::CrdTornDown,
+            Kind::NamespaceTornDown,
+            Kind::LedgerRefusesBySize,
         ];
         harmful.iter().all(|kind| !self.faults.contains_key(kind.name()))
     }
 
-    /// Every object is deleted; what the policy does not keep must go.
-    pub(super) async fn delete_all(&mut self) {
-        self.observer.say("every object is deleted");
-        for name in self.stage.control.objects().keys() {
-            self.stage.control.delete(name);
+    /// A finalizer that somebody stripped is put back.
+    pub(super) async fn expect_finalizers(&mut self) {
+        let held = |play: &Self| {
+            let inner = play.observer.lock();
+            let guarded = |object: &Value| {
+                let uid = BackupUid::new(object["metadata"]["uid"].as_str().unwrap_or_default());
+                !inner.books.records.contains_key(&uid)
+                    || object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty())
+            };
+            play.stage.control.all(guarded)
+        };
+        if !self.wait(FINALIZER_MS, held).await {
+            let objects = self.stage.control.objects();
+            self.observer.broken("finalizer", format!("one is missing for {FINALIZER_MS} ms: {objects:?}"));
         }
-        let gone = |play: &Self| play.stage.control.all(|_| false) && play.observer.lock().books.records.is_empty();
-        if !self.wait(GONE_MS, gone).await {
-            let states = self.states();
-            self.observer.broken("is deleted", format!("still there {GONE_MS} ms after deletion: {states}"));
+    }
+
+    /// Records whose objects are not there.
+    fn orphans(&self) -> Vec<Record> {
+        let there = self.stage.control.uids();
+        let inner = self.observer.lock();
+        inner.books.records.iter().filter(|(uid, _)| !there.contains(*uid)).map(|(_, record)| record.clone()).collect()
+    }
+
+    /// Every object is deleted; what the policy does not keep must go. What has no object gets one first, of its name.
+    pub(super) async fn delete_all(&mut self) {
+        self.stage.control.limit_ledger(None);
+        self.stage.control.delete_schedule(&format!("{NAMESPACE}/nightly"));
+        for round in 0..ROUNDS {
+            self.adopt().await;
+            self.observer.say("every object is deleted");
+            for name in self.stage.control.objects().keys() {
+                self.stage.control.delete(name);
+            }
+            let gone = |play: &Self| {
+                let left: BTreeSet<BackupUid> =
+                    play.orphans().into_iter().map(|record| record.request.backup).collect();
+                let records = play.observer.lock().books.records.len();
+                play.stage.control.all(|_| false) && (records == 0 || round + 1 < ROUNDS && left.len() == records)
+            };
+            if !self.wait(GONE_MS, gone).await {
+                let states = self.states();
+                self.observer.broken("is deleted", format!("still there {GONE_MS} ms after deletion: {states}"));
+                return;
+            }
+            if self.observer.lock().books.records.is_empty() {
+                break;
+            }
+        }
+        self.expect_nothing().await;
+    }
+
+    /// A person applies the manifest of whatever lost its object.
+    async fn adopt(&mut self) {
+        let orphans = self.orphans();
+        if orphans.is_empty() {
             return;
         }
+        for record in orphans {
+            let request = &record.request;
+            if self.stage.control.get(&format!("{}/{}", request.namespace, request.name)).is_none() {
+                let policy = format!("{:?}", request.clean_policy);
+                let manifest = self.stage.manifest_of(&request.name, &request.storage.prefix, &policy, "");
+                self.observer.say(&format!("{} is applied again, for what lost its object", request.name));
+                if let Err(error) = self.stage.control.apply(&manifest) {
+                    self.observer.broken("play", format!("manifest: {error:#}"));
+                }
+            }
+        }
+        if !self.wait(ENDS_MS, |play| play.has_ended()).await {
+            let states = self.states();
+            self.observer.broken("ends", format!("not ended {ENDS_MS} ms after adoption: {states}"));
+        }
+    }
+
+    async fn expect_nothing(&mut self) {
         sleep(1_000).await;
         self.observer.end(false, self.lost);
         if self.lost {

@@ -1,6 +1,6 @@
 //! What befalls the network and processes of ours.
 
-use super::{Aim, Struck, until};
+use super::{Aim, Struck, once, until};
 use crate::{
     sim::kinds::Kind,
     stage::{Stage, Way},
@@ -30,7 +30,7 @@ pub(super) fn network(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
     until(format!("{plane} is cut off"), ms, move |stage| stage.net.heal(&healed))
 }
 
-fn start_coordinator(stage: &Stage) {
+pub(super) fn start_coordinator(stage: &Stage) {
     if !stage.coordinator_runs() {
         stage.start_coordinator();
     }
@@ -60,6 +60,11 @@ pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
             let undo = move |stage: &Stage| start_plane(stage, &name);
             Struck { down: vec![plane.clone()], ..until(format!("{plane} killed"), ms, undo)? }
         }
+        Kind::PlaneSigterm => {
+            let plane = aim.plane();
+            stage.tell_plane_to_end(&plane).then_some(())?;
+            Struck { told: Some(plane.clone()), ..once(format!("SIGTERM to {plane}"))? }
+        }
         Kind::EverybodyKilled => {
             stage.kill_coordinator();
             aim.planes.iter().for_each(|plane| stage.kill_plane(plane));
@@ -74,11 +79,6 @@ pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
         Kind::CoordinatorDeposed => {
             stage.coordinator_runs().then(|| stage.depose_coordinator())?;
             until("a second coordinator leads", ms, Stage::kill_deposed)?
-        }
-        Kind::ControlPlaneLost => {
-            stage.kill_coordinator();
-            stage.control.lose_everything();
-            Struck { down: vec![String::new()], ..until("control plane lost", ms, start_coordinator)? }
         }
         _ => return None,
     };

@@ -58,3 +58,44 @@ pub(super) fn people(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
         _ => None,
     }
 }
+
+/// What people and their tools do to the object itself.
+pub(super) fn editors(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+    let control = &aim.stage.control;
+    match kind {
+        Kind::ObjectCopiedWithStatus => {
+            let prefix = aim.rng.random_bool(0.6).then_some("c");
+            control.copy(KEY, "copy", prefix).then_some(())?;
+            once(format!("copied with its status, prefix {prefix:?}"))
+        }
+        Kind::FinalizerStripped => {
+            control.get(KEY)?;
+            control.strip_finalizer(KEY);
+            once("the finalizer is stripped")
+        }
+        Kind::PolicyEdited => {
+            let object = control.get(KEY)?;
+            let policy = if object["spec"]["template"]["cleanPolicy"] == "Delete" { "Retain" } else { "Delete" };
+            control.set_policy(KEY, policy);
+            if aim.rng.random_bool(0.4) {
+                return once(format!("cleanPolicy becomes {policy}"));
+            }
+            let ms = aim.ms(0, 3_000);
+            until(format!("cleanPolicy becomes {policy}, and the object is deleted; kept"), ms, |stage| {
+                stage.control.delete(KEY);
+            })
+        }
+        Kind::ClockJumped => {
+            let hours = aim.rng.random_range(1..9_000);
+            let skew = if aim.rng.random_bool(0.7) { hours } else { -hours } * 3_600_000;
+            let set = move |stage: &crate::stage::Stage, skew: i64| {
+                stage.world.faults(|faults| faults.wall_skew.insert(String::new(), skew));
+            };
+            set(aim.stage, skew);
+            until(format!("the coordinator's clock jumps by {skew} ms"), aim.ms(1_000, 120_000), move |stage| {
+                set(stage, 0);
+            })
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,170 @@
+//! What befalls a whole control plane: it is lost, it is restored from an export into a new cluster, its CRD or a namespace
+//! is deleted with everything in it.
+
+use super::{
+    Control, Inner, history,
+    lives::Deleter,
+    people::{begin_deletion, key_of},
+};
+use coordinator::{edge::kube::crd::SCHEDULE_KIND, ports::LedgerKey};
+use serde_json::Value;
+use shared::ids::BackupUid;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What can be torn down.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// The CustomResourceDefinition of VolumeBackups.
+    Crd,
+    /// A namespace of VolumeBackups and schedules. The ledger lives in another one.
+    Namespace(String),
+}
+
+/// How far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Torn {
+    /// It has a deletionTimestamp, and so has everything in it; nothing new is taken.
+    Terminating,
+    /// It is not there.
+    Gone,
+}
+
+/// A control plane as a tool like Velero has copied it.
+#[derive(Clone, Debug, Default)]
+pub struct Export {
+    objects: BTreeMap<String, Value>,
+    schedules: BTreeMap<String, Value>,
+    ledger: BTreeMap<LedgerKey, String>,
+}
+
+impl Export {
+    /// What its ledger holds.
+    pub fn ledger(&self) -> impl Iterator<Item = &LedgerKey> {
+        self.ledger.keys()
+    }
+}
+
+impl Control {
+    /// The Kubernetes cluster of the control plane is lost, and an empty one takes its place.
+    pub fn lose_everything(&self) {
+        self.replace_ledger(BTreeMap::new());
+    }
+
+    /// A copy of everything, as it is now.
+    pub fn export(&self) -> Export {
+        let inner = self.lock();
+        let ledger = inner.ledger.iter().map(|(key, (body, _))| (key.clone(), body.clone())).collect();
+        Export { objects: inner.objects.clone(), schedules: inner.schedules.clone(), ledger }
+    }
+
+    /// An empty cluster takes the place of this one, and gets the ledger's objects of an export but for `lost` ones.
+    /// ConfigMaps come before custom resources: nothing else is there yet.
+    pub fn restore_ledger(&self, export: &Export, lost: &BTreeSet<LedgerKey>) {
+        let kept = export.ledger.iter().filter(|(key, _)| !lost.contains(*key));
+        self.replace_ledger(kept.map(|(key, body)| (key.clone(), body.clone())).collect());
+    }
+
+    /// The objects of an export are made again: other uids, no deletionTimestamps, no owners; the status only if the tool
+    /// was told to restore it.
+    pub fn restore_objects(&self, export: &Export, status: bool, finalizers: bool) {
+        for object in export.objects.values().chain(export.schedules.values()) {
+            let mut object = object.clone();
+            let from = object["metadata"]["uid"].as_str().map(BackupUid::new);
+            if let Some(metadata) = object["metadata"].as_object_mut() {
+                let lost = ["uid", "creationTimestamp", "deletionTimestamp", "ownerReferences"];
+                lost.iter().for_each(|field| drop(metadata.remove(*field)));
+                if !finalizers {
+                    metadata.remove("finalizers");
+                }
+            }
+            if !status && let Some(fields) = object.as_object_mut() {
+                fields.remove("status");
+            }
+            // A person was faster, and has made one of this name.
+            let taken = object["kind"] != SCHEDULE_KIND && self.get(&key_of(&object)).is_some();
+            if !taken {
+                self.store(object, from);
+            }
+        }
+    }
+
+    fn replace_ledger(&self, kept: BTreeMap<LedgerKey, String>) {
+        let mut inner = self.lock();
+        let before = std::mem::take(&mut inner.ledger);
+        for key in before.keys().filter(|key| !kept.contains_key(*key)) {
+            history::wrote(&mut inner, key, None);
+        }
+        for (key, body) in kept {
+            if before.get(&key).is_none_or(|(old, _)| *old != body) {
+                history::wrote(&mut inner, &key, Some(&body));
+            }
+            inner.version += 1;
+            let version = inner.version;
+            inner.ledger.insert(key, (body, version));
+        }
+        inner.objects.clear();
+        inner.schedules.clear();
+        inner.torn.clear();
+        drop(inner);
+        self.touched();
+    }
+
+    /// Somebody deletes some of the ledger's objects.
+    pub fn lose_ledger_part(&self, lost: &BTreeSet<LedgerKey>) {
+        let mut inner = self.lock();
+        for key in lost {
+            if inner.ledger.remove(key).is_some() {
+                history::wrote(&mut inner, key, None);
+            }
+        }
+    }
+
+    /// `kubectl delete crd` or `kubectl delete namespace`: everything in it gets a deletionTimestamp. It is gone itself
+    /// once the last object is.
+    pub fn tear_down(&self, scope: &Scope) {
+        let now = (self.wall)();
+        let mut inner = self.lock();
+        inner.torn.insert(scope.clone(), Torn::Terminating);
+        let within: Vec<String> = inner.objects.keys().filter(|key| lies_in(key, scope)).cloned().collect();
+        within.iter().for_each(|key| begin_deletion(&mut inner, key, Deleter::Teardown, now));
+        if let Scope::Namespace(_) = scope {
+            inner.schedules.retain(|key, _| !lies_in(key, scope));
+        }
+        drop(inner);
+        self.touched();
+    }
+
+    /// How far the teardown is; `None`: it is there, and stays.
+    pub fn torn(&self, scope: &Scope) -> Option<Torn> {
+        let mut inner = self.lock();
+        inner.end_teardowns();
+        inner.torn.get(scope).copied()
+    }
+
+    /// It is made again, if it is gone. False: it is still going.
+    pub fn put_back(&self, scope: &Scope) -> bool {
+        if self.torn(scope) == Some(Torn::Terminating) {
+            return false;
+        }
+        self.lock().torn.remove(scope);
+        true
+    }
+}
+
+impl Inner {
+    fn end_teardowns(&mut self) {
+        let Self { objects, torn, .. } = self;
+        for (scope, state) in torn {
+            if !objects.keys().any(|key| lies_in(key, scope)) {
+                *state = Torn::Gone;
+            }
+        }
+    }
+}
+
+fn lies_in(key: &str, scope: &Scope) -> bool {
+    match scope {
+        Scope::Crd => true,
+        Scope::Namespace(name) => key.split('/').next() == Some(name),
+    }
+}

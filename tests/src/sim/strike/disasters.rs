@@ -1,0 +1,86 @@
+//! What befalls the control plane's Kubernetes cluster and its ledger as a whole.
+
+use super::{Aim, Struck, hosts::start_coordinator, once, until};
+use crate::{
+    control::Scope,
+    sim::kinds::Kind,
+    stage::{NAMESPACE, Stage},
+};
+use coordinator::ports::LedgerKey;
+use rand::Rng;
+use std::collections::BTreeSet;
+
+/// What a record may still grow by, beyond the largest there is, once the ledger refuses by size.
+const ROOM: std::ops::Range<usize> = 200..6_000;
+
+pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+    let control = &aim.stage.control;
+    match kind {
+        Kind::ControlPlaneLost => {
+            aim.stage.kill_coordinator();
+            control.lose_everything();
+            let ms = aim.ms(200, 60_000);
+            Some(Struck { down: vec![String::new()], ..until("control plane lost", ms, start_coordinator)? })
+        }
+        Kind::ControlPlaneRestored => restored(aim, &BTreeSet::new()),
+        Kind::LedgerLostInPart => {
+            let lost = some_of_the_ledger(aim)?;
+            if aim.rng.random_bool(0.4) {
+                return restored(aim, &lost);
+            }
+            control.lose_ledger_part(&lost);
+            let text = format!("{lost:?} deleted from the ledger");
+            if aim.rng.random_bool(0.5) {
+                return once(text);
+            }
+            aim.stage.kill_coordinator();
+            let ms = aim.ms(0, 20_000);
+            Some(Struck { down: vec![String::new()], ..until(text, ms, start_coordinator)? })
+        }
+        Kind::CrdTornDown => {
+            control.tear_down(&Scope::Crd);
+            once("the CRD is being deleted with everything in it")
+        }
+        Kind::NamespaceTornDown => {
+            control.tear_down(&Scope::Namespace(NAMESPACE.to_owned()));
+            once("the namespace is being deleted with everything in it")
+        }
+        Kind::LedgerRefusesBySize => {
+            let largest = control.ledger().into_values().map(|body| body.len()).max()?;
+            let most = largest + aim.rng.random_range(ROOM);
+            control.limit_ledger(Some(most));
+            once(format!("records of more than {most} bytes are refused from now on"))
+        }
+        Kind::ForeignLabelOnLedger => {
+            control.label_ledger();
+            once("somebody labels every object of the ledger")
+        }
+        _ => None,
+    }
+}
+
+/// Velero's way: another cluster, the ledger first, the objects under new uids some time later.
+fn restored(aim: &mut Aim<'_>, lost: &BTreeSet<LedgerKey>) -> Option<Struck> {
+    let stage = aim.stage;
+    stage.kill_coordinator();
+    stage.kill_deposed();
+    let export = stage.control.export();
+    stage.control.restore_ledger(&export, lost);
+    let (status, finalizers) = (aim.rng.random_bool(0.5), aim.rng.random_bool(0.7));
+    let (starts, objects) = (aim.ms(200, 30_000), aim.ms(0, 30_000));
+    let text = format!(
+        "control plane restored, {} of the ledger lost; objects in {objects} ms, status {status}, finalizers \
+         {finalizers}; coordinator",
+        lost.len()
+    );
+    let struck = Struck { down: vec![String::new()], ..until(text, starts, start_coordinator)? };
+    Some(struck.and_then(objects, move |stage: &Stage| stage.control.restore_objects(&export, status, finalizers)))
+}
+
+/// At least one, if there is any.
+fn some_of_the_ledger(aim: &mut Aim<'_>) -> Option<BTreeSet<LedgerKey>> {
+    let all: Vec<LedgerKey> = aim.stage.control.ledger().into_keys().collect();
+    let sure = all.get(aim.rng.random_range(0..all.len().max(1)))?.clone();
+    let more = all.into_iter().filter(|_| aim.rng.random_bool(0.4));
+    Some(more.collect::<Vec<_>>().into_iter().chain([sure]).collect())
+}
