@@ -11,6 +11,7 @@ use coordinator::ports::LedgerKey;
 use shared::{
     barrier::Stage,
     ids::{BackupUid, SnapshotId},
+    reason::Reason,
     request::CleanPolicy,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +23,8 @@ struct Named {
     owners: BTreeMap<BackupUid, bool>,
     /// The backup was Complete: backupmeta names the snapshot, too.
     complete: bool,
-    /// Before it was Complete its attempt ended badly: by `error` in EC2, or by the user's wish.
-    given_up: bool,
+    /// Before it was Complete its attempt ended badly: by this, under this object.
+    given_up: Option<(BackupUid, Reason)>,
 }
 
 #[derive(Default)]
@@ -46,7 +47,16 @@ fn comes_from(life: &Life, owner: &BackupUid, lives: &BTreeMap<BackupUid, Life>)
 impl Named {
     fn may_go(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
         let wished = |owner| of_heirs(owner, lives, Life::deletes);
-        self.given_up || self.owners.iter().any(|(owner, deletes)| *deletes && wished(owner))
+        self.is_given_up(lives) || self.owners.iter().any(|(owner, deletes)| *deletes && wished(owner))
+    }
+
+    /// By `error` in EC2, or by a person's wish. Then the policy does not matter: there is nothing to restore.
+    fn is_given_up(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
+        self.given_up.as_ref().is_some_and(|(owner, reason)| match reason {
+            Reason::SnapshotFailed | Reason::Cancelled => true,
+            Reason::Deleted => of_heirs(owner, lives, Life::is_let_go),
+            _ => false,
+        })
     }
 
     /// Some object of it was deleted on purpose, whatever became of the snapshot.
@@ -66,7 +76,7 @@ impl Checker for Kept {
         let now = certified(after);
         for id in before.difference(&now) {
             if let Some(named) = self.named.get_mut(id).filter(|named| !named.complete) {
-                named.given_up = true;
+                named.given_up = after.failure.as_ref().map(|failure| (uid.clone(), failure.reason));
             }
         }
         if !matches!(after.stage, Stage::Certified | Stage::Complete) {

@@ -193,6 +193,16 @@ fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
     let kind = *pick(rng, &kinds);
     let moment = match kind {
         Kind::MergeUnderLease | Kind::FreshSplit if rng.random_ratio(2, 3) => before_leases(rng),
+        Kind::ControlPlaneRestored
+        | Kind::LedgerLostInPart
+        | Kind::ObjectCopiedWithStatus
+        | Kind::CrdTornDown
+        | Kind::NamespaceTornDown
+        | Kind::PolicyEdited
+            if rng.random_ratio(3, 5) =>
+        {
+            when_there_is_something_to_lose(rng)
+        }
         _ => any_moment(rng),
     };
     Strike { kind, moment, seed: rng.random() }
@@ -202,6 +212,12 @@ fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
 fn before_leases(rng: &mut SmallRng) -> Moment {
     use member::Stage::{Asking, PdHeld, Settled, Suspending};
     Moment::Member(*pick(rng, &[(PdHeld, 1), (Asking, 1), (Settled, 3), (Suspending, 2)]), delay(rng))
+}
+
+/// A certificate is saved, or the backup is Complete.
+fn when_there_is_something_to_lose(rng: &mut SmallRng) -> Moment {
+    use barrier::Stage::{Certified, Complete};
+    Moment::Record(*pick(rng, &[(Certified, 1), (Complete, 3)]), delay(rng))
 }
 
 fn any_moment(rng: &mut SmallRng) -> Moment {
