@@ -217,7 +217,7 @@ fn before_leases(rng: &mut SmallRng) -> Moment {
 /// A certificate is saved, or the backup is Complete.
 fn when_there_is_something_to_lose(rng: &mut SmallRng) -> Moment {
     use barrier::Stage::{Certified, Complete};
-    Moment::Record(*pick(rng, &[(Certified, 1), (Complete, 3)]), delay(rng))
+    Moment::Record(*pick(rng, &[(Certified, 1), (Complete, 3)]), rng.random_range(0..8_000))
 }
 
 fn any_moment(rng: &mut SmallRng) -> Moment {

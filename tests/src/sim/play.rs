@@ -143,7 +143,7 @@ impl Play<'_> {
             self.turn();
             let since = self.now() - self.wished;
             let over = self.undo.is_empty() && !self.second_is_due_later();
-            let nothing = self.waiting.is_empty() || (self.has_ended() && self.none_by_the_clock(since));
+            let nothing = self.waiting.is_empty() || (self.has_ended() && self.none_to_come());
             let runs = self.plan.scheduled.is_some() && since < RUNS_MS;
             if !runs && (since >= FAULTS_MS || (over && nothing)) {
                 return;
@@ -156,8 +156,9 @@ impl Play<'_> {
         self.plan.second.is_some() && !self.second
     }
 
-    fn none_by_the_clock(&self, since: u64) -> bool {
-        self.waiting.iter().all(|strike| !matches!(strike.moment, Moment::After(at) if at > since))
+    /// No fault that waits has a moment yet; what they wait for does not come any more.
+    fn none_to_come(&self) -> bool {
+        self.waiting.iter().all(|strike| self.due_at(strike).is_none())
     }
 
     /// Close looks while something happens.
@@ -180,7 +181,8 @@ impl Play<'_> {
             self.apply("second", manifest);
         }
         self.put_back(now);
-        let due: Vec<Strike> = self.waiting.iter().copied().filter(|strike| self.is_due(strike, now)).collect();
+        let due: Vec<Strike> =
+            self.waiting.iter().copied().filter(|strike| self.due_at(strike).is_some_and(|at| at <= now)).collect();
         self.waiting.retain(|strike| due.iter().all(|other| other.seed != strike.seed));
         for wanted in due {
             self.let_strike(&wanted, now);
@@ -198,11 +200,12 @@ impl Play<'_> {
         self.restart_ended(now);
     }
 
-    fn is_due(&self, strike: &Strike, now: u64) -> bool {
+    /// `None`: what it hangs on has not come about.
+    fn due_at(&self, strike: &Strike) -> Option<u64> {
         match strike.moment {
-            Moment::After(ms) => now >= self.wished + ms,
-            Moment::Member(stage, ms) => self.members.get(&stage).is_some_and(|at| now >= at + ms),
-            Moment::Record(stage, ms) => self.records.get(&stage).is_some_and(|at| now >= at + ms),
+            Moment::After(ms) => Some(self.wished + ms),
+            Moment::Member(stage, ms) => self.members.get(&stage).map(|at| at + ms),
+            Moment::Record(stage, ms) => self.records.get(&stage).map(|at| at + ms),
         }
     }
 
