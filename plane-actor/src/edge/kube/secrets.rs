@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 
 /// IRSA (`facts/tidb-operator.md` §6).
 const ROLE_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
+/// What the token is for, where the identity provider in IAM knows another audience than the usual.
+const AUDIENCE_ANNOTATION: &str = "eks.amazonaws.com/audience";
 const AUDIENCE: &str = "sts.amazonaws.com";
 
 /// The API server's least: a token is used once, at once, and the next session gets one of its own.
@@ -71,15 +73,19 @@ pub(crate) async fn service_account(client: &Client, namespace: &str, name: &str
         .optional(api.get(name))
         .await?
         .ok_or_else(|| refused(format!("ServiceAccount {namespace}/{name} does not exist")))?;
-    let role = account
-        .metadata
-        .annotations
-        .and_then(|mut annotations| annotations.remove(ROLE_ANNOTATION))
-        .filter(|role| !role.is_empty())
-        .ok_or_else(|| refused(format!("ServiceAccount {namespace}/{name} has no annotation {ROLE_ANNOTATION}")))?;
+    let mut annotations = account.metadata.annotations.unwrap_or_default();
+    let mut said = |key: &str| annotations.remove(key).filter(|text| !text.is_empty());
+    let audience = said(AUDIENCE_ANNOTATION).unwrap_or_else(|| AUDIENCE.to_owned());
+    let role = said(ROLE_ANNOTATION).ok_or_else(|| {
+        refused(format!(
+            "ServiceAccount {namespace}/{name} has no annotation {ROLE_ANNOTATION}; a role that EKS Pod Identity gives it is \
+             for its own pods only: annotate it, or associate the role with the plane actor's ServiceAccount and leave \
+             serviceAccount out"
+        ))
+    })?;
     let request = TokenRequest {
         spec: TokenRequestSpec {
-            audiences: vec![AUDIENCE.to_owned()],
+            audiences: vec![audience],
             expiration_seconds: Some(TOKEN_SECONDS),
             bound_object_ref: None,
         },

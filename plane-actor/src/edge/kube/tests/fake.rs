@@ -35,6 +35,7 @@ struct Inner {
     objects: BTreeMap<String, Value>,
     statuses: BTreeMap<String, u16>,
     requests: Vec<String>,
+    bodies: Vec<Value>,
     next: Vec<Reply>,
     version: u64,
 }
@@ -71,6 +72,11 @@ impl Fake {
         self.0.lock().unwrap().requests.clone()
     }
 
+    /// What was sent to be written.
+    pub(crate) fn bodies(&self) -> Vec<Value> {
+        self.0.lock().unwrap().bodies.clone()
+    }
+
     pub(crate) fn client(&self) -> Client {
         let fake = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
@@ -93,7 +99,11 @@ impl Fake {
                     Some(object) => (200, object.clone()),
                     None => (404, failure(404, "404 page not found")),
                 }),
-                None => inner.write(&parts.method, &path, serde_json::from_slice(&body).unwrap()),
+                None => {
+                    let body: Value = serde_json::from_slice(&body).unwrap();
+                    inner.bodies.push(body.clone());
+                    inner.write(&parts.method, &path, body)
+                }
             }
         };
         match outcome {

@@ -123,6 +123,13 @@ async fn a_role_and_a_token() {
     let identity = topology(&fake).service_account("ns1", "sa").await.unwrap();
     assert_eq!((identity.role.as_str(), identity.token.as_str()), ("arn:aws:iam::1:role/r", "a-token"));
     assert!(fake.requests().iter().any(|request| request.starts_with("POST") && request.contains("/sa/token")));
+    let body = fake.bodies().pop().unwrap();
+    assert_eq!(body["spec"]["audiences"], json!(["sts.amazonaws.com"]));
+    fake.change(path, |account| {
+        account["metadata"]["annotations"]["eks.amazonaws.com/audience"] = json!("sts.amazonaws.com.cn");
+    });
+    topology(&fake).service_account("ns1", "sa").await.unwrap();
+    assert_eq!(fake.bodies().pop().unwrap()["spec"]["audiences"], json!(["sts.amazonaws.com.cn"]));
     let bare = Fake::default().with(path, json!({"metadata": {"name": "sa"}}));
     let refused = refusal(topology(&bare).service_account("ns1", "sa").await, Reason::CredentialsUnreadable);
     assert!(refused.message.contains("eks.amazonaws.com/role-arn"), "{refused}");
