@@ -4,16 +4,17 @@
 use serde_json::Value;
 use shared::ids::VolumeId;
 
-/// The EBS CSI driver.
-const DRIVER: &str = "ebs.csi.aws.com";
+/// The EBS CSI driver, as an add-on and as EKS Auto Mode's own. Volumes that an in-tree class made and a driver took over
+/// keep their in-tree form.
+const DRIVERS: [&str; 2] = ["ebs.csi.aws.com", "ebs.csi.eks.amazonaws.com"];
 
 /// The volume id, or what the PV is instead.
 pub(crate) fn volume_id(pv: &Value) -> Result<VolumeId, String> {
     let spec = pv.get("spec").unwrap_or(&Value::Null);
     if let Some(csi) = spec.get("csi") {
         let driver = text(csi, "driver");
-        if driver != DRIVER {
-            return Err(format!("is of CSI driver {driver:?}, not {DRIVER}"));
+        if !DRIVERS.contains(&driver) {
+            return Err(format!("is of CSI driver {driver:?}, not {}", DRIVERS.join(" or ")));
         }
         let handle = text(csi, "volumeHandle");
         return parse(handle).ok_or_else(|| format!("has volumeHandle {handle:?} without an EBS volume id"));
@@ -54,6 +55,7 @@ mod tests {
                 json!({"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "aws://eu-west-1a/vol-0a12"}}),
                 Ok("vol-0a12"),
             ),
+            (json!({"csi": {"driver": "ebs.csi.eks.amazonaws.com", "volumeHandle": "vol-0a17"}}), Ok("vol-0a17")),
             (json!({"awsElasticBlockStore": {"volumeID": "aws://eu-west-1a/vol-0a13"}}), Ok("vol-0a13")),
             (json!({"awsElasticBlockStore": {"volumeID": "vol-0a14"}}), Ok("vol-0a14")),
             (json!({"csi": {"driver": "efs.csi.aws.com", "volumeHandle": "vol-0a15"}}), Err("efs.csi.aws.com")),
