@@ -57,6 +57,15 @@ async fn raw(server: &PdServer, path: &str) -> serde_json::Value {
     serde_json::from_slice(&answer.body).unwrap()
 }
 
+/// As `pd-ctl scheduler pause` does it. False: PD has no such scheduler yet.
+async fn pause_by_hand(server: &PdServer, name: &str, seconds: u64) -> bool {
+    use plane_actor::edge::rest::Rest;
+    let url = format!("{}/pd/api/v1/schedulers/{name}", server.url());
+    let body = format!("{{\"delay\":{seconds}}}");
+    let answer = Rest::new(None).unwrap().send(hyper::Method::POST, &url, body, Duration::from_secs(5)).await.unwrap();
+    answer.status.is_success()
+}
+
 async fn paused(server: &PdServer) -> Vec<String> {
     serde_json::from_value::<Option<_>>(raw(server, "/schedulers?status=paused").await).unwrap().unwrap_or_default()
 }
@@ -199,6 +208,31 @@ async fn schedulers_are_paused_renewed_and_resumed() {
     pd.resume_schedulers(&pause).await.unwrap();
     assert!(paused(&server).await.is_empty());
     pd.resume_schedulers(&pause).await.unwrap();
+}
+
+/// Somebody has paused one for five minutes; another for a shorter time than a hold of ours.
+#[tokio::test]
+async fn what_somebody_else_has_paused_is_left_to_him() {
+    let server = PdServer::start().await.unwrap();
+    let _cluster = TikvCluster::start(&server.url(), &specs(6)).await.unwrap();
+    let pd = connect(&server, &StatusAddresses::default()).await;
+    let (his, brief) = ("balance-leader-scheduler", "balance-region-scheduler");
+    let deadline = Instant::now() + Duration::from_secs(40);
+    while !pause_by_hand(&server, his, 300).await || !pause_by_hand(&server, brief, 5).await {
+        assert!(Instant::now() < deadline, "PD never started its schedulers");
+        sleep(Duration::from_millis(500)).await;
+    }
+    let pause = pd.pause_schedulers(TTL, None).await.unwrap();
+    assert!(pause.schedulers.iter().all(|name| name != his), "{pause:?}");
+    assert!(pause.schedulers.iter().any(|name| name == brief), "{pause:?}");
+    let pause = pd.pause_schedulers(TTL, Some(&pause)).await.unwrap();
+    // He takes over a second one while we hold it.
+    assert!(pause_by_hand(&server, brief, 300).await);
+    let pause = pd.pause_schedulers(TTL, Some(&pause)).await.unwrap();
+    pd.resume_schedulers(&pause).await.unwrap();
+    let mut left = paused(&server).await;
+    left.sort();
+    assert_eq!(left, [his, brief]);
 }
 
 #[tokio::test]

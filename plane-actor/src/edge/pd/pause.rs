@@ -8,6 +8,8 @@ use super::{
 };
 use crate::ports::PdPause;
 use http::Method;
+use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::time::Millis;
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +85,47 @@ async fn listed(leader: &Leader, path: &str) -> Result<BTreeSet<String>, Fail> {
     Ok(leader.get::<Option<Vec<String>>>(path).await?.unwrap_or_default().into_iter().collect())
 }
 
-/// Pauses, or renews the pause in `before`. A scheduler paused earlier that PD does not list now does not run either
+/// Above every pause of ours, in seconds: they are renewed within one, and others' are some minutes long.
+const LONGEST: u64 = 60;
+
+/// A paused scheduler with its pause's length in seconds; a PD that tells only names tells no length.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Paused {
+    Timed { name: String, paused_at: String, resume_at: String },
+    Named(String),
+}
+
+/// Schedulers that are paused, each with how long its pause was made for, by PD's own clock. `None`: PD does not say.
+async fn paused_for(leader: &Leader) -> Result<BTreeMap<String, Option<i64>>, Fail> {
+    let listed: Option<Vec<Paused>> = leader.get("/schedulers?status=paused&timestamp=true").await?;
+    Ok(listed.unwrap_or_default().into_iter().map(length_of).collect())
+}
+
+fn length_of(paused: Paused) -> (String, Option<i64>) {
+    match paused {
+        Paused::Named(name) => (name, None),
+        Paused::Timed { name, paused_at, resume_at } => {
+            let at = |text: &str| text.parse::<Timestamp>().ok().map(Timestamp::as_second);
+            let length = at(&resume_at).zip(at(&paused_at)).map(|(end, begin)| end.saturating_sub(begin));
+            (name, length)
+        }
+    }
+}
+
+/// Somebody else paused it, for longer than we would (ours, and what an attempt before left behind, are never longer). PD
+/// keeps one pause a scheduler and no owner: ours would shorten theirs, and resuming ours would end it. Without lengths,
+/// whatever is paused and is not in our own list is taken for theirs.
+fn is_others(name: &str, paused: &BTreeMap<String, Option<i64>>, ours: Option<&PdPause>, seconds: u64) -> bool {
+    match paused.get(name) {
+        None => false,
+        // A second more: both times are cut to seconds.
+        Some(Some(length)) => *length > i64::try_from(seconds).unwrap_or(i64::MAX).saturating_add(1),
+        Some(None) => !ours.is_some_and(|ours| ours.schedulers.iter().any(|own| own == name)),
+    }
+}
+
+/// Pauses, or renews the pause in `before`; what somebody else has paused for longer stays his. A scheduler paused earlier that PD does not list now does not run either
 /// (a leader starts its schedulers only once it has heard of 90 % of the regions); it stays in the result, so that it
 /// is resumed in the end, and is paused anew by the first renewal that finds it.
 pub(super) async fn pause(leader: Leader, ttl: Millis, before: Option<&PdPause>) -> Result<PdPause, Fail> {
@@ -100,7 +142,9 @@ pub(super) async fn pause(leader: Leader, ttl: Millis, before: Option<&PdPause>)
     set_configs(&leader, seconds, held.collect()).await?;
 
     let present = listed(&leader, "/schedulers").await?;
-    let wanted: Vec<&str> = SCHEDULERS.into_iter().filter(|name| present.contains(*name)).collect();
+    let already = paused_for(&leader).await?;
+    let others = |name: &str| is_others(name, &already, before, seconds);
+    let wanted: Vec<&str> = SCHEDULERS.into_iter().filter(|name| present.contains(*name) && !others(name)).collect();
     for name in &wanted {
         if !delay(&leader, name, seconds).await? {
             return Err(Fail::Again(format!("{name} was listed and is not there any more (a leader change?)")));
@@ -112,14 +156,21 @@ pub(super) async fn pause(leader: Leader, ttl: Millis, before: Option<&PdPause>)
     }
     let mut schedulers: BTreeSet<String> = wanted.into_iter().map(str::to_owned).collect();
     schedulers.extend(before.into_iter().flat_map(|before| before.schedulers.iter().cloned()));
+    schedulers.retain(|name| !others(name));
     Ok(PdPause { schedulers: schedulers.into_iter().collect(), originals })
 }
 
 /// Ends exactly what [`pause`] began. The original values go with TTL 0: PD up to 7.5 re-writes what it is sent for a
 /// few more seconds (§3.5), so it must never be the values of the hold.
+///
+/// A scheduler that somebody else has paused since, for longer than we ever do, is left to him; where PD does not tell,
+/// what we paused is resumed.
 pub(super) async fn resume(leader: Leader, paused: &PdPause) -> Result<(), Fail> {
+    let already = paused_for(&leader).await.unwrap_or_default();
     for name in &paused.schedulers {
-        delay(&leader, name, 0).await?;
+        if !is_others(name, &already, Some(paused), LONGEST) {
+            delay(&leader, name, 0).await?;
+        }
     }
     let originals = paused.originals.iter().map(|(key, value)| (key, as_text(value)));
     set_configs(&leader, 0, originals.collect()).await
@@ -142,5 +193,24 @@ mod tests {
     fn originals_keep_their_text() {
         assert_eq!(as_text(&json!("true")), "true");
         assert_eq!(as_text(&json!(2_147_483_647_u64)), "2147483647");
+    }
+
+    #[test]
+    fn a_pause_longer_than_ours_is_somebody_elses() {
+        let listed: Vec<Paused> = serde_json::from_value(json!([
+            {"name": "br", "paused_at": "2026-01-01T08:00:00.7+08:00", "resume_at": "2026-01-01T00:05:00Z"},
+            {"name": "ours", "paused_at": "2026-01-01T00:00:00.9Z", "resume_at": "2026-01-01T00:00:16.1Z"},
+            "old-ours",
+            "old-other",
+        ]))
+        .unwrap();
+        let paused: BTreeMap<String, Option<i64>> = listed.into_iter().map(length_of).collect();
+        let ours = PdPause { schedulers: vec!["old-ours".to_owned(), "br".to_owned()], ..PdPause::default() };
+        let of = |name: &str, before| is_others(name, &paused, before, 15);
+        assert!(of("br", None) && of("br", Some(&ours)), "also when it was ours once");
+        assert!(!of("ours", None), "left behind by an attempt before this one");
+        assert!(!of("old-ours", Some(&ours)) && of("old-ours", None));
+        assert!(of("old-other", Some(&ours)));
+        assert!(!of("running", None));
     }
 }
