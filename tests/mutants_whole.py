@@ -51,8 +51,10 @@ WHOLE = [
         ("shared/src/barrier/certificate.rs", "if count != 1 {", "if count > 1 {"),
     ], BAD_WORLD),
     ("a volume on another instance is let through", [
+        ("plane-actor/src/actors/work/volumes.rs",
+         "find(|volume| !found.data.contains(volume))", "find(|volume| !found.data.contains(volume) && false)"),
         ("plane-actor/src/actors/work/snapshot.rs",
-         "if now != Some(&store.instance) {", "if now != Some(&store.instance) && false {"),
+         "find(|volume| !got.contains(volume))", "find(|volume| !got.contains(volume) && false)"),
         ("shared/src/member/confirming.rs",
          "if now != Some(&store.instance) {", "if now != Some(&store.instance) && false {"),
     ], FAULTS),

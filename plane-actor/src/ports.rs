@@ -18,7 +18,7 @@ pub use cloud::{
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};
 pub use shared::member::coverage::{Applied, LedRegion, RegionAt};
 pub use tikv::{Hold, HoldError, Tikv, TikvConnect, TikvSettings};
-pub use topology::{ClusterTls, LocalStore, LocalVolume, Located, PdEndpoint, Topology};
+pub use topology::{ClusterTls, LocalStore, LocalVolume, Located, Mount, MountedOn, PdEndpoint, Topology};
 
 /// Everything a plane actor is joined to.
 #[derive(Clone)]

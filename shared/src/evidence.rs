@@ -4,12 +4,14 @@
 use crate::{
     epoch::Epoch,
     ids::{ClusterId, InstanceId, SnapshotId, StoreId, VolumeId},
+    reason::{Reason, Refusal},
     region_set::RegionSet,
     tiling::Tiling,
     time::{Millis, Timestamp},
     ts::Ts,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A store as PD lists it. Tombstones and TiFlash are never listed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,12 +32,35 @@ pub struct ClusterStore {
     pub version: String,
 }
 
+/// TiKV sends a store heartbeat every 10 s and PD calls a store Disconnected after 20 s (`facts/pd-tikv.md` §3.2).
+const HEARTBEAT_AGE_MAX: Millis = Millis::secs(20);
+
+impl ClusterStore {
+    /// Why it cannot be in a backup as it is; all of it passes by itself or by somebody's doing. `None`: it can. A store that
+    /// is being removed is as good as any: until it is a Tombstone it holds data, leads and is heard of.
+    pub fn unwell(&self, uptime: Millis) -> Option<Refusal> {
+        let name = format!("store {} at {}", self.store, self.address);
+        let of = |reason, what: String| Some(Refusal::new(reason, format!("{name} {what}")));
+        if self.state == StoreState::Disconnected {
+            return of(Reason::StoreNotUp, format!("is {:?}", self.state));
+        }
+        if self.heartbeat_age > HEARTBEAT_AGE_MAX {
+            return of(Reason::StoreNotUp, format!("sent its last heartbeat {} s ago", self.heartbeat_age.0 / 1000));
+        }
+        if self.uptime < uptime {
+            let (since, least) = (self.uptime.0 / 1000, uptime.0 / 1000);
+            return of(Reason::StoreJustStarted, format!("started {since} s ago; at least {least} s are needed"));
+        }
+        None
+    }
+}
+
 /// PD's state of a store, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum StoreState {
     /// Serving (or preparing to).
     Up,
-    /// Being removed.
+    /// Being removed; its regions are still on it.
     Offline,
     /// No heartbeat for a while (Disconnected or Down).
     Disconnected,
@@ -67,6 +92,10 @@ pub struct PreparedVolume {
     pub kind: String,
     /// Availability zone.
     pub zone: String,
+    /// TiKV's directories that lie on it: dotted key → path, as the running process names them (E4). Empty on every volume
+    /// of a store: a plane of a version that did not look.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub directories: BTreeMap<String, String>,
 }
 
 /// A snapshot that EC2 accepted.
@@ -88,6 +117,8 @@ pub enum HoldKind {
     /// TiKV's prepare lease: region changes, ingest, leader transfer and log compaction are rejected.
     #[default]
     Full,
+    /// The prepare lease of TiKV 6.5.8: as a full one, but log compaction goes on (`facts/pd-tikv.md` §7).
+    Compacting,
     /// TiKV does not know the prepare call: only imports are suspended. Nothing else is prevented on this store, and
     /// log compaction is not even seen (`facts/pd-tikv.md` §7).
     Weaker,
@@ -144,6 +175,11 @@ pub struct PdEvidence {
     pub gc_safe_point: Ts,
     /// PD's own minimum at the confirmation; shown and compared, never relied on.
     pub min_resolved_ts: Ts,
+    /// A timestamp that PD gave out after the last snapshot was accepted anywhere. Every commit in them took an earlier one
+    /// (or, where TiKV chooses, one above an earlier one), so no version in the snapshots is above it. `None`: a plane of a
+    /// version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ts_ceiling: Option<Ts>,
     /// Every store that can hold data, read at the confirmation.
     pub stores: Vec<ClusterStore>,
 }

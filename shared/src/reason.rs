@@ -55,16 +55,16 @@ reasons! {
     NoStores => "Remove the plane from spec.clusters, or check tcName.",
     /// Planes answered with different PD cluster ids.
     ClusterMismatch => "All entries of spec.clusters must be parts of one TiDB cluster; correct tcName.",
-    /// A store that can hold data is not Up, or has not sent a heartbeat.
+    /// A store that can hold data has not sent a heartbeat for a while, and did not come back while Preparing waited.
     StoreNotUp => "Bring the TiKV store up (or finish its removal) and back up again.",
-    /// A store has started too recently for its safe_ts to be trusted.
+    /// A store has started too recently for its safe_ts to be trusted, and Preparing could not wait that long.
     StoreJustStarted => "Wait a few minutes after the TiKV restart and back up again.",
     /// A store that can hold data belongs to no plane of the spec.
     StoreInNoPlane => "Add the Kubernetes cluster that runs this store to spec.clusters.",
     /// A store was claimed by two planes.
     StoreInTwoPlanes => "Two plane actors see the same TiKV; give each its own cluster domain or namespace.",
-    /// A pod, PVC or PV of a store does not lead to an EBS volume.
-    VolumeUnsupported => "TiKV volumes must be EBS (ebs.csi.aws.com or in-tree awsElasticBlockStore).",
+    /// A pod, PVC or PV of a store does not lead to an EBS volume, or TiKV keeps a directory of its data elsewhere.
+    VolumeUnsupported => "All that TiKV keeps must lie on EBS volumes of its own (ebs.csi.aws.com, ebs.csi.eks.amazonaws.com or in-tree awsElasticBlockStore).",
     /// A volume is not attached to a running instance, or moved since it was prepared.
     VolumeMoved => "Wait until TiKV pods stay where they are, then back up again.",
     /// An instance has more foreign data volumes than one CreateSnapshots call can exclude (40).
@@ -82,7 +82,7 @@ reasons! {
     /// Another backup's files are under this prefix.
     PrefixInUse => "Choose another spec.template.s3.prefix, or delete the backup that owns these files.",
     /// A TiKV or PD version lacks what a proven backup needs.
-    VersionUnsupported => "Upgrade TiKV to 6.5.8+ (6.5 line), 7.5.1+ or 8.x.",
+    VersionUnsupported => "Upgrade TiKV to 6.5.9+ (6.5 line), 7.5.1+ or 8.x.",
     /// TiKV runs an engine without the prepare call (partitioned-raft-kv).
     EngineUnsupported => "Volume snapshots need storage.engine raft-kv.",
     /// resolved-ts is disabled in TiKV or PD.

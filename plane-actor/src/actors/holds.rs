@@ -7,6 +7,7 @@ use crate::{
 };
 use futures::future::join_all;
 use shared::{
+    evidence::HoldKind,
     ids::StoreId,
     reason::{Reason, Refusal},
     time::{Instant, Millis},
@@ -23,7 +24,7 @@ const LET_GO_LIMIT: Duration = Duration::from_secs(3);
 
 /// What renewal tasks and `OpenHolds` report.
 pub(crate) enum HoldEvent {
-    Open { work: u64, store: StoreId, hold: Arc<dyn Hold>, asked_at: Instant },
+    Open { work: u64, store: StoreId, hold: Arc<dyn Hold>, kind: HoldKind, asked_at: Instant },
     Leased { store: StoreId, number: u64, valid: bool },
     Broken { store: StoreId, refusal: Refusal },
 }

@@ -4,7 +4,7 @@ use super::{
     env::Env,
     holds::{Grip, Held, HoldEvent},
     plane::{PlaneActor, Raised, Viewed, plane_of},
-    work::{self, Creates, Kept, Outcome, Share, Site},
+    work::{self, Calls, Creates, Kept, Outcome, Share, Site},
 };
 use crate::ports::PdPause;
 use actix::{
@@ -70,6 +70,7 @@ pub(crate) struct MemberActor {
     pause: Option<PdPause>,
     service: Option<String>,
     safe: Arc<SafeTimes>,
+    calls: Arc<Calls>,
     creates: Creates,
     /// No create call was made later than this: by an earlier process before this one began.
     last_create: Instant,
@@ -100,6 +101,7 @@ impl MemberActor {
             pause: None,
             service: None,
             safe: Arc::default(),
+            calls: Arc::default(),
             creates,
             last_create: Instant::default(),
             snapshotting: None,
@@ -128,6 +130,7 @@ impl MemberActor {
             holds: self.holds.iter().map(|(store, held)| (*store, held.hold.clone())).collect(),
             hold_events: self.hold_events.clone(),
             progress: self.progress.clone(),
+            calls: self.calls.clone(),
             creates: self.creates.clone(),
             last_create: self.last_create,
         };
@@ -155,15 +158,24 @@ impl MemberActor {
     fn keep(&mut self, kept: Kept) {
         match kept {
             Kept::Nothing => {}
-            Kept::Site(site) => self.site = Some(site),
+            Kept::Site(site) => {
+                self.calls = Arc::new(site.calls.clone());
+                self.site = Some(site);
+            }
             Kept::Pause(pause) => self.pause = Some(pause),
-            Kept::SafeTimes(times) => {
-                let mut all = (*self.safe).clone();
-                all.merge(times);
-                self.safe = Arc::new(all);
+            Kept::SafeTimes(times) => self.learn(times),
+            Kept::Covered(times, calls) => {
+                self.learn(times);
+                self.calls = Arc::new(calls);
             }
             Kept::Creates(creates) => self.creates = creates,
         }
+    }
+
+    fn learn(&mut self, times: SafeTimes) {
+        let mut all = (*self.safe).clone();
+        all.merge(times);
+        self.safe = Arc::new(all);
     }
 
     fn save(&self, record: AttemptRecord) -> Performed {
@@ -290,12 +302,11 @@ impl Actor for MemberActor {
 impl StreamHandler<HoldEvent> for MemberActor {
     fn handle(&mut self, event: HoldEvent, ctx: &mut Context<Self>) {
         match event {
-            HoldEvent::Open { work, store, hold, asked_at } => {
+            HoldEvent::Open { work, store, hold, kind, asked_at } => {
                 let Some(site) = self.site.clone() else { return };
                 let Some(events) = self.hold_events.clone() else { return };
                 tracing::debug!(parent: &self.span, %store, work, "store held");
                 let lease = site.spec.limits.store_lease;
-                let kind = hold.kind();
                 // A second hold of one store ends the first one's task; the machine breaks the epoch for it.
                 self.holds.insert(store, Held::start(&self.env.config, store, lease, hold, events));
                 let age = self.env.clock.at().since(asked_at);

@@ -122,8 +122,8 @@ pub trait Ec2: Send + Sync {
     async fn instances(&self, instances: &[InstanceId]) -> Result<Vec<InstanceVolumes>, CloudError>;
     /// CreateSnapshots of one instance, one attempt. Tags are set by the call itself.
     async fn create_snapshots(&self, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError>;
-    /// CreateSnapshots with DryRun: nothing happens, EC2 says whether it would be allowed. `Denied`: it would not. Anything
-    /// else that stands in the way of this one call is left to the call itself.
+    /// CreateSnapshots with DryRun: nothing happens. `Ok` only for EC2's own word that it would have succeeded; whatever else
+    /// it answers is what the call itself would be told.
     async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError>;
     /// DescribeSnapshots, owner self, by tags (all must match), all pages. Finding nothing is not absence (lag).
     async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError>;

@@ -3,7 +3,7 @@
 use super::{Applied, ClusterTls, LedRegion, PortError, RegionAt};
 use async_trait::async_trait;
 use shared::{evidence::HoldKind, ids::RegionId, time::Millis, ts::Ts};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Makes TiKV clients.
 #[async_trait]
@@ -38,12 +38,14 @@ pub struct TikvSettings {
     pub report_enabled: bool,
     /// False for partitioned-raft-kv.
     pub raft_kv: bool,
+    /// Every directory that this process keeps data in, by its dotted key, defaults resolved (`facts/topology.md` §9).
+    pub directories: BTreeMap<String, String>,
 }
 
 /// One open prepare stream, or what stands in for it. Dropping it ends the stream, not the lease.
 #[async_trait]
 pub trait Hold: Send + Sync {
-    /// What it prevents.
+    /// Which calls it knows; what it prevents goes by TiKV's version as well.
     fn kind(&self) -> HoldKind;
     /// UpdateLease; returns `last_lease_is_valid` of the reply (the state just before this request). Weaker: suspends
     /// imports for this long from now, and returns whether they were suspended just before.

@@ -28,7 +28,7 @@ pub trait Topology: Send + Sync {
     async fn secret(&self, namespace: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, PortError>;
 
     /// IRSA: the role of a ServiceAccount (annotation `eks.amazonaws.com/role-arn`) and a token for it
-    /// (TokenRequest, audience `sts.amazonaws.com`).
+    /// (TokenRequest; audience by annotation `eks.amazonaws.com/audience`, else `sts.amazonaws.com`).
     async fn service_account(&self, namespace: &str, name: &str) -> Result<WebIdentity, PortError>;
 }
 
@@ -81,6 +81,27 @@ pub struct LocalStore {
     pub pod: String,
     /// Its EBS volumes; at least one.
     pub volumes: Vec<LocalVolume>,
+    /// Everything that is mounted for its TiKV, these volumes included. A path of TiKV's that is under none of them is
+    /// nowhere that outlives the process.
+    pub mounts: Vec<Mount>,
+}
+
+/// A mount point.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// As TiKV sees it.
+    pub path: String,
+    /// What is there.
+    pub on: MountedOn,
+}
+
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MountedOn {
+    /// One of [`LocalStore::volumes`].
+    Volume(VolumeId),
+    /// Anything else, in words.
+    Other(String),
 }
 
 /// One claim of a TiKV pod.

@@ -3,17 +3,13 @@
 
 use crate::{
     epoch::Epoch,
-    evidence::{ClusterStore, StoreState},
+    evidence::ClusterStore,
     ids::{ClusterId, PlaneId, StoreId},
     reason::{Reason, Refusal},
     request::Request,
-    time::Millis,
     wire::Prepared,
 };
 use std::collections::BTreeMap;
-
-/// TiKV sends a store heartbeat every 10 s and PD calls a store Disconnected after 20 s (`facts/pd-tikv.md` §3.2).
-const HEARTBEAT_AGE_MAX: Millis = Millis::secs(20);
 
 /// What the planes agree on.
 pub(super) struct Admitted {
@@ -35,8 +31,8 @@ pub(super) fn admit(request: &Request, prepared: &BTreeMap<PlaneId, Prepared>) -
             format!("plane {init} belongs to PD cluster {}, plane {plane} to {}", first.cluster, other.cluster),
         ));
     }
-    for store in &first.cluster_stores {
-        check_well(store, request.limits.store_uptime)?;
+    if let Some(unwell) = first.cluster_stores.iter().find_map(|store| store.unwell(request.limits.store_uptime)) {
+        return Err(unwell);
     }
     check_membership(&first.cluster_stores, prepared)?;
     Ok(Admitted {
@@ -45,24 +41,6 @@ pub(super) fn admit(request: &Request, prepared: &BTreeMap<PlaneId, Prepared>) -
         cluster_stores: first.cluster_stores.clone(),
         floor: prepared.values().map(|answer| answer.highest_epoch).max().unwrap_or(Epoch::NONE),
     })
-}
-
-fn check_well(store: &ClusterStore, uptime: Millis) -> Result<(), Refusal> {
-    let name = format!("store {} at {}", store.store, store.address);
-    if store.state != StoreState::Up {
-        return Err(Refusal::new(Reason::StoreNotUp, format!("{name} is {:?}", store.state)));
-    }
-    if store.heartbeat_age > HEARTBEAT_AGE_MAX {
-        let age = store.heartbeat_age.0 / 1000;
-        return Err(Refusal::new(Reason::StoreNotUp, format!("{name} sent its last heartbeat {age} s ago")));
-    }
-    if store.uptime < uptime {
-        return Err(Refusal::new(
-            Reason::StoreJustStarted,
-            format!("{name} started {} s ago; at least {} s are needed", store.uptime.0 / 1000, uptime.0 / 1000),
-        ));
-    }
-    Ok(())
 }
 
 fn check_membership(stores: &[ClusterStore], prepared: &BTreeMap<PlaneId, Prepared>) -> Result<(), Refusal> {

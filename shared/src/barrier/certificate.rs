@@ -1,9 +1,9 @@
 //! The certificate: Complete means that this exists (I5). It is made from planes' evidence and the record alone.
 
-use super::record::{BarrierTimes, Record};
+use super::record::{BarrierTimes, PlaneRecord, Record};
 use crate::{
     epoch::Epoch,
-    evidence::{ClusterStore, Evidence},
+    evidence::{ClusterStore, Evidence, PdEvidence, PreparedStore},
     ids::{BackupUid, ClusterId, PlaneId, SnapshotId, StoreId, VolumeId},
     reason::{Reason, Refusal},
     region_set::RegionSet,
@@ -14,6 +14,10 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Where every TiKV keeps its data, and where its raft log, by whichever engine it has.
+const DATA_KEY: &str = "storage.data-dir";
+const RAFT_KEYS: [&str; 2] = ["raft-engine.dir", "raftstore.raftdb-path"];
+
 /// What a certificate claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Verdict {
@@ -21,7 +25,9 @@ pub enum Verdict {
     Consistent,
     /// The user allowed stores to be held in the weaker way, and some were. E1, E4, E5 and E6 hold; of E2 and E3 only
     /// what looking can tell: imports stayed suspended, and the regions after the last snapshot are, by number, epoch and
-    /// keys, those that were covered. Log compaction is neither prevented nor seen.
+    /// keys, those that were covered. Log compaction is neither prevented nor seen: a restore may find a peer that lags
+    /// behind and no log to bring it up with. Of stores that were held with a prepare lease that does not stop compaction
+    /// (TiKV 6.5.8) only this last is missing.
     Weaker,
 }
 
@@ -69,6 +75,10 @@ pub struct Certificate {
     pub gc_safe_point: Ts,
     /// PD's own minimum at the confirmation; shown only.
     pub pd_min_resolved_ts: Ts,
+    /// No version in the snapshots is above this (E5): a restore that has thrown away what is above `commit_ts` has to make
+    /// PD give out later ones. `None`: the init plane was of a version that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ts_ceiling: Option<Ts>,
     /// Regions that tiled the key space exactly (E3).
     pub regions: u64,
     /// Their sum, equal to that of the whole key space (E3).
@@ -84,6 +94,30 @@ pub struct Certificate {
 pub struct CertificatePlane {
     /// Word for word what the plane confirmed.
     pub evidence: Evidence,
+    /// What TiKV keeps on its volumes (E4). Empty: the plane was of a version that did not look.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub directories: Vec<DirectoriesOn>,
+}
+
+/// The same directories of TiKV on each of some volumes, one a store as a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct DirectoriesOn {
+    /// Dotted key of TiKV's configuration → path, as the running processes named them.
+    pub directories: BTreeMap<String, String>,
+    /// On each of these.
+    pub volumes: Vec<VolumeId>,
+}
+
+impl CertificatePlane {
+    fn of(kept: &PlaneRecord, evidence: &Evidence) -> Self {
+        let mut alike: BTreeMap<&BTreeMap<String, String>, Vec<VolumeId>> = BTreeMap::new();
+        for volume in kept.stores.iter().flat_map(|store| &store.volumes).filter(|on| !on.directories.is_empty()) {
+            alike.entry(&volume.directories).or_default().push(volume.volume.clone());
+        }
+        let rows = alike.into_iter();
+        let directories = rows.map(|(on, volumes)| DirectoriesOn { directories: on.clone(), volumes }).collect();
+        Self { evidence: evidence.clone(), directories }
+    }
 }
 
 impl Certificate {
@@ -113,6 +147,7 @@ pub fn certify(
                 check_identity(plane, record, cluster, commit_ts, seen, &mut broken);
                 check_holds(plane, kept, seen, &mut broken);
                 check_snapshots(plane, kept, seen, &mut broken);
+                check_directories(plane, kept, &mut broken);
             }
         }
     }
@@ -132,6 +167,9 @@ pub fn certify(
         Some(pd) if pd.gc_safe_point >= commit_ts => {
             broken.push(format!("E5: GC safe point {} reached commitTs {commit_ts}", pd.gc_safe_point));
         }
+        Some(PdEvidence { ts_ceiling: Some(ceiling), .. }) if *ceiling <= commit_ts => {
+            broken.push(format!("E5: ts_ceiling {ceiling} is not above commitTs {commit_ts}"));
+        }
         Some(pd) if broken.is_empty() => {
             return Ok(Certificate {
                 verdict,
@@ -144,11 +182,13 @@ pub fn certify(
                 gc_hold: pd.gc_hold,
                 gc_safe_point: pd.gc_safe_point,
                 pd_min_resolved_ts: pd.min_resolved_ts,
+                ts_ceiling: pd.ts_ceiling,
                 regions: evidence.values().map(|seen| seen.cover.regions).sum(),
                 tiling,
-                planes: evidence
+                planes: record
+                    .planes
                     .iter()
-                    .map(|(plane, seen)| (plane.clone(), CertificatePlane { evidence: seen.clone() }))
+                    .filter_map(|(plane, kept)| Some((plane.clone(), CertificatePlane::of(kept, evidence.get(plane)?))))
                     .collect(),
                 made_at,
             });
@@ -179,7 +219,7 @@ fn check_identity(
 }
 
 /// E1 (same process as prepared) and E2 (one stream, every renewal answered true, the last after the last snapshot).
-fn check_holds(plane: &PlaneId, kept: &super::record::PlaneRecord, seen: &Evidence, broken: &mut Vec<String>) {
+fn check_holds(plane: &PlaneId, kept: &PlaneRecord, seen: &Evidence, broken: &mut Vec<String>) {
     let prepared: BTreeMap<StoreId, (&str, i64)> =
         kept.stores.iter().map(|s| (s.store, (s.address.as_str(), s.start_timestamp))).collect();
     let held: BTreeMap<StoreId, (&str, i64)> =
@@ -217,7 +257,7 @@ fn check_kinds(record: &Record, evidence: &BTreeMap<PlaneId, Evidence>, broken: 
 }
 
 /// E4: exactly one snapshot per volume prepared, each id once, those of an instance from one call.
-fn check_snapshots(plane: &PlaneId, kept: &super::record::PlaneRecord, seen: &Evidence, broken: &mut Vec<String>) {
+fn check_snapshots(plane: &PlaneId, kept: &PlaneRecord, seen: &Evidence, broken: &mut Vec<String>) {
     let prepared: BTreeSet<&VolumeId> = kept.stores.iter().flat_map(|s| s.volumes.iter().map(|v| &v.volume)).collect();
     let taken: BTreeSet<&VolumeId> = seen.snapshots.iter().map(|s| &s.volume).collect();
     let ids: BTreeSet<&SnapshotId> = seen.snapshots.iter().map(|s| &s.snapshot).collect();
@@ -238,6 +278,22 @@ fn check_snapshots(plane: &PlaneId, kept: &super::record::PlaneRecord, seen: &Ev
     for snapshot in &seen.snapshots {
         if at.get(&snapshot.volume).is_some_and(|instance| *instance != snapshot.instance.as_str()) {
             broken.push(format!("E4: volume {} was snapshotted on another instance", snapshot.volume));
+        }
+    }
+}
+
+/// E4: where a plane looked, data and raft log of every store lie on volumes of its own, each of which has its snapshot.
+fn check_directories(plane: &PlaneId, kept: &PlaneRecord, broken: &mut Vec<String>) {
+    let looked = |store: &PreparedStore| store.volumes.iter().any(|volume| !volume.directories.is_empty());
+    if !kept.stores.iter().any(looked) {
+        return;
+    }
+    for store in &kept.stores {
+        let keeps = |key: &str| store.volumes.iter().any(|volume| volume.directories.contains_key(key));
+        if !keeps(DATA_KEY) || !RAFT_KEYS.iter().any(|key| keeps(key)) {
+            let store = store.store;
+            broken
+                .push(format!("E4: store {store} of plane {plane} has its data or its raft log on no volume prepared"));
         }
     }
 }

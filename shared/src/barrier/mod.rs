@@ -17,7 +17,7 @@ mod record;
 mod releasing;
 mod view;
 
-pub use certificate::{Certificate, CertificatePlane, Verdict, certify};
+pub use certificate::{Certificate, CertificatePlane, DirectoriesOn, Verdict, certify};
 pub use input::{Effect, Input, Timer};
 pub use machine::Barrier;
 pub use record::{BarrierTimes, Claim, ClaimHolder, PlaneRecord, Record, Stage, Times};

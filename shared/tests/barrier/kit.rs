@@ -23,6 +23,7 @@ use shared::{
 pub const PLANES: [&str; 3] = ["az1", "az2", "az3"];
 pub const CLUSTER: ClusterId = ClusterId(7);
 pub const GC_HOLD: Ts = Ts(1_000);
+pub const CEILING: Ts = Ts(9_000);
 const CUTS: [(&[u8], &[u8]); 3] = [(b"", b"g"), (b"g", b"p"), (b"p", b"")];
 
 pub fn plane(i: usize) -> PlaneId {
@@ -75,6 +76,9 @@ pub fn stores(i: usize) -> Vec<PreparedStore> {
             mount_path: "/var/lib/tikv".into(),
             kind: "storage.data-dir".into(),
             zone: "eu-west-1a".into(),
+            directories: [("storage.data-dir", ""), ("raft-engine.dir", "/raft-engine")]
+                .map(|(key, below)| (key.to_owned(), format!("/var/lib/tikv{below}")))
+                .into(),
         }],
     }]
 }
@@ -145,6 +149,7 @@ pub fn evidence(i: usize, epoch: Epoch) -> Evidence {
             gc_hold: GC_HOLD,
             gc_safe_point: GC_HOLD,
             min_resolved_ts: Ts(2_500),
+            ts_ceiling: Some(CEILING),
             stores: cluster_stores(),
         }),
         set_after: None,

@@ -6,4 +6,5 @@ mod kit;
 mod path;
 mod recovery;
 mod refusals;
+mod truth;
 mod weaker;

@@ -33,7 +33,7 @@ fn refused_at_prepare(bend: impl Fn(usize, &mut Prepared), reason: Reason) {
 #[test]
 fn what_planes_prepared_is_judged_together() {
     refused_at_prepare(|i, p| p.cluster = ClusterId(if i == 1 { 8 } else { 7 }), Reason::ClusterMismatch);
-    refused_at_prepare(|_, p| p.cluster_stores[2].state = StoreState::Offline, Reason::StoreNotUp);
+    refused_at_prepare(|_, p| p.cluster_stores[2].state = StoreState::Disconnected, Reason::StoreNotUp);
     refused_at_prepare(|_, p| p.cluster_stores[2].heartbeat_age = Millis::secs(21), Reason::StoreNotUp);
     refused_at_prepare(|_, p| p.cluster_stores[0].uptime = Millis::secs(100), Reason::StoreJustStarted);
     refused_at_prepare(
@@ -66,6 +66,24 @@ fn what_planes_prepared_is_judged_together() {
         },
         Reason::StoreInNoPlane,
     );
+}
+
+/// Scaling in takes days at some terabytes a node: until it is a Tombstone such a store is held, snapshotted and counted.
+#[test]
+fn a_store_that_is_being_removed_and_still_heard_of_is_in() {
+    let prepare = |age: u64| {
+        let mut kit = Kit::new(request());
+        kit.feed(Input::Start);
+        (0..3).for_each(|i| drop(kit.up(i)));
+        kit.all(|i| {
+            let mut answer = prepared(i, 1);
+            answer.cluster_stores[2].state = StoreState::Offline;
+            answer.cluster_stores[2].heartbeat_age = Millis::secs(age);
+            Answer::Prepared(answer)
+        })
+    };
+    assert_eq!(prepare(3), ["claim above 4"]);
+    assert_eq!(prepare(21), ["save Failed"]);
 }
 
 /// Confirms with one plane's evidence bent; it must abort, and never release.

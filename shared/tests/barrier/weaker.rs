@@ -46,6 +46,13 @@ fn one_weaker_hold_makes_the_verdict_weaker() {
 }
 
 #[test]
+fn a_lease_without_log_compaction_is_weaker_too() {
+    let compacting = |_: usize, seen: &mut Evidence| seen.stores[0].kind = HoldKind::Compacting;
+    assert_eq!(verdict(&confirmed_with(true, compacting)), Some(Verdict::Weaker));
+    refused(&confirmed_with(false, compacting), "does not allow");
+}
+
+#[test]
 fn full_holds_are_consistent_also_where_weaker_ones_are_allowed() {
     let kit = confirmed_with(true, |_, seen| seen.stores[0].kind = HoldKind::Full);
     assert_eq!(verdict(&kit), Some(Verdict::Consistent));

@@ -58,6 +58,7 @@ fn store() -> PreparedStore {
             mount_path: "/var/lib/tikv".into(),
             kind: "storage.data-dir".into(),
             zone: "eu-west-1a".into(),
+            directories: [].into(),
         }],
     }
 }
@@ -112,6 +113,7 @@ fn evidence() -> Evidence {
             gc_hold: Ts(449_462_718_000_000_000),
             gc_safe_point: Ts(449_462_718_000_000_000),
             min_resolved_ts: Ts(449_462_718_912_512_001),
+            ts_ceiling: None,
             stores: vec![cluster_store()],
         }),
         set_after: None,

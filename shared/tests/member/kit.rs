@@ -61,6 +61,7 @@ pub fn store(id: u64, volumes: &[&str]) -> PreparedStore {
         mount_path: "/var/lib/tikv".into(),
         kind: "storage.data-dir".into(),
         zone: "eu-west-1a".into(),
+        directories: [].into(),
     };
     PreparedStore {
         store: StoreId(id),
@@ -121,6 +122,7 @@ pub fn seen() -> ReadBack {
             gc_hold: GC,
             gc_safe_point: Ts(900),
             min_resolved_ts: Ts(4_000),
+            ts_ceiling: Some(Ts(u64::MAX)),
             stores: cluster_stores(),
         }),
         set: None,

@@ -316,8 +316,10 @@ pub fn lies(world: &World, record: &Record) -> Vec<String> {
         Err(error) => return vec![format!("a certified snapshot is missing: {error}")],
     };
     let restored = world.restore_cut(&cut);
+    let mut findings = world.judge(&cut);
+    findings.extend(certificate.ts_ceiling.map(|ceiling| world.above(&cut, ceiling)).unwrap_or_default());
     let mut lies: Vec<_> =
-        world.judge(&cut).iter().map(|finding| format!("oracle {}: {}", finding.rule, finding.text)).collect();
+        findings.iter().map(|finding| format!("oracle {}: {}", finding.rule, finding.text)).collect();
     if !restored.sound() {
         lies.push(format!("bank holds {} of {}, {:?}", restored.total, restored.expected, restored.faults));
     }

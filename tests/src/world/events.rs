@@ -2,6 +2,7 @@
 
 use super::{
     World,
+    cloud::{Role, Volume},
     counters::LeftOver,
     engine::{State, millis},
     faults::Faults,
@@ -10,13 +11,18 @@ use super::{
 };
 use plane_actor::ports::SnapshotState;
 use shared::{
-    ids::{RegionId, StoreId},
+    ids::{RegionId, StoreId, VolumeId},
     ts::Ts,
 };
 use std::{collections::BTreeSet, time::Duration};
 
 /// How many left-overs are named.
 const NAMED: usize = 50;
+
+/// Of the pod that comes and goes.
+fn foreign(store: StoreId) -> VolumeId {
+    VolumeId(format!("vol-0f{:015x}", store.0))
+}
 
 impl World {
     /// Changes the switches.
@@ -118,6 +124,26 @@ impl World {
             let now = state.now;
             state.pd.change_leader(now, millis(empty));
         });
+    }
+
+    /// Somebody pauses a scheduler for so long.
+    pub fn pause_scheduler(&self, name: &str, length: Duration) {
+        self.with(|state| state.pd.paused.insert(name.to_owned(), state.now + millis(length)));
+    }
+
+    /// A pod of somebody else's comes to a store's node, with its volume.
+    pub fn attach_foreign(&self, store: StoreId) {
+        self.with(|state| {
+            let Some(held) = state.stores.get(&store) else { return };
+            let Some(instance) = state.cloud.volumes.get(&held.data).map(|kept| kept.instance.clone()) else { return };
+            let volume = Volume { plane: held.plane.clone(), instance, role: Role::Foreign, snapshotted: None };
+            state.cloud.volumes.insert(foreign(store), volume);
+        });
+    }
+
+    /// And goes again.
+    pub fn detach_foreign(&self, store: StoreId) {
+        self.with(|state| state.cloud.volumes.remove(&foreign(store)));
     }
 
     /// Somebody removes every service safe point but TiDB's own.

@@ -47,6 +47,8 @@ pub struct Faults {
     pub refuse_safe_point: bool,
     /// TiKV without the prepare call (7.1): UNIMPLEMENTED.
     pub old_tikv: BTreeSet<StoreId>,
+    /// TiKV 6.5.8: its prepare lease does not stop log compaction.
+    pub compacting_tikv: BTreeSet<StoreId>,
     /// partitioned-raft-kv: UNAVAILABLE for ever.
     pub raft_v2: BTreeSet<StoreId>,
     /// `resolved-ts.enable = false`.
@@ -81,6 +83,8 @@ pub struct Faults {
     pub moved_volume: BTreeSet<StoreId>,
     /// The volumes of this store are not EBS.
     pub not_ebs: BTreeSet<StoreId>,
+    /// TiKV keeps its raft log on the node's own disk, which no snapshot contains.
+    pub raft_elsewhere: BTreeSet<StoreId>,
     /// The plane has no such TidbCluster.
     pub no_tidb_cluster: BTreeSet<String>,
     /// The plane has no such secret.

@@ -4,10 +4,25 @@
 use super::{engine::State, store::Store};
 use serde_json::{Map, Value, json};
 use shared::ids::{StoreId, VolumeId};
+use std::collections::BTreeMap;
 
 /// Where TiKV mounts the volume.
 pub(crate) fn mount_path(data: bool) -> &'static str {
     if data { "/var/lib/tikv" } else { "/var/lib/raft" }
+}
+
+/// Where a node's own disk is mounted for a TiKV that keeps its raft log there.
+pub(crate) const LOCAL_DISK: &str = "/nvme";
+
+/// As a TiKV with two volumes names its directories.
+pub(crate) fn directories(raft_elsewhere: bool) -> BTreeMap<String, String> {
+    let raft = if raft_elsewhere { LOCAL_DISK } else { mount_path(false) };
+    let rows = [
+        ("storage.data-dir", mount_path(true).to_owned()),
+        ("raft-engine.dir", raft.to_owned()),
+        ("rocksdb.titan.dirname", format!("{}/db/titandb", mount_path(true))),
+    ];
+    rows.into_iter().map(|(key, path)| (key.to_owned(), path)).collect()
 }
 
 /// The v1 TidbCluster of a plane, status included.

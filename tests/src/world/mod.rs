@@ -196,6 +196,11 @@ impl World {
         self.with(|state| state.judge(cut))
     }
 
+    /// Versions in a cut above what a certificate says is above all of them.
+    pub fn above(&self, cut: &Cut, ceiling: Ts) -> Vec<Finding> {
+        oracle::above(cut, ceiling)
+    }
+
     /// Every object in the bucket.
     pub fn objects(&self) -> BTreeMap<String, Vec<u8>> {
         self.with(|state| state.objects.clone())

@@ -18,7 +18,7 @@ const TOLD: usize = 5;
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `a` to `f`.
+    /// `a` to `g`.
     pub rule: char,
     /// What was seen.
     pub text: String,
@@ -102,6 +102,17 @@ impl State {
             })
             .collect()
     }
+}
+
+/// Rule g: versions in a cut above a ceiling that is said to be above all of them.
+pub(crate) fn above(cut: &Cut, ceiling: Ts) -> Vec<Finding> {
+    let found = find(cut);
+    let copies = found.regions.iter().flat_map(|(id, region)| region.copies.iter().map(move |copy| (id, copy)));
+    let newest = copies.filter_map(|(id, copy)| {
+        let newest = copy.rows.values().filter_map(|row| row.writes.last_key_value()).map(|(ts, _)| *ts).max()?;
+        (newest > ceiling).then(|| format!("region {id} on store {} holds {newest} > {ceiling}", copy.store))
+    });
+    newest.take(TOLD).map(|text| Finding { rule: 'g', text }).collect()
 }
 
 fn gc_faults(found: &Found, commit_ts: Ts) -> Vec<String> {

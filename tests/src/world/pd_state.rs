@@ -99,6 +99,11 @@ impl PdState {
         now >= self.schedulers_from && self.paused.get(scheduler).is_none_or(|until| *until <= now)
     }
 
+    /// Schedulers whose pause ends later than that: somebody else's.
+    pub(crate) fn paused_beyond(&self, end: u64) -> Vec<String> {
+        self.paused.iter().filter(|(_, until)| **until > end).map(|(name, _)| name.clone()).collect()
+    }
+
     /// The value in force: a live override, else the persisted one.
     pub(crate) fn setting(&self, key: &str, now: u64) -> Option<&Value> {
         self.overrides

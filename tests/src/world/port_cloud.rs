@@ -1,6 +1,13 @@
 //! The EC2 double behind [`Ec2`]: one attempt per call, AWS's refusals, lost answers, lagging describes.
 
-use super::{World, cloud::Role, config::Span, engine::State, faults::Ec2Faults, port_s3::Bucket};
+use super::{
+    World,
+    cloud::{Role, Volume},
+    config::Span,
+    engine::State,
+    faults::Ec2Faults,
+    port_s3::Bucket,
+};
 use async_trait::async_trait;
 use plane_actor::ports::{
     Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, InstanceVolumes, PortError, SnapshotInfo,
@@ -95,14 +102,18 @@ impl State {
             .collect()
     }
 
+    /// Where EC2 says that a volume is.
+    fn home_of(&self, kept: &Volume) -> InstanceId {
+        let moved = matches!(kept.role, Role::Data(store) if self.faults.moved_volume.contains(&store));
+        if moved { InstanceId("i-0ffffffffffffffff".to_owned()) } else { kept.instance.clone() }
+    }
+
     fn volume_at(&self, id: &VolumeId) -> Result<VolumeAt, CloudError> {
         let kept =
             self.cloud.volumes.get(id).ok_or_else(|| CloudError::NotFound(format!("InvalidVolume.NotFound: {id}")))?;
-        let moved = matches!(kept.role, Role::Data(store) if self.faults.moved_volume.contains(&store));
-        let instance = if moved { InstanceId("i-0ffffffffffffffff".to_owned()) } else { kept.instance.clone() };
         Ok(VolumeAt {
             volume: id.clone(),
-            instance: Some(instance),
+            instance: Some(self.home_of(kept)),
             zone: self.zone_of(&kept.plane),
             tags: vec![("CSIVolumeName".to_owned(), format!("pvc-{id}"))],
         })
@@ -118,8 +129,12 @@ impl State {
         if call.exclude.len() > MAX_EXCLUDED {
             return Err(refused("InvalidParameterValue", format!("{} exclusions, at most 40", call.exclude.len())));
         }
+        let here = |id: &VolumeId| self.cloud.volumes.get(id).is_some_and(|kept| self.home_of(kept) == call.instance);
+        if let Some(gone) = call.exclude.iter().find(|id| !here(id)) {
+            return Err(refused("InvalidParameterValue", format!("{gone} is not attached to {}", call.instance)));
+        }
         let mut volumes = Vec::new();
-        for (id, kept) in self.cloud.volumes.iter().filter(|(_, kept)| kept.instance == call.instance) {
+        for (id, kept) in self.cloud.volumes.iter().filter(|(_, kept)| self.home_of(kept) == call.instance) {
             if call.exclude.contains(id) {
                 if kept.role == Role::Root {
                     return Err(refused("InvalidParameterValue", format!("{id} is the root volume")));
@@ -188,7 +203,8 @@ impl Ec2 for Ec2Double {
     async fn instances(&self, instances: &[InstanceId]) -> Result<Vec<InstanceVolumes>, CloudError> {
         self.describe("DescribeInstances", |state| {
             let of = |instance: &InstanceId| {
-                let mine: Vec<_> = state.cloud.volumes.iter().filter(|(_, kept)| &kept.instance == instance).collect();
+                let mine: Vec<_> =
+                    state.cloud.volumes.iter().filter(|(_, kept)| &state.home_of(kept) == instance).collect();
                 let with = |root: bool| {
                     let kept = mine.iter().filter(move |(_, kept)| (kept.role == Role::Root) == root);
                     kept.map(|(id, _)| (*id).clone()).collect::<Vec<_>>()

@@ -5,7 +5,9 @@ use super::{
     port_cloud::{ACCESS_KEY, SECRET_KEY},
 };
 use async_trait::async_trait;
-use plane_actor::ports::{LocalStore, LocalVolume, Located, PdEndpoint, PlaneLedger, PortError, Topology, WebIdentity};
+use plane_actor::ports::{
+    LocalStore, LocalVolume, Located, Mount, MountedOn, PdEndpoint, PlaneLedger, PortError, Topology, WebIdentity,
+};
 use shared::{evidence::ClusterStore, member::MemberLedger, reason::Reason};
 use std::collections::BTreeMap;
 
@@ -71,7 +73,10 @@ impl Topology for KubeDouble {
                         pv,
                     }
                 });
-                local.push(LocalStore { store: listed.store, pod, volumes: volumes.to_vec() });
+                let mut mounts: Vec<Mount> = volumes.iter().map(at_home).collect();
+                let on = MountedOn::Other("hostPath volume nvme".to_owned());
+                mounts.push(Mount { path: k8s::LOCAL_DISK.to_owned(), on });
+                local.push(LocalStore { store: listed.store, pod, volumes: volumes.to_vec(), mounts });
             }
             Ok(local)
         })
@@ -97,6 +102,10 @@ impl Topology for KubeDouble {
         let (account, _) = self.world.with(|state| state.account_of(&self.plane));
         Ok(WebIdentity { role: format!("arn:aws:iam::{account}:role/{name}"), token: "token".to_owned() })
     }
+}
+
+fn at_home(volume: &LocalVolume) -> Mount {
+    Mount { path: volume.mount_path.clone(), on: MountedOn::Volume(volume.volume.clone()) }
 }
 
 pub(crate) struct LedgerDouble {

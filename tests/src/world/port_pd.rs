@@ -39,6 +39,9 @@ fn pause_values() -> [(&'static str, Value); 8] {
     ]
 }
 
+/// A pause that has longer to go than this is somebody else's, in milliseconds: the edge leaves it to him.
+const OTHERS: u64 = 60_000;
+
 pub(crate) struct PdDouble {
     pub(crate) world: World,
     pub(crate) plane: String,
@@ -97,7 +100,12 @@ impl State {
                 uptime: Millis((now - held.started).max(0).unsigned_abs()),
                 // Stores send a heartbeat every 10 s.
                 heartbeat_age: Millis((self.now + store.0 * 700) % 10_000),
-                version: if self.faults.old_tikv.contains(store) { "7.1.6" } else { &self.config.version }.to_owned(),
+                version: match () {
+                    () if self.faults.old_tikv.contains(store) => "7.1.6",
+                    () if self.faults.compacting_tikv.contains(store) => "6.5.8",
+                    () => &self.config.version,
+                }
+                .to_owned(),
             })
             .collect();
         if self.faults.stranger {
@@ -116,7 +124,11 @@ impl State {
 
     fn pause(&mut self, ttl: Millis, before: Option<&PdPause>) -> PdPause {
         let (now, until) = (self.now, self.now + ttl.as_secs_up() * 1_000);
+        let others: Vec<String> = self.pd.paused_beyond(until);
         for name in self.pd.schedulers(now).into_iter().filter(|name| PAUSED.contains(&name.as_str())) {
+            if others.contains(&name) {
+                continue;
+            }
             self.pd.paused.insert(name, until);
             self.counters.pd_schedulers += 1;
         }
@@ -129,13 +141,15 @@ impl State {
             }
         }
         // Read back, as GET /schedulers?status=paused has it: after a leader change the list may be short.
-        let schedulers = self.pd.schedulers(now).into_iter().filter(|name| !self.pd.runs(name, now)).collect();
+        let paused = self.pd.schedulers(now).into_iter().filter(|name| !self.pd.runs(name, now));
+        let schedulers = paused.filter(|name| !others.contains(name)).collect();
         self.note(&[40, until]);
         PdPause { schedulers, originals }
     }
 
     fn resume(&mut self, pause: &PdPause) {
-        for name in &pause.schedulers {
+        let others = self.pd.paused_beyond(self.now + OTHERS);
+        for name in pause.schedulers.iter().filter(|name| !others.contains(name)) {
             self.pd.paused.remove(name);
             self.counters.pd_schedulers += 1;
         }

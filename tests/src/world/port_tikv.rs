@@ -3,6 +3,7 @@
 use super::{
     World,
     engine::State,
+    k8s,
     store::{Store, Wait},
 };
 use async_trait::async_trait;
@@ -99,6 +100,7 @@ impl Tikv for TikvDouble {
                 resolved_ts_enabled: !state.faults.resolved_ts_off.contains(&self.store),
                 report_enabled: true,
                 raft_kv: !state.faults.raft_v2.contains(&self.store),
+                directories: k8s::directories(state.faults.raft_elsewhere.contains(&self.store)),
             })
         })
         .await

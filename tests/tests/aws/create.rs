@@ -169,3 +169,24 @@ async fn a_pending_snapshot_is_deleted_once_it_is_done() {
     bench.handle().complete_all();
     assert_eq!(bench.cloud.ec2.find_snapshots(&tags("1")).await.expect("found").len(), 2);
 }
+
+/// Only EC2's own yes is a yes; a dry run that is refused says what the call would have been told.
+#[tokio::test]
+async fn a_dry_run_makes_nothing_and_is_refused_as_the_call_would_be() {
+    let bench = Bench::new().await;
+    let ec2 = &bench.cloud.ec2;
+    ec2.may_create_snapshots(&call("1")).await.expect("allowed");
+    assert_eq!(bench.handle().mutations(), 0);
+    let sent = bench.handle().calls_of("CreateSnapshots").remove(0);
+    assert_eq!(sent.fields.get("DryRun").map(String::as_str), Some("true"));
+    let mut crowded = call("1");
+    crowded.tags = (0..51).map(|n| (format!("k{n}"), String::new())).collect();
+    let outcome = ec2.may_create_snapshots(&crowded).await;
+    assert!(matches!(&outcome, Err(CloudError::Refused { code, .. }) if code == "TagLimitExceeded"), "{outcome:?}");
+    let mut elsewhere = call("1");
+    elsewhere.instance = InstanceId::from("i-0000000000000000b");
+    assert!(matches!(ec2.may_create_snapshots(&elsewhere).await, Err(CloudError::NotFound(_))));
+    bench.handle().deny("CreateSnapshots", true);
+    assert!(matches!(ec2.may_create_snapshots(&call("1")).await, Err(CloudError::Denied(_))));
+    assert_eq!(bench.handle().mutations(), 0);
+}

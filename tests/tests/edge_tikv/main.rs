@@ -329,7 +329,7 @@ async fn settings_come_from_the_status_port_of_every_version() {
     let world = World::start(15);
     let store = world.store(0);
     let tikv = world.tikv(0).await;
-    for version in ["6.5.8", "7.5.1", "7.6.0", "8.5.0"] {
+    for version in ["6.5.9", "7.5.1", "7.6.0", "8.5.0"] {
         world.cluster.turn(store, |knobs| knobs.version = version.to_owned());
         let settings = tikv.settings().await.unwrap();
         assert!(settings.resolved_ts_enabled && settings.report_enabled && settings.raft_kv, "{version}: {settings:?}");
@@ -337,6 +337,11 @@ async fn settings_come_from_the_status_port_of_every_version() {
         assert!(!tikv.settings().await.unwrap().report_enabled, "{version}");
         world.cluster.turn(store, |knobs| knobs.report_interval = "1s".to_owned());
     }
+    let directories = tikv.settings().await.unwrap().directories;
+    assert_eq!(directories["storage.data-dir"], "/var/lib/tikv");
+    assert_eq!(directories["raft-engine.dir"], "/var/lib/tikv/raft-engine");
+    world.cluster.turn(store, |knobs| knobs.raft_dir = Some("/nvme/raft".to_owned()));
+    assert_eq!(tikv.settings().await.unwrap().directories["raft-engine.dir"], "/nvme/raft");
     world.cluster.turn(store, |knobs| {
         knobs.mode = Mode::V2;
         knobs.resolved_ts_enable = false;

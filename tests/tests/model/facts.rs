@@ -101,8 +101,13 @@ fn cluster_stores(planes: usize) -> Vec<ClusterStore> {
 }
 
 pub(crate) fn prepared(p: usize, planes: usize, round: u32, highest_epoch: Epoch) -> Prepared {
-    let volumes =
-        vec![PreparedVolume { volume: volume(p), mount_path: String::new(), kind: String::new(), zone: String::new() }];
+    let volumes = vec![PreparedVolume {
+        volume: volume(p),
+        mount_path: String::new(),
+        kind: String::new(),
+        zone: String::new(),
+        directories: [].into(),
+    }];
     Prepared {
         round,
         cluster: CLUSTER,
@@ -158,6 +163,7 @@ pub(crate) fn read_back(p: usize, planes: usize) -> ReadBack {
         gc_hold: GC_HOLD,
         gc_safe_point: GC_HOLD,
         min_resolved_ts: GC_HOLD,
+        ts_ceiling: Some(Ts(u64::MAX)),
         stores: cluster_stores(planes),
     };
     ReadBack {

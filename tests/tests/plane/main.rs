@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod hand;
+mod truth;
 
 use hand::{EPOCH, Hand};
 use shared::{

@@ -60,6 +60,7 @@ fn a_world_that_is_not_ready_fails_and_is_not_touched() {
     refused(|f| f.no_secret.extend(["az2".into()]), keep, ("Failed", "CredentialsUnreadable", "s3-secret"));
     refused(|f| f.no_tidb_cluster.extend(["az3".into()]), keep, ("Failed", "TidbClusterNotFound", "az3"));
     refused(|f| f.not_ebs = one(some_store), keep, ("Failed", "VolumeUnsupported", ""));
+    refused(|f| f.raft_elsewhere = one(some_store), keep, ("Failed", "VolumeUnsupported", "raft-engine.dir in /nvme"));
     refused(|f| f.old_tikv = one(some_store), keep, ("Failed", "VersionUnsupported", "7.1"));
     refused(|f| f.raft_v2 = one(some_store), keep, ("Failed", "EngineUnsupported", ""));
     refused(|f| f.resolved_ts_off = one(some_store), keep, ("Failed", "ResolvedTsDisabled", ""));

@@ -1,7 +1,7 @@
 //! TiKV that is too old for a full hold: refused unless the user allows it, and then never called consistent.
 
 use crate::{LIMIT, broken_under_the_hold, nothing_left, slow, story, world};
-use shared::{barrier::Verdict, ids::StoreId};
+use shared::{barrier::Verdict, evidence::HoldKind, ids::StoreId};
 use std::{rc::Rc, time::Duration};
 use tests::{
     stage::{KEY, Stage},
@@ -49,6 +49,32 @@ fn an_allowed_backup_of_old_stores_is_complete_true_and_marked_as_weaker() {
                     assert_eq!(kept["certificate"]["verdict"], "Weaker", "{key}");
                 }
             }
+            nothing_left(&stage).await;
+        });
+    }
+}
+
+/// One store of all runs TiKV 6.5.8: by default nothing is touched; allowed, the word is not Consistent.
+#[test]
+fn a_lease_that_does_not_stop_log_compaction_is_no_full_hold() {
+    for allowed in [false, true] {
+        story(calm(8), async |stage: Rc<Stage>| {
+            let store = all(&stage)[1];
+            stage.world.faults(|f| f.compacting_tikv.extend([store]));
+            if !allowed {
+                assert_eq!(stage.backup("", LIMIT).await, "Failed");
+                let (reason, message) = stage.failure();
+                assert_eq!(reason, "VersionUnsupported");
+                assert!(message.contains("log compaction") && message.contains("allowWeakerHolds"), "{message}");
+                assert_eq!(stage.world.mutations().total(), 0);
+                return;
+            }
+            assert_eq!(stage.backup(ALLOWED, LIMIT).await, "Complete", "{:?}", stage.failure());
+            assert_eq!(verdict(&stage), Some(Verdict::Weaker));
+            let certificate = stage.record().and_then(|record| record.certificate).unwrap();
+            let held = certificate.planes.values().flat_map(|plane| &plane.evidence.stores);
+            let kinds: Vec<_> = held.filter(|held| held.store == store).map(|held| held.kind).collect();
+            assert_eq!(kinds, [HoldKind::Compacting]);
             nothing_left(&stage).await;
         });
     }

@@ -79,12 +79,12 @@ fn cases(stage: &Stage, elsewhere: &Part) -> Vec<Case> {
             &["no-such-bucket", "Create the bucket"],
         ),
         (Wish::of(shop, "occupied"), "PrefixInUse", &[FOREIGN, "Choose another spec.template.s3.prefix"]),
-        (other_driver, "VolumeUnsupported", &["efs.csi.aws.com", "must be EBS"]),
+        (other_driver, "VolumeUnsupported", &["efs.csi.aws.com", "must lie on EBS volumes"]),
         (left_out, "StoreInNoPlane", &["is in no plane", "Add the Kubernetes cluster"]),
         (
             Wish::of(&stage.sites[1], "too-old"),
             "VersionUnsupported",
-            &["TiKV 7.1.5", "7.1 included", "Upgrade TiKV to 6.5.8+ (6.5 line), 7.5.1+ or 8.x"],
+            &["TiKV 7.1.5", "7.1 included", "Upgrade TiKV to 6.5.9+ (6.5 line), 7.5.1+ or 8.x"],
         ),
     ]
 }

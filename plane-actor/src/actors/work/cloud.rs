@@ -126,7 +126,8 @@ fn next_step(spec: &MemberSpec, reason: Reason) -> Option<String> {
         Credentials::Role(_) if refused => Some("it is assumed with the plane actor's own credentials".to_owned()),
         Credentials::ServiceAccount(name) if denied || refused => Some(format!(
             "the role's trust policy must allow sts:AssumeRoleWithWebIdentity to system:serviceaccount:{}:{name} of this \
-             Kubernetes cluster's OIDC provider, which IAM must know with audience sts.amazonaws.com",
+             Kubernetes cluster's OIDC provider, which IAM must know with audience sts.amazonaws.com \
+             (or that of its annotation eks.amazonaws.com/audience)",
             spec.tc_namespace
         )),
         Credentials::Default => {

@@ -141,7 +141,8 @@ fn take_finished(
     Ok(())
 }
 
-/// Snapshots of this attempt that the certificate does not name, left by answers that were lost. They fail nothing; what
+/// Snapshots of this attempt that the certificate does not name: left by answers that were lost, or of volumes that came to
+/// an instance at the last moment. They fail nothing; what
 /// cannot be deleted now is found by its tags when the backup is deleted.
 async fn delete_surplus(share: &Share, cloud: &Cloud, order: &Complete, certified: &[SnapshotId]) {
     if share.creates == Creates::Unknown {
@@ -149,14 +150,16 @@ async fn delete_surplus(share: &Share, cloud: &Cloud, order: &Complete, certifie
         let quiet = share.env.config.clean_quiet.0.saturating_sub(share.env.clock.at().since(share.last_create).0);
         tokio::time::sleep(Duration::from_millis(quiet)).await;
     }
-    let tags = attempt_tags(&share.attempt, &share.env.config.plane);
-    let surplus: Vec<SnapshotId> = match cloud.ec2.find_snapshots(&tags).await {
-        Ok(found) => found.into_iter().map(|info| info.snapshot).filter(|id| !certified.contains(id)).collect(),
-        Err(error) => {
-            tracing::warn!(%error, "surplus snapshots not looked for");
-            return;
-        }
+    let mut surplus: BTreeSet<SnapshotId> = match &share.creates {
+        Creates::Known(made) => made.clone(),
+        Creates::None | Creates::Unknown => BTreeSet::new(),
     };
+    let tags = attempt_tags(&share.attempt, &share.env.config.plane);
+    match cloud.ec2.find_snapshots(&tags).await {
+        Ok(found) => surplus.extend(found.into_iter().map(|info| info.snapshot)),
+        Err(error) => tracing::warn!(%error, "surplus snapshots not looked for"),
+    }
+    let surplus: Vec<SnapshotId> = surplus.into_iter().filter(|id| !certified.contains(id)).collect();
     if !surplus.is_empty() {
         let left = delete_found(share, cloud, &order.spec, surplus).await.left;
         tracing::info!(?left, "surplus snapshots deleted");

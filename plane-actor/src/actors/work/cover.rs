@@ -4,12 +4,13 @@ use super::{
     Kept, Share,
     safe_ts::{ask, led, unknown, wanted},
     tried,
+    volumes::calls_now,
 };
 use crate::{
     actors::holds::hold_refusal,
     ports::{Hold, PdRegion, RegionAt, Tikv},
 };
-use futures::future::try_join_all;
+use futures::{future::try_join_all, try_join};
 use shared::{
     evidence::{CoverDigest, HoldKind},
     ids::{RegionId, StoreId},
@@ -42,7 +43,8 @@ struct StoreCover {
 pub(super) async fn cover(share: &Share, round: u32, name_missing: bool, gc_hold: Ts) -> Result<(Done, Kept), Refusal> {
     let site = share.site()?;
     let asking = site.tikv.iter().map(|(store, tikv)| one_store(share, *store, tikv.as_ref(), gc_hold));
-    let covers = try_join_all(asking).await?;
+    // What the calls leave out was read minutes ago; now is the last moment outside the hold.
+    let (covers, calls) = try_join!(try_join_all(asking), calls_now(&site.cloud, &site.stores))?;
     let mut learned = SafeTimes::default();
     let (mut digest, mut regions) = (coverage::nothing_led(), BTreeSet::new());
     for cover in covers {
@@ -51,7 +53,7 @@ pub(super) async fn cover(share: &Share, round: u32, name_missing: bool, gc_hold
         learned.merge(cover.learned);
     }
     let missing = if name_missing { name(share, &regions).await? } else { Vec::new() };
-    Ok((Done::Covered(Covered { round, digest, missing }), Kept::SafeTimes(learned)))
+    Ok((Done::Covered(Covered { round, digest, missing }), Kept::Covered(learned, calls)))
 }
 
 async fn one_store(share: &Share, store: StoreId, tikv: &dyn Tikv, gc_hold: Ts) -> Result<StoreCover, Refusal> {
@@ -89,9 +91,11 @@ async fn one_try(
     let regions: Vec<RegionAt> = before.iter().map(|led| led.at.clone()).collect();
     // Zero regions get no reply (`facts/pd-tikv.md` §2.4), and a weaker hold cannot be asked.
     let applied = match hold.kind() {
-        HoldKind::Full if regions.is_empty() => Some(Vec::new()),
-        HoldKind::Full => Some(hold.wait_apply(&regions).await.map_err(|error| hold_refusal(store, &error))?),
         HoldKind::Weaker => None,
+        HoldKind::Full | HoldKind::Compacting if regions.is_empty() => Some(Vec::new()),
+        HoldKind::Full | HoldKind::Compacting => {
+            Some(hold.wait_apply(&regions).await.map_err(|error| hold_refusal(store, &error))?)
+        }
     };
     // A plane's regions may be very many: each store looks at its own only.
     let mut known = share.safe.only(&regions);

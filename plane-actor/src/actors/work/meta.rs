@@ -123,13 +123,11 @@ pub(super) fn clustermeta(site: &Site) -> Result<Vec<u8>, Refusal> {
     write("clustermeta", &meta)
 }
 
-/// Restore compares the stores with `spec.tikv.replicas`. A TidbCluster that the API server gave is the user's word; one
-/// that was made up for want of it counts what is backed up, not what pods there are (a store that is a Tombstone still
-/// has its pod).
+/// Restore compares the stores with `spec.tikv.replicas`, so it says how many there are, whatever the TidbCluster wants:
+/// failover adds stores, a scale-in takes days, a Tombstone still has its pod, a second group counts elsewhere.
 fn counted(mut tidb_cluster: Value, stores: usize) -> Value {
-    let made_up = tidb_cluster.pointer("/metadata/uid").is_none();
-    if let (true, Some(replicas)) = (made_up, tidb_cluster.pointer_mut("/spec/tikv/replicas")) {
-        *replicas = Value::from(stores);
+    if let Some(tikv) = tidb_cluster.pointer_mut("/spec/tikv").and_then(Value::as_object_mut) {
+        tikv.insert("replicas".to_owned(), Value::from(stores));
     }
     tidb_cluster
 }
@@ -225,6 +223,7 @@ mod tests {
             mount_path: "/var/lib/tikv".into(),
             kind: "storage.data-dir".into(),
             zone: "eu-west-1a".into(),
+            directories: [].into(),
         };
         let store = PreparedStore {
             store: StoreId(4),
@@ -268,12 +267,17 @@ mod tests {
     }
 
     #[test]
-    fn a_tidb_cluster_that_nobody_wrote_counts_the_stores() {
-        let made_up = serde_json::json!({"metadata": {"name": "shop"}, "spec": {"tikv": {"replicas": 4}}});
-        assert_eq!(counted(made_up.clone(), 3)["spec"]["tikv"]["replicas"], 3);
-        let mut real = made_up;
-        real["metadata"]["uid"] = "6f1c".into();
-        assert_eq!(counted(real.clone(), 3), real);
+    fn a_tidb_cluster_counts_the_stores_that_are_really_there() {
+        let wanted =
+            serde_json::json!({"metadata": {"name": "shop", "uid": "6f1c"}, "spec": {"tikv": {"replicas": 3}}});
+        for stores in [2, 3, 4] {
+            let written = counted(wanted.clone(), stores);
+            assert_eq!(written["spec"]["tikv"]["replicas"], stores, "failover, or a store that is leaving");
+            assert_eq!(written["metadata"], wanted["metadata"]);
+        }
+        let silent = serde_json::json!({"spec": {"tikv": {}}});
+        assert_eq!(counted(silent, 3)["spec"]["tikv"]["replicas"], 3);
+        assert_eq!(counted(Value::Null, 3), Value::Null);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod clean;
 mod cloud;
 mod complete;
 mod cover;
+mod directories;
 #[cfg(test)]
 mod kit;
 mod meta;
@@ -17,8 +18,10 @@ mod snapshot;
 mod storage;
 mod suspend;
 mod versions;
+mod volumes;
 
 pub(crate) use prepare::{Site, preflight};
+pub(crate) use volumes::Calls;
 
 use super::{env::Env, holds::HoldEvent};
 use crate::ports::{Hold, PdPause, PortError};
@@ -50,7 +53,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(500);
 pub(crate) enum Creates {
     /// None was made.
     None,
-    /// Every call was answered, with these.
+    /// Every call was answered, with these, a surplus included.
     Known(BTreeSet<SnapshotId>),
     /// One may have had an effect that is not known.
     Unknown,
@@ -67,6 +70,8 @@ pub(crate) struct Share {
     pub(crate) holds: BTreeMap<StoreId, Arc<dyn Hold>>,
     pub(crate) hold_events: Option<mpsc::Sender<HoldEvent>>,
     pub(crate) progress: Option<mpsc::Sender<(u64, Progress)>>,
+    /// One CreateSnapshots per instance, as instances were at the last look.
+    pub(crate) calls: Arc<Calls>,
     pub(crate) creates: Creates,
     /// No create call was made later than this.
     pub(crate) last_create: Instant,
@@ -93,6 +98,8 @@ pub(crate) enum Kept {
     Site(Arc<Site>),
     Pause(PdPause),
     SafeTimes(SafeTimes),
+    /// Learned while covering: times, and the calls as they have to be now.
+    Covered(SafeTimes, Calls),
     Creates(Creates),
 }
 

@@ -3,34 +3,33 @@
 
 use super::{
     Kept, STORES_AT_ONCE, Share, cloud,
-    cloud::{Service, cloud_tried},
+    cloud::{Service, cloud_refusal},
+    directories::{Placed, placed},
     refusal_of,
-    snapshot::CREATE,
+    snapshot::{CREATE, all_tags},
     storage, tried, versions,
+    volumes::{Calls, find_volumes},
 };
 use crate::{
-    actors::env::Env,
-    ports::{Cloud, CreateSnapshots, InstanceVolumes, LocalStore, Located, Pd, PdCluster, Tikv, VolumeAt},
+    actors::env::{Env, length},
+    ports::{Cloud, CloudError, CreateSnapshots, LocalStore, Located, Pd, PdCluster, Tikv, TikvSettings},
 };
 use futures::{StreamExt, TryFutureExt, TryStreamExt, stream};
 use shared::{
-    evidence::{ClusterStore, PreparedStore, PreparedVolume},
-    ids::{BackupUid, InstanceId, StoreId, VolumeId},
+    evidence::{ClusterStore, PreparedStore},
+    ids::{Attempt, BackupUid, ClusterId, StoreId, VolumeId},
     limiter::Budget,
     member::Done,
     reason::{Reason, Refusal},
-    request::MemberSpec,
+    request::{Limits, MemberSpec},
+    time::Millis,
     wire::{Phase, PreflightCheck, Prepare, Prepared},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
-
-/// CreateSnapshots takes at most this many exclusions (`facts/aws.md` A1).
-const MAX_EXCLUDED: usize = 40;
-/// Snapshots of one volume that may be unfinished at a time (`facts/aws.md` A3; volumes of TiKV are SSDs).
-const MAX_UNFINISHED: usize = 5;
 
 /// What was found; shared by all later work of the attempt.
 pub(crate) struct Site {
@@ -43,8 +42,7 @@ pub(crate) struct Site {
     pub(crate) stores: Vec<PreparedStore>,
     pub(crate) cluster: PdCluster,
     pub(crate) cluster_stores: Vec<ClusterStore>,
-    /// Per instance: its volumes that are snapshotted, and those that are left out.
-    pub(crate) calls: BTreeMap<InstanceId, (BTreeSet<VolumeId>, Vec<VolumeId>)>,
+    pub(crate) calls: Calls,
 }
 
 impl Site {
@@ -60,6 +58,13 @@ pub(super) struct Checks<'a> {
     share: Option<&'a Share>,
     list: Vec<PreflightCheck>,
 }
+
+/// Between two looks at stores that are not well. Heartbeats come every 10 s.
+const STORES_AGAIN: Duration = Duration::from_secs(5);
+
+/// Tries of the dry run, with pauses that outlast the 15 s between two snapshots of a volume (`facts/aws.md` A3).
+const RIGHT_TRIES: u32 = 4;
+const RIGHT_AGAIN: Duration = Duration::from_secs(6);
 
 /// Steps of a survey, for progress.
 const STEPS: usize = 10;
@@ -114,12 +119,13 @@ async fn survey(
     ours: Option<&BackupUid>,
     checks: &mut Checks<'_>,
 ) -> Result<Site, Refusal> {
+    let share = checks.share;
     let located = checks.step("TidbCluster and PD's address", locate(env, spec)).await?;
     let pd = checks.step("PD answers", connect_pd(env, &located)).await?;
     let cluster = checks.step("PD's settings", check_pd(pd.as_ref())).await?;
-    let cluster_stores = checks.step("TiKV versions", list_stores(pd.as_ref(), spec.allow_weaker_holds)).await?;
+    let cluster_stores = checks.step("TiKV stores", list_stores(pd.as_ref(), spec, share)).await?;
     let local = checks.step("TiKV pods, claims and volumes", find_local(env, spec, &cluster_stores)).await?;
-    let tikv = checks.step("TiKV answers", connect_tikv(env, &located, &cluster_stores, &local)).await?;
+    let (tikv, directories) = checks.step("TiKV answers", connect_tikv(env, &located, &cluster_stores, &local)).await?;
     let cloud = checks
         .step("credentials", async {
             let cloud = cloud::connect(env, spec).await?;
@@ -128,9 +134,12 @@ async fn survey(
         })
         .await?;
     let named = |refusal| cloud::named(spec, refusal);
-    let (stores, calls) =
-        checks.step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local).map_err(named)).await?;
-    checks.step("right to take snapshots", check_right(env, &cloud, &calls).map_err(named)).await?;
+    let (stores, calls) = checks
+        .step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local, &directories).map_err(named))
+        .await?;
+    let attempt = share.map(|share| &share.attempt);
+    let asked = Asked { attempt, spec, cluster: cluster.id, calls: &calls };
+    checks.step("right to take snapshots", check_right(env, &cloud, asked).map_err(named)).await?;
     checks.step("target in S3", storage::check_prefix(&cloud, spec, ours).map_err(named)).await?;
     let spec = spec.clone();
     Ok(Site { spec, located, pd, cloud, tikv, local, stores, cluster, cluster_stores, calls })
@@ -175,9 +184,47 @@ async fn check_pd(pd: &dyn Pd) -> Result<(PdCluster, String), Refusal> {
     Ok((cluster, text))
 }
 
-async fn list_stores(pd: &dyn Pd, allow_weaker: bool) -> Result<(Vec<ClusterStore>, String), Refusal> {
-    let stores = tried(Reason::PdUnavailable, || pd.stores()).await?;
-    for store in &stores {
+/// Every store that can hold data, of versions that will do, each of them well. One that is away or has just started is
+/// looked at again within what Preparing has to spare: a rolling restart is no reason to lose a night's backup. With
+/// `share`: a preflight wants to know at once.
+async fn list_stores(
+    pd: &dyn Pd,
+    spec: &MemberSpec,
+    share: Option<&Share>,
+) -> Result<(Vec<ClusterStore>, String), Refusal> {
+    let end = share.map(|_| tokio::time::Instant::now() + length(wait_for_stores(&spec.limits)));
+    loop {
+        let stores = tried(Reason::PdUnavailable, || pd.stores()).await?;
+        check_versions(&stores, spec.allow_weaker_holds)?;
+        let uptime = spec.limits.store_uptime;
+        let Some((store, unwell)) = stores.iter().find_map(|store| Some((store, store.unwell(uptime)?))) else {
+            let versions: BTreeSet<_> = stores.iter().map(|store| store.version.as_str()).collect();
+            let versions = versions.into_iter().collect::<Vec<_>>().join(", ");
+            let text = format!("{} stores, TiKV {versions}", stores.len());
+            return Ok((stores, text));
+        };
+        // What cannot be old enough in time is not waited for.
+        let needs = match unwell.reason {
+            Reason::StoreJustStarted => Duration::from_millis(uptime.0.saturating_sub(store.uptime.0)),
+            _ => STORES_AGAIN,
+        };
+        match (share, end) {
+            (Some(share), Some(end)) if tokio::time::Instant::now() + needs <= end => {
+                share.progress(Phase::Preparing, 0, STEPS, format!("waiting: {}", unwell.message));
+            }
+            _ => return Err(unwell),
+        }
+        tokio::time::sleep(STORES_AGAIN).await;
+    }
+}
+
+/// Two thirds of what Preparing may take; all that comes after it takes seconds.
+fn wait_for_stores(limits: &Limits) -> Millis {
+    Millis(limits.prepare.0 / 3 * 2)
+}
+
+fn check_versions(stores: &[ClusterStore], allow_weaker: bool) -> Result<(), Refusal> {
+    for store in stores {
         let weaker = versions::lacking_weaker(&store.version);
         if let Some(why) = versions::lacking(&store.version)
             && !(allow_weaker && weaker.is_none())
@@ -191,9 +238,7 @@ async fn list_stores(pd: &dyn Pd, allow_weaker: bool) -> Result<(Vec<ClusterStor
             return Err(Refusal::new(Reason::VersionUnsupported, text));
         }
     }
-    let versions: BTreeSet<_> = stores.iter().map(|store| store.version.as_str()).collect();
-    let text = format!("{} stores, TiKV {}", stores.len(), versions.into_iter().collect::<Vec<_>>().join(", "));
-    Ok((stores, text))
+    Ok(())
 }
 
 async fn find_local(
@@ -221,25 +266,34 @@ async fn find_local(
     Ok((local, text))
 }
 
+/// Connections by store, and what TiKV keeps on which volume.
+type Connected = (BTreeMap<StoreId, Arc<dyn Tikv>>, Placed);
+
 async fn connect_tikv(
     env: &Env,
     located: &Located,
     stores: &[ClusterStore],
     local: &[LocalStore],
-) -> Result<(BTreeMap<StoreId, Arc<dyn Tikv>>, String), Refusal> {
-    let connected: BTreeMap<StoreId, Arc<dyn Tikv>> = stream::iter(local)
+) -> Result<(Connected, String), Refusal> {
+    let connected: Vec<(StoreId, Arc<dyn Tikv>, Placed)> = stream::iter(local)
         .map(|store| async move {
             let address = address_of(stores, store.store)?;
             let tls = located.endpoint.tls.as_ref();
             let tikv = tried(Reason::StoreUnavailable, || env.ports.tikv.connect(address, tls)).await?;
-            check_settings(store.store, tikv.as_ref()).await?;
-            Ok::<_, Refusal>((store.store, tikv))
+            let settings = check_settings(store.store, tikv.as_ref()).await?;
+            Ok::<_, Refusal>((store.store, tikv, placed(store, &settings.directories)?))
         })
         .buffer_unordered(STORES_AT_ONCE)
         .try_collect()
         .await?;
-    let text = format!("{} stores, settings as needed", connected.len());
-    Ok((connected, text))
+    let (mut tikv, mut directories) = (BTreeMap::new(), Placed::new());
+    for (store, client, placed) in connected {
+        tikv.insert(store, client);
+        // No two stores share a volume.
+        directories.extend(placed);
+    }
+    let text = format!("{} stores, settings as needed, every directory on a volume of theirs", tikv.len());
+    Ok(((tikv, directories), text))
 }
 
 fn address_of(stores: &[ClusterStore], store: StoreId) -> Result<&str, Refusal> {
@@ -249,7 +303,7 @@ fn address_of(stores: &[ClusterStore], store: StoreId) -> Result<&str, Refusal> 
         .ok_or_else(|| Refusal::new(Reason::Internal, format!("store {store} was found locally, PD does not list it")))
 }
 
-async fn check_settings(store: StoreId, tikv: &dyn Tikv) -> Result<(), Refusal> {
+async fn check_settings(store: StoreId, tikv: &dyn Tikv) -> Result<TikvSettings, Refusal> {
     let settings = tried(Reason::StoreUnavailable, || tikv.settings()).await?;
     if !settings.raft_kv {
         let text = format!("store {store} runs storage.engine partitioned-raft-kv");
@@ -262,128 +316,46 @@ async fn check_settings(store: StoreId, tikv: &dyn Tikv) -> Result<(), Refusal> 
         let text = format!("raftstore.[pd-]report-min-resolved-ts-interval is 0s on store {store}");
         return Err(Refusal::new(Reason::ResolvedTsDisabled, text));
     }
-    Ok(())
+    Ok(settings)
 }
 
-type Calls = BTreeMap<InstanceId, (BTreeSet<VolumeId>, Vec<VolumeId>)>;
-
-async fn find_volumes(
-    cloud: &Cloud,
-    cluster: &[ClusterStore],
-    local: &[LocalStore],
-) -> Result<((Vec<PreparedStore>, Calls), String), Refusal> {
-    let ids: Vec<VolumeId> = local.iter().flat_map(|store| store.volumes.iter().map(|v| v.volume.clone())).collect();
-    let at = cloud_tried(Service::Ec2, "DescribeVolumes", || cloud.ec2.volumes(&ids)).await?;
-    let at: BTreeMap<VolumeId, VolumeAt> = at.into_iter().map(|at| (at.volume.clone(), at)).collect();
-    let stores = local.iter().map(|store| place(store, cluster, &at)).collect::<Result<Vec<_>, _>>()?;
-    let mut wanted: BTreeMap<InstanceId, BTreeSet<VolumeId>> = BTreeMap::new();
-    for store in &stores {
-        let volumes = store.volumes.iter().map(|volume| volume.volume.clone());
-        wanted.entry(store.instance.clone()).or_default().extend(volumes);
-    }
-    let instances: Vec<InstanceId> = wanted.keys().cloned().collect();
-    let described = cloud_tried(Service::Ec2, "DescribeInstances", || cloud.ec2.instances(&instances)).await?;
-    let mut calls = Calls::new();
-    for (instance, volumes) in wanted {
-        let found = described.iter().find(|found| found.instance == instance);
-        let exclude = exclusions(&instance, &volumes, found)?;
-        calls.insert(instance, (volumes, exclude));
-    }
-    check_room(cloud, &ids).await?;
-    let text = format!("{} volumes on {} instances", ids.len(), calls.len());
-    Ok(((stores, calls), text))
-}
-
-/// A store's volumes with their zones, all on one instance.
-fn place(
-    store: &LocalStore,
-    cluster: &[ClusterStore],
-    at: &BTreeMap<VolumeId, VolumeAt>,
-) -> Result<PreparedStore, Refusal> {
-    let listed = cluster.iter().find(|listed| listed.store == store.store);
-    let listed =
-        listed.ok_or_else(|| Refusal::new(Reason::Internal, format!("store {} is not listed", store.store)))?;
-    let moved = |text: String| Refusal::new(Reason::VolumeMoved, text);
-    let mut instance: Option<InstanceId> = None;
-    let mut volumes = Vec::new();
-    for volume in &store.volumes {
-        let id = &volume.volume;
-        let found = at.get(id).ok_or_else(|| moved(format!("EC2 does not know volume {id} of pod {}", store.pod)))?;
-        let here =
-            found.instance.clone().ok_or_else(|| moved(format!("volume {id} of pod {} is not attached", store.pod)))?;
-        if instance.as_ref().is_some_and(|instance| *instance != here) {
-            return Err(moved(format!("volumes of pod {} are attached to more than one instance", store.pod)));
-        }
-        instance = Some(here);
-        volumes.push(PreparedVolume {
-            volume: id.clone(),
-            mount_path: volume.mount_path.clone(),
-            kind: volume.kind.clone(),
-            zone: found.zone.clone(),
-        });
-    }
-    let instance = instance.ok_or_else(|| moved(format!("pod {} has no volume", store.pod)))?;
-    Ok(PreparedStore {
-        store: store.store,
-        address: listed.address.clone(),
-        start_timestamp: listed.start_timestamp,
-        instance,
-        volumes,
-    })
-}
-
-fn exclusions(
-    instance: &InstanceId,
-    wanted: &BTreeSet<VolumeId>,
-    found: Option<&InstanceVolumes>,
-) -> Result<Vec<VolumeId>, Refusal> {
-    let moved = |text: String| Refusal::new(Reason::VolumeMoved, text);
-    let found = found.ok_or_else(|| moved(format!("EC2 does not know instance {instance}")))?;
-    if found.state != "running" {
-        return Err(moved(format!("instance {instance} is {}", found.state)));
-    }
-    if let Some(missing) = wanted.iter().find(|volume| !found.data.contains(volume)) {
-        return Err(moved(format!("volume {missing} is not among the data volumes of instance {instance}")));
-    }
-    let exclude: Vec<VolumeId> = found.data.iter().filter(|volume| !wanted.contains(volume)).cloned().collect();
-    if exclude.len() > MAX_EXCLUDED {
-        let text = format!("instance {instance} has {} data volumes that are not TiKV's", exclude.len());
-        return Err(Refusal::new(Reason::ExclusionsTooMany, text));
-    }
-    Ok(exclude)
-}
-
-/// Asks EC2 for one instance of many: rights go by role, and each question takes a token from the bucket that the barrier
-/// needs.
-async fn check_right(env: &Env, cloud: &Cloud, calls: &Calls) -> Result<((), String), Refusal> {
-    let Some((instance, (_, exclude))) = calls.first_key_value() else { return Ok(((), String::new())) };
-    let call = CreateSnapshots {
-        instance: instance.clone(),
-        exclude: exclude.clone(),
-        tags: vec![("isochron/plane".to_owned(), env.config.plane.to_string())],
-        description: "a dry run".to_owned(),
+/// Asks EC2 for one instance of many, in the very form of the real call: rights go by role, tags and volumes, and each
+/// question takes a token from the bucket that the barrier needs. Asked is the call that leaves out most.
+async fn check_right(env: &Env, cloud: &Cloud, site: Asked<'_>) -> Result<((), String), Refusal> {
+    let Some((instance, (_, exclude))) = site.calls.iter().max_by_key(|(_, (_, exclude))| exclude.len()) else {
+        return Ok(((), String::new()));
     };
-    env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
-    let what = format!("{CREATE} of {instance}, dry run");
-    cloud_tried(Service::Ec2, &what, || cloud.ec2.may_create_snapshots(&call)).await?;
-    Ok(((), format!("{CREATE} is allowed")))
+    let nobody = Attempt { backup: BackupUid::new("preflight"), number: 0 };
+    let attempt = site.attempt.unwrap_or(&nobody);
+    let tags = all_tags(attempt, &env.config.plane, site.spec, site.cluster);
+    let keys = tags.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ");
+    let (spec, instance) = (site.spec, instance.clone());
+    let description = format!("{}/{}, dry run", spec.backup_namespace, spec.backup_name);
+    let call = CreateSnapshots { instance, exclude: exclude.clone(), tags, description };
+    let what = format!("{CREATE} of {} with tags {keys}, dry run", call.instance);
+    let mut tries = 1;
+    loop {
+        env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
+        match cloud.ec2.may_create_snapshots(&call).await {
+            Ok(()) => return Ok(((), format!("{CREATE} is allowed"))),
+            // The answer may be lost, or the same minute has another backup of these volumes; nothing was made.
+            Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_) | CloudError::PerVolumeRate(_))
+                if tries < RIGHT_TRIES =>
+            {
+                tries += 1;
+            }
+            Err(error) => return Err(cloud_refusal(Service::Ec2, &what, &error)),
+        }
+        tokio::time::sleep(RIGHT_AGAIN).await;
+    }
 }
 
-async fn check_room(cloud: &Cloud, volumes: &[VolumeId]) -> Result<(), Refusal> {
-    let what = "DescribeSnapshots";
-    let unfinished = cloud_tried(Service::Ec2, what, || cloud.ec2.unfinished_snapshots(volumes)).await?;
-    let mut taken: BTreeMap<&VolumeId, Vec<String>> = BTreeMap::new();
-    for snapshot in &unfinished {
-        taken.entry(&snapshot.volume).or_default().push(format!("{} ({:?})", snapshot.snapshot, snapshot.state));
-    }
-    match taken.iter().find(|(_, snapshots)| snapshots.len() >= MAX_UNFINISHED) {
-        None => Ok(()),
-        Some((volume, snapshots)) => {
-            let text =
-                format!("volume {volume} has {} unfinished snapshots: {}", snapshots.len(), snapshots.join(", "));
-            Err(Refusal::new(Reason::SnapshotQuota, text))
-        }
-    }
+/// What a dry run goes by.
+struct Asked<'a> {
+    attempt: Option<&'a Attempt>,
+    spec: &'a MemberSpec,
+    cluster: ClusterId,
+    calls: &'a Calls,
 }
 
 /// PD's stores, as they are now.

@@ -27,9 +27,11 @@ pub(super) async fn read(share: &Share, gc_hold: Ts) -> Result<Done, Refusal> {
     let attached = attached?.into_iter().map(|at| (at.volume, at.instance)).collect();
     let pd = if site.spec.init {
         let gc_safe_point = tried(Reason::PdUnavailable, || site.pd.gc_safe_point()).await?;
+        // `Confirm` is sent once every plane's calls were accepted, and this is asked after it came.
+        let ts_ceiling = Some(tried(Reason::PdUnavailable, || site.pd.now()).await?);
         // Shown only: a PD that does not tell it fails no backup.
         let min_resolved_ts = site.pd.min_resolved_ts().await.unwrap_or(Ts::ZERO);
-        Some(PdEvidence { gc_hold, gc_safe_point, min_resolved_ts, stores: stores.clone() })
+        Some(PdEvidence { gc_hold, gc_safe_point, min_resolved_ts, ts_ceiling, stores: stores.clone() })
     } else {
         None
     };

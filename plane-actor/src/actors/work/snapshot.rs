@@ -3,8 +3,9 @@
 
 use super::{
     Creates, Kept, Outcome, Share,
-    cloud::{Service, cloud_refusal, cloud_tried},
+    cloud::{Service, cloud_refusal},
     prepare::Site,
+    volumes::exclusions_now,
 };
 use crate::{
     actors::env::{Env, length},
@@ -14,7 +15,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use shared::{
     backoff::Backoff,
     evidence::AcceptedSnapshot,
-    ids::{Attempt, ClusterId, InstanceId, PlaneId, VolumeId},
+    ids::{Attempt, ClusterId, InstanceId, PlaneId, SnapshotId, VolumeId},
     limiter::Budget,
     member::Done,
     reason::{Reason, Refusal},
@@ -58,7 +59,12 @@ pub(super) fn attempt_tags(attempt: &Attempt, plane: &PlaneId) -> Vec<(String, S
 }
 
 /// Everything on a snapshot.
-fn all_tags(attempt: &Attempt, plane: &PlaneId, spec: &MemberSpec, cluster: ClusterId) -> Vec<(String, String)> {
+pub(super) fn all_tags(
+    attempt: &Attempt,
+    plane: &PlaneId,
+    spec: &MemberSpec,
+    cluster: ClusterId,
+) -> Vec<(String, String)> {
     let mut tags = attempt_tags(attempt, plane);
     tags.push(("isochron/backup-name".to_owned(), spec.backup_name.clone()));
     tags.push(("isochron/backup-namespace".to_owned(), spec.backup_namespace.clone()));
@@ -69,8 +75,9 @@ fn all_tags(attempt: &Attempt, plane: &PlaneId, spec: &MemberSpec, cluster: Clus
 pub(super) async fn snapshot(share: &Share, commit_ts: Ts) -> Outcome {
     let unknown = Cell::new(false);
     match all(share, commit_ts, &unknown).await {
-        Ok(snapshots) => {
-            let known = || snapshots.iter().map(|accepted| accepted.snapshot.clone()).collect();
+        Ok(Set { snapshots, surplus }) => {
+            let kept = snapshots.iter().map(|accepted| accepted.snapshot.clone());
+            let known = || kept.chain(surplus).collect();
             let creates = if unknown.get() { Creates::Unknown } else { Creates::Known(known()) };
             Outcome { result: Ok(Done::Snapshotted(snapshots)), kept: Kept::Creates(creates) }
         }
@@ -78,12 +85,20 @@ pub(super) async fn snapshot(share: &Share, commit_ts: Ts) -> Outcome {
     }
 }
 
-async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Vec<AcceptedSnapshot>, Refusal> {
+/// What calls made.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Set {
+    /// One of each volume wanted.
+    snapshots: Vec<AcceptedSnapshot>,
+    /// Of volumes that came to an instance after its exclusions were read; deleted once the backup is complete.
+    surplus: Vec<SnapshotId>,
+}
+
+async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Set, Refusal> {
     let site = share.site()?;
-    check_attached(&site).await?;
-    let total = site.calls.len();
+    let total = share.calls.len();
     let done = Cell::new(0);
-    let sets: Vec<Vec<AcceptedSnapshot>> = stream::iter(&site.calls)
+    let sets: Vec<Set> = stream::iter(share.calls.iter())
         .map(|(instance, (volumes, exclude))| {
             let call = CreateSnapshots {
                 instance: instance.clone(),
@@ -93,7 +108,7 @@ async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Vec<A
             };
             let (site, done) = (&site, &done);
             async move {
-                let set = one(share, site, &call, volumes, unknown).await?;
+                let set = one(share, site, call, volumes, unknown).await?;
                 done.set(done.get() + 1);
                 share.progress(Phase::Snapshotting, done.get(), total, format!("{} of {total} calls", done.get()));
                 Ok::<_, Refusal>(set)
@@ -102,45 +117,33 @@ async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Vec<A
         .buffer_unordered(CALLS_AT_ONCE)
         .try_collect()
         .await?;
-    Ok(sets.into_iter().flatten().collect())
-}
-
-/// Attachments once more: a pod that moved would be snapshotted on the wrong instance.
-async fn check_attached(site: &Site) -> Result<(), Refusal> {
-    let ids = site.volumes();
-    let at = cloud_tried(Service::Ec2, "DescribeVolumes", || site.cloud.ec2.volumes(&ids)).await?;
-    let at: BTreeMap<VolumeId, Option<InstanceId>> = at.into_iter().map(|at| (at.volume, at.instance)).collect();
-    for store in &site.stores {
-        for volume in &store.volumes {
-            let now = at.get(&volume.volume).and_then(Option::as_ref);
-            if now != Some(&store.instance) {
-                let here = now.map_or("nothing", InstanceId::as_str);
-                let text = format!("volume {} is attached to {here} instead of {}", volume.volume, store.instance);
-                return Err(Refusal::new(Reason::VolumeMoved, text));
-            }
-        }
+    let mut all = Set::default();
+    for set in sets {
+        all.snapshots.extend(set.snapshots);
+        all.surplus.extend(set.surplus);
     }
-    Ok(())
+    Ok(all)
 }
 
 async fn one(
     share: &Share,
     site: &Site,
-    call: &CreateSnapshots,
+    mut call: CreateSnapshots,
     wanted: &BTreeSet<VolumeId>,
     unknown: &Cell<bool>,
-) -> Result<Vec<AcceptedSnapshot>, Refusal> {
+) -> Result<Set, Refusal> {
     let (env, cloud) = (&share.env, &site.cloud);
+    let instance = call.instance.clone();
     let failed = |error: &CloudError| {
-        let refusal = cloud_refusal(Service::Ec2, &format!("{CREATE} of {}", call.instance), error);
+        let refusal = cloud_refusal(Service::Ec2, &format!("{CREATE} of {instance}"), error);
         let reason = if refusal.reason == Reason::Ec2Unavailable { Reason::SnapshotFailed } else { refusal.reason };
         Refusal::new(reason, refusal.message)
     };
     let mut last = CloudError::OutcomeUnknown("not asked".to_owned());
     for _ in 0..TRIES {
         env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
-        match cloud.ec2.create_snapshots(call).await {
-            Ok(accepted) => return whole(accepted, call, wanted),
+        match cloud.ec2.create_snapshots(&call).await {
+            Ok(accepted) => return whole(accepted, &instance, wanted),
             Err(error @ CloudError::Throttled(_)) => {
                 env.throttled(&cloud.account, &cloud.region, CREATE);
                 last = error;
@@ -151,7 +154,7 @@ async fn one(
             }
             Err(error @ CloudError::OutcomeUnknown(_)) => {
                 unknown.set(true);
-                if let Some(set) = look(env, share, site, call, wanted, LOOKS).await? {
+                if let Some(set) = look(env, share, site, &instance, wanted, LOOKS).await? {
                     return Ok(set);
                 }
                 last = error;
@@ -160,11 +163,19 @@ async fn one(
                 // Somebody snapshotted these volumes within 15 s: we did, or a stranger, for whom this wait is long
                 // enough.
                 if let Some(set) =
-                    look(env, share, site, call, wanted, if unknown.get() { LOOKS_PROVED } else { LOOKS }).await?
+                    look(env, share, site, &instance, wanted, if unknown.get() { LOOKS_PROVED } else { LOOKS }).await?
                 {
                     return Ok(set);
                 }
                 last = error;
+            }
+            Err(error @ (CloudError::Refused { .. } | CloudError::NotFound(_))) => {
+                // A volume that is excluded and has gone since the list was read: worth one look, nothing was made.
+                let exclude = exclusions_now(cloud, &instance, wanted).await?;
+                if exclude == call.exclude {
+                    return Err(failed(&error));
+                }
+                (call.exclude, last) = (exclude, error);
             }
             Err(error) => return Err(failed(&error)),
         }
@@ -177,17 +188,17 @@ async fn look(
     env: &Env,
     share: &Share,
     site: &Site,
-    call: &CreateSnapshots,
+    instance: &InstanceId,
     wanted: &BTreeSet<VolumeId>,
     looks: u32,
-) -> Result<Option<Vec<AcceptedSnapshot>>, Refusal> {
+) -> Result<Option<Set>, Refusal> {
     let tags = attempt_tags(&share.attempt, &env.config.plane);
     for looked in 1..=looks {
         tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
         match site.cloud.ec2.find_snapshots(&tags).await {
             Ok(found) => {
-                if let Some(set) = complete_set(&found, &call.instance, wanted) {
-                    return Ok(Some(set));
+                if let Some(snapshots) = complete_set(&found, instance, wanted) {
+                    return Ok(Some(Set { snapshots, surplus: Vec::new() }));
                 }
             }
             Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_)) => {}
@@ -218,25 +229,29 @@ fn complete_set(
     Some(set.into_values().map(accepted).collect())
 }
 
-/// An answer names every volume, and nothing else.
-fn whole(
-    accepted: Vec<AcceptedSnapshot>,
-    call: &CreateSnapshots,
-    wanted: &BTreeSet<VolumeId>,
-) -> Result<Vec<AcceptedSnapshot>, Refusal> {
-    let got: BTreeSet<&VolumeId> = accepted.iter().map(|snapshot| &snapshot.volume).collect();
-    if got == wanted.iter().collect() && accepted.len() == wanted.len() {
-        return Ok(accepted);
+/// An answer names every volume wanted, once; what else it names is a surplus (E4), no fault.
+fn whole(accepted: Vec<AcceptedSnapshot>, instance: &InstanceId, wanted: &BTreeSet<VolumeId>) -> Result<Set, Refusal> {
+    let (snapshots, other): (Vec<_>, Vec<_>) = accepted.into_iter().partition(|made| wanted.contains(&made.volume));
+    let got: BTreeSet<&VolumeId> = snapshots.iter().map(|made| &made.volume).collect();
+    if let Some(missing) = wanted.iter().find(|volume| !got.contains(volume)) {
+        let text = format!("{CREATE} of {instance} named no volume {missing}: it is no longer attached there");
+        return Err(Refusal::new(Reason::VolumeMoved, text));
     }
-    let text = format!("{CREATE} of {} named {} volumes instead of {}", call.instance, accepted.len(), wanted.len());
-    Err(Refusal::new(Reason::SnapshotFailed, text))
+    if snapshots.len() != wanted.len() {
+        let text = format!("{CREATE} of {instance} named {} snapshots of {} volumes", snapshots.len(), wanted.len());
+        return Err(Refusal::new(Reason::SnapshotFailed, text));
+    }
+    let surplus: Vec<SnapshotId> = other.into_iter().map(|made| made.snapshot).collect();
+    if !surplus.is_empty() {
+        tracing::info!(%instance, ?surplus, "snapshots of foreign volumes were made as well; they will be deleted");
+    }
+    Ok(Set { snapshots, surplus })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use shared::ids::SnapshotId;
 
     fn info(snapshot: &str, volume: &str, start: i64, state: SnapshotState) -> SnapshotInfo {
         SnapshotInfo {
@@ -272,5 +287,25 @@ mod tests {
             "a2 b2",
             "other instances' volumes are ignored"
         );
+    }
+
+    #[test]
+    fn an_answer_may_name_more_than_was_wanted_but_never_less() {
+        let wanted = BTreeSet::from([VolumeId::new("a"), VolumeId::new("b")]);
+        let instance = InstanceId::new("i");
+        let made = |snapshot: &str, volume: &str| AcceptedSnapshot {
+            volume: VolumeId::new(volume),
+            snapshot: SnapshotId::new(snapshot),
+            instance: instance.clone(),
+            start_time: Timestamp(1),
+        };
+        let of = |made: Vec<AcceptedSnapshot>| whole(made, &instance, &wanted);
+        let (a, b, foreign) = (made("s-a", "a"), made("s-b", "b"), made("s-x", "x"));
+        let exact = of(vec![a.clone(), b.clone()]).unwrap();
+        assert_eq!((exact.snapshots.len(), exact.surplus), (2, vec![]));
+        let more = of(vec![a.clone(), foreign.clone(), b.clone()]).unwrap();
+        assert_eq!((more.snapshots, more.surplus), (vec![a.clone(), b.clone()], vec![SnapshotId::new("s-x")]));
+        assert_eq!(of(vec![a.clone(), foreign]).unwrap_err().reason, Reason::VolumeMoved);
+        assert_eq!(of(vec![a.clone(), b, made("s-a2", "a")]).unwrap_err().reason, Reason::SnapshotFailed);
     }
 }

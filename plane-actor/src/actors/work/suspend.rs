@@ -1,7 +1,7 @@
 //! One lease stream per local store: probe, then the first lease. Where the user allows it, a store that is too old for
 //! one gets a weaker hold.
 
-use super::{STORES_AT_ONCE, Share};
+use super::{STORES_AT_ONCE, Share, versions};
 use crate::{
     actors::{
         env::length,
@@ -11,6 +11,7 @@ use crate::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use shared::{
+    evidence::HoldKind,
     ids::StoreId,
     member::Done,
     reason::{Reason, Refusal},
@@ -79,7 +80,9 @@ async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
     if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
         return Err(by_other(store, "somebody took a lease between our probe and our lease"));
     }
-    opened(share, store, hold, asked_at).await
+    let listed = site.cluster_stores.iter().find(|listed| listed.store == store);
+    let kind = versions::kind_of_lease(listed.map_or("", |listed| &listed.version));
+    opened(share, store, (hold, kind), asked_at).await
 }
 
 /// Imports are suspended instead. A call replaces what stands there, so nothing can be probed first: a suspension that
@@ -104,12 +107,17 @@ async fn open_weaker(share: &Share, store: StoreId, tikv: &dyn Tikv, limits: &Li
             return Err(Refusal::new(Reason::StoreHeldByOther, text));
         }
     }
-    opened(share, store, hold, asked_at).await
+    opened(share, store, (hold, HoldKind::Weaker), asked_at).await
 }
 
-async fn opened(share: &Share, store: StoreId, hold: Arc<dyn Hold>, asked_at: Instant) -> Result<(), Refusal> {
+async fn opened(
+    share: &Share,
+    store: StoreId,
+    (hold, kind): (Arc<dyn Hold>, HoldKind),
+    asked_at: Instant,
+) -> Result<(), Refusal> {
     let Some(events) = &share.hold_events else { return Err(Refusal::new(Reason::Internal, "no place for holds")) };
-    let event = HoldEvent::Open { work: share.number, store, hold, asked_at };
+    let event = HoldEvent::Open { work: share.number, store, hold, kind, asked_at };
     events.send(event).await.map_err(|_| Refusal::new(Reason::Internal, "the member is gone"))
 }
 

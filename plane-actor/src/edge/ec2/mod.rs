@@ -93,11 +93,9 @@ impl Ec2 for Ec2Edge {
     async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError> {
         let sent = self.creating(call).dry_run(true).customize().config_override(once()).send().await;
         match sent.map_err(|error| cloud_error(ACTION, &error)) {
-            Err(error @ (CloudError::Denied(_) | CloudError::NotAccepted(_) | CloudError::NoCredentials(_))) => {
-                Err(error)
-            }
-            // `DryRunOperation` is the yes.
-            Ok(_) | Err(_) => Ok(()),
+            Err(CloudError::Refused { code, .. }) if code == "DryRunOperation" => Ok(()),
+            Ok(_) => Err(unreadable(ACTION, "neither a yes nor a no to a dry run")),
+            Err(error) => Err(error),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     config::{DATA_DIR, DATA_KIND, Directories},
-    find::{Cluster, Group, Operator},
+    find::{Cluster, Group, Operator, value},
 };
 use k8s_openapi::api::core::v1::{Container, Pod, Volume};
 use shared::reason::{Reason, Refusal};
@@ -63,6 +63,29 @@ pub(crate) fn of(pod: &Pod, cluster: &Cluster) -> Result<Vec<Claim>, Refusal> {
         ));
     }
     Ok(found.into_iter().map(|(role, claim, mounts)| describe(role, claim, &mounts, &directories)).collect())
+}
+
+/// What is mounted for TiKV: each path, and the name of the claim that is there or in words what else is.
+pub(crate) fn mounted(pod: &Pod) -> Vec<(String, Result<String, String>)> {
+    let spec = pod.spec.as_ref();
+    let container = spec.and_then(|spec| spec.containers.iter().find(|container| container.name == CONTAINER));
+    let volumes = spec.and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+    let mounts = container.and_then(|container| container.volume_mounts.as_deref()).unwrap_or_default();
+    let source = |name: &str| match volumes.iter().find(|volume| volume.name == name) {
+        None => Err(format!("volume {name}")),
+        Some(volume) => match &volume.persistent_volume_claim {
+            Some(source) => Ok(source.claim_name.clone()),
+            None => Err(format!("{} volume {name}", kind_of(volume))),
+        },
+    };
+    mounts.iter().map(|mount| (mount.mount_path.clone(), source(&mount.name))).collect()
+}
+
+/// `hostPath`, `emptyDir`, …: the one field beside the name.
+fn kind_of(volume: &Volume) -> String {
+    let fields = value(volume.clone());
+    let kinds = fields.as_object().into_iter().flatten().map(|(kind, _)| kind);
+    kinds.filter(|kind| *kind != "name").cloned().next().unwrap_or_default()
 }
 
 /// Is this volume TiKV's, and as what? Outer `None`: not TiKV's.

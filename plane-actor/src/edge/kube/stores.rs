@@ -8,7 +8,7 @@ use super::{
     meta::{self, Target},
     volume::volume_id,
 };
-use crate::ports::{LocalStore, LocalVolume, PortError};
+use crate::ports::{LocalStore, LocalVolume, Mount, MountedOn, PortError};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::{PersistentVolume, PersistentVolumeClaim, Pod};
 use kube::{Api, Client};
@@ -49,7 +49,8 @@ pub(crate) async fn local_stores(
             tracing::warn!(store = stores[store].store.0, label, pod = candidate.name, "store id label differs");
         }
         let claims = claims::of(&pods[pod], cluster)?;
-        wanted.push(Wanted { store: stores[store].store, pod: candidate, claims });
+        let mounts = claims::mounted(&pods[pod]);
+        wanted.push(Wanted { store: stores[store].store, pod: candidate, claims, mounts });
     }
     wanted.sort_by_key(|wanted| wanted.store);
     let found = read_claims(client, &wanted).await?;
@@ -130,6 +131,8 @@ struct Wanted<'a> {
     store: StoreId,
     pod: &'a Candidate,
     claims: Vec<Claim>,
+    /// Path → claim, or what else is there.
+    mounts: Vec<(String, Result<String, String>)>,
 }
 
 impl Wanted<'_> {
@@ -201,9 +204,24 @@ fn build(
             let (mount_path, kind) = (claim.mount_path.clone(), claim.kind.clone());
             volumes.push(LocalVolume { volume: bound.volume, mount_path, kind, pvc, pv });
         }
-        stores.push(LocalStore { store: store.store, pod: store.pod.name.clone(), volumes });
+        let mounts = mounts(store, &volumes);
+        stores.push(LocalStore { store: store.store, pod: store.pod.name.clone(), volumes, mounts });
     }
     Ok(stores)
+}
+
+/// What is mounted for a TiKV; `volumes` stand in the order of its claims.
+fn mounts(store: &Wanted<'_>, volumes: &[LocalVolume]) -> Vec<Mount> {
+    let volume_of = |name: &str| {
+        let at = store.claims.iter().position(|claim| claim.claim == name);
+        at.and_then(|at| volumes.get(at)).map(|volume| MountedOn::Volume(volume.volume.clone()))
+    };
+    let on = |source: &Result<String, String>| match source {
+        Ok(claim) => volume_of(claim)
+            .unwrap_or_else(|| MountedOn::Other(format!("PersistentVolumeClaim {claim}, which is none of TiKV's"))),
+        Err(other) => MountedOn::Other(other.clone()),
+    };
+    store.mounts.iter().map(|(path, source)| Mount { path: path.clone(), on: on(source) }).collect()
 }
 
 /// `None` for a store whose claims v1 named after this TidbCluster; numbers, above those in use, for all others.

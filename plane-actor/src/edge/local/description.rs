@@ -11,15 +11,21 @@
 //!     host: tikv-1
 //!     volumes:
 //!     - {volumeId: vol-0a11, mountPath: /data/tikv, kind: storage.data-dir, size: 500Gi}
+//!     otherMounts: [/data/tikv/scratch]  # other file systems mounted inside those of volumes
 //! secrets:
 //! - {namespace: tidb, name: s3-secret, keys: {access_key: s3/access_key, secret_key: s3/secret_key}}
 //! ```
+//!
+//! Every directory of TiKV must lie below the mountPath of one of its store's volumes, and not below one of otherMounts:
+//! nobody can look from here what is mounted there, so this file is the host's word for it.
 //!
 //! Relative paths start at the file's own folder. PVCs and PVs are made up in the form that v1's restore tooling accepts.
 
 use crate::{
     edge::kube::meta::{self, Target},
-    ports::{ClusterTls, LocalStore, LocalVolume, Located, PdEndpoint, PortError, Topology, WebIdentity},
+    ports::{
+        ClusterTls, LocalStore, LocalVolume, Located, Mount, MountedOn, PdEndpoint, PortError, Topology, WebIdentity,
+    },
 };
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -88,6 +94,9 @@ struct StoreEntry {
     #[serde(default)]
     host: String,
     volumes: Vec<VolumeEntry>,
+    /// Mount points of anything else at or below a volume's.
+    #[serde(default)]
+    other_mounts: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -212,7 +221,7 @@ impl Topology for LocalTopology {
                 .map(|(volume, role)| describe(namespace, name, ordinal, store.store, volume, role.as_deref()))
                 .collect::<Result<Vec<_>, PortError>>()?;
             let pod = if entry.host.is_empty() { entry.address.clone() } else { entry.host.clone() };
-            found.push(LocalStore { store: store.store, pod, volumes });
+            found.push(LocalStore { store: store.store, pod, volumes, mounts: mounts(entry) });
         }
         Ok(found)
     }
@@ -252,6 +261,15 @@ async fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err(format!("is {} bytes long; at most {MAX_FILE} are read", metadata.len()));
     }
     tokio::fs::read(path).await.map_err(|error| format!("cannot be read ({error})"))
+}
+
+fn mounts(store: &StoreEntry) -> Vec<Mount> {
+    let on_volume = |entry: &VolumeEntry| Mount {
+        path: entry.mount_path.clone(),
+        on: MountedOn::Volume(VolumeId::new(&entry.volume_id)),
+    };
+    let on_other = |path: &String| Mount { path: path.clone(), on: MountedOn::Other("one of otherMounts".to_owned()) };
+    store.volumes.iter().map(on_volume).chain(store.other_mounts.iter().map(on_other)).collect()
 }
 
 /// `None` for the data volume; the others are named after their place, because a mount path is no object name.

@@ -3,7 +3,7 @@
 use super::{FileLedger, LocalTopology};
 use crate::{
     edge::kube::tests::{backupmeta, refusal, restore_accepts, store},
-    ports::{PlaneLedger, PortError, Topology},
+    ports::{MountedOn, PlaneLedger, PortError, Topology},
 };
 use shared::{
     epoch::Epoch,
@@ -30,6 +30,7 @@ clusters:
     volumes:
     - {volumeId: vol-0b11, mountPath: /data/tikv, kind: storage.data-dir}
     - {volumeId: vol-0b12, mountPath: /data/raft}
+    otherMounts: [/data/tikv/scratch]
 secrets:
 - {namespace: tidb, name: s3-secret, keys: {access_key: access_key}}
 "#;
@@ -58,6 +59,10 @@ async fn a_description_becomes_what_restore_accepts() {
     assert_eq!((stores[0].pod.as_str(), stores[1].pod.as_str()), ("10.0.0.12:20160", "tikv-1"));
     assert_eq!(stores[1].volumes[0].volume, VolumeId::new("vol-0a12"));
     assert_eq!(stores[1].volumes[0].pvc["metadata"]["name"], "tikv-volume1-shop-tikv-1");
+    let mounts: Vec<_> = stores[0].mounts.iter().map(|mount| (mount.path.as_str(), mount.on.clone())).collect();
+    let on = |volume: &str| MountedOn::Volume(VolumeId::new(volume));
+    assert_eq!(mounts[..2], [("/data/tikv", on("vol-0b11")), ("/data/raft", on("vol-0b12"))]);
+    assert!(matches!(&mounts[2], ("/data/tikv/scratch", MountedOn::Other(_))), "{mounts:?}");
     assert_eq!(restore_accepts(&backupmeta(&located, &stores, 3)), Ok(()));
     assert_eq!(topology.secret("tidb", "s3-secret").await.unwrap()["access_key"], b"access_key");
     refusal(topology.service_account("tidb", "sa").await, Reason::CredentialsUnreadable);

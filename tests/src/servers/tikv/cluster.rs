@@ -304,6 +304,7 @@ fn new_store(spec: &StoreSpec, address: SocketAddr, status: SocketAddr) -> Store
             resolved_ts_enable: true,
             report_interval: "1s".to_owned(),
             mute_renewals: false,
+            raft_dir: None,
             renewal_delay: Duration::ZERO,
             safe_ts_error: None,
             safe_ts_delay: Duration::ZERO,

@@ -40,6 +40,8 @@ pub struct Knobs {
     pub resolved_ts_enable: bool,
     /// `raftstore.[pd-]report-min-resolved-ts-interval`
     pub report_interval: String,
+    /// `raft-engine.dir`; `None`: as TiKV chooses it.
+    pub raft_dir: Option<String>,
     /// UpdateLease requests are read and obeyed, and never answered.
     pub mute_renewals: bool,
     /// The answer to an UpdateLease leaves this late; the stream stands still meanwhile.

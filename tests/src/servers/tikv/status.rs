@@ -50,11 +50,17 @@ fn config(knobs: &Knobs) -> String {
     // Renamed in 7.6 without an alias (fact 17).
     let renamed = at_least(&knobs.version, (7, 6));
     let interval = if renamed { "pd-report-min-resolved-ts-interval" } else { "report-min-resolved-ts-interval" };
+    let data = "/var/lib/tikv";
+    // TiKV fills in what is not set, except for directories that lie within an engine's own.
+    let raft = knobs.raft_dir.clone().unwrap_or_else(|| format!("{data}/raft-engine"));
     json!({
         "log": { "level": "info" },
-        "raftstore": { interval: knobs.report_interval },
+        "raftstore": { interval: knobs.report_interval, "raftdb-path": format!("{data}/raft") },
+        "raft-engine": { "enable": true, "dir": raft },
+        "rocksdb": { "wal-dir": "", "titan": { "enabled": renamed, "dirname": "" } },
+        "raftdb": { "wal-dir": "" },
         "resolved-ts": { "enable": knobs.resolved_ts_enable, "advance-ts-interval": "20s" },
-        "storage": { "data-dir": "/var/lib/tikv", "engine": engine(knobs) },
+        "storage": { "data-dir": data, "engine": engine(knobs) },
     })
     .to_string()
 }

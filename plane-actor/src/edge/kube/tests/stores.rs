@@ -3,7 +3,7 @@
 use super::{Fake, backupmeta, refusal, restore_accepts, store};
 use crate::{
     edge::kube::{KubeTopology, TopologyConfig},
-    ports::{LocalStore, Topology},
+    ports::{LocalStore, MountedOn, Topology},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -107,6 +107,30 @@ async fn v1_claims_of_another_tidbcluster_are_numbered_on() {
     let stores = topology(&fake).local_stores("ns1", "db", &stores).await.unwrap();
     assert_eq!(names(&stores)[..2], ["tikv-db-tikv-4", "tikv-raft-db-tikv-4"]);
     assert_eq!(stores[0].volumes[0].pv["spec"]["claimRef"]["name"], "tikv-db-tikv-4");
+}
+
+/// Everything that is mounted for TiKV is told, and as what: a raft log may have been put onto any of it.
+#[tokio::test(start_paused = true)]
+async fn mounts_say_what_is_under_them() {
+    let fake = v1();
+    fake.change(PODS, |list| {
+        let spec = &mut list["items"][0]["spec"];
+        let volumes = spec["volumes"].as_array_mut().unwrap();
+        volumes.push(json!({"name": "nvme", "hostPath": {"path": "/nvme"}}));
+        volumes.push(json!({"name": "own", "persistentVolumeClaim": {"claimName": "own-claim"}}));
+        let mounts = spec["containers"][0]["volumeMounts"].as_array_mut().unwrap();
+        mounts.push(json!({"name": "nvme", "mountPath": "/raft"}));
+        mounts.push(json!({"name": "own", "mountPath": "/own"}));
+    });
+    let pod = fake.object(PODS).unwrap()["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
+    let found = topology(&fake).local_stores("ns1", "db", &v1_stores()).await.unwrap();
+    let store = found.iter().find(|store| store.pod == pod).unwrap();
+    let on = |path: &str| store.mounts.iter().find(|mount| mount.path == path).map(|mount| mount.on.clone()).unwrap();
+    for volume in &store.volumes {
+        assert_eq!(on(&volume.mount_path), MountedOn::Volume(volume.volume.clone()));
+    }
+    assert_eq!(on("/raft"), MountedOn::Other("hostPath volume nvme".to_owned()));
+    assert!(matches!(on("/own"), MountedOn::Other(text) if text.contains("own-claim")));
 }
 
 #[tokio::test(start_paused = true)]

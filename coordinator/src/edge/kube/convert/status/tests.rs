@@ -26,6 +26,7 @@ fn certified() -> Record {
         gc_hold: Ts(449_462_718_000_000_000),
         gc_safe_point: Ts(449_462_718_000_000_000),
         pd_min_resolved_ts: Ts(449_462_718_912_512_000),
+        ts_ceiling: None,
         regions: 42,
         tiling: Tiling::default(),
         planes: BTreeMap::<PlaneId, CertificatePlane>::new(),
