@@ -84,8 +84,8 @@ pub(crate) fn mounted(pod: &Pod) -> Vec<(String, Result<String, String>)> {
 /// `hostPath`, `emptyDir`, …: the one field beside the name.
 fn kind_of(volume: &Volume) -> String {
     let fields = value(volume.clone());
-    let kinds = fields.as_object().into_iter().flatten().map(|(kind, _)| kind);
-    kinds.filter(|kind| *kind != "name").next().cloned().unwrap_or_default()
+    let mut kinds = fields.as_object().into_iter().flatten().map(|(kind, _)| kind);
+    kinds.find(|kind| *kind != "name").cloned().unwrap_or_default()
 }
 
 /// Is this volume TiKV's, and as what? Outer `None`: not TiKV's.
