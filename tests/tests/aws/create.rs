@@ -177,7 +177,7 @@ async fn a_dry_run_makes_nothing_and_is_refused_as_the_call_would_be() {
     let ec2 = &bench.cloud.ec2;
     ec2.may_create_snapshots(&call("1")).await.expect("allowed");
     assert_eq!(bench.handle().mutations(), 0);
-    let sent = bench.handle().calls_of("CreateSnapshots").remove(0);
+    let sent = bench.handle().calls_of("CreateSnapshots dry run").remove(0);
     assert_eq!(sent.fields.get("DryRun").map(String::as_str), Some("true"));
     let mut crowded = call("1");
     crowded.tags = (0..51).map(|n| (format!("k{n}"), String::new())).collect();
@@ -186,7 +186,7 @@ async fn a_dry_run_makes_nothing_and_is_refused_as_the_call_would_be() {
     let mut elsewhere = call("1");
     elsewhere.instance = InstanceId::from("i-0000000000000000b");
     assert!(matches!(ec2.may_create_snapshots(&elsewhere).await, Err(CloudError::NotFound(_))));
-    bench.handle().deny("CreateSnapshots", true);
+    bench.handle().deny("CreateSnapshots dry run", true);
     assert!(matches!(ec2.may_create_snapshots(&call("1")).await, Err(CloudError::Denied(_))));
     assert_eq!(bench.handle().mutations(), 0);
 }
