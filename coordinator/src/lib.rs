@@ -14,6 +14,8 @@ pub mod known;
 pub mod metrics;
 pub mod ports;
 pub mod standing;
+#[cfg(test)]
+mod starting;
 
 use actix::Actor;
 use actors::{Ask, AskSchedules, CoordinatorActor, Knocked, Known, Lead, ObjectSeen, ScheduleActor, ScheduleSeen};

@@ -232,6 +232,11 @@ impl Metrics {
         }
     }
 
+    /// Nothing more is to come of a backup. If something does after all, it has been seen to end.
+    pub fn ended(&self, backup: &BackupUid) {
+        self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(backup);
+    }
+
     fn count(&self, view: &View) {
         let record = &view.record;
         let mut names: Vec<_> = record.request.members.iter().map(|m| m.tc_name.clone()).collect();

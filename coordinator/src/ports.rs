@@ -151,7 +151,7 @@ pub enum Status {
     /// The spec can never work.
     Invalid(Refusal),
     /// Derived from a barrier.
-    Barrier(Box<View>),
+    Barrier(Arc<View>),
 }
 
 /// Kind of an event.

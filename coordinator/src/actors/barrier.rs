@@ -1,9 +1,11 @@
 //! One backup's barrier: the machine, its record in the ledger, its links to planes.
 
+mod showing;
+
 use super::{
     coordinator::CoordinatorActor,
-    messages::{BarrierOver, Channel, DropSession, GiveClaim, ToBarrier, Viewed, WantClaim},
-    publish,
+    messages::{BarrierOver, Channel, DropSession, Ending, GiveClaim, ToBarrier, WantClaim},
+    publish::{self, Reached},
     store::{Slot, Writer},
 };
 use crate::ports::{LedgerKey, ObjectRef, Ports, Version};
@@ -19,7 +21,7 @@ use shell::{
     clock::Clock,
     driver::{Driver, FenceError, Performed, Performer},
 };
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Mail of one barrier: three sorts of inputs per plane (answer, up/down, progress) for a few dozen planes, plus claims
@@ -30,9 +32,6 @@ const MAILBOX: usize = 512;
 /// their way. Less than any wait that would begin something new; what is late is told by the successor.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// A view is published at most this often while only progress changes.
-const VIEW_PACE: Duration = Duration::from_millis(200);
-
 pub(super) struct BarrierActor {
     driver: Driver<Barrier>,
     slot: Rc<RefCell<Option<Slot>>>,
@@ -41,12 +40,18 @@ pub(super) struct BarrierActor {
     ports: Ports,
     clock: Clock,
     object: ObjectRef,
-    views: watch::Sender<Option<View>>,
-    published: Option<View>,
+    views: watch::Sender<Option<Arc<View>>>,
+    published: Option<Arc<View>>,
     paced: bool,
+    /// What has been written into the object's status, newest last.
+    said: watch::Sender<Option<Arc<View>>>,
+    /// What the record had reached when this process found it.
+    found: Option<Reached>,
     /// The record is being looked up.
     looking: bool,
-    finished: bool,
+    /// The end of a backup is being waited for that has nothing left to do.
+    leaving: bool,
+    ending: Ending,
     /// The process is to end: stop when nothing is under way any more.
     draining: bool,
 }
@@ -64,6 +69,7 @@ impl BarrierActor {
         let request = &record.request;
         let object =
             ObjectRef { uid: request.backup.clone(), namespace: request.namespace.clone(), name: request.name.clone() };
+        let found = version.is_some().then_some((record.stage, record.attempt));
         let slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(request.backup.clone()), writer, version);
         Self {
             driver: Driver::new(Barrier::new(record)),
@@ -76,8 +82,11 @@ impl BarrierActor {
             views: watch::channel(None).0,
             published: None,
             paced: false,
+            said: watch::channel(None).0,
+            found,
             looking: false,
-            finished: false,
+            leaving: false,
+            ending: Ending::Lost,
             draining: false,
         }
     }
@@ -115,74 +124,6 @@ impl BarrierActor {
             .boxed_local(),
         )
     }
-
-    /// Tells the parent (for the console) and the publisher, at once for a new step or stage, paced otherwise.
-    fn show(&mut self, ctx: &mut Context<Self>) {
-        let view = self.driver.machine().view(self.clock.now());
-        let moved = self.published.as_ref().is_none_or(|old| {
-            (old.step, old.record.stage, &old.record.failure) != (view.step, view.record.stage, &view.record.failure)
-        });
-        if !moved {
-            if !self.paced {
-                self.paced = true;
-                ctx.run_later(VIEW_PACE, |actor, _| {
-                    actor.paced = false;
-                    let view = actor.driver.machine().view(actor.clock.now());
-                    actor.tell(view);
-                });
-            }
-            return;
-        }
-        self.tell(view);
-    }
-
-    fn tell(&mut self, view: View) {
-        if self.published.as_ref() == Some(&view) {
-            return;
-        }
-        self.published = Some(view.clone());
-        self.views.send_replace(Some(view.clone()));
-        // Only the console looks at it; the next view replaces one that was lost to a full mailbox.
-        let _ = self.parent.try_send(Viewed(Box::new(view)));
-    }
-
-    /// Whoever wrote the status may have gone on with the record: the ledger says who is right. A barrier that has ended
-    /// saves nothing, so no refused save would tell it.
-    fn look_up(&mut self, ctx: &mut Context<Self>) {
-        // While a save is under way its fence finds out.
-        let known = self.slot.borrow().as_ref().and_then(|slot| slot.version().cloned());
-        let Some(known) = known.filter(|_| !self.looking) else { return };
-        self.looking = true;
-        let (ledger, key) = (self.ports.ledger.clone(), LedgerKey::Record(self.object.uid.clone()));
-        let reading = async move { ledger.read(&key).await };
-        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| {
-            actor.looking = false;
-            let moved_on = actor.slot.borrow().as_ref().is_none_or(|slot| slot.version() != Some(&known));
-            match read {
-                // Saved meanwhile: that view is published anyway.
-                _ if moved_on || actor.finished => {}
-                Ok(Some(entry)) if entry.version == known => actor.views.send_modify(|_| ()),
-                Ok(_) => {
-                    let backup = &actor.object.uid;
-                    tracing::warn!(%backup, "another process saved the record; starting again from the ledger");
-                    ctx.stop();
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "status contradicts the record, which cannot be read; the resync asks again");
-                }
-            }
-        }));
-    }
-
-    /// The object goes first, the record last: a crash in between finds stage `Cleaned` and does it again.
-    fn let_go(&mut self, ctx: &mut Context<Self>) {
-        self.finished = true;
-        let view = self.driver.machine().view(self.clock.now());
-        self.tell(view.clone());
-        let version = self.slot.borrow().as_ref().and_then(|slot| slot.version().cloned());
-        let going = publish::let_go(self.ports.clone(), self.object.clone(), view, version);
-        ctx.spawn(going.into_actor(self).map(|(), _, ctx| ctx.stop()));
-    }
 }
 
 impl Actor for BarrierActor {
@@ -190,7 +131,8 @@ impl Actor for BarrierActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        let publishing = publish::follow(self.ports.objects.clone(), self.object.clone(), self.views.subscribe());
+        let (object, said) = (self.object.clone(), self.said.clone());
+        let publishing = publish::follow(self.ports.objects.clone(), object, self.views.subscribe(), self.found, said);
         ctx.spawn(publishing.into_actor(self));
         self.feed(Input::Start, ctx);
         // Told here and not by mail: a mailbox holds 16 until its actor was polled once.
@@ -200,7 +142,8 @@ impl Actor for BarrierActor {
     }
 
     fn stopped(&mut self, ctx: &mut Self::Context) {
-        let over = BarrierOver { backup: self.object.uid.clone(), finished: self.finished, addr: ctx.address() };
+        let ending = std::mem::replace(&mut self.ending, Ending::Lost);
+        let over = BarrierOver { backup: self.object.uid.clone(), ending, addr: ctx.address() };
         let parent = self.parent.clone();
         tokio::task::spawn_local(async move {
             // The parent lives as long as the process; if it is gone, so is everything.
@@ -230,7 +173,7 @@ impl Performer for BarrierActor {
                 let want = WantClaim {
                     backup: self.object.uid.clone(),
                     name: format!("{}/{}", self.object.namespace, self.object.name),
-                    attempt: self.driver.machine().view(self.clock.now()).record.attempt,
+                    attempt: self.driver.machine().record().attempt,
                     cluster,
                     floor,
                 };
@@ -256,6 +199,7 @@ impl Performer for BarrierActor {
             self.draining = false;
             ctx.run_later(LAST_WORDS, |_, ctx| ctx.stop());
         }
+        self.leave_if_over(ctx);
     }
 }
 

@@ -1,17 +1,17 @@
 //! What actors tell each other. Domain and wire types stay free of actix: each message wraps them.
 
 use super::{barrier::BarrierActor, session::PlaneSession};
-use crate::ports::{AdminCall, Knock, ObjectEvent};
+use crate::ports::{AdminCall, Knock, ObjectEvent, Version};
 use actix::{Addr, Message};
 use bytes::Bytes;
 use shared::{
-    barrier::View,
+    barrier::{Summary, View},
     epoch::Epoch,
     ids::{BackupUid, ClusterId, PlaneId},
     wire::{Answer, Up},
 };
 use shell::link::Link;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::{mpsc, oneshot};
 
 /// The source saw something.
@@ -140,14 +140,31 @@ pub(super) struct GiveClaim {
 /// From a barrier: its newest view.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Viewed(pub(super) Box<View>);
+pub(super) struct Viewed(pub(super) Arc<View>);
 
-/// From a barrier: it stopped. `finished`: its object is gone and its record deleted; else it lost its record and must
-/// be made anew from the ledger.
+/// A backup that has ended and owes nothing, as this process remembers it.
+#[derive(Clone, Debug)]
+pub(super) struct Ended {
+    pub(super) summary: Summary,
+    /// Of its record.
+    pub(super) version: Version,
+}
+
+/// How a barrier's actor ended.
+pub(super) enum Ending {
+    /// Its object is gone and its record deleted.
+    Gone,
+    /// Nothing is left to do for it, and its status says so.
+    Over(Box<Ended>),
+    /// It lost its record and must be made anew from the ledger.
+    Lost,
+}
+
+/// From a barrier: it stopped.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) struct BarrierOver {
     pub(super) backup: BackupUid,
-    pub(super) finished: bool,
+    pub(super) ending: Ending,
     pub(super) addr: Addr<BarrierActor>,
 }

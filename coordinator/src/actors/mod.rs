@@ -1,7 +1,7 @@
 //! The shell around the coordinator's machines.
 //!
 //! ```text
-//! Source ──► CoordinatorActor ──► BarrierActor (one per backup; owns its machine, saves its record, publishes)
+//! Source ──► CoordinatorActor ──► BarrierActor (one per backup that is not over; owns its machine, saves its record, publishes)
 //! planes ──► PlaneSession ──────────┘   ▲
 //! admins ──► CoordinatorActor           └── claims: CoordinatorActor alone writes them
 //!
@@ -12,6 +12,7 @@
 mod barrier;
 mod claims;
 mod coordinator;
+mod few;
 mod messages;
 mod planes;
 mod publish;

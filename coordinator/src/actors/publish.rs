@@ -11,9 +11,18 @@ const PACE: Duration = Duration::from_millis(500);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
-/// Publishes the newest view until the barrier is gone; older ones are skipped.
-pub(super) async fn follow(objects: Arc<dyn Objects>, object: ObjectRef, mut views: watch::Receiver<Option<View>>) {
-    let mut told: Option<(Stage, u32)> = None;
+/// Which stage of which attempt.
+pub(super) type Reached = (Stage, u32);
+
+/// Publishes the newest view until the barrier is gone; older ones are skipped. `told`: what was reached before this
+/// process looked, and is no event of it. `said` becomes each view that is written, or that has no object to go to.
+pub(super) async fn follow(
+    objects: Arc<dyn Objects>,
+    object: ObjectRef,
+    mut views: watch::Receiver<Option<Arc<View>>>,
+    mut told: Option<Reached>,
+    said: watch::Sender<Option<Arc<View>>>,
+) {
     let mut retry = RETRY_FIRST;
     while views.changed().await.is_ok() {
         loop {
@@ -23,9 +32,12 @@ pub(super) async fn follow(objects: Arc<dyn Objects>, object: ObjectRef, mut vie
                 return;
             }
             let now = (view.record.stage, view.record.attempt);
-            match objects.publish(&object, &Status::Barrier(Box::new(view.clone()))).await {
+            match objects.publish(&object, &Status::Barrier(view.clone())).await {
                 Ok(()) => retry = RETRY_FIRST,
-                Err(PortError::NotFound(_)) => break,
+                Err(PortError::NotFound(_)) => {
+                    said.send_replace(Some(view));
+                    break;
+                }
                 Err(error) => {
                     tracing::warn!(%error, backup = %object.uid, "status was not written; trying again");
                     tokio::time::sleep(retry).await;
@@ -37,6 +49,7 @@ pub(super) async fn follow(objects: Arc<dyn Objects>, object: ObjectRef, mut vie
                 told = Some(now);
                 tell(objects.as_ref(), &object, &view).await;
             }
+            said.send_replace(Some(view));
             break;
         }
         tokio::time::sleep(PACE).await;
@@ -81,8 +94,8 @@ fn is_weaker(record: &Record) -> bool {
 }
 
 /// Writes the last status, lets the object go, deletes the record; each is repeated until it is done.
-pub(super) async fn let_go(ports: Ports, object: ObjectRef, view: View, version: Option<Version>) {
-    let status = Status::Barrier(Box::new(view));
+pub(super) async fn let_go(ports: Ports, object: ObjectRef, view: Arc<View>, version: Option<Version>) {
+    let status = Status::Barrier(view);
     until_done("last status", || ports.objects.publish(&object, &status)).await;
     until_done("finalizer", || ports.objects.remove_finalizer(&object)).await;
     if let Some(version) = version {

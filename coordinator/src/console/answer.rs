@@ -5,13 +5,12 @@ use crate::ports::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Stage, View},
+    barrier::{Stage, Summary, View},
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
     reason::Refusal,
     time::Timestamp,
 };
-use std::collections::BTreeMap;
 
 /// What an admin may ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +65,9 @@ pub struct Snapshot<'a> {
     /// Name, and version and generation of its session.
     pub planes: BTreeMap<&'a str, Option<(&'a str, u64)>>,
     /// Backups with a barrier.
-    pub views: &'a BTreeMap<BackupUid, View>,
+    pub views: Vec<&'a View>,
+    /// Backups that have ended and owe nothing.
+    pub ended: Vec<&'a Summary>,
     /// Objects that can never work.
     pub invalid: Vec<(&'a Object, &'a Refusal)>,
     /// Claims that are held.
@@ -98,6 +99,30 @@ pub fn not_yet(what: &str) -> String {
 
 fn text(answered: &Answered) -> String {
     serde_json::to_string(answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
+/// A question of which nothing came.
+pub fn no_answer(why: String) -> String {
+    serde_json::to_string(&Answered::Error(why)).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
+/// The one backup that a question is about, if it has ended: memory holds too little of it for an answer.
+pub fn about_ended(snapshot: &Snapshot<'_>, body: &[u8]) -> Option<BackupUid> {
+    let (Question::Show { name } | Question::Why { name }) = serde_json::from_slice(body).ok()? else { return None };
+    let is_live = |view: &&&View| {
+        let request = &view.record.request;
+        is_called(&name, &request.backup, &request.namespace, &request.name)
+    };
+    let mut ended = snapshot.ended.iter().filter(|one| is_called(&name, &one.backup, &one.namespace, &one.name));
+    match (ended.next(), ended.next(), snapshot.views.iter().find(is_live)) {
+        (Some(one), None, None) => Some(one.backup.clone()),
+        _ => None,
+    }
+}
+
+/// By uid, name, or namespace and name.
+fn is_called(text: &str, backup: &BackupUid, namespace: &str, name: &str) -> bool {
+    backup.as_str() == text || name == text || text.split_once('/') == Some((namespace, name))
 }
 
 fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
@@ -142,7 +167,7 @@ fn planes(snapshot: &Snapshot<'_>) -> Value {
 }
 
 fn backups(snapshot: &Snapshot<'_>) -> Value {
-    let running = snapshot.views.values().map(|view| {
+    let running = snapshot.views.iter().map(|view| {
         let record = &view.record;
         json!({
             "namespace": record.request.namespace,
@@ -154,6 +179,17 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
             "waitingFor": view.waiting_for,
         })
     });
+    let ended = snapshot.ended.iter().map(|ended| {
+        json!({
+            "namespace": ended.namespace,
+            "name": ended.name,
+            "step": ended.stage,
+            "attempt": ended.attempt,
+            "commitTs": ended.commit_ts.map(|ts| ts.to_string()),
+            "reason": ended.reason.map(|reason| reason.as_str()),
+            "waitingFor": "",
+        })
+    });
     let invalid = snapshot.invalid.iter().map(|(object, refusal)| {
         json!({
             "namespace": object.namespace,
@@ -163,23 +199,19 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
             "waitingFor": "",
         })
     });
-    running.chain(invalid).collect()
+    running.chain(ended).chain(invalid).collect()
 }
 
 fn find(snapshot: &Snapshot<'_>, name: &str, then: impl Fn(&View) -> Answered) -> Answered {
-    let found: Vec<_> = snapshot
-        .views
-        .values()
-        .filter(|view| {
-            let request = &view.record.request;
-            request.backup.as_str() == name
-                || request.name == name
-                || format!("{}/{}", request.namespace, request.name) == name
-        })
-        .collect();
-    match found.as_slice() {
-        [view] => then(view),
-        [] => match snapshot.invalid.iter().find(|(object, _)| object.name == name) {
+    let live = snapshot.views.iter().filter(|view| {
+        let request = &view.record.request;
+        is_called(name, &request.backup, &request.namespace, &request.name)
+    });
+    let live: Vec<_> = live.collect();
+    let ended = snapshot.ended.iter().filter(|one| is_called(name, &one.backup, &one.namespace, &one.name)).count();
+    match (live.as_slice(), ended) {
+        ([view], 0) => then(view),
+        ([], 0) => match snapshot.invalid.iter().find(|(object, _)| object.name == name) {
             Some((_, refusal)) => Answered::Ok(json!({
                 "step": "Invalid",
                 "reason": refusal.reason.as_str(),

@@ -95,6 +95,26 @@ impl Barrier {
         self.timers.keys().copied()
     }
 
+    /// The durable part, as last saved or about to be.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Where it stands.
+    pub fn step_now(&self) -> Step {
+        self.step
+    }
+
+    /// It has ended, and nothing is owed or waited for: only a person's wish moves it again.
+    pub fn is_over(&self) -> bool {
+        let ended = match self.step {
+            Step::Complete => true,
+            Step::Failed => self.all_cleaned(),
+            _ => false,
+        };
+        ended && !self.record.deleting && self.timers.is_empty()
+    }
+
     /// What status, console and metrics see.
     pub fn view(&self, now: Now) -> View {
         let clocks = [

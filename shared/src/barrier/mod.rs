@@ -15,10 +15,12 @@ mod machine;
 mod preparing;
 mod record;
 mod releasing;
+mod summary;
 mod view;
 
 pub use certificate::{Certificate, CertificatePlane, DirectoriesOn, Verdict, certify};
 pub use input::{Effect, Input, Timer};
 pub use machine::Barrier;
 pub use record::{BarrierTimes, Claim, ClaimHolder, PlaneRecord, Record, Stage, Times};
+pub use summary::Summary;
 pub use view::{Clock, PlaneView, Step, View};

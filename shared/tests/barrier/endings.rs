@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    barrier::{Input, Stage, Step, Timer},
+    barrier::{Input, Stage, Step, Summary, Timer, Verdict},
     epoch::Epoch,
     reason::{Reason, Refusal},
     request::CleanPolicy,
@@ -191,4 +191,44 @@ fn a_claim_granted_too_late_is_given_back() {
     kit.all(|i| Answer::Prepared(prepared(i, 1)));
     assert_eq!(kit.feed(Input::Cancel), ["save Failed", "end claim"]);
     assert_eq!(kit.feed(Input::Claimed(Epoch(5))), ["end claim"]);
+}
+
+#[test]
+fn a_backup_is_over_when_nothing_is_owed_and_nothing_will_come() {
+    let mut kit = Kit::new(request());
+    assert!(!kit.machine.is_over());
+    kit.complete();
+    assert!(kit.machine.is_over());
+    kit.feed(Input::Delete);
+    assert!(!kit.machine.is_over());
+
+    let mut kit = cancelled();
+    kit.all(|_| aborted());
+    kit.says(0, clean());
+    kit.says(1, clean());
+    assert!(!kit.machine.is_over(), "one plane has not cleaned");
+    kit.says(2, clean());
+    assert!(kit.machine.is_over());
+
+    let mut wish = request();
+    wish.retry_within = Some(Millis::secs(3600));
+    let mut kit = Kit::new(wish);
+    kit.confirming();
+    kit.says(0, Answer::Refused(Refusal::new(Reason::StoreHoldLost, "lost")));
+    kit.all(|_| aborted());
+    (0..3).for_each(|i| drop(kit.says(i, clean())));
+    assert_eq!(kit.view().step, Step::Failed);
+    assert!(!kit.machine.is_over(), "a new attempt is to come");
+}
+
+#[test]
+fn a_summary_is_some_hundred_bytes_whatever_the_record_is() {
+    let mut kit = Kit::new(request());
+    kit.complete();
+    let summary = Summary::of(&kit.view().record);
+    assert_eq!((summary.stage, summary.verdict), (Stage::Complete, Some(Verdict::Consistent)));
+    assert_eq!(summary.commit_ts, Some(safe_ts(1)));
+    let text = serde_json::to_string(&summary).unwrap();
+    assert!(text.len() + size_of::<Summary>() < 1024, "{} bytes: {text}", text.len());
+    assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);
 }

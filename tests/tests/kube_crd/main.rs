@@ -273,7 +273,7 @@ async fn an_object_goes_from_apply_to_deletion() -> Result<()> {
     let object = applied(&mut events, |object| object.name == "nightly").await?;
     let target = ObjectRef { uid: object.uid.clone(), namespace: object.namespace.clone(), name: object.name.clone() };
     objects.add_finalizer(&target).await?;
-    let status = Status::Barrier(Box::new(complete(&object)?));
+    let status = Status::Barrier(Arc::new(complete(&object)?));
     objects.publish(&target, &status).await?;
     objects.event(&target, EventKind::Normal, "Complete", "all snapshots are complete").await?;
     let seen = applied(&mut events, |object| object.phase == "Complete").await?;

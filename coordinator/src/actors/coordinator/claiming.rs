@@ -206,7 +206,7 @@ impl CoordinatorActor {
 
     /// False: it has no barrier, or its barrier could not take it.
     pub(super) fn tell_backup(&self, backup: &BackupUid, message: ToBarrier) -> bool {
-        self.barriers.get(backup).is_some_and(|addr| self.tell(addr, message))
+        self.barriers.get(backup).is_some_and(|live| self.tell(&live.addr, message))
     }
 }
 

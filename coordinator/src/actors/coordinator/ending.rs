@@ -17,8 +17,8 @@ impl CoordinatorActor {
     }
 
     fn tell_all(&self, message: fn() -> ToBarrier) {
-        for addr in self.barriers.values() {
-            self.tell(addr, message());
+        for live in self.barriers.values() {
+            self.tell(&live.addr, message());
         }
     }
 }

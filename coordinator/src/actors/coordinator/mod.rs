@@ -1,6 +1,8 @@
 //! Admission, claims, sessions: the parent of every barrier. It never waits for one of them.
 
+mod asking;
 mod claiming;
+mod ended;
 mod ending;
 mod objects;
 mod restart;
@@ -9,21 +11,23 @@ mod sessions;
 use super::{
     barrier::BarrierActor,
     claims::Claims,
-    messages::{Ask, BarrierOver, Channel, Lead, ToBarrier, Viewed},
+    few::{Few, IN_FLIGHT},
+    messages::{BarrierOver, Channel, Ended, Ending, Lead, ToBarrier, Viewed},
     store::{Stored, Writer},
 };
 use crate::{
-    console::{self, Snapshot},
     metrics::Metrics,
     ports::{Entry, LedgerKey, Object, Ports, Version},
     standing::Standing,
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{
-    barrier::{Claim, ClaimHolder, Record, View},
+    barrier::{Barrier, Claim, ClaimHolder, Input, Record, Summary, View},
     epoch::Epoch,
     ids::{BackupUid, ClusterId, PlaneId},
+    machine::Machine,
     reason::Refusal,
+    time::Now,
 };
 use shell::clock::Clock;
 use std::{
@@ -31,7 +35,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Mail: answers of every plane of every running barrier, object events, admins. Senders here use `send` and wait, so
 /// the bound is back-pressure, not loss.
@@ -40,6 +44,13 @@ const MAILBOX: usize = 1024;
 const AGAIN: Duration = Duration::from_secs(1);
 /// Wishes for one claim that wait for it; more backups of one TiDB cluster than this are told to wait without a place.
 const WAITING_MAX: usize = 256;
+
+/// A backup that is under way, or owes something.
+struct Live {
+    addr: Addr<BarrierActor>,
+    /// Who has a part in it: what happens to other planes is not told to it.
+    planes: BTreeSet<PlaneId>,
+}
 
 struct Session {
     generation: u64,
@@ -68,16 +79,20 @@ pub struct CoordinatorActor {
     fenced: BTreeSet<BackupUid>,
     /// Claims that this process granted to a barrier that lives: its record may not name the epoch yet.
     granted: BTreeMap<ClusterId, (BackupUid, Epoch)>,
-    barriers: BTreeMap<BackupUid, Addr<BarrierActor>>,
-    views: BTreeMap<BackupUid, View>,
+    barriers: BTreeMap<BackupUid, Live>,
+    views: BTreeMap<BackupUid, Arc<View>>,
+    /// Backups that have ended and owe nothing: no actor, and no record in memory. It is read when somebody asks.
+    ended: BTreeMap<BackupUid, Ended>,
     objects: BTreeMap<BackupUid, Object>,
     /// Objects whose finalizer is being added: they start when it is there.
     starting: BTreeSet<BackupUid>,
-    /// Barriers that lost their record and start again from the ledger: until then nobody may take their backup for one
-    /// that has none.
+    /// Barriers that start again from the ledger, because they lost their record or somebody wants something of a backup
+    /// that had ended: until then nobody may take their backup for one that has none.
     again: BTreeSet<BackupUid>,
     invalid: BTreeMap<BackupUid, Refusal>,
     sessions: BTreeMap<PlaneId, Session>,
+    /// Records being read on somebody's wish, a few at a time.
+    reads: Arc<Semaphore>,
     generation: u64,
     /// The ledger has been read: records and claims are known.
     ready: bool,
@@ -94,11 +109,12 @@ impl CoordinatorActor {
     /// An actor that does nothing until it is told to `Lead`.
     pub fn new(
         known: BTreeSet<String>,
-        ports: Ports,
+        mut ports: Ports,
         clock: Clock,
         metrics: Arc<Metrics>,
         standing: Arc<Standing>,
     ) -> Self {
+        ports.objects = Arc::new(Few::new(ports.objects));
         let writer = Writer(uuid::Uuid::new_v4().to_string());
         let claims = Claims::new(ports.ledger.clone(), writer.clone());
         Self {
@@ -116,11 +132,13 @@ impl CoordinatorActor {
             fenced: BTreeSet::new(),
             barriers: BTreeMap::new(),
             views: BTreeMap::new(),
+            ended: BTreeMap::new(),
             objects: BTreeMap::new(),
             starting: BTreeSet::new(),
             again: BTreeSet::new(),
             invalid: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            reads: Arc::new(Semaphore::new(IN_FLIGHT)),
             generation: 0,
             ready: false,
             synced: false,
@@ -147,6 +165,10 @@ impl CoordinatorActor {
         for entry in entries {
             match entry.key {
                 LedgerKey::Record(uid) => match Stored::<Record>::parse(&entry.body) {
+                    Ok(stored) if is_over(&stored.body, self.clock.now()) => {
+                        let summary = Summary::of(&stored.body);
+                        self.ended.insert(uid, Ended { summary, version: entry.version });
+                    }
                     Ok(stored) => records.push((stored.body, entry.version)),
                     Err(error) => tracing::error!(%uid, error, "record cannot be read; it is left alone"),
                 },
@@ -168,7 +190,7 @@ impl CoordinatorActor {
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
             self.consider(object, ctx);
         }
-        self.end_orphans();
+        self.end_orphans(ctx);
     }
 
     fn start_barrier(&mut self, record: Record, version: Option<Version>, ctx: &mut Context<Self>) {
@@ -176,16 +198,25 @@ impl CoordinatorActor {
         if self.draining || self.barriers.contains_key(&uid) {
             return;
         }
+        let planes: BTreeSet<PlaneId> = record.planes.keys().cloned().collect();
+        let sessions = self.sessions.iter().filter(|(plane, _)| planes.contains(*plane));
         let actor = BarrierActor::new(
             record,
             version,
             self.writer.clone(),
             self.ports.clone(),
             self.clock.clone(),
-            self.sessions.iter().map(|(plane, session)| (plane.clone(), session.channel.clone())).collect(),
+            sessions.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect(),
             ctx.address(),
         );
-        self.barriers.insert(uid, actor.start());
+        self.barriers.insert(uid, Live { addr: actor.start(), planes });
+    }
+
+    /// What happened to a plane, to the barriers in which it has a part.
+    fn tell_members(&self, plane: &PlaneId, message: impl Fn() -> ToBarrier) {
+        for live in self.barriers.values().filter(|live| live.planes.contains(plane)) {
+            self.tell(&live.addr, message());
+        }
     }
 
     /// Overflow rule: a barrier whose mailbox is full (512) has stopped to read; its clocks and its planes' own leases
@@ -197,27 +228,16 @@ impl CoordinatorActor {
         }
         told
     }
+}
 
-    /// Those that may be named, and those that still have a session.
-    fn planes(&self) -> BTreeMap<&str, Option<(&str, u64)>> {
-        let known = self.known.iter().map(|name| (name.as_str(), None));
-        let connected = self.sessions.iter().map(|(name, s)| (name.as_str(), Some((s.version.as_str(), s.generation))));
-        known.chain(connected).collect()
+/// Would a barrier of this record have nothing to do, send or wait for?
+fn is_over(record: &Record, now: Now) -> bool {
+    use shared::barrier::Stage;
+    if !matches!(record.stage, Stage::Complete | Stage::Failed) {
+        return false;
     }
-
-    fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot {
-            ready: self.ready,
-            planes: self.planes(),
-            views: &self.views,
-            invalid: self
-                .invalid
-                .iter()
-                .filter_map(|(uid, why)| self.objects.get(uid).map(|object| (object, why)))
-                .collect(),
-            claims: self.claims.live().map(|(claim, live)| (claim.cluster, claim.epoch, live.backup.clone())).collect(),
-        }
-    }
+    let mut machine = Barrier::new(record.clone());
+    machine.step(now, Input::Start).is_empty() && machine.is_over()
 }
 
 /// It has not ended: whoever has it may go on with it.
@@ -252,35 +272,29 @@ impl Handler<Viewed> for CoordinatorActor {
     fn handle(&mut self, Viewed(view): Viewed, _: &mut Self::Context) {
         self.metrics.viewed(&view);
         self.fenced.insert(view.record.request.backup.clone());
-        self.views.insert(view.record.request.backup.clone(), *view);
+        self.views.insert(view.record.request.backup.clone(), view);
     }
 }
 
 impl Handler<BarrierOver> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, over: BarrierOver, ctx: &mut Self::Context) {
-        if self.barriers.get(&over.backup) != Some(&over.addr) {
+        if self.barriers.get(&over.backup).map(|live| &live.addr) != Some(&over.addr) {
             return;
         }
         self.barriers.remove(&over.backup);
         self.granted.retain(|_, (backup, _)| *backup != over.backup);
         self.fenced.remove(&over.backup);
-        if over.finished {
-            self.views.remove(&over.backup);
-            self.objects.remove(&over.backup);
-            self.end_claims_of(over.backup, ctx);
-        } else if !self.draining {
-            self.start_again(over.backup, ctx);
+        match over.ending {
+            Ending::Gone => {
+                self.views.remove(&over.backup);
+                self.objects.remove(&over.backup);
+                self.end_claims_of(over.backup, ctx);
+            }
+            Ending::Over(ended) => self.barrier_ended(over.backup, *ended, ctx),
+            Ending::Lost if self.draining => {}
+            Ending::Lost => self.start_again(over.backup, ctx),
         }
         self.look_for_the_end();
-    }
-}
-
-impl Handler<Ask> for CoordinatorActor {
-    type Result = ();
-    fn handle(&mut self, Ask(call): Ask, _: &mut Self::Context) {
-        let reply = console::answer(&self.snapshot(), &call.who, &call.body);
-        // An admin who does not read has gone.
-        let _ = call.reply.try_send(reply.into());
     }
 }

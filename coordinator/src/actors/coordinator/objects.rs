@@ -1,6 +1,6 @@
 //! VolumeBackup objects: admission, refusal, deletion.
 
-use super::{AsyncContext, CoordinatorActor};
+use super::{AsyncContext, CoordinatorActor, ended::last_word};
 use crate::{
     actors::{
         messages::{Known, ObjectSeen, ToBarrier},
@@ -9,16 +9,13 @@ use crate::{
     ports::{EventKind, Object, ObjectEvent, ObjectRef, Status},
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
-use shared::{
-    barrier::{Record, Stage},
-    reason::Refusal,
-    request::Request,
-};
+use shared::{barrier::Record, ids::BackupUid, reason::Refusal, request::Request};
 
 impl CoordinatorActor {
     pub(super) fn consider(&mut self, object: Object, ctx: &mut Context<Self>) {
         let uid = object.uid.clone();
-        if let Some(addr) = self.barriers.get(&uid) {
+        if let Some(live) = self.barriers.get(&uid) {
+            let addr = &live.addr;
             if !object.abandoned.is_empty() {
                 self.tell(addr, ToBarrier::Abandon(object.abandoned.iter().cloned().collect()));
             }
@@ -36,7 +33,7 @@ impl CoordinatorActor {
         }
         // It has a record: the object must not go, and no second record may be made. It is considered again when the
         // barrier is there. Once this process is to end, everything that it is not busy with is its successor's.
-        if self.draining || self.again.contains(&uid) {
+        if self.draining || self.again.contains(&uid) || self.consider_ended(&object, ctx) {
             return;
         }
         if object.deleting {
@@ -108,30 +105,27 @@ impl CoordinatorActor {
     }
 
     /// A record whose object is gone is a deletion.
-    pub(super) fn end_orphans(&mut self) {
-        if !(self.ready && self.synced) {
-            return;
-        }
-        for (uid, addr) in &self.barriers {
-            if !self.objects.contains_key(uid) {
-                self.tell(addr, ToBarrier::Delete);
-            }
+    pub(super) fn end_orphans(&mut self, ctx: &mut Context<Self>) {
+        let (live, ended) = (self.barriers.keys(), self.ended.keys());
+        let without = live.chain(ended).filter(|uid| !self.objects.contains_key(*uid));
+        for uid in without.cloned().collect::<Vec<_>>() {
+            self.end_orphan(&uid, ctx);
         }
     }
-}
 
-/// The phase of an attempt that has ended.
-fn last_word(stage: Stage) -> Option<&'static str> {
-    match stage {
-        Stage::Complete => Some("Complete"),
-        Stage::Failed => Some("Failed"),
-        Stage::Preparing
-        | Stage::Barrier
-        | Stage::Snapshotting
-        | Stage::Certified
-        | Stage::Aborting
-        | Stage::Cleaning
-        | Stage::Cleaned => None,
+    /// A backup that had ended is told when its barrier is there.
+    fn end_orphan(&mut self, uid: &BackupUid, ctx: &mut Context<Self>) {
+        if self.ready && self.synced && !self.tell_backup(uid, ToBarrier::Delete) {
+            self.wake(uid.clone(), ctx);
+        }
+    }
+
+    /// Nobody was there, or nobody is any more, to hear what the object wants.
+    pub(super) fn look_again(&mut self, uid: &BackupUid, ctx: &mut Context<Self>) {
+        match self.objects.get(uid).cloned() {
+            Some(object) => self.consider(object, ctx),
+            None => self.end_orphan(uid, ctx),
+        }
     }
 }
 
@@ -157,12 +151,14 @@ impl Handler<ObjectSeen> for CoordinatorActor {
             ObjectEvent::Gone(uid) => {
                 self.objects.remove(&uid);
                 self.invalid.remove(&uid);
-                self.tell_backup(&uid, ToBarrier::Delete);
+                if !self.tell_backup(&uid, ToBarrier::Delete) {
+                    self.wake(uid, ctx);
+                }
             }
             ObjectEvent::Synced => {
                 self.synced = true;
                 self.standing.objects_listed();
-                self.end_orphans();
+                self.end_orphans(ctx);
             }
         }
     }

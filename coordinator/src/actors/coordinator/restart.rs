@@ -1,4 +1,4 @@
-//! A barrier that lost its record starts again from the ledger, while everything else goes on.
+//! A barrier that lost its record, or had none, starts again from the ledger, while everything else goes on.
 
 use super::{AGAIN, AsyncContext, CoordinatorActor};
 use crate::{
@@ -10,16 +10,34 @@ use shared::{
     barrier::{Barrier, Record},
     ids::{BackupUid, ClusterId},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 impl CoordinatorActor {
     /// Reads the record, and nothing else: what other backups do meanwhile would be older in a list of the whole ledger
     /// than what this process knows.
     pub(super) fn start_again(&mut self, backup: BackupUid, ctx: &mut Context<Self>) {
+        self.read_record(backup, None, AGAIN, ctx);
+    }
+
+    /// A barrier of this backup starts from what the ledger holds. Nothing else may, meanwhile. `ended`: the version at
+    /// which it was seen to have ended.
+    pub(super) fn read_record(
+        &mut self,
+        backup: BackupUid,
+        ended: Option<Version>,
+        after: Duration,
+        ctx: &mut Context<Self>,
+    ) {
         self.again.insert(backup.clone());
-        let reading = read(self.ports.ledger.clone(), backup.clone());
+        let (ledger, reads, uid) = (self.ports.ledger.clone(), self.reads.clone(), backup.clone());
+        let reading = async move {
+            tokio::time::sleep(after).await;
+            // It is closed by nobody.
+            let _one = reads.acquire().await;
+            read(ledger, uid).await
+        };
         ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
-            Ok(Some((record, version))) => actor.found_again(backup, record, version, ctx),
+            Ok(Some((record, version))) => actor.found_again(backup, record, version, ended, ctx),
             // It never was saved: nothing was touched. The resync starts it again.
             Ok(None) => {
                 actor.again.remove(&backup);
@@ -34,16 +52,22 @@ impl CoordinatorActor {
     }
 
     /// Another process may have written it, and its claim. Its wishes come last, because nobody was there to hear them.
-    fn found_again(&mut self, backup: BackupUid, record: Record, version: Version, ctx: &mut Context<Self>) {
+    fn found_again(
+        &mut self,
+        backup: BackupUid,
+        record: Record,
+        version: Version,
+        ended: Option<Version>,
+        ctx: &mut Context<Self>,
+    ) {
         self.again.remove(&backup);
-        self.views.insert(backup.clone(), Barrier::new(record.clone()).view(self.clock.now()));
-        let cluster = record.cluster;
+        self.views.insert(backup.clone(), Arc::new(Barrier::new(record.clone()).view(self.clock.now())));
+        let (cluster, unchanged) = (record.cluster, ended.as_ref() == Some(&version));
         self.start_barrier(record, Some(version), ctx);
-        self.doubt_claims(&backup, cluster, ctx);
-        match self.objects.get(&backup).cloned() {
-            Some(object) => self.consider(object, ctx),
-            None => self.end_orphans(),
+        if !unchanged {
+            self.doubt_claims(&backup, cluster, ctx);
         }
+        self.look_again(&backup, ctx);
     }
 
     /// The claim that the record names, and every claim that this process granted to the backup: the record may never
@@ -57,8 +81,7 @@ impl CoordinatorActor {
     }
 }
 
-async fn read(ledger: Arc<dyn Ledger>, backup: BackupUid) -> Result<Option<(Record, Version)>, PortError> {
-    tokio::time::sleep(AGAIN).await;
+pub(super) async fn read(ledger: Arc<dyn Ledger>, backup: BackupUid) -> Result<Option<(Record, Version)>, PortError> {
     let Some(entry) = ledger.read(&LedgerKey::Record(backup.clone())).await? else { return Ok(None) };
     match Stored::<Record>::parse(&entry.body) {
         Ok(stored) => Ok(Some((stored.body, entry.version))),

@@ -1,6 +1,6 @@
 //! Planes that dial in: a newer session supersedes an older one, words from a dead one are ignored.
 
-use super::{AsyncContext, CoordinatorActor, Session};
+use super::{AsyncContext, CoordinatorActor, Live, Session};
 use crate::actors::{
     messages::{Channel, DropSession, Heard, Knocked, LinkOpen, SessionOver, ToBarrier},
     session::PlaneSession,
@@ -72,9 +72,7 @@ impl Handler<LinkOpen> for CoordinatorActor {
             tracing::info!(%plane, generation, "plane connected");
         }
         self.metrics.planes_connected(self.sessions.len());
-        for addr in self.barriers.values() {
-            self.tell(addr, ToBarrier::PlaneUp(plane.clone(), channel.clone()));
-        }
+        self.tell_members(&plane, || ToBarrier::PlaneUp(plane.clone(), channel.clone()));
     }
 }
 
@@ -86,9 +84,7 @@ impl Handler<SessionOver> for CoordinatorActor {
             self.metrics.planes_connected(self.sessions.len());
             tracing::info!(plane = %over.plane, generation = over.generation, "plane disconnected");
         }
-        for addr in self.barriers.values() {
-            self.tell(addr, ToBarrier::PlaneDown(over.plane.clone(), over.generation));
-        }
+        self.tell_members(&over.plane, || ToBarrier::PlaneDown(over.plane.clone(), over.generation));
     }
 }
 
@@ -100,7 +96,7 @@ impl Handler<Heard> for CoordinatorActor {
         }
         match heard.up {
             Up::Answer { attempt, epoch, answer } => {
-                let Some(addr) = self.barriers.get(&attempt.backup) else { return };
+                let Some(Live { addr, .. }) = self.barriers.get(&attempt.backup) else { return };
                 let is_progress = matches!(answer, Answer::Progress(_));
                 let message = ToBarrier::Answer {
                     plane: heard.plane.clone(),

@@ -14,7 +14,7 @@ mod objects;
 mod schedules;
 mod source;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod untyped;
 
 pub use connect::{ConnectError, client, client_of};

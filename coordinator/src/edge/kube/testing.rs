@@ -13,7 +13,7 @@ use std::{
 use tower_test::mock;
 
 /// What goes wrong with the next call of a method.
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// It is carried out, but no answer comes.
     Mute,
     /// It is refused with this status.
@@ -34,11 +34,11 @@ struct State {
 
 /// A handle on the server.
 #[derive(Clone, Default)]
-pub(super) struct Api(Arc<Mutex<State>>);
+pub(crate) struct Api(Arc<Mutex<State>>);
 
 impl Api {
     /// A server and a client of it.
-    pub(super) fn start() -> (Self, Client) {
+    pub(crate) fn start() -> (Self, Client) {
         let (service, mut handle) = mock::pair::<Request<Body>, Response<Body>>();
         let api = Self::default();
         let server = api.clone();
@@ -53,40 +53,40 @@ impl Api {
         (api, Client::new(service, "default"))
     }
 
-    pub(super) fn fail(&self, method: Method, fault: Fault) {
+    pub(crate) fn fail(&self, method: Method, fault: Fault) {
         self.0.lock().unwrap().faults.push((method, fault));
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
         self.0.lock().unwrap().objects.get(path).cloned()
     }
 
     /// Every object below a path.
-    pub(super) fn under(&self, path: &str) -> Vec<Value> {
+    pub(crate) fn under(&self, path: &str) -> Vec<Value> {
         let state = self.0.lock().unwrap();
         state.objects.iter().filter(|(key, _)| key.starts_with(path)).map(|(_, object)| object.clone()).collect()
     }
 
     /// Puts an object as somebody else would.
-    pub(super) fn put(&self, path: &str, mut object: Value) {
+    pub(crate) fn put(&self, path: &str, mut object: Value) {
         let mut state = self.0.lock().unwrap();
         state.version += 1;
         object["metadata"]["resourceVersion"] = json!(state.version.to_string());
         state.objects.insert(path.to_owned(), object);
     }
 
-    pub(super) fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         self.0.lock().unwrap().objects.remove(path);
     }
 
     /// What the next watch streams, one line per event, before it ends.
-    pub(super) fn watch(&self, lines: &[Value]) {
+    pub(crate) fn watch(&self, lines: &[Value]) {
         let text = lines.iter().map(|line| format!("{line}\n")).collect();
         self.0.lock().unwrap().watches.push(text);
     }
 
     /// Method and path of every call since the last look.
-    pub(super) fn calls(&self) -> Vec<String> {
+    pub(crate) fn calls(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap().calls)
     }
 
@@ -218,6 +218,6 @@ fn refusal(code: u16) -> (u16, Value) {
 }
 
 /// 2024-05-01T03:00:20Z.
-pub(super) fn wall() -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
+pub(crate) fn wall() -> Arc<dyn Fn() -> Timestamp + Send + Sync> {
     Arc::new(|| Timestamp(1_714_532_420_000))
 }

@@ -8,7 +8,7 @@ use shared::{
     tiling::Tiling,
     wire::CleanReport,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 fn certified() -> Record {
     let mut record = record();
@@ -52,7 +52,7 @@ fn complete() -> Record {
 
 fn view(record: Record) -> Status {
     let step = Step::Complete;
-    Status::Barrier(Box::new(View {
+    Status::Barrier(Arc::new(View {
         record,
         step,
         clock: None,

@@ -1,0 +1,91 @@
+//! Admins' questions: answered from memory, and of a backup that has ended from its record.
+
+use super::{CoordinatorActor, restart};
+use crate::{
+    actors::messages::Ask,
+    console::{self, Snapshot},
+    ports::AdminCall,
+};
+use actix::{AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
+use shared::{
+    barrier::{Barrier, Input, Record, View},
+    ids::BackupUid,
+    machine::Machine,
+};
+use std::collections::BTreeMap;
+
+impl CoordinatorActor {
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            ready: self.ready,
+            planes: self.planes(),
+            views: self.views.values().map(AsRef::as_ref).collect(),
+            ended: self.summaries(),
+            invalid: self
+                .invalid
+                .iter()
+                .filter_map(|(uid, why)| self.objects.get(uid).map(|object| (object, why)))
+                .collect(),
+            claims: self.claims.live().map(|(claim, live)| (claim.cluster, claim.epoch, live.backup.clone())).collect(),
+        }
+    }
+
+    /// Those that may be named, and those that still have a session.
+    fn planes(&self) -> BTreeMap<&str, Option<(&str, u64)>> {
+        let known = self.known.iter().map(|name| (name.as_str(), None));
+        let connected = self.sessions.iter().map(|(name, s)| (name.as_str(), Some((s.version.as_str(), s.generation))));
+        known.chain(connected).collect()
+    }
+
+    /// The question is about a backup that has ended: its record is read first, and nobody waits for that but the admin.
+    fn read_then_answer(&self, backup: BackupUid, call: AdminCall, ctx: &mut Context<Self>) {
+        let (ledger, reads) = (self.ports.ledger.clone(), self.reads.clone());
+        let reading = async move {
+            // Nobody closes it.
+            let _one = reads.acquire().await;
+            restart::read(ledger, backup).await
+        };
+        ctx.spawn(reading.into_actor(self).map(move |read, actor, _| {
+            let text = match read {
+                Ok(Some((record, _))) => {
+                    let view = actor.view_of(record);
+                    let mut snapshot = actor.snapshot();
+                    snapshot.ended.retain(|ended| ended.backup != view.record.request.backup);
+                    snapshot.views.retain(|live| live.record.request.backup != view.record.request.backup);
+                    snapshot.views.push(&view);
+                    console::answer(&snapshot, &call.who, &call.body)
+                }
+                Ok(None) => console::no_answer("its record is gone".to_owned()),
+                Err(error) => console::no_answer(format!("its record cannot be read: {error}")),
+            };
+            reply(&call, text);
+        }));
+    }
+
+    /// As its barrier would show it, if there were one.
+    fn view_of(&self, record: Record) -> View {
+        let now = self.clock.now();
+        let mut machine = Barrier::new(record);
+        for plane in self.sessions.keys() {
+            // Nothing of it is carried out.
+            drop(machine.step(now, Input::PlaneUp(plane.clone())));
+        }
+        machine.view(now)
+    }
+}
+
+fn reply(call: &AdminCall, text: String) {
+    // An admin who does not read has gone.
+    let _ = call.reply.try_send(text.into());
+}
+
+impl Handler<Ask> for CoordinatorActor {
+    type Result = ();
+    fn handle(&mut self, Ask(call): Ask, ctx: &mut Self::Context) {
+        let snapshot = self.snapshot();
+        match console::about_ended(&snapshot, &call.body) {
+            Some(backup) => self.read_then_answer(backup, call, ctx),
+            None => reply(&call, console::answer(&snapshot, &call.who, &call.body)),
+        }
+    }
+}

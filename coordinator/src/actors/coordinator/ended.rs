@@ -1,0 +1,59 @@
+//! Backups that have ended and owe nothing. Whatever is wanted of one begins with its record, read from the ledger: what
+//! this process remembers may be older.
+
+use super::CoordinatorActor;
+use crate::{actors::messages::Ended, ports::Object};
+use actix::Context;
+use shared::{
+    barrier::{Stage, Summary},
+    ids::BackupUid,
+};
+use std::time::Duration;
+
+impl CoordinatorActor {
+    /// Its actor is gone. What it was told in its last moment was lost with it.
+    pub(super) fn barrier_ended(&mut self, backup: BackupUid, ended: Ended, ctx: &mut Context<Self>) {
+        self.views.remove(&backup);
+        self.metrics.ended(&backup);
+        self.ended.insert(backup.clone(), ended);
+        self.look_again(&backup, ctx);
+    }
+
+    /// True: it had ended. Its barrier starts again if the object wants what a record without an actor cannot give.
+    pub(super) fn consider_ended(&mut self, object: &Object, ctx: &mut Context<Self>) -> bool {
+        let Some(ended) = self.ended.get(&object.uid) else { return false };
+        // A coordinator that was deposed may have had the last word on the status; nothing else would correct it.
+        let contradicted = last_word(ended.summary.stage).is_some_and(|phase| phase != object.phase);
+        if object.deleting || contradicted {
+            self.wake(object.uid.clone(), ctx);
+        }
+        true
+    }
+
+    /// Starts a barrier from the record of a backup that had ended.
+    pub(super) fn wake(&mut self, backup: BackupUid, ctx: &mut Context<Self>) {
+        if let Some(ended) = self.ended.remove(&backup) {
+            self.read_record(backup, Some(ended.version), Duration::ZERO, ctx);
+        }
+    }
+
+    /// What is remembered of backups that have ended.
+    pub(super) fn summaries(&self) -> Vec<&Summary> {
+        self.ended.values().map(|ended| &ended.summary).collect()
+    }
+}
+
+/// The phase of an attempt that has ended.
+pub(super) fn last_word(stage: Stage) -> Option<&'static str> {
+    match stage {
+        Stage::Complete => Some("Complete"),
+        Stage::Failed => Some("Failed"),
+        Stage::Preparing
+        | Stage::Barrier
+        | Stage::Snapshotting
+        | Stage::Certified
+        | Stage::Aborting
+        | Stage::Cleaning
+        | Stage::Cleaned => None,
+    }
+}

@@ -1,0 +1,137 @@
+//! What a start costs where many backups have ended, counted in requests to the API server.
+
+use crate::{
+    actors::{Stored, Writer},
+    config::CoordinatorConfig,
+    console::{Answered, Question},
+    edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::Api},
+    kit,
+    metrics::Metrics,
+    ports::{AdminCall, Gates, Ledger, LedgerKey, Ports},
+};
+use kube::Client;
+use serde_json::{Value, json};
+use shared::{
+    barrier::{Record, Stage},
+    cron::Zone,
+    ids::BackupUid,
+    request::Limits,
+    time::Timestamp,
+};
+use shell::clock::Clock;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, watch},
+    task::LocalSet,
+};
+
+const BACKUPS: &str = "/apis/federation.pingcap.com/v1alpha1/namespaces/br-admin/volumebackups";
+
+fn ended(number: usize) -> Record {
+    let mut record = kit::record();
+    record.request.backup = BackupUid::new(format!("uid-{number}"));
+    record.request.name = format!("nightly-{number}");
+    record.stage = Stage::Complete;
+    record.times.completed = Some(Timestamp(kit::START + 60_000));
+    record
+}
+
+fn object(record: &Record, phase: &str) -> Value {
+    let cluster = |plane: &str| json!({"k8sClusterName": plane, "tcName": "shop", "tcNamespace": "tidb"});
+    json!({
+        "apiVersion": "federation.pingcap.com/v1alpha1", "kind": "VolumeBackup",
+        "metadata": {
+            "name": record.request.name, "namespace": "br-admin", "uid": record.request.backup,
+            "finalizers": ["tidb.pingcap.com/backup-protection"],
+        },
+        "spec": {"clusters": [cluster("az1"), cluster("az2")], "template": {"br": {}, "s3": {"provider": "aws", "bucket": "b"}}},
+        "status": {"phase": phase},
+    })
+}
+
+/// A coordinator on an API server, with a question for it.
+async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
+    let wall: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(|| Timestamp(kit::START + 600_000));
+    let zone = Zone::utc();
+    let limits = Limits::default();
+    let space = Some("br-admin");
+    let ports = Ports {
+        source: Arc::new(KubeSource::new(client.clone(), space, limits.clone())),
+        ledger: Arc::new(KubeLedger::new(client.clone(), "isochron")),
+        objects: Arc::new(KubeObjects::new(client.clone(), "test", wall.clone())),
+        schedules: Arc::new(KubeSchedules::new(client, space, limits, zone, "test", wall.clone())),
+        wall,
+    };
+    let planes: BTreeSet<String> = ["az1".to_owned(), "az2".to_owned()].into();
+    let config = CoordinatorConfig { planes: planes.clone(), ..CoordinatorConfig::default() };
+    let (_knock, knocks) = mpsc::channel(1);
+    let (ask, admins) = mpsc::channel(1);
+    let (_lead, leading) = watch::channel(true);
+    let (_know, known) = watch::channel(planes);
+    let (stop, stops) = mpsc::channel(1);
+    let gates = Gates { planes: knocks, admins, leading, standing: Arc::default(), known, stops };
+    let mut answer = None;
+    let asking = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        if let Some(question) = question {
+            let body = serde_json::to_vec(&question).unwrap().into();
+            let (reply, mut replies) = mpsc::channel(1);
+            ask.send(AdminCall { who: "me".to_owned(), body, reply }).await.unwrap();
+            answer = replies.recv().await.map(|text| serde_json::from_slice(&text).unwrap());
+        }
+        stop.send(()).await.unwrap();
+    };
+    let running = crate::run(config, ports, Clock::system(), Arc::new(Metrics::new()), gates);
+    let (ended, ()) = tokio::join!(running, asking);
+    ended.unwrap();
+    answer
+}
+
+async fn write(api: &Client, record: &Record) {
+    let ledger = KubeLedger::new(api.clone(), "isochron");
+    let text = json!({"format": 1, "writer": "another", "save": 3, "body": record}).to_string();
+    assert!(Stored::<Record>::parse(&text).is_ok_and(|stored| stored.writer == Writer("another".to_owned())));
+    ledger.write(&LedgerKey::Record(record.request.backup.clone()), &text, None).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn backups_that_have_ended_cost_no_request_each() {
+    LocalSet::new()
+        .run_until(async {
+            let (api, client) = Api::start();
+            for number in 0..200 {
+                let record = ended(number);
+                write(&client, &record).await;
+                api.put(&format!("{BACKUPS}/{}", record.request.name), object(&record, "Complete"));
+            }
+            api.calls();
+            let shown = run(client, Some(Question::Show { name: "nightly-7".to_owned() })).await;
+            let Some(Answered::Ok(view)) = shown else { panic!("{shown:?}") };
+            assert_eq!(view["record"]["request"]["backup"], "uid-7");
+            let mut calls = api.calls();
+            let told: Vec<_> = calls.iter().filter(|call| call.contains("/events")).collect();
+            assert_eq!(told, Vec::<&String>::new(), "nothing happened that is an event");
+            calls.retain(|call| !call.ends_with("/configmaps") && !call.contains("volumebackup"));
+            assert_eq!(calls, ["GET /api/v1/namespaces/isochron/configmaps/isochron-record-uid-7"]);
+            assert!(api.under(BACKUPS).iter().all(|object| object["status"] == json!({"phase": "Complete"})));
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_word_that_was_lost_is_written_once_and_is_no_event() {
+    LocalSet::new()
+        .run_until(async {
+            let (api, client) = Api::start();
+            let record = ended(1);
+            write(&client, &record).await;
+            let path = format!("{BACKUPS}/nightly-1");
+            api.put(&path, object(&record, "SnapshotsCreated"));
+            run(client, None).await;
+            assert_eq!(api.get(&path).unwrap()["status"]["phase"], "Complete");
+            let calls = api.calls();
+            assert!(!calls.iter().any(|call| call.contains("/events")), "{calls:?}");
+            assert_eq!(calls.iter().filter(|call| call.starts_with("PUT")).count(), 1, "{calls:?}");
+        })
+        .await;
+}

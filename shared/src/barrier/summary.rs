@@ -1,0 +1,53 @@
+//! What is remembered of a backup that has ended: some hundred bytes in the place of a record of some hundred KiB. The
+//! ledger holds the rest, and is read when somebody asks.
+
+use super::{
+    certificate::Verdict,
+    record::{Record, Stage, Times},
+};
+use crate::{ids::BackupUid, reason::Reason, ts::Ts};
+use serde::{Deserialize, Serialize};
+
+/// Derived from a record; also stored beside it, where the ledger finds it without reading the record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Summary {
+    /// `metadata.uid` of the VolumeBackup.
+    pub backup: BackupUid,
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// How far it came.
+    pub stage: Stage,
+    /// In which attempt.
+    pub attempt: u32,
+    /// What its certificate claims, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// As in its certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_ts: Option<Ts>,
+    /// Why it ended badly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Its moments.
+    pub times: Times,
+}
+
+impl Summary {
+    /// Of a record in any stage.
+    pub fn of(record: &Record) -> Self {
+        let certificate = record.certificate.as_ref();
+        Self {
+            backup: record.request.backup.clone(),
+            namespace: record.request.namespace.clone(),
+            name: record.request.name.clone(),
+            stage: record.stage,
+            attempt: record.attempt,
+            verdict: certificate.map(|certificate| certificate.verdict),
+            commit_ts: certificate.map(|certificate| certificate.commit_ts),
+            reason: record.failure.as_ref().map(|refusal| refusal.reason),
+            times: record.times.clone(),
+        }
+    }
+}
