@@ -11,6 +11,7 @@ def whole(test, target="whole"):
 HAPPY = whole("happy::a_backup_is_complete_proved_shown_and_deleted")
 FAULTS = whole("faults::whatever_breaks_under_a_hold_is_never_complete")
 BAD_WORLD = whole("bad_world::what_the_world_does_not_allow_touches_nothing")
+PAGE = whole("page::the_installation_page_works_as_written")
 BAD_INPUT = whole("bad_input::what_can_never_work_is_told_before_anything_happens")
 
 
@@ -33,6 +34,13 @@ WHOLE = [
          "        self.answer(Answer::Snapshotted(Snapshotted { snapshots }), effects);",
          "        self.answer(Answer::Snapshotted(Snapshotted { snapshots }), effects);\n        self.let_go(effects);"),
     ], HAPPY),
+    ("a coordinator's certificate is not good for its own name", [
+        ("shared/shell/src/pki.rs", "for text in own.iter().chain(names) {", "let _ = own;\n    for text in names {"),
+    ], PAGE),
+    ("ready on the old manager's definitions", [
+        ("coordinator/src/ready.rs",
+         "        kube.kinds.fit.borrow().clone()\n", "        kube.kinds.fit.borrow().clone().or(Ok(()))\n"),
+    ], PAGE),
     ("Release where Abort belongs", [
         ("shared/src/barrier/ending.rs",
          "Some(Order::Abort(Abort { reason }))", "{ let _ = Abort { reason }; Some(Order::Release) }"),

@@ -4,6 +4,7 @@ mod accept;
 pub mod ec2;
 pub mod forward;
 pub mod front;
+pub mod incumbent;
 pub mod kube;
 pub mod moto;
 pub mod namespace;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "servers")]
 
+mod incumbent;
 mod schedules;
 
 use anyhow::{Result, ensure};
@@ -243,6 +244,7 @@ fn complete(object: &Object) -> Result<View> {
         epoch: record.epoch,
         cluster: ClusterId(u64::MAX),
         commit_ts,
+        ts_ceiling: None,
         gc_hold: commit_ts,
         gc_safe_point: Ts(449_462_718_000_000_000),
         pd_min_resolved_ts: commit_ts,

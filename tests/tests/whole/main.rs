@@ -12,6 +12,7 @@ mod faults;
 mod happy;
 mod leads;
 mod metadata;
+mod page;
 // The kill matrix has the same stage: it ends programs, starts them again and cuts them off.
 #[allow(dead_code, reason = "partly used by the kill matrix only")]
 mod programs;
