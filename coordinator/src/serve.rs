@@ -171,6 +171,8 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
     let local = console_socket(&config.socket, admins_tx.clone());
     let serving = tokio::spawn(edge::quic::serve(server, planes_tx, admins_tx));
     let deaf = serving.abort_handle();
+    // Files need no definitions.
+    metrics.kinds_fit(world.kinds.is_none());
     let watched = world.kinds.take().zip(world.leader.as_ref().map(|leader| leader.contact.clone()));
     let following = watched.as_ref().map(|(kinds, _)| tokio::spawn(count(kinds.fit.clone(), metrics.clone())));
     let ready = Ready {
