@@ -11,6 +11,7 @@ use shared::{
     reason::Refusal,
     time::Timestamp,
 };
+use std::collections::BTreeMap;
 
 /// What an admin may ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
