@@ -13,6 +13,8 @@ const WAITING: &[Kind] = &[
     Kind::LedgerRefusesBySize,
     Kind::ForeignLabelOnLedger,
     Kind::PlaneSigterm,
+    Kind::CoordinatorSigterm,
+    Kind::CoordinatorSigtermTwice,
 ];
 
 macro_rules! kinds {
@@ -148,6 +150,10 @@ kinds! {
     PlaneKilled "plane killed" 8,
     /// `kill -9`, and back at once.
     PlaneRestarted "plane restarted" 7,
+    /// SIGTERM to the coordinator: nothing new begins, what is under way ends well; back at once.
+    CoordinatorSigterm "coordinator sigterm" 6,
+    /// The same, and a second one soon: what is under way is aborted.
+    CoordinatorSigtermTwice "coordinator sigterm, twice" 3,
     /// SIGTERM to a plane: it lets go, says so and ends; back at once.
     PlaneSigterm "plane sigterm" 6,
     /// Every process dies; planes come back first.

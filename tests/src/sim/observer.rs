@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Violations kept of one seed: the first ones say how it began.
 const KEPT: usize = 10;
+/// A claim that is being saved when the process is told to end is granted, within this.
+const UNDER_WAY_MS: u64 = 1_500;
 /// Between two audits of the running bank: a walk over all rows, so not at every look.
 const AUDIT_MS: u64 = 1_000;
 
@@ -33,6 +35,8 @@ pub(super) struct Inner {
     /// S3 prefixes of backups that are kept although their record is gone.
     pub(super) kept: Vec<String>,
     counted: Option<Counters>,
+    /// The coordinator was told to end then, and has not ended.
+    pub(super) draining: Option<u64>,
     /// Millisecond of the last write to the ledger.
     pub(super) written_at: u64,
     audited_at: u64,
@@ -54,6 +58,7 @@ impl Observer {
             violations: Vec::new(),
             kept: Vec::new(),
             counted: None,
+            draining: None,
             written_at: 0,
             audited_at: 0,
         })))
@@ -177,6 +182,12 @@ impl Inner {
                 (None, None) => Entry::Gone,
             };
             self.trace.line(at, &describe_write(&key, entry));
+            if let (Some(live), Some(since)) = (claim.as_ref().and_then(|claim| claim.live.as_ref()), self.draining)
+                && at > since + UNDER_WAY_MS
+            {
+                let text = format!("{} is given a claim {} ms after SIGTERM", live.backup, at - since);
+                self.tell(vec![Violation { invariant: "drains", text }]);
+            }
             let Self { invariants, books, world, .. } = self;
             let found = invariants.write(&Write { key: &key, entry, before: books, world });
             self.tell(found);

@@ -75,6 +75,9 @@ impl Plan {
         let policy = *pick(rng, &[("Delete", 6), ("Retain", 3), ("OnFailure", 2)]);
         let count = *pick(rng, &[(0, 1), (1, 5), (2, 4), (3, 2), (4, 1)]);
         let retry = rng.random_ratio(1, 4);
+        let strikes: Vec<Strike> = (0..count).map(|_| strike(rng, kinds)).collect();
+        // Nothing else asks what time it is.
+        let clock = strikes.iter().any(|strike| strike.kind == Kind::ClockJumped);
         Self {
             seed,
             world: world(seed, planes, rng),
@@ -84,7 +87,7 @@ impl Plan {
                 after_ms: rng.random_range(0..6_000),
                 policy: pick::<&str>(rng, &[("Delete", 1), ("Retain", 1)]),
             }),
-            scheduled: rng.random_ratio(1, 12).then(|| Scheduled {
+            scheduled: rng.random_ratio(if clock { 8 } else { 1 }, 12).then(|| Scheduled {
                 every_s: rng.random_range(20..70),
                 limits: pick::<&str>(
                     rng,
@@ -95,7 +98,7 @@ impl Plan {
             warm_up_ms: rng.random_range(200..1_500),
             ledger_way: *pick(rng, &[((0, 0), 2), ((1, 10), 4), ((5, 80), 2)]),
             net: *pick(rng, &[((1, 8), 5), ((1, 60), 2), ((40, 120), 1)]),
-            strikes: (0..count).map(|_| strike(rng, kinds)).collect(),
+            strikes,
             delete: rng.random_ratio(5, 6),
             back_ms: rng.random_range(0..20_000),
             applies_again: rng.random_ratio(3, 4),

@@ -25,7 +25,7 @@ use shared::{
 };
 use shell::clock::Clock;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     future::{Future, pending},
     rc::Rc,
@@ -51,6 +51,8 @@ pub struct Stage<N: Network = Net> {
     /// Between coordinator and planes.
     pub net: N,
     coordinator: RefCell<Option<JoinHandle<()>>>,
+    /// Coordinator processes so far.
+    starts: Cell<u64>,
     /// Where signals to the coordinator go.
     stops: RefCell<Option<mpsc::Sender<()>>>,
     /// The planes that may be named, as the coordinator's configuration has them now.
@@ -98,6 +100,7 @@ impl<N: Network> Stage<N> {
             control: Control::new(limits, wall),
             net,
             coordinator: RefCell::default(),
+            starts: Cell::default(),
             stops: RefCell::default(),
             known: watch::Sender::new(planes.iter().cloned().collect()),
             deposed: RefCell::default(),
@@ -119,6 +122,7 @@ impl<N: Network> Stage<N> {
         let (decision, leading) = watch::channel(true);
         let (stop, stops) = mpsc::channel(4);
         self.stops.replace(Some(stop));
+        self.starts.set(self.starts.get() + 1);
         let known = self.known.subscribe();
         self.net.coordinator_up(planes_tx);
         let config = CoordinatorConfig::default();
@@ -132,6 +136,11 @@ impl<N: Network> Stage<N> {
             }
         };
         self.coordinator.replace(Some(host_on_its_own(host)));
+    }
+
+    /// How many coordinator processes were started so far: the number of the one that runs.
+    pub fn coordinator_starts(&self) -> u64 {
+        self.starts.get()
     }
 
     /// SIGTERM to the coordinator.

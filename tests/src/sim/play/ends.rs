@@ -31,6 +31,7 @@ const SURVIVED: &[Kind] = &[
     Kind::FinalizerStripped,
     Kind::ClockJumped,
     Kind::ForeignLabelOnLedger,
+    Kind::CoordinatorSigterm,
 ];
 /// Whoever adopts what others left behind does so once for each object that had the name.
 const ROUNDS: u32 = 4;
@@ -99,6 +100,8 @@ impl Play<'_> {
             Kind::CoordinatorKilled,
             Kind::CoordinatorRestarted,
             Kind::CoordinatorDeposed,
+            Kind::CoordinatorSigterm,
+            Kind::CoordinatorSigtermTwice,
             Kind::EverybodyKilled,
             Kind::LedgerAnswersLost,
             Kind::LedgerDown,

@@ -1,12 +1,19 @@
 //! Processes that ended: started again, as Kubernetes would; and what those must have done that were told to end.
 
 use super::{Kind, Play};
+use coordinator::{config::STOP_GRACE, ending::ABORT_LIMIT};
+use shared::{barrier::Stage as Durable, ids::StoreId};
 
 /// Until a process that ended by itself is started again.
 const RESTART_MS: u64 = 1_000;
 /// A plane that was told to end is given what is about to finish (10 s), a save and its holds (3 s each), and Kubernetes'
 /// patience ends at 30 s.
 const PLANE_ENDS_MS: u64 = 25_000;
+/// A coordinator: its grace, an abort, and a claim that was being saved.
+const COORDINATOR_ENDS_MS: u64 = STOP_GRACE.0 + ABORT_MS + 5_000;
+const ABORT_MS: u64 = ABORT_LIMIT.as_secs() * 1_000;
+/// What may happen to a process that was told to end so that it still has to do all that it must.
+const TOLD: [Kind; 3] = [Kind::PlaneSigterm, Kind::CoordinatorSigterm, Kind::CoordinatorSigtermTwice];
 
 impl Play<'_> {
     fn runs(&self, host: &str) -> bool {
@@ -37,22 +44,38 @@ impl Play<'_> {
     /// Who was told to end does so in time, and has let go by then if nothing else was wrong.
     fn judge_told(&mut self, now: u64) {
         for (host, since) in self.told.clone() {
+            let limit = if host.is_empty() { COORDINATOR_ENDS_MS } else { PLANE_ENDS_MS };
             if !self.runs(&host) {
                 self.told.remove(&host);
-                let alone = self.faults.keys().all(|kind| *kind == Kind::PlaneSigterm.name());
-                let held = self.held_in(&host);
-                if alone && !held.is_empty() {
-                    self.observer.broken("lets go", format!("{host} was told to end, ended, and still holds {held:?}"));
+                if self.faults.keys().all(|kind| TOLD.iter().any(|told| told.name() == *kind)) {
+                    self.expect_in_order(&host);
                 }
-            } else if now > since + PLANE_ENDS_MS {
+            } else if now > since + limit {
                 self.told.remove(&host);
-                self.observer.broken("ends", format!("{host} was told to end {} ms ago and runs on", now - since));
+                self.observer.broken("ends", format!("{host:?} was told to end {} ms ago and runs on", now - since));
             }
+        }
+        let draining = self.told.get("").copied().filter(|_| self.stage.coordinator_runs());
+        self.observer.lock().draining = draining;
+    }
+
+    /// What a process leaves that was told to end and has ended.
+    fn expect_in_order(&self, host: &str) {
+        let held = self.held_in(host);
+        if !held.is_empty() {
+            self.observer.broken("lets go", format!("{host:?} was told to end, ended, and {held:?} are held"));
+        }
+        let under_way = |stage| matches!(stage, Durable::Barrier | Durable::Snapshotting);
+        if host.is_empty() && self.observer.lock().books.records.values().any(|record| under_way(record.stage)) {
+            self.observer.broken("drains", format!("told to end, it left barriers under way: {}", self.states()));
         }
     }
 
-    fn held_in(&self, plane: &str) -> Vec<shared::ids::StoreId> {
-        let own: Vec<_> = self.stage.world.stores().into_iter().filter(|(_, of)| of == plane).collect();
-        self.stage.world.holds().0.into_iter().filter(|store| own.iter().any(|(id, _)| id == store)).collect()
+    /// Stores of a plane that are held; of all planes, for "".
+    fn held_in(&self, plane: &str) -> Vec<StoreId> {
+        let own = |store: &StoreId| {
+            plane.is_empty() || self.stage.world.stores().iter().any(|(id, of)| id == store && of == plane)
+        };
+        self.stage.world.holds().0.into_iter().filter(own).collect()
     }
 }

@@ -60,6 +60,21 @@ pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
             let undo = move |stage: &Stage| start_plane(stage, &name);
             Struck { down: vec![plane.clone()], ..until(format!("{plane} killed"), ms, undo)? }
         }
+        Kind::CoordinatorSigterm | Kind::CoordinatorSigtermTwice => {
+            stage.coordinator_runs().then(|| stage.tell_coordinator_to_end())?;
+            let struck = match kind {
+                Kind::CoordinatorSigterm => once("SIGTERM to the coordinator")?,
+                _ => {
+                    let process = stage.coordinator_starts();
+                    until("SIGTERM to the coordinator, and again; kept", aim.ms(0, 3_000), move |stage| {
+                        if stage.coordinator_starts() == process {
+                            stage.tell_coordinator_to_end();
+                        }
+                    })?
+                }
+            };
+            Struck { told: Some(String::new()), ..struck }
+        }
         Kind::PlaneSigterm => {
             let plane = aim.plane();
             stage.tell_plane_to_end(&plane).then_some(())?;
