@@ -10,6 +10,7 @@ mod disasters;
 mod history;
 mod ledger;
 mod lives;
+mod old_manager;
 mod people;
 mod schedules;
 

@@ -33,7 +33,7 @@ impl Report {
     pub(crate) fn replay(&self, seed: u64) -> String {
         let kinds = match self.kinds.as_slice() {
             [] => String::new(),
-            kinds => format!(" --kinds '{}'", kinds.join(",")),
+            kinds => format!(" --kinds '{}'", kinds.join(";")),
         };
         format!("cargo run --profile sim -p loadtests -- simulate --seed {seed} --attempts 1 --trace{kinds}")
     }

@@ -37,6 +37,8 @@ pub struct Life {
     pub key: String,
     /// The object that it was restored from, in the control plane that was lost.
     pub restored_from: Option<BackupUid>,
+    /// The old manager made it, and the ledger knows nothing of it.
+    pub of_old_manager: bool,
     /// The first one; no later one takes it back.
     pub deletion: Option<Deletion>,
 }
@@ -66,7 +68,7 @@ impl Control {
 }
 
 pub(super) fn born(inner: &mut Inner, key: &str, uid: &str, restored_from: Option<BackupUid>) {
-    let life = Life { key: key.to_owned(), restored_from, deletion: None };
+    let life = Life { key: key.to_owned(), restored_from, of_old_manager: false, deletion: None };
     inner.lives.insert(BackupUid::new(uid), life);
 }
 

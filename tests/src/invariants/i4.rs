@@ -1,10 +1,11 @@
 //! I4: one commitTs per attempt, fixed after the last `Covered` and before the first snapshot.
 
 use super::{Checker, Entry, Frame, Look, Message, Write};
+use coordinator::ports::LedgerKey;
 use shared::{
     barrier::Stage,
     epoch::Epoch,
-    ids::{Attempt, PlaneId},
+    ids::{Attempt, BackupUid, PlaneId},
     wire::{Answer, Up},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default)]
 pub(super) struct CommitTs {
     covered: BTreeMap<(Attempt, Epoch), BTreeSet<PlaneId>>,
+    /// Somebody else than the coordinator deleted the record: a new one does not know what there was.
+    lost: BTreeSet<BackupUid>,
 }
 
 impl Checker for CommitTs {
@@ -27,10 +30,15 @@ impl Checker for CommitTs {
     }
 
     fn write(&mut self, write: &Write<'_>) -> Vec<String> {
-        let Entry::Record(after) = write.entry else { return Vec::new() };
+        let LedgerKey::Record(uid) = write.key else { return Vec::new() };
+        let Entry::Record(after) = write.entry else {
+            let lost = write.before.records.get(uid).filter(|record| record.stage != Stage::Cleaned);
+            self.lost.extend(lost.map(|record| record.request.backup.clone()));
+            return Vec::new();
+        };
         let mut wrong = Vec::new();
         let id = after.attempt_id();
-        let before = write.before.records.get(&id.backup).filter(|before| before.attempt == after.attempt);
+        let before = write.before.records.get(uid).filter(|before| before.attempt == after.attempt);
         let earlier = before.and_then(|before| before.commit_ts);
         match (earlier, after.commit_ts) {
             (None, Some(commit_ts)) => {
@@ -57,8 +65,8 @@ impl Checker for CommitTs {
         for (id, snapshot) in look.facts.iter().flat_map(|facts| &facts.snapshots) {
             let tag = |key: &str| snapshot.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
             let (Some(uid), Some(number)) = (tag("isochron/backup-uid"), tag("isochron/attempt")) else { continue };
-            let record = look.books.records.iter().find(|(kept, _)| kept.as_str() == uid).map(|(_, record)| record);
-            if let Some(record) = record
+            let record = look.books.records.values().find(|record| record.request.backup.as_str() == uid);
+            if let Some(record) = record.filter(|record| !self.lost.contains(&record.request.backup))
                 && record.attempt.to_string() == number
                 && record.commit_ts.is_none()
             {

@@ -25,7 +25,9 @@ impl Checker for Certificates {
             (Some(first), Some(second)) if first != second => wrong.push("the certificate changed".to_owned()),
             _ => {}
         }
-        let needs = matches!(after.stage, Stage::Certified | Stage::Complete | Stage::Cleaning);
+        // A record that begins with Cleaning stands for one that was lost.
+        let needs = matches!(after.stage, Stage::Certified | Stage::Complete)
+            || (after.stage == Stage::Cleaning && before.is_some_and(|before| before.stage != Stage::Cleaning));
         if needs && after.certificate.is_none() {
             wrong.push(format!("{:?} without a certificate", after.stage));
         }

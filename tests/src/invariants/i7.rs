@@ -2,9 +2,14 @@
 //! when its holder holds nothing any more.
 
 use super::{Checker, Entry, Write};
+use coordinator::ports::LedgerKey;
 use shared::barrier::{Record, Stage};
 
-pub(super) struct OneLive;
+#[derive(Default)]
+pub(super) struct OneLive {
+    /// A claim was deleted by somebody else: its holder does not know yet, and planes' own epochs are what is left.
+    lost: bool,
+}
 
 impl Checker for OneLive {
     fn name(&self) -> &'static str {
@@ -12,7 +17,9 @@ impl Checker for OneLive {
     }
 
     fn write(&mut self, write: &Write<'_>) -> Vec<String> {
+        self.lost |= matches!((write.key, write.entry), (LedgerKey::Claim(_), Entry::Gone));
         match write.entry {
+            _ if self.lost => Vec::new(),
             Entry::Record(record) => unclaimed(record, write).into_iter().collect(),
             Entry::Claim(claim) => {
                 let live = claim.live.as_ref().map(|holder| &holder.backup);

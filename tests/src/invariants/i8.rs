@@ -59,6 +59,11 @@ impl Named {
         })
     }
 
+    /// The old manager made it: its object and its backupmeta are all that names it.
+    fn is_foreign(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
+        self.owners.keys().any(|owner| of_heirs(owner, lives, |life| life.of_old_manager))
+    }
+
     /// Some object of it was deleted on purpose, whatever became of the snapshot.
     fn is_let_go(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
         self.owners.keys().any(|owner| of_heirs(owner, lives, Life::is_let_go))
@@ -110,7 +115,11 @@ impl Checker for Kept {
         let reached: BTreeSet<SnapshotId> = end.books.records.values().flat_map(certified).collect();
         let out = self.named.iter().filter(|(id, named)| {
             let there = end.facts.snapshots.get(*id).is_some_and(|snapshot| !snapshot.deleted);
-            named.complete && there && !named.is_let_go(end.lives) && !reached.contains(*id)
+            named.complete
+                && there
+                && !named.is_let_go(end.lives)
+                && !named.is_foreign(end.lives)
+                && !reached.contains(*id)
         });
         out.map(|(id, named)| format!("{id} is kept by {:?} and no record names it", named.owners.keys())).collect()
     }

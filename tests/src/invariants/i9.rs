@@ -28,7 +28,9 @@ fn unproven(name: &str, object: &Value, end: &End<'_>) -> Option<String> {
     let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
     let record = end.books.records.get(&BackupUid::new(uid));
     let proven = record.is_some_and(|record| record.stage == Stage::Complete && record.certificate.is_some());
-    (complete && !proven && !end.lost).then(|| format!("{name} ({uid}) says Complete, and no certificate is its own"))
+    let foreign = end.lives.get(&BackupUid::new(uid)).is_some_and(|life| life.of_old_manager);
+    (complete && !proven && !foreign && !end.lost)
+        .then(|| format!("{name} ({uid}) says Complete, and no certificate is its own"))
 }
 
 fn untold(uid: &BackupUid, record: &Record, end: &End<'_>) -> Vec<String> {

@@ -173,7 +173,7 @@ impl Default for Invariants {
                 Box::<i4::CommitTs>::default(),
                 Box::new(i5::Certificates),
                 Box::<i6::Holds>::default(),
-                Box::new(i7::OneLive),
+                Box::<i7::OneLive>::default(),
                 Box::<i8::Kept>::default(),
                 Box::new(i9::Told),
                 Box::<i10::Found>::default(),

@@ -13,8 +13,7 @@ const WAITING: &[Kind] = &[
     Kind::LedgerRefusesBySize,
     Kind::ForeignLabelOnLedger,
     Kind::PlaneSigterm,
-    Kind::CoordinatorSigterm,
-    Kind::CoordinatorSigtermTwice,
+    Kind::OldManagersObject,
 ];
 
 macro_rules! kinds {
@@ -188,6 +187,8 @@ kinds! {
     FinalizerStripped "finalizer stripped" 3,
     /// Another `cleanPolicy`, mostly just before the object is deleted.
     PolicyEdited "policy edited" 3,
+    /// A backup of the old manager is there: a finished one, or one that it was stopped in.
+    OldManagersObject "old manager's object" 3,
     /// The coordinator's wall clock jumps by hours to a year; the API server's does not.
     ClockJumped "clock jump" 3,
 

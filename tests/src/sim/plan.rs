@@ -91,7 +91,11 @@ impl Plan {
                 every_s: rng.random_range(20..70),
                 limits: pick::<&str>(
                     rng,
-                    &[("  maxBackups: 1\n", 3), ("  maxBackups: 2\n", 2), ("  maxReservedTime: 100s\n", 2)],
+                    &[
+                        ("  maxBackups: 1\n", 3),
+                        ("  maxBackups: 2\n", 2),
+                        ("  maxReservedTime: 100s\n", if clock { 12 } else { 2 }),
+                    ],
                 ),
                 policy: pick::<&str>(rng, &[("Delete", 3), ("Retain", 1)]),
             }),
@@ -196,12 +200,15 @@ fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
     let kind = *pick(rng, &kinds);
     let moment = match kind {
         Kind::MergeUnderLease | Kind::FreshSplit if rng.random_ratio(2, 3) => before_leases(rng),
+        // Once a schedule has made some backups.
+        Kind::ClockJumped if rng.random_ratio(3, 5) => Moment::After(rng.random_range(40_000..160_000)),
         Kind::ControlPlaneRestored
         | Kind::LedgerLostInPart
         | Kind::ObjectCopiedWithStatus
         | Kind::CrdTornDown
         | Kind::NamespaceTornDown
         | Kind::PolicyEdited
+        | Kind::OldManagersObject
             if rng.random_ratio(3, 5) =>
         {
             when_there_is_something_to_lose(rng)

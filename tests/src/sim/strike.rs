@@ -5,6 +5,7 @@ mod aws;
 mod cluster;
 mod disasters;
 mod hosts;
+mod old_manager;
 mod people;
 
 use super::plan::Strike;

@@ -48,7 +48,10 @@ pub(crate) struct Snapshot {
     pub(crate) fails: bool,
     /// DeleteSnapshot was accepted; a pending one goes only when it completes (`facts/aws.md` A5).
     pub(crate) deleted: bool,
+    /// As given to the create call.
     pub(crate) tags: Vec<(String, String)>,
+    /// Somebody took all of them off.
+    pub(crate) stripped: bool,
     pub(crate) content: Option<(Half, Arc<StoreImage>)>,
     pub(crate) bytes: u64,
 }
@@ -78,7 +81,7 @@ impl Snapshot {
             start_time: self.start_time,
             full_bytes: (state == SnapshotState::Completed).then_some(self.bytes),
             message: if state == SnapshotState::Error { "internal error".to_owned() } else { String::new() },
-            tags: self.tags.clone(),
+            tags: if self.stripped { Vec::new() } else { self.tags.clone() },
         }
     }
 }
@@ -164,6 +167,7 @@ impl State {
                 fails,
                 deleted: false,
                 tags: tags.to_vec(),
+                stripped: false,
                 bytes: bytes_of(content.as_ref()),
                 content,
             };

@@ -11,7 +11,7 @@ use super::{
 };
 use plane_actor::ports::SnapshotState;
 use shared::{
-    ids::{RegionId, StoreId, VolumeId},
+    ids::{RegionId, SnapshotId, StoreId, VolumeId},
     ts::Ts,
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -154,6 +154,19 @@ impl World {
     /// Somebody else's object: what a prefix in use looks like.
     pub fn put_object(&self, key: &str, body: &[u8]) {
         self.with(|state| state.objects.insert(key.to_owned(), body.to_vec()));
+    }
+
+    /// Somebody deletes an object.
+    pub fn drop_object(&self, key: &str) {
+        self.with(|state| state.objects.remove(key));
+    }
+
+    /// These snapshots lose all their tags.
+    pub fn strip_tags(&self, snapshots: &BTreeSet<SnapshotId>) {
+        self.with(|state| {
+            let named = state.cloud.snapshots.iter_mut().filter(|(id, _)| snapshots.contains(*id));
+            named.for_each(|(_, snapshot)| snapshot.stripped = true);
+        });
     }
 
     /// Somebody splits, merges, moves or ingests right now, wherever leases let them; as often as asked.

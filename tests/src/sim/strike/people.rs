@@ -1,6 +1,6 @@
 //! What people do, and what befalls the control planes' Kubernetes and clocks.
 
-use super::{Aim, Struck, once, plane_switch, until};
+use super::{Aim, Struck, old_manager::old_managers_object, once, plane_switch, until};
 use crate::{sim::kinds::Kind, stage::KEY};
 use rand::Rng;
 
@@ -85,6 +85,7 @@ pub(super) fn editors(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
                 stage.control.delete(KEY);
             })
         }
+        Kind::OldManagersObject => old_managers_object(aim),
         Kind::ClockJumped => {
             let hours = aim.rng.random_range(1..9_000);
             let skew = if aim.rng.random_bool(0.7) { hours } else { -hours } * 3_600_000;
