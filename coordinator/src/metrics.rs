@@ -208,6 +208,11 @@ impl Metrics {
         views.iter().for_each(|view| self.schedules.shown(view));
     }
 
+    /// How far the wall clock is ahead, in milliseconds, and whether retention deletes nothing for it.
+    pub fn clock(&self, skew: i64, stopped: bool) {
+        self.schedules.clock(skew, stopped);
+    }
+
     /// A schedule is no more.
     pub fn schedule_gone(&self, key: &ScheduleKey) {
         self.schedules.gone(key);

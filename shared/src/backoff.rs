@@ -33,6 +33,12 @@ impl Backoff {
     }
 }
 
+/// A seed from a name: who waits under different names comes back at different moments.
+#[must_use]
+pub fn seed(name: &str) -> u64 {
+    name.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
+}
+
 fn draw(seed: u64, failures: u32) -> u64 {
     let mut hasher = SipHasher13::new_with_keys(seed, u64::from(failures));
     hasher.write_u8(0);

@@ -1,6 +1,7 @@
 //! Schedules: one actor for all of them, around the one machine that decides what is made and what is deleted. It never
 //! touches a barrier: a backup that it makes is a VolumeBackup like any other, and comes back through the source.
 
+mod clock;
 mod effects;
 mod messages;
 
@@ -52,6 +53,8 @@ pub struct ScheduleActor {
     backups_synced: bool,
     /// Status writes under way, one per schedule.
     saving: BTreeMap<ScheduleKey, Saving>,
+    /// Why retention deletes nothing, as last logged.
+    distrust: Option<String>,
 }
 
 impl ScheduleActor {
@@ -74,6 +77,7 @@ impl ScheduleActor {
             backups: BTreeMap::new(),
             backups_synced: false,
             saving: BTreeMap::new(),
+            distrust: None,
         }
     }
 
@@ -163,6 +167,7 @@ impl Performer for ScheduleActor {
 
     fn stepped(&mut self, _: &mut Context<Self>) {
         self.metrics.schedules(&self.driver.machine().view());
+        self.show_clock();
     }
 }
 
@@ -175,6 +180,7 @@ impl Handler<ScheduleSeen> for ScheduleActor {
             ScheduleEvent::Synced => {
                 self.standing.schedules_listed();
                 self.feed(Input::Synced, ctx);
+                self.check_clock(ctx);
             }
         }
     }

@@ -13,7 +13,7 @@ use shared::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, PoisonError, atomic::AtomicU64},
 };
 
 /// Missed runs counted at once: `@every 1s` and a month's pause must not hold up the actor.
@@ -39,12 +39,24 @@ pub(super) struct ScheduleMetrics {
     active: Family<OfSchedule, Gauge>,
     backups: Family<OfSchedule, Gauge>,
     missed: Family<OfSchedule, Counter>,
+    skew: Gauge<f64, AtomicU64>,
+    stopped: Gauge,
     /// Expression and last run of each schedule, as last shown.
     seen: Mutex<BTreeMap<ScheduleKey, (String, Option<Timestamp>)>>,
 }
 
 impl ScheduleMetrics {
     pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "isochron_clock_skew_seconds",
+            "How far the host's clock is ahead of the API server's (stand-alone: of where it has to be)",
+            self.skew.clone(),
+        );
+        registry.register(
+            "isochron_retention_stopped",
+            "1: retention deletes nothing, because the clock is not to be believed",
+            self.stopped.clone(),
+        );
         registry.register(
             "isochron_schedule_last_success_timestamp_seconds",
             "When the newest good backup of the schedule was made (Unix time; absent: none)",
@@ -80,6 +92,11 @@ impl ScheduleMetrics {
         if !view.cron.is_empty() {
             seen.insert(view.key.clone(), (view.cron.clone(), status.last_backup_time));
         }
+    }
+
+    pub(super) fn clock(&self, skew: i64, stopped: bool) {
+        self.skew.set(skew as f64 / 1000.0);
+        self.stopped.set(i64::from(stopped));
     }
 
     /// A family never forgets by itself.

@@ -6,6 +6,7 @@ use shared::{
     ids::{BackupUid, PlaneId},
     retention,
     schedule::{CreateResult, DeleteResult, NewBackup, Object, ScheduleKey, Status},
+    time::Timestamp,
 };
 use tokio::sync::mpsc;
 
@@ -61,6 +62,10 @@ pub trait Schedules: Send + Sync {
     async fn delete(&self, namespace: &str, name: &str, uid: &BackupUid) -> DeleteResult;
     /// Merges the status; writes nothing if nothing changed.
     async fn publish(&self, schedule: &ScheduleRef, status: &Status) -> Result<(), PortError>;
+    /// What the clock says that dates the objects; `None`: it is our own. Bounded in time.
+    async fn server_time(&self) -> Result<Option<Timestamp>, PortError> {
+        Ok(None)
+    }
     /// One event on the schedule.
     async fn event(
         &self,

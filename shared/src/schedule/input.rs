@@ -90,6 +90,8 @@ pub enum Input {
         /// How it went.
         result: DeleteResult,
     },
+    /// What the clock of the API server says now; `None`: there is none to ask. Until it was told, nothing is deleted.
+    ClockChecked(Option<Timestamp>),
     /// A timer ran out.
     Expired(Timer),
 }
@@ -150,7 +152,7 @@ pub enum Effect {
         key: ScheduleKey,
         /// Normal or Warning.
         kind: EventKind,
-        /// SuccessfulCreate, FailedCreate, SuccessfulDelete or FailedDelete.
+        /// SuccessfulCreate, FailedCreate, SuccessfulDelete, FailedDelete; ours: ClockSkewed, ClockTrusted.
         reason: &'static str,
         /// For a person.
         message: String,
@@ -197,4 +199,6 @@ pub enum Timer {
     DeleteAgain,
     /// What was made or deleted has not been seen in a list for too long.
     Unseen,
+    /// A wall clock that jumped has gone steadily for long enough.
+    Clock,
 }

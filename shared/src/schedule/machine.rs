@@ -1,6 +1,7 @@
 //! The machine: takes inputs, looks again at the schedules that an input can have changed, and sets their timers.
 
 use super::{
+    clock::WallCheck,
     input::{Effect, Input, Object, ScheduleKey, Timer},
     state::One,
     status::View,
@@ -21,6 +22,7 @@ pub struct Scheduler {
     synced: bool,
     /// The process is to end.
     ending: bool,
+    clock: WallCheck,
     schedules: BTreeMap<ScheduleKey, One>,
 }
 
@@ -60,6 +62,12 @@ impl Scheduler {
     #[must_use]
     pub fn plan(&self, key: &ScheduleKey, at: Timestamp) -> Option<Plan> {
         self.schedules.get(key)?.plan(at)
+    }
+
+    /// How far the wall clock is ahead of where it has to be, in milliseconds, and why nothing is deleted for it.
+    #[must_use]
+    pub fn clock(&self, now: Now) -> (i64, Option<String>) {
+        (self.clock.by(now), self.clock.trouble())
     }
 
     fn schedule(&mut self, key: ScheduleKey, object: Object) -> BTreeSet<ScheduleKey> {
@@ -124,18 +132,27 @@ impl Scheduler {
         order.sort_unstable();
         for (_, key) in order {
             let mate = self.busy_mate(&key);
+            let clock = &self.clock;
             if let Some(one) = self.schedules.get_mut(&key).filter(|one| one.listed) {
-                one.look(now, &key, mate, effects);
+                one.look(now, &key, mate, clock, effects);
             }
         }
     }
 }
 
 impl One {
-    fn look(&mut self, now: Now, key: &ScheduleKey, mate: Option<ScheduleKey>, effects: &mut Vec<Effect>) {
+    fn look(
+        &mut self,
+        now: Now,
+        key: &ScheduleKey,
+        mate: Option<ScheduleKey>,
+        clock: &WallCheck,
+        effects: &mut Vec<Effect>,
+    ) {
         self.settle(now, key);
         self.run(now, key, mate, effects);
-        let retention = self.retain(now, key, effects);
+        self.heed_clock(key, clock.trouble(), effects);
+        let retention = self.retain(now, key, clock.trusts(), effects);
         let status = self.desired();
         if self.object.status != status {
             // Until the object is read again it counts as stored.
@@ -206,8 +223,17 @@ impl Machine for Scheduler {
                 }
                 self.group_of(&key)
             }
+            Input::ClockChecked(server) => {
+                // Nothing was deleted before the first word.
+                let first = !self.clock.is_known();
+                self.clock.checked(now, server);
+                if first { self.schedules.keys().cloned().collect() } else { BTreeSet::new() }
+            }
             Input::Expired(timer) => self.woken(now, timer),
         };
+        // Last, because the word that just came is part of it.
+        let turned = self.clock.look(now);
+        let touched = if turned { self.schedules.keys().cloned().collect() } else { touched };
         self.look(now, touched, &mut effects);
         effects
     }
@@ -216,7 +242,8 @@ impl Machine for Scheduler {
         if self.ending {
             return None;
         }
-        self.schedules.values().flat_map(|one| one.wakes.iter()).map(|(timer, at)| (*at, *timer)).min()
+        let clock = self.clock.deadline().map(|at| (at, Timer::Clock));
+        self.schedules.values().flat_map(|one| one.wakes.iter()).map(|(timer, at)| (*at, *timer)).chain(clock).min()
     }
 
     fn expired(timer: Timer) -> Input {

@@ -24,9 +24,11 @@
 //!   given up; the newest fire is tried again after a pause (after five minutes, if an answer before was unknown: until
 //!   then it may yet show up). A name that somebody else's object has is skipped.
 //! - **Pause** stops runs, not retention. An Invalid schedule does neither: a typing error must not delete anything.
-//! - **Retention** is [`retention::plan`](crate::retention::plan); one deletion is asked for at a time.
+//! - **Retention** is [`retention::plan`](crate::retention::plan); one deletion is asked for at a time, and none while
+//!   the wall clock is not to be believed (`clock`).
 //! - Nothing at all is done before [`Input::Synced`], and nothing for a schedule whose backups have not been listed.
 
+mod clock;
 mod input;
 mod machine;
 mod names;
@@ -35,6 +37,7 @@ mod run;
 mod state;
 mod status;
 
+pub use clock::{CALM, MAX_SKEW};
 pub use input::{CreateResult, DeleteResult, Effect, EventKind, Input, NewBackup, Object, ScheduleKey, Spec, Timer};
 pub use machine::Scheduler;
 pub use names::{

@@ -2,10 +2,11 @@
 
 use super::{
     input::{DeleteResult, Effect, EventKind, ScheduleKey},
-    run::{AGAIN, UNSEEN, seed},
+    run::{AGAIN, UNSEEN},
     state::{Deleting, One},
 };
 use crate::{
+    backoff::seed,
     retention::{Plan, plan},
     time::{Now, Timestamp},
 };
@@ -18,11 +19,18 @@ impl One {
     }
 
     /// Asks for the deletion that is due, and says when to look again (wall clock).
-    pub(super) fn retain(&mut self, now: Now, key: &ScheduleKey, effects: &mut Vec<Effect>) -> Option<Timestamp> {
+    /// `trusted`: the wall clock is to be believed.
+    pub(super) fn retain(
+        &mut self,
+        now: Now,
+        key: &ScheduleKey,
+        trusted: bool,
+        effects: &mut Vec<Effect>,
+    ) -> Option<Timestamp> {
         let spec = self.object.wish.as_ref().ok()?;
         self.deleting.take_if(|deleting| deleting.unseen.is_some_and(|until| until <= now.at));
         self.delete_again.take_if(|at| *at <= now.at);
-        if self.deleting.is_some() || self.delete_again.is_some() {
+        if self.deleting.is_some() || self.delete_again.is_some() || !trusted {
             return None;
         }
         let plan = plan(self.backups.values(), &spec.policy, now.wall);
@@ -34,6 +42,25 @@ impl One {
             return None;
         }
         plan.next.map(|next| next.at).filter(|at| *at > now.wall)
+    }
+
+    /// The wall clock is not to be believed, or is again: said once, of schedules that delete anything.
+    pub(super) fn heed_clock(&mut self, key: &ScheduleKey, trouble: Option<String>, effects: &mut Vec<Effect>) {
+        let limits = self.object.wish.as_ref().is_ok_and(|spec| spec.policy.limits_anything());
+        let now = trouble.filter(|_| limits);
+        let (kind, reason, message) = match (&self.distrust, &now) {
+            (None, Some(why)) => (EventKind::Warning, "ClockSkewed", why.clone()),
+            (Some(_), None) => {
+                (EventKind::Normal, "ClockTrusted", "retention goes on: the clock is to be believed again".to_owned())
+            }
+            // Another text is the same trouble; the status has it.
+            (None, None) | (Some(_), Some(_)) => {
+                self.distrust = now;
+                return;
+            }
+        };
+        self.distrust = now;
+        effects.push(Effect::Event { key: key.clone(), kind, reason, message });
     }
 
     /// A list has come: what was asked for is visible in it, or gone.

@@ -6,7 +6,7 @@ use super::{
     state::{Blocked, Creating, One},
 };
 use crate::{
-    backoff::Backoff,
+    backoff::{Backoff, seed},
     retention::Backup,
     time::{Instant, Millis, Now, Timestamp},
 };
@@ -215,9 +215,4 @@ impl One {
         self.create_failures = self.create_failures.saturating_add(1);
         now.at + AGAIN.wait(self.create_failures, seed(name))
     }
-}
-
-/// Spreads the tries of several schedules.
-pub(super) fn seed(name: &str) -> u64 {
-    name.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)))
 }

@@ -36,6 +36,8 @@ pub(super) struct One {
     pub(super) deleting: Option<Deleting>,
     pub(super) delete_failures: u32,
     pub(super) delete_again: Option<Instant>,
+    /// Why retention deletes nothing, although it has limits; as told.
+    pub(super) distrust: Option<String>,
     pub(super) wakes: BTreeMap<Timer, Instant>,
 }
 
@@ -97,6 +99,7 @@ impl One {
             deleting: None,
             delete_failures: 0,
             delete_again: None,
+            distrust: None,
             wakes: BTreeMap::new(),
         }
     }

@@ -26,8 +26,10 @@ pub struct Status {
     pub next_run: Option<Timestamp>,
     /// Ours.
     pub phase: Phase,
-    /// Ours: one sentence on why nothing runs now; empty when all is well.
+    /// Ours: one sentence on why nothing runs now, one on why nothing is deleted; empty when all is well.
     pub message: String,
+    /// Ours: why retention deletes nothing although it should; empty when all is well.
+    pub retention_stopped: String,
 }
 
 /// How a schedule stands.
@@ -110,6 +112,11 @@ impl One {
                     (false, None) => (Phase::Active, String::new()),
                 };
                 status.next_run = self.next.filter(|_| !spec.pause);
+                if let Some(why) = &self.distrust {
+                    status.retention_stopped.clone_from(why);
+                    let said = [status.message.as_str(), why.as_str()];
+                    status.message = said.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+                }
             }
         }
         status

@@ -56,8 +56,15 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Nothing is known; it is this moment.
+    /// Nothing is known; it is this moment, and there is no other clock to ask.
     pub(crate) fn new(wall: &str) -> Self {
+        let mut bench = Self::unasked(wall);
+        bench.feed(Input::ClockChecked(None));
+        bench
+    }
+
+    /// Not even that.
+    pub(crate) fn unasked(wall: &str) -> Self {
         Self { machine: Scheduler::new(), now: Now { at: Instant(1_000_000), wall: at(wall) } }
     }
 

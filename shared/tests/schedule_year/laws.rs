@@ -3,7 +3,7 @@
 use crate::world::{DAY, HOUR, START, World};
 use shared::{
     retention::{Tier, plan},
-    schedule::{Effect, ScheduleKey, fire_of_name},
+    schedule::{Effect, MAX_SKEW, ScheduleKey, fire_of_name},
     time::Timestamp,
 };
 
@@ -32,6 +32,8 @@ pub(crate) fn effect(world: &mut World, effect: &Effect) {
             let schedule = &world.schedules[key];
             let named = plan(&schedule.listed, &schedule.spec.policy, wall).delete_now;
             assert!(named.is_some_and(|(named, _, _)| named == *name), "seed {seed}: the plan does not name {name}");
+            let skew = wall.0.abs_diff(START + world.time);
+            assert!(skew <= MAX_SKEW.0, "seed {seed}: {name} is deleted by a clock that is {skew} ms off");
             if let Some(stored) = schedule.backups.get(name) {
                 assert!(!stored.backup.is_running(), "seed {seed}: {name} is running");
             }

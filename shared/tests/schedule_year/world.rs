@@ -194,6 +194,7 @@ impl World {
             for key in self.schedules.keys().cloned().collect::<Vec<_>>() {
                 self.tell(&key);
             }
+            self.tell_time();
         }
     }
 
@@ -269,6 +270,12 @@ impl World {
             self.list(&key);
         }
         self.feed(Input::Synced);
+        self.tell_time();
+    }
+
+    /// The API server's clock is right.
+    fn tell_time(&mut self) {
+        self.feed(Input::ClockChecked(Some(Timestamp(START + self.time))));
     }
 
     pub(crate) fn crash(&mut self, down: i64) {

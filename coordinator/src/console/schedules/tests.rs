@@ -39,9 +39,8 @@ fn scheduler(pause: bool) -> Scheduler {
         .collect();
     let mut scheduler = Scheduler::new();
     let now = Now { at: Instant(0), wall: NOW };
-    for input in
-        [Input::Schedule { key: key.clone(), object: Box::new(object) }, Input::Synced, Input::Backups { key, backups }]
-    {
+    let told = Input::Schedule { key: key.clone(), object: Box::new(object) };
+    for input in [Input::ClockChecked(None), told, Input::Synced, Input::Backups { key, backups }] {
         scheduler.step(now, input);
     }
     scheduler

@@ -6,6 +6,7 @@ mod call;
 mod connect;
 pub mod convert;
 pub mod crd;
+mod date;
 mod follow;
 mod kinds;
 mod leader;

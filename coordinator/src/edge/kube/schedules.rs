@@ -4,6 +4,7 @@ use super::{
     call::{CALL_LIMIT, is_refusal, port_error},
     convert::{merge_schedule_status, run, schedule, unreadable_schedule},
     crd::{SCHEDULE_KIND, VolumeBackup, VolumeBackupSchedule},
+    date,
     follow::{Guarded, follow, guarded},
     untyped::{Target, Untyped, Wall},
 };
@@ -19,6 +20,7 @@ use shared::{
     ids::BackupUid,
     request::Limits,
     schedule::{CreateResult, DeleteResult, NewBackup, Status},
+    time::Timestamp,
 };
 use tokio::{sync::mpsc, time::timeout};
 
@@ -26,6 +28,7 @@ use tokio::{sync::mpsc, time::timeout};
 #[derive(Clone)]
 pub struct KubeSchedules {
     watched: Guarded<VolumeBackupSchedule>,
+    client: Client,
     schedules: Untyped,
     backups: Untyped,
     defaults: Limits,
@@ -45,6 +48,7 @@ impl KubeSchedules {
     ) -> Self {
         Self {
             watched: guarded(client.clone(), namespace),
+            client: client.clone(),
             schedules: Untyped::new::<VolumeBackupSchedule>(client.clone(), instance, wall.clone()),
             backups: Untyped::new::<VolumeBackup>(client, instance, wall),
             defaults,
@@ -129,6 +133,10 @@ impl Schedules for KubeSchedules {
             },
             Err(_) => DeleteResult::Failed(format!("{what}: no answer from the API server in time")),
         }
+    }
+
+    async fn server_time(&self) -> Result<Option<Timestamp>, PortError> {
+        date::of_server(&self.client).await.map(Some)
     }
 
     async fn publish(&self, schedule: &ScheduleRef, status: &Status) -> Result<(), PortError> {

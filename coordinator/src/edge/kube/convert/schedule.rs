@@ -20,8 +20,10 @@ use shared::{
 
 /// A schedule's name is a label's value on its backups, which Kubernetes bounds.
 const MAX_NAME: usize = 63;
-/// The one condition that we write: will backups be made?
+/// Will backups be made?
 const READY: &str = "Ready";
+/// True while retention deletes nothing although it should; absent otherwise.
+const STOPPED: &str = "RetentionStopped";
 
 /// What the coordinator knows of a schedule. `defaults` are the bounds of backups that set none, `zone` is where the
 /// wall clock of expressions without a zone hangs. `None` for an object without uid, namespace or name.
@@ -137,6 +139,7 @@ fn read_status(status: &Value) -> Status {
         let at: jiff::Timestamp = status.get(field)?.as_str()?.parse().ok()?;
         Some(Timestamp(at.as_millisecond()))
     };
+    let stopped = all_conditions(status.as_object()).into_iter().find(|kept| kept.kind == STOPPED);
     let phases = [Phase::Active, Phase::Waiting, Phase::Paused, Phase::Invalid];
     Status {
         last_backup: text("lastBackup"),
@@ -148,6 +151,7 @@ fn read_status(status: &Value) -> Status {
         next_run: moment("nextRun"),
         phase: phases.into_iter().find(|phase| phase.as_str() == text("phase")).unwrap_or_default(),
         message: text("message"),
+        retention_stopped: stopped.and_then(|kept| kept.message).unwrap_or_default(),
     }
 }
 
@@ -191,10 +195,11 @@ const OUR_FIELDS: [&str; 10] = [
     "conditions",
 ];
 
-/// `Ready`, whose date stays while its value stays, beside what others wrote.
+/// Ours, whose dates stay while their values stay, beside what others wrote.
 fn conditions(old: Option<&Map<String, Value>>, status: &Status, now: Timestamp) -> Vec<ConditionStatus> {
     let mut all = all_conditions(old);
-    let before = all.iter().position(|kept| kept.kind == READY).map(|place| all.remove(place));
+    let mut before = |kind: &str| all.iter().position(|kept| kept.kind == kind).map(|place| all.remove(place));
+    let (was_ready, was_stopped) = (before(READY), before(STOPPED));
     // Waiting is ready: the run comes as soon as what it waits for is over.
     let ready = match status.phase {
         Phase::Active | Phase::Waiting => "True",
@@ -206,7 +211,7 @@ fn conditions(old: Option<&Map<String, Value>>, status: &Status, now: Timestamp)
         Some((reason, message)) if status.phase == Phase::Invalid => (reason, message),
         _ => (status.phase.as_str(), status.message.as_str()),
     };
-    let since = before.filter(|before| before.status == ready).and_then(|before| before.last_transition_time);
+    let since = was_ready.filter(|was| was.status == ready).and_then(|was| was.last_transition_time);
     all.push(ConditionStatus {
         kind: READY.to_owned(),
         status: ready.to_owned(),
@@ -214,6 +219,15 @@ fn conditions(old: Option<&Map<String, Value>>, status: &Status, now: Timestamp)
         reason: Some(reason.to_owned()).filter(|reason| !reason.is_empty()),
         message: Some(short(message)).filter(|message| !message.is_empty()),
     });
+    if !status.retention_stopped.is_empty() {
+        all.push(ConditionStatus {
+            kind: STOPPED.to_owned(),
+            status: "True".to_owned(),
+            last_transition_time: was_stopped.and_then(|was| was.last_transition_time).or_else(|| Some(rfc3339(now))),
+            reason: Some("ClockSkewed".to_owned()),
+            message: Some(short(&status.retention_stopped)),
+        });
+    }
     all
 }
 

@@ -113,6 +113,7 @@ fn full() -> Status {
         next_run: Some(Timestamp(1_714_618_800_000)),
         phase: Phase::Waiting,
         message: "the run due since … waits".to_owned(),
+        retention_stopped: "retention deletes nothing: …".to_owned(),
     }
 }
 
@@ -124,6 +125,10 @@ fn a_status_is_read_back_as_it_was_written() {
         assert_eq!(merge_schedule_status(Some(&written), &status, Timestamp(9_000)), written, "nothing to write");
     }
     let text = merge_schedule_status(None, &full(), Timestamp(0));
+    let stopped = text["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "RetentionStopped").unwrap();
+    assert_eq!((&stopped["status"], &stopped["reason"]), (&json!("True"), &json!("ClockSkewed")));
+    let over = merge_schedule_status(Some(&text), &Status { retention_stopped: String::new(), ..full() }, Timestamp(1));
+    assert!(!over.to_string().contains("RetentionStopped"), "{over}");
     assert_eq!(text["lastBackupTime"], "2024-05-01T03:00:00Z");
     assert_eq!(read_status(&json!({"lastBackupTime": 7, "phase": [], "lastBackup": null})), Status::default());
 }
