@@ -1,10 +1,15 @@
 //! What tests of more than one part share.
 
 use shared::{
-    barrier::Record,
+    barrier::{Certificate, Record, Verdict},
+    epoch::Epoch,
+    ids::ClusterId,
     request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
+    tiling::Tiling,
     time::Timestamp,
+    ts::Ts,
 };
+use std::collections::BTreeMap;
 
 /// 2024-05-01T03:00:20Z, as in the example of `facts/tidb-operator.md` §1.4.
 pub(crate) const START: i64 = 1_714_532_420_000;
@@ -41,4 +46,25 @@ pub(crate) fn record() -> Record {
         allow_weaker_holds: false,
     };
     Record::new(request, Timestamp(START + 300))
+}
+
+/// Of that backup, without a word on its planes.
+pub(crate) fn certificate(verdict: Verdict) -> Certificate {
+    Certificate {
+        verdict,
+        backup: "u1".into(),
+        name: "br-admin/nightly".to_owned(),
+        attempt: 1,
+        epoch: Epoch(7),
+        cluster: ClusterId(7_365_000_000_000_000_001),
+        commit_ts: Ts(449_462_718_912_512_000),
+        gc_hold: Ts(449_462_718_000_000_000),
+        gc_safe_point: Ts(449_462_718_000_000_000),
+        pd_min_resolved_ts: Ts(449_462_718_912_512_000),
+        ts_ceiling: None,
+        regions: 42,
+        tiling: Tiling::default(),
+        planes: BTreeMap::new(),
+        made_at: Timestamp(START + 100_000),
+    }
 }

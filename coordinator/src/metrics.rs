@@ -4,8 +4,10 @@
 //! The old names end as they always did. OpenMetrics wants `_total` behind a counter's name, and the encoder adds it, so
 //! these five are told as gauges that only grow: queries of old dashboards (`rate`, `increase`) do not look at the type.
 
+mod blocked;
 mod schedules;
 
+use blocked::Blocked;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -13,14 +15,14 @@ use prometheus_client::{
 };
 use schedules::ScheduleMetrics;
 use shared::{
-    barrier::{Stage, Verdict, View},
+    barrier::{BarrierTimes, Record, Stage, Verdict, View},
     ids::BackupUid,
     reason::Reason,
     schedule::{self, ScheduleKey},
     time::Timestamp,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, atomic::AtomicU64},
 };
 
@@ -32,6 +34,19 @@ const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 struct Cluster {
     namespace: String,
     tc: String,
+}
+
+impl Cluster {
+    fn with(&self, status: Status) -> ClusterStatus {
+        ClusterStatus { namespace: self.namespace.clone(), tc: self.tc.clone(), status }
+    }
+}
+
+/// As the old manager wrote it: the names of all TidbClusters of a backup, in order.
+fn cluster_of(record: &Record) -> Cluster {
+    let mut names: Vec<_> = record.request.members.iter().map(|m| m.tc_name.clone()).collect();
+    names.sort_unstable();
+    Cluster { namespace: record.request.namespace.clone(), tc: names.join(",") }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -88,9 +103,34 @@ pub struct Metrics {
     unreadable: Gauge,
     alarms: Counter,
     weaker: Counter,
+    blocked: Blocked,
     schedules: ScheduleMetrics,
     /// What has been counted of each backup, so that a repeated view counts once.
-    seen: Mutex<BTreeMap<BackupUid, (Stage, u32, usize)>>,
+    seen: Mutex<BTreeMap<BackupUid, Seen>>,
+}
+
+/// What has been counted of one backup.
+#[derive(Clone)]
+struct Seen {
+    stage: Stage,
+    attempt: u32,
+    alarms: usize,
+    /// A deletion left something over.
+    clean_failed: bool,
+    blocked: BTreeSet<Reason>,
+}
+
+impl Seen {
+    fn of(view: &View) -> Self {
+        let record = &view.record;
+        Self {
+            stage: record.stage,
+            attempt: record.attempt,
+            alarms: view.alarms.len(),
+            clean_failed: record.deleting && record.clean_failure.is_some(),
+            blocked: view.blocked_by(),
+        }
+    }
 }
 
 impl Default for Metrics {
@@ -161,8 +201,14 @@ impl Metrics {
             "Certificates that prove less than consistency, because TiKV was too old to be held in full",
             weaker.clone(),
         );
+        let blocked = Blocked::default();
+        blocked.register(&mut registry);
         let schedules = ScheduleMetrics::default();
         schedules.register(&mut registry);
+        for reason in Reason::ALL {
+            // Without a 0 before it the first failure of a reason would be no increase.
+            drop(failures.get_or_create(&Why { reason: reason.as_str() }));
+        }
         Self {
             registry: Arc::new(registry),
             status,
@@ -178,6 +224,7 @@ impl Metrics {
             unreadable,
             alarms,
             weaker,
+            blocked,
             schedules,
             seen: Mutex::new(BTreeMap::new()),
         }
@@ -222,15 +269,21 @@ impl Metrics {
     pub fn viewed(&self, view: &View) {
         let record = &view.record;
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let before = seen.insert(record.request.backup.clone(), (record.stage, record.attempt, view.alarms.len()));
-        let new_alarms = view.alarms.len().saturating_sub(before.map_or(0, |(_, _, alarms)| alarms));
+        let now = Seen::of(view);
+        let before = seen.insert(record.request.backup.clone(), now.clone());
+        let new_alarms = now.alarms.saturating_sub(before.as_ref().map_or(0, |before| before.alarms));
         self.alarms.inc_by(new_alarms as u64);
+        self.blocked.turned(record, before.as_ref().map(|before| &before.blocked), &now.blocked);
         // The first sight of a backup that had ended before this process started is no event.
-        let fresh = before.map_or(record.stage < Stage::Complete, |(stage, attempt, _)| {
-            (stage, attempt) != (record.stage, record.attempt)
+        let fresh = before.as_ref().map_or(record.stage < Stage::Complete, |before| {
+            (before.stage, before.attempt) != (record.stage, record.attempt)
         });
         if fresh {
             self.count(view);
+        }
+        if now.clean_failed && before.is_some_and(|before| !before.clean_failed) {
+            let status = cluster_of(record).with(Status::CleanFailed);
+            self.cleanup_status.get_or_create(&status).inc();
         }
         if record.stage == Stage::Cleaned {
             seen.remove(&record.request.backup);
@@ -244,10 +297,8 @@ impl Metrics {
 
     fn count(&self, view: &View) {
         let record = &view.record;
-        let mut names: Vec<_> = record.request.members.iter().map(|m| m.tc_name.clone()).collect();
-        names.sort_unstable();
-        let cluster = Cluster { namespace: record.request.namespace.clone(), tc: names.join(",") };
-        let with = |status| ClusterStatus { namespace: cluster.namespace.clone(), tc: cluster.tc.clone(), status };
+        let cluster = cluster_of(record);
+        let with = |status| cluster.with(status);
         match record.stage {
             Stage::Preparing => {
                 for status in STATUSES {
@@ -269,15 +320,13 @@ impl Metrics {
                 self.status.get_or_create(&with(Status::Failed)).inc();
                 let reason = record.failure.as_ref().map_or(Reason::Internal, |refusal| refusal.reason);
                 self.failures.get_or_create(&Why { reason: reason.as_str() }).inc();
+                self.observe(&record.barrier);
             }
             Stage::Cleaned => {
                 self.cleanup_status.get_or_create(&with(Status::Cleaned)).inc();
                 if let (Some(from), Some(to)) = (record.times.deleted, record.times.cleaned) {
                     self.cleanup_time.get_or_create(&cluster).inc_by(seconds(from, to));
                 }
-            }
-            Stage::Cleaning if record.clean_failure.is_some() => {
-                self.cleanup_status.get_or_create(&with(Status::CleanFailed)).inc();
             }
             Stage::Barrier | Stage::Snapshotting | Stage::Aborting | Stage::Cleaning => {}
         }
@@ -297,7 +346,11 @@ impl Metrics {
         }
         let bytes: u64 = record.planes.values().filter_map(|plane| plane.completed_bytes).sum();
         self.total_size.get_or_create(cluster).inc_by(bytes as f64 / GIB);
-        let times = &record.barrier;
+        self.observe(&record.barrier);
+    }
+
+    /// Also of attempts that failed: the hold that ran out is the one to look for.
+    fn observe(&self, times: &BarrierTimes) {
         for (part, length) in [(Part::Settle, times.settle), (Part::Reach, times.reach), (Part::Hold, times.hold)] {
             if let Some(length) = length {
                 self.barrier.get_or_create(&PartLabel { part }).observe(length.0 as f64 / 1000.0);

@@ -4,8 +4,18 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+macro_rules! is_passing {
+    () => {
+        false
+    };
+    (passes) => {
+        true
+    };
+}
+
+/// A row is a name, `passes` where a later attempt may not meet it again, and what a person can do.
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])* $name:ident => $action:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident $($passes:ident)? => $action:literal,)*) => {
         /// Why something was refused, failed or ended. The name is what `status`, events and metrics show.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum Reason { $($(#[doc = $doc])* $name,)* }
@@ -24,6 +34,12 @@ macro_rules! reasons {
             /// What a person should do next.
             pub const fn action(self) -> &'static str {
                 match self { $(Reason::$name => $action,)* }
+            }
+            /// May an attempt that ended by it be followed by another, if the user allowed that (`retryWithin`)? What
+            /// only a person can change does not pass. What a plane could not find or read may be an API server that
+            /// did not answer, so it does.
+            pub const fn is_passing(self) -> bool {
+                match self { $(Reason::$name => is_passing!($($passes)?),)* }
             }
         }
     };
@@ -48,17 +64,17 @@ reasons! {
 
     // The world is not ready: phase Failed, nothing was touched.
     /// A plane actor did not connect in time.
-    PlaneNotConnected => "Check that the plane actor runs, its certificate is valid and port 7443/udp is open.",
+    PlaneNotConnected passes => "Check that the plane actor runs, its certificate is valid and port 7443/udp is open.",
     /// The TiDB cluster, its PD or its TiKV pods were not found in the plane.
-    TidbClusterNotFound => "Check tcName and tcNamespace, and that the plane actor may read pods there.",
+    TidbClusterNotFound passes => "Check tcName and tcNamespace, and that the plane actor may read pods there.",
     /// The plane holds no TiKV store of this TiDB cluster.
     NoStores => "Remove the plane from spec.clusters, or check tcName.",
     /// Planes answered with different PD cluster ids.
     ClusterMismatch => "All entries of spec.clusters must be parts of one TiDB cluster; correct tcName.",
     /// A store that can hold data has not sent a heartbeat for a while, and did not come back while Preparing waited.
-    StoreNotUp => "Bring the TiKV store up (or finish its removal) and back up again.",
+    StoreNotUp passes => "Bring the TiKV store up (or finish its removal) and back up again.",
     /// A store has started too recently for its safe_ts to be trusted, and Preparing could not wait that long.
-    StoreJustStarted => "Wait a few minutes after the TiKV restart and back up again.",
+    StoreJustStarted passes => "Wait a few minutes after the TiKV restart and back up again.",
     /// A store that can hold data belongs to no plane of the spec.
     StoreInNoPlane => "Add the Kubernetes cluster that runs this store to spec.clusters.",
     /// A store was claimed by two planes.
@@ -66,11 +82,11 @@ reasons! {
     /// A pod, PVC or PV of a store does not lead to an EBS volume, or TiKV keeps a directory of its data elsewhere.
     VolumeUnsupported => "All that TiKV keeps must lie on EBS volumes of its own (ebs.csi.aws.com, ebs.csi.eks.amazonaws.com or in-tree awsElasticBlockStore).",
     /// A volume is not attached to a running instance, or moved since it was prepared.
-    VolumeMoved => "Wait until TiKV pods stay where they are, then back up again.",
+    VolumeMoved passes => "Wait until TiKV pods stay where they are, then back up again.",
     /// An instance has more foreign data volumes than one CreateSnapshots call can exclude (40).
     ExclusionsTooMany => "Move TiKV to nodes with at most 40 other data volumes.",
     /// The credentials that the spec names could not be read or obtained.
-    CredentialsUnreadable => "Create or correct what the message names, in the TiDB cluster's namespace of that plane: a secret (keys access_key, secret_key) or a ServiceAccount with a role.",
+    CredentialsUnreadable passes => "Create or correct what the message names, in the TiDB cluster's namespace of that plane: a secret (keys access_key, secret_key) or a ServiceAccount with a role.",
     /// AWS does not accept the credentials: they are unknown, wrong or expired.
     CredentialsRefused => "Renew or correct the credentials that the message names, then back up again.",
     /// AWS or the plane's API server knows the caller, who lacks a permission.
@@ -78,7 +94,7 @@ reasons! {
     /// The bucket does not exist.
     BucketMissing => "Create the bucket, or correct spec.template.s3.bucket and region.",
     /// S3 could not be reached or does not accept objects.
-    StorageUnavailable => "Check endpoint, region and network from the plane to S3.",
+    StorageUnavailable passes => "Check endpoint, region and network from the plane to S3.",
     /// Another backup's files are under this prefix.
     PrefixInUse => "Choose another spec.template.s3.prefix, or delete the backup that owns these files.",
     /// A TiKV or PD version lacks what a proven backup needs.
@@ -88,57 +104,57 @@ reasons! {
     /// resolved-ts is disabled in TiKV or PD.
     ResolvedTsDisabled => "Set resolved-ts.enable = true and the report/persistence intervals above 0s.",
     /// The cluster is being restored from volume snapshots.
-    ClusterRecovering => "Finish the restore first.",
+    ClusterRecovering passes => "Finish the restore first.",
     /// PD could not be reached or does not answer.
-    PdUnavailable => "Check PD's address, TLS secret and health.",
+    PdUnavailable passes => "Check PD's address, TLS secret and health.",
     /// A TiKV store could not be reached.
-    StoreUnavailable => "Check the store's address, TLS and network from the plane.",
+    StoreUnavailable passes => "Check the store's address, TLS and network from the plane.",
     /// The EC2 API could not be reached or refused.
-    Ec2Unavailable => "Check region, endpoint and network from the plane to EC2.",
+    Ec2Unavailable passes => "Check region, endpoint and network from the plane to EC2.",
     /// EC2's snapshot quota leaves no room.
-    SnapshotQuota => "Delete snapshots that are in error or no longer needed, or raise the quota.",
+    SnapshotQuota passes => "Delete snapshots that are in error or no longer needed, or raise the quota.",
     /// Preparation took too long.
-    PrepareTimedOut => "See the plane that did not answer; try again.",
+    PrepareTimedOut passes => "See the plane that did not answer; try again.",
     /// Another backup of the same TiDB cluster holds the claim.
-    ClaimTaken => "Wait for the other backup, or cancel it.",
+    ClaimTaken passes => "Wait for the other backup, or cancel it.",
 
     // The barrier ended badly: phase Failed, everything was let go.
     /// A region's safe_ts did not become fresh enough in time.
-    SafeTsStuck => "Look for a long transaction or a stuck region; the message names it.",
+    SafeTsStuck passes => "Look for a long transaction or a stuck region; the message names it.",
     /// PD refused the service safe point: GC is already past it.
-    SafePointRefused => "Lengthen tidb_gc_life_time or find what holds resolved ts back.",
+    SafePointRefused passes => "Lengthen tidb_gc_life_time or find what holds resolved ts back.",
     /// GC passed commitTs while snapshots were taken.
-    GcPassed => "Lengthen tidb_gc_life_time; find who removed the service safe point.",
+    GcPassed passes => "Lengthen tidb_gc_life_time; find who removed the service safe point.",
     /// Another client holds or took a store's prepare lease.
-    StoreHeldByOther => "Another backup or restore tool uses this TiKV; stop it and back up again.",
+    StoreHeldByOther passes => "Another backup or restore tool uses this TiKV; stop it and back up again.",
     /// A store's hold was not unbroken.
-    StoreHoldLost => "Check the network to the store, and whether TiKV restarted.",
+    StoreHoldLost passes => "Check the network to the store, and whether TiKV restarted.",
     /// Regions reported by their leaders left a hole or an overlap.
-    TilingBroken => "Regions were between leaders; try again, and look at the region that the message names.",
+    TilingBroken passes => "Regions were between leaders; try again, and look at the region that the message names.",
     /// Regions kept changing or waiting to apply under the holds.
-    CoverageUnstable => "Try again when the cluster is calmer; the message names the region.",
+    CoverageUnstable passes => "Try again when the cluster is calmer; the message names the region.",
     /// The set of stores changed during the barrier.
-    StoresChanged => "Do not scale or restart TiKV during a backup; try again.",
+    StoresChanged passes => "Do not scale or restart TiKV during a backup; try again.",
     /// A plane was lost during the barrier.
-    PlaneLost => "Check the plane actor and the network; try again.",
+    PlaneLost passes => "Check the plane actor and the network; try again.",
     /// The settle clock ran out.
-    SettleTimedOut => "See which plane and region were slow; raise barrier.settleTimeout if they are healthy.",
+    SettleTimedOut passes => "See which plane and region were slow; raise barrier.settleTimeout if they are healthy.",
     /// The reach clock ran out.
-    ReachTimedOut => "See which store was slow; raise barrier.reachTimeout if it is healthy.",
+    ReachTimedOut passes => "See which store was slow; raise barrier.reachTimeout if it is healthy.",
     /// The hold clock ran out.
-    HoldTimedOut => "See which instance was slow; raise barrier.holdTimeout if EC2 is healthy.",
+    HoldTimedOut passes => "See which instance was slow; raise barrier.holdTimeout if EC2 is healthy.",
     /// EC2 refused a snapshot, or it ended in error.
-    SnapshotFailed => "Read EC2's message; try again.",
+    SnapshotFailed passes => "Read EC2's message; try again.",
     /// Evidence did not prove consistency.
-    EvidenceBroken => "Try again; if it repeats, collect `coordinator console show NAME --output json`.",
+    EvidenceBroken passes => "Try again; if it repeats, collect `coordinator console show NAME --output json`.",
     /// The coordinator restarted inside the barrier and not all planes had evidence.
-    CoordinatorRestarted => "Try again.",
+    CoordinatorRestarted passes => "Try again.",
     /// A plane actor restarted inside the barrier.
-    PlaneRestarted => "Try again.",
+    PlaneRestarted passes => "Try again.",
     /// The plane's own lease from the coordinator ran out.
-    PlaneLeaseExpired => "Check the network between plane and coordinator; try again.",
+    PlaneLeaseExpired passes => "Check the network between plane and coordinator; try again.",
     /// The coordinator or a plane actor could not save its record.
-    LedgerLost => "Check the API server (or disk) that the message names; it recovers by itself.",
+    LedgerLost passes => "Check the API server (or disk) that the message names; it recovers by itself.",
 
     // Wishes and clean-up.
     /// A person cancelled the backup.
@@ -148,9 +164,9 @@ reasons! {
     /// Something could not be deleted.
     CleanFailed => "Read the report; grant the missing permission; it is tried again.",
     /// The plane lost its prepared state and must prepare anew.
-    NotPrepared => "Nothing; the coordinator prepares anew.",
+    NotPrepared passes => "Nothing; the coordinator prepares anew.",
     /// A request under an epoch below the highest obeyed.
-    EpochStale => "Nothing; a newer attempt is running.",
+    EpochStale passes => "Nothing; a newer attempt is running.",
     /// A fault in Isochron itself.
     Internal => "Please report it with `coordinator console show NAME --output json`.",
 }
@@ -174,6 +190,11 @@ impl Refusal {
     /// A refusal with its particulars.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into() }
+    }
+
+    /// What happened, and what a person can do about it.
+    pub fn advice(&self) -> String {
+        format!("{}. {}", self.message.trim_end_matches('.'), self.reason.action())
     }
 }
 

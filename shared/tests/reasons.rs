@@ -17,6 +17,15 @@ fn the_runbook_has_every_reason() {
 }
 
 #[test]
+fn the_runbook_says_which_are_tried_again() {
+    let paragraph = RUNBOOK.split("\n\n").find(|paragraph| paragraph.starts_with("**Tried again")).unwrap_or_default();
+    let listed: Vec<&str> = paragraph.split('`').skip(1).step_by(2).skip(1).collect();
+    let passing: Vec<&str> =
+        Reason::ALL.iter().filter(|reason| reason.is_passing()).map(|reason| reason.as_str()).collect();
+    assert_eq!(listed, passing, "in the order of the table");
+}
+
+#[test]
 fn the_runbook_has_no_reason_that_does_not_exist() {
     let headings = RUNBOOK.lines().filter_map(|line| line.strip_prefix("### "));
     let known = |heading: &&str| Reason::ALL.iter().any(|reason| reason.as_str() == *heading);

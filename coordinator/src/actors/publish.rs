@@ -1,9 +1,12 @@
 //! Status, events and the last good-bye. Slow or failing writes here never hold up a barrier.
 
+mod troubles;
+
 use crate::ports::{EventKind, LedgerKey, ObjectRef, Objects, PortError, Ports, Status, Version};
 use shared::barrier::{Record, Stage, Verdict, View};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
+use troubles::{CLEAN_NOTE, Troubles, is_clean, notes};
 
 /// Status writes of one object are at least this far apart, so that progress does not flood the API server.
 const PACE: Duration = Duration::from_millis(500);
@@ -23,6 +26,7 @@ pub(super) async fn follow(
     mut told: Option<Reached>,
     said: watch::Sender<Option<Arc<View>>>,
 ) {
+    let mut troubles = Troubles::default();
     let mut retry = RETRY_FIRST;
     while views.changed().await.is_ok() {
         loop {
@@ -48,6 +52,9 @@ pub(super) async fn follow(
             if told != Some(now) {
                 told = Some(now);
                 tell(objects.as_ref(), &object, &view).await;
+            }
+            for (kind, reason, message) in troubles.news(&view) {
+                event(objects.as_ref(), &object, kind, reason, &message).await;
             }
             said.send_replace(Some(view));
             break;
@@ -84,7 +91,11 @@ async fn tell(objects: &dyn Objects, object: &ObjectRef, view: &View) {
         Stage::Cleaning => (EventKind::Normal, "Cleaning", "deleting snapshots and objects".to_owned()),
         Stage::Cleaned => return,
     };
-    if let Err(error) = objects.event(object, kind, reason, &message).await {
+    event(objects, object, kind, reason, &message).await;
+}
+
+async fn event(objects: &dyn Objects, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) {
+    if let Err(error) = objects.event(object, kind, reason, message).await {
         tracing::warn!(%error, backup = %object.uid, "event was not written");
     }
 }
@@ -94,7 +105,18 @@ fn is_weaker(record: &Record) -> bool {
 }
 
 /// Writes the last status, lets the object go, deletes the record; each is repeated until it is done.
-pub(super) async fn let_go(ports: Ports, object: ObjectRef, view: Arc<View>, version: Option<Version>) {
+/// `before`: the view before it.
+pub(super) async fn let_go(
+    ports: Ports,
+    object: ObjectRef,
+    before: Option<Arc<View>>,
+    view: Arc<View>,
+    version: Option<Version>,
+) {
+    // Of an attempt that failed and was cleaned, long ago perhaps, they were told then.
+    if let Some(message) = notes(&view).filter(|_| !before.is_some_and(|before| is_clean(&before))) {
+        event(ports.objects.as_ref(), &object, EventKind::Normal, CLEAN_NOTE, &message).await;
+    }
     let status = Status::Barrier(view);
     until_done("last status", || ports.objects.publish(&object, &status)).await;
     until_done("finalizer", || ports.objects.remove_finalizer(&object)).await;

@@ -1,15 +1,16 @@
 //! Server side: one question, one answer, from what the coordinator holds in memory.
 
-use super::why::why;
+use super::why::{cause, clock, verdict, why};
 use crate::ports::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Stage, Summary, View},
+    barrier::{Stage, Summary, Verdict, View},
+    calendar::rfc3339,
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
     reason::Refusal,
-    time::Timestamp,
+    time::{Instant, Timestamp},
 };
 use std::collections::BTreeMap;
 
@@ -63,8 +64,10 @@ pub enum Answered {
 pub struct Snapshot<'a> {
     /// The ledger was read.
     pub ready: bool,
-    /// Name, and version and generation of its session.
-    pub planes: BTreeMap<&'a str, Option<(&'a str, u64)>>,
+    /// Now, by the clock of the views' deadlines.
+    pub now: Instant,
+    /// Those of the configuration.
+    pub planes: Vec<PlaneSeen<'a>>,
     /// Backups with a barrier.
     pub views: Vec<&'a View>,
     /// Backups that have ended and owe nothing.
@@ -73,6 +76,16 @@ pub struct Snapshot<'a> {
     pub invalid: Vec<(&'a Object, &'a Refusal)>,
     /// Claims that are held.
     pub claims: Vec<(ClusterId, Epoch, BackupUid)>,
+}
+
+/// A plane of the configuration.
+pub struct PlaneSeen<'a> {
+    /// k8sClusterName.
+    pub name: &'a str,
+    /// Version and generation of its session, if one is up.
+    pub session: Option<(&'a str, u64)>,
+    /// When this process lost its last session; `None`: never had one, or has one.
+    pub last_seen: Option<Timestamp>,
 }
 
 /// Answers one question; the text is JSON of [`Answered`].
@@ -142,11 +155,16 @@ fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
         })),
         Question::Planes => Answered::Ok(planes(snapshot)),
         Question::Backups => Answered::Ok(backups(snapshot)),
-        Question::Show { name } => find(snapshot, name, |view| match serde_json::to_value(view) {
-            Ok(value) => Answered::Ok(value),
-            Err(error) => Answered::Error(error.to_string()),
-        }),
-        Question::Why { name } => find(snapshot, name, |view| Answered::Ok(why(view))),
+        Question::Show { name } => match find(snapshot, name) {
+            Ok(Found::View(view)) => show(view, snapshot.now),
+            Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
+            Err(error) => Answered::Error(error),
+        },
+        Question::Why { name } => match find(snapshot, name) {
+            Ok(Found::View(view)) => Answered::Ok(why(view, snapshot.now)),
+            Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
+            Err(error) => Answered::Error(error),
+        },
         // They go to an actor of their own.
         Question::Schedules { .. } => Answered::Error("the schedules are not here".to_owned()),
     }
@@ -156,12 +174,13 @@ fn planes(snapshot: &Snapshot<'_>) -> Value {
     snapshot
         .planes
         .iter()
-        .map(|(name, session)| {
+        .map(|plane| {
             json!({
-                "plane": name,
-                "connected": session.is_some(),
-                "version": session.map(|(version, _)| version),
-                "session": session.map(|(_, generation)| generation),
+                "plane": plane.name,
+                "connected": plane.session.is_some(),
+                "version": plane.session.map(|(version, _)| version),
+                "session": plane.session.map(|(_, generation)| generation),
+                "lastSeen": plane.last_seen.map(rfc3339),
             })
         })
         .collect()
@@ -174,10 +193,13 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
             "namespace": record.request.namespace,
             "name": record.request.name,
             "step": view.step,
+            "verdict": verdict(view).map(Verdict::as_str),
             "attempt": record.attempt,
             "commitTs": record.commit_ts.filter(|_| record.stage != Stage::Failed).map(|ts| ts.to_string()),
-            "reason": record.failure.as_ref().map(|refusal| refusal.reason.as_str()),
+            "reason": cause(view).map(|refusal| refusal.reason.as_str()),
             "waitingFor": view.waiting_for,
+            "clock": view.clock.map(|(clock, _)| clock),
+            "left_ms": view.clock.map(|(_, ends)| ends.since(snapshot.now)),
         })
     });
     let ended = snapshot.ended.iter().map(|ended| {
@@ -185,6 +207,7 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
             "namespace": ended.namespace,
             "name": ended.name,
             "step": ended.stage,
+            "verdict": ended.verdict.map(Verdict::as_str),
             "attempt": ended.attempt,
             "commitTs": ended.commit_ts.map(|ts| ts.to_string()),
             "reason": ended.reason.map(|reason| reason.as_str()),
@@ -203,24 +226,58 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
     running.chain(ended).chain(invalid).collect()
 }
 
-fn find(snapshot: &Snapshot<'_>, name: &str, then: impl Fn(&View) -> Answered) -> Answered {
-    let live = snapshot.views.iter().filter(|view| {
+/// The view whole, with the deadlines as what is left of them now.
+fn show(view: &View, now: Instant) -> Answered {
+    let mut shown = match serde_json::to_value(view) {
+        Ok(value) => value,
+        Err(error) => return Answered::Error(error.to_string()),
+    };
+    shown["clock"] = clock(view, now).unwrap_or_default();
+    for (plane, live) in &view.planes {
+        if let Some(at) = live.refused.as_ref().and_then(|last| last.again) {
+            shown["planes"][plane.as_str()]["refused"]["again_ms"] = json!(at.since(now));
+        }
+    }
+    Answered::Ok(shown)
+}
+
+fn invalid(refusal: &Refusal) -> Value {
+    json!({
+        "step": "Invalid",
+        "reason": refusal.reason.as_str(),
+        "message": refusal.message,
+        "action": refusal.reason.action(),
+    })
+}
+
+enum Found<'a> {
+    View(&'a View),
+    Invalid(&'a Refusal),
+}
+
+/// By uid, `namespace/name`, or a name that only one has.
+fn find<'a>(snapshot: &'a Snapshot<'_>, wanted: &str) -> Result<Found<'a>, String> {
+    let is_it = |uid: &BackupUid, namespace: &str, name: &str| {
+        is_called(wanted, uid, namespace, name).then(|| format!("{namespace}/{name}"))
+    };
+    let ended = snapshot.ended.iter().filter_map(|one| is_it(&one.backup, &one.namespace, &one.name));
+    let views = snapshot.views.iter().filter_map(|view| {
         let request = &view.record.request;
-        is_called(name, &request.backup, &request.namespace, &request.name)
+        Some((is_it(&request.backup, &request.namespace, &request.name)?, Found::View(view)))
     });
-    let live: Vec<_> = live.collect();
-    let ended = snapshot.ended.iter().filter(|one| is_called(name, &one.backup, &one.namespace, &one.name)).count();
-    match (live.as_slice(), ended) {
-        ([view], 0) => then(view),
-        ([], 0) => match snapshot.invalid.iter().find(|(object, _)| object.name == name) {
-            Some((_, refusal)) => Answered::Ok(json!({
-                "step": "Invalid",
-                "reason": refusal.reason.as_str(),
-                "message": refusal.message,
-                "action": refusal.reason.action(),
-            })),
-            None => Answered::Error(format!("no VolumeBackup called {name}; `console backups` lists them")),
-        },
-        _ => Answered::Error(format!("{name} is in several namespaces; say namespace/name")),
+    let invalid = snapshot.invalid.iter().filter_map(|(object, refusal)| {
+        Some((is_it(&object.uid, &object.namespace, &object.name)?, Found::Invalid(refusal)))
+    });
+    let mut found: Vec<_> = views.chain(invalid).collect();
+    // One that has ended, and is the only one of its name, is read from the ledger before this is asked.
+    let mut names: Vec<_> = ended.chain(found.iter().map(|(name, _)| name.clone())).collect();
+    names.sort_unstable();
+    match (found.pop(), names.as_slice()) {
+        (Some((_, only)), [_]) => Ok(only),
+        (_, []) => Err(format!("no VolumeBackup called {wanted}; `console backups` lists them")),
+        (_, names) => Err(format!("{wanted} is in several namespaces; say which: {}", names.join(", "))),
     }
 }
+
+#[cfg(test)]
+mod tests;

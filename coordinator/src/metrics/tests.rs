@@ -4,7 +4,9 @@
 use super::*;
 use crate::kit::record;
 use shared::{
-    barrier::{BarrierTimes, Record, Step},
+    barrier::{BarrierTimes, LastRefusal, PlaneView, Record, Step},
+    ids::PlaneId,
+    reason::Refusal,
     time::Millis,
 };
 
@@ -54,4 +56,87 @@ fn the_five_old_names_stand_as_they_did() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
     }
+}
+
+fn has(metrics: &Metrics, line: &str) -> bool {
+    text(metrics).lines().any(|found| found == line)
+}
+
+/// A view in which these planes refuse, for these reasons.
+fn refused(record: &Record, step: Step, by: &[(&str, Reason)]) -> View {
+    let (clock, waiting_for, alarms) = Default::default();
+    let live = |reason: Reason| {
+        let refusal = Refusal::new(reason, "no");
+        let refused = Some(LastRefusal { refusal, since: Timestamp(5), tries: 1, again: None });
+        PlaneView { connected: true, owes: true, refused, ..PlaneView::default() }
+    };
+    let planes = by.iter().map(|(plane, reason)| (PlaneId::from(*plane), live(*reason))).collect();
+    View { record: record.clone(), step, clock, planes, waiting_for, alarms }
+}
+
+#[test]
+fn a_deletion_that_leaves_something_over_counts_once() {
+    let metrics = Metrics::new();
+    let mut record = record();
+    seen(&metrics, &record);
+    record.stage = Stage::Complete;
+    seen(&metrics, &record);
+    (record.stage, record.deleting) = (Stage::Cleaning, true);
+    seen(&metrics, &record);
+    record.clean_failure = Some("plane az1: AccessDenied: ec2:DeleteSnapshot".to_owned());
+    seen(&metrics, &record);
+    seen(&metrics, &record);
+    let failed =
+        r#"fed_volume_backup_cleanup_status{namespace="br-admin",tc="shop-az1,shop-az2",status="CleanFailed"}"#;
+    assert!(has(&metrics, &format!("{failed} 1")), "{}", text(&metrics));
+    // Mended, and broken anew.
+    record.clean_failure = None;
+    seen(&metrics, &record);
+    record.clean_failure = Some("plane az2: StorageUnavailable: 503".to_owned());
+    seen(&metrics, &record);
+    assert!(has(&metrics, &format!("{failed} 2")), "{}", text(&metrics));
+}
+
+#[test]
+fn what_blocks_a_backup_is_a_series_while_it_does() {
+    let metrics = Metrics::new();
+    let mut record = record();
+    record.stage = Stage::Certified;
+    let series =
+        |reason: &str| format!(r#"isochron_backup_blocked{{namespace="br-admin",name="nightly",reason="{reason}"}} 1"#);
+    let both = [("az1", Reason::AccessDenied), ("az2", Reason::StorageUnavailable)];
+    metrics.viewed(&refused(&record, Step::Completing, &both));
+    metrics.viewed(&refused(&record, Step::Completing, &both));
+    assert!(has(&metrics, &series("AccessDenied")) && has(&metrics, &series("StorageUnavailable")));
+    let mut view = refused(&record, Step::Completing, &both[..1]);
+    let away = PlaneView { owes: true, ..PlaneView::default() };
+    view.planes.insert("az2".into(), away.clone());
+    metrics.viewed(&view);
+    assert!(has(&metrics, &series("AccessDenied")) && has(&metrics, &series("PlaneNotConnected")));
+    assert!(!has(&metrics, &series("StorageUnavailable")));
+    // While a clock runs, a plane that is away blocks nothing: the clock decides.
+    record.stage = Stage::Preparing;
+    let mut view = refused(&record, Step::Preparing, &[]);
+    view.planes.insert("az2".into(), away);
+    metrics.viewed(&view);
+    assert!(!text(&metrics).contains("isochron_backup_blocked{"), "{}", text(&metrics));
+    record.stage = Stage::Certified;
+    metrics.viewed(&refused(&record, Step::Completing, &both));
+    record.stage = Stage::Cleaned;
+    metrics.viewed(&refused(&record, Step::Cleaned, &[]));
+    assert!(!text(&metrics).contains("isochron_backup_blocked{"), "{}", text(&metrics));
+}
+
+#[test]
+fn the_first_failure_of_a_reason_is_an_increase_and_its_hold_is_measured() {
+    let metrics = Metrics::new();
+    assert!(has(&metrics, r#"isochron_failures_total{reason="HoldTimedOut"} 0"#));
+    let mut record = record();
+    seen(&metrics, &record);
+    record.stage = Stage::Failed;
+    record.failure = Some(Refusal::new(Reason::HoldTimedOut, "hold limit of 60 s ran out"));
+    record.barrier.hold = Some(Millis(60_000));
+    seen(&metrics, &record);
+    assert!(has(&metrics, r#"isochron_failures_total{reason="HoldTimedOut"} 1"#));
+    assert!(has(&metrics, r#"isochron_barrier_duration_seconds_sum{part="Hold"} 60.0"#), "{}", text(&metrics));
 }

@@ -3,8 +3,7 @@
 use super::{
     input::{Effect, Timer},
     machine::Barrier,
-    record::{PlaneRecord, Stage},
-    releasing::AGAIN,
+    record::Stage,
     view::Step,
 };
 use crate::{
@@ -12,18 +11,15 @@ use crate::{
     ids::{PlaneId, SnapshotId},
     reason::{Reason, Refusal},
     request::CleanPolicy,
-    time::{Millis, Now},
+    time::Now,
     wire::{Abort, Clean, CleanReport, CleanScope, Order},
 };
 use std::collections::BTreeSet;
 
-/// Before a new attempt: 15 s between two snapshots of one volume (`facts/aws.md` A3), the longest own lease (15 s)
-/// plus 1 s, whichever is later; all of it runs from the end of the clean.
-const RETRY_AFTER: Millis = Millis::secs(16);
-
 impl Barrier {
     /// Ends the attempt badly. Nothing has to be let go while preparing; later everything is, before anything else.
     pub(super) fn fail(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+        self.measure(now);
         self.record.failure = Some(refusal);
         self.record.certificate = None;
         self.timers.clear();
@@ -50,6 +46,17 @@ impl Barrier {
         }
         self.save(effects);
         self.begin_aborting(now, effects);
+    }
+
+    /// How long the part that did not end well had lasted: what failed by its clock is what people look for.
+    fn measure(&mut self, now: Now) {
+        let part = match self.step {
+            Step::Settling => &mut self.record.barrier.settle,
+            Step::Suspending | Step::Covering => &mut self.record.barrier.reach,
+            Step::Snapshotting | Step::Confirming => &mut self.record.barrier.hold,
+            _ => return,
+        };
+        *part = self.clock_from.map(|from| now.at.since(from));
     }
 
     pub(super) fn begin_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -95,34 +102,6 @@ impl Barrier {
     pub(super) fn begin_failed(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.enter(Step::Failed, effects);
         self.after_clean(now, effects);
-    }
-
-    pub(super) fn refused(&mut self, now: Now, plane: &PlaneId, refusal: Refusal, effects: &mut Vec<Effect>) {
-        if self.order_for(plane).is_none() {
-            return;
-        }
-        let named = Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
-        match self.step {
-            Step::Completing if refusal.reason == Reason::SnapshotFailed => self.fail(now, named, effects),
-            Step::Completing | Step::Failed | Step::Cleaning | Step::Releasing | Step::Aborting | Step::Recovering => {
-                if self.step == Step::Cleaning {
-                    self.record.clean_failure = Some(named.message);
-                    self.record.times.clean_failed.get_or_insert(now.wall);
-                }
-                if let Some(live) = self.planes.get_mut(plane) {
-                    live.again = true;
-                }
-                self.set(Timer::Again, now.at + AGAIN);
-            }
-            Step::Preparing
-            | Step::Reserving
-            | Step::Settling
-            | Step::Suspending
-            | Step::Covering
-            | Step::Snapshotting
-            | Step::Confirming => self.fail(now, named, effects),
-            Step::Claiming | Step::Complete | Step::Cleaned => {}
-        }
     }
 
     pub(super) fn cancel(&mut self, now: Now, effects: &mut Vec<Effect>) {
@@ -211,6 +190,7 @@ impl Barrier {
         if let Some(kept) = self.record.planes.get_mut(plane) {
             kept.cleaned = Some(report);
         }
+        self.clean_answered(plane);
         self.save(effects);
         self.after_clean(now, effects);
     }
@@ -220,14 +200,18 @@ impl Barrier {
         if self.step == Step::Cleaned {
             return;
         }
-        let mut changed = false;
-        for (plane, kept) in &mut self.record.planes {
-            if planes.contains(plane) && !kept.abandoned {
+        let given_up: Vec<PlaneId> = self
+            .record
+            .planes
+            .iter_mut()
+            .filter(|(plane, kept)| planes.contains(plane) && !kept.abandoned)
+            .map(|(plane, kept)| {
                 kept.abandoned = true;
-                changed = true;
-            }
-        }
-        if changed {
+                plane.clone()
+            })
+            .collect();
+        if !given_up.is_empty() {
+            given_up.iter().for_each(|plane| self.clean_answered(plane));
             self.save(effects);
             if matches!(self.step, Step::Failed | Step::Cleaning) {
                 self.after_clean(now, effects);
@@ -246,8 +230,8 @@ impl Barrier {
         self.stop(&[Timer::Again]);
         if self.record.deleting {
             self.gone(now, effects);
-        } else if self.may_retry(now) {
-            self.set(Timer::Retry, now.at + RETRY_AFTER);
+        } else if let Some(wait) = self.retry_in(now) {
+            self.set(Timer::Retry, now.at + wait);
         }
     }
 
@@ -260,65 +244,4 @@ impl Barrier {
         self.save(effects);
         effects.push(Effect::Gone);
     }
-
-    /// Only when the user allowed it and nothing was wrong with the spec or the wish.
-    fn may_retry(&self, now: Now) -> bool {
-        let Some(within) = self.record.request.retry_within else { return false };
-        let Some(started) = self.record.times.started else { return false };
-        let elapsed = u64::try_from(now.wall.0.saturating_sub(started.0)).unwrap_or(0);
-        self.step == Step::Failed
-            && elapsed + RETRY_AFTER.0 < within.0
-            && self.record.failure.as_ref().is_some_and(|refusal| is_passing(refusal.reason))
-    }
-
-    pub(super) fn new_attempt(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.step != Step::Failed || self.record.deleting || !self.all_cleaned() {
-            return;
-        }
-        let Some(attempt) = self.record.attempt.checked_add(1) else { return };
-        let request = self.record.request.clone();
-        let started = self.record.times.started.unwrap_or(now.wall);
-        let abandoned: Vec<_> =
-            self.record.planes.iter().filter(|(_, kept)| kept.abandoned).map(|(plane, _)| plane.clone()).collect();
-        self.record = super::record::Record::new(request, started);
-        self.record.attempt = attempt;
-        for plane in abandoned {
-            self.record.planes.insert(plane, PlaneRecord { abandoned: true, ..PlaneRecord::default() });
-        }
-        for live in self.planes.values_mut() {
-            *live = super::machine::Live { connected: live.connected, ..Default::default() };
-        }
-        (self.round, self.cover_round, self.gc_hold, self.renewals) = (1, 0, None, 0);
-        self.save(effects);
-        self.begin_preparing(now, effects);
-    }
-}
-
-/// Reasons that a second attempt may not meet again. What a person has to change is not among them.
-fn is_passing(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::PlaneLost
-            | Reason::PlaneRestarted
-            | Reason::PlaneLeaseExpired
-            | Reason::LedgerLost
-            | Reason::CoordinatorRestarted
-            | Reason::StoreHoldLost
-            | Reason::StoreUnavailable
-            | Reason::PdUnavailable
-            | Reason::Ec2Unavailable
-            | Reason::StorageUnavailable
-            | Reason::SafeTsStuck
-            | Reason::TilingBroken
-            | Reason::CoverageUnstable
-            | Reason::StoresChanged
-            | Reason::VolumeMoved
-            | Reason::SettleTimedOut
-            | Reason::ReachTimedOut
-            | Reason::HoldTimedOut
-            | Reason::PrepareTimedOut
-            | Reason::SnapshotFailed
-            | Reason::EvidenceBroken
-            | Reason::NotPrepared
-    )
 }

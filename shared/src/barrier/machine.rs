@@ -4,7 +4,7 @@
 use super::{
     input::{Effect, Input, Timer},
     record::{Record, Stage},
-    view::{Clock, PlaneView, Step, View},
+    view::{LastRefusal, Step},
 };
 use crate::{
     alarm::Alarm,
@@ -35,7 +35,7 @@ pub(super) struct Live {
     pub(super) missing: Vec<String>,
     pub(super) evidence: Option<Evidence>,
     /// The order of the present step was refused for a reason that may pass; it is repeated by `Timer::Again`.
-    pub(super) again: bool,
+    pub(super) refused: Option<LastRefusal>,
 }
 
 /// One backup's barrier.
@@ -115,65 +115,6 @@ impl Barrier {
         ended && !self.record.deleting && self.timers.is_empty()
     }
 
-    /// What status, console and metrics see.
-    pub fn view(&self, now: Now) -> View {
-        let clocks = [
-            (Timer::Connect, Clock::Connect),
-            (Timer::Prepare, Clock::Prepare),
-            (Timer::Settle, Clock::Settle),
-            (Timer::Reach, Clock::Reach),
-            (Timer::Hold, Clock::Hold),
-        ];
-        let clock =
-            clocks.iter().find_map(|(timer, clock)| self.timers.get(timer).map(|at| (*clock, at.since(now.at))));
-        let planes = self
-            .planes
-            .iter()
-            .map(|(plane, live)| {
-                let progress = live.progress.clone();
-                let view = PlaneView {
-                    connected: live.connected,
-                    answered: live.answered,
-                    done: progress.as_ref().map_or(0, |p| p.done),
-                    total: progress.as_ref().map_or(0, |p| p.total),
-                    text: progress.map(|p| p.text).unwrap_or_default(),
-                };
-                (plane.clone(), view)
-            })
-            .collect();
-        View {
-            record: self.record.clone(),
-            step: self.step,
-            clock,
-            planes,
-            waiting_for: self.waiting_for(),
-            alarms: self.alarms.clone(),
-        }
-    }
-
-    fn waiting_for(&self) -> String {
-        let away: Vec<_> = self.planes.iter().filter(|(_, live)| !live.connected).map(|(p, _)| p.as_str()).collect();
-        let silent: Vec<_> = self
-            .planes
-            .iter()
-            .filter(|(plane, live)| live.connected && !live.answered && self.order_for(plane).is_some())
-            .map(|(p, live)| match &live.progress {
-                Some(progress) => format!("{p} ({})", progress.text),
-                None => p.to_string(),
-            })
-            .collect();
-        match self.step {
-            Step::Claiming => format!("the claim of the TiDB cluster, held by {}", self.claim_holder),
-            Step::Complete | Step::Cleaned => String::new(),
-            Step::Failed if silent.is_empty() && (away.is_empty() || self.all_cleaned()) => String::new(),
-            Step::Preparing if !away.is_empty() => format!("planes to connect: {}", away.join(", ")),
-            _ if silent.is_empty() && away.is_empty() => String::new(),
-            _ if silent.is_empty() => format!("planes to come back: {}", away.join(", ")),
-            _ if away.is_empty() => format!("answers of planes: {}", silent.join(", ")),
-            _ => format!("answers of planes: {}; planes to come back: {}", silent.join(", "), away.join(", ")),
-        }
-    }
-
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
         self.timers.insert(timer, at);
     }
@@ -200,9 +141,10 @@ impl Barrier {
         self.step = step;
         for live in self.planes.values_mut() {
             live.answered = false;
-            live.again = false;
+            live.refused = None;
             live.progress = None;
         }
+        self.stop(&[Timer::Again]);
         self.send_all(effects);
     }
 
@@ -214,7 +156,8 @@ impl Barrier {
     }
 
     pub(super) fn send_outstanding(&self, plane: &PlaneId, effects: &mut Vec<Effect>) {
-        let owes = self.planes.get(plane).is_some_and(|live| live.connected && !live.answered && !live.again);
+        let pauses = |live: &Live| live.refused.as_ref().is_some_and(|last| last.again.is_some());
+        let owes = self.planes.get(plane).is_some_and(|live| live.connected && !live.answered && !pauses(live));
         if let (true, Some(order)) = (owes, self.order_for(plane)) {
             effects.push(self.send(plane, order));
         }
@@ -253,8 +196,14 @@ impl Barrier {
         let Some(live) = self.planes.get_mut(plane) else { return };
         live.connected = true;
         live.away_since = None;
-        live.again = false;
+        if let Some(last) = &mut live.refused {
+            (last.tries, last.again) = (0, None);
+        }
+        self.arm_again();
         self.arm_plane_lost();
+        if self.is_missed_no_more() {
+            return self.new_attempt(now, effects);
+        }
         if self.step == Step::Preparing {
             // Also those that came back while another one was away: nothing could be sent to them then.
             self.all_here(now);
@@ -335,6 +284,7 @@ impl Barrier {
         match self.planes.get_mut(plane) {
             Some(live) if !live.answered => {
                 live.answered = true;
+                live.refused = None;
                 true
             }
             _ => false,
@@ -342,7 +292,7 @@ impl Barrier {
     }
 
     fn expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
-        self.timers.remove(&timer);
+        let due = self.timers.remove(&timer).unwrap_or(now.at).max(now.at);
         match timer {
             Timer::Renew => self.renew(now, effects),
             Timer::Connect | Timer::Prepare => self.preparing_expired(now, timer, effects),
@@ -351,12 +301,7 @@ impl Barrier {
             }
             Timer::HoldsGone => self.holds_gone(now, effects),
             Timer::Recover => self.recover_expired(now, effects),
-            Timer::Again => {
-                for live in self.planes.values_mut() {
-                    live.again = false;
-                }
-                self.send_all(effects);
-            }
+            Timer::Again => self.try_again(due, effects),
             Timer::Retry => self.new_attempt(now, effects),
         }
     }

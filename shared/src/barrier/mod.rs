@@ -14,7 +14,9 @@ mod input;
 mod machine;
 mod preparing;
 mod record;
+mod refusing;
 mod releasing;
+mod retrying;
 mod summary;
 mod view;
 
@@ -23,4 +25,4 @@ pub use input::{Effect, Input, Timer};
 pub use machine::Barrier;
 pub use record::{BarrierTimes, Claim, ClaimHolder, PlaneRecord, Record, Stage, Times};
 pub use summary::Summary;
-pub use view::{Clock, PlaneView, Step, View};
+pub use view::{Clock, LastRefusal, PlaneView, Step, View};

@@ -17,9 +17,6 @@ use crate::{
 /// meanwhile, so this bounds nobody's pain but the wait for a verdict.
 const RECOVER_LIMIT: Millis = Millis::secs(120);
 
-/// Between two tries of an order that was refused for a reason that may pass.
-pub(super) const AGAIN: Millis = Millis::secs(15);
-
 impl Barrier {
     /// How long after the last order every hold has ended by itself, whoever died: the plane's lease runs out, then the
     /// longest lease that it may just have renewed.

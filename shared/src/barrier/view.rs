@@ -1,9 +1,18 @@
 //! What status, console and metrics see of a barrier. Derived, never stored.
 
-use super::record::Record;
-use crate::{alarm::Alarm, ids::PlaneId, time::Millis};
+use super::{
+    input::Timer,
+    machine::{Barrier, Live},
+    record::Record,
+};
+use crate::{
+    alarm::Alarm,
+    ids::PlaneId,
+    reason::{Reason, Refusal},
+    time::{Instant, Timestamp},
+};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where the machine stands, exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +64,31 @@ pub enum Clock {
     Reach,
     /// Last `Covered` to last release.
     Hold,
+    /// Evidence is asked for after a restart of the coordinator.
+    Recover,
+    /// Every hold has ended by itself then: the end of releasing or aborting, whoever answers.
+    HoldsEnd,
+    /// The next attempt begins.
+    Retry,
+}
+
+/// What a plane said last of the present step's order, if that was no: kept until it says yes, or the step is over.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LastRefusal {
+    /// Its reason and particulars.
+    pub refusal: Refusal,
+    /// When it first gave this reason, by the coordinator's wall clock.
+    pub since: Timestamp,
+    /// How often in a row, at most [`MAX_TRIES`](Self::MAX_TRIES). A new session counts from 0 again.
+    pub tries: u32,
+    /// When the order is repeated; `None`: it has been, and the answer is awaited.
+    #[serde(skip)]
+    pub again: Option<Instant>,
+}
+
+impl LastRefusal {
+    /// Counted no further: the wait between two tries has long stopped to grow.
+    pub const MAX_TRIES: u32 = 8;
 }
 
 /// One plane as the coordinator sees it.
@@ -64,6 +98,10 @@ pub struct PlaneView {
     pub connected: bool,
     /// The present step's answer is in.
     pub answered: bool,
+    /// The present step waits for it.
+    pub owes: bool,
+    /// The order of the present step was refused, and has not been answered otherwise since.
+    pub refused: Option<LastRefusal>,
     /// Units done of `total` (0: unknown).
     pub done: u64,
     /// Units in all.
@@ -79,12 +117,120 @@ pub struct View {
     pub record: Record,
     /// Where it stands.
     pub step: Step,
-    /// Which clock runs and what is left of it.
-    pub clock: Option<(Clock, Millis)>,
+    /// Which clock runs and when it runs out: what is left of it is asked for later than this is made.
+    #[serde(skip)]
+    pub clock: Option<(Clock, Instant)>,
     /// Per plane.
     pub planes: BTreeMap<PlaneId, PlaneView>,
     /// What is waited for, one sentence.
     pub waiting_for: String,
     /// Must be empty.
     pub alarms: Vec<Alarm>,
+}
+
+impl View {
+    /// Planes that said no, the one that did so first in front.
+    pub fn refused(&self) -> Vec<(&PlaneId, &LastRefusal)> {
+        let mut refused: Vec<_> =
+            self.planes.iter().filter_map(|(plane, live)| Some((plane, live.refused.as_ref()?))).collect();
+        refused.sort_by_key(|(plane, last)| (last.since, *plane));
+        refused
+    }
+
+    /// Planes that are waited for and not connected, where no clock ends that.
+    pub fn away(&self) -> impl Iterator<Item = &PlaneId> {
+        let waits = matches!(self.step, Step::Completing | Step::Failed | Step::Cleaning);
+        self.planes.iter().filter(move |(_, live)| waits && live.owes && !live.connected).map(|(plane, _)| plane)
+    }
+
+    /// Why it does not move, for a closed label set: what planes say, and that some are not there.
+    pub fn blocked_by(&self) -> BTreeSet<Reason> {
+        let refused = self.planes.values().filter_map(|live| live.refused.as_ref()).map(|last| last.refusal.reason);
+        refused.chain(self.away().map(|_| Reason::PlaneNotConnected)).collect()
+    }
+}
+
+impl Barrier {
+    /// What status, console and metrics see.
+    pub fn view(&self) -> View {
+        View {
+            record: self.record.clone(),
+            step: self.step,
+            clock: self.clock(),
+            planes: self.planes.iter().map(|(plane, live)| (plane.clone(), self.plane_view(plane, live))).collect(),
+            waiting_for: self.waiting_for(),
+            alarms: self.alarms.clone(),
+        }
+    }
+
+    /// What each plane says no to now, in the order of planes: as in a view, without the making of one.
+    pub fn refused_now(&self) -> impl Iterator<Item = Option<&LastRefusal>> {
+        self.planes.iter().map(|(plane, live)| live.refused.as_ref().filter(|_| self.owes(plane)))
+    }
+
+    fn plane_view(&self, plane: &PlaneId, live: &Live) -> PlaneView {
+        let progress = live.progress.clone();
+        PlaneView {
+            connected: live.connected,
+            answered: live.answered,
+            owes: self.owes(plane),
+            refused: live.refused.clone().filter(|_| self.owes(plane)),
+            done: progress.as_ref().map_or(0, |p| p.done),
+            total: progress.as_ref().map_or(0, |p| p.total),
+            text: progress.map(|p| p.text).unwrap_or_default(),
+        }
+    }
+
+    /// The clock that ends the present step; some steps have none.
+    fn clock(&self) -> Option<(Clock, Instant)> {
+        let at = |timer: Timer| self.timers.get(&timer).copied();
+        let held = |timer: Timer| [at(timer), at(Timer::Total)].into_iter().flatten().min();
+        let (clock, ends) = match self.step {
+            Step::Preparing if at(Timer::Connect).is_some() => (Clock::Connect, at(Timer::Connect)),
+            Step::Preparing | Step::Reserving => (Clock::Prepare, at(Timer::Prepare)),
+            Step::Settling => (Clock::Settle, held(Timer::Settle)),
+            Step::Suspending | Step::Covering => (Clock::Reach, held(Timer::Reach)),
+            Step::Snapshotting | Step::Confirming => (Clock::Hold, held(Timer::Hold)),
+            Step::Releasing | Step::Aborting => (Clock::HoldsEnd, at(Timer::HoldsGone)),
+            Step::Recovering => (Clock::Recover, at(Timer::Recover)),
+            Step::Failed => (Clock::Retry, at(Timer::Retry)),
+            Step::Claiming | Step::Completing | Step::Complete | Step::Cleaning | Step::Cleaned => return None,
+        };
+        Some((clock, ends?))
+    }
+
+    /// The present step waits for this plane. While not all are connected, `Prepare` is owed to nobody, and waited for.
+    pub(super) fn owes(&self, plane: &PlaneId) -> bool {
+        let answered = self.planes.get(plane).is_none_or(|live| live.answered);
+        !answered && (self.step == Step::Preparing || self.order_for(plane).is_some())
+    }
+
+    fn waiting_for(&self) -> String {
+        let waits = |plane: &PlaneId| self.holds() || self.owes(plane);
+        let away: Vec<_> = self
+            .planes
+            .iter()
+            .filter(|(plane, live)| !live.connected && waits(plane))
+            .map(|(plane, _)| plane.as_str())
+            .collect();
+        let silent: Vec<_> = self
+            .planes
+            .iter()
+            .filter(|(plane, live)| live.connected && !live.answered && self.order_for(plane).is_some())
+            .map(|(plane, live)| match (&live.refused, &live.progress) {
+                (Some(last), _) => format!("{plane} (refused last: {})", last.refusal.reason),
+                (None, Some(progress)) => format!("{plane} ({})", progress.text),
+                (None, None) => plane.to_string(),
+            })
+            .collect();
+        match self.step {
+            Step::Claiming => format!("the claim of the TiDB cluster, held by {}", self.claim_holder),
+            Step::Complete | Step::Cleaned => String::new(),
+            Step::Preparing if !away.is_empty() => format!("planes to connect: {}", away.join(", ")),
+            _ if silent.is_empty() && away.is_empty() => String::new(),
+            _ if silent.is_empty() => format!("planes to come back: {}", away.join(", ")),
+            _ if away.is_empty() => format!("answers of planes: {}", silent.join(", ")),
+            _ => format!("answers of planes: {}; planes to come back: {}", silent.join(", "), away.join(", ")),
+        }
+    }
 }

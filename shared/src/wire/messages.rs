@@ -344,6 +344,10 @@ pub struct CleanReport {
     pub objects: u64,
     /// What could not be deleted and why; at most 20 lines.
     pub left: Vec<String>,
+    /// What a person should know although nothing is left to do: a lock that was not there, snapshots kept by a Recycle
+    /// Bin, ids that EC2 did not show; at most 20 lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Cleaning ended.

@@ -172,7 +172,7 @@ impl Kit {
     }
 
     pub fn view(&self) -> View {
-        self.machine.view(self.now)
+        self.machine.view()
     }
 
     pub fn later(&mut self, millis: u64) {

@@ -1,10 +1,12 @@
 //! The coordinator's machine, phase by phase: each test feeds inputs and compares the whole list of effects.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
+mod blocked;
 mod endings;
 mod kit;
 mod path;
 mod recovery;
 mod refusals;
+mod retries;
 mod truth;
 mod weaker;

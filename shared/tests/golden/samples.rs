@@ -191,7 +191,9 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("completed", Answer::Completed(Completed { full_bytes: 1 << 40 })),
         (
             "cleaned",
-            Answer::Cleaned(Cleaned { report: CleanReport { snapshots: 2, objects: 3, left: vec!["snap-9".into()] } }),
+            Answer::Cleaned(Cleaned {
+                report: CleanReport { snapshots: 2, objects: 3, left: vec!["snap-9".into()], notes: vec![] },
+            }),
         ),
         ("progress", Answer::Progress(Progress { phase: Phase::Covering, done: 1, total: 3, text: "store 4".into() })),
         ("refused", Answer::Refused(refusal())),

@@ -176,6 +176,7 @@ fn cleaning_is_done_again_only_while_something_is_left() {
         snapshots: 1,
         objects: 1,
         left: left.iter().map(|line| (*line).to_owned()).collect(),
+        notes: Vec::new(),
     };
     let mut b = Bench::at_stage(shared::member::Stage::Broken);
     let begun = b.order(order.clone());

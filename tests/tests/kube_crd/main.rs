@@ -292,6 +292,9 @@ async fn an_object_goes_from_apply_to_deletion() -> Result<()> {
     for cell in ["Complete", "2.2 TB", "449462718912512000", "16m4s"] {
         ensure!(row.contains(cell), "{row}");
     }
+    ensure!(!row.contains("VERDICT"), "old columns stay as they were: {row}");
+    let wide = api.kubectl(&["get", "vbk", "nightly", "-o", "wide"]).await?;
+    ensure!(wide.contains("VERDICT") && wide.contains("Consistent"), "{wide}");
     let described = api.kubectl(&["events", "--for", "vbk/nightly"]).await?;
     ensure!(described.contains("all snapshots are complete"), "{described}");
 

@@ -25,7 +25,9 @@ impl BarrierActor {
         let machine = self.driver.machine();
         let (step, record) = (machine.step_now(), machine.record());
         let moved = self.published.as_ref().is_none_or(|old| {
+            let refused = old.planes.values().map(|live| live.refused.as_ref());
             (old.step, old.record.stage, &old.record.failure) != (step, record.stage, &record.failure)
+                || !machine.refused_now().eq(refused)
         });
         if moved {
             self.tell();
@@ -40,7 +42,7 @@ impl BarrierActor {
     }
 
     fn tell(&mut self) {
-        let view = self.driver.machine().view(self.clock.now());
+        let view = self.driver.machine().view();
         if self.published.as_deref() == Some(&view) {
             return;
         }
@@ -134,10 +136,10 @@ impl BarrierActor {
     /// The object goes first, the record last: a crash in between finds stage `Cleaned` and does it again.
     pub(super) fn let_go(&mut self, ctx: &mut Context<Self>) {
         self.ending = Ending::Gone;
-        let view: View = self.driver.machine().view(self.clock.now());
+        let (before, view): (_, View) = (self.published.clone(), self.driver.machine().view());
         self.tell();
         let version = self.slot.borrow().as_ref().and_then(|slot| slot.version().cloned());
-        let going = publish::let_go(self.ports.clone(), self.object.clone(), Arc::new(view), version);
+        let going = publish::let_go(self.ports.clone(), self.object.clone(), before, Arc::new(view), version);
         ctx.spawn(going.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }

@@ -3,13 +3,13 @@
 use super::{CoordinatorActor, restart};
 use crate::{
     actors::messages::Ask,
-    console::{self, Snapshot},
+    console::{self, PlaneSeen, Snapshot},
     ports::AdminCall,
 };
 use actix::{AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{
     barrier::{Barrier, Input, Record, View},
-    ids::BackupUid,
+    ids::{BackupUid, PlaneId},
     machine::Machine,
 };
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ impl CoordinatorActor {
     fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             ready: self.ready,
+            now: self.clock.at(),
             planes: self.planes(),
             views: self.views.values().map(AsRef::as_ref).collect(),
             ended: self.summaries(),
@@ -31,10 +32,12 @@ impl CoordinatorActor {
     }
 
     /// Those that may be named, and those that still have a session.
-    fn planes(&self) -> BTreeMap<&str, Option<(&str, u64)>> {
+    fn planes(&self) -> Vec<PlaneSeen<'_>> {
         let known = self.known.iter().map(|name| (name.as_str(), None));
         let connected = self.sessions.iter().map(|(name, s)| (name.as_str(), Some((s.version.as_str(), s.generation))));
-        known.chain(connected).collect()
+        let all: BTreeMap<_, _> = known.chain(connected).collect();
+        let last_seen = |name: &str| self.last_seen.get(&PlaneId::from(name)).copied();
+        all.into_iter().map(|(name, session)| PlaneSeen { name, session, last_seen: last_seen(name) }).collect()
     }
 
     /// The question is about a backup that has ended: its record is read first, and nobody waits for that but the admin.
@@ -70,7 +73,7 @@ impl CoordinatorActor {
             // Nothing of it is carried out.
             drop(machine.step(now, Input::PlaneUp(plane.clone())));
         }
-        machine.view(now)
+        machine.view()
     }
 }
 

@@ -27,7 +27,7 @@ use shared::{
     ids::{BackupUid, ClusterId, PlaneId},
     machine::Machine,
     reason::Refusal,
-    time::Now,
+    time::{Now, Timestamp},
 };
 use shell::clock::Clock;
 use std::{
@@ -93,6 +93,8 @@ pub struct CoordinatorActor {
     sessions: BTreeMap<PlaneId, Session>,
     /// Records being read on somebody's wish, a few at a time.
     reads: Arc<Semaphore>,
+    /// Planes whose session ended, and when.
+    last_seen: BTreeMap<PlaneId, Timestamp>,
     generation: u64,
     /// The ledger has been read: records and claims are known.
     ready: bool,
@@ -139,6 +141,7 @@ impl CoordinatorActor {
             invalid: BTreeMap::new(),
             sessions: BTreeMap::new(),
             reads: Arc::new(Semaphore::new(IN_FLIGHT)),
+            last_seen: BTreeMap::new(),
             generation: 0,
             ready: false,
             synced: false,

@@ -61,7 +61,7 @@ impl CoordinatorActor {
         ctx: &mut Context<Self>,
     ) {
         self.again.remove(&backup);
-        self.views.insert(backup.clone(), Arc::new(Barrier::new(record.clone()).view(self.clock.now())));
+        self.views.insert(backup.clone(), Arc::new(Barrier::new(record.clone()).view()));
         let (cluster, unchanged) = (record.cluster, ended.as_ref() == Some(&version));
         self.start_barrier(record, Some(version), ctx);
         if !unchanged {

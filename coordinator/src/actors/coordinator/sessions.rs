@@ -71,6 +71,7 @@ impl Handler<LinkOpen> for CoordinatorActor {
         } else {
             tracing::info!(%plane, generation, "plane connected");
         }
+        self.last_seen.remove(&plane);
         self.metrics.planes_connected(self.sessions.len());
         self.tell_members(&plane, || ToBarrier::PlaneUp(plane.clone(), channel.clone()));
     }
@@ -81,6 +82,7 @@ impl Handler<SessionOver> for CoordinatorActor {
     fn handle(&mut self, over: SessionOver, _: &mut Self::Context) {
         if self.sessions.get(&over.plane).is_some_and(|session| session.generation == over.generation) {
             self.sessions.remove(&over.plane);
+            self.last_seen.insert(over.plane.clone(), self.clock.wall());
             self.metrics.planes_connected(self.sessions.len());
             tracing::info!(plane = %over.plane, generation = over.generation, "plane disconnected");
         }

@@ -16,8 +16,18 @@ use shared::{
 };
 
 /// Conditions that only the coordinator writes; what stands there under another name is left alone.
-const OUR_CONDITIONS: [&str; 9] =
-    ["Invalid", "Running", "SnapshotsCreated", "Weaker", "Complete", "Failed", "CleanFailed", "Cleaned", "Scheduled"];
+const OUR_CONDITIONS: [&str; 10] = [
+    "Invalid",
+    "Running",
+    "SnapshotsCreated",
+    "Weaker",
+    "Complete",
+    "Failed",
+    "CleanFailed",
+    "Cleaned",
+    "Blocked",
+    "Scheduled",
+];
 
 /// Fields of status that only the coordinator writes.
 const OUR_FIELDS: [&str; 12] = [
@@ -83,7 +93,7 @@ fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupS
         backup_size_readable: size.map(human_bytes),
         commit_ts,
         phase: Some(phase(record).to_owned()),
-        conditions: Some(foreign.into_iter().chain(conditions(record, now)).collect()),
+        conditions: Some(foreign.into_iter().chain(conditions(view, now)).collect()),
         barrier: Some(barrier(view)),
         certificate: record.certificate.as_ref().map(certificate),
         alarms: (!view.alarms.is_empty())
@@ -101,6 +111,7 @@ fn phase(record: &Record) -> &'static str {
     match record.stage {
         Stage::Preparing | Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting => running(record),
         Stage::Complete => "Complete",
+        Stage::Failed if record.deleting && record.clean_failure.is_some() => "CleanFailed",
         Stage::Failed => "Failed",
         Stage::Cleaning if record.clean_failure.is_some() => "CleanFailed",
         // As today: deletion alone is no phase.
@@ -118,7 +129,8 @@ fn running(record: &Record) -> &'static str {
 }
 
 /// One condition per type, in the order in which they came about, each dated by the record: a date never moves.
-fn conditions(record: &Record, now: Timestamp) -> Vec<ConditionStatus> {
+fn conditions(view: &View, now: Timestamp) -> Vec<ConditionStatus> {
+    let record = &view.record;
     let times = &record.times;
     let phase = phase(record);
     let mut all = Vec::new();
@@ -153,6 +165,12 @@ fn conditions(record: &Record, now: Timestamp) -> Vec<ConditionStatus> {
         add("CleanFailed", times.clean_failed, Some(Reason::CleanFailed.to_string()), left);
     }
     add("Cleaned", times.cleaned, None, None);
+    let refused = view.refused();
+    if let Some((_, first)) = refused.first() {
+        let all: Vec<_> = refused.iter().map(|(plane, last)| format!("plane {plane}: {}", last.refusal)).collect();
+        let reason = Some(first.refusal.reason.to_string());
+        add("Blocked", Some(first.since), reason, Some(short(&all.join("; "))));
+    }
     all
 }
 
@@ -186,13 +204,21 @@ fn row(view: &View, plane: &PlaneId) -> MemberStatus {
     let none = PlaneRecord::default();
     let kept = record.planes.get(plane).unwrap_or(&none);
     let member = record.request.member(plane);
-    let phase = row_phase(record, kept);
-    let (reason, message) = match (&record.failure, &kept.cleaned) {
-        (_, Some(report)) if !report.left.is_empty() => {
-            (Some(Reason::CleanFailed.to_string()), Some(short(&report.left.join("; "))))
+    let refused = view.planes.get(plane).and_then(|live| live.refused.as_ref()).map(|last| &last.refusal);
+    let cleans = matches!(record.stage, Stage::Failed | Stage::Cleaning);
+    let phase = row_phase(record, kept, refused.is_some());
+    let (reason, message) = match (refused, &record.failure) {
+        (Some(refusal), _) if cleans => {
+            (Some(Reason::CleanFailed), Some(short(&format!("{}: {}", refusal.reason, refusal.advice()))))
         }
-        (Some(refusal), _) if phase == "Failed" => (Some(refusal.reason.to_string()), Some(advice(refusal))),
-        _ => (None, None),
+        (Some(refusal), _) => (Some(refusal.reason), Some(advice(refusal))),
+        (None, Some(refusal)) if phase == "Failed" => (Some(refusal.reason), Some(advice(refusal))),
+        (None, _) => (None, None),
+    };
+    let notes = kept.cleaned.as_ref().map(|report| report.notes.join("; ")).filter(|notes| !notes.is_empty());
+    let message = match (message, notes) {
+        (Some(message), Some(notes)) => Some(short(&format!("{message} Found while cleaning: {notes}"))),
+        (message, notes) => message.or(notes.map(|notes| short(&notes))),
     };
     MemberStatus {
         backup_name: format!("fed-{}-{plane}", record.request.name),
@@ -202,15 +228,14 @@ fn row(view: &View, plane: &PlaneId) -> MemberStatus {
         k8s_cluster_name: Some(plane.to_string()),
         progress: progress(view, plane, phase),
         phase: phase.to_owned(),
-        reason,
+        reason: reason.map(|reason| reason.to_string()),
         message,
         tc_name: member.map(|member| member.tc_name.clone()),
         tc_namespace: member.map(|member| member.tc_namespace.clone()),
     }
 }
 
-fn row_phase(record: &Record, kept: &PlaneRecord) -> &'static str {
-    let left = kept.cleaned.as_ref().is_some_and(|report| !report.left.is_empty());
+fn row_phase(record: &Record, kept: &PlaneRecord, refused: bool) -> &'static str {
     match record.stage {
         Stage::Preparing => "Prepare",
         Stage::Barrier | Stage::Snapshotting => "Running",
@@ -219,7 +244,7 @@ fn row_phase(record: &Record, kept: &PlaneRecord) -> &'static str {
         Stage::Complete => "Complete",
         Stage::Aborting => "VolumeBackupFailed",
         Stage::Failed => "Failed",
-        Stage::Cleaning if left => "CleanFailed",
+        Stage::Cleaning if refused => "CleanFailed",
         Stage::Cleaning | Stage::Cleaned => "Clean",
     }
 }
@@ -281,7 +306,7 @@ fn certificate(certificate: &Certificate) -> CertificateStatus {
 
 /// What happened, and what a person can do about it.
 fn advice(refusal: &Refusal) -> String {
-    short(&format!("{}. {}", refusal.message.trim_end_matches('.'), refusal.reason.action()))
+    short(&refusal.advice())
 }
 
 /// At most [`MAX_TEXT`] bytes, cut between characters.

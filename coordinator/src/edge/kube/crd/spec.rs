@@ -40,7 +40,15 @@ use serde_json::{Map, Value};
         json_path = ".status.timeTaken",
         description = "From start to end"
     ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    // Ours, and last: whoever cuts columns by their place finds the others where they were.
+    printcolumn(
+        name = "Verdict",
+        type_ = "string",
+        json_path = ".status.certificate.verdict",
+        description = "What the certificate proves: Consistent or Weaker",
+        priority = 1
+    )
 )]
 #[x_kube(
     validation = Rule::new("has(self.clusters) && self.clusters.size() > 0")

@@ -1,12 +1,9 @@
 use super::*;
-use crate::kit::{START, record};
+use crate::kit::{START, certificate, record};
 use serde_json::json;
 use shared::{
-    barrier::{BarrierTimes, CertificatePlane, Step, Verdict},
+    barrier::{BarrierTimes, LastRefusal, PlaneView, Step, Verdict},
     epoch::Epoch,
-    ids::ClusterId,
-    tiling::Tiling,
-    wire::CleanReport,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,23 +12,7 @@ fn certified() -> Record {
     record.stage = Stage::Certified;
     record.epoch = Epoch(7);
     record.commit_ts = Some(Ts(449_462_718_912_512_000));
-    record.certificate = Some(Certificate {
-        verdict: Verdict::Consistent,
-        backup: "u1".into(),
-        name: "br-admin/nightly".to_owned(),
-        attempt: 1,
-        epoch: Epoch(7),
-        cluster: ClusterId(7_365_000_000_000_000_001),
-        commit_ts: Ts(449_462_718_912_512_000),
-        gc_hold: Ts(449_462_718_000_000_000),
-        gc_safe_point: Ts(449_462_718_000_000_000),
-        pd_min_resolved_ts: Ts(449_462_718_912_512_000),
-        ts_ceiling: None,
-        regions: 42,
-        tiling: Tiling::default(),
-        planes: BTreeMap::<PlaneId, CertificatePlane>::new(),
-        made_at: Timestamp(START + 100_000),
-    });
+    record.certificate = Some(certificate(Verdict::Consistent));
     record.times.snapshots_created = Some(Timestamp(START + 162_000));
     record.barrier = BarrierTimes { settle: Some(Millis(812)), reach: Some(Millis(1_204)), hold: Some(Millis(2_020)) };
     for (plane, ts) in [("az1", 449_462_718_912_512_000), ("az2", 449_462_718_938_726_401)] {
@@ -60,6 +41,15 @@ fn view(record: Record) -> Status {
         waiting_for: String::new(),
         alarms: Vec::new(),
     }))
+}
+
+/// az2 refuses what the step asks of it.
+fn blocked(record: Record, step: Step, refusal: Refusal) -> Value {
+    let last = LastRefusal { refusal, since: Timestamp(START + 200_000), tries: 3, again: None };
+    let live = PlaneView { connected: true, owes: true, refused: Some(last), ..PlaneView::default() };
+    let Status::Barrier(view) = view(record) else { unreachable!() };
+    let view = View { step, planes: BTreeMap::from([("az2".into(), live)]), ..(*view).clone() };
+    merge_status(None, &Status::Barrier(view.into()), Timestamp(START + 9_000_000))
 }
 
 fn status(record: Record) -> Value {
@@ -203,17 +193,19 @@ fn the_same_record_never_changes_a_status_that_was_written() {
 fn leftovers_stand_in_the_row_of_their_plane() {
     let mut record = complete();
     record.stage = Stage::Cleaning;
-    let left = vec!["snap-1: AccessDenied".to_owned(), "x".repeat(5_000)];
-    let report = CleanReport { snapshots: 1, objects: 2, left };
-    record.planes.get_mut(&PlaneId::from("az2")).unwrap().cleaned = Some(report);
-    let status = status(record);
+    let left = format!("left over: snap-1: AccessDenied; {}", "x".repeat(5_000));
+    let status = blocked(record, Step::Cleaning, Refusal::new(Reason::CleanFailed, left));
     assert_eq!(status["backups"][0].get("reason"), None);
     assert_eq!(
         (&status["backups"][1]["phase"], &status["backups"][1]["reason"]),
         (&json!("CleanFailed"), &json!("CleanFailed"))
     );
     let message = status["backups"][1]["message"].as_str().unwrap();
-    assert!(message.starts_with("snap-1: AccessDenied; x") && message.ends_with("...") && message.len() <= MAX_TEXT);
+    assert!(
+        message.starts_with("CleanFailed: left over: snap-1: AccessDenied; x")
+            && message.ends_with("...")
+            && message.len() <= MAX_TEXT
+    );
 }
 
 /// I9: what is not proved consistent is told in status, and counted.
@@ -243,4 +235,61 @@ fn a_weaker_certificate_is_marked_and_counted() {
         metrics.viewed(&view);
         assert_eq!(counted(&metrics), format!("isochron_weaker_certificates_total {total}"));
     }
+}
+
+/// The last error of a step that goes on until it succeeds.
+#[test]
+fn a_refusal_is_told_for_as_long_as_it_blocks() {
+    let denied = || Refusal::new(Reason::AccessDenied, "s3:PutObject on shop-bk: denied");
+    let shown = blocked(certified(), Step::Completing, denied());
+    assert_eq!(types(&shown), ["Running", "SnapshotsCreated", "Blocked"]);
+    assert_eq!(
+        shown["conditions"][2],
+        json!({
+            "type": "Blocked", "status": "True", "lastTransitionTime": "2024-05-01T03:03:40Z",
+            "reason": "AccessDenied", "message": "plane az2: AccessDenied: s3:PutObject on shop-bk: denied",
+        })
+    );
+    let row = &shown["backups"][1];
+    let advised = "s3:PutObject on shop-bk: denied. Grant the permission that the message names.";
+    assert_eq!((&row["reason"], &row["message"]), (&json!("AccessDenied"), &json!(advised)));
+    assert_eq!(shown["backups"][0].get("reason"), None);
+    // Over: nothing of it stays.
+    let after = merge_status(Some(&shown), &view(certified()), Timestamp(START + 9_000_000));
+    assert_eq!(types(&after), ["Running", "SnapshotsCreated"]);
+    assert_eq!(after["backups"][1].get("reason"), None);
+}
+
+#[test]
+fn a_failed_attempt_that_cannot_be_cleaned_says_so() {
+    let mut record = record();
+    record.stage = Stage::Failed;
+    record.failure = Some(Refusal::new(Reason::HoldTimedOut, "hold limit of 60 s ran out"));
+    record.times.completed = Some(Timestamp(START + 100_000));
+    record.times.clean_failed = Some(Timestamp(START + 200_000));
+    record.clean_failure = Some("plane az2: AccessDenied: ec2:DeleteSnapshot".to_owned());
+    let denied = || Refusal::new(Reason::AccessDenied, "ec2:DeleteSnapshot");
+    let shown = blocked(record.clone(), Step::Failed, denied());
+    assert_eq!(
+        (&shown["phase"], types(&shown)),
+        (&json!("Failed"), vec!["Running", "Failed", "CleanFailed", "Blocked"])
+    );
+    assert_eq!(shown["backups"][0]["reason"], "HoldTimedOut");
+    assert_eq!(shown["backups"][1]["reason"], "CleanFailed");
+    assert!(shown["backups"][1]["message"].as_str().unwrap().starts_with("AccessDenied: ec2:DeleteSnapshot. Grant"));
+    // A deletion that waits for it is in the phase that the old manager had for this.
+    record.deleting = true;
+    assert_eq!(blocked(record, Step::Failed, denied())["phase"], "CleanFailed");
+}
+
+#[test]
+fn what_a_plane_found_while_cleaning_stands_in_its_row() {
+    let mut record = complete();
+    record.stage = Stage::Cleaned;
+    let notes = vec!["backup.lock was not there".to_owned()];
+    let report = shared::wire::CleanReport { notes, ..Default::default() };
+    record.planes.get_mut(&PlaneId::from("az2")).unwrap().cleaned = Some(report);
+    let shown = status(record);
+    assert_eq!(shown["backups"][0].get("message"), None);
+    assert_eq!(shown["backups"][1]["message"], "backup.lock was not there");
 }

@@ -1,0 +1,114 @@
+//! What planes refuse. Until something is certified a refusal ends the attempt; after that nothing ends but by success, by
+//! a person's wish or by a snapshot in error, so the order is repeated, ever more seldom, and the cause stays in view.
+
+use super::{
+    input::{Effect, Timer},
+    machine::Barrier,
+    view::{LastRefusal, Step},
+};
+use crate::{
+    backoff::{Backoff, seed},
+    ids::PlaneId,
+    reason::{Reason, Refusal},
+    time::{Instant, Millis, Now},
+};
+
+/// Between two tries of an order that was refused. It starts anew with the plane's next session: whoever mends something
+/// in a plane and does not want to wait restarts its plane actor.
+const AGAIN: Backoff = Backoff { first: Millis::secs(15), cap: Millis::secs(600) };
+
+impl Barrier {
+    pub(super) fn refused(&mut self, now: Now, plane: &PlaneId, refusal: Refusal, effects: &mut Vec<Effect>) {
+        if self.order_for(plane).is_none() {
+            return;
+        }
+        let named = |refusal: Refusal| Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
+        match self.step {
+            Step::Completing if refusal.reason == Reason::SnapshotFailed => self.fail(now, named(refusal), effects),
+            Step::Completing | Step::Failed | Step::Cleaning | Step::Releasing | Step::Aborting | Step::Recovering => {
+                self.keep_refusal(now, plane, refusal);
+                if self.cleans() {
+                    self.record.times.clean_failed.get_or_insert(now.wall);
+                    self.tell_clean_failure();
+                }
+            }
+            Step::Preparing
+            | Step::Reserving
+            | Step::Settling
+            | Step::Suspending
+            | Step::Covering
+            | Step::Snapshotting
+            | Step::Confirming => self.fail(now, named(refusal), effects),
+            Step::Claiming | Step::Complete | Step::Cleaned => {}
+        }
+    }
+
+    fn keep_refusal(&mut self, now: Now, plane: &PlaneId, refusal: Refusal) {
+        let spread = seed(self.record.request.backup.as_str()) ^ seed(plane.as_str());
+        let Some(live) = self.planes.get_mut(plane) else { return };
+        let before = live.refused.take();
+        let since = before.as_ref().filter(|last| last.refusal.reason == refusal.reason).map(|last| last.since);
+        let tries = (before.map_or(0, |last| last.tries) + 1).min(LastRefusal::MAX_TRIES);
+        let again = Some(now.at + AGAIN.wait(tries, spread));
+        live.refused = Some(LastRefusal { refusal, since: since.unwrap_or(now.wall), tries, again });
+        // What it was doing, it does no more.
+        live.progress = None;
+        self.arm_again();
+    }
+
+    /// One timer for all planes: the earliest of their next tries.
+    pub(super) fn arm_again(&mut self) {
+        let next = self.planes.values().filter_map(|live| live.refused.as_ref()?.again).min();
+        match next {
+            Some(at) => self.set(Timer::Again, at),
+            None => self.stop(&[Timer::Again]),
+        }
+    }
+
+    /// Repeats the order to every plane that owes an answer, but to those whose next try is later than `due`.
+    pub(super) fn try_again(&mut self, due: Instant, effects: &mut Vec<Effect>) {
+        for last in self.planes.values_mut().filter_map(|live| live.refused.as_mut()) {
+            last.again.take_if(|at| *at <= due);
+        }
+        self.send_all(effects);
+        self.arm_again();
+    }
+
+    /// Cleaning an attempt that failed, or a backup that is deleted.
+    fn cleans(&self) -> bool {
+        matches!(self.step, Step::Failed | Step::Cleaning)
+    }
+
+    /// This plane is waited for no longer. If it was the last one, nothing is left over.
+    pub(super) fn clean_answered(&mut self, plane: &PlaneId) {
+        if !self.cleans() {
+            return;
+        }
+        let spoke = self.planes.get_mut(plane).and_then(|live| live.refused.take()).is_some();
+        if spoke {
+            self.arm_again();
+        }
+        if self.all_cleaned() {
+            self.record.clean_failure = None;
+            // Of a deletion it stays as history: the object goes with it.
+            if !self.record.deleting {
+                self.record.times.clean_failed = None;
+            }
+        } else if spoke {
+            self.tell_clean_failure();
+        }
+    }
+
+    fn tell_clean_failure(&mut self) {
+        let told: Vec<String> = self
+            .planes
+            .iter()
+            .filter_map(|(plane, live)| Some((plane, &live.refused.as_ref()?.refusal)))
+            .map(|(plane, refusal)| match refusal.reason {
+                Reason::CleanFailed => format!("plane {plane}: {}", refusal.message),
+                _ => format!("plane {plane}: {refusal}"),
+            })
+            .collect();
+        self.record.clean_failure = (!told.is_empty()).then(|| told.join("; "));
+    }
+}
