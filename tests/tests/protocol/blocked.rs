@@ -52,7 +52,9 @@ fn a_failed_attempt_that_cannot_be_cleaned_is_told() {
         stage.control.apply(&stage.manifest("")).unwrap();
         at(&stage, Durable::Snapshotting).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        stage.world.faults(|f| drop(f.ec2.insert("az1".into(), Ec2Faults { denied: true, ..Ec2Faults::default() })));
+        stage.world.faults(|f| {
+            f.ec2.insert("az1".into(), Ec2Faults { denied: true, ..Ec2Faults::default() });
+        });
         stage.control.annotate(KEY, "isochron.pingcap.com/cancel", "true");
         at(&stage, Durable::Failed).await;
         soon("the status says why", || condition(&stage, "CleanFailed").is_some()).await;
