@@ -12,7 +12,6 @@ use shared::{
     reason::Refusal,
     time::{Instant, Timestamp},
 };
-use std::collections::BTreeMap;
 
 /// What an admin may ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
