@@ -16,7 +16,7 @@ use rustls::pki_types::CertificateDer;
 use shared::wire::{self, Hello, MAX_FRAME_BYTES, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::{Instant, timeout, timeout_at};
@@ -73,28 +73,67 @@ enum Failure {
     Local(#[from] QuicError),
 }
 
-/// Dials with the newest certificates. One per process; its links share a socket.
+/// Dials with the newest certificates. One per process.
 pub struct Client {
     credentials: Arc<Credentials>,
-    v4: Endpoint,
-    v6: Option<Endpoint>,
+    sockets: Mutex<Sockets>,
+    /// The sockets are the caller's, so none is made here.
+    given: bool,
 }
 
-impl Client {
-    /// Takes a free port. Without IPv6 on this machine, IPv6 addresses are skipped.
-    pub fn new(credentials: Arc<Credentials>) -> Result<Self, QuicError> {
+/// Where dials come from.
+#[derive(Clone)]
+struct Sockets {
+    v4: Endpoint,
+    v6: Option<Endpoint>,
+    /// Something was dialled from them.
+    used: bool,
+}
+
+impl Sockets {
+    /// Takes free ports.
+    fn fresh() -> Result<Self, QuicError> {
         let bind = |ip: IpAddr| {
             let address = SocketAddr::new(ip, 0);
             Endpoint::client(address).map_err(|source| QuicError::Bind { address, source })
         };
         let v4 = bind(Ipv4Addr::UNSPECIFIED.into())?;
-        let v6 = bind(Ipv6Addr::UNSPECIFIED.into()).ok();
-        Ok(Self { credentials, v4, v6 })
+        Ok(Self { v4, v6: bind(Ipv6Addr::UNSPECIFIED.into()).ok(), used: false })
+    }
+
+    fn of(&self, address: SocketAddr) -> &Endpoint {
+        match (address, &self.v6) {
+            (SocketAddr::V6(_), Some(v6)) => v6,
+            _ => &self.v4,
+        }
+    }
+}
+
+impl Client {
+    /// Takes a free port. Without IPv6 on this machine, IPv6 addresses are skipped.
+    pub fn new(credentials: Arc<Credentials>) -> Result<Self, QuicError> {
+        Ok(Self { credentials, sockets: Mutex::new(Sockets::fresh()?), given: false })
     }
 
     /// Dials from an endpoint of the caller's making, as [`super::Server::on`] listens on one. IPv4 only.
     pub fn on(endpoint: Endpoint, credentials: Arc<Credentials>) -> Self {
-        Self { credentials, v4: endpoint, v6: None }
+        let sockets = Mutex::new(Sockets { v4: endpoint, v6: None, used: false });
+        Self { credentials, sockets, given: true }
+    }
+
+    /// Fresh ones for every dial but the first. A load balancer pins a flow to one backend by its source port: from the
+    /// port of a dial that failed, or of a link that ended, every other dial may come to the same dead coordinator.
+    /// Links that still end on the sockets before keep them.
+    fn sockets(&self) -> Sockets {
+        let mut kept = self.sockets.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.used && !self.given {
+            match Sockets::fresh() {
+                Ok(fresh) => *kept = fresh,
+                Err(error) => tracing::warn!(%error, "no fresh socket, dialling from the one before"),
+            }
+        }
+        kept.used = true;
+        kept.clone()
     }
 
     /// Dials `servers` (`host:port`, names are resolved anew each time), one address after the other, until a leading
@@ -112,9 +151,10 @@ impl Client {
         let mut refused = None;
         let end = Instant::now() + limit;
         let targets = resolve(servers, server_name, end).await?;
+        let sockets = self.sockets();
         for (tried, (address, name)) in targets.iter().enumerate() {
             let share = share(end, targets.len() - tried);
-            match within(share, self.greet(*address, name, hello)).await {
+            match within(share, self.greet(sockets.of(*address), *address, name, hello)).await {
                 Ok((link, welcome)) if welcome.leading => return Ok((link, welcome)),
                 Ok(_) => not_leading += 1,
                 Err(failure) => failed(*address, failure, &mut refused, &mut failures),
@@ -138,9 +178,10 @@ impl Client {
         let mut refused = None;
         let end = Instant::now() + limit;
         let targets = resolve(servers, server_name, end).await?;
+        let sockets = self.sockets();
         for (tried, (address, name)) in targets.iter().enumerate() {
             let share = share(end, targets.len() - tried);
-            match within(share, self.connect(*address, name, ALPN_ADMIN)).await {
+            match within(share, self.connect(sockets.of(*address), *address, name, ALPN_ADMIN)).await {
                 Ok((connection, peer)) => return Ok(AdminConnection { connection, peer }),
                 Err(failure) => failed(*address, failure, &mut refused, &mut failures),
             }
@@ -149,16 +190,23 @@ impl Client {
     }
 
     /// Gives links that were dropped the time to flush, then closes the rest.
-    pub async fn shutdown(self) {
-        for endpoint in [Some(&self.v4), self.v6.as_ref()].into_iter().flatten() {
+    pub async fn shutdown(&self) {
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for endpoint in [Some(&sockets.v4), sockets.v6.as_ref()].into_iter().flatten() {
             let _ = timeout(FLUSH_LIMIT, endpoint.wait_idle()).await;
             endpoint.close(Close::Shutdown.code(), b"process ends");
             let _ = timeout(FLUSH_LIMIT, endpoint.wait_idle()).await;
         }
     }
 
-    async fn greet(&self, address: SocketAddr, name: &str, hello: &Hello) -> Result<(Link, Welcome), Failure> {
-        let (connection, peer) = self.connect(address, name, ALPN_PLANE).await?;
+    async fn greet(
+        &self,
+        from: &Endpoint,
+        address: SocketAddr,
+        name: &str,
+        hello: &Hello,
+    ) -> Result<(Link, Welcome), Failure> {
+        let (connection, peer) = self.connect(from, address, name, ALPN_PLANE).await?;
         let (send, recv) = connection.open_bi().await?;
         let (mut writer, mut reader) = (frames::writer(send), frames::reader(recv, HELLO_BYTES));
         let frame = Bytes::from(wire::encode(hello).map_err(FrameError::from)?);
@@ -174,18 +222,20 @@ impl Client {
         Ok((frames::link(connection, peer, writer, reader, None), welcome))
     }
 
-    async fn connect(&self, address: SocketAddr, name: &str, alpn: &[u8]) -> Result<(Connection, Peer), Failure> {
+    async fn connect(
+        &self,
+        from: &Endpoint,
+        address: SocketAddr,
+        name: &str,
+        alpn: &[u8],
+    ) -> Result<(Connection, Peer), Failure> {
         let material = self.credentials.current();
         let tls = material.client(alpn).map_err(QuicError::from)?;
         let crypto = QuicClientConfig::try_from(tls).map_err(QuicError::from)?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
         // A coordinator opens no stream to us.
         config.transport_config(transport(0));
-        let endpoint = match (address, &self.v6) {
-            (SocketAddr::V6(_), Some(v6)) => v6,
-            _ => &self.v4,
-        };
-        let connection = endpoint.connect_with(config, address, name)?.await?;
+        let connection = from.connect_with(config, address, name)?.await?;
         let chain = connection
             .peer_identity()
             .and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok())

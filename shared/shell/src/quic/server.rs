@@ -203,7 +203,9 @@ fn server_config(material: &Material, limits: &Limits) -> Result<quinn::ServerCo
     let mut config = quinn::ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
     // One stream until it is known who speaks; admins then get more.
     config.transport_config(transport(1));
-    config.migration(false);
+    // Who speaks is proven by a certificate, not by an address: a plane whose source port is changed on its way (a NAT
+    // that forgot the flow) keeps its session. quinn proves the new path before it uses it.
+    config.migration(true);
     config.max_incoming(limits.handshakes);
     Ok(config)
 }

@@ -15,6 +15,7 @@ use shared::{
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
+mod balancer;
 mod certificates;
 mod limits;
 mod planes;
