@@ -88,6 +88,8 @@ pub enum Timer {
     Connect,
     /// Preparing or reserving took too long.
     Prepare,
+    /// Regions that did not tile the key space are asked for again.
+    Cover,
     /// The settle clock ran out.
     Settle,
     /// The reach clock ran out.

@@ -299,6 +299,7 @@ impl Barrier {
             Timer::Settle | Timer::Reach | Timer::Hold | Timer::Total | Timer::PlaneLost => {
                 self.clock_expired(now, timer, effects);
             }
+            Timer::Cover => self.cover_again(effects),
             Timer::HoldsGone => self.holds_gone(now, effects),
             Timer::Recover => self.recover_expired(now, effects),
             Timer::Again => self.try_again(due, effects),

@@ -131,10 +131,36 @@ fn a_tiling_with_a_hole_is_asked_again_and_at_last_named() {
     let mut kit = Kit::new(request());
     kit.covering();
     let hole = |i: usize, round| covered(if i == 1 { 0 } else { i }, round);
-    assert_eq!(kit.all(|i| hole(i, 1)), to_all("@5 Cover 2"));
-    assert!(kit.says(0, covered(0, 1)).is_empty(), "an answer to an old round is dead");
-    assert_eq!(kit.all(|i| hole(i, 2)), to_all("@5 Cover 3 naming"));
-    assert_eq!(kit.all(|i| hole(i, 3)), joined(&["save Aborting"], to_all("@5 Abort TilingBroken")));
+    let begun = kit.now.at;
+    let (mut pauses, mut round) = (Vec::new(), 1);
+    loop {
+        let asked = kit.now.at;
+        let lines = kit.all(|i| hole(i, round));
+        if !lines.is_empty() {
+            assert_eq!(lines, joined(&["save Aborting"], to_all("@5 Abort TilingBroken")));
+            break;
+        }
+        round += 1;
+        assert_eq!(kit.expire(Timer::Cover), to_all(&format!("@5 Cover {round} naming")));
+        assert!(kit.says(0, covered(0, round - 1)).is_empty(), "an answer to an old round is dead");
+        pauses.push(kit.now.at.since(asked).0 / 1000);
+    }
+    assert_eq!(pauses[..4], [1, 2, 4, 8], "an election takes 10 to 20 s");
+    let limit = kit.view().record.request.limits.reach.0;
+    let used = kit.now.at.since(begun).0;
+    assert!(used > limit / 2 && used < limit, "{used} of {limit} ms: the clock has not run out, so the hole is named");
+    let why = kit.view().record.failure.unwrap().message;
+    assert!(why.contains(&format!("after {round} rounds; missing: none was named by PD")), "{why}");
+}
+
+#[test]
+fn a_leader_that_comes_between_two_rounds_is_taken() {
+    let mut kit = Kit::new(request());
+    kit.covering();
+    assert!(kit.all(|i| covered(if i == 1 { 0 } else { i }, 1)).is_empty());
+    assert_eq!(kit.view().step, Step::Covering);
+    kit.expire(Timer::Cover);
+    assert_eq!(kit.all(|i| covered(i, 2)), joined(&["save Snapshotting"], to_all("@5 Snapshot 2000")));
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl World {
     fn may_run_out(&self, bounds: &Bounds, b: usize, view: &Record, timer: Clock) -> bool {
         let trouble = self.purse.troubles > 0;
         match timer {
-            Clock::Again => true,
+            Clock::Again | Clock::Cover => true,
             Clock::Retry => view.attempt < bounds.attempts,
             Clock::Renew => self.purse.renews > 0,
             Clock::HoldsGone => trouble && (bounds.hasty || self.holds_are_gone(b)),

@@ -7,7 +7,7 @@ use super::{
     volumes::calls_now,
 };
 use crate::{
-    actors::holds::hold_refusal,
+    actors::{env::length, holds::hold_refusal},
     ports::{Hold, PdRegion, RegionAt, Tikv},
 };
 use futures::{future::try_join_all, try_join};
@@ -23,11 +23,13 @@ use shared::{
     wire::{Covered, Phase},
 };
 use std::{collections::BTreeSet, time::Duration};
+use tokio::time::Instant;
 
-/// Tries per store within one round. Under holds on all stores only what was proposed before can still move, so a few
-/// suffice; the reach clock bounds the whole.
-const TRIES: u32 = 20;
+/// Between two tries of one store. A region that is new says no `safe_ts` until the next advance (20 s by default), and a
+/// wait-apply may take 40 s: the reach clock is the bound, not a number of tries.
 const WAIT: Duration = Duration::from_millis(500);
+/// The longest of these waits; each try asks every peer of the store.
+const WAIT_CAP: Duration = Duration::from_secs(2);
 /// Descriptions of missing regions that a person can still read.
 const MAX_NAMED: usize = 20;
 /// Regions per page of PD's list, and pages read at most: four million regions, beyond any cluster.
@@ -62,18 +64,22 @@ async fn one_store(share: &Share, store: StoreId, tikv: &dyn Tikv, gc_hold: Ts) 
         .get(&store)
         .ok_or_else(|| Refusal::new(Reason::StoreHoldLost, format!("store {store} is not held")))?;
     let mut learned = SafeTimes::default();
-    let mut last = String::new();
-    for _ in 0..TRIES {
-        match one_try(share, store, tikv, hold.as_ref(), gc_hold, &mut learned).await? {
+    let (begun, mut wait) = (Instant::now(), WAIT);
+    // Before the coordinator's clock ends the round from outside: this refusal says which region, and why.
+    let limit = length(share.site()?.spec.limits.reach) * 3 / 4;
+    loop {
+        let repeat = match one_try(share, store, tikv, hold.as_ref(), gc_hold, &mut learned).await? {
             Ok((digest, regions)) => return Ok(StoreCover { digest, regions, learned }),
-            Err(repeat) => {
-                last = repeat.to_string();
-                share.progress(Phase::Covering, 0, 0, format!("store {store}: {last}"));
-            }
+            Err(repeat) => repeat,
+        };
+        let text = format!("store {store}: {repeat}");
+        share.progress(Phase::Covering, 0, 0, &text);
+        if begun.elapsed() + wait > limit {
+            return Err(Refusal::new(Reason::CoverageUnstable, text));
         }
-        tokio::time::sleep(WAIT).await;
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(WAIT_CAP);
     }
-    Err(Refusal::new(Reason::CoverageUnstable, format!("store {store} after {TRIES} tries: {last}")))
 }
 
 type Tried = Result<(CoverDigest, BTreeSet<RegionId>), Repeat>;
