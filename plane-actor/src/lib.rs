@@ -9,15 +9,21 @@ pub mod config;
 pub mod edge;
 pub mod ports;
 
-use actix::Actor;
-use actors::{Env, PlaneActor, keep_linked, preflight};
+use actix::{Actor, Addr};
+use actors::{End, Env, FINISH, PlaneActor, keep_linked, preflight};
 use config::PlaneConfig;
 use ports::Ports;
 use shared::{request::MemberSpec, wire::PreflightCheck};
-use tokio::task::LocalSet;
+use std::time::Duration;
+use tokio::{sync::oneshot, task::LocalSet, time::timeout};
+
+/// Letting go when told to end, over all: what may finish, a save (3 s at most), then every hold (3 s at most). Below the
+/// 30 s that Kubernetes waits, with room for the way out.
+const END_LIMIT: Duration = FINISH.saturating_add(Duration::from_secs(8));
 
 /// Runs a plane on this thread until `shutdown`, or until its ledger is written by somebody else (an error: two plane
-/// actors of one name must not both act). What is held when it ends lets go by itself.
+/// actors of one name must not both act). At `shutdown` it takes nothing on, lets go of what it holds, tells the
+/// coordinator, and then ends; what is held when it ends in any other way lets go by itself.
 ///
 /// Its actors live in a `LocalSet` of their own and are gone when this returns.
 pub async fn run(config: PlaneConfig, ports: Ports, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
@@ -28,14 +34,31 @@ async fn act(config: PlaneConfig, ports: Ports, shutdown: impl Future<Output = (
     let env = Env::open(config, ports).await?;
     let mut lost = env.lost();
     let plane = PlaneActor::new(env.clone()).start();
-    tokio::task::spawn_local(keep_linked(env, plane));
+    let dialer = env.ports.dialer.clone();
+    let link = tokio::task::spawn_local(keep_linked(env, plane.clone()));
     tokio::select! {
         biased;
-        () = shutdown => Ok(()),
+        () = shutdown => {
+            end(&plane).await;
+            // Its end of the link goes with it: what was said on it is sent, then the link is closed.
+            link.abort();
+            let _ = link.await;
+            dialer.close().await;
+            Ok(())
+        }
         why = lost.wait_for(Option::is_some) => match why.as_deref() {
             Ok(Some(why)) => Err(anyhow::anyhow!("the plane's ledger is written by another process: {why}")),
             _ => Ok(()),
         },
+    }
+}
+
+/// Until nothing is held, or [`END_LIMIT`] has passed.
+async fn end(plane: &Addr<PlaneActor>) {
+    let (done, over) = oneshot::channel();
+    plane.do_send(End(done));
+    if timeout(END_LIMIT, over).await.is_err() {
+        tracing::warn!("ending although something may still be held; it ends by itself");
     }
 }
 

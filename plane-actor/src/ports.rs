@@ -12,13 +12,15 @@ use shell::link::Link;
 use std::sync::Arc;
 
 pub use cloud::{
-    Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, InstanceVolumes, Objects, SnapshotInfo,
-    SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
+    Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, Objects,
+    SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
 };
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};
 pub use shared::member::coverage::{Applied, LedRegion, RegionAt};
 pub use tikv::{Hold, HoldError, Tikv, TikvConnect, TikvSettings};
-pub use topology::{ClusterTls, LocalStore, LocalVolume, Located, Mount, MountedOn, PdEndpoint, Topology};
+pub use topology::{
+    ClusterTls, LocalStore, LocalVolume, Located, Manifest, Manifests, Mount, MountedOn, PdEndpoint, Topology,
+};
 
 /// Everything a plane actor is joined to.
 #[derive(Clone)]
@@ -72,4 +74,7 @@ pub trait PlaneLedger: Send + Sync {
 pub trait Dialer: Send + Sync {
     /// One dial; the caller backs off. Bounded in time.
     async fn dial(&self) -> Result<Link, PortError>;
+
+    /// The process ends: what was said on links that were dropped is sent first. Bounded in time.
+    async fn close(&self) {}
 }

@@ -89,6 +89,8 @@ reasons! {
     CredentialsUnreadable passes => "Create or correct what the message names, in the TiDB cluster's namespace of that plane: a secret (keys access_key, secret_key) or a ServiceAccount with a role.",
     /// AWS does not accept the credentials: they are unknown, wrong or expired.
     CredentialsRefused => "Renew or correct the credentials that the message names, then back up again.",
+    /// AWS does not accept the time of the plane's calls: the clock of the node is wrong.
+    NodeClockWrong => "Correct the clock of the node that runs the plane actor (NTP), then back up again.",
     /// AWS or the plane's API server knows the caller, who lacks a permission.
     AccessDenied => "Grant the permission that the message names.",
     /// The bucket does not exist.
@@ -113,6 +115,8 @@ reasons! {
     Ec2Unavailable passes => "Check region, endpoint and network from the plane to EC2.",
     /// EC2's snapshot quota leaves no room.
     SnapshotQuota passes => "Delete snapshots that are in error or no longer needed, or raise the quota.",
+    /// The plane works on as many attempts as it can.
+    PlaneBusy passes => "Nothing; it may be tried again. If it repeats, see what the plane works on.",
     /// Preparation took too long.
     PrepareTimedOut passes => "See the plane that did not answer; try again.",
     /// Another backup of the same TiDB cluster holds the claim.
@@ -149,7 +153,7 @@ reasons! {
     EvidenceBroken passes => "Try again; if it repeats, collect `coordinator console show NAME --output json`.",
     /// The coordinator restarted inside the barrier and not all planes had evidence.
     CoordinatorRestarted passes => "Try again.",
-    /// A plane actor restarted inside the barrier.
+    /// A plane actor restarted, or was told to end, inside the barrier.
     PlaneRestarted passes => "Try again.",
     /// The plane's own lease from the coordinator ran out.
     PlaneLeaseExpired passes => "Check the network between plane and coordinator; try again.",

@@ -4,7 +4,7 @@
 mod by_hand;
 
 use by_hand::{Skip, cut_by_hand, dialer};
-use plane_actor::ports::{CloudError, CloudIdentity, CreateSnapshots, HoldError};
+use plane_actor::ports::{CloudError, CloudIdentity, CreateSnapshots, Find, HoldError};
 use shared::{
     ids::{InstanceId, StoreId},
     request::Storage,
@@ -227,7 +227,8 @@ fn ec2_has_the_habits_of_ec2() {
         let blind = cloud.ec2.create_snapshots(&call(vec![])).await;
         assert!(matches!(blind, Err(CloudError::PerVolumeRate(_))), "{blind:?}");
         tokio::time::sleep(Duration::from_secs(2)).await;
-        let made = cloud.ec2.find_snapshots(&tags).await.unwrap();
+        let find = Find { tags: tags.clone(), volumes: Vec::new() };
+        let made = cloud.ec2.find_snapshots(&find, None).await.unwrap().snapshots;
         assert_eq!(made.len(), 2, "found by tag");
         assert_eq!(made[0].start_time, made[1].start_time, "one call");
         tokio::time::sleep(Duration::from_secs(10)).await;

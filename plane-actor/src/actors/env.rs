@@ -1,6 +1,6 @@
 //! What every actor and every piece of work of one plane shares.
 
-use super::{book::Book, uplink::Uplink};
+use super::{book::Book, stuck::Stuck, uplink::Uplink};
 use crate::{
     config::PlaneConfig,
     ports::{PortError, Ports},
@@ -12,13 +12,17 @@ use shared::{
 };
 use shell::clock::Clock;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 /// One bucket of EC2: account, region, action (`facts/aws.md` A7).
 type BucketKey = (String, String, &'static str);
 
 /// Buckets kept; a plane works in one account and region or two. More only means that the oldest starts full again.
 const MAX_BUCKETS: usize = 64;
+
+/// Cleans that look and delete at a time. They share the account's budgets with each other and with backups, so more of
+/// them would only be slower each.
+const CLEANS_AT_ONCE: usize = 3;
 
 /// One per process; lives on the actors' thread.
 pub struct Env {
@@ -27,6 +31,9 @@ pub struct Env {
     pub(crate) clock: Clock,
     pub(crate) book: Book,
     pub(crate) uplink: Uplink,
+    pub(crate) stuck: Stuck,
+    /// In the order in which they came.
+    pub(crate) cleans: Semaphore,
     buckets: RefCell<BTreeMap<BucketKey, Limiter>>,
     objects: RefCell<BTreeMap<BackupUid, Rc<Mutex<()>>>>,
 }
@@ -42,6 +49,8 @@ impl Env {
             clock,
             book,
             uplink: Uplink::default(),
+            stuck: Stuck::default(),
+            cleans: Semaphore::new(CLEANS_AT_ONCE),
             buckets: RefCell::default(),
             objects: RefCell::default(),
         }))

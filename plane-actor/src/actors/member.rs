@@ -54,6 +54,14 @@ pub(crate) struct Outbid {
     pub(crate) epoch: Epoch,
 }
 
+/// The process is told to end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Stop {
+    /// What is about to be confirmed or released may still end well.
+    pub(crate) finish: bool,
+}
+
 /// See the module.
 pub(crate) struct MemberActor {
     env: Rc<Env>,
@@ -72,6 +80,7 @@ pub(crate) struct MemberActor {
     safe: Arc<SafeTimes>,
     calls: Arc<Calls>,
     creates: Creates,
+    clustermeta: Option<Arc<Vec<u8>>>,
     /// No create call was made later than this: by an earlier process before this one began.
     last_create: Instant,
     snapshotting: Option<u64>,
@@ -103,6 +112,7 @@ impl MemberActor {
             safe: Arc::default(),
             calls: Arc::default(),
             creates,
+            clustermeta: None,
             last_create: Instant::default(),
             snapshotting: None,
         }
@@ -117,7 +127,8 @@ impl MemberActor {
                 self.snapshotting = Some(number);
             }
             // All holds have ended by now. Both connect anew, so what was prepared goes, and its credentials with it.
-            Work::Complete(_) | Work::Clean { .. } => self.site = None,
+            Work::Complete(_) => self.site = None,
+            Work::Clean { .. } => (self.site, self.clustermeta) = (None, None),
             _ => {}
         }
         let share = Share {
@@ -132,6 +143,7 @@ impl MemberActor {
             progress: self.progress.clone(),
             calls: self.calls.clone(),
             creates: self.creates.clone(),
+            clustermeta: self.clustermeta.clone(),
             last_create: self.last_create,
         };
         let running = work::run(share, work).instrument(self.span.clone());
@@ -169,6 +181,7 @@ impl MemberActor {
                 self.calls = Arc::new(calls);
             }
             Kept::Creates(creates) => self.creates = creates,
+            Kept::ClusterMeta(meta) => self.clustermeta = meta,
         }
     }
 
@@ -352,5 +365,12 @@ impl Handler<Outbid> for MemberActor {
     type Result = ();
     fn handle(&mut self, Outbid { cluster, epoch }: Outbid, ctx: &mut Context<Self>) {
         self.feed(Input::Outbid { cluster, epoch }, ctx);
+    }
+}
+
+impl Handler<Stop> for MemberActor {
+    type Result = ();
+    fn handle(&mut self, Stop { finish }: Stop, ctx: &mut Context<Self>) {
+        self.feed(Input::Stop { finish }, ctx);
     }
 }

@@ -12,10 +12,12 @@ mod holds;
 mod member;
 mod plane;
 mod session;
+mod stuck;
 mod uplink;
 mod work;
 
 pub use env::Env;
+pub(crate) use plane::{End, FINISH};
 pub use plane::{PlaneActor, PlaneView};
 pub(crate) use session::keep_linked;
 pub(crate) use work::preflight;

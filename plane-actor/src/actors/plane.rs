@@ -2,7 +2,7 @@
 
 use super::{
     env::Env,
-    member::{FromCoordinator, Link, MemberActor, Outbid},
+    member::{FromCoordinator, Link, MemberActor, Outbid, Stop},
     work::preflight,
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
@@ -12,17 +12,29 @@ use shared::{
     ids::{Attempt, ClusterId, PlaneId},
     member::View,
     reason::{Reason, Refusal},
-    wire::{self, Answer, Down, Preflighted, Up},
+    wire::{self, Answer, Down, Order, Preflighted, Up},
 };
-use std::{collections::BTreeMap, rc::Rc};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+use tokio::sync::oneshot;
 
 /// Frames come one at a time (the session waits for each); the rest is one view per member step. Views that find no
 /// place are replaced by the next.
 const MAILBOX: usize = 256;
 
-/// Members kept. One TiDB cluster has one live attempt; finished ones stay for `Complete` and `Clean`, and come back from
-/// the ledger when they were forgotten.
+/// Members at work at a time, or kept. One TiDB cluster has one live attempt; finished ones stay for `Complete` and
+/// `Clean`, and come back from the ledger when they were forgotten.
 const MAX_MEMBERS: usize = 32;
+
+/// Members that clean, beside those: they wait in a queue of their own (`Env::cleans`), and many backups may be deleted at
+/// once.
+const MAX_CLEANING: usize = 512;
+
+/// What is about to be confirmed or released when this process is told to end is given so long. Reading back and the
+/// confirmation of the other planes take a second or two.
+pub(crate) const FINISH: Duration = Duration::from_secs(10);
+
+/// A member that dies while it lets go says no more, so they are also looked at so often.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Preflights at a time; each holds connections to every store.
 const MAX_PREFLIGHTS: usize = 2;
@@ -60,9 +72,16 @@ pub(crate) struct Raised {
     pub(crate) epoch: Epoch,
 }
 
+/// The process is told to end: answered through the channel once nothing is held here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct End(pub(crate) oneshot::Sender<()>);
+
 struct Kept {
     addr: Addr<MemberActor>,
     view: Option<View>,
+    /// Its last order was `Clean`.
+    cleans: bool,
     /// When it was last given an order; the least is forgotten first.
     used: u64,
 }
@@ -74,12 +93,15 @@ pub struct PlaneActor {
     uses: u64,
     linked: bool,
     preflights: usize,
+    /// Told to end; takes the word once that is done.
+    ending: Option<oneshot::Sender<()>>,
+    stopping: bool,
 }
 
 impl PlaneActor {
     /// A plane without members.
     pub fn new(env: Rc<Env>) -> Self {
-        Self { env, members: BTreeMap::new(), uses: 0, linked: false, preflights: 0 }
+        Self { env, members: BTreeMap::new(), uses: 0, linked: false, preflights: 0, ending: None, stopping: false }
     }
 
     fn publish(&self) {
@@ -89,28 +111,44 @@ impl PlaneActor {
 
     /// The member of an attempt: kept, or made anew from what the ledger holds. A member that died (its save was lost)
     /// is made anew as after a restart. `None`: all places are taken by busy ones.
-    fn member(&mut self, attempt: &Attempt, ctx: &Context<Self>) -> Option<Addr<MemberActor>> {
+    fn member(&mut self, attempt: &Attempt, cleans: bool, ctx: &Context<Self>) -> Option<Addr<MemberActor>> {
         self.uses += 1;
         if let Some(kept) = self.members.get_mut(attempt).filter(|kept| kept.addr.connected()) {
-            kept.used = self.uses;
+            (kept.used, kept.cleans) = (self.uses, cleans);
             return Some(kept.addr.clone());
         }
-        if self.members.len() >= MAX_MEMBERS && !self.members.contains_key(attempt) {
-            let idle = |kept: &Kept| !kept.addr.connected() || kept.view.as_ref().is_none_or(|view| !view.busy);
-            let (oldest, _) = self.members.iter().filter(|(_, kept)| idle(kept)).min_by_key(|(_, kept)| kept.used)?;
-            let oldest = oldest.clone();
-            self.members.remove(&oldest);
+        if !self.members.contains_key(attempt) {
+            self.make_room(cleans)?;
         }
         let restored = self.env.book.attempt(attempt);
         let addr = MemberActor::new(self.env.clone(), attempt.clone(), restored, ctx.address()).start();
-        self.members.insert(attempt.clone(), Kept { addr: addr.clone(), view: None, used: self.uses });
+        self.members.insert(attempt.clone(), Kept { addr: addr.clone(), view: None, cleans, used: self.uses });
         Some(addr)
+    }
+
+    /// Forgets the idle member that was longest without an order, if there are too many of the kind that comes. One that
+    /// has not shown itself yet has an order to begin with.
+    fn make_room(&mut self, cleans: bool) -> Option<()> {
+        let idle = |kept: &Kept| !kept.addr.connected() || kept.view.as_ref().is_some_and(|view| !view.busy);
+        let busy = |kept: &&Kept| kept.cleans == cleans && !idle(kept);
+        let limit = if cleans { MAX_CLEANING } else { MAX_MEMBERS };
+        if self.members.values().filter(busy).count() >= limit {
+            return None;
+        }
+        if self.members.values().filter(|kept| idle(kept) || kept.cleans == cleans).count() >= limit {
+            let forgotten = self.members.iter().filter(|(_, kept)| idle(kept)).min_by_key(|(_, kept)| kept.used);
+            let forgotten = forgotten.map(|(attempt, _)| attempt.clone())?;
+            self.members.remove(&forgotten);
+        }
+        Some(())
     }
 
     fn order(&mut self, attempt: Attempt, order: FromCoordinator, ctx: &mut Context<Self>) {
         let epoch = order.epoch;
-        let Some(member) = self.member(&attempt, ctx) else {
-            let refusal = Refusal::new(Reason::Internal, format!("{MAX_MEMBERS} attempts are under way in this plane"));
+        let cleans = matches!(order.order, Order::Clean(_));
+        let Some(member) = self.member(&attempt, cleans, ctx) else {
+            let (limit, what) = if cleans { (MAX_CLEANING, "cleans") } else { (MAX_MEMBERS, "attempts") };
+            let refusal = Refusal::new(Reason::PlaneBusy, format!("{limit} {what} are under way in this plane"));
             self.env.uplink.answer(&attempt, epoch, Answer::Refused(refusal));
             return;
         };
@@ -121,9 +159,32 @@ impl PlaneActor {
         }
     }
 
+    /// A process that ends takes on nothing: the coordinator repeats to the next one what was not answered. What belongs
+    /// to the end of an attempt is still obeyed.
+    fn takes(&self, order: &Order) -> bool {
+        !self.stopping
+            || matches!(order, Order::Renew(_) | Order::Confirm | Order::Release | Order::Abort(_) | Order::Recover)
+    }
+
+    fn stop_members(&self, finish: bool) {
+        for kept in self.members.values() {
+            // Not `try_send`: this must arrive, and comes twice at most.
+            kept.addr.do_send(Stop { finish });
+        }
+    }
+
+    /// Says that the end has come, once it has.
+    fn end_if_over(&mut self) {
+        let over = |kept: &Kept| !kept.addr.connected() || kept.view.as_ref().is_some_and(|view| view.over);
+        if self.ending.is_some() && self.members.values().all(over) {
+            // Nobody listens any more: the process ends without this word.
+            let _ = self.ending.take().map(|ending| ending.send(()));
+        }
+    }
+
     fn preflight(&mut self, ask: wire::Preflight, ctx: &mut Context<Self>) {
         if self.preflights >= MAX_PREFLIGHTS {
-            let busy = Refusal::new(Reason::Internal, format!("{MAX_PREFLIGHTS} preflights are under way"));
+            let busy = Refusal::new(Reason::PlaneBusy, format!("{MAX_PREFLIGHTS} preflights are under way"));
             let check = wire::PreflightCheck { what: "preflight".into(), took: Default::default(), result: Err(busy) };
             self.env.uplink.send(&Up::Preflighted(Preflighted { number: ask.number, checks: vec![check] }));
             return;
@@ -166,6 +227,9 @@ impl Handler<Frame> for PlaneActor {
     type Result = ();
     fn handle(&mut self, Frame(frame): Frame, ctx: &mut Context<Self>) {
         match wire::decode::<Down>(&frame) {
+            Ok(Down::Order { order, attempt, .. }) if !self.takes(&order) => {
+                tracing::info!(%attempt, order = order.name(), "not taken on: this process ends");
+            }
             Ok(Down::Order { attempt, epoch, order }) => self.order(attempt, FromCoordinator { epoch, order }, ctx),
             Ok(Down::Preflight(ask)) => self.preflight(ask, ctx),
             Err(error) => {
@@ -183,6 +247,18 @@ impl Handler<Viewed> for PlaneActor {
             kept.view = Some(view);
         }
         self.publish();
+        self.end_if_over();
+    }
+}
+
+impl Handler<End> for PlaneActor {
+    type Result = ();
+    fn handle(&mut self, End(done): End, ctx: &mut Context<Self>) {
+        (self.stopping, self.ending) = (true, Some(done));
+        self.stop_members(true);
+        ctx.run_later(FINISH, |actor, _| actor.stop_members(false));
+        ctx.run_interval(LOOK, |actor, _| actor.end_if_over());
+        self.end_if_over();
     }
 }
 

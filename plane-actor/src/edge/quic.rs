@@ -45,4 +45,8 @@ impl Dialer for QuicDialer {
             Err(error) => Err(PortError::Unavailable(error.to_string())),
         }
     }
+
+    async fn close(&self) {
+        self.client.shutdown().await;
+    }
 }

@@ -70,6 +70,8 @@ pub struct Cloud {
     pub account: String,
     /// Region used for EC2.
     pub region: String,
+    /// Nobody named the plane's own region, so this one is the bucket's, or a guess.
+    pub region_guessed: bool,
     /// Snapshots.
     pub ec2: Arc<dyn Ec2>,
     /// Metadata.
@@ -85,6 +87,10 @@ pub enum CloudError {
     /// A volume was snapshotted less than 15 s ago: look whether an earlier call of ours succeeded, then wait.
     #[error("per-volume rate: {0}")]
     PerVolumeRate(String),
+    /// The instance or volume is in a state that does not allow it now. EC2 says so too while an identical earlier request
+    /// is unfinished.
+    #[error("not in this state: {0}")]
+    InvalidState(String),
     /// A snapshot quota: waiting may help.
     #[error("snapshot quota: {0}")]
     Quota(String),
@@ -102,6 +108,9 @@ pub enum CloudError {
     /// The credentials themselves are unknown, wrong or expired. The text names the action and AWS's code.
     #[error("credentials not accepted: {0}")]
     NotAccepted(String),
+    /// The time of the request is not AWS's: this node's clock is wrong. The text names the action and AWS's code.
+    #[error("time not accepted: {0}")]
+    WrongTime(String),
     /// There are no credentials to sign with, so nothing was sent.
     #[error("no credentials: {0}")]
     NoCredentials(String),
@@ -116,23 +125,44 @@ pub enum CloudError {
 /// EC2. Every mutating call is one attempt on the wire; nothing here retries blindly.
 #[async_trait]
 pub trait Ec2: Send + Sync {
-    /// DescribeVolumes by id: where each volume is attached.
+    /// DescribeVolumes by id: where each volume is attached. Those that EC2 does not know are left out.
     async fn volumes(&self, volumes: &[VolumeId]) -> Result<Vec<VolumeAt>, CloudError>;
-    /// DescribeInstances by id: every volume of each instance.
+    /// DescribeInstances by id: every volume of each instance. Those that EC2 does not know are left out.
     async fn instances(&self, instances: &[InstanceId]) -> Result<Vec<InstanceVolumes>, CloudError>;
     /// CreateSnapshots of one instance, one attempt. Tags are set by the call itself.
     async fn create_snapshots(&self, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError>;
     /// CreateSnapshots with DryRun: nothing happens. `Ok` only for EC2's own word that it would have succeeded; whatever else
     /// it answers is what the call itself would be told.
     async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError>;
-    /// DescribeSnapshots, owner self, by tags (all must match), all pages. Finding nothing is not absence (lag).
-    async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError>;
+    /// DescribeSnapshots, owner self: one page of at most 1000, the first one or that of a token. Finding nothing is not
+    /// absence (lag).
+    async fn find_snapshots(&self, find: &Find, page: Option<String>) -> Result<Found, CloudError>;
     /// DescribeSnapshots by id. Never called with an empty list. Ids not yet visible are left out.
     async fn snapshots(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotInfo>, CloudError>;
     /// DescribeSnapshots, owner self, of these volumes in state pending or error: what takes up concurrency slots.
     async fn unfinished_snapshots(&self, volumes: &[VolumeId]) -> Result<Vec<SnapshotInfo>, CloudError>;
-    /// DeleteSnapshot; not found is success.
-    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError>;
+    /// DeleteSnapshot. False: there is no such snapshot, which is as good.
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError>;
+    /// Those of these deleted snapshots that a rule of the Recycle Bin keeps, and bills, for now (at most 1000 ids).
+    async fn in_recycle_bin(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotId>, CloudError>;
+}
+
+/// Which snapshots are looked for. All of it must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Find {
+    /// At least one: without any this would be every snapshot there is.
+    pub tags: Vec<(String, String)>,
+    /// Of any of these volumes; empty: of whichever. Together with the tags at most 200 (EC2's bound of filter values).
+    pub volumes: Vec<VolumeId>,
+}
+
+/// One page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// May be empty although another page follows: filters are applied after a page is cut.
+    pub snapshots: Vec<SnapshotInfo>,
+    /// Token of the next page; `None`: this was the last.
+    pub next: Option<String>,
 }
 
 /// Where a volume is.

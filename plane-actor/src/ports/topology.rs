@@ -30,6 +30,33 @@ pub trait Topology: Send + Sync {
     /// IRSA: the role of a ServiceAccount (annotation `eks.amazonaws.com/role-arn`) and a token for it
     /// (TokenRequest; audience by annotation `eks.amazonaws.com/audience`, else `sts.amazonaws.com`).
     async fn service_account(&self, namespace: &str, name: &str) -> Result<WebIdentity, PortError>;
+
+    /// Objects of the TiDB cluster that are kept beside a backup for people; none where nobody knows any.
+    async fn manifests(&self, _namespace: &str, _name: &str) -> Manifests {
+        Manifests::default()
+    }
+}
+
+/// What was found, and in words what could not be read. A backup is as good without it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Manifests {
+    /// In the order in which they are written.
+    pub found: Vec<Manifest>,
+    /// One line each.
+    pub unread: Vec<String>,
+}
+
+/// One object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// Its namespace.
+    pub namespace: String,
+    /// `TidbCluster`, `TidbMonitor`, …
+    pub kind: String,
+    /// `metadata.name`
+    pub name: String,
+    /// As the API server has it, without managedFields.
+    pub object: serde_json::Value,
 }
 
 /// A TiDB cluster as this plane knows it.

@@ -271,7 +271,7 @@ impl Barrier {
             Answer::Released(_) => self.released(now, plane, effects),
             Answer::Aborted(aborted) => self.aborted(now, plane, aborted.cause, effects),
             Answer::Recovered(recovered) => self.recovered(now, plane, recovered, effects),
-            Answer::Completed(completed) => self.completed(now, plane, completed.full_bytes, effects),
+            Answer::Completed(completed) => self.completed(now, plane, completed, effects),
             Answer::Cleaned(cleaned) => self.cleaned(now, plane, cleaned.report, effects),
         }
     }

@@ -86,12 +86,24 @@ pub struct PlaneRecord {
     pub least_safe_ts: Option<Ts>,
     /// This plane wrote backupmeta; its size in bytes.
     pub completed_bytes: Option<u64>,
+    /// What it said beside that, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// This plane let go of the aborted attempt.
     pub aborted: bool,
     /// This plane cleaned what the current stage asks for.
     pub cleaned: Option<CleanReport>,
     /// An admin gave this plane up knowingly; it is not waited for.
     pub abandoned: bool,
+}
+
+impl PlaneRecord {
+    /// What this plane wants a person to know although it is no failure; `None`: nothing.
+    pub fn remark(&self) -> Option<String> {
+        let cleaned = self.cleaned.iter().flat_map(|report| report.notes.iter());
+        let notes: Vec<&str> = self.notes.iter().chain(cleaned).map(String::as_str).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
 }
 
 /// Lengths by the coordinator's monotonic clock.

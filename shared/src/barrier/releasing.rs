@@ -10,7 +10,7 @@ use crate::{
     ids::PlaneId,
     reason::{Reason, Refusal},
     time::{Millis, Now},
-    wire::{Complete, Order, Recovered},
+    wire::{Complete, Completed, Order, Recovered},
 };
 
 /// How long planes are given to tell their evidence after a restart of the coordinator. Their holds end by themselves
@@ -70,12 +70,13 @@ impl Barrier {
         }))
     }
 
-    pub(super) fn completed(&mut self, now: Now, plane: &PlaneId, full_bytes: u64, effects: &mut Vec<Effect>) {
+    pub(super) fn completed(&mut self, now: Now, plane: &PlaneId, completed: Completed, effects: &mut Vec<Effect>) {
         if !self.mark(plane, Step::Completing) {
             return;
         }
         if let Some(kept) = self.record.planes.get_mut(plane) {
-            kept.completed_bytes = Some(full_bytes);
+            kept.completed_bytes = Some(completed.full_bytes);
+            kept.notes = completed.notes;
         }
         self.save(effects);
         self.complete_if_done(now, effects);

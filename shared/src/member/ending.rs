@@ -49,6 +49,21 @@ impl Member {
         self.send(self.epoch, self.aborted(), effects);
     }
 
+    /// The process ends. What is not close to its evidence is broken off now, so that nobody waits for holds that end by
+    /// themselves; what is close may come to it, if `finish`. Saved evidence stays true however the holds end.
+    pub(super) fn stop(&mut self, finish: bool, effects: &mut Vec<Effect>) {
+        self.stopping = true;
+        let close = matches!(self.stage, Stage::Confirming | Stage::ReadingBack | Stage::Confirmed);
+        if finish && close {
+            return;
+        }
+        if self.stage.is_live() {
+            self.break_off(Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end"), effects);
+        } else {
+            self.let_go(effects);
+        }
+    }
+
     /// Obeyed in every stage. It takes back evidence too: the coordinator has recorded the bad end before it sent this,
     /// and from then on `Recover` must be answered "aborted" (DESIGN §4).
     pub(super) fn abort(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {

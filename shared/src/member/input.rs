@@ -74,6 +74,11 @@ pub enum Input {
     LinkUp,
     /// It ended. Changes nothing: only the clock of the plane's own lease does.
     LinkLost,
+    /// The process is told to end.
+    Stop {
+        /// An attempt that is about to be confirmed or released may still end well.
+        finish: bool,
+    },
     /// A timer ran out.
     Expired(Timer),
 }
@@ -113,6 +118,8 @@ pub enum Done {
     Completed {
         /// Sum of full sizes.
         full_bytes: u64,
+        /// What a person should know.
+        notes: Vec<String>,
     },
     /// Deleted, as far as the report says.
     Cleaned(CleanReport),

@@ -76,6 +76,8 @@ pub struct Member {
     pub(super) letting_go: u32,
     pub(super) owed: Option<Owed>,
     pub(super) linked: bool,
+    /// The process is told to end.
+    pub(super) stopping: bool,
     pub(super) progress: Option<Progress>,
     pub(super) pd_failures: u64,
     pub(super) alarms: Vec<Alarm>,
@@ -122,6 +124,7 @@ impl Member {
             letting_go: 0,
             owed: None,
             linked: false,
+            stopping: false,
             progress: None,
             pd_failures: 0,
             alarms: Vec::new(),
@@ -159,6 +162,11 @@ impl Member {
     /// Work is under way, or something is held or being let go.
     pub(super) fn is_busy(&self) -> bool {
         self.stage.is_live() || self.touched || self.letting_go > 0 || self.work.is_some() || self.current.is_some()
+    }
+
+    /// Told to end, and nothing is held, being held or being let go any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.stopping && !self.stage.is_live() && !self.touched && self.letting_go == 0
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -268,6 +276,7 @@ impl Machine for Member {
             Input::StoreBroken { store, refusal } => self.store_broken(store, refusal, &mut effects),
             Input::LetGone => self.let_gone(&mut effects),
             Input::Outbid { cluster, epoch } => self.outbid(cluster, epoch, &mut effects),
+            Input::Stop { finish } => self.stop(finish, &mut effects),
             Input::LinkUp => self.linked = true,
             Input::LinkLost => self.linked = false,
             Input::Expired(timer) => self.expired_timer(now, timer, &mut effects),

@@ -270,8 +270,8 @@ impl Member {
             }
             (Some(Order::Snapshot(_)), Done::Snapshotted(snapshots)) => self.snapshotted(snapshots, effects),
             (Some(Order::Confirm), Done::ReadBack(seen)) => self.read_back(seen, effects),
-            (Some(Order::Complete(_)), Done::Completed { full_bytes }) => {
-                self.answer(Answer::Completed(Completed { full_bytes }), effects);
+            (Some(Order::Complete(_)), Done::Completed { full_bytes, notes }) => {
+                self.answer(Answer::Completed(Completed { full_bytes, notes }), effects);
             }
             (Some(Order::Clean(_)), Done::Cleaned(report)) => {
                 // What left something over is done again when it is asked for again.

@@ -27,6 +27,8 @@ pub struct View {
     pub linked: bool,
     /// Work is under way, or something is held or being let go: this member must not be forgotten.
     pub busy: bool,
+    /// The process was told to end, and nothing is held or being let go: this member may be dropped.
+    pub over: bool,
     /// Stores held.
     pub stores_held: u64,
     /// Least that is certainly left of a store lease; `None` when none is held.
@@ -56,6 +58,7 @@ impl Member {
             restored: self.restored,
             linked: self.linked,
             busy: self.is_busy(),
+            over: self.is_over(),
             stores_held: self.holds.len() as u64,
             store_lease_left: self.holds.values().map(|hold| hold.margin(now.at)).min(),
             plane_lease_left: self.lease.map(|until| until.since(now.at)),

@@ -311,6 +311,9 @@ pub struct Complete {
 pub struct Completed {
     /// Sum of FullSnapshotSizeInBytes; 0 when not asked for or not told.
     pub full_bytes: u64,
+    /// What a person should know although it is no failure; at most 20 lines.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// See [`Order::Clean`].

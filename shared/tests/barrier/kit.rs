@@ -288,7 +288,7 @@ pub fn confirmed(i: usize) -> Answer {
     Answer::Confirmed(Confirmed { evidence: evidence(i, Epoch(5)) })
 }
 pub fn done() -> Answer {
-    Answer::Completed(Completed { full_bytes: 10 })
+    Answer::Completed(Completed { full_bytes: 10, notes: vec![] })
 }
 pub fn aborted() -> Answer {
     Answer::Aborted(Aborted { cause: None })

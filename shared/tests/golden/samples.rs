@@ -188,7 +188,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("renewed", Answer::Renewed(Renewed { number: 8 })),
         ("recovered_evidence", Answer::Recovered(Recovered::Evidence(evidence()))),
         ("recovered_aborted", Answer::Recovered(Recovered::Aborted)),
-        ("completed", Answer::Completed(Completed { full_bytes: 1 << 40 })),
+        ("completed", Answer::Completed(Completed { full_bytes: 1 << 40, notes: vec![] })),
         (
             "cleaned",
             Answer::Cleaned(Cleaned {

@@ -90,6 +90,47 @@ fn without_a_renewal_the_plane_lets_go_by_itself_in_every_live_stage() {
 }
 
 #[test]
+fn a_process_that_ends_breaks_off_at_once_what_is_not_close_to_its_evidence() {
+    let close = [Stage::Confirming, Stage::ReadingBack];
+    for stage in LIVE {
+        let work: Vec<u64> = work_of(stage).into_iter().collect();
+        let cause = Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end");
+        let mut b = Bench::at_stage(stage);
+        let ended = b.step(Input::Stop { finish: true });
+        if close.contains(&stage) {
+            assert_eq!(ended, [], "{stage:?} may finish");
+            assert!(!b.member.view(b.now()).over, "{stage:?}");
+            let ended = b.step(Input::Stop { finish: false });
+            assert_eq!(ended, breaking(&work, true, cause), "{stage:?} has had its time");
+        } else {
+            assert_eq!(ended, breaking(&work, touches(stage), cause), "{stage:?}");
+        }
+        assert_eq!(b.member.view(b.now()).over, !touches(stage), "{stage:?}: not before all is let go");
+        if touches(stage) {
+            b.step(Input::LetGone);
+        }
+        assert!(b.member.view(b.now()).over, "{stage:?}");
+    }
+}
+
+#[test]
+fn a_process_that_ends_keeps_saved_evidence_and_waits_for_the_release() {
+    let mut b = Bench::at_stage(Stage::Confirmed);
+    assert_eq!(b.step(Input::Stop { finish: true }), []);
+    assert_eq!(b.order(Order::Release), [Effect::LetGo { good: true }]);
+    assert_eq!(b.step(Input::LetGone), [say(Answer::Released(shared::wire::Released {}))]);
+    assert!(b.member.view(b.now()).over);
+    let mut b = Bench::at_stage(Stage::Confirmed);
+    b.step(Input::Stop { finish: true });
+    assert_eq!(b.step(Input::Stop { finish: false }), [Effect::LetGo { good: true }], "nothing is broken");
+    for stage in [Stage::Idle, Stage::Preparing, Stage::Prepared, Stage::Released, Stage::Broken] {
+        let mut b = Bench::at_stage(stage);
+        assert_eq!(b.step(Input::Stop { finish: true }), [], "{stage:?}");
+        assert!(b.member.view(b.now()).over, "{stage:?} holds nothing");
+    }
+}
+
+#[test]
 fn a_lost_link_alone_changes_nothing() {
     for stage in ALL {
         let mut b = Bench::at_stage(stage);

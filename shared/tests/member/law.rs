@@ -90,7 +90,7 @@ fn results(index: usize) -> Done {
         Done::Covered(covered(1)),
         Done::Snapshotted(snapshots()),
         Done::ReadBack(seen()),
-        Done::Completed { full_bytes: 1 },
+        Done::Completed { full_bytes: 1, notes: vec![] },
         Done::Cleaned(Default::default()),
     ];
     all[index % all.len()].clone()

@@ -81,8 +81,11 @@ fn an_attempt_from_prepare_to_release() {
     assert_eq!(b.order(Order::Release), [say(Answer::Released(Released {}))]);
     let Order::Complete(work) = complete() else { unreachable!() };
     assert_eq!(b.order(complete()), [begins(10, Work::Complete(work))]);
-    assert_eq!(b.done(10, Done::Completed { full_bytes: 5 }), [say(Answer::Completed(Completed { full_bytes: 5 }))]);
-    assert_eq!(b.order(complete()), [say(Answer::Completed(Completed { full_bytes: 5 }))]);
+    assert_eq!(
+        b.done(10, Done::Completed { full_bytes: 5, notes: vec![] }),
+        [say(Answer::Completed(Completed { full_bytes: 5, notes: vec![] }))]
+    );
+    assert_eq!(b.order(complete()), [say(Answer::Completed(Completed { full_bytes: 5, notes: vec![] }))]);
 }
 
 #[test]

@@ -133,9 +133,9 @@ impl Net {
         way: Way,
         mut from: mpsc::Receiver<Bytes>,
         to: mpsc::Sender<Bytes>,
-        dead: Bell,
+        (dead, closed): (Bell, Bell),
     ) {
-        let mut death = dead.listen_back();
+        let (mut death, mut closed) = (dead.listen_back(), closed.listen_back());
         loop {
             let frame = tokio::select! {
                 biased;
@@ -153,8 +153,10 @@ impl Net {
                 break;
             }
         }
-        // The other side keeps its end for as long as QUIC would.
-        sleep(IDLE).await;
+        // The other side keeps its end for as long as QUIC would, unless it is told.
+        if timeout(IDLE, closed.rung()).await.is_ok() {
+            sleep(self.draw()).await;
+        }
         dead.ring();
     }
 
@@ -183,7 +185,12 @@ impl Network for Net {
 
     fn plane_up(&self, plane: &str) -> Arc<dyn Dialer> {
         self.lock().boots += 1;
-        Arc::new(SimDialer { net: self.clone(), plane: plane.to_owned(), boot: self.lock().boots })
+        Arc::new(SimDialer {
+            net: self.clone(),
+            plane: plane.to_owned(),
+            boot: self.lock().boots,
+            closed: Bell::default(),
+        })
     }
 
     // Its ends of the links die with its `LocalSet`, and `carry` lets the other side notice late.
@@ -195,6 +202,8 @@ struct SimDialer {
     net: Net,
     plane: String,
     boot: u64,
+    /// Its process ended in good order, so that the other side learns of it at once.
+    closed: Bell,
 }
 
 #[async_trait]
@@ -236,8 +245,13 @@ impl Dialer for SimDialer {
         }
         let dead = Bell::default();
         let (net, name) = (self.net.clone(), self.plane.clone());
-        tokio::spawn(net.clone().carry(name.clone(), Way::Up, near.rx, far.tx, dead.clone()));
-        tokio::spawn(net.carry(name, Way::Down, far.rx, near.tx, dead));
+        let closed = self.closed.clone();
+        tokio::spawn(net.clone().carry(name.clone(), Way::Up, near.rx, far.tx, (dead.clone(), closed.clone())));
+        tokio::spawn(net.carry(name, Way::Down, far.rx, near.tx, (dead, closed)));
         Ok(plane_end)
+    }
+
+    async fn close(&self) {
+        self.closed.ring();
     }
 }

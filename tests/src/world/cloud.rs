@@ -100,6 +100,8 @@ pub(crate) struct CloudState {
     next: u64,
     /// By account, region and action: planes of one account share them.
     buckets: BTreeMap<(String, String, &'static str), Bucket>,
+    /// Snapshots of other backups in each plane's account, which only fill pages.
+    pub(crate) old: BTreeMap<String, usize>,
 }
 
 impl CloudState {

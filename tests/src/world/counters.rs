@@ -19,6 +19,8 @@ pub struct Counters {
     pub tikv_finishes: u64,
     /// CreateSnapshots calls that created something.
     pub ec2_creates: u64,
+    /// Pages of DescribeSnapshots by tag: reads, so not in the total.
+    pub ec2_looks: u64,
     /// DeleteSnapshot calls that deleted something.
     pub ec2_deletes: u64,
     /// Objects written.

@@ -151,6 +151,16 @@ impl World {
         self.with(|state| state.pd.services.retain(|service, _| service == GC_WORKER));
     }
 
+    /// This many snapshots of other backups lie in a plane's account; they cost nothing but pages.
+    pub fn old_snapshots(&self, plane: &str, count: u32) {
+        self.with(|state| state.cloud.old.insert(plane.to_owned(), count as usize));
+    }
+
+    /// Somebody removes an object; false: it was not there.
+    pub fn remove_object(&self, key: &str) -> bool {
+        self.with(|state| state.objects.remove(key).is_some())
+    }
+
     /// Somebody else's object: what a prefix in use looks like.
     pub fn put_object(&self, key: &str, body: &[u8]) {
         self.with(|state| state.objects.insert(key.to_owned(), body.to_vec()));

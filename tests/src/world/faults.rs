@@ -27,6 +27,16 @@ pub struct Ec2Faults {
     pub hide_new: Duration,
     /// Added to every CreateSnapshots call.
     pub slow_create: Duration,
+    /// So many CreateSnapshots are refused with InvalidState before anything happens.
+    pub invalid_states: u32,
+    /// After the next lost reply so many are: an identical request is unfinished (`facts/aws.md` A3).
+    pub invalid_after_loss: u32,
+    /// No describe ever shows a snapshot; a deletion by id finds it.
+    pub never_shown: bool,
+    /// Every DeleteSnapshot is refused with this code and message.
+    pub undeletable: Option<(&'static str, &'static str)>,
+    /// A rule of the Recycle Bin keeps what is deleted.
+    pub recycles: bool,
 }
 
 /// All switches. The default is a healthy world.
@@ -81,6 +91,8 @@ pub struct Faults {
     pub min_resolved_off: bool,
     /// EC2 says that the data volume of this store is attached to another instance.
     pub moved_volume: BTreeSet<StoreId>,
+    /// EC2 does not know the data volume of this store.
+    pub gone_volume: BTreeSet<StoreId>,
     /// The volumes of this store are not EBS.
     pub not_ebs: BTreeSet<StoreId>,
     /// TiKV keeps its raft log on the node's own disk, which no snapshot contains.
@@ -93,6 +105,8 @@ pub struct Faults {
     pub no_bucket: bool,
     /// The identity may not write to S3.
     pub s3_denied: bool,
+    /// The identity may write to S3 and list it, but not read an object that is there.
+    pub s3_unreadable: bool,
     /// S3 does not answer.
     pub s3_down: bool,
     /// The plane's ledger cannot be saved.

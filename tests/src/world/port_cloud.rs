@@ -2,7 +2,7 @@
 
 use super::{
     World,
-    cloud::{Role, Volume},
+    cloud::{Role, Snapshot, Volume},
     config::Span,
     engine::State,
     faults::Ec2Faults,
@@ -10,8 +10,8 @@ use super::{
 };
 use async_trait::async_trait;
 use plane_actor::ports::{
-    Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, InstanceVolumes, PortError, SnapshotInfo,
-    SnapshotState, VolumeAt,
+    Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, PortError,
+    SnapshotInfo, SnapshotState, VolumeAt,
 };
 use shared::{
     evidence::AcceptedSnapshot,
@@ -27,6 +27,8 @@ pub(crate) const SECRET_KEY: &str = "example-secret-key";
 /// Most tags of one resource, exclusions of one call (`facts/aws.md` A1).
 const MAX_TAGS: usize = 50;
 const MAX_EXCLUDED: usize = 40;
+/// Rows of one page of DescribeSnapshots.
+const PAGE: usize = 1000;
 
 pub(crate) struct CloudDouble {
     pub(crate) world: World,
@@ -49,7 +51,7 @@ impl CloudConnect for CloudDouble {
         let region = if storage.region.is_empty() { region } else { storage.region.clone() };
         let ec2 = Ec2Double { world: self.world.clone(), plane: self.plane.clone() };
         let objects = Bucket { world: self.world.clone(), bucket: storage.bucket.clone() };
-        Ok(Cloud { account, region, ec2: Arc::new(ec2), objects: Arc::new(objects) })
+        Ok(Cloud { account, region, region_guessed: false, ec2: Arc::new(ec2), objects: Arc::new(objects) })
     }
 }
 
@@ -98,6 +100,7 @@ impl State {
             .iter()
             .filter(|(_, kept)| self.account_of(&kept.plane) == owner)
             .filter(|(_, kept)| kept.visible <= self.now && kept.exists(self.now))
+            .filter(|(_, kept)| !self.faults.ec2.get(&kept.plane).is_some_and(|faults| faults.never_shown))
             .map(|(id, kept)| kept.info(id, self.now))
             .collect()
     }
@@ -108,10 +111,12 @@ impl State {
         if moved { InstanceId("i-0ffffffffffffffff".to_owned()) } else { kept.instance.clone() }
     }
 
-    fn volume_at(&self, id: &VolumeId) -> Result<VolumeAt, CloudError> {
-        let kept =
-            self.cloud.volumes.get(id).ok_or_else(|| CloudError::NotFound(format!("InvalidVolume.NotFound: {id}")))?;
-        Ok(VolumeAt {
+    fn volume_at(&self, id: &VolumeId) -> Option<VolumeAt> {
+        let kept = self.cloud.volumes.get(id)?;
+        if matches!(kept.role, Role::Data(store) if self.faults.gone_volume.contains(&store)) {
+            return None;
+        }
+        Some(VolumeAt {
             volume: id.clone(),
             instance: Some(self.home_of(kept)),
             zone: self.zone_of(&kept.plane),
@@ -156,6 +161,10 @@ impl State {
             }
         }
         let faults = self.ec2_faults(plane);
+        if faults.invalid_states > 0 {
+            faults.invalid_states -= 1;
+            return Err(CloudError::InvalidState(format!("CreateSnapshots: InvalidState: {}", call.instance)));
+        }
         let fails = faults.error_sets > 0;
         faults.error_sets = faults.error_sets.saturating_sub(1);
         let lost = faults.lose_replies > 0;
@@ -166,6 +175,10 @@ impl State {
             volumes.truncate(1);
         }
         let made = self.snapshot_volumes(plane, &volumes, &call.tags, fails);
+        if lost {
+            let faults = self.ec2_faults(plane);
+            faults.invalid_states = std::mem::take(&mut faults.invalid_after_loss);
+        }
         if lost || partial {
             return Err(CloudError::OutcomeUnknown("CreateSnapshots: connection reset before the reply".to_owned()));
         }
@@ -183,7 +196,7 @@ impl Ec2Double {
     async fn describe<T: Send>(
         &self,
         action: &'static str,
-        look: impl FnOnce(&State) -> Result<T, CloudError> + Send,
+        look: impl FnOnce(&mut State) -> Result<T, CloudError> + Send,
     ) -> Result<T, CloudError> {
         self.world.pause(self.world.with(|state| state.config.ec2.describe)).await;
         self.world.with(|state| {
@@ -197,7 +210,8 @@ impl Ec2Double {
 #[async_trait]
 impl Ec2 for Ec2Double {
     async fn volumes(&self, volumes: &[VolumeId]) -> Result<Vec<VolumeAt>, CloudError> {
-        self.describe("DescribeVolumes", |state| volumes.iter().map(|id| state.volume_at(id)).collect()).await
+        self.describe("DescribeVolumes", |state| Ok(volumes.iter().filter_map(|id| state.volume_at(id)).collect()))
+            .await
     }
 
     async fn instances(&self, instances: &[InstanceId]) -> Result<Vec<InstanceVolumes>, CloudError> {
@@ -210,16 +224,16 @@ impl Ec2 for Ec2Double {
                     kept.map(|(id, _)| (*id).clone()).collect::<Vec<_>>()
                 };
                 if mine.is_empty() {
-                    return Err(CloudError::NotFound(format!("InvalidInstanceID.NotFound: {instance}")));
+                    return None;
                 }
-                Ok(InstanceVolumes {
+                Some(InstanceVolumes {
                     instance: instance.clone(),
                     state: "running".to_owned(),
                     root: with(true).into_iter().next(),
                     data: with(false),
                 })
             };
-            instances.iter().map(of).collect()
+            Ok(instances.iter().filter_map(of).collect())
         })
         .await
     }
@@ -248,16 +262,24 @@ impl Ec2 for Ec2Double {
         })
     }
 
-    async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError> {
-        if tags.is_empty() {
+    async fn find_snapshots(&self, find: &Find, page: Option<String>) -> Result<Found, CloudError> {
+        if find.tags.is_empty() {
             return Err(CloudError::Refused {
                 code: "InvalidParameterValue".to_owned(),
                 message: "no tag given: that would be every snapshot of the account".to_owned(),
             });
         }
+        let from: usize = page.and_then(|page| page.parse().ok()).unwrap_or_default();
         self.describe("DescribeSnapshots", |state| {
-            let all = state.described(&self.plane).into_iter();
-            Ok(all.filter(|info| tags.iter().all(|tag| info.tags.contains(tag))).collect())
+            state.counters.ec2_looks += 1;
+            // The volumes choose before pages are cut, the tags after it, as with EC2's own index.
+            let of = |info: &SnapshotInfo| find.volumes.is_empty() || find.volumes.contains(&info.volume);
+            let all: Vec<_> = state.described(&self.plane).into_iter().filter(of).collect();
+            let old = state.cloud.old.get(&self.plane).copied().filter(|_| find.volumes.is_empty()).unwrap_or_default();
+            let next = (from + PAGE < old + all.len()).then(|| (from + PAGE).to_string());
+            let page = all.into_iter().skip(from.saturating_sub(old)).take((from + PAGE).saturating_sub(old.max(from)));
+            let snapshots = page.filter(|info| find.tags.iter().all(|tag| info.tags.contains(tag))).collect();
+            Ok(Found { snapshots, next })
         })
         .await
     }
@@ -284,17 +306,29 @@ impl Ec2 for Ec2Double {
         .await
     }
 
-    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError> {
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError> {
         self.world.pause(self.world.with(|state| state.config.ec2.delete)).await;
         self.world.with(|state| {
             let limit = state.config.ec2.delete_bucket;
             state.admit(&self.plane, "DeleteSnapshot", limit)?;
-            if let Some(kept) = state.cloud.snapshots.get_mut(id).filter(|kept| !kept.deleted) {
-                kept.deleted = true;
-                kept.content = None;
-                state.counters.ec2_deletes += 1;
+            if let Some((code, message)) = state.ec2_faults(&self.plane).undeletable {
+                return Err(CloudError::Refused { code: code.to_owned(), message: message.to_owned() });
             }
-            Ok(())
+            let now = state.now;
+            let never_shown = state.ec2_faults(&self.plane).never_shown;
+            let known = |kept: &&mut Snapshot| !kept.deleted && (kept.visible <= now || never_shown);
+            let Some(kept) = state.cloud.snapshots.get_mut(id).filter(known) else { return Ok(false) };
+            kept.deleted = true;
+            kept.content = None;
+            state.counters.ec2_deletes += 1;
+            Ok(true)
         })
+    }
+
+    async fn in_recycle_bin(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotId>, CloudError> {
+        self.describe("ListSnapshotsInRecycleBin", |state| {
+            Ok(if state.ec2_faults(&self.plane).recycles { ids.to_vec() } else { Vec::new() })
+        })
+        .await
     }
 }

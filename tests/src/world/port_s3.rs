@@ -70,7 +70,11 @@ impl Objects for Bucket {
     }
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CloudError> {
-        self.enter("s3:GetObject", |state| Ok(state.objects.get(key).cloned())).await
+        self.enter("s3:GetObject", |state| match state.objects.get(key) {
+            Some(_) if state.faults.s3_unreadable => Err(CloudError::Denied(format!("s3:GetObject {key}"))),
+            found => Ok(found.cloned()),
+        })
+        .await
     }
 
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<(), CloudError> {

@@ -2,7 +2,7 @@
 
 use plane_actor::{
     edge::aws::{AwsCloud, AwsConfig},
-    ports::{Cloud, CloudConnect, CloudIdentity, CreateSnapshots},
+    ports::{Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, Find, SnapshotInfo},
 };
 use shared::{
     ids::{InstanceId, VolumeId},
@@ -109,4 +109,18 @@ pub(crate) fn call(attempt: &str) -> CreateSnapshots {
 
 pub(crate) fn volumes(of: &[&str]) -> Vec<VolumeId> {
     of.iter().map(|volume| VolumeId::from(*volume)).collect()
+}
+
+/// Every page of what carries these tags.
+pub(crate) async fn all(ec2: &dyn Ec2, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError> {
+    let find = Find { tags: tags.to_vec(), volumes: Vec::new() };
+    let (mut found, mut page) = (Vec::new(), None);
+    loop {
+        let answer = ec2.find_snapshots(&find, page).await?;
+        found.extend(answer.snapshots);
+        page = answer.next;
+        if page.is_none() {
+            return Ok(found);
+        }
+    }
 }

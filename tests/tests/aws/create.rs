@@ -1,6 +1,6 @@
 //! CreateSnapshots and DeleteSnapshot: one attempt on the wire, and every way of not succeeding told apart.
 
-use super::bench::{Bench, DATA, ROOT, call, tags, volumes};
+use super::bench::{Bench, DATA, ROOT, all, call, tags, volumes};
 use plane_actor::ports::{CloudError, SnapshotState};
 use shared::{
     evidence::AcceptedSnapshot,
@@ -49,7 +49,7 @@ async fn a_lost_reply_is_unknown_and_was_sent_once() {
         assert_eq!(bench.handle().count("CreateSnapshots"), calls);
         assert_eq!(bench.handle().snapshots().len(), 3 * calls as usize, "it happened all the same");
         // This also leaves a connection open, which the next round's call is sent on.
-        let found = bench.cloud.ec2.find_snapshots(&tags(attempt)).await.expect("found");
+        let found = all(bench.cloud.ec2.as_ref(), &tags(attempt)).await.expect("found");
         assert_eq!(found.len(), 3);
     }
 }
@@ -167,7 +167,7 @@ async fn a_pending_snapshot_is_deleted_once_it_is_done() {
     assert_eq!(unfinished.len(), 3, "it still takes up a slot");
     assert!(unfinished.iter().all(|one| one.state == SnapshotState::Pending));
     bench.handle().complete_all();
-    assert_eq!(bench.cloud.ec2.find_snapshots(&tags("1")).await.expect("found").len(), 2);
+    assert_eq!(all(bench.cloud.ec2.as_ref(), &tags("1")).await.expect("found").len(), 2);
 }
 
 /// Only EC2's own yes is a yes; a dry run that is refused says what the call would have been told.

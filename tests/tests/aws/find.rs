@@ -1,7 +1,7 @@
 //! The describes: pages, missing and not yet visible ids, throttles, and what a row means.
 
-use super::bench::{ACCOUNT, Bench, DATA, INSTANCE, REGION, ROOT, call, tags, volumes};
-use plane_actor::ports::{CloudError, SnapshotState};
+use super::bench::{ACCOUNT, Bench, DATA, INSTANCE, REGION, ROOT, all, call, tags, volumes};
+use plane_actor::ports::{CloudError, Find, SnapshotState};
 use shared::ids::{InstanceId, SnapshotId, VolumeId};
 use std::{collections::BTreeSet, time::Duration};
 use tests::servers::ec2::{Fault, Home};
@@ -23,7 +23,7 @@ async fn every_page_is_read_and_only_what_matches_is_found() {
         bench.cloud.ec2.create_snapshots(&other).await.expect("accepted");
     }
     let ours = bench.cloud.ec2.create_snapshots(&call("1")).await.expect("accepted");
-    let found = bench.cloud.ec2.find_snapshots(&tags("1")).await.expect("found");
+    let found = all(bench.cloud.ec2.as_ref(), &tags("1")).await.expect("found");
     let ids = |found: BTreeSet<SnapshotId>| found;
     assert_eq!(
         ids(found.iter().map(|one| one.snapshot.clone()).collect()),
@@ -38,7 +38,7 @@ async fn every_page_is_read_and_only_what_matches_is_found() {
     }
     assert!(asked[1].fields.contains_key("NextToken"));
 
-    let all = bench.cloud.ec2.find_snapshots(&tags("other")).await.expect("found");
+    let all = all(bench.cloud.ec2.as_ref(), &tags("other")).await.expect("found");
     assert_eq!(all.len(), 1270);
     let by_id: Vec<SnapshotId> = all.into_iter().map(|one| one.snapshot).collect();
     assert_eq!(bench.cloud.ec2.snapshots(&by_id).await.expect("found").len(), 1270);
@@ -52,7 +52,7 @@ async fn nothing_is_never_asked_for() {
     assert!(ec2.volumes(&[]).await.expect("nothing").is_empty());
     assert!(ec2.instances(&[]).await.expect("nothing").is_empty());
     assert!(ec2.unfinished_snapshots(&[]).await.expect("nothing").is_empty());
-    assert!(matches!(ec2.find_snapshots(&[]).await, Err(CloudError::Refused { .. })));
+    assert!(matches!(ec2.find_snapshots(&Find::default(), None).await, Err(CloudError::Refused { .. })));
     assert!(bench.handle().calls().is_empty());
 }
 
@@ -74,13 +74,13 @@ async fn what_is_not_yet_visible_or_missing_is_left_out_for_one_call_more() {
     assert_eq!(seen, ids(&old).into_iter().collect());
     assert_eq!(bench.handle().count("DescribeSnapshots") - before, 2);
     assert!(ec2.snapshots(&ids(&new)).await.expect("found").is_empty());
-    assert!(ec2.find_snapshots(&tags("2")).await.expect("found").is_empty(), "finding nothing is not absence");
+    assert!(all(ec2.as_ref(), &tags("2")).await.expect("found").is_empty(), "finding nothing is not absence");
     ec2.delete_snapshot(&new[0].snapshot).await.expect("EC2 says it is not there");
     assert_eq!(bench.handle().snapshots().len(), 6, "and it is there all the same");
 
     sleep(Duration::from_millis(1550)).await;
     assert_eq!(ec2.snapshots(&ids(&new)).await.expect("found").len(), 3);
-    assert_eq!(ec2.find_snapshots(&tags("2")).await.expect("found").len(), 3);
+    assert_eq!(all(ec2.as_ref(), &tags("2")).await.expect("found").len(), 3);
 }
 
 #[tokio::test]
@@ -88,12 +88,12 @@ async fn a_throttled_describe_is_asked_again_within_bounds() {
     let bench = Bench::new().await;
     let throttle = Fault::refuse(503, "RequestLimitExceeded");
     bench.handle().plan("DescribeSnapshots", throttle.clone(), 2);
-    assert!(bench.cloud.ec2.find_snapshots(&tags("1")).await.expect("found").is_empty());
+    assert!(all(bench.cloud.ec2.as_ref(), &tags("1")).await.expect("found").is_empty());
     let asked = bench.handle().calls_of("DescribeSnapshots");
     assert_eq!(asked.len(), 3);
     assert!(asked.iter().all(|call| call.invocation == asked[0].invocation), "one call of three attempts");
     bench.handle().plan("DescribeSnapshots", throttle, 3);
-    let outcome = bench.cloud.ec2.find_snapshots(&tags("1")).await;
+    let outcome = all(bench.cloud.ec2.as_ref(), &tags("1")).await;
     assert!(matches!(outcome, Err(CloudError::Throttled(_))), "{outcome:?}");
     assert_eq!(bench.handle().count("DescribeSnapshots"), 6);
 }
@@ -104,17 +104,17 @@ async fn a_snapshot_goes_from_pending_to_its_end_with_size_or_message() {
     let ec2 = &bench.cloud.ec2;
     bench.handle().rules(|rules| (rules.volume_gap, rules.pending_for) = (Duration::ZERO, Duration::from_secs(3600)));
     ec2.create_snapshots(&call("1")).await.expect("accepted");
-    let pending = ec2.find_snapshots(&tags("1")).await.expect("found");
+    let pending = all(ec2.as_ref(), &tags("1")).await.expect("found");
     assert!(pending.iter().all(|one| one.state == SnapshotState::Pending && one.full_bytes.is_none()));
     bench.handle().complete_all();
-    let done = ec2.find_snapshots(&tags("1")).await.expect("found");
+    let done = all(ec2.as_ref(), &tags("1")).await.expect("found");
     assert!(done.iter().all(|one| one.state == SnapshotState::Completed && one.progress == 100), "{done:?}");
     assert!(done.iter().all(|one| one.full_bytes.is_some_and(|bytes| bytes > 0)), "{done:?}");
 
     bench.handle().fail_snapshot_of(DATA[0], "KMS key is disabled");
     ec2.create_snapshots(&call("2")).await.expect("accepted");
     bench.handle().complete_all();
-    let failed = ec2.find_snapshots(&tags("2")).await.expect("found");
+    let failed = all(ec2.as_ref(), &tags("2")).await.expect("found");
     assert!(failed.iter().all(|one| one.state == SnapshotState::Error && one.message == "KMS key is disabled"));
     let mut found: Vec<_> = failed[0].tags.clone();
     found.sort();
@@ -147,7 +147,10 @@ async fn volumes_and_instances_are_read_as_they_are() {
     let instance = bench.cloud.ec2.instances(&[InstanceId::from(INSTANCE)]).await.expect("found").remove(0);
     assert_eq!((instance.state.as_str(), instance.root), ("running", Some(VolumeId::from(ROOT))));
     assert_eq!(instance.data, volumes(&DATA[..2]), "one on its way would still be taken along");
-    let outcome = bench.cloud.ec2.volumes(&volumes(&["vol-00000000"])).await;
-    assert!(matches!(&outcome, Err(CloudError::NotFound(text)) if text.contains("vol-00000000")), "{outcome:?}");
+    let some =
+        bench.cloud.ec2.volumes(&volumes(&[DATA[0], "vol-00000000"])).await.expect("one missing id fails nothing");
+    assert_eq!(some.into_iter().map(|one| one.volume).collect::<Vec<_>>(), volumes(&DATA[..1]));
+    let some = [InstanceId::from(INSTANCE), InstanceId::from("i-00000000")];
+    assert_eq!(bench.cloud.ec2.instances(&some).await.expect("found").len(), 1);
     assert_eq!(bench.handle().mutations(), 0);
 }

@@ -183,6 +183,48 @@ async fn child_with_an_environment() {
 }
 
 #[tokio::test]
+async fn a_named_endpoint_wins_over_the_environment() {
+    let mut state = Bench::state();
+    state.any_key = Some(ACCOUNT.into());
+    let server = Ec2Server::start(state).await.expect("a port");
+    let nowhere = "http://127.0.0.1:1";
+    let environment = [
+        ("AWS_ACCESS_KEY_ID", KEY),
+        ("AWS_SECRET_ACCESS_KEY", "s"),
+        ("AWS_REGION", REGION),
+        ("AWS_ENDPOINT_URL", nowhere),
+        ("AWS_ENDPOINT_URL_EC2", nowhere),
+        ("AWS_ENDPOINT_URL_S3", nowhere),
+        ("AWS_ENDPOINT_URL_STS", nowhere),
+        ("ISOCHRON_TEST_EC2", &server.url),
+        ("ISOCHRON_TEST_MOTO", moto()),
+    ];
+    in_process("child_whose_environment_leads_nowhere", &environment).await;
+    assert_eq!(server.handle.count("DescribeVolumes"), 3);
+}
+
+#[tokio::test]
+#[ignore = "the child of a_named_endpoint_wins_over_the_environment, which sets its environment"]
+async fn child_whose_environment_leads_nowhere() {
+    let told = |name: &str| std::env::var(name).expect("the parent says it");
+    let (ec2, moto) = (told("ISOCHRON_TEST_EC2"), told("ISOCHRON_TEST_MOTO"));
+    let config = AwsConfig { endpoint_ec2: ec2, endpoint_sts: moto.clone(), ..AwsConfig::default() };
+    let mut by_backup = storage("no-such-bucket");
+    by_backup.endpoint.clone_from(&moto);
+    let by_plane = AwsConfig { endpoint_s3: moto.clone(), ..config.clone() };
+    let wrong = AwsConfig { endpoint_s3: "http://127.0.0.1:1".into(), ..config };
+    let ways = [(&by_plane, storage("no-such-bucket")), (&by_plane, by_backup.clone()), (&wrong, by_backup)];
+    for (config, storage) in ways {
+        let cloud = AwsCloud::new(config.clone()).connect(&CloudIdentity::Default, &storage).await.expect("connected");
+        let listed = cloud.objects.list("", 1).await;
+        assert!(matches!(listed, Err(CloudError::NotFound(_))), "moto says that there is no such bucket: {listed:?}");
+        assert_eq!(cloud.ec2.volumes(&volumes(&super::bench::DATA)).await.expect("found").len(), 3);
+        let role = AwsCloud::new(config.clone()).connect(&CloudIdentity::Role(ROLE.into()), &storage).await;
+        assert!(role.is_ok(), "{:?}", role.err());
+    }
+}
+
+#[tokio::test]
 async fn an_empty_chain_is_told() {
     in_process("child_without_credentials", &[]).await;
     in_process("child_with_a_role_and_nothing_to_assume_it_with", &[]).await;

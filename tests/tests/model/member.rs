@@ -61,7 +61,7 @@ impl Outcome {
             Self::Covered { round, hole } => Done::Covered(covered(p, planes, round, hole)),
             Self::Snapshotted => Done::Snapshotted(vec![snapshot(p, by)]),
             Self::ReadBack => Done::ReadBack(read_back(p, planes)),
-            Self::Completed => Done::Completed { full_bytes: 0 },
+            Self::Completed => Done::Completed { full_bytes: 0, notes: Vec::new() },
             Self::Cleaned => Done::Cleaned(CleanReport::default()),
             Self::Refused(reason) => return Err(Refusal::new(reason, "it went wrong")),
         })

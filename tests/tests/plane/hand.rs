@@ -14,17 +14,17 @@ use shared::{
     tiling::Tiling,
     ts::Ts,
     wire::{
-        self, Answer, Clean, CleanScope, Complete, Cover, Down, Order, Prepare, Prepared, Renew, Settle, Settled,
-        Snapshot, Up,
+        self, Answer, Clean, CleanReport, CleanScope, Complete, Cover, Down, Order, Prepare, Prepared, Renew, Settle,
+        Settled, Snapshot, Up,
     },
 };
 use shell::link::{Identity, Link, pair};
-use std::{collections::BTreeMap, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, time::Duration};
 use tests::world::World;
 use tokio::{
     sync::mpsc,
     task::LocalSet,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 pub(crate) const EPOCH: Epoch = Epoch(3);
@@ -102,7 +102,12 @@ impl Plane {
 
     /// The next answer that is no progress; renews meanwhile, unless told not to.
     pub(crate) async fn hear(&mut self, renewing: bool) -> Answer {
+        let mut renewed = Instant::now();
         for _ in 0..10_000 {
+            if renewing && renewed.elapsed() >= Duration::from_secs(3) {
+                renewed = Instant::now();
+                self.renew().await;
+            }
             let link = self.link.as_mut().unwrap();
             let frame = self.life.run_until(timeout(Duration::from_secs(3), link.rx.recv())).await;
             match frame {
@@ -112,7 +117,6 @@ impl Plane {
                     Up::Preflighted(_) => {}
                 },
                 Ok(None) => panic!("link of {} ended", self.name),
-                Err(_) if renewing && self.link.is_some() => self.renew().await,
                 Err(_) => {}
             }
         }
@@ -160,7 +164,7 @@ pub(crate) fn spec(world: &World, plane: &str) -> MemberSpec {
 
 /// The coordinator's part, by hand.
 pub(crate) struct Hand {
-    world: World,
+    pub(crate) world: World,
     pub(crate) planes: Vec<Plane>,
     pub(crate) prepared: BTreeMap<String, Prepared>,
     pub(crate) evidence: BTreeMap<String, Evidence>,
@@ -180,14 +184,33 @@ impl Hand {
         let mut renewing = true;
         for plane in &mut self.planes {
             let order = order(plane);
-            renewing &= !matches!(order, Order::Clean(_) | Order::Abort(_));
+            renewing &= !matches!(order, Order::Complete(_) | Order::Clean(_) | Order::Abort(_));
             plane.say(order).await;
         }
         self.heard(renewing).await
     }
 
     pub(crate) async fn heard(&mut self, renewing: bool) -> Vec<Answer> {
-        futures::future::join_all(self.planes.iter_mut().map(|plane| plane.hear(renewing))).await
+        // Who has answered lives on, and is renewed, until all have.
+        let (all, heard) = (self.planes.len(), Cell::new(0));
+        let hearing = self.planes.iter_mut().map(|plane| {
+            let heard = &heard;
+            async move {
+                let answer = plane.hear(renewing).await;
+                heard.set(heard.get() + 1);
+                for tick in 1_u64.. {
+                    if heard.get() == all {
+                        break;
+                    }
+                    plane.life.run_until(sleep(Duration::from_millis(100))).await;
+                    if renewing && tick.is_multiple_of(30) {
+                        plane.renew().await;
+                    }
+                }
+                answer
+            }
+        });
+        futures::future::join_all(hearing).await
     }
 
     pub(crate) async fn prepare(&mut self) -> Vec<Answer> {
@@ -292,15 +315,17 @@ impl Hand {
         .await
     }
 
-    pub(crate) async fn clean(&mut self, scope: CleanScope) {
+    pub(crate) async fn clean(&mut self, scope: CleanScope) -> Vec<CleanReport> {
         let world = self.world.clone();
         let answers = self
             .all(|plane| Order::Clean(Clean { spec: spec(&world, &plane.name), scope, snapshots: Vec::new() }))
             .await;
-        for answer in answers {
+        let reports = answers.into_iter().map(|answer| {
             let Answer::Cleaned(cleaned) = answer else { panic!("{answer:?}") };
             assert_eq!(cleaned.report.left, Vec::<String>::new());
-        }
+            cleaned.report
+        });
+        reports.collect()
     }
 
     /// From here on orders are those of this attempt.

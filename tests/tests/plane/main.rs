@@ -1,7 +1,10 @@
 //! Real plane actors over the simulated world, ordered by hand: what the coordinator would say, and nothing of its code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cleaning;
 mod hand;
+mod lost;
+mod metadata;
 mod truth;
 
 use hand::{EPOCH, Hand};
@@ -152,6 +155,30 @@ fn a_lost_answer_of_create_snapshots_is_looked_up_and_leaves_nothing() {
     }
 }
 
+/// A region that is new at `Cover` says no `safe_ts` until TiKV's next advance, 20 s by default.
+#[test]
+fn a_region_whose_safe_ts_comes_late_is_waited_for() {
+    scenario(WorldConfig::seeded(21), |world| async move {
+        let mut hand = Hand::new(&world);
+        hand.prepare().await;
+        hand.settle().await;
+        world.faults(|faults| faults.zero_safe_ts = true);
+        assert!(world.fresh_split().is_some());
+        hand.wait(Duration::from_millis(500)).await;
+        hand.suspend().await;
+        let late = world.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            late.faults(|faults| faults.zero_safe_ts = false);
+        });
+        hand.cover().await;
+        hand.snapshot().await;
+        hand.confirm().await;
+        let cut = world.cut(&hand.snapshots(), hand.commit_ts).unwrap();
+        assert_eq!(world.judge(&cut), Vec::new());
+    });
+}
+
 #[test]
 fn a_late_clean_of_an_attempt_leaves_the_next_ones_backup_alone() {
     scenario(WorldConfig::seeded(18), |world| async move {
@@ -184,7 +211,7 @@ fn a_late_clean_of_an_attempt_leaves_the_next_ones_backup_alone() {
 #[test]
 fn a_world_that_is_not_ready_is_refused_by_name_and_untouched() {
     type Spoil = fn(&mut tests::world::Faults);
-    let table: [(Spoil, Reason); 11] = [
+    let table: [(Spoil, Reason); 12] = [
         (|f| f.recovering = true, Reason::ClusterRecovering),
         (|f| f.min_resolved_off = true, Reason::ResolvedTsDisabled),
         (|f| assert!(f.resolved_ts_off.insert(StoreId(1))), Reason::ResolvedTsDisabled),
@@ -192,6 +219,7 @@ fn a_world_that_is_not_ready_is_refused_by_name_and_untouched() {
         (|f| assert!(f.unreachable.insert(StoreId(1))), Reason::StoreUnavailable),
         (|f| assert!(f.pd_down.insert("az1".into())), Reason::PdUnavailable),
         (|f| assert!(f.moved_volume.insert(StoreId(1))), Reason::VolumeMoved),
+        (|f| assert!(f.gone_volume.insert(StoreId(1))), Reason::VolumeMoved),
         (|f| assert!(f.not_ebs.insert(StoreId(1))), Reason::VolumeUnsupported),
         (|f| assert!(f.no_tidb_cluster.insert("az1".into())), Reason::TidbClusterNotFound),
         (|f| f.no_bucket = true, Reason::BucketMissing),

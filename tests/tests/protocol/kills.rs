@@ -109,3 +109,34 @@ fn a_backup_that_prepares_anew_survives_a_restart_of_the_coordinator() {
         assert!(first && second, "{:#?}", stage.control.events());
     });
 }
+
+/// Told to end, a plane lets go and says so at once: nobody waits for what ends by itself. What is about to be released
+/// is given its moment.
+#[test]
+fn a_plane_that_is_told_to_end_holds_nobody() {
+    for step in 0..24 {
+        let moment = Duration::from_millis(50 + step * 150);
+        story(world(200 + step), async |stage: Rc<Stage>| {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            stage.control.apply(&stage.manifest("")).unwrap();
+            tokio::time::sleep(moment).await;
+            let plane = ["az1", "az2", "az3"][step as usize % 3];
+            assert!(stage.tell_plane_to_end(plane));
+            let told = tokio::time::Instant::now();
+            while stage.plane_runs(plane) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                assert!(told.elapsed() < Duration::from_secs(2), "{plane}, told after {moment:?}, still runs");
+            }
+            let all = holds_gone(&stage).await;
+            assert!(all < Duration::from_secs(2), "{plane}, told after {moment:?}, left holds for {all:?}");
+            stage.start_plane(plane);
+            if stage.ended(LIMIT).await == "Failed" {
+                let (reason, message) = stage.failure();
+                // Whoever comes after it has not prepared.
+                let told = reason == "PlaneRestarted" && message.contains("told to end");
+                assert!(told || reason == "NotPrepared", "{moment:?}: {reason}: {message}");
+            }
+            judge(&stage, &format!("{plane} told to end after {moment:?}")).await;
+        });
+    }
+}

@@ -162,7 +162,7 @@ impl Programs {
     async fn start_plane(&self, stage: &Stage, folder: &Path, plane: &str, dialled: SocketAddr) -> Result<Program> {
         let file = folder.join(format!("{plane}.yaml"));
         let http = process::loopback(process::free_port()?);
-        std::fs::write(&file, plane_config(&self.pki, plane, dialled, http))?;
+        std::fs::write(&file, plane_config(&self.pki, plane, dialled, http, &stage.front.url))?;
         let kubeconfig = stage.kubeconfig(plane).await?;
         let env = plane_env(stage, &kubeconfig, plane);
         let log_filter = "info,shared=debug,plane_actor=debug";
@@ -297,9 +297,10 @@ fn plane_env<'a>(stage: &'a Stage, kubeconfig: &'a Path, plane: &str) -> [(&'sta
         ("KUBECONFIG", path(kubeconfig)),
         ("AWS_REGION", REGION),
         ("AWS_EC2_METADATA_DISABLED", "true"),
-        // The manifest of the user page names no endpoint; these are the SDKs' own variables.
+        // The manifest of the user page names no endpoint. S3's stands in the plane's configuration; what the environment
+        // says of it leads nowhere. For the others these are the SDK's own variables.
         ("AWS_ENDPOINT_URL_EC2", &stage.ec2.url),
-        ("AWS_ENDPOINT_URL_S3", &stage.front.url),
+        ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
         ("AWS_ENDPOINT_URL_STS", &stage.front.url),
         ("AWS_ACCESS_KEY_ID", own_key(plane)),
         ("AWS_SECRET_ACCESS_KEY", OWN_SECRET),
@@ -339,7 +340,7 @@ namespace: isochron
     )
 }
 
-fn plane_config(pki: &Path, plane: &str, quic: SocketAddr, http: SocketAddr) -> String {
+fn plane_config(pki: &Path, plane: &str, quic: SocketAddr, http: SocketAddr, s3: &str) -> String {
     let (pki, namespace) = (pki.display(), plane_namespace(plane));
     format!(
         "plane: {plane}
@@ -351,6 +352,7 @@ tls:
   cert: {pki}/plane-{plane}.crt
   key: {pki}/plane-{plane}.key
 namespace: {namespace}
+aws: {{s3Endpoint: \"{s3}\"}}
 cleanQuietSeconds: 2
 "
     )

@@ -3,22 +3,22 @@
 
 use super::{
     Creates, Share, cloud,
-    cloud::{Service, cloud_tried},
-    meta, prepare,
+    cloud::{Service, cloud_refusal, cloud_tried},
+    deleting::{delete, delete_found, line, told},
+    looking, manifests, meta, prepare,
     snapshot::{attempt_tags, backup_tags},
     storage,
+    storage::Lock,
 };
 use crate::{
     actors::env::length,
-    ports::{Cloud, CloudError},
+    ports::{Cloud, Find},
 };
 use shared::{
     backoff::Backoff,
     ids::SnapshotId,
-    limiter::{Budget, Limiter},
     member::Done,
-    reason::Refusal,
-    request::MemberSpec,
+    reason::{Reason, Refusal},
     time::Millis,
     wire::{Clean, CleanReport, CleanScope, Phase},
 };
@@ -28,69 +28,233 @@ use std::collections::BTreeSet;
 const LOOK: Backoff = Backoff { first: Millis(2_000), cap: Millis(15_000) };
 /// Looks at most, whatever finds itself anew: an hour of them.
 const MAX_LOOKS: u32 = 240;
-/// Ids per describe: at most 1000 are allowed (`facts/aws.md` A2).
-const PAGE: usize = 200;
-/// Tries to delete one snapshot against throttling.
-const TRIES: u32 = 8;
-/// Lines of a report that a person can still read.
-const MAX_LEFT: usize = 20;
-/// `snapshotsDeleteRatio` allows groups of ten (`facts/tidb-operator.md` §3.4).
-const GROUP_MILLI: u64 = 10_000;
-const DELETE: &str = "DeleteSnapshot";
+/// Ids of one question to the Recycle Bin.
+const BIN: usize = 1000;
 
 pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result<Done, Refusal> {
     if order.spec.init && order.scope != CleanScope::Surplus {
         prepare::drop_forgotten_gc_hold(share, &order.spec, service).await;
     }
     let cloud = cloud::connect(&share.env, &order.spec).await?;
-    let (objects, target) = (cloud.objects.as_ref(), &order.spec.storage);
-    let ours = holds_prefix(share, &cloud, order).await?;
-    let mut named: BTreeSet<SnapshotId> = BTreeSet::new();
-    if order.scope != CleanScope::Surplus {
-        named.extend(order.snapshots.iter().cloned());
-        if ours && let Some(body) = storage::get(objects, &target.key(storage::BACKUPMETA)).await? {
-            named.extend(meta::snapshots_of(&body).unwrap_or_default());
-        }
+    let mut work = Cleaning { share, order, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
+    let below = work.below(&BTreeSet::new()).await?;
+    work.delete_snapshots(&below).await?;
+    if work.report.left.is_empty() && order.scope != CleanScope::Surplus {
+        work.delete_objects().await?;
     }
-    let mut report = CleanReport::default();
-    let mut deleted: BTreeSet<SnapshotId> = BTreeSet::new();
-    let mut unseen = accepted(share, order);
-    for looked in 1..=MAX_LOOKS {
-        let mut now = find(share, &cloud, order).await?;
-        now.extend(shown(&cloud, &unseen).await?);
-        now.extend(named.iter().cloned());
-        now.retain(|id| !deleted.contains(id));
-        let part = delete_found(share, &cloud, &order.spec, now.iter().cloned().collect()).await;
-        report.snapshots += part.snapshots;
-        report.left = part.left;
-        if !report.left.is_empty() {
-            break;
-        }
-        unseen.retain(|id| !now.contains(id));
-        deleted.extend(now);
-        let outstanding = share.creates == Creates::Unknown || !unseen.is_empty();
-        if !outstanding || share.env.clock.at().since(share.last_create) >= share.env.config.clean_quiet {
-            break;
-        }
-        share.progress(Phase::Cleaning, 0, 0, "waiting for snapshots that EC2 may not show yet");
-        tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
-    }
-    if report.left.is_empty() && ours && order.scope != CleanScope::Surplus {
-        // Looked at again, and no later attempt of this plane takes the prefix in between.
-        let alone = share.env.objects_of(&share.attempt.backup);
-        let _alone = alone.lock().await;
-        if holds_prefix(share, &cloud, order).await? {
-            delete_objects(&cloud, order, &mut report).await?;
-        }
+    work.look_into_recycle_bin().await;
+    let report = work.report;
+    if !report.notes.is_empty() {
+        tracing::warn!(notes = ?report.notes, "cleaned, but a person should know");
     }
     Ok(Done::Cleaned(report))
 }
 
-/// What lies below the prefix is this order's to delete: the whole backup's, or what this attempt or one before it left.
-/// A late order of an attempt must not take a later one's metadata.
-async fn holds_prefix(share: &Share, cloud: &Cloud, order: &Clean) -> Result<bool, Refusal> {
-    let holder = storage::holder(cloud.objects.as_ref(), &order.spec.storage, &share.attempt.backup).await?;
-    Ok(holder.is_some_and(|number| order.scope == CleanScope::Backup || number <= share.attempt.number))
+/// Whose the objects below the prefix are.
+enum Below {
+    /// This order's to delete: the whole backup's, or what this attempt or one before it left. With the snapshots that
+    /// backupmeta names.
+    Ours(Vec<SnapshotId>),
+    /// Somebody else's, or a later attempt's; or there are none.
+    NotOurs,
+    /// Nothing says whose they are. Their keys.
+    Unclaimed(Vec<String>),
+}
+
+struct Cleaning<'a> {
+    share: &'a Share,
+    order: &'a Clean,
+    cloud: &'a Cloud,
+    report: CleanReport,
+    deleted: BTreeSet<SnapshotId>,
+}
+
+impl Cleaning<'_> {
+    /// The lock says whose the objects are. Where it was removed (by a person, by a lifecycle rule), the certificate
+    /// does, or a backupmeta that names one of the snapshots that are ours. A late order of an attempt must not take a
+    /// later one's metadata.
+    async fn below(&self, ours: &BTreeSet<SnapshotId>) -> Result<Below, Refusal> {
+        let (objects, target) = (self.cloud.objects.as_ref(), &self.order.spec.storage);
+        let attempt = &self.share.attempt;
+        let reaches = |number: u32| self.order.scope == CleanScope::Backup || number <= attempt.number;
+        let lock = storage::lock(objects, target, &attempt.backup).await?;
+        if lock == Lock::Foreign || matches!(lock, Lock::Ours(number) if !reaches(number)) {
+            return Ok(Below::NotOurs);
+        }
+        let meta = storage::get(objects, &target.key(storage::BACKUPMETA)).await?;
+        let named = meta.as_deref().and_then(meta::snapshots_of).unwrap_or_default();
+        if let Lock::Ours(_) = lock {
+            return Ok(Below::Ours(named));
+        }
+        let certificate = storage::get(objects, &target.key(storage::CERTIFICATE)).await?;
+        let certified = certificate.as_deref().and_then(meta::certified_attempt);
+        let proved = certified.is_some_and(|(backup, number)| backup == attempt.backup && reaches(number));
+        let recorded = |id: &SnapshotId| ours.contains(id) || self.order.snapshots.contains(id);
+        if proved || named.iter().any(recorded) {
+            return Ok(Below::Ours(named));
+        }
+        let mut keys = Vec::new();
+        for name in storage::OBJECTS {
+            let key = target.key(name);
+            if storage::exists(objects, &key).await? {
+                keys.push(key);
+            }
+        }
+        Ok(if keys.is_empty() { Below::NotOurs } else { Below::Unclaimed(keys) })
+    }
+
+    /// Until nothing is found any more and nothing that was accepted can still be hidden.
+    async fn delete_snapshots(&mut self, below: &Below) -> Result<(), Refusal> {
+        let (share, order) = (self.share, self.order);
+        let mut named: BTreeSet<SnapshotId> = BTreeSet::new();
+        if order.scope != CleanScope::Surplus {
+            named.extend(order.snapshots.iter().cloned());
+            if let Below::Ours(in_backupmeta) = below {
+                named.extend(in_backupmeta.iter().cloned());
+            }
+        }
+        let mut unseen = accepted(share, order);
+        for looked in 1..=MAX_LOOKS {
+            let turn = self.turn().await?;
+            let mut now = self.find().await?;
+            now.extend(self.shown(&unseen).await?);
+            now.extend(named.iter().cloned());
+            now.retain(|id| !self.deleted.contains(id));
+            let part = delete_found(share, self.cloud, &order.spec, now.iter().cloned().collect()).await;
+            drop(turn);
+            self.report.snapshots += part.snapshots;
+            self.report.left = part.left;
+            if !self.report.left.is_empty() {
+                return Ok(());
+            }
+            unseen.retain(|id| !now.contains(id));
+            self.deleted.extend(now);
+            let outstanding = share.creates == Creates::Unknown || !unseen.is_empty();
+            if !outstanding || share.env.clock.at().since(share.last_create) >= share.env.config.clean_quiet {
+                break;
+            }
+            share.progress(Phase::Cleaning, 0, 0, "waiting for snapshots that EC2 may not show yet");
+            tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
+        }
+        self.delete_unseen(unseen).await;
+        Ok(())
+    }
+
+    /// Some cleans at a time; those that wait for EC2 to show something let others pass.
+    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
+        let cleans = &self.share.env.cleans;
+        if cleans.available_permits() == 0 {
+            self.share.progress(Phase::Cleaning, 0, 0, "waiting for other cleans of this plane");
+        }
+        let over = |_| Refusal::new(Reason::Internal, "the queue of cleans is closed");
+        cleans.acquire().await.map_err(over)
+    }
+
+    /// EC2 accepted these and never showed them, which may be its mistake: each is deleted by its id once, and named.
+    async fn delete_unseen(&mut self, unseen: BTreeSet<SnapshotId>) {
+        for id in unseen {
+            let shown = format!("EC2 accepted {id} and never showed it");
+            match delete(self.share, self.cloud, &id).await {
+                Ok(true) => {
+                    self.report.snapshots += 1;
+                    line(&mut self.report.notes, format!("{shown}; it was deleted by its id"));
+                    self.deleted.insert(id);
+                }
+                Ok(false) => {
+                    let text = format!("{shown}; asked to delete it, EC2 says that there is none. Look for it in EC2");
+                    line(&mut self.report.notes, text);
+                }
+                Err(error) => line(&mut self.report.left, told(&id, &error)),
+            }
+        }
+    }
+
+    /// Those of `ids` that EC2 shows.
+    async fn shown(&self, ids: &BTreeSet<SnapshotId>) -> Result<Vec<SnapshotId>, Refusal> {
+        let ids: Vec<SnapshotId> = ids.iter().cloned().collect();
+        let (env, cloud) = (&self.share.env, self.cloud);
+        let infos = cloud_tried(Service::Ec2, "DescribeSnapshots", || looking::by_id(env, cloud, &ids)).await?;
+        Ok(infos.into_iter().map(|info| info.snapshot).collect())
+    }
+
+    /// What EC2 shows under our tags. Finding nothing is not absence.
+    async fn find(&self) -> Result<BTreeSet<SnapshotId>, Refusal> {
+        let (env, cloud, order) = (&self.share.env, self.cloud, self.order);
+        let plane = &env.config.plane;
+        let tags = match order.scope {
+            CleanScope::Backup => backup_tags(&self.share.attempt, plane),
+            CleanScope::Attempt | CleanScope::Surplus => attempt_tags(&self.share.attempt, plane),
+        };
+        let by = Find { tags, volumes: Vec::new() };
+        let found = cloud_tried(Service::Ec2, "DescribeSnapshots by tag", || looking::find(env, cloud, &by)).await?;
+        let keep = |id: &SnapshotId| order.scope == CleanScope::Surplus && order.snapshots.contains(id);
+        Ok(found.into_iter().map(|info| info.snapshot).filter(|id| !keep(id)).collect())
+    }
+
+    /// Looked at again, and no later attempt of this plane takes the prefix in between. Ours by name only: another backup
+    /// may lie further down the same prefix.
+    async fn delete_objects(&mut self) -> Result<(), Refusal> {
+        let alone = self.share.env.objects_of(&self.share.attempt.backup);
+        let _alone = alone.lock().await;
+        let (objects, target) = (self.cloud.objects.as_ref(), &self.order.spec.storage);
+        match self.below(&self.deleted).await? {
+            Below::NotOurs => {}
+            Below::Unclaimed(keys) => {
+                let text = format!(
+                    "left in s3://{}: {}. There is no {}, and nothing else says that they are this backup's",
+                    target.bucket,
+                    keys.join(", "),
+                    storage::LOCK
+                );
+                line(&mut self.report.notes, text);
+            }
+            Below::Ours(_) => {
+                for key in manifests::keys(objects, target).await? {
+                    self.delete_object(&key).await?;
+                }
+                // The lock says that the rest is ours, so it goes last.
+                for name in storage::OBJECTS {
+                    let key = target.key(name);
+                    if storage::exists(objects, &key).await? {
+                        self.delete_object(&key).await?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_object(&mut self, key: &str) -> Result<(), Refusal> {
+        let objects = self.cloud.objects.as_ref();
+        cloud_tried(Service::S3, &format!("deleting {key}"), || objects.delete(key)).await?;
+        self.report.objects += 1;
+        Ok(())
+    }
+
+    /// A rule of the Recycle Bin lets a deletion succeed and goes on to bill the snapshot. A right that few have granted is
+    /// needed to see it, so a refusal says nothing.
+    async fn look_into_recycle_bin(&mut self) {
+        let deleted: Vec<SnapshotId> = self.deleted.iter().cloned().collect();
+        let mut kept = Vec::new();
+        for part in deleted.chunks(BIN) {
+            match self.cloud.ec2.in_recycle_bin(part).await {
+                Ok(found) => kept.extend(found),
+                Err(error) => {
+                    let refusal = cloud_refusal(Service::Ec2, "ListSnapshotsInRecycleBin", &error);
+                    tracing::debug!(%refusal, "not seen whether a Recycle Bin keeps what was deleted");
+                    return;
+                }
+            }
+        }
+        if let Some(first) = kept.first() {
+            let text = format!(
+                "the Recycle Bin keeps, and bills, {} of the deleted snapshots until its rule lets them go: {first}{}",
+                kept.len(),
+                if kept.len() > 1 { ", …" } else { "" }
+            );
+            line(&mut self.report.notes, text);
+        }
+    }
 }
 
 /// Snapshots that EC2 accepted in this process. They are deleted once EC2 shows them: a delete before that may be told
@@ -100,87 +264,4 @@ fn accepted(share: &Share, order: &Clean) -> BTreeSet<SnapshotId> {
         (Creates::Known(ids), CleanScope::Attempt | CleanScope::Backup) => ids.clone(),
         _ => BTreeSet::new(),
     }
-}
-
-/// Those of `ids` that EC2 shows.
-async fn shown(cloud: &Cloud, ids: &BTreeSet<SnapshotId>) -> Result<Vec<SnapshotId>, Refusal> {
-    let ids: Vec<SnapshotId> = ids.iter().cloned().collect();
-    let mut shown = Vec::new();
-    for page in ids.chunks(PAGE) {
-        let infos = cloud_tried(Service::Ec2, "DescribeSnapshots", || cloud.ec2.snapshots(page)).await?;
-        shown.extend(infos.into_iter().map(|info| info.snapshot));
-    }
-    Ok(shown)
-}
-
-/// What EC2 shows under our tags. Finding nothing is not absence.
-async fn find(share: &Share, cloud: &Cloud, order: &Clean) -> Result<BTreeSet<SnapshotId>, Refusal> {
-    let plane = &share.env.config.plane;
-    let tags = match order.scope {
-        CleanScope::Backup => backup_tags(&share.attempt, plane),
-        CleanScope::Attempt | CleanScope::Surplus => attempt_tags(&share.attempt, plane),
-    };
-    let found = cloud_tried(Service::Ec2, "DescribeSnapshots by tag", || cloud.ec2.find_snapshots(&tags)).await?;
-    let keep = |id: &SnapshotId| order.scope == CleanScope::Surplus && order.snapshots.contains(id);
-    Ok(found.into_iter().map(|info| info.snapshot).filter(|id| !keep(id)).collect())
-}
-
-/// Deletes one after the other, at the user's rate and within the account's budget.
-pub(super) async fn delete_found(
-    share: &Share,
-    cloud: &Cloud,
-    spec: &MemberSpec,
-    snapshots: Vec<SnapshotId>,
-) -> CleanReport {
-    let env = &share.env;
-    let budget = Budget { rate_milli: u64::from(spec.delete_ratio_milli.max(1)), burst_milli: GROUP_MILLI };
-    let mut rate = Limiter::new(budget, env.clock.at());
-    let mut report = CleanReport::default();
-    let total = snapshots.len();
-    for (done, id) in snapshots.into_iter().enumerate() {
-        while let Err(wait) = rate.take(env.clock.at(), 1) {
-            tokio::time::sleep(length(wait)).await;
-        }
-        share.progress(Phase::Cleaning, done, total, format!("deleting {id}"));
-        match delete(share, cloud, &id).await {
-            Ok(()) => report.snapshots += 1,
-            Err(error) if report.left.len() < MAX_LEFT => report.left.push(format!("{id}: {error}")),
-            Err(_) => {}
-        }
-    }
-    report
-}
-
-async fn delete(share: &Share, cloud: &Cloud, id: &SnapshotId) -> Result<(), CloudError> {
-    let (env, account, region) = (&share.env, &cloud.account, &cloud.region);
-    let mut last = CloudError::Throttled("not asked".to_owned());
-    for _ in 0..TRIES {
-        env.permit(account, region, DELETE, Budget::EC2_DELETE_SNAPSHOT).await;
-        match cloud.ec2.delete_snapshot(id).await {
-            Ok(()) | Err(CloudError::NotFound(_)) => return Ok(()),
-            Err(error @ CloudError::Throttled(_)) => {
-                env.throttled(account, region, DELETE);
-                last = error;
-            }
-            // Deleting twice is deleting once.
-            Err(error @ CloudError::OutcomeUnknown(_)) => last = error,
-            Err(error) => return Err(error),
-        }
-    }
-    Err(last)
-}
-
-/// Ours by name only: another backup may lie further down the same prefix.
-async fn delete_objects(cloud: &Cloud, order: &Clean, report: &mut CleanReport) -> Result<(), Refusal> {
-    let (objects, target) = (cloud.objects.as_ref(), &order.spec.storage);
-    // The lock says that the rest is ours, so it goes last.
-    let names = [storage::CERTIFICATE, storage::RESTOREMETA, storage::BACKUPMETA, storage::CLUSTERMETA, storage::LOCK];
-    for name in names {
-        let key = target.key(name);
-        if storage::exists(objects, &key).await? {
-            cloud_tried(Service::S3, &format!("deleting {key}"), || objects.delete(&key)).await?;
-            report.objects += 1;
-        }
-    }
-    Ok(())
 }

@@ -155,16 +155,31 @@ pub(super) fn cloud_refusal(service: Service, what: &str, error: &CloudError) ->
     let reason = match error {
         CloudError::Denied(_) => Reason::AccessDenied,
         CloudError::NotAccepted(_) => Reason::CredentialsRefused,
+        CloudError::WrongTime(_) => Reason::NodeClockWrong,
         CloudError::NoCredentials(_) => Reason::CredentialsUnreadable,
         CloudError::Quota(_) => Reason::SnapshotQuota,
         CloudError::NotFound(_) if service == Service::S3 => Reason::BucketMissing,
         CloudError::Throttled(_)
         | CloudError::PerVolumeRate(_)
+        | CloudError::InvalidState(_)
         | CloudError::Refused { .. }
         | CloudError::NotFound(_)
         | CloudError::OutcomeUnknown(_) => unavailable,
     };
     Refusal::new(reason, format!("{what}: {error}"))
+}
+
+/// An answer, and the account's budget told if EC2 refused by rate.
+pub(super) fn throttled<T>(
+    env: &Env,
+    cloud: &Cloud,
+    action: &'static str,
+    answer: Result<T, CloudError>,
+) -> Result<T, CloudError> {
+    if matches!(answer, Err(CloudError::Throttled(_))) {
+        env.throttled(&cloud.account, &cloud.region, action);
+    }
+    answer
 }
 
 /// A call that may be repeated (a read, or a write that names its whole outcome), tried again while its failure may

@@ -2,32 +2,30 @@
 //! backupmeta is never there without it.
 
 use super::{
-    Creates, Share,
-    clean::delete_found,
-    cloud,
+    Creates, Kept, Share, cloud,
     cloud::{Service, cloud_refusal},
-    meta,
+    deleting::delete_found,
+    looking, manifests, meta, reserve,
     snapshot::attempt_tags,
     storage,
+    storage::Lock,
 };
-use crate::ports::{Cloud, CloudError, SnapshotInfo, SnapshotState};
+use crate::ports::{Cloud, CloudError, Find, Objects, SnapshotInfo, SnapshotState};
 use shared::{
     ids::SnapshotId,
-    limiter::Budget,
     member::Done,
     reason::{Reason, Refusal},
-    request::SizeLevel,
+    request::{SizeLevel, Storage},
     wire::{Complete, Phase},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 /// As today's tool polls (`facts/tidb-operator.md` §5.4).
 const POLL: Duration = Duration::from_secs(5);
-/// Ids per describe: at most 1000 are allowed (`facts/aws.md` A2).
-const PAGE: usize = 200;
 /// A week of polls; a first snapshot of a large volume takes hours.
 const MAX_POLLS: u32 = 7 * 24 * 720;
 /// Describes lag up to five minutes (`facts/aws.md` A2); a certified snapshot that is not shown for this many polls in a
@@ -36,29 +34,50 @@ const MAX_UNSEEN: u32 = 120;
 /// Polls in a row that failed: an hour.
 const MAX_FAILED: u32 = 720;
 
-pub(super) async fn complete(share: &Share, order: &Complete) -> Result<Done, Refusal> {
+pub(super) async fn complete(share: &Share, order: &Complete) -> Result<(Done, Kept), Refusal> {
     let cloud = cloud::connect(&share.env, &order.spec).await?;
     let ids: Vec<SnapshotId> = order.snapshots.iter().map(|taken| taken.snapshot.clone()).collect();
     let finished = follow(share, &cloud, &ids).await?;
     let (objects, target) = (cloud.objects.as_ref(), &order.spec.storage);
     let alone = share.env.objects_of(&share.attempt.backup);
     let _alone = alone.lock().await;
-    if storage::holder(objects, target, &share.attempt.backup).await? != Some(share.attempt.number) {
-        let lock = target.key(storage::LOCK);
-        let text = format!("s3://{}/{lock} no longer names attempt {}; put it back", target.bucket, share.attempt);
-        return Err(Refusal::new(Reason::StorageUnavailable, text));
-    }
-    let key = target.key(storage::CLUSTERMETA);
-    let clustermeta = storage::get(objects, &key).await?.ok_or_else(|| {
-        Refusal::new(Reason::StorageUnavailable, format!("s3://{}/{key} is gone; put it back", target.bucket))
-    })?;
+    hold_prefix(share, objects, target).await?;
+    let clustermeta = clustermeta(share, objects, target).await?;
     let backupmeta = meta::backupmeta(order, &clustermeta)?;
+    let notes = manifests::write(share, objects, &order.spec).await;
     storage::put(objects, &target.key(storage::CERTIFICATE), order.certificate.as_bytes()).await?;
     storage::put(objects, &target.key(storage::BACKUPMETA), &backupmeta).await?;
     delete_surplus(share, &cloud, order, &ids).await;
     let wanted = matches!(order.spec.size_level, SizeLevel::All | SizeLevel::Full);
     let full_bytes = if wanted { finished.values().filter_map(|info| info.full_bytes).sum() } else { 0 };
-    Ok(Done::Completed { full_bytes })
+    Ok((Done::Completed { full_bytes, notes }, Kept::ClusterMeta(None)))
+}
+
+/// The lock names this attempt. Where it is gone (a person or a lifecycle rule), the process that wrote it puts it back;
+/// one that has restarted cannot know whether the backup was deleted meanwhile, and leaves that to a person.
+async fn hold_prefix(share: &Share, objects: &dyn Objects, target: &Storage) -> Result<(), Refusal> {
+    let lock = storage::lock(objects, target, &share.attempt.backup).await?;
+    match lock {
+        Lock::Ours(number) if number == share.attempt.number => Ok(()),
+        Lock::Absent if share.clustermeta.is_some() => reserve::take_lock(share, objects, target).await,
+        Lock::Absent | Lock::Ours(_) | Lock::Foreign => {
+            let lock = target.key(storage::LOCK);
+            let text = format!("s3://{}/{lock} no longer names attempt {}; put it back", target.bucket, share.attempt);
+            Err(Refusal::new(Reason::StorageUnavailable, text))
+        }
+    }
+}
+
+/// As this process wrote it; after a restart S3's copy is all there is.
+async fn clustermeta(share: &Share, objects: &dyn Objects, target: &Storage) -> Result<Arc<Vec<u8>>, Refusal> {
+    if let Some(meta) = &share.clustermeta {
+        return Ok(meta.clone());
+    }
+    let key = target.key(storage::CLUSTERMETA);
+    let found = storage::get(objects, &key).await?.map(Arc::new);
+    found.ok_or_else(|| {
+        Refusal::new(Reason::StorageUnavailable, format!("s3://{}/{key} is gone; put it back", target.bucket))
+    })
 }
 
 /// Until every snapshot is completed.
@@ -74,7 +93,8 @@ async fn follow(
         if open.is_empty() {
             return Ok(finished);
         }
-        match describe(share, cloud, &open).await {
+        let asked: Vec<SnapshotId> = open.iter().cloned().collect();
+        match looking::by_id(&share.env, cloud, &asked).await {
             Ok(found) => {
                 failed = 0;
                 unseen = if found.len() < open.len() { unseen + 1 } else { 0 };
@@ -95,17 +115,6 @@ async fn follow(
         }
     }
     Err(Refusal::new(Reason::Ec2Unavailable, format!("{} snapshots are not completed after a week", open.len())))
-}
-
-async fn describe(share: &Share, cloud: &Cloud, open: &BTreeSet<SnapshotId>) -> Result<Vec<SnapshotInfo>, CloudError> {
-    let ids: Vec<SnapshotId> = open.iter().cloned().collect();
-    let mut found = Vec::new();
-    for page in ids.chunks(PAGE) {
-        let (account, region) = (&cloud.account, &cloud.region);
-        share.env.permit(account, region, "DescribeSnapshots by id", Budget::EC2_DESCRIBE_PLAIN).await;
-        found.extend(cloud.ec2.snapshots(page).await?);
-    }
-    Ok(found)
 }
 
 fn take_finished(
@@ -154,8 +163,8 @@ async fn delete_surplus(share: &Share, cloud: &Cloud, order: &Complete, certifie
         Creates::Known(made) => made.clone(),
         Creates::None | Creates::Unknown => BTreeSet::new(),
     };
-    let tags = attempt_tags(&share.attempt, &share.env.config.plane);
-    match cloud.ec2.find_snapshots(&tags).await {
+    let find = Find { tags: attempt_tags(&share.attempt, &share.env.config.plane), volumes: Vec::new() };
+    match looking::find(&share.env, cloud, &find).await {
         Ok(found) => surplus.extend(found.into_iter().map(|info| info.snapshot)),
         Err(error) => tracing::warn!(%error, "surplus snapshots not looked for"),
     }

@@ -5,7 +5,7 @@ use super::prepare::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
-    ids::{SnapshotId, VolumeId},
+    ids::{BackupUid, SnapshotId, VolumeId},
     reason::{Reason, Refusal},
     wire::Complete,
 };
@@ -188,6 +188,14 @@ pub(super) fn snapshots_of(backupmeta: &[u8]) -> Option<Vec<SnapshotId>> {
         }
     }
     Some(ids)
+}
+
+/// Backup and attempt that a certificate beside a backupmeta names; `None`: it is no certificate of ours.
+pub(super) fn certified_attempt(certificate: &[u8]) -> Option<(BackupUid, u32)> {
+    let read: Value = serde_json::from_slice(certificate).ok()?;
+    let backup = read.pointer("/certificate/backup")?.as_str()?;
+    let number = read.pointer("/certificate/attempt")?.as_u64()?;
+    Some((BackupUid::new(backup), u32::try_from(number).ok()?))
 }
 
 fn count(number: usize) -> u32 {

@@ -5,9 +5,13 @@ mod clean;
 mod cloud;
 mod complete;
 mod cover;
+mod deleting;
 mod directories;
 #[cfg(test)]
 mod kit;
+mod looking;
+mod looks;
+mod manifests;
 mod meta;
 mod pd;
 mod prepare;
@@ -24,7 +28,7 @@ pub(crate) use prepare::{Site, preflight};
 pub(crate) use volumes::Calls;
 
 use super::{env::Env, holds::HoldEvent};
-use crate::ports::{Hold, PdPause, PortError};
+use crate::ports::{Cloud, Hold, PdPause, PortError};
 use shared::{
     ids::{Attempt, SnapshotId, StoreId},
     member::{Done, Work, coverage::SafeTimes},
@@ -73,6 +77,8 @@ pub(crate) struct Share {
     /// One CreateSnapshots per instance, as instances were at the last look.
     pub(crate) calls: Arc<Calls>,
     pub(crate) creates: Creates,
+    /// What this process has written to S3 as clustermeta.
+    pub(crate) clustermeta: Option<Arc<Vec<u8>>>,
     /// No create call was made later than this.
     pub(crate) last_create: Instant,
 }
@@ -101,6 +107,8 @@ pub(crate) enum Kept {
     /// Learned while covering: times, and the calls as they have to be now.
     Covered(SafeTimes, Calls),
     Creates(Creates),
+    /// As it stands in S3 since `Reserve`; `None`: nobody needs it any more.
+    ClusterMeta(Option<Arc<Vec<u8>>>),
 }
 
 /// What a piece of work brings home.
@@ -126,7 +134,7 @@ fn with_kept(result: Result<(Done, Kept), Refusal>) -> Outcome {
 pub(crate) async fn run(share: Share, work: Work) -> Outcome {
     match work {
         Work::Prepare(prepare) => with_kept(prepare::prepare(&share, prepare).await),
-        Work::Reserve => reserve::reserve(&share).await.into(),
+        Work::Reserve => with_kept(reserve::reserve(&share).await),
         Work::HoldPd { service, ttl } => with_kept(pd::hold(&share, &service, ttl).await),
         Work::RenewPd { service, ttl, gc_hold } => with_kept(pd::renew(&share, &service, ttl, gc_hold).await),
         Work::Leaders { gc_hold } => with_kept(safe_ts::leaders(&share, gc_hold).await),
@@ -136,7 +144,7 @@ pub(crate) async fn run(share: Share, work: Work) -> Outcome {
         }
         Work::Snapshot { commit_ts } => snapshot::snapshot(&share, commit_ts).await,
         Work::ReadBack { gc_hold } => readback::read(&share, gc_hold).await.into(),
-        Work::Complete(complete) => complete::complete(&share, &complete).await.into(),
+        Work::Complete(complete) => with_kept(complete::complete(&share, &complete).await),
         Work::Clean { order, service } => clean::clean(&share, &order, &service).await.into(),
     }
 }

@@ -129,11 +129,13 @@ async fn survey(
     let cloud = checks
         .step("credentials", async {
             let cloud = cloud::connect(env, spec).await?;
-            let text = format!("account {}, region {}", cloud.account, cloud.region);
+            let guessed =
+                if cloud.region_guessed { " (fallback: nobody told the plane's own; set aws.region)" } else { "" };
+            let text = format!("account {}, region {}{guessed}", cloud.account, cloud.region);
             Ok((cloud, text))
         })
         .await?;
-    let named = |refusal| cloud::named(spec, refusal);
+    let named = |refusal| cloud::named(spec, in_region(&cloud, refusal));
     let (stores, calls) = checks
         .step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local, &directories).map_err(named))
         .await?;
@@ -143,6 +145,19 @@ async fn survey(
     checks.step("target in S3", storage::check_prefix(&cloud, spec, ours).map_err(named)).await?;
     let spec = spec.clone();
     Ok(Site { spec, located, pd, cloud, tikv, local, stores, cluster, cluster_stores, calls })
+}
+
+/// What EC2 does not know may be in another region, if this one is a fallback.
+fn in_region(cloud: &Cloud, refusal: Refusal) -> Refusal {
+    let about_ec2 = matches!(refusal.reason, Reason::VolumeMoved | Reason::Ec2Unavailable);
+    if !(about_ec2 && cloud.region_guessed) {
+        return refusal;
+    }
+    let text = format!(
+        "{}. Region {} was asked, a fallback: nobody told this plane's own; set aws.region in its configuration",
+        refusal.message, cloud.region
+    );
+    Refusal::new(refusal.reason, text)
 }
 
 async fn locate(env: &Env, spec: &MemberSpec) -> Result<(Located, String), Refusal> {
@@ -312,10 +327,6 @@ async fn check_settings(store: StoreId, tikv: &dyn Tikv) -> Result<TikvSettings,
     if !settings.resolved_ts_enabled {
         return Err(Refusal::new(Reason::ResolvedTsDisabled, format!("resolved-ts.enable is false on store {store}")));
     }
-    if !settings.report_enabled {
-        let text = format!("raftstore.[pd-]report-min-resolved-ts-interval is 0s on store {store}");
-        return Err(Refusal::new(Reason::ResolvedTsDisabled, text));
-    }
     Ok(settings)
 }
 
@@ -339,9 +350,12 @@ async fn check_right(env: &Env, cloud: &Cloud, site: Asked<'_>) -> Result<((), S
         match cloud.ec2.may_create_snapshots(&call).await {
             Ok(()) => return Ok(((), format!("{CREATE} is allowed"))),
             // The answer may be lost, or the same minute has another backup of these volumes; nothing was made.
-            Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_) | CloudError::PerVolumeRate(_))
-                if tries < RIGHT_TRIES =>
-            {
+            Err(
+                CloudError::Throttled(_)
+                | CloudError::OutcomeUnknown(_)
+                | CloudError::PerVolumeRate(_)
+                | CloudError::InvalidState(_),
+            ) if tries < RIGHT_TRIES => {
                 tries += 1;
             }
             Err(error) => return Err(cloud_refusal(Service::Ec2, &what, &error)),

@@ -1,35 +1,45 @@
-//! The first touch: the lock object names our backup, clustermeta is written.
+//! The first touch: the lock object names our backup, clustermeta is written. Both are read back at once: whoever
+//! completes has to read them, and a right that is missing then (`s3:GetObject`, `kms:Decrypt`) would leave a proved
+//! backup without its metadata for ever.
 
 use super::{
-    Share,
+    Kept, Share,
     cloud::{Service, cloud_refusal},
     meta, storage,
 };
-use crate::ports::CloudError;
+use crate::ports::{CloudError, Objects};
 use shared::{
     member::Done,
     reason::{Reason, Refusal},
+    request::Storage,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Tries to put the lock; between two of them its present owner is looked at.
 const TRIES: u32 = 4;
 const WAIT: Duration = Duration::from_secs(1);
 
-pub(super) async fn reserve(share: &Share) -> Result<Done, Refusal> {
+pub(super) async fn reserve(share: &Share) -> Result<(Done, Kept), Refusal> {
     let site = share.site()?;
     let objects = share.env.objects_of(&share.attempt.backup);
     let _alone = objects.lock().await;
-    take_lock(share).await?;
+    let (objects, target) = (site.cloud.objects.as_ref(), &site.spec.storage);
+    take_lock(share, objects, target).await?;
     let body = meta::clustermeta(&site)?;
-    storage::put(site.cloud.objects.as_ref(), &site.spec.storage.key(storage::CLUSTERMETA), &body).await?;
-    Ok(Done::Reserved)
+    storage::put(objects, &target.key(storage::CLUSTERMETA), &body).await?;
+    let lock = storage::lock_text(&share.attempt).into_bytes();
+    for (name, written) in [(storage::LOCK, &lock), (storage::CLUSTERMETA, &body)] {
+        let key = target.key(name);
+        if storage::get(objects, &key).await?.as_ref() != Some(written) {
+            let text = format!("s3://{}/{key} does not read as it was written", target.bucket);
+            return Err(Refusal::new(Reason::StorageUnavailable, text));
+        }
+    }
+    Ok((Done::Reserved, Kept::ClusterMeta(Some(Arc::new(body)))))
 }
 
 /// Put only if absent. An answer that was lost, or an object that is there, is decided by what stands in it.
-async fn take_lock(share: &Share) -> Result<(), Refusal> {
-    let site = share.site()?;
-    let (objects, target) = (site.cloud.objects.as_ref(), &site.spec.storage);
+pub(super) async fn take_lock(share: &Share, objects: &dyn Objects, target: &Storage) -> Result<(), Refusal> {
     let key = target.key(storage::LOCK);
     let body = storage::lock_text(&share.attempt).into_bytes();
     let mut last = String::new();

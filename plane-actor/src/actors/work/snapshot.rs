@@ -3,12 +3,13 @@
 
 use super::{
     Creates, Kept, Outcome, Share,
-    cloud::{Service, cloud_refusal},
+    cloud::{Service, cloud_refusal, throttled},
+    looks::Looks,
     prepare::Site,
     volumes::exclusions_now,
 };
 use crate::{
-    actors::env::{Env, length},
+    actors::env::length,
     ports::{CloudError, CreateSnapshots, SnapshotInfo, SnapshotState},
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -43,6 +44,8 @@ const LOOKS_PROVED: u32 = 30;
 /// From 1 s on, so that [`LOOKS`] of them and their calls stay below 15 s.
 const LOOK: Backoff = Backoff { first: shared::time::Millis(1_000), cap: shared::time::Millis(4_000) };
 const QUOTA_WAIT: Duration = Duration::from_secs(5);
+/// An instance or volume in transition, or an earlier request of a stranger, is over in seconds.
+const STATE_WAIT: Duration = Duration::from_secs(2);
 pub(super) const CREATE: &str = "CreateSnapshots";
 
 /// Tags by which everything of a backup in a plane is found.
@@ -98,6 +101,8 @@ async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Set, 
     let site = share.site()?;
     let total = share.calls.len();
     let done = Cell::new(0);
+    let tags = attempt_tags(&share.attempt, &share.env.config.plane);
+    let looks = Looks::new(&share.env, &site.cloud, tags);
     let sets: Vec<Set> = stream::iter(share.calls.iter())
         .map(|(instance, (volumes, exclude))| {
             let call = CreateSnapshots {
@@ -106,9 +111,9 @@ async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Set, 
                 tags: all_tags(&share.attempt, &share.env.config.plane, &site.spec, site.cluster.id),
                 description: format!("{}/{} at {commit_ts}", site.spec.backup_namespace, site.spec.backup_name),
             };
-            let (site, done) = (&site, &done);
+            let (site, done, looks) = (&site, &done, &looks);
             async move {
-                let set = one(share, site, call, volumes, unknown).await?;
+                let set = one(share, site, call, volumes, unknown, looks).await?;
                 done.set(done.get() + 1);
                 share.progress(Phase::Snapshotting, done.get(), total, format!("{} of {total} calls", done.get()));
                 Ok::<_, Refusal>(set)
@@ -131,6 +136,7 @@ async fn one(
     mut call: CreateSnapshots,
     wanted: &BTreeSet<VolumeId>,
     unknown: &Cell<bool>,
+    looks: &Looks<'_>,
 ) -> Result<Set, Refusal> {
     let (env, cloud) = (&share.env, &site.cloud);
     let instance = call.instance.clone();
@@ -140,34 +146,37 @@ async fn one(
         Refusal::new(reason, refusal.message)
     };
     let mut last = CloudError::OutcomeUnknown("not asked".to_owned());
+    // An answer of this very instance was lost: from then on some refusals prove that the call had an effect.
+    let mut lost = false;
     for _ in 0..TRIES {
         env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
-        match cloud.ec2.create_snapshots(&call).await {
+        match throttled(env, cloud, CREATE, cloud.ec2.create_snapshots(&call).await) {
             Ok(accepted) => return whole(accepted, &instance, wanted),
-            Err(error @ CloudError::Throttled(_)) => {
-                env.throttled(&cloud.account, &cloud.region, CREATE);
-                last = error;
-            }
+            Err(error @ CloudError::Throttled(_)) => last = error,
             Err(error @ CloudError::Quota(_)) => {
                 tokio::time::sleep(QUOTA_WAIT).await;
                 last = error;
             }
-            Err(error @ CloudError::OutcomeUnknown(_)) => {
-                unknown.set(true);
-                if let Some(set) = look(env, share, site, &instance, wanted, LOOKS).await? {
-                    return Ok(set);
-                }
+            // Nobody has asked before, so it says only that it is not possible now.
+            Err(error @ CloudError::InvalidState(_)) if !lost => {
+                tokio::time::sleep(STATE_WAIT).await;
                 last = error;
             }
-            Err(error @ CloudError::PerVolumeRate(_)) => {
-                // Somebody snapshotted these volumes within 15 s: we did, or a stranger, for whom this wait is long
-                // enough.
-                if let Some(set) =
-                    look(env, share, site, &instance, wanted, if unknown.get() { LOOKS_PROVED } else { LOOKS }).await?
-                {
+            Err(error @ CloudError::OutcomeUnknown(_)) => {
+                (lost, last) = (true, error);
+                unknown.set(true);
+                if let Some(set) = look(share, looks, &instance, wanted, LOOKS).await? {
                     return Ok(set);
                 }
+            }
+            // Somebody snapshotted these volumes within 15 s, or an identical request is unfinished: ours, or a
+            // stranger's, for whom this wait is long enough.
+            Err(error @ (CloudError::PerVolumeRate(_) | CloudError::InvalidState(_))) => {
                 last = error;
+                let times = if lost { LOOKS_PROVED } else { LOOKS };
+                if let Some(set) = look(share, looks, &instance, wanted, times).await? {
+                    return Ok(set);
+                }
             }
             Err(error @ (CloudError::Refused { .. } | CloudError::NotFound(_))) => {
                 // A volume that is excluded and has gone since the list was read: worth one look, nothing was made.
@@ -185,27 +194,30 @@ async fn one(
 
 /// Looks for a complete set of this attempt on this instance.
 async fn look(
-    env: &Env,
     share: &Share,
-    site: &Site,
+    looks: &Looks<'_>,
     instance: &InstanceId,
     wanted: &BTreeSet<VolumeId>,
-    looks: u32,
+    times: u32,
 ) -> Result<Option<Set>, Refusal> {
-    let tags = attempt_tags(&share.attempt, &env.config.plane);
-    for looked in 1..=looks {
+    looks.join(instance, wanted);
+    let mut found = Ok(None);
+    for looked in 1..=times {
         tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
-        match site.cloud.ec2.find_snapshots(&tags).await {
-            Ok(found) => {
-                if let Some(snapshots) = complete_set(&found, instance, wanted) {
-                    return Ok(Some(Set { snapshots, surplus: Vec::new() }));
-                }
+        found = match looks.look().await {
+            Ok(shown) => {
+                let set = complete_set(&shown, instance, wanted);
+                Ok(set.map(|snapshots| Set { snapshots, surplus: Vec::new() }))
             }
-            Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_)) => {}
-            Err(error) => return Err(cloud_refusal(Service::Ec2, "DescribeSnapshots by tag", &error)),
+            Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_)) => Ok(None),
+            Err(error) => Err(cloud_refusal(Service::Ec2, "DescribeSnapshots by tag", &error)),
+        };
+        if !matches!(found, Ok(None)) {
+            break;
         }
     }
-    Ok(None)
+    looks.leave(instance);
+    found
 }
 
 /// The first complete set: all volumes, one call (one StartTime), none in error. A surplus is deleted later, by tag.

@@ -19,6 +19,9 @@ pub(super) const LOCK: &str = "backup.lock";
 /// Written by a restore beside the backup.
 pub(super) const RESTOREMETA: &str = "restoremeta";
 
+/// All of them, in the order in which they are deleted: the lock says that the rest is ours, so it goes last.
+pub(super) const OBJECTS: [&str; 5] = [CERTIFICATE, RESTOREMETA, BACKUPMETA, CLUSTERMETA, LOCK];
+
 /// The two lines that every backup tool of TiDB writes, a third with our backup's uid, a fourth with the attempt.
 pub(super) fn lock_text(attempt: &Attempt) -> String {
     let Attempt { backup, number } = attempt;
@@ -32,9 +35,14 @@ pub(super) fn locked_by(body: &[u8], backup: &BackupUid) -> Option<u32> {
     lines.next()?.parse().ok()
 }
 
+/// At most `limit` keys below a prefix.
+pub(super) async fn list(objects: &dyn Objects, prefix: &str, limit: usize) -> Result<Vec<String>, Refusal> {
+    let what = format!("listing {prefix}");
+    cloud_tried(Service::S3, &what, || objects.list(prefix, limit)).await
+}
+
 pub(super) async fn exists(objects: &dyn Objects, key: &str) -> Result<bool, Refusal> {
-    let what = format!("listing {key}");
-    let found = cloud_tried(Service::S3, &what, || objects.list(key, 1)).await?;
+    let found = list(objects, key, 1).await?;
     // The listing is by prefix and in order: the key itself would come first.
     Ok(found.first().is_some_and(|first| first == key))
 }
@@ -49,14 +57,20 @@ pub(super) async fn put(objects: &dyn Objects, key: &str, body: &[u8]) -> Result
     cloud_tried(Service::S3, &what, || objects.put(key, body.to_vec())).await
 }
 
-/// The attempt of this backup that holds the prefix: everything of ours below it is that attempt's.
-pub(super) async fn holder(
-    objects: &dyn Objects,
-    storage: &Storage,
-    backup: &BackupUid,
-) -> Result<Option<u32>, Refusal> {
-    let lock = get(objects, &storage.key(LOCK)).await?;
-    Ok(lock.and_then(|body| locked_by(&body, backup)))
+/// What the lock object says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// There is none.
+    Absent,
+    /// It names another backup, or is another tool's.
+    Foreign,
+    /// It names this attempt of our backup: everything of ours below the prefix is that attempt's.
+    Ours(u32),
+}
+
+pub(super) async fn lock(objects: &dyn Objects, storage: &Storage, backup: &BackupUid) -> Result<Lock, Refusal> {
+    let Some(body) = get(objects, &storage.key(LOCK)).await? else { return Ok(Lock::Absent) };
+    Ok(locked_by(&body, backup).map_or(Lock::Foreign, Lock::Ours))
 }
 
 pub(super) fn in_use(storage: &Storage, name: &str) -> Refusal {

@@ -43,6 +43,7 @@ fn at(action: &str, fault: CloudError) -> CloudError {
     match fault {
         CloudError::Denied(text) => CloudError::Denied(format!("{action}: {text}")),
         CloudError::NotAccepted(text) => CloudError::NotAccepted(format!("{action}: {text}")),
+        CloudError::WrongTime(text) => CloudError::WrongTime(format!("{action}: {text}")),
         CloudError::NoCredentials(text) => CloudError::NoCredentials(format!("{action}: {text}")),
         CloudError::Refused { code, message } => CloudError::Refused { code, message: format!("{action}: {message}") },
         // The port has no word for "not sent, may pass"; doubt is the safe side.
@@ -83,6 +84,8 @@ fn classify(action: &str, status: u16, code: Option<&str>, message: &str) -> Clo
         | "BandwidthLimitExceeded"
         | "PriorRequestNotComplete" => CloudError::Throttled(text),
         "SnapshotCreationPerVolumeRateExceeded" => CloudError::PerVolumeRate(text),
+        "InvalidState" => CloudError::InvalidState(text),
+        "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => CloudError::WrongTime(text),
         "ConcurrentSnapshotLimitExceeded" | "PendingSnapshotLimitExceeded" | "SnapshotLimitExceeded" => {
             CloudError::Quota(text)
         }
@@ -112,7 +115,6 @@ fn is_unknown_caller(code: &str) -> bool {
     matches!(
         code,
         "AuthFailure"
-            | "RequestExpired"
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
             | "ExpiredToken"
@@ -125,7 +127,6 @@ fn is_unknown_caller(code: &str) -> bool {
             | "InvalidSignatureException"
             | "InvalidToken"
             | "MissingAuthenticationToken"
-            | "RequestTimeTooSkewed"
             | "SignatureDoesNotMatch"
             | "TokenRefreshRequired"
     )
@@ -211,6 +212,8 @@ mod tests {
             CloudError::Refused { .. } => "refused",
             CloudError::Denied(_) => "denied",
             CloudError::NotAccepted(_) => "not accepted",
+            CloudError::InvalidState(_) => "state",
+            CloudError::WrongTime(_) => "time",
             CloudError::NoCredentials(_) => "no credentials",
             CloudError::NotFound(_) => "not found",
             CloudError::OutcomeUnknown(_) => "unknown",
@@ -237,12 +240,13 @@ mod tests {
             (404, "NoSuchBucket", "not found"),
             (400, "InvalidInstanceID.Malformed", "refused"),
             (400, "TagLimitExceeded", "refused"),
-            (400, "InvalidState", "refused"),
+            (400, "InvalidState", "state"),
             (501, "NotImplemented", "refused"),
             (403, "UnauthorizedOperation", "denied"),
             (403, "AccessDenied", "denied"),
             (401, "AuthFailure", "not accepted"),
-            (400, "RequestExpired", "not accepted"),
+            (400, "RequestExpired", "time"),
+            (403, "RequestTimeTooSkewed", "time"),
             (403, "InvalidClientTokenId", "not accepted"),
             (403, "InvalidAccessKeyId", "not accepted"),
             (403, "SignatureDoesNotMatch", "not accepted"),

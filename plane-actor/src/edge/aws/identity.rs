@@ -3,6 +3,7 @@
 
 use super::{
     renewing::Renewing,
+    sts,
     sts::{AssumedRole, WebRole},
 };
 use crate::ports::CloudIdentity;
@@ -21,10 +22,15 @@ const NAMELESS: &str = "isochron-plane-actor";
 const SESSION_SIGNS: &str = "_+=,.@-";
 const SESSION_CHARS: usize = 64;
 
-/// The configuration of one identity, made from the plane actor's own. `sts` is the same with STS's endpoint: a role is
-/// assumed by the plane actor's own credentials.
-pub(crate) fn with_identity(base: &SdkConfig, sts: &SdkConfig, identity: &CloudIdentity, session: &str) -> SdkConfig {
-    let (session, client) = (session_name(session), || aws_sdk_sts::Client::new(sts));
+/// The configuration of one identity, made from the plane actor's own, by whose credentials a role is assumed.
+/// `endpoint`: of STS, if one was named.
+pub(crate) fn with_identity(
+    base: &SdkConfig,
+    endpoint: Option<&str>,
+    identity: &CloudIdentity,
+    session: &str,
+) -> SdkConfig {
+    let (session, client) = (session_name(session), || sts(base, endpoint));
     match identity {
         CloudIdentity::Default => base.clone(),
         CloudIdentity::Keys { access_key, secret_key } => {

@@ -24,7 +24,10 @@ use identity::{carrying, with_identity};
 use renewing::Renewing;
 use shared::{reason::Reason, request::Storage};
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::OnceCell, time::timeout};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 /// Attempts of a call that changes nothing: enough for one lost packet and one throttle.
 const READ_ATTEMPTS: u32 = 3;
@@ -49,6 +52,9 @@ const IDENTITY_LIMIT: Duration = Duration::from_secs(60);
 
 /// Finding the region through profile or instance metadata when nobody named it; unreachable metadata takes seconds.
 const REGION_LIMIT: Duration = Duration::from_secs(10);
+
+/// A region that nobody told is looked for again after this: instance metadata may have been away for a moment.
+const REGION_AGAIN: Duration = Duration::from_secs(60);
 
 /// Where nobody names a region. TiDB Operator's placeholder (`facts/tidb-operator.md` §6); right for S3-compatible
 /// stores, which ignore it.
@@ -75,39 +81,44 @@ pub struct AwsConfig {
 #[derive(Debug)]
 pub struct AwsCloud {
     config: AwsConfig,
-    /// The plane actor's own chain and region, read once; its credentials refresh themselves.
-    own: OnceCell<SdkConfig>,
+    /// The plane actor's own chain and region; its credentials refresh themselves. Read once, unless nobody told the
+    /// region: then it is looked for again after a while.
+    own: Mutex<Option<(SdkConfig, Instant)>>,
 }
 
 impl AwsCloud {
     /// Reads nothing yet.
     #[must_use]
     pub fn new(config: AwsConfig) -> Self {
-        Self { config, own: OnceCell::new() }
+        Self { config, own: Mutex::default() }
     }
 
-    async fn own(&self) -> &SdkConfig {
-        self.own
-            .get_or_init(|| async {
-                // An empty region would be looked for again by the loader; here the search has its limit.
-                let region = self.own_region().await;
-                let loaded = aws_config::defaults(BehaviorVersion::latest())
-                    .region(region)
-                    .retry_config(
-                        RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(READ_BACKOFF_CAP),
-                    )
-                    .timeout_config(limits(ATTEMPT_LIMIT, CALL_LIMIT))
-                    .stalled_stream_protection(
-                        StalledStreamProtectionConfig::enabled().grace_period(STALL_LIMIT).build(),
-                    )
-                    .load()
-                    .await;
-                match loaded.credentials_provider() {
-                    Some(chain) => carrying(&loaded, Renewing::new(chain)),
-                    None => loaded,
-                }
-            })
-            .await
+    async fn own(&self) -> SdkConfig {
+        let mut kept = self.own.lock().await;
+        if let Some((own, read)) = kept.as_ref()
+            && (own.region().is_some() || read.elapsed() < REGION_AGAIN)
+        {
+            return own.clone();
+        }
+        let own = self.load().await;
+        *kept = Some((own.clone(), Instant::now()));
+        own
+    }
+
+    async fn load(&self) -> SdkConfig {
+        // An empty region would be looked for again by the loader; here the search has its limit.
+        let region = self.own_region().await;
+        let loaded = aws_config::defaults(BehaviorVersion::latest())
+            .region(region)
+            .retry_config(RetryConfig::standard().with_max_attempts(READ_ATTEMPTS).with_max_backoff(READ_BACKOFF_CAP))
+            .timeout_config(limits(ATTEMPT_LIMIT, CALL_LIMIT))
+            .stalled_stream_protection(StalledStreamProtectionConfig::enabled().grace_period(STALL_LIMIT).build())
+            .load()
+            .await;
+        match loaded.credentials_provider() {
+            Some(chain) => carrying(&loaded, Renewing::new(chain)),
+            None => loaded,
+        }
     }
 
     /// The configured region, else that of the environment, profile or instance. `None`: nobody knows it.
@@ -124,18 +135,28 @@ impl AwsCloud {
         // Volumes are where the plane is. Only a plane that does not know its region falls back to that of the bucket,
         // which is what BR does today.
         let region = own.region().map(ToString::to_string).filter(|region| !region.is_empty());
+        let region_guessed = region.is_none();
+        if region_guessed {
+            tracing::warn!("nobody told this plane's AWS region; set aws.region");
+        }
         let region = region.unwrap_or_else(|| or(&storage.region, FALLBACK_REGION).to_owned());
         let base = own.to_builder().region(Region::new(region.clone())).build();
-        let sts = with_endpoint(&base, &self.config.endpoint_sts);
-        let acting = with_identity(&base, &sts, identity, &self.config.session);
+        let endpoint_sts = given(&self.config.endpoint_sts);
+        let acting = with_identity(&base, endpoint_sts, identity, &self.config.session);
 
-        let account = account(&with_endpoint(&acting, &self.config.endpoint_sts)).await?;
+        let account = account(&sts(&acting, endpoint_sts)).await?;
         tracing::debug!(account, region, ?identity, "AWS identity confirmed");
-        let ec2 = aws_sdk_ec2::Client::new(&with_endpoint(&acting, &self.config.endpoint_ec2));
+        let ec2 = aws_sdk_ec2::config::Builder::from(&acting);
+        let ec2 = match given(&self.config.endpoint_ec2) {
+            Some(endpoint) => ec2.endpoint_url(endpoint),
+            None => ec2,
+        };
+        let ec2 = aws_sdk_ec2::Client::from_conf(ec2.build());
         let bucket_region = or(&storage.region, &region);
         let s3 = acting.to_builder().region(Region::new(bucket_region.to_owned())).build();
-        let s3 = with_endpoint(&s3, or(&storage.endpoint, &self.config.endpoint_s3));
-        Ok(Cloud { account, region, ec2: Arc::new(Ec2Edge::new(ec2)), objects: Arc::new(S3Edge::new(&s3, storage)) })
+        let endpoint_s3 = given(or(&storage.endpoint, &self.config.endpoint_s3));
+        let objects = Arc::new(S3Edge::new(&s3, endpoint_s3, storage));
+        Ok(Cloud { account, region, region_guessed, ec2: Arc::new(Ec2Edge::new(ec2)), objects })
     }
 }
 
@@ -149,9 +170,9 @@ impl CloudConnect for AwsCloud {
 }
 
 /// Asks STS who these credentials are, which also proves that they work. It needs no permission.
-async fn account(config: &SdkConfig) -> Result<String, PortError> {
+async fn account(sts: &aws_sdk_sts::Client) -> Result<String, PortError> {
     const ACTION: &str = "sts:GetCallerIdentity";
-    let answer = aws_sdk_sts::Client::new(config).get_caller_identity().send().await;
+    let answer = sts.get_caller_identity().send().await;
     let answer = answer.map_err(|error| refused(cloud_error(ACTION, &error)))?;
     answer.account.ok_or_else(|| PortError::Unavailable(format!("{ACTION}: the answer names no account")))
 }
@@ -166,8 +187,10 @@ fn refused(error: CloudError) -> PortError {
         CloudError::Refused { .. } | CloudError::NotFound(_) => {
             PortError::refused(Reason::CredentialsUnreadable, error.to_string())
         }
+        CloudError::WrongTime(text) => PortError::refused(Reason::NodeClockWrong, text),
         CloudError::Throttled(text)
         | CloudError::OutcomeUnknown(text)
+        | CloudError::InvalidState(text)
         | CloudError::PerVolumeRate(text)
         | CloudError::Quota(text) => PortError::Unavailable(text),
     }
@@ -183,9 +206,20 @@ pub(crate) fn limits(attempt: Duration, call: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// An explicit endpoint comes before the environment's; none leaves the environment its say.
-fn with_endpoint(config: &SdkConfig, endpoint: &str) -> SdkConfig {
-    if endpoint.is_empty() { config.clone() } else { config.to_builder().endpoint_url(endpoint).build() }
+/// An endpoint that was named. It has to be set on the service's own configuration: what stands in a shared one loses to
+/// `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_…` of the environment. Without one the environment has its say.
+fn given(endpoint: &str) -> Option<&str> {
+    (!endpoint.is_empty()).then_some(endpoint)
+}
+
+/// STS, at the endpoint that was named.
+pub(crate) fn sts(config: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::config::Builder::from(config);
+    let config = match endpoint {
+        Some(endpoint) => config.endpoint_url(endpoint),
+        None => config,
+    };
+    aws_sdk_sts::Client::from_conf(config.build())
 }
 
 fn or<'a>(first: &'a str, second: &'a str) -> &'a str {

@@ -4,9 +4,15 @@
 use super::{CHUNK, Ec2Edge, convert, filter};
 use crate::{
     edge::aws::{cloud_error, unreadable},
-    ports::{CloudError, InstanceVolumes, SnapshotInfo, VolumeAt},
+    ports::{CloudError, Found, InstanceVolumes, SnapshotInfo, VolumeAt},
 };
-use aws_sdk_ec2::types::Filter;
+use aws_sdk_ec2::{
+    operation::{
+        describe_instances::builders::DescribeInstancesFluentBuilder,
+        describe_volumes::builders::DescribeVolumesFluentBuilder,
+    },
+    types::Filter,
+};
 use shared::ids::{InstanceId, SnapshotId, VolumeId};
 
 /// Rows of one page: the most that EC2 takes.
@@ -45,26 +51,29 @@ impl Pages {
 }
 
 impl Ec2Edge {
-    /// Own snapshots that match every filter.
+    /// Own snapshots that match every filter: one page.
+    pub(super) async fn snapshots_page(
+        &self,
+        filters: Vec<Filter>,
+        token: Option<String>,
+    ) -> Result<Found, CloudError> {
+        let call = self.client.describe_snapshots().owner_ids("self").set_filters(Some(filters)).max_results(PAGE);
+        let answer = call.set_next_token(token).send().await.map_err(|error| cloud_error(SNAPSHOTS, &error))?;
+        let snapshots =
+            answer.snapshots().iter().map(|one| convert::snapshot(SNAPSHOTS, one)).collect::<Result<_, _>>()?;
+        let next = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        Ok(Found { snapshots, next })
+    }
+
+    /// The same, every page.
     pub(super) async fn snapshots_by_filter(&self, filters: Vec<Filter>) -> Result<Vec<SnapshotInfo>, CloudError> {
         let mut found = Vec::new();
         let mut pages = Pages::of(SNAPSHOTS);
         let mut token = None;
         loop {
-            let answer = self
-                .client
-                .describe_snapshots()
-                .owner_ids("self")
-                .set_filters(Some(filters.clone()))
-                .max_results(PAGE)
-                .set_next_token(token)
-                .send()
-                .await
-                .map_err(|error| cloud_error(SNAPSHOTS, &error))?;
-            for snapshot in answer.snapshots() {
-                found.push(convert::snapshot(SNAPSHOTS, snapshot)?);
-            }
-            token = pages.next(answer.next_token())?;
+            let page = self.snapshots_page(filters.clone(), token).await?;
+            found.extend(page.snapshots);
+            token = pages.next(page.next.as_deref())?;
             if token.is_none() {
                 return Ok(found);
             }
@@ -86,10 +95,25 @@ impl Ec2Edge {
         }
     }
 
+    /// One missing id fails the whole call; then they are asked for as a filter, as with snapshots.
     pub(super) async fn volumes_by_id(&self, ids: &[VolumeId], found: &mut Vec<VolumeAt>) -> Result<(), CloudError> {
-        let names = ids.iter().map(|id| id.0.clone()).collect();
+        let names: Vec<String> = ids.iter().map(|id| id.0.clone()).collect();
+        let (call, before) = (self.client.describe_volumes(), found.len());
+        match self.volumes_of(call.clone().set_volume_ids(Some(names.clone())), found).await {
+            Err(CloudError::NotFound(_)) => {
+                found.truncate(before);
+                self.volumes_of(call.filters(filter("volume-id", names)), found).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn volumes_of(
+        &self,
+        mut call: DescribeVolumesFluentBuilder,
+        found: &mut Vec<VolumeAt>,
+    ) -> Result<(), CloudError> {
         let mut pages = Pages::of(VOLUMES);
-        let mut call = self.client.describe_volumes().set_volume_ids(Some(names));
         loop {
             let answer = call.clone().send().await.map_err(|error| cloud_error(VOLUMES, &error))?;
             for volume in answer.volumes() {
@@ -102,14 +126,29 @@ impl Ec2Edge {
         }
     }
 
+    /// The same of instances.
     pub(super) async fn instances_by_id(
         &self,
         ids: &[InstanceId],
         found: &mut Vec<InstanceVolumes>,
     ) -> Result<(), CloudError> {
-        let names = ids.iter().map(|id| id.0.clone()).collect();
+        let names: Vec<String> = ids.iter().map(|id| id.0.clone()).collect();
+        let (call, before) = (self.client.describe_instances(), found.len());
+        match self.instances_of(call.clone().set_instance_ids(Some(names.clone())), found).await {
+            Err(CloudError::NotFound(_)) => {
+                found.truncate(before);
+                self.instances_of(call.filters(filter("instance-id", names)), found).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn instances_of(
+        &self,
+        mut call: DescribeInstancesFluentBuilder,
+        found: &mut Vec<InstanceVolumes>,
+    ) -> Result<(), CloudError> {
         let mut pages = Pages::of(INSTANCES);
-        let mut call = self.client.describe_instances().set_instance_ids(Some(names));
         loop {
             let answer = call.clone().send().await.map_err(|error| cloud_error(INSTANCES, &error))?;
             for instance in answer.reservations().iter().flat_map(|reservation| reservation.instances()) {

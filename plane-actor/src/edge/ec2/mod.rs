@@ -6,7 +6,7 @@ mod describe;
 
 use crate::{
     edge::aws::{cloud_error, limits, unreadable},
-    ports::{CloudError, CreateSnapshots, Ec2, InstanceVolumes, SnapshotInfo, VolumeAt},
+    ports::{CloudError, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, VolumeAt},
 };
 use async_trait::async_trait;
 use aws_sdk_ec2::{
@@ -99,15 +99,16 @@ impl Ec2 for Ec2Edge {
         }
     }
 
-    async fn find_snapshots(&self, tags: &[(String, String)]) -> Result<Vec<SnapshotInfo>, CloudError> {
-        if tags.is_empty() {
+    async fn find_snapshots(&self, find: &Find, page: Option<String>) -> Result<Found, CloudError> {
+        if find.tags.is_empty() {
             return Err(CloudError::Refused {
                 code: "MissingParameter".into(),
                 message: "snapshots are looked for by at least one tag; none would be every snapshot there is".into(),
             });
         }
-        let filters = tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [literal(value)])).collect();
-        self.snapshots_by_filter(filters).await
+        let tags = find.tags.iter().map(|(key, value)| filter(&format!("tag:{key}"), [literal(value)]));
+        let volumes = (!find.volumes.is_empty()).then(|| filter("volume-id", find.volumes.iter().map(|v| v.0.clone())));
+        self.snapshots_page(tags.chain(volumes).collect(), page).await
     }
 
     async fn snapshots(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotInfo>, CloudError> {
@@ -130,12 +131,25 @@ impl Ec2 for Ec2Edge {
         Ok(found)
     }
 
-    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<(), CloudError> {
+    async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError> {
         let sent = self.client.delete_snapshot().snapshot_id(id.as_str()).customize().config_override(once()).send();
         match sent.await.map_err(|error| cloud_error("ec2:DeleteSnapshot", &error)) {
-            Ok(_) | Err(CloudError::NotFound(_)) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(CloudError::NotFound(_)) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    async fn in_recycle_bin(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotId>, CloudError> {
+        const ACTION: &str = "ec2:ListSnapshotsInRecycleBin";
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let names = ids.iter().map(|id| id.0.clone()).collect();
+        let call = self.client.list_snapshots_in_recycle_bin().set_snapshot_ids(Some(names));
+        let answer = call.customize().config_override(once()).send().await;
+        let answer = answer.map_err(|error| cloud_error(ACTION, &error))?;
+        Ok(answer.snapshots().iter().filter_map(|one| one.snapshot_id()).map(SnapshotId::new).collect())
     }
 }
 

@@ -20,6 +20,9 @@ const PAGE: u32 = 500;
 /// handing out continue tokens must not keep us for ever.
 const MAX_PAGES: usize = 20;
 
+/// HTTP's number for it.
+const NOT_FOUND: u16 = 404;
+
 /// What is asked, for errors.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -27,6 +30,8 @@ pub(crate) struct Call {
     resource: &'static str,
     place: String,
     forbidden: Reason,
+    /// What of the backup's spec may be wrong instead of a role.
+    unless: &'static str,
     limit: Duration,
 }
 
@@ -38,7 +43,13 @@ impl Call {
             (Some(namespace), name) => format!("{namespace}/{name}"),
             (None, name) => name.to_owned(),
         };
-        Self { verb, resource, place, forbidden: Reason::AccessDenied, limit: CALL_LIMIT }
+        Self { verb, resource, place, forbidden: Reason::AccessDenied, unless: "", limit: CALL_LIMIT }
+    }
+
+    /// Which field of the backup names this place: a typo there is refused like a missing right.
+    pub(crate) fn named_by(mut self, field: &'static str) -> Self {
+        self.unless = field;
+        self
     }
 
     /// Which reason a 403 gets, if not `AccessDenied`.
@@ -60,7 +71,8 @@ impl Call {
     ) -> Result<Option<T>, PortError> {
         match self.raw(call).await? {
             Ok(found) => Ok(Some(found)),
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
+            // By the number: what is not installed is answered with a page, not with a status that has a reason.
+            Err(kube::Error::Api(status)) if status.code == NOT_FOUND => Ok(None),
             Err(error) => Err(self.failed(&error)),
         }
     }
@@ -81,8 +93,12 @@ impl Call {
             kube::Error::Api(status) if status.is_forbidden() => PortError::refused(
                 self.forbidden,
                 format!(
-                    "the plane actor may not {} {} ({}); add this verb to its role. The API server says: {}",
-                    self.verb, self.resource, self.place, status.message
+                    "the plane actor may not {} {} ({}); {}add this verb to its role. The API server says: {}",
+                    self.verb,
+                    self.resource,
+                    self.place,
+                    if self.unless.is_empty() { String::new() } else { format!("correct {}, or ", self.unless) },
+                    status.message
                 ),
             ),
             kube::Error::Api(status) => {

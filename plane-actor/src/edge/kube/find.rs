@@ -5,6 +5,7 @@ use super::{
     TopologyConfig,
     api::{self, Call},
     config::{DATA_DIR, Directories},
+    names,
     secrets::TlsSecrets,
     v1, v2,
 };
@@ -103,7 +104,7 @@ pub(crate) async fn cluster(
         v1::read(namespace, name, object)
     } else if let Some(object) = get(client, "core.pingcap.com", "Cluster", namespace, name).await? {
         let resource = resource("core.pingcap.com", "TiKVGroup");
-        let call = Call::new("list", "tikvgroups.core.pingcap.com", Some(namespace), "");
+        let call = Call::new("list", "tikvgroups.core.pingcap.com", Some(namespace), "").named_by(names::TC_NAMESPACE);
         let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
         let groups = api::list(&call, &api, "").await?.unwrap_or_default();
         v2::read(name, &object, &groups.into_iter().map(value).collect::<Vec<_>>())
@@ -124,10 +125,11 @@ async fn get(
     let resource = resource(group, kind);
     let shown = if kind == "Cluster" { "clusters.core.pingcap.com" } else { "tidbclusters.pingcap.com" };
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-    Ok(Call::new("get", shown, Some(namespace), name).optional(api.get(name)).await?.map(value))
+    let call = Call::new("get", shown, Some(namespace), name).named_by(names::TC_NAMESPACE);
+    Ok(call.optional(api.get(name)).await?.map(value))
 }
 
-fn resource(group: &str, kind: &str) -> ApiResource {
+pub(crate) fn resource(group: &str, kind: &str) -> ApiResource {
     let plural = format!("{}s", kind.to_ascii_lowercase());
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1alpha1", kind), &plural)
 }

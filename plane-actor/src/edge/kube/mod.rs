@@ -3,7 +3,7 @@
 //! PD's stores give addresses, addresses give pods, pods give claims, claims give volumes; so nothing here depends on the
 //! operator's version. The v1 TidbCluster is read where it exists, because restore tooling wants it in the metadata
 //! (`facts/topology.md`). Pure rules are in files of their own, each with its tables; only `api`, `find`, `ledger`,
-//! `secrets` and `stores` talk to the API server.
+//! `manifests`, `secrets` and `stores` talk to the API server.
 
 mod address;
 mod api;
@@ -11,7 +11,9 @@ mod claims;
 mod config;
 mod find;
 mod ledger;
+mod manifests;
 pub(crate) mod meta;
+mod names;
 mod secrets;
 mod stores;
 mod v1;
@@ -23,7 +25,7 @@ pub(crate) mod tests;
 
 pub use ledger::KubeLedger;
 
-use crate::ports::{LocalStore, Located, PdEndpoint, PortError, Topology, WebIdentity};
+use crate::ports::{LocalStore, Located, Manifests, PdEndpoint, PortError, Topology, WebIdentity};
 use async_trait::async_trait;
 use kube::Client;
 use serde::{Deserialize, Serialize};
@@ -77,6 +79,7 @@ impl KubeTopology {
 #[async_trait]
 impl Topology for KubeTopology {
     async fn locate(&self, namespace: &str, name: &str) -> Result<Located, PortError> {
+        names::check_cluster(namespace, name)?;
         let cluster = find::cluster(&self.client, &self.config, namespace, name).await?;
         let entry = self.pd_override(namespace, name);
         let urls = match entry {
@@ -113,10 +116,18 @@ impl Topology for KubeTopology {
     }
 
     async fn secret(&self, namespace: &str, name: &str) -> Result<BTreeMap<String, Vec<u8>>, PortError> {
-        secrets::secret(&self.client, namespace, name).await
+        names::check_namespace(namespace)?;
+        names::check(names::SECRET, name)?;
+        secrets::secret(&self.client, namespace, name, names::SECRET).await
     }
 
     async fn service_account(&self, namespace: &str, name: &str) -> Result<WebIdentity, PortError> {
+        names::check_namespace(namespace)?;
+        names::check(names::SERVICE_ACCOUNT, name)?;
         secrets::service_account(&self.client, namespace, name).await
+    }
+
+    async fn manifests(&self, namespace: &str, name: &str) -> Manifests {
+        manifests::manifests(&self.client, namespace, name).await
     }
 }

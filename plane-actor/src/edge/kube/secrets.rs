@@ -1,6 +1,6 @@
 //! Secrets and ServiceAccounts: read on demand, never kept, never logged.
 
-use super::api::Call;
+use super::{api::Call, names};
 use crate::ports::{ClusterTls, PortError, WebIdentity};
 use k8s_openapi::{
     ByteString,
@@ -36,9 +36,11 @@ pub(crate) async fn secret(
     client: &Client,
     namespace: &str,
     name: &str,
+    field: &'static str,
 ) -> Result<BTreeMap<String, Vec<u8>>, PortError> {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let call = Call::new("get", "secrets", Some(namespace), name).forbidden_as(Reason::CredentialsUnreadable);
+    let call = call.named_by(field);
     let found = call.optional(api.get(name)).await?.ok_or_else(|| {
         PortError::refused(Reason::CredentialsUnreadable, format!("secret {namespace}/{name} does not exist"))
     })?;
@@ -47,11 +49,11 @@ pub(crate) async fn secret(
 
 /// The client certificate for PD and TiKV.
 pub(crate) async fn cluster_tls(client: &Client, namespace: &str, names: &TlsSecrets) -> Result<ClusterTls, PortError> {
-    let mut pair = secret(client, namespace, &names.pair).await?;
+    let mut pair = secret(client, namespace, &names.pair, "").await?;
     let ca = if names.ca == names.pair {
         take(&mut pair, namespace, &names.ca, "ca.crt")?
     } else {
-        take(&mut secret(client, namespace, &names.ca).await?, namespace, &names.ca, "ca.crt")?
+        take(&mut secret(client, namespace, &names.ca, "").await?, namespace, &names.ca, "ca.crt")?
     };
     let cert = take(&mut pair, namespace, &names.pair, "tls.crt")?;
     let key = take(&mut pair, namespace, &names.pair, "tls.key")?;
@@ -69,6 +71,7 @@ pub(crate) async fn service_account(client: &Client, namespace: &str, name: &str
     let refused = |text: String| PortError::refused(Reason::CredentialsUnreadable, text);
     let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
     let call = Call::new("get", "serviceaccounts", Some(namespace), name).forbidden_as(Reason::CredentialsUnreadable);
+    let call = call.named_by(names::SERVICE_ACCOUNT);
     let account = call
         .optional(api.get(name))
         .await?

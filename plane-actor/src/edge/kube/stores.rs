@@ -6,6 +6,7 @@ use super::{
     claims::{self, Claim},
     find::{Cluster, Operator, value},
     meta::{self, Target},
+    names,
     volume::volume_id,
 };
 use crate::ports::{LocalStore, LocalVolume, Mount, MountedOn, PortError};
@@ -122,7 +123,7 @@ async fn pods_of_all(
 async fn pods(client: &Client, namespace: &str, cluster: &Cluster) -> Result<Vec<Pod>, PortError> {
     let labels = if cluster.operator == Operator::None { "" } else { TIKV_LABEL };
     let api: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let call = Call::new("list", "pods", Some(namespace), "");
+    let call = Call::new("list", "pods", Some(namespace), "").named_by(names::TC_NAMESPACE);
     Ok(api::list(&call, &api, labels).await?.unwrap_or_default())
 }
 

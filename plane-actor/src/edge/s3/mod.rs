@@ -52,8 +52,12 @@ enum Conditional {
 }
 
 impl S3Edge {
-    pub(crate) fn new(config: &SdkConfig, storage: &Storage) -> Self {
+    /// `endpoint`: as backup or configuration name it; it comes before the environment's.
+    pub(crate) fn new(config: &SdkConfig, endpoint: Option<&str>, storage: &Storage) -> Self {
         let mut builder = Builder::from(config).force_path_style(storage.force_path_style);
+        if let Some(endpoint) = endpoint {
+            builder = builder.endpoint_url(endpoint);
+        }
         if !matches!(storage.provider.as_str(), "" | "aws") {
             // Older S3-compatible stores refuse the checksum headers that the SDK adds of its own accord.
             builder = builder
@@ -73,7 +77,7 @@ impl S3Edge {
             .content_type("application/json")
             .set_acl(given(&self.storage.acl).map(|acl| ObjectCannedAcl::from(acl.as_str())))
             .set_server_side_encryption(given(&self.storage.sse).map(|sse| ServerSideEncryption::from(sse.as_str())))
-            .set_storage_class(given(&self.storage.storage_class).map(|class| StorageClass::from(class.as_str())))
+            .set_storage_class(class_of(&self.storage.storage_class))
     }
 
     /// One attempt on the wire: a repeated one would take its own first write for somebody else's.
@@ -103,6 +107,16 @@ impl S3Edge {
             }
             other => other,
         }
+    }
+}
+
+/// The class that the backup names; `None`: the bucket's own. Classes from which an object has to be fetched for hours
+/// before it can be read are not for metadata: whoever completes, restores or deletes reads it.
+fn class_of(name: &str) -> Option<StorageClass> {
+    match StorageClass::from(name) {
+        _ if name.is_empty() => None,
+        StorageClass::Glacier | StorageClass::DeepArchive => None,
+        class => Some(class),
     }
 }
 
@@ -184,4 +198,19 @@ async fn read(mut body: ByteStream) -> Result<Vec<u8>, String> {
         whole.extend_from_slice(&part);
     }
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_never_archived() {
+        for archive in ["GLACIER", "DEEP_ARCHIVE", ""] {
+            assert_eq!(class_of(archive), None, "{archive}");
+        }
+        for class in ["STANDARD", "STANDARD_IA", "GLACIER_IR", "INTELLIGENT_TIERING", "NEW_ONE"] {
+            assert_eq!(class_of(class).map(|class| class.as_str().to_owned()), Some(class.to_owned()));
+        }
+    }
 }

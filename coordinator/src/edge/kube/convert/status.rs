@@ -215,9 +215,8 @@ fn row(view: &View, plane: &PlaneId) -> MemberStatus {
         (None, Some(refusal)) if phase == "Failed" => (Some(refusal.reason), Some(advice(refusal))),
         (None, _) => (None, None),
     };
-    let notes = kept.cleaned.as_ref().map(|report| report.notes.join("; ")).filter(|notes| !notes.is_empty());
-    let message = match (message, notes) {
-        (Some(message), Some(notes)) => Some(short(&format!("{message} Found while cleaning: {notes}"))),
+    let message = match (message, kept.remark()) {
+        (Some(message), Some(notes)) => Some(short(&format!("{message} Worth knowing: {notes}"))),
         (message, notes) => message.or(notes.map(|notes| short(&notes))),
     };
     MemberStatus {

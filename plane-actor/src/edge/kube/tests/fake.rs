@@ -34,6 +34,8 @@ pub(crate) struct Fake(Arc<Mutex<Inner>>);
 struct Inner {
     objects: BTreeMap<String, Value>,
     statuses: BTreeMap<String, u16>,
+    /// What is not installed is answered by a page in words, as a real server does.
+    pages: bool,
     requests: Vec<String>,
     bodies: Vec<Value>,
     next: Vec<Reply>,
@@ -53,6 +55,12 @@ impl Fake {
     /// Every request to this path is refused so.
     pub(crate) fn failing(self, path: &str, status: u16) -> Self {
         self.0.lock().unwrap().statuses.insert(path.to_owned(), status);
+        self
+    }
+
+    /// A 404 is a page in words, as of a resource that is not installed.
+    pub(crate) fn pages(self) -> Self {
+        self.0.lock().unwrap().pages = true;
         self
     }
 
@@ -90,6 +98,7 @@ impl Fake {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let path = parts.uri.path().to_owned();
+        let paged = self.0.lock().unwrap().pages;
         let outcome = {
             let mut inner = self.0.lock().unwrap();
             inner.requests.push(format!("{} {}", parts.method, parts.uri));
@@ -107,6 +116,10 @@ impl Fake {
             }
         };
         match outcome {
+            Ok((404, _)) if paged => {
+                let page = Body::from(b"404 page not found\n".to_vec());
+                Response::builder().status(404).header("content-type", "text/plain").body(page).unwrap()
+            }
             Ok((status, body)) => {
                 let body = Body::from(serde_json::to_vec(&body).unwrap());
                 Response::builder().status(status).header("content-type", "application/json").body(body).unwrap()

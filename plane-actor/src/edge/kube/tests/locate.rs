@@ -136,3 +136,38 @@ async fn a_role_and_a_token() {
     let refused = refusal(topology(&Fake::default()).secret("ns1", "s3-secret").await, Reason::CredentialsUnreadable);
     assert!(refused.message.contains("ns1/s3-secret"), "{refused}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_no_object_can_have_is_refused_with_its_field_and_nobody_is_asked() {
+    let fake = Fake::default();
+    let topology = topology(&fake);
+    let told = [
+        (
+            refusal(topology.locate("ns1", "Shop AZ2").await, Reason::SpecInvalid),
+            "tcName in spec.clusters is \"Shop AZ2\"",
+        ),
+        (refusal(topology.locate("my ns", "db").await, Reason::SpecInvalid), "tcNamespace in spec.clusters is"),
+        (refusal(topology.secret("ns1", "my secret").await, Reason::SpecInvalid), "spec.template.s3.secretName is"),
+        (
+            refusal(topology.service_account("ns1", "my sa").await, Reason::SpecInvalid),
+            "spec.template.serviceAccount is",
+        ),
+    ];
+    for (refusal, part) in told {
+        assert!(refusal.message.contains(part) && !refusal.message.contains("uri"), "{refusal}");
+    }
+    assert_eq!(fake.requests(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_typo_leads_to_the_field_in_which_it_stands() {
+    let forbidden = Fake::default().failing("/api/v1/namespaces/ns1/secrets/s3-secrte", 403);
+    let told = refusal(topology(&forbidden).secret("ns1", "s3-secrte").await, Reason::CredentialsUnreadable);
+    assert!(told.message.contains("correct spec.template.s3.secretName, or add this verb to its role"), "{told}");
+    let elsewhere = Fake::default().failing(TC, 403);
+    let told = refusal(topology(&elsewhere).locate("ns1", "db").await, Reason::AccessDenied);
+    assert!(told.message.contains("correct tcNamespace in spec.clusters, or add this verb"), "{told}");
+    // Neither operator's CRD is there, or no such object: never the server's page.
+    let told = refusal(topology(&Fake::default().pages()).locate("ns1", "db2").await, Reason::TidbClusterNotFound);
+    assert!(told.message.contains("has neither a TidbCluster") && !told.message.contains("page not found"), "{told}");
+}

@@ -6,6 +6,7 @@ mod deploy;
 mod fake;
 mod ledger;
 mod locate;
+mod manifests;
 mod restore_accepts;
 mod stores;
 

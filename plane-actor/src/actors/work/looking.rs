@@ -1,0 +1,45 @@
+//! Looking for our snapshots: page after page, each within the account's budget, because every caller in the account
+//! shares it and an account may hold 100,000 of them.
+
+use super::{Cloud, cloud::throttled};
+use crate::{
+    actors::env::Env,
+    ports::{CloudError, Find, SnapshotInfo},
+};
+use shared::{ids::SnapshotId, limiter::Budget};
+
+const BY_TAG: &str = "DescribeSnapshots by tag";
+const BY_ID: &str = "DescribeSnapshots by id";
+/// Ids per describe: at most 1000 are allowed (`facts/aws.md` A2).
+const IDS: usize = 200;
+/// Pages of one look. An account may hold 100,000 snapshots in a Region (100 pages); pages may be short or empty.
+const PAGES: usize = 1000;
+
+/// All pages of one look.
+pub(super) async fn find(env: &Env, cloud: &Cloud, find: &Find) -> Result<Vec<SnapshotInfo>, CloudError> {
+    let (mut found, mut page) = (Vec::new(), None);
+    for _ in 0..PAGES {
+        env.permit(&cloud.account, &cloud.region, BY_TAG, Budget::EC2_DESCRIBE_PAGED).await;
+        let asked = page.clone();
+        let answer = throttled(env, cloud, BY_TAG, cloud.ec2.find_snapshots(find, page).await)?;
+        found.extend(answer.snapshots);
+        page = answer.next;
+        if page.is_none() {
+            return Ok(found);
+        }
+        if page == asked {
+            break;
+        }
+    }
+    Err(CloudError::OutcomeUnknown(format!("{BY_TAG}: no end: a page came twice, or more than {PAGES}")))
+}
+
+/// Those of `ids` that EC2 shows.
+pub(super) async fn by_id(env: &Env, cloud: &Cloud, ids: &[SnapshotId]) -> Result<Vec<SnapshotInfo>, CloudError> {
+    let mut found = Vec::new();
+    for page in ids.chunks(IDS) {
+        env.permit(&cloud.account, &cloud.region, BY_ID, Budget::EC2_DESCRIBE_PLAIN).await;
+        found.extend(throttled(env, cloud, BY_ID, cloud.ec2.snapshots(page).await)?);
+    }
+    Ok(found)
+}
