@@ -15,3 +15,4 @@ pub mod rest;
 pub mod s3;
 pub mod tikv;
 pub mod tls;
+mod url;

@@ -25,6 +25,12 @@ pub(crate) fn split(address: &str) -> Option<(String, u16)> {
     (!host.is_empty()).then(|| (host.to_ascii_lowercase(), port))
 }
 
+/// A DNS domain as it was written, in the form that addresses are compared in: lower case, no dot at an end. `None`: none.
+pub(crate) fn domain(text: &str) -> Option<String> {
+    let domain = text.trim().trim_matches('.').to_ascii_lowercase();
+    (!domain.is_empty()).then_some(domain)
+}
+
 /// A pod, as far as addresses go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Candidate {
@@ -58,6 +64,7 @@ impl Candidate {
                 .into_iter()
                 .flatten()
                 .filter_map(|ip| ip.ip.parse().ok())
+                .map(|ip: IpAddr| ip.to_canonical())
                 .collect(),
             ports: ports.filter_map(|port| u16::try_from(port.container_port).ok()).collect(),
             store_label: label.and_then(|label| label.parse().ok()),
@@ -76,7 +83,7 @@ impl Candidate {
         if let Ok(ip) = host.parse::<IpAddr>() {
             // A finished pod keeps its last address, which may be somebody else's by now; pods on the host's network
             // share one address and differ by port.
-            let same = self.tikv && !self.finished && self.ips.contains(&ip);
+            let same = self.tikv && !self.finished && self.ips.contains(&ip.to_canonical());
             return same.then_some(if self.ports.contains(&port) { Certainty::Domain } else { Certainty::Service });
         }
         let mut labels = host.splitn(4, '.');

@@ -65,7 +65,7 @@ impl Cluster {
             operator: Operator::None,
             urls: Vec::new(),
             tls: None,
-            domain: Some(config.cluster_domain.clone()).filter(|domain| !domain.is_empty()),
+            domain: super::address::domain(&config.cluster_domain),
             groups: BTreeMap::from([(String::new(), group)]),
             pd_replicas: 0,
             tidb_replicas: 0,
@@ -99,7 +99,7 @@ pub(crate) async fn cluster(
     namespace: &str,
     name: &str,
 ) -> Result<Cluster, PortError> {
-    let fallback = Some(config.cluster_domain.clone()).filter(|domain| !domain.is_empty());
+    let fallback = super::address::domain(&config.cluster_domain);
     let mut found = if let Some(object) = get(client, "pingcap.com", "TidbCluster", namespace, name).await? {
         v1::read(namespace, name, object)
     } else if let Some(object) = get(client, "core.pingcap.com", "Cluster", namespace, name).await? {

@@ -1,10 +1,12 @@
 //! What a v1 TidbCluster says (`facts/topology.md` §3, §5). Pure.
 
 use super::{
+    address::domain,
     config::{self, DATA_DIR, Directories},
     find::{Cluster, Group, Operator},
     secrets::TlsSecrets,
 };
+use crate::edge::url::full;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -22,7 +24,7 @@ pub(crate) fn read(namespace: &str, name: &str, object: Value) -> Cluster {
         operator: Operator::V1,
         urls: urls(namespace, name, &object, if tls { "https" } else { "http" }),
         tls: tls.then(|| TlsSecrets { ca: secret.clone(), pair: secret }),
-        domain: text(&spec["clusterDomain"]),
+        domain: text(&spec["clusterDomain"]).and_then(|text| domain(&text)),
         groups: BTreeMap::from([(String::new(), group)]),
         pd_replicas: replicas(&spec["pd"]),
         tidb_replicas: replicas(&spec["tidb"]),
@@ -64,17 +66,8 @@ fn urls(namespace: &str, name: &str, object: &Value, scheme: &str) -> Vec<String
 
 /// `.svc` stands only before a domain: without one the short name is what the operator itself dials (op1 PDC).
 fn service(scheme: &str, name: &str, namespace: &str, domain: Option<String>) -> String {
-    let domain = domain.map(|domain| format!(".svc.{domain}")).unwrap_or_default();
+    let domain = domain.and_then(|text| self::domain(&text)).map(|domain| format!(".svc.{domain}")).unwrap_or_default();
     format!("{scheme}://{name}.{namespace}{domain}:2379")
-}
-
-/// Scheme and port where they are missing, no slash at the end.
-fn full(address: &str, scheme: &str) -> String {
-    let (scheme, rest) = address.split_once("://").unwrap_or((scheme, address));
-    let rest = rest.trim_end_matches('/');
-    // An IPv6 address has colons of its own; its port follows the bracket.
-    let ported = rest.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) && !rest.ends_with(']');
-    if ported { format!("{scheme}://{rest}") } else { format!("{scheme}://{rest}:2379") }
 }
 
 fn directories(tikv: &Value) -> Directories {
@@ -153,6 +146,12 @@ mod tests {
                               "peerMembers": {"b": {"clientURL": "http://b:2379", "health": true},
                                               "c": {"clientURL": "http://db-pd.ns1:2379", "health": true}}}}),
                 vec!["http://db-pd.ns1:2379", "http://b:2379", "http://a:2379"],
+            ),
+            (
+                "a domain with its final dot",
+                json!({"pd": {}, "clusterDomain": "AZ1.local."}),
+                json!({}),
+                vec!["http://db-pd.ns1.svc.az1.local:2379"],
             ),
             ("pd: null, nothing else", json!({"pd": null}), json!({}), vec![]),
         ];

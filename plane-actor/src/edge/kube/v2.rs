@@ -1,6 +1,7 @@
 //! What a v2 Cluster and its TiKVGroups say (`facts/topology.md` §1, §3, §5). Pure.
 
 use super::{
+    address::domain,
     config::{DATA_DIR, Directories},
     find::{Cluster, Group, Operator},
     secrets::TlsSecrets,
@@ -23,7 +24,7 @@ pub(crate) fn read(name: &str, cluster: &Value, groups: &[Value]) -> Cluster {
         operator: Operator::V2,
         urls: text(&cluster["status"]["pd"]).into_iter().collect(),
         tls: tls(name, spec),
-        domain: text(&spec["dns"]["clusterDomain"]),
+        domain: text(&spec["dns"]["clusterDomain"]).and_then(|text| domain(&text)),
         groups,
         pd_replicas: 0,
         tidb_replicas: 0,

@@ -8,6 +8,7 @@ use crate::{
         proto::pdpb::{self, GetMembersRequest, GetMembersResponse, pd_client::PdClient},
         rest::{Answer, Rest},
         tls,
+        url::full,
     },
     ports::{ClusterTls, PdEndpoint, PortError},
 };
@@ -158,7 +159,7 @@ impl Leaders {
     pub(super) async fn connect(endpoint: &PdEndpoint) -> Result<Self, PortError> {
         let unusable = |text: String| PortError::refused(Reason::PdUnavailable, text);
         let rest = Rest::new(endpoint.tls.as_ref()).map_err(|e| unusable(e.to_string()))?;
-        let seeds: Vec<String> = endpoint.urls.iter().map(|url| url.trim_end_matches('/').to_owned()).collect();
+        let seeds: Vec<String> = endpoint.urls.iter().map(|url| full(url, rest.scheme())).collect();
         let deadline = Instant::now() + BUDGET;
         let mut pause = FIRST_PAUSE;
         loop {

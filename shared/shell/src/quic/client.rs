@@ -24,6 +24,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 /// Addresses tried in one dial: more replicas of a coordinator than anybody runs, times two address families.
 const MAX_ADDRESSES: usize = 16;
 
+/// A coordinator's port where none is said.
+const DEFAULT_PORT: u16 = 7443;
+
 /// Why nobody was reached.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {
@@ -285,9 +288,12 @@ async fn resolve(
     let mut targets = Vec::new();
     let mut problems = Vec::new();
     for server in servers.iter().take(MAX_ADDRESSES) {
-        let host = server.rsplit_once(':').map_or(server.as_str(), |(host, _)| host).trim_matches(['[', ']']);
-        let name = server_name.unwrap_or(host).to_owned();
-        match timeout_at(end, tokio::net::lookup_host(server.as_str())).await {
+        let Some((host, port)) = host_and_port(server) else {
+            problems.push(format!("{server} is no host:port"));
+            continue;
+        };
+        let name = server_name.unwrap_or(&host).to_owned();
+        match timeout_at(end, tokio::net::lookup_host((host.as_str(), port))).await {
             Ok(Ok(found)) => targets.extend(found.map(|address| (address, name.clone()))),
             Ok(Err(error)) => problems.push(format!("{server}: {error}")),
             Err(_) => problems.push(format!("{server}: name not resolved in time")),
@@ -295,6 +301,18 @@ async fn resolve(
     }
     targets.truncate(MAX_ADDRESSES);
     if targets.is_empty() { Err(DialError::NoAddress(problems.join("; "))) } else { Ok(targets) }
+}
+
+/// Reads `host:port`, `host`, `[v6]:port` and `v6`; brackets and a final dot are no part of the name that is to be proved.
+pub(super) fn host_and_port(server: &str) -> Option<(String, u16)> {
+    let server = server.trim();
+    let whole = server.parse::<Ipv6Addr>().is_ok() || server.ends_with(']');
+    let (host, port) = match server.rsplit_once(':').filter(|_| !whole) {
+        Some((host, port)) => (host, port.parse().ok()?),
+        None => (server, DEFAULT_PORT),
+    };
+    let host = host.trim_matches(['[', ']']).trim_end_matches('.');
+    (!host.is_empty()).then(|| (host.to_owned(), port))
 }
 
 /// An admin's connection. Requests are independent of each other; dropping it flushes nothing, answers were read.

@@ -2,7 +2,7 @@
 
 use super::{refusal, store};
 use crate::{
-    edge::kube::address::{Candidate, assign, namespaces, split},
+    edge::kube::address::{Candidate, assign, domain, namespaces, split},
     ports::PortError,
 };
 use k8s_openapi::api::core::v1::Pod;
@@ -82,6 +82,7 @@ fn every_form_of_an_address() {
         ("10.0.0.7:20160", &DB0, None, true),
         ("[fd00::7]:20160", &DB0, None, true),
         ("[fd00:0:0::7]:20160", &DB0, None, true),
+        ("[::ffff:10.0.0.7]:20160", &DB0, None, true),
         ("10.0.0.8:20160", &DB0, None, false),
         ("10.0.0.7:20160", &finished, None, false),
         // No address at all.
@@ -92,6 +93,14 @@ fn every_form_of_an_address() {
     for (address, pod, domain, expected) in rows {
         assert_eq!(is_local(address, pod, domain), expected, "{address} {domain:?} label {:?}", pod.label);
     }
+}
+
+#[test]
+fn a_domain_is_written_in_many_ways() {
+    for written in ["az1.local", "az1.local.", ".az1.local", " AZ1.Local. "] {
+        assert_eq!(domain(written).as_deref(), Some("az1.local"), "{written:?}");
+    }
+    assert_eq!((domain(""), domain(" . ")), (None, None));
 }
 
 #[test]

@@ -129,3 +129,22 @@ async fn wire_versions_without_an_overlap_are_refused() {
     assert_eq!(arrived.1, WIRE_VERSION, "a newer plane understands one back");
     dialled.unwrap();
 }
+
+#[test]
+fn every_form_of_a_coordinators_address() {
+    for (written, host, port) in [
+        ("isochron.example.com:7443", "isochron.example.com", 7443),
+        ("isochron.example.com", "isochron.example.com", 7443),
+        ("isochron.example.com.:443", "isochron.example.com", 443),
+        (" 10.0.0.7:7443 ", "10.0.0.7", 7443),
+        ("10.0.0.7", "10.0.0.7", 7443),
+        ("[fd00::7]:7444", "fd00::7", 7444),
+        ("[fd00::7]", "fd00::7", 7443),
+        ("fd00::7", "fd00::7", 7443),
+    ] {
+        assert_eq!(client::host_and_port(written), Some((host.to_owned(), port)), "{written:?}");
+    }
+    for bad in ["", ":7443", "host:", "host:port", "host:70000"] {
+        assert_eq!(client::host_and_port(bad), None, "{bad:?}");
+    }
+}
