@@ -2,7 +2,7 @@
 //! names, schedules and retention only). There is no arithmetic between them.
 
 use serde::{Deserialize, Serialize};
-use std::ops::Add;
+use std::{fmt, ops::Add};
 
 /// Milliseconds of a monotonic clock whose zero only its owner knows. Never stored, never sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +29,16 @@ impl Millis {
     /// Sum that stops at the largest value.
     pub const fn plus(self, other: Millis) -> Self {
         Self(self.0.saturating_add(other.0))
+    }
+}
+
+/// For messages: whole seconds as such, `90 s`, anything else as `1500 ms`.
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 % 1000 {
+            0 => write!(f, "{} s", self.0 / 1000),
+            _ => write!(f, "{} ms", self.0),
+        }
     }
 }
 

@@ -59,7 +59,7 @@ impl ScheduleMetrics {
         );
         registry.register(
             "isochron_schedule_last_success_timestamp_seconds",
-            "When the newest good backup of the schedule was made (Unix time; absent: none)",
+            "When the newest good backup of the schedule ended (Unix time; absent: none)",
             self.last_success.clone(),
         );
         registry.register(

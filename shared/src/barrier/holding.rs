@@ -204,8 +204,8 @@ impl Barrier {
             _ => (Reason::PlaneLost, "plane lease", limits.plane_lease),
         };
         let text = match timer {
-            Timer::PlaneLost => format!("away for longer than its lease of {} s: {}", limit.0 / 1000, self.away()),
-            _ => format!("{name} limit of {} s ran out, waiting for {}", limit.0 / 1000, self.silent()),
+            Timer::PlaneLost => format!("away for longer than its lease of {limit}: {}", self.away()),
+            _ => format!("{name} limit of {limit} ran out, waiting for {}", self.silent()),
         };
         self.fail(now, Refusal::new(reason, text), effects);
     }

@@ -12,7 +12,7 @@ use crate::{
     epoch::Epoch,
     ids::PlaneId,
     reason::{Reason, Refusal},
-    time::{Millis, Now},
+    time::Now,
     wire::{Order, Prepare, Prepared, Settle},
 };
 
@@ -59,7 +59,6 @@ impl Barrier {
     }
 
     pub(super) fn preparing_expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
-        let seconds = |limit: Millis| limit.0 / 1000;
         let limits = &self.record.request.limits;
         let refusal = match timer {
             Timer::Connect => {
@@ -67,12 +66,12 @@ impl Barrier {
                     self.planes.iter().filter(|(_, live)| !live.connected).map(|(p, _)| p.as_str()).collect();
                 Refusal::new(
                     Reason::PlaneNotConnected,
-                    format!("no plane actor connected for {} within {} s", away.join(", "), seconds(limits.connect)),
+                    format!("no plane actor connected for {} within {}", away.join(", "), limits.connect),
                 )
             }
             _ => Refusal::new(
                 Reason::PrepareTimedOut,
-                format!("not prepared within {} s, waiting for {}", seconds(limits.prepare), self.silent()),
+                format!("not prepared within {}, waiting for {}", limits.prepare, self.silent()),
             ),
         };
         self.fail(now, refusal, effects);

@@ -47,6 +47,8 @@ pub struct Backup {
     pub uid: BackupUid,
     /// `metadata.creationTimestamp`, from which ages count.
     pub created: Timestamp,
+    /// `status.timeCompleted`; `None`: it has not ended, or does not say when.
+    pub ended: Option<Timestamp>,
     /// How far it is.
     pub state: BackupState,
     /// `metadata.deletionTimestamp`

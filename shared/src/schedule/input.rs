@@ -146,13 +146,14 @@ pub enum Effect {
         /// Whole.
         status: Box<Status>,
     },
-    /// An event on the schedule, with one of the old manager's reasons.
+    /// An event on the schedule, with one of the old manager's reasons, or the word of a refusal.
     Event {
         /// Whose.
         key: ScheduleKey,
         /// Normal or Warning.
         kind: EventKind,
-        /// SuccessfulCreate, FailedCreate, SuccessfulDelete, FailedDelete; ours: ClockSkewed, ClockTrusted.
+        /// SuccessfulCreate, FailedCreate, SuccessfulDelete, FailedDelete; ours: ClockSkewed, ClockTrusted; of an Invalid
+        /// schedule why it is that.
         reason: &'static str,
         /// For a person.
         message: String,

@@ -2,7 +2,7 @@
 
 use super::{
     clock::WallCheck,
-    input::{Effect, Input, Object, ScheduleKey, Timer},
+    input::{Effect, EventKind, Input, Object, ScheduleKey, Timer},
     state::One,
     status::View,
 };
@@ -155,9 +155,21 @@ impl One {
         let retention = self.retain(now, key, clock.trusts(), effects);
         let status = self.desired();
         if self.object.status != status {
+            // Of one cause there is one event. What is stored may be cut off, and what was read older than that.
+            let stored = self.object.status.message.trim_end_matches('.');
+            let told = self.told == status.message || !stored.is_empty() && status.message.starts_with(stored);
+            self.told.clone_from(&status.message);
+            let refused = self.object.wish.as_ref().err().filter(|_| !told);
+            let event = refused.map(|refusal| Effect::Event {
+                key: key.clone(),
+                kind: EventKind::Warning,
+                reason: refusal.reason.as_str(),
+                message: refusal.message.clone(),
+            });
             // Until the object is read again it counts as stored.
             self.object.status = status.clone();
             effects.push(Effect::SaveStatus { key: key.clone(), status: Box::new(status) });
+            effects.extend(event);
         }
         self.arm(now, retention);
     }

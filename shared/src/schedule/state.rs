@@ -39,6 +39,8 @@ pub(super) struct One {
     /// Why retention deletes nothing, although it has limits; as told.
     pub(super) distrust: Option<String>,
     pub(super) wakes: BTreeMap<Timer, Instant>,
+    /// The last message that was to be saved.
+    pub(super) told: String,
 }
 
 /// A creation that was asked for.
@@ -101,6 +103,7 @@ impl One {
             delete_again: None,
             distrust: None,
             wakes: BTreeMap::new(),
+            told: String::new(),
         }
     }
 

@@ -20,7 +20,7 @@ pub struct Status {
     pub schedule: String,
     /// Ours: the newest good backup (`retention::last_good`); empty: none.
     pub last_success: String,
-    /// Ours: when that was made.
+    /// Ours: when that ended; of one that does not say it, when it was made.
     pub last_success_time: Option<Timestamp>,
     /// Ours: the next fire; `None`: paused, invalid or never.
     pub next_run: Option<Timestamp>,
@@ -92,7 +92,7 @@ impl One {
         };
         if let Some(good) = last_good(self.backups.values()) {
             status.last_success = good.name.clone();
-            status.last_success_time = Some(good.created);
+            status.last_success_time = good.ended.or(Some(good.created));
         }
         match &self.object.wish {
             Err(refusal) => {

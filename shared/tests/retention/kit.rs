@@ -20,6 +20,7 @@ pub(crate) fn backup(name: &str, day: i64, state: BackupState) -> Backup {
         name: name.to_owned(),
         uid: BackupUid::new(format!("uid-{name}")),
         created: day_at(day),
+        ended: None,
         state,
         deleting: None,
         skip_gc: false,

@@ -46,7 +46,7 @@ pub(crate) fn object(spec: Spec) -> Object {
 pub(crate) fn backup(name: &str, state: BackupState) -> Backup {
     let created = shared::schedule::fire_of_name("s", name).unwrap_or_default();
     let uid = BackupUid::new(format!("uid-{name}"));
-    Backup { name: name.to_owned(), uid, created, state, deleting: None, skip_gc: false, on_hold: false }
+    Backup { name: name.to_owned(), uid, created, ended: None, state, deleting: None, skip_gc: false, on_hold: false }
 }
 
 /// The scheduler and its two clocks.

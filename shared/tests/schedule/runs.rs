@@ -270,13 +270,17 @@ fn an_invalid_schedule_does_nothing_and_a_repaired_one_goes_on() {
     let invalid = || Object { wish: Err(refusal.clone()), ..object(limited(NIGHTLY, 1)) };
     let mut bench = Bench::with("2024-05-09T02:00:00Z", object(limited(NIGHTLY, 1)));
     bench.created("s", "s-2024-05-08t03-00-00", CreateResult::Created);
-    assert_eq!(short(&bench.told("s", invalid())), Vec::<String>::new());
+    assert_eq!(short(&bench.told("s", invalid())), ["event SpecInvalid: spec.schedule: '7' is not allowed"]);
+    let stored = Status { message: "SpecInvalid: spec.schedule: '7'...".to_owned(), ..bench.status("s") };
+    assert_eq!(short(&bench.told("s", invalid())), Vec::<String>::new(), "one event for one cause");
     let three = ["s-2024-05-06t03-00-00", "s-2024-05-07t03-00-00", "s-2024-05-08t03-00-00"];
     bench.listed("s", three.map(|name| backup(name, COMPLETE)).into());
     assert_eq!(short(&bench.until("2024-05-09T04:00:00Z")), Vec::<String>::new());
     let status = bench.status("s");
     assert_eq!((status.phase.as_str(), status.next_run), ("Invalid", None));
     assert_eq!(status.message, "SpecInvalid: spec.schedule: '7' is not allowed");
+    let mut successor = Bench::with("2024-05-09T04:00:00Z", Object { status: stored, ..invalid() });
+    assert_eq!(short(&successor.told("s", invalid())), Vec::<String>::new(), "nor from a successor, of a cut message");
     assert_eq!(
         short(&bench.told("s", object(limited(NIGHTLY, 1)))),
         ["create s-2024-05-09t03-00-00", "delete s-2024-05-06t03-00-00: maxBackups 1 is reached by newer ones"]

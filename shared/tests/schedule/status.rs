@@ -2,6 +2,7 @@
 
 use crate::kit::*;
 use shared::{
+    retention::Backup,
     schedule::{CreateResult, Effect, Input, Object, Phase, Status},
     time::Timestamp,
 };
@@ -58,6 +59,9 @@ fn the_last_success_is_the_last_good_backup() {
     bench.listed("s", vec![backup(good, COMPLETE), backup(bad, FAILED)]);
     let status = bench.status("s");
     assert_eq!((status.last_success.as_str(), status.last_success_time), (good, Some(at("2024-05-01T03:00:00Z"))));
+    let ended = Some(at("2024-05-01T03:09:00Z"));
+    bench.listed("s", vec![Backup { ended, ..backup(good, COMPLETE) }]);
+    assert_eq!(bench.status("s").last_success_time, ended, "its end, where it says one");
 }
 
 #[test]

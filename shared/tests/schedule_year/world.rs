@@ -339,6 +339,7 @@ impl World {
                 name: name.clone(),
                 uid,
                 created,
+                ended: None,
                 state: BackupState::Running,
                 deleting: None,
                 skip_gc: false,

@@ -147,6 +147,19 @@ async fn users_manifests_apply_and_what_can_never_work_does_not() -> Result<()> 
         ("/template/s3/endpoint", json!("minio:9000"), "must begin with http:// or https://"),
         ("/template/cleanPolicy", json!("delete"), "must be Retain, OnFailure or Delete"),
         ("/template/volumeBackupInitJobMaxActiveSeconds", json!(0), "at least 1"),
+        ("/template/s3/prefix", json!(".."), "must have no part '.' or '..'"),
+        ("/template/s3/prefix", json!("a/../../b"), "must have no part '.' or '..'"),
+        ("/template/s3/prefix", json!("a\nb"), "no control character"),
+        ("/template/s3/prefix", json!("p".repeat(513)), "spec.template.s3.prefix: Too long"),
+        ("/template/s3/provider", json!("awss"), "provider must be aws"),
+        ("/template/s3/bucket", json!("s3://shop-backup/vol"), "must be the bucket's name alone"),
+        ("/template/s3/secretName", json!("my secret"), "secretName must be a name"),
+        ("/template/serviceAccount", json!("my sa"), "serviceAccount must be a name"),
+        ("/clusters", named("a/../b", "t", "n"), "k8sClusterName must have no"),
+        ("/clusters", named(" a", "t", "n"), "k8sClusterName must have no"),
+        ("/clusters", named("a", "Shop AZ2", "n"), "tcName must be a name"),
+        ("/clusters", named("a", "t", "ti db"), "tcNamespace must be a namespace"),
+        ("/barrier", json!({"holdTimeout": "1ns"}), "from 1ms up to 1h"),
         ("/barrier", json!({"settleTimeout": "90"}), "barrier.settleTimeout must be a duration"),
         ("/barrier", json!({"reachTimeout": "2h"}), "barrier.reachTimeout must be a duration"),
         ("/barrier", json!({"holdTimeout": "0s"}), "barrier.holdTimeout must be a duration"),
@@ -163,11 +176,28 @@ async fn users_manifests_apply_and_what_can_never_work_does_not() -> Result<()> 
     Ok(())
 }
 
+fn named(plane: &str, name: &str, namespace: &str) -> Value {
+    json!([{"k8sClusterName": plane, "tcName": name, "tcNamespace": namespace}])
+}
+
+#[tokio::test]
+async fn names_of_contexts_and_odd_prefixes_that_work_apply() -> Result<()> {
+    let api = start().await?;
+    let arn = "arn:aws:eks:eu-west-1:123456789012:cluster/prod-az1";
+    for name in [arn, "ann@shop.eu-west-1.eksctl.io", "gke_shop_europe-west1-b_prod", "docker desktop", "köln/1"] {
+        eventually(&api, &manifest("x", &with("/clusters", named(name, "t", "n"))), true).await?;
+    }
+    for prefix in ["", "//a//b/", "nächtlich im Mai", "a..b/.c/d."] {
+        eventually(&api, &manifest("x", &with("/template/s3/prefix", json!(prefix))), true).await?;
+    }
+    Ok(())
+}
+
 /// Takes every rule out of the definition, as it was before there were any.
 fn loose(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            for rule in ["x-kubernetes-validations", "maxLength", "maxItems"] {
+            for rule in ["x-kubernetes-validations", "maxLength", "maxItems", "maximum"] {
                 map.remove(rule);
             }
             map.values_mut().for_each(loose);
@@ -187,7 +217,7 @@ async fn an_object_stored_before_the_rules_still_changes_and_goes() -> Result<()
     api.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", KINDS[0]]).await?;
     let spec = json!({
         "clusters": [{"k8sClusterName": "a"}, {"k8sClusterName": "a"}],
-        "template": {"s3": {"provider": "aws", "endpoint": "x:1"}, "cleanPolicy": "delete", "volumeBackupInitJobMaxActiveSeconds": 0},
+        "template": {"s3": {"provider": "awss", "endpoint": "x:1", "prefix": "..", "secretName": "a b"}, "cleanPolicy": "delete", "volumeBackupInitJobMaxActiveSeconds": 0},
     });
     let bad = manifest("bad", &spec);
     eventually(&api, &bad, true).await?;

@@ -86,7 +86,7 @@ async fn a_schedule_that_can_never_work_is_refused() -> Result<()> {
     {
         eventually(&api, &manifest(&with(&[("/schedule", json!(good))])), true).await?;
     }
-    for good in ["72h", "7d", "1w2d3h", "1.5h", ""] {
+    for good in ["72h", "7d", "1w2d3h", "1.5h", "", ".5h", "0", "1000000µs"] {
         eventually(&api, &manifest(&with(&[("/maxReservedTime", json!(good))])), true).await?;
     }
     let ours = [
@@ -105,6 +105,10 @@ async fn a_schedule_that_can_never_work_is_refused() -> Result<()> {
         ("/maxReservedTime", json!("7"), "must be a duration"),
         ("/maxReservedTime", json!("a week"), "must be a duration"),
         ("/maxReservedTime", json!("-72h"), "must be a duration"),
+        ("/maxBackups", json!(99_999_999_999_i64), "spec.maxBackups: Invalid value"),
+        ("/maxFailedBackups", json!(99_999_999_999_i64), "spec.maxFailedBackups: Invalid value"),
+        ("/tiers", json!({"daily": 99_999_999_999_i64}), "spec.tiers.daily: Invalid value"),
+        ("/backupTemplate/template/s3/prefix", json!("a/./b"), "must have no part '.' or '..'"),
         ("/maxFailedBackups", json!(-1), "maxFailedBackups must not be negative"),
         ("/maxFailedReservedTime", json!("x"), "maxFailedReservedTime must be a duration"),
         ("/tiers", json!({"weekly": -1}), "tiers.weekly must not be negative"),

@@ -31,6 +31,7 @@ fn scheduler(pause: bool) -> Scheduler {
             name: format!("nightly-{ago}"),
             uid: BackupUid::new(format!("u-{ago}")),
             created: Timestamp(NOW.0 - ago * DAY),
+            ended: None,
             state: BackupState::Complete { proven: true },
             deleting: None,
             skip_gc: false,

@@ -1,6 +1,7 @@
 //! The only place where Kubernetes types meet the domain. Pure: an object in, a wish (or why it can never work) out;
 //! a barrier in, a status out.
 
+mod checks;
 pub mod run;
 pub mod schedule;
 pub mod status;
@@ -48,10 +49,13 @@ const MAX_SAFE_TS_AGE: Millis = Millis::secs(24 * 3600);
 /// `None` for an object without uid, namespace or name, which no API server hands out.
 pub fn object(backup: &VolumeBackup, defaults: &Limits) -> Option<Object> {
     let mut object = known(&backup.metadata, backup.phase())?;
-    object.wish = wish(backup, &object, defaults);
+    object.wish = wish(backup, &object, defaults, "spec");
     if let Some(scheduled) = &mut object.scheduled {
         let verdict = backup.status.as_ref().and_then(|status| status["certificate"]["verdict"].as_str());
         scheduled.backup.state = state(backup.phase(), verdict);
+        let ended = backup.status.as_ref().and_then(|status| status["timeCompleted"].as_str());
+        scheduled.backup.ended =
+            ended.and_then(|text| text.parse().ok()).map(|at: jiff::Timestamp| Timestamp(at.as_millisecond()));
         scheduled.backup.skip_gc = backup.skip_gc;
     }
     Some(object)
@@ -88,6 +92,7 @@ fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
             name: name.clone(),
             uid: uid.clone(),
             created: metadata.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
+            ended: None,
             // Of an object that cannot be read, nothing will ever run.
             state: BackupState::Failed,
             deleting: metadata.deletion_timestamp.as_ref().map(millis),
@@ -120,23 +125,37 @@ fn millis(time: &Time) -> Timestamp {
 }
 
 /// What is wrong with a spec. All of it is told at once; the first one gives the reason.
-#[derive(Default)]
-struct Faults(Vec<(Reason, String)>);
+struct Faults {
+    /// Where the spec stands in its object.
+    root: &'static str,
+    all: Vec<(Reason, String)>,
+}
 
 impl Faults {
+    fn of(root: &'static str) -> Self {
+        Self { root, all: Vec::new() }
+    }
+
+    /// A message that begins with its field's path, which begins with `spec.`.
     fn add(&mut self, reason: Reason, message: impl Into<String>) {
-        self.0.push((reason, message.into()));
+        let message = message.into();
+        let told = match message.strip_prefix("spec.") {
+            Some(rest) => format!("{}.{rest}", self.root),
+            None => message,
+        };
+        self.all.push((reason, told));
     }
 
     fn or<T>(self, good: T) -> Result<T, Refusal> {
-        let Some((reason, _)) = self.0.first() else { return Ok(good) };
-        let messages: Vec<&str> = self.0.iter().map(|(_, message)| message.as_str()).collect();
+        let Some((reason, _)) = self.all.first() else { return Ok(good) };
+        let messages: Vec<&str> = self.all.iter().map(|(_, message)| message.as_str()).collect();
         Err(Refusal::new(*reason, messages.join("; ")))
     }
 }
 
-fn wish(backup: &VolumeBackup, object: &Object, defaults: &Limits) -> Result<Request, Refusal> {
-    let mut faults = Faults::default();
+/// `root`: where the spec stands in the object that the user wrote.
+fn wish(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'static str) -> Result<Request, Refusal> {
+    let mut faults = Faults::of(root);
     let spec = &backup.spec;
     let members = members(spec.clusters.as_deref().unwrap_or_default(), &mut faults);
     let empty = Template::default();
@@ -145,6 +164,7 @@ fn wish(backup: &VolumeBackup, object: &Object, defaults: &Limits) -> Result<Req
         faults.add(Reason::BrMissing, "spec.template.br is missing");
     }
     let storage = storage(template, &mut faults);
+    checks::storage(&storage, &members, &mut faults);
     let clean_policy = match template.clean_policy.as_deref().unwrap_or_default() {
         "" | "Retain" => CleanPolicy::Retain,
         "OnFailure" => CleanPolicy::OnFailure,
@@ -159,6 +179,11 @@ fn wish(backup: &VolumeBackup, object: &Object, defaults: &Limits) -> Result<Req
     };
     let (limits, retry_within) = limits(template, spec.barrier.as_ref(), defaults, &mut faults);
     let credentials = credentials(backup, template);
+    match &credentials {
+        Credentials::Secret(name) => checks::name("spec.template.s3.secretName", name, &mut faults),
+        Credentials::ServiceAccount(name) => checks::name("spec.template.serviceAccount", name, &mut faults),
+        Credentials::Role(_) | Credentials::Default => {}
+    }
     let request = Request {
         backup: object.uid.clone(),
         name: object.name.clone(),
@@ -193,6 +218,9 @@ fn members(clusters: &[ClusterRef], faults: &mut Faults) -> Vec<MemberRequest> {
         let plane = field("k8sClusterName", &cluster.k8s_cluster_name);
         let tc_name = field("tcName", &cluster.tc_name);
         let tc_namespace = field("tcNamespace", &cluster.tc_namespace);
+        checks::plane(&format!("spec.clusters[{index}].k8sClusterName"), &plane, faults);
+        checks::name(&format!("spec.clusters[{index}].tcName"), &tc_name, faults);
+        checks::namespace(&format!("spec.clusters[{index}].tcNamespace"), &tc_namespace, faults);
         if !plane.is_empty() && !seen.insert(plane.clone()) {
             faults.add(Reason::PlaneDuplicate, format!("spec.clusters[{index}] names {plane:?} a second time"));
         }
@@ -290,7 +318,8 @@ fn limits(
             _ => faults.add(
                 Reason::SpecInvalid,
                 format!(
-                    "spec.barrier.{name} is {text:?}; write a duration like 90s or 1m30s, up to {}",
+                    "spec.barrier.{name} is {text:?}; write a duration like 90s or 1m30s, from {} up to {}",
+                    if least > 0 { "1ms" } else { "0s" },
                     go_duration(most)
                 ),
             ),

@@ -2,7 +2,7 @@
 
 use super::{
     super::crd::{ConditionStatus, ScheduleSpec, ScheduleStatus, TierSpec, VolumeBackup, VolumeBackupSchedule},
-    Faults, millis, object,
+    Faults, millis,
     status::{all_conditions, rfc3339, short},
 };
 use crate::ports::Schedule;
@@ -39,7 +39,9 @@ pub fn schedule(found: &VolumeBackupSchedule, defaults: &Limits, zone: &Zone) ->
 /// The same for an object whose spec does not have the shape of a VolumeBackupSchedule.
 pub fn unreadable_schedule(metadata: &ObjectMeta, error: &str) -> Option<Schedule> {
     let mut known = known(metadata, Status::default())?;
-    let message = format!("the object is not a VolumeBackupSchedule: {error}");
+    // Such a number also stops the old manager's reader.
+    let hint = if error.contains("i32") { "; whole numbers like spec.maxBackups are at most 2147483647" } else { "" };
+    let message = format!("the object is not a VolumeBackupSchedule: {error}{hint}");
     known.object.wish = Err(Refusal::new(Reason::SpecInvalid, message));
     Some(known)
 }
@@ -66,7 +68,7 @@ fn wish(
     defaults: &Limits,
     zone: &Zone,
 ) -> (Result<Spec, Refusal>, Vec<PlaneId>) {
-    let mut faults = Faults::default();
+    let mut faults = Faults::of("spec");
     if metadata.name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
         faults.add(
             Reason::SpecInvalid,
@@ -84,10 +86,11 @@ fn wish(
         spec: spec.backup_template.clone(),
         status: None,
     };
-    let planes = match object(&run, defaults).map(|run| run.wish) {
+    let made = super::known(&run.metadata, "").map(|made| super::wish(&run, &made, defaults, "spec.backupTemplate"));
+    let planes = match made {
         Some(Ok(request)) => request.members.into_iter().map(|member| member.plane).collect(),
         Some(Err(refusal)) => {
-            faults.add(refusal.reason, format!("no backup of spec.backupTemplate can work: {}", refusal.message));
+            faults.add(refusal.reason, format!("no backup of this schedule can work: {}", refusal.message));
             Vec::new()
         }
         None => Vec::new(),

@@ -212,7 +212,12 @@ fn row(view: &View, plane: &PlaneId) -> MemberStatus {
             (Some(Reason::CleanFailed), Some(short(&format!("{}: {}", refusal.reason, refusal.advice()))))
         }
         (Some(refusal), _) => (Some(refusal.reason), Some(advice(refusal))),
-        (None, Some(refusal)) if phase == "Failed" => (Some(refusal.reason), Some(advice(refusal))),
+        (None, Some(refusal)) if phase == "Failed" => match told_by(record, refusal) {
+            Some(other) if other != plane => {
+                (Some(refusal.reason), Some(format!("ended because of {other}: see its row")))
+            }
+            _ => (Some(refusal.reason), Some(advice(refusal))),
+        },
         (None, _) => (None, None),
     };
     let message = match (message, kept.remark()) {
@@ -232,6 +237,12 @@ fn row(view: &View, plane: &PlaneId) -> MemberStatus {
         tc_name: member.map(|member| member.tc_name.clone()),
         tc_namespace: member.map(|member| member.tc_namespace.clone()),
     }
+}
+
+/// The plane that a refusal came from, if it came from one.
+fn told_by<'a>(record: &'a Record, refusal: &Refusal) -> Option<&'a PlaneId> {
+    let text = refusal.message.strip_prefix("plane ")?;
+    record.planes.keys().find(|plane| text.strip_prefix(plane.as_str()).is_some_and(|rest| rest.starts_with(": ")))
 }
 
 fn row_phase(record: &Record, kept: &PlaneRecord, refused: bool) -> &'static str {

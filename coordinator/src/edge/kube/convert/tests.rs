@@ -156,7 +156,7 @@ fn what_can_never_work_is_refused_with_its_reason() {
         (
             vec![("/spec/barrier", json!({"holdTimeout": "2h"}))],
             Reason::SpecInvalid,
-            "spec.barrier.holdTimeout is \"2h\"; write a duration like 90s or 1m30s, up to 1h0m0s",
+            "spec.barrier.holdTimeout is \"2h\"; write a duration like 90s or 1m30s, from 1ms up to 1h0m0s",
         ),
         (
             vec![("/spec/template", Value::Null)],

@@ -83,21 +83,23 @@ pub struct ScheduleSpec {
     pub pause: Option<bool>,
     /// How many complete backups are kept; unset or not above 0: any number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 2147483647))]
     pub max_backups: Option<i32>,
     /// How long complete backups are kept, like 72h, 7d or 2w. The last good one stays in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    #[x_kube(validation = Rule::new("self == '' || self.matches('^[+]?([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h|d|w))+$')")
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[+]?(0|(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w))+)$')")
         .message("spec.maxReservedTime must be a duration like 72h, 7d or 2w"))]
     pub max_reserved_time: Option<String>,
     /// How many failed backups are kept to be read. Default 10, once anything is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 2147483647))]
     #[x_kube(validation = Rule::new("self >= 0").message("spec.maxFailedBackups must not be negative"))]
     pub max_failed_backups: Option<i32>,
     /// How long failed backups are kept to be read. Default 7d, once anything is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    #[x_kube(validation = Rule::new("self == '' || self.matches('^[+]?([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h|d|w))+$')")
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[+]?(0|(([0-9]+[.]?[0-9]*|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h|d|w))+)$')")
         .message("spec.maxFailedReservedTime must be a duration like 72h, 7d or 2w"))]
     pub max_failed_reserved_time: Option<String>,
     /// Complete backups kept beyond the limits above: the newest of each of the last so many periods that have one.
@@ -117,22 +119,27 @@ pub struct ScheduleSpec {
 pub struct TierSpec {
     /// Hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 2147483647))]
     #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.hourly must not be negative"))]
     pub hourly: Option<i32>,
     /// Calendar days in the schedule's time zone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 2147483647))]
     #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.daily must not be negative"))]
     pub daily: Option<i32>,
     /// Weeks from Monday.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 2147483647))]
     #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.weekly must not be negative"))]
     pub weekly: Option<i32>,
     /// Calendar months.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 2147483647))]
     #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.monthly must not be negative"))]
     pub monthly: Option<i32>,
     /// Calendar years.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 2147483647))]
     #[x_kube(validation = Rule::new("self >= 0").message("spec.tiers.yearly must not be negative"))]
     pub yearly: Option<i32>,
 }
@@ -165,10 +172,11 @@ pub struct ScheduleStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "moment")]
     pub next_run: Option<String>,
-    /// Name of the newest backup that is complete and proven consistent.
+    /// Name of the newest Complete backup that is proven consistent; where none is (those of the old manager have no
+    /// certificate, and Weaker is no proof), of the newest Complete one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<String>,
-    /// When that was made.
+    /// When that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "moment")]
     pub last_success_time: Option<String>,

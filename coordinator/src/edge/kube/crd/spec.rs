@@ -99,14 +99,20 @@ pub struct ClusterRef {
     #[serde(default, rename = "k8sClusterName", skip_serializing_if = "Option::is_none")]
     // Long enough for an EKS cluster's ARN, which kubeconfig contexts often are.
     #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new(r"self == '' || !(self.matches('(^|/)([.][.]?)?(/|$)') || self.matches(r'^\s|\s$|\p{Cc}'))")
+        .message("k8sClusterName must have no invisible character and no empty, '.' or '..' between slashes: it is part of the files' path"))]
     pub k8s_cluster_name: Option<String>,
     /// Name of the TidbCluster there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("tcName must be a name in Kubernetes: only a-z, 0-9, '-' and '.', with a letter or digit at both ends"))]
     pub tc_name: Option<String>,
     /// Its namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
+        .message("tcNamespace must be a namespace: only a-z, 0-9 and '-', with a letter or digit at both ends"))]
     pub tc_namespace: Option<String>,
 }
 
@@ -153,6 +159,9 @@ pub struct Template {
     pub image_pull_secrets: Option<Vec<Value>>,
     /// ServiceAccount in the TidbCluster's namespace whose IAM role is used, when neither a secret nor a role is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("serviceAccount must be a name in Kubernetes: only a-z, 0-9, '-' and '.', with a letter or digit at both ends"))]
     pub service_account: Option<String>,
     /// Accepted and not used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -239,6 +248,9 @@ pub struct Br {
 #[serde(rename_all = "camelCase")]
 pub struct S3 {
     /// aws, or the maker of an S3-compatible store: alibaba, ceph, netease, other.
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self in ['aws', 'alibaba', 'ceph', 'netease', 'other']")
+        .message("spec.template.s3.provider must be aws, or for a store that speaks S3 alibaba, ceph, netease or other"))]
     pub provider: String,
     /// Region of the bucket; empty: the Kubernetes cluster's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -248,7 +260,9 @@ pub struct S3 {
     pub path: Option<String>,
     /// Name of the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = 255))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')")
+        .message("spec.template.s3.bucket must be the bucket's name alone: letters, digits, dots, dashes and underscores; folders go into prefix"))]
     pub bucket: Option<String>,
     /// URL of an S3-compatible store; empty: AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -264,9 +278,16 @@ pub struct S3 {
     pub acl: Option<String>,
     /// Secret in each TidbCluster's namespace with the keys access_key and secret_key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')")
+        .message("secretName must be a name in Kubernetes: only a-z, 0-9, '-' and '.', with a letter or digit at both ends"))]
     pub secret_name: Option<String>,
     /// Each Kubernetes cluster's files go under PREFIX-K8SCLUSTERNAME.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    // S3's keys have 1024 bytes; this leaves room for the names of the cluster and of the files.
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new(r"!(self.matches('(^|/)[.][.]?(/|$)') || self.matches(r'\p{Cc}'))")
+        .message("spec.template.s3.prefix must have no part '.' or '..' between slashes and no control character: a restore would look elsewhere"))]
     pub prefix: Option<String>,
     /// Server-side encryption of the metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -286,20 +307,20 @@ pub struct Barrier {
     /// While only scheduling and GC are held. Default 120s, at most 1h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) > duration('0s') && duration(self) <= duration('1h')")
-        .message("barrier.settleTimeout must be a duration above 0 and up to 1h, like 90s or 1m30s"))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('1h')")
+        .message("barrier.settleTimeout must be a duration from 1ms up to 1h, like 90s or 1m30s"))]
     pub settle_timeout: Option<String>,
     /// From the first TiKV lease until all regions are proved. Default 120s, at most 1h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) > duration('0s') && duration(self) <= duration('1h')")
-        .message("barrier.reachTimeout must be a duration above 0 and up to 1h, like 90s or 1m30s"))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('1h')")
+        .message("barrier.reachTimeout must be a duration from 1ms up to 1h, like 90s or 1m30s"))]
     pub reach_timeout: Option<String>,
     /// From there until everything is released. Default 60s, at most 1h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) > duration('0s') && duration(self) <= duration('1h')")
-        .message("barrier.holdTimeout must be a duration above 0 and up to 1h, like 90s or 1m30s"))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('1h')")
+        .message("barrier.holdTimeout must be a duration from 1ms up to 1h, like 90s or 1m30s"))]
     pub hold_timeout: Option<String>,
     /// Until how long after the start a failed attempt may be followed by a new one. Unset: one attempt only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -310,8 +331,8 @@ pub struct Barrier {
     /// How far a region's safe_ts may lag. Default 10m, at most 24h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) > duration('0s') && duration(self) <= duration('24h')")
-        .message("barrier.safeTsMaxAge must be a duration above 0 and up to 24h, like 10m"))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]+([.][0-9]*)?(ns|us|ms|s|m|h))+$') && duration(self) >= duration('1ms') && duration(self) <= duration('24h')")
+        .message("barrier.safeTsMaxAge must be a duration from 1ms up to 24h, like 10m"))]
     pub safe_ts_max_age: Option<String>,
     /// Back up also where TiKV is too old to be held in full (6.5.6, 6.5.7, 7.1.2 and later of 7.1, 7.5.0, 7.6): imports
     /// are suspended, and region changes are looked for instead of prevented. Such a backup's certificate says Weaker,

@@ -78,12 +78,17 @@ fn what_can_never_work_is_refused_with_all_that_is_wrong() {
         (
             vec![("/spec/backupTemplate/template/br", Value::Null), ("/spec/schedule", json!("x"))],
             Reason::BrMissing,
-            vec!["spec.backupTemplate", "spec.template.br is missing", "spec.schedule: 'x' has 1 fields"],
+            vec!["spec.backupTemplate.template.br is missing", "spec.schedule: 'x' has 1 fields"],
         ),
         (
             vec![("/spec/backupTemplate/clusters", json!([]))],
             Reason::ClustersEmpty,
-            vec!["no backup of spec.backupTemplate can work: spec.clusters is empty"],
+            vec!["no backup of this schedule can work: spec.backupTemplate.clusters is empty"],
+        ),
+        (
+            vec![("/spec/backupTemplate/template/s3/prefix", json!("a/../b"))],
+            Reason::SpecInvalid,
+            vec!["spec.backupTemplate.template.s3.prefix is \"a/../b\""],
         ),
     ] {
         let refusal = with(&changes).object.wish.unwrap_err();
@@ -100,6 +105,9 @@ fn what_can_never_work_is_refused_with_all_that_is_wrong() {
     };
     let shapeless = unreadable_schedule(&metadata, "missing field `schedule`").unwrap();
     assert!(shapeless.object.wish.unwrap_err().message.contains("missing field `schedule`"));
+    let large = "invalid value: integer `99999999999`, expected i32";
+    let large = unreadable_schedule(&metadata, large).unwrap().object.wish.unwrap_err();
+    assert!(large.message.contains("spec.maxBackups are at most 2147483647"), "{large}");
 }
 
 fn full() -> Status {

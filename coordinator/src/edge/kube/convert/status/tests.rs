@@ -102,6 +102,18 @@ fn a_complete_backup_reads_as_the_user_page_shows_it() {
 }
 
 #[test]
+fn a_row_quotes_no_other_plane() {
+    let mut record = crate::kit::record();
+    record.stage = Stage::Failed;
+    record.failure = Some(Refusal::new(Reason::AccessDenied, "plane az1: ec2:CreateSnapshots is denied"));
+    let status = status(record);
+    let message = |row: usize| status["backups"][row]["message"].as_str().unwrap();
+    assert!(message(0).contains("ec2:CreateSnapshots"), "{status:#}");
+    assert_eq!(message(1), "ended because of az1: see its row");
+    assert_eq!(status["backups"][1]["reason"], "AccessDenied");
+}
+
+#[test]
 fn every_stage_has_the_phase_that_users_know() {
     let failed = |mut record: Record, stage| {
         record.stage = stage;
