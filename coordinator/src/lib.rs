@@ -18,7 +18,10 @@ pub mod standing;
 mod starting;
 
 use actix::Actor;
-use actors::{Ask, AskSchedules, CoordinatorActor, Knocked, Known, Lead, ObjectSeen, ScheduleActor, ScheduleSeen};
+use actors::{
+    Ask, AskSchedules, CoordinatorActor, Knocked, Known, Lead, LedgerKnown, ObjectSeen, Outcomes, ScheduleActor,
+    ScheduleSeen,
+};
 use config::CoordinatorConfig;
 use ending::Ending;
 use metrics::Metrics;
@@ -57,9 +60,12 @@ async fn act(
     let (source, schedule_source) = (ports.source.clone(), ports.schedules.clone());
     let mut ending = Ending::new(Duration::from_secs(config.stop_grace_seconds));
     let (known, standing) = (gates.known.borrow_and_update().clone(), gates.standing.clone());
+    let outcomes = Arc::new(Outcomes::default());
+    let mut ledger_known = outcomes.are_complete();
+    let (plane_names, told) = (known.clone(), (standing.clone(), outcomes.clone()));
     let schedules =
-        ScheduleActor::new(known.clone(), ports.clone(), clock.clone(), metrics.clone(), standing.clone()).start();
-    let coordinator = CoordinatorActor::new(known, ports, clock, metrics, standing.clone()).start();
+        ScheduleActor::new(plane_names, ports.clone(), clock.clone(), metrics.clone(), told.0, told.1).start();
+    let coordinator = CoordinatorActor::new(known, ports, clock, metrics, standing.clone(), outcomes).start();
     let (mut led, mut decided) = (false, false);
     loop {
         let leading = *gates.leading.borrow_and_update();
@@ -100,6 +106,8 @@ async fn act(
                 Err(_) if led => decided = true,
                 Err(_) => anyhow::bail!("nobody decides who leads"),
             },
+            // Its maker lives as long as the coordinator.
+            Ok(()) = ledger_known.changed() => schedules.send(LedgerKnown).await?,
             Some(event) = events.recv() => {
                 schedules.send(ObjectSeen(event.clone())).await?;
                 coordinator.send(ObjectSeen(event)).await?;

@@ -85,6 +85,12 @@ enum Ask {
         /// name, namespace/name or uid
         name: String,
     },
+    /// Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept.
+    Orphans {
+        /// Delete the one with this uid, and what its cleanPolicy names, as if its object had been deleted.
+        #[arg(long, value_name = "UID")]
+        delete: Option<String>,
+    },
     /// Schedules, one line each; or one of them, with its coming runs and its backups.
     Schedules {
         /// name or namespace/name
@@ -188,6 +194,7 @@ fn console(args: ConsoleArgs) -> anyhow::Result<()> {
         Ask::Backups => Question::Backups,
         Ask::Show { name } => Question::Show { name },
         Ask::Why { name } => Question::Why { name },
+        Ask::Orphans { delete } => Question::Orphans { delete },
         Ask::Schedules { name, plan, at } => Question::Schedules { name, plan, at },
     };
     match args.reach.ask(&question)? {

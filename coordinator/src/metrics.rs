@@ -98,6 +98,7 @@ pub struct Metrics {
     limits: Family<PartLabel, Gauge<f64, AtomicU64>>,
     barrier: Family<PartLabel, Histogram>,
     failures: Family<Why, Counter>,
+    orphans: Gauge,
     planes: Gauge,
     kinds: Gauge,
     unreadable: Gauge,
@@ -195,6 +196,12 @@ impl Metrics {
             "1 while the configuration file cannot be read: the list of planes is an older one",
             unreadable.clone(),
         );
+        let orphans = Gauge::default();
+        registry.register(
+            "isochron_records_orphaned",
+            "Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept",
+            orphans.clone(),
+        );
         registry.register("isochron_alarms", "Impossible states seen; must stay 0", alarms.clone());
         registry.register(
             "isochron_weaker_certificates",
@@ -211,6 +218,7 @@ impl Metrics {
         }
         Self {
             registry: Arc::new(registry),
+            orphans,
             status,
             total_time,
             total_size,
@@ -233,6 +241,11 @@ impl Metrics {
     /// For `/metrics`.
     pub fn registry(&self) -> Arc<Registry> {
         self.registry.clone()
+    }
+
+    /// Records have no object, or have one again.
+    pub fn orphans(&self, count: usize) {
+        self.orphans.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// A plane came or went.
@@ -270,7 +283,7 @@ impl Metrics {
         let record = &view.record;
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let now = Seen::of(view);
-        let before = seen.insert(record.request.backup.clone(), now.clone());
+        let before = seen.insert(record.key().clone(), now.clone());
         let new_alarms = now.alarms.saturating_sub(before.as_ref().map_or(0, |before| before.alarms));
         self.alarms.inc_by(new_alarms as u64);
         self.blocked.turned(record, before.as_ref().map(|before| &before.blocked), &now.blocked);
@@ -286,7 +299,7 @@ impl Metrics {
             self.cleanup_status.get_or_create(&status).inc();
         }
         if record.stage == Stage::Cleaned {
-            seen.remove(&record.request.backup);
+            seen.remove(record.key());
         }
     }
 

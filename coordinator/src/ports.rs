@@ -2,8 +2,10 @@
 //! Kubernetes or to a directory, the demo and the simulation to doubles.
 
 mod schedules;
+mod told;
 
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
+pub use told::{By, Told, ToldRow};
 
 use crate::standing::Standing;
 use async_trait::async_trait;
@@ -13,7 +15,7 @@ use shared::{
     barrier::View,
     ids::{BackupUid, ClusterId, PlaneId},
     reason::Refusal,
-    request::Request,
+    request::{CleanPolicy, Request},
     time::Timestamp,
     wire::{Hello, Welcome},
 };
@@ -59,12 +61,18 @@ pub struct Object {
     pub namespace: String,
     /// `metadata.name`
     pub name: String,
+    /// `metadata.creationTimestamp`
+    pub created: Timestamp,
     /// `deletionTimestamp` is set (stand-alone: the file is gone).
     pub deleting: bool,
     /// Our finalizer is on it.
     pub finalizer: bool,
-    /// `status.phase` as it stands, so that a finished object of the old manager is never touched again.
+    /// `status.phase` as it stands, whoever's words they are.
     pub phase: String,
+    /// What its own status says; `None` where there is none, or one that came with a copy.
+    pub told: Option<Told>,
+    /// `spec.template.cleanPolicy`, whatever else is wrong with the spec; `None`: it cannot be read.
+    pub clean_policy: Option<CleanPolicy>,
     /// The wish, or why it can never work (phase `Invalid`).
     pub wish: Result<Request, Refusal>,
     /// Annotation `isochron.pingcap.com/cancel: "true"`.
@@ -150,6 +158,8 @@ pub struct ObjectRef {
 pub enum Status {
     /// The spec can never work.
     Invalid(Refusal),
+    /// There is no record to derive from: this phase, `Failed` or `CleanFailed`, and why. All else stays as it is.
+    Without(&'static str, Refusal),
     /// Derived from a barrier.
     Barrier(Arc<View>),
 }
@@ -163,6 +173,17 @@ pub enum EventKind {
     Warning,
 }
 
+/// What stands behind the deletion of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Teardown {
+    /// Nothing: somebody deleted the object.
+    None,
+    /// Its namespace or its CRD goes, and it with them; the text says which.
+    Of(String),
+    /// That may not be read; the text says why.
+    Unknown(String),
+}
+
 /// Writes what users see. Every call merges into the newest object and retries conflicts itself; an object that is gone
 /// or has another uid is `NotFound`.
 #[async_trait]
@@ -173,6 +194,11 @@ pub trait Objects: Send + Sync {
     async fn add_finalizer(&self, object: &ObjectRef) -> Result<(), PortError>;
     /// Lets the object go.
     async fn remove_finalizer(&self, object: &ObjectRef) -> Result<(), PortError>;
+    /// Does the namespace, or the kind itself, go at this moment? Asked after an object was seen to be deleted, so the
+    /// answer is about the cause of that.
+    async fn teardown(&self, _namespace: &str) -> Result<Teardown, PortError> {
+        Ok(Teardown::None)
+    }
     /// One event on the object.
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError>;
 }

@@ -165,6 +165,16 @@ reasons! {
     Cancelled => "Nothing; everything was let go.",
     /// The object was deleted while the backup ran.
     Deleted => "Nothing; everything was let go and is being cleaned.",
+    /// The object vanished while the backup ran, without having been deleted: its CRD or namespace went, or its finalizer was taken off.
+    ObjectLost => "Nothing was kept yet and everything was let go. Apply a VolumeBackup of another name for a new backup; `coordinator console orphans` shows the record.",
+    /// The old manager had begun this backup and was stopped before its end.
+    LeftByOldManager => "Make a new backup. What this one left stays until the object is deleted, then cleanPolicy decides.",
+    /// The object says that this backup ran, and the ledger has no record of it.
+    RecordLost => "Restore the coordinator's ConfigMaps if there is a copy. Snapshots and files stay until the object is deleted, then cleanPolicy decides.",
+    /// The record of this backup cannot be read by this version.
+    RecordUnreadable => "Run the coordinator's version that wrote it, or a newer one.",
+    /// Whether a person deleted the object, or its namespace or CRD is being torn down, cannot be known.
+    DeletionUnclear => "Apply deploy/coordinator.yaml again: the coordinator may not read namespaces or the CRD.",
     /// Something could not be deleted.
     CleanFailed => "Read the report; grant the missing permission; it is tried again.",
     /// The plane lost its prepared state and must prepare anew.

@@ -134,6 +134,18 @@ pub enum CleanPolicy {
     Delete,
 }
 
+impl CleanPolicy {
+    /// Whichever of two keeps more.
+    #[must_use]
+    pub fn safer(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Retain, _) | (_, Self::Retain) => Self::Retain,
+            (Self::OnFailure, _) | (_, Self::OnFailure) => Self::OnFailure,
+            (Self::Delete, Self::Delete) => Self::Delete,
+        }
+    }
+}
+
 /// `calcSizeLevel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SizeLevel {

@@ -25,7 +25,7 @@ use coordinator::{
         convert::{self, merge_status},
         crd::{FINALIZER, VolumeBackup},
     },
-    ports::{EventKind, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status},
+    ports::{EventKind, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Teardown},
 };
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
@@ -251,6 +251,12 @@ impl Objects for Control {
 
     async fn remove_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
         self.edit(object, |value| value["metadata"]["finalizers"] = json!([]))
+    }
+
+    async fn teardown(&self, namespace: &str) -> Result<Teardown, PortError> {
+        let scopes = [Scope::Crd, Scope::Namespace(namespace.to_owned())];
+        let torn = scopes.into_iter().find(|scope| self.torn(scope).is_some());
+        Ok(torn.map_or(Teardown::None, |scope| Teardown::Of(format!("{scope:?} goes"))))
     }
 
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {

@@ -68,9 +68,9 @@ impl BarrierActor {
     ) -> Self {
         let request = &record.request;
         let object =
-            ObjectRef { uid: request.backup.clone(), namespace: request.namespace.clone(), name: request.name.clone() };
+            ObjectRef { uid: record.key().clone(), namespace: request.namespace.clone(), name: request.name.clone() };
         let found = version.is_some().then_some((record.stage, record.attempt));
-        let slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(request.backup.clone()), writer, version);
+        let slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(record.key().clone()), writer, version);
         Self {
             driver: Driver::new(Barrier::new(record)),
             slot: Rc::new(RefCell::new(Some(slot))),
@@ -219,6 +219,34 @@ impl BarrierActor {
     }
 }
 
+impl BarrierActor {
+    /// Whatever was lost to a full mailbox: sessions that ended, and newer ones.
+    fn take_sessions(&mut self, sessions: BTreeMap<PlaneId, Channel>, ctx: &mut Context<Self>) {
+        let generations = |of: &BTreeMap<PlaneId, Channel>| -> BTreeMap<PlaneId, u64> {
+            of.iter().map(|(plane, channel)| (plane.clone(), channel.generation)).collect()
+        };
+        let (ended, new) = missed(&generations(&self.channels), &generations(&sessions));
+        for plane in ended {
+            self.channels.remove(&plane);
+            self.feed(Input::PlaneDown(plane), ctx);
+        }
+        for (plane, channel) in sessions.into_iter().filter(|(plane, _)| new.contains(plane)) {
+            self.channels.insert(plane.clone(), channel);
+            self.feed(Input::PlaneUp(plane), ctx);
+        }
+    }
+}
+
+/// Planes whose session ended, and planes that have a newer one than is known.
+fn missed(known: &BTreeMap<PlaneId, u64>, now: &BTreeMap<PlaneId, u64>) -> (Vec<PlaneId>, Vec<PlaneId>) {
+    let ended = known.keys().filter(|plane| !now.contains_key(*plane)).cloned().collect();
+    let is_new = |plane: &PlaneId, generation: &u64| known.get(plane).is_none_or(|known| known < generation);
+    (ended, now.iter().filter(|(plane, at)| is_new(plane, at)).map(|(plane, _)| plane.clone()).collect())
+}
+
+#[cfg(test)]
+mod tests;
+
 impl Handler<ToBarrier> for BarrierActor {
     type Result = ();
 
@@ -235,9 +263,14 @@ impl Handler<ToBarrier> for BarrierActor {
                 self.channels.remove(&plane);
                 Input::PlaneDown(plane)
             }
+            ToBarrier::Sessions(sessions) => return self.take_sessions(sessions, ctx),
             ToBarrier::Answer { plane, attempt, epoch, answer } => Input::Answer {
                 plane,
-                attempt: shared::ids::Attempt { backup: self.object.uid.clone(), number: attempt },
+                // Planes know it by the uid that made it.
+                attempt: shared::ids::Attempt {
+                    backup: self.driver.machine().record().request.backup.clone(),
+                    number: attempt,
+                },
                 epoch,
                 answer: *answer,
             },
@@ -245,7 +278,8 @@ impl Handler<ToBarrier> for BarrierActor {
             ToBarrier::ClaimTaken(holder) => Input::ClaimTaken(holder),
             ToBarrier::ClaimFree => Input::ClaimFree,
             ToBarrier::Cancel => Input::Cancel,
-            ToBarrier::Delete => Input::Delete,
+            ToBarrier::Delete(policy) => Input::Delete(policy),
+            ToBarrier::ObjectLost => Input::ObjectLost,
             ToBarrier::Abandon(planes) => Input::Abandon(planes),
             // What only prepares, completes or cleans is left to the successor, as the record has it.
             ToBarrier::Drain if !self.driver.machine().is_under_way() => return ctx.stop(),

@@ -1,7 +1,7 @@
 //! Requests about objects, a few at a time. A coordinator that starts, or whose API server is back, has something to say
 //! on many objects at once; beside it the Lease and the saves of a barrier need the same API server.
 
-use crate::ports::{EventKind, ObjectRef, Objects, PortError, Status};
+use crate::ports::{EventKind, ObjectRef, Objects, PortError, Status, Teardown};
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -40,6 +40,10 @@ impl Objects for Few {
 
     async fn remove_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
         self.one(self.objects.remove_finalizer(object)).await
+    }
+
+    async fn teardown(&self, namespace: &str) -> Result<Teardown, PortError> {
+        self.one(self.objects.teardown(namespace)).await
     }
 
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {

@@ -8,10 +8,14 @@ use shared::{
     barrier::{Summary, View},
     epoch::Epoch,
     ids::{BackupUid, ClusterId, PlaneId},
+    request::CleanPolicy,
     wire::{Answer, Up},
 };
 use shell::link::Link;
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::{mpsc, oneshot};
 
 /// The source saw something.
@@ -98,6 +102,8 @@ pub(super) struct Channel {
 pub(super) enum ToBarrier {
     PlaneUp(PlaneId, Channel),
     PlaneDown(PlaneId, u64),
+    /// Every session that there is of its planes.
+    Sessions(BTreeMap<PlaneId, Channel>),
     Answer {
         plane: PlaneId,
         attempt: u32,
@@ -108,7 +114,9 @@ pub(super) enum ToBarrier {
     ClaimTaken(String),
     ClaimFree,
     Cancel,
-    Delete,
+    Delete(CleanPolicy),
+    /// The object vanished, and nobody had deleted it.
+    ObjectLost,
     Abandon(BTreeSet<PlaneId>),
     /// The process is to end: stop, at once or when nothing is under way any more.
     Drain,

@@ -14,6 +14,7 @@ mod claims;
 mod coordinator;
 mod few;
 mod messages;
+mod outcomes;
 mod planes;
 mod publish;
 mod schedule;
@@ -22,5 +23,6 @@ mod store;
 
 pub use coordinator::CoordinatorActor;
 pub use messages::{AbortAll, Ask, Drain, Knocked, Known, Lead, ObjectSeen};
-pub use schedule::{AskSchedules, BeginNothing, ScheduleActor, ScheduleSeen};
+pub use outcomes::Outcomes;
+pub use schedule::{AskSchedules, BeginNothing, LedgerKnown, ScheduleActor, ScheduleSeen};
 pub use store::{Stored, Writer};

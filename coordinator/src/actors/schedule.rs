@@ -5,10 +5,11 @@ mod clock;
 mod effects;
 mod messages;
 
-pub use messages::{AskSchedules, BeginNothing, ScheduleSeen};
+pub use messages::{AskSchedules, BeginNothing, LedgerKnown, ScheduleSeen};
 
 use super::{
     messages::{Known, ObjectSeen},
+    outcomes::Outcomes,
     planes::unknown_planes,
 };
 use crate::{
@@ -51,6 +52,8 @@ pub struct ScheduleActor {
     /// Every backup that bears a schedule's label, whether that schedule exists or not.
     backups: BTreeMap<BackupUid, (ScheduleKey, Backup)>,
     backups_synced: bool,
+    /// What the ledger says of them, which counts for more than what stands in objects.
+    outcomes: Arc<Outcomes>,
     /// Status writes under way, one per schedule.
     saving: BTreeMap<ScheduleKey, Saving>,
     /// Why retention deletes nothing, as last logged.
@@ -65,6 +68,7 @@ impl ScheduleActor {
         clock: Clock,
         metrics: Arc<Metrics>,
         standing: Arc<Standing>,
+        outcomes: Arc<Outcomes>,
     ) -> Self {
         Self {
             driver: Driver::new(Scheduler::new()),
@@ -76,6 +80,7 @@ impl ScheduleActor {
             uids: BTreeMap::new(),
             backups: BTreeMap::new(),
             backups_synced: false,
+            outcomes,
             saving: BTreeMap::new(),
             distrust: None,
         }
@@ -105,11 +110,12 @@ impl ScheduleActor {
         }
     }
 
-    /// Tells the machine all backups of a schedule, once all have been seen.
+    /// Tells the machine all backups of a schedule, once all have been seen and the ledger was read.
     fn list(&mut self, key: ScheduleKey, ctx: &mut Context<Self>) {
-        if self.backups_synced && self.uids.contains_key(&key) {
+        if self.backups_synced && *self.outcomes.are_complete().borrow() && self.uids.contains_key(&key) {
             let of = self.backups.values().filter(|(of, _)| *of == key);
-            let backups = of.map(|(_, backup)| backup.clone()).collect();
+            let outcome = |backup: &Backup| self.outcomes.get(&backup.uid).unwrap_or(backup.state);
+            let backups = of.map(|(_, backup)| Backup { state: outcome(backup), ..backup.clone() }).collect();
             self.feed(Input::Backups { key, backups }, ctx);
         }
     }
@@ -215,6 +221,15 @@ impl Handler<BeginNothing> for ScheduleActor {
     type Result = ();
     fn handle(&mut self, _: BeginNothing, ctx: &mut Self::Context) {
         self.feed(Input::BeginNothing, ctx);
+    }
+}
+
+impl Handler<LedgerKnown> for ScheduleActor {
+    type Result = ();
+    fn handle(&mut self, _: LedgerKnown, ctx: &mut Self::Context) {
+        for key in self.uids.keys().cloned().collect::<Vec<_>>() {
+            self.list(key, ctx);
+        }
     }
 }
 

@@ -33,6 +33,11 @@ pub enum Question {
         /// Which.
         name: String,
     },
+    /// Records without an object; or one of them is to be deleted.
+    Orphans {
+        /// Its uid, and a person's word that what its policy names may go.
+        delete: Option<String>,
+    },
     /// Schedules; one of them with its backups.
     Schedules {
         /// `name` or `namespace/name`; `None`: all, one line each.
@@ -71,6 +76,8 @@ pub struct Snapshot<'a> {
     pub views: Vec<&'a View>,
     /// Backups that have ended and owe nothing.
     pub ended: Vec<&'a Summary>,
+    /// Records without an object.
+    pub orphans: Vec<Orphan>,
     /// Objects that can never work.
     pub invalid: Vec<(&'a Object, &'a Refusal)>,
     /// Claims that are held.
@@ -85,6 +92,37 @@ pub struct PlaneSeen<'a> {
     pub session: Option<(&'a str, u64)>,
     /// When this process lost its last session; `None`: never had one, or has one.
     pub last_seen: Option<Timestamp>,
+}
+
+/// A record whose object is gone although nobody deleted it.
+pub struct Orphan {
+    /// Of the object that is gone, and the record's name.
+    pub uid: BackupUid,
+    /// When this process noticed.
+    pub since: Timestamp,
+    /// What it was.
+    pub summary: Summary,
+}
+
+impl Orphan {
+    fn row(&self) -> Value {
+        json!({
+            "namespace": self.summary.namespace,
+            "name": self.summary.name,
+            "uid": self.uid,
+            "phase": self.summary.stage,
+            "snapshots": self.summary.snapshots,
+            "since": shared::calendar::rfc3339(self.since),
+        })
+    }
+}
+
+/// The orphan that an admin deletes with this question, if it is that question.
+pub fn orphan_to_delete(body: &[u8]) -> Option<String> {
+    match serde_json::from_slice(body).ok()? {
+        Question::Orphans { delete } => delete,
+        _ => None,
+    }
 }
 
 /// Answers one question; the text is JSON of [`Answered`].
@@ -110,7 +148,8 @@ pub fn not_yet(what: &str) -> String {
     text(&Answered::Error(format!("{what}; ask again in a moment")))
 }
 
-fn text(answered: &Answered) -> String {
+/// As it travels.
+pub fn text(answered: &Answered) -> String {
     serde_json::to_string(answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
 
@@ -154,6 +193,7 @@ fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
         })),
         Question::Planes => Answered::Ok(planes(snapshot)),
         Question::Backups => Answered::Ok(backups(snapshot)),
+        Question::Orphans { .. } => Answered::Ok(snapshot.orphans.iter().map(Orphan::row).collect()),
         Question::Show { name } => match find(snapshot, name) {
             Ok(Found::View(view)) => show(view, snapshot.now),
             Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),

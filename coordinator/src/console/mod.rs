@@ -7,6 +7,9 @@ mod render;
 mod schedules;
 mod why;
 
-pub use answer::{Answered, PlaneSeen, Question, Snapshot, about_ended, answer, no_answer, not_leading, not_yet};
+pub use answer::{
+    Answered, Orphan, PlaneSeen, Question, Snapshot, about_ended, answer, no_answer, not_leading, not_yet,
+    orphan_to_delete, text,
+};
 pub use render::{Output, render};
 pub use schedules::{answer_schedules, is_about_schedules};

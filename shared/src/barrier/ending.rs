@@ -12,7 +12,7 @@ use crate::{
     reason::{Reason, Refusal},
     request::CleanPolicy,
     time::Now,
-    wire::{Abort, Clean, CleanReport, CleanScope, Order},
+    wire::{Abort, Clean, CleanReport, CleanScope, OldBackup, Order},
 };
 use std::collections::BTreeSet;
 
@@ -123,13 +123,23 @@ impl Barrier {
         }
     }
 
+    /// Nobody's deletion, so nothing that is kept may go. Before commitTs is saved there is nothing to keep, and nobody
+    /// left who wants it; later it goes on to its end, and its record is kept for whoever asks.
+    pub(super) fn object_lost(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.record.deleting && matches!(self.record.stage, Stage::Preparing | Stage::Barrier) {
+            let text = "the VolumeBackup vanished before commitTs was fixed, and nobody had deleted it";
+            self.end_by_wish(now, Refusal::new(Reason::ObjectLost, text), effects);
+        }
+    }
+
     /// Deletion works in any step; a running backup is ended first. An incomplete backup keeps nothing, whatever the
     /// policy says: without metadata its snapshots are worthless.
-    pub(super) fn delete(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn delete(&mut self, now: Now, policy: CleanPolicy, effects: &mut Vec<Effect>) {
         if self.record.deleting {
             return;
         }
         self.record.deleting = true;
+        self.record.request.clean_policy = self.record.request.clean_policy.safer(policy);
         self.record.times.deleted = Some(now.wall);
         self.timers.remove(&Timer::Retry);
         match self.step {
@@ -175,7 +185,9 @@ impl Barrier {
         let named = self.record.certificate.as_ref().and_then(|certificate| certificate.planes.get(plane));
         let snapshots: Vec<SnapshotId> =
             named.map(|part| part.evidence.snapshots.iter().map(|s| s.snapshot.clone()).collect()).unwrap_or_default();
-        Some(Order::Clean(Clean { spec: self.record.request.member_spec(plane)?, scope, snapshots }))
+        let complete = kept.completed_bytes.is_some();
+        let old_backup = self.record.old_manager.then_some(OldBackup { commit_ts: kept.least_safe_ts, complete });
+        Some(Order::Clean(Clean { spec: self.record.request.member_spec(plane)?, scope, snapshots, old_backup }))
     }
 
     pub(super) fn cleaned(&mut self, now: Now, plane: &PlaneId, report: CleanReport, effects: &mut Vec<Effect>) {
@@ -184,6 +196,11 @@ impl Barrier {
         }
         if !report.left.is_empty() {
             let text = format!("left over: {}", report.left.join("; "));
+            self.refused(now, plane, Refusal::new(Reason::CleanFailed, text), effects);
+            return;
+        }
+        if self.record.old_manager && !report.old_backup {
+            let text = "its plane actor is too old to clean what the old manager made; upgrade it";
             self.refused(now, plane, Refusal::new(Reason::CleanFailed, text), effects);
             return;
         }

@@ -5,6 +5,7 @@ use crate::{
     alarm::Alarm,
     epoch::Epoch,
     ids::{Attempt, ClusterId, PlaneId},
+    request::CleanPolicy,
     wire::{Answer, Order},
 };
 use std::collections::BTreeSet;
@@ -37,8 +38,10 @@ pub enum Input {
     ClaimFree,
     /// A person cancelled the backup.
     Cancel,
-    /// The object is being deleted.
-    Delete,
+    /// The object is being deleted, and this is its clean policy now: the safer one of then and now wins.
+    Delete(CleanPolicy),
+    /// The object vanished, and nobody had deleted it.
+    ObjectLost,
     /// Planes that an admin gives up knowingly.
     Abandon(BTreeSet<PlaneId>),
     /// The process ends before the barrier does: abort while somebody is there to say so.

@@ -23,6 +23,6 @@ mod view;
 pub use certificate::{Certificate, CertificatePlane, DirectoriesOn, Verdict, certify};
 pub use input::{Effect, Input, Timer};
 pub use machine::Barrier;
-pub use record::{BarrierTimes, Claim, ClaimHolder, PlaneRecord, Record, Stage, Times};
+pub use record::{Adopted, BarrierTimes, Claim, ClaimHolder, PlaneRecord, Record, Stage, Times};
 pub use summary::Summary;
 pub use view::{Clock, LastRefusal, PlaneView, Step, View};

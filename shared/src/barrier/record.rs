@@ -7,7 +7,7 @@ use crate::{
     evidence::{ClusterStore, PreparedStore},
     ids::{Attempt, BackupUid, ClusterId, PlaneId},
     reason::Refusal,
-    request::Request,
+    request::{CleanPolicy, Request},
     time::{Millis, Timestamp},
     ts::Ts,
     wire::CleanReport,
@@ -71,6 +71,26 @@ pub struct Record {
     pub barrier: BarrierTimes,
     /// Wall-clock moments, for people.
     pub times: Times,
+    /// Another object than the one that began this backup has it now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted: Option<Adopted>,
+    /// Made for the deletion of a backup that the old manager made: what is there is found by its `backupmeta` alone.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub old_manager: bool,
+}
+
+/// What a version without the field means.
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// How a record came to another object. Planes, tags and S3 go on to know the backup by `request.backup`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Adopted {
+    /// `metadata.uid` of the object that has it now, and the record's name in the ledger.
+    pub object: BackupUid,
+    /// The record's name in the ledger before: what is still there under it is a left-over of the adoption.
+    pub from: BackupUid,
 }
 
 /// What the record holds of one plane.
@@ -155,7 +175,33 @@ impl Record {
             clean_failure: None,
             barrier: BarrierTimes::default(),
             times: Times { started: Some(started), ..Times::default() },
+            adopted: None,
+            old_manager: false,
         }
+    }
+
+    /// The record of a backup whose own one is lost, made when its object is deleted under a policy that deletes.
+    pub fn to_clean(request: Request, attempt: u32, now: Timestamp) -> Self {
+        let mut record = Self::new(request, now);
+        record.attempt = attempt.max(1);
+        record.stage = Stage::Cleaning;
+        record.deleting = true;
+        record.times = Times { deleted: Some(now), ..Times::default() };
+        record
+    }
+
+    /// The same backup as `object` has it from now on, under the policy that this object names.
+    #[must_use]
+    pub fn adopted_by(&self, object: BackupUid, policy: CleanPolicy) -> Self {
+        let mut adopted = self.clone();
+        adopted.request.clean_policy = policy;
+        adopted.adopted = Some(Adopted { object, from: self.key().clone() });
+        adopted
+    }
+
+    /// The object that has this backup, and the record's name in the ledger.
+    pub fn key(&self) -> &BackupUid {
+        self.adopted.as_ref().map_or(&self.request.backup, |adopted| &adopted.object)
     }
 
     /// The attempt that messages name.

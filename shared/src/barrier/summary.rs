@@ -30,6 +30,9 @@ pub struct Summary {
     /// Why it ended badly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// How many snapshots its certificate names.
+    #[serde(default)]
+    pub snapshots: u32,
     /// Its moments.
     pub times: Times,
 }
@@ -39,7 +42,7 @@ impl Summary {
     pub fn of(record: &Record) -> Self {
         let certificate = record.certificate.as_ref();
         Self {
-            backup: record.request.backup.clone(),
+            backup: record.key().clone(),
             namespace: record.request.namespace.clone(),
             name: record.request.name.clone(),
             stage: record.stage,
@@ -47,6 +50,10 @@ impl Summary {
             verdict: certificate.map(|certificate| certificate.verdict),
             commit_ts: certificate.map(|certificate| certificate.commit_ts),
             reason: record.failure.as_ref().map(|refusal| refusal.reason),
+            snapshots: certificate.map_or(0, |certificate| {
+                let named = certificate.planes.values().map(|plane| plane.evidence.snapshots.len()).sum::<usize>();
+                u32::try_from(named).unwrap_or(u32::MAX)
+            }),
             times: record.times.clone(),
         }
     }

@@ -325,6 +325,18 @@ pub struct Clean {
     pub scope: CleanScope,
     /// Snapshots that the record names; more are found by backupmeta and by tags.
     pub snapshots: Vec<SnapshotId>,
+    /// The old manager made this backup: its `backupmeta` is the only list of its snapshots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_backup: Option<OldBackup>,
+}
+
+/// What is known of a plane's part in a backup of the old manager.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OldBackup {
+    /// `commitTs` of its row in the status, which must be `resolved_ts` of the `backupmeta`.
+    pub commit_ts: Option<Ts>,
+    /// Its row says Complete: a missing `backupmeta` is then no proof that nothing is left.
+    pub complete: bool,
 }
 
 /// How far a `Clean` goes.
@@ -351,6 +363,9 @@ pub struct CleanReport {
     /// Bin, ids that EC2 did not show; at most 20 lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    /// [`Clean::old_backup`] was obeyed. A plane of an older version does not know it, and finds nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub old_backup: bool,
 }
 
 /// Cleaning ended.

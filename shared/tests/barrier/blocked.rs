@@ -42,7 +42,7 @@ fn recovering(kit: &mut Kit) -> Vec<String> {
 
 fn cleaning(kit: &mut Kit) -> Vec<String> {
     kit.complete();
-    kit.feed(Input::Delete)
+    kit.feed(Input::Delete(shared::request::CleanPolicy::Delete))
 }
 
 /// Each step that a refusal does not end, how it is answered well in the end, and the clock that ends it.

@@ -78,7 +78,7 @@ fn a_late_confirmation_never_undoes_an_abort() {
 fn deletion_of_a_complete_backup_goes_by_the_policy() {
     let mut kit = Kit::new(request());
     kit.complete();
-    assert_eq!(kit.feed(Input::Delete), joined(&["save Cleaning"], to_all("@5 Clean Backup 1")));
+    assert_eq!(kit.feed(Input::Delete(CleanPolicy::Delete)), joined(&["save Cleaning"], to_all("@5 Clean Backup 1")));
     kit.says(0, clean());
     kit.says(1, clean());
     assert_eq!(kit.says(2, clean()), ["save Cleaning", "save Cleaned", "gone"]);
@@ -88,8 +88,77 @@ fn deletion_of_a_complete_backup_goes_by_the_policy() {
         wish.clean_policy = policy;
         let mut kit = Kit::new(wish);
         kit.complete();
-        assert_eq!(kit.feed(Input::Delete), ["save Cleaned", "gone"], "{policy:?} keeps a good backup");
+        assert_eq!(
+            kit.feed(Input::Delete(CleanPolicy::Delete)),
+            ["save Cleaned", "gone"],
+            "{policy:?} keeps a good backup"
+        );
     }
+}
+
+#[test]
+fn at_deletion_the_safer_policy_of_then_and_now_wins() {
+    let all = [CleanPolicy::Retain, CleanPolicy::OnFailure, CleanPolicy::Delete];
+    for (then, now) in all.into_iter().flat_map(|then| all.map(|now| (then, now))) {
+        let mut wish = request();
+        wish.clean_policy = then;
+        let mut kit = Kit::new(wish);
+        kit.complete();
+        let said = kit.feed(Input::Delete(now));
+        let deletes = (then, now) == (CleanPolicy::Delete, CleanPolicy::Delete);
+        assert_eq!(said[0] == "save Cleaning", deletes, "{then:?}, then {now:?}: {said:?}");
+    }
+}
+
+#[test]
+fn an_object_that_vanished_ends_only_what_keeps_nothing_yet() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    assert_eq!(kit.feed(Input::ObjectLost), ["save Failed"]);
+    assert_eq!(kit.view().record.failure.unwrap().reason, Reason::ObjectLost);
+
+    let mut kit = Kit::new(request());
+    kit.confirming();
+    assert!(kit.feed(Input::ObjectLost).is_empty(), "commitTs is fixed: it goes on");
+
+    let mut kit = Kit::new(request());
+    kit.complete();
+    let before = kit.view();
+    assert!(kit.feed(Input::ObjectLost).is_empty());
+    assert_eq!(kit.view(), before);
+}
+
+#[test]
+fn an_adopted_record_is_cleaned_under_the_uid_that_made_it() {
+    let mut kit = Kit::new(request());
+    kit.complete();
+    let first = kit.view().record;
+    let second = first.adopted_by("new".into(), CleanPolicy::Delete);
+    let third = second.adopted_by("newer".into(), CleanPolicy::Delete);
+    assert_eq!((second.key().as_str(), third.key().as_str()), ("new", "newer"));
+    assert_eq!(third.adopted.as_ref().unwrap().from.as_str(), "new");
+    assert_eq!(third.attempt_id(), first.attempt_id(), "planes, tags and locks know the first uid");
+    assert_eq!((&third.certificate, &third.times), (&first.certificate, &first.times));
+}
+
+#[test]
+fn a_plane_that_does_not_know_the_old_manager_has_cleaned_nothing() {
+    let mut record = shared::barrier::Record::to_clean(request(), 1, shared::time::Timestamp(7));
+    record.old_manager = true;
+    let mut kit = Kit::of(record);
+    kit.feed(Input::Start);
+    for i in 0..3 {
+        kit.feed(Input::PlaneUp(plane(i)));
+    }
+    assert!(kit.says(0, clean()).is_empty());
+    assert!(kit.view().record.clean_failure.unwrap().contains("upgrade"));
+    let report = CleanReport { old_backup: true, ..CleanReport::default() };
+    for i in 1..3 {
+        kit.says(i, Answer::Cleaned(Cleaned { report: report.clone() }));
+    }
+    assert_eq!(kit.view().record.stage, Stage::Cleaning);
+    kit.expire(Timer::Again);
+    assert_eq!(kit.says(0, Answer::Cleaned(Cleaned { report })), ["save Cleaning", "save Cleaned", "gone"]);
 }
 
 #[test]
@@ -98,7 +167,7 @@ fn deletion_in_the_middle_lets_go_first_and_keeps_nothing() {
     wish.clean_policy = CleanPolicy::Retain;
     let mut kit = Kit::new(wish);
     kit.confirming();
-    assert_eq!(kit.feed(Input::Delete), joined(&["save Aborting"], to_all("@5 Abort Deleted")));
+    assert_eq!(kit.feed(Input::Delete(CleanPolicy::Delete)), joined(&["save Aborting"], to_all("@5 Abort Deleted")));
     kit.all(|_| aborted());
     kit.says(0, clean());
     kit.says(1, clean());
@@ -109,14 +178,14 @@ fn deletion_in_the_middle_lets_go_first_and_keeps_nothing() {
 fn deletion_while_preparing_touches_nobody() {
     let mut kit = Kit::new(request());
     kit.feed(Input::Start);
-    assert_eq!(kit.feed(Input::Delete), ["save Failed", "save Cleaned", "gone"]);
+    assert_eq!(kit.feed(Input::Delete(CleanPolicy::Delete)), ["save Failed", "save Cleaned", "gone"]);
 }
 
 #[test]
 fn leftovers_are_told_and_tried_again() {
     let mut kit = Kit::new(request());
     kit.complete();
-    kit.feed(Input::Delete);
+    kit.feed(Input::Delete(CleanPolicy::Delete));
     let left = CleanReport { left: vec!["snap-1: locked".into()], ..CleanReport::default() };
     assert!(kit.says(1, Answer::Cleaned(Cleaned { report: left })).is_empty());
     assert!(kit.view().record.clean_failure.unwrap().contains("snap-1: locked"));
@@ -128,7 +197,7 @@ fn leftovers_are_told_and_tried_again() {
 fn a_plane_given_up_knowingly_does_not_block_deletion() {
     let mut kit = Kit::new(request());
     kit.complete();
-    kit.feed(Input::Delete);
+    kit.feed(Input::Delete(CleanPolicy::Delete));
     kit.says(0, clean());
     kit.says(1, clean());
     let lines = kit.feed(Input::Abandon(BTreeSet::from([plane(2)])));
@@ -199,7 +268,7 @@ fn a_backup_is_over_when_nothing_is_owed_and_nothing_will_come() {
     assert!(!kit.machine.is_over());
     kit.complete();
     assert!(kit.machine.is_over());
-    kit.feed(Input::Delete);
+    kit.feed(Input::Delete(shared::request::CleanPolicy::Delete));
     assert!(!kit.machine.is_over());
 
     let mut kit = cancelled();

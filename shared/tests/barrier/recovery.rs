@@ -5,6 +5,7 @@ use shared::{
     barrier::{Effect, Input, Stage, Step, Timer},
     epoch::Epoch,
     reason::Reason,
+    request::CleanPolicy,
     wire::{Answer, Recovered, Released, Reserved},
 };
 
@@ -81,7 +82,7 @@ fn every_stage_can_be_restarted_and_then_deleted() {
         [Kit::claimed, Kit::covering, Kit::snapshotting, Kit::releasing, Kit::completing, Kit::complete];
     for go in gos {
         let (mut kit, _) = restarted(go);
-        kit.raw(Input::Delete);
+        kit.raw(Input::Delete(CleanPolicy::Delete));
         for _ in 0..4 {
             for i in 0..3 {
                 kit.says(i, aborted());

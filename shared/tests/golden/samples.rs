@@ -153,7 +153,12 @@ fn orders() -> Vec<(&'static str, Order)> {
         ),
         (
             "clean",
-            Order::Clean(Clean { spec: spec(), scope: CleanScope::Backup, snapshots: vec![SnapshotId::new("snap-1")] }),
+            Order::Clean(Clean {
+                spec: spec(),
+                scope: CleanScope::Backup,
+                snapshots: vec![SnapshotId::new("snap-1")],
+                old_backup: None,
+            }),
         ),
     ]
 }
@@ -192,7 +197,13 @@ fn answers() -> Vec<(&'static str, Answer)> {
         (
             "cleaned",
             Answer::Cleaned(Cleaned {
-                report: CleanReport { snapshots: 2, objects: 3, left: vec!["snap-9".into()], notes: vec![] },
+                report: CleanReport {
+                    snapshots: 2,
+                    objects: 3,
+                    left: vec!["snap-9".into()],
+                    notes: vec![],
+                    old_backup: false,
+                },
             }),
         ),
         ("progress", Answer::Progress(Progress { phase: Phase::Covering, done: 1, total: 3, text: "store 4".into() })),

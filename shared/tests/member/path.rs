@@ -180,6 +180,7 @@ fn cleaning_is_done_again_only_while_something_is_left() {
         objects: 1,
         left: left.iter().map(|line| (*line).to_owned()).collect(),
         notes: Vec::new(),
+        old_backup: false,
     };
     let mut b = Bench::at_stage(shared::member::Stage::Broken);
     let begun = b.order(order.clone());

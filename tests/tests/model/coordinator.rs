@@ -10,6 +10,7 @@ use shared::{
     barrier::{Barrier, Effect, Input, Record, Stage, Timer},
     epoch::Epoch,
     machine::Machine,
+    request::CleanPolicy,
     time::Now,
     wire::{Answer, Order},
 };
@@ -76,7 +77,7 @@ impl Told {
             Self::ClaimTaken => Input::ClaimTaken("another backup".to_owned()),
             Self::ClaimFree => Input::ClaimFree,
             Self::Cancel => Input::Cancel,
-            Self::Delete => Input::Delete,
+            Self::Delete => Input::Delete(CleanPolicy::Delete),
             Self::Expired(timer) => Input::Expired(*timer),
         }
     }

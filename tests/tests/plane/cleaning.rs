@@ -78,7 +78,7 @@ fn what_ec2_will_not_delete_is_told_apart_and_not_asked_for_again_at_once() {
         let order = |hand: &Hand| {
             let of = |plane: &str| {
                 let spec = spec(&hand.world, plane);
-                Order::Clean(Clean { spec, scope: CleanScope::Backup, snapshots: Vec::new() })
+                Order::Clean(Clean { spec, scope: CleanScope::Backup, snapshots: Vec::new(), old_backup: None })
             };
             of("az1")
         };
@@ -118,7 +118,12 @@ fn cleans_wait_in_a_queue_of_their_own_and_keep_no_backup_from_preparing() {
         let old = 40;
         for number in 100..100 + old {
             hand.turn_to(number, Epoch(3));
-            let clean = Clean { spec: spec(&world, "az1"), scope: CleanScope::Attempt, snapshots: Vec::new() };
+            let clean = Clean {
+                spec: spec(&world, "az1"),
+                scope: CleanScope::Attempt,
+                snapshots: Vec::new(),
+                old_backup: None,
+            };
             hand.planes[0].say(Order::Clean(clean)).await;
         }
         hand.turn_to(1, Epoch(3));

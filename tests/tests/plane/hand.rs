@@ -14,8 +14,8 @@ use shared::{
     tiling::Tiling,
     ts::Ts,
     wire::{
-        self, Answer, Clean, CleanReport, CleanScope, Complete, Cover, Down, Order, Prepare, Prepared, Renew, Settle,
-        Settled, Snapshot, Up,
+        self, Answer, Clean, CleanReport, CleanScope, Complete, Cover, Down, OldBackup, Order, Prepare, Prepared,
+        Renew, Settle, Settled, Snapshot, Up,
     },
 };
 use shell::link::{Identity, Link, pair};
@@ -318,7 +318,9 @@ impl Hand {
     pub(crate) async fn clean(&mut self, scope: CleanScope) -> Vec<CleanReport> {
         let world = self.world.clone();
         let answers = self
-            .all(|plane| Order::Clean(Clean { spec: spec(&world, &plane.name), scope, snapshots: Vec::new() }))
+            .all(|plane| {
+                Order::Clean(Clean { spec: spec(&world, &plane.name), scope, snapshots: Vec::new(), old_backup: None })
+            })
             .await;
         let reports = answers.into_iter().map(|answer| {
             let Answer::Cleaned(cleaned) = answer else { panic!("{answer:?}") };
@@ -326,6 +328,23 @@ impl Hand {
             cleaned.report
         });
         reports.collect()
+    }
+
+    /// The same prefix, as a backup of the old manager. What each plane has left.
+    pub(crate) async fn clean_old(&mut self, old: &OldBackup) -> Vec<Vec<String>> {
+        let world = self.world.clone();
+        let order = |plane: &str| Clean {
+            spec: spec(&world, plane),
+            scope: CleanScope::Backup,
+            snapshots: Vec::new(),
+            old_backup: Some(old.clone()),
+        };
+        let answers = self.all(|plane| Order::Clean(order(&plane.name))).await;
+        let report = |answer| match answer {
+            Answer::Cleaned(cleaned) if cleaned.report.old_backup => cleaned.report.left,
+            answer => panic!("{answer:?}"),
+        };
+        answers.into_iter().map(report).collect()
     }
 
     /// From here on orders are those of this attempt.

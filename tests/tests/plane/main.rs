@@ -5,6 +5,7 @@ mod cleaning;
 mod hand;
 mod lost;
 mod metadata;
+mod old_backup;
 mod truth;
 
 use hand::{EPOCH, Hand};

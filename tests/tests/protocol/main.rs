@@ -8,6 +8,7 @@ mod deposed;
 mod faults;
 mod good;
 mod kills;
+mod lifecycle;
 mod planes;
 mod schedules;
 mod standby;

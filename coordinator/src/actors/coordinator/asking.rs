@@ -22,6 +22,7 @@ impl CoordinatorActor {
             planes: self.planes(),
             views: self.views.values().map(AsRef::as_ref).collect(),
             ended: self.summaries(),
+            orphans: self.orphan_rows(),
             invalid: self
                 .invalid
                 .iter()
@@ -53,8 +54,8 @@ impl CoordinatorActor {
                 Ok(Some((record, _))) => {
                     let view = actor.view_of(record);
                     let mut snapshot = actor.snapshot();
-                    snapshot.ended.retain(|ended| ended.backup != view.record.request.backup);
-                    snapshot.views.retain(|live| live.record.request.backup != view.record.request.backup);
+                    snapshot.ended.retain(|ended| ended.backup != *view.record.key());
+                    snapshot.views.retain(|live| live.record.key() != view.record.key());
                     snapshot.views.push(&view);
                     console::answer(&snapshot, &call.who, &call.body)
                 }
@@ -85,6 +86,10 @@ fn reply(call: &AdminCall, text: String) {
 impl Handler<Ask> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, Ask(call): Ask, ctx: &mut Self::Context) {
+        if let Some(uid) = console::orphan_to_delete(&call.body) {
+            let answered = self.delete_orphan(&uid, &call.who, ctx);
+            return reply(&call, console::text(&answered));
+        }
         let snapshot = self.snapshot();
         match console::about_ended(&snapshot, &call.body) {
             Some(backup) => self.read_then_answer(backup, call, ctx),

@@ -15,6 +15,7 @@ impl CoordinatorActor {
     pub(super) fn barrier_ended(&mut self, backup: BackupUid, ended: Ended, ctx: &mut Context<Self>) {
         self.views.remove(&backup);
         self.metrics.ended(&backup);
+        self.outcomes.set(&backup, ended.summary.stage, ended.summary.verdict);
         self.ended.insert(backup.clone(), ended);
         self.look_again(&backup, ctx);
     }
@@ -24,9 +25,10 @@ impl CoordinatorActor {
         let Some(ended) = self.ended.get(&object.uid) else { return false };
         // A coordinator that was deposed may have had the last word on the status; nothing else would correct it.
         let contradicted = last_word(ended.summary.stage).is_some_and(|phase| phase != object.phase);
-        if object.deleting || contradicted {
+        if contradicted && !object.deleting {
             self.wake(object.uid.clone(), ctx);
         }
+        self.guard(object, ctx);
         true
     }
 

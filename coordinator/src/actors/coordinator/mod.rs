@@ -1,18 +1,23 @@
 //! Admission, claims, sessions: the parent of every barrier. It never waits for one of them.
 
+mod adopting;
 mod asking;
 mod claiming;
 mod ended;
 mod ending;
+mod letting_go;
 mod objects;
+mod orphans;
 mod restart;
 mod sessions;
+mod without;
 
 use super::{
     barrier::BarrierActor,
     claims::Claims,
     few::{Few, IN_FLIGHT},
     messages::{BarrierOver, Channel, Ended, Ending, Lead, ToBarrier, Viewed},
+    outcomes::Outcomes,
     store::{Stored, Writer},
 };
 use crate::{
@@ -21,6 +26,7 @@ use crate::{
     standing::Standing,
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
+use letting_go::Deletions;
 use shared::{
     barrier::{Barrier, Claim, ClaimHolder, Input, Record, Summary, View},
     epoch::Epoch,
@@ -42,6 +48,8 @@ use tokio::sync::{Semaphore, oneshot};
 const MAILBOX: usize = 1024;
 /// Between tries to read the ledger, and before a barrier that lost its record starts again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Sessions are told again this often, like everything else.
+const RESYNC: Duration = Duration::from_secs(30);
 /// Wishes for one claim that wait for it; more backups of one TiDB cluster than this are told to wait without a place.
 const WAITING_MAX: usize = 256;
 
@@ -105,6 +113,29 @@ pub struct CoordinatorActor {
     drained: Option<oneshot::Sender<()>>,
     /// Saves of claims under way.
     saving_claims: usize,
+    /// Records without an object, and since when this process knows.
+    orphans: BTreeMap<BackupUid, Timestamp>,
+    /// Orphans that a person deletes.
+    condemned: BTreeSet<BackupUid>,
+    /// Objects that are taking over an orphan's record.
+    adopting: BTreeSet<BackupUid>,
+    /// Objects that have an orphan's name and ask for another backup.
+    strangers: BTreeSet<BackupUid>,
+    /// Which object bears a name now.
+    names: BTreeMap<(String, String), BackupUid>,
+    /// Objects of which the ledger was asked, and those of which it has no record.
+    asked: BTreeSet<BackupUid>,
+    none: BTreeSet<BackupUid>,
+    /// Records that this version cannot read, and why. Their objects are left alone, and are not let go.
+    unreadable: BTreeMap<BackupUid, String>,
+    /// What was said of objects that have no record.
+    said: BTreeMap<BackupUid, Refusal>,
+    deletions: Deletions,
+    /// Objects that were let go with their records, and are still to vanish.
+    over: BTreeSet<BackupUid>,
+    /// By which uid planes know an adopted backup.
+    known_as: BTreeMap<BackupUid, BackupUid>,
+    outcomes: Arc<Outcomes>,
 }
 
 impl CoordinatorActor {
@@ -115,6 +146,7 @@ impl CoordinatorActor {
         clock: Clock,
         metrics: Arc<Metrics>,
         standing: Arc<Standing>,
+        outcomes: Arc<Outcomes>,
     ) -> Self {
         ports.objects = Arc::new(Few::new(ports.objects));
         let writer = Writer(uuid::Uuid::new_v4().to_string());
@@ -148,6 +180,19 @@ impl CoordinatorActor {
             draining: false,
             drained: None,
             saving_claims: 0,
+            orphans: BTreeMap::new(),
+            condemned: BTreeSet::new(),
+            adopting: BTreeSet::new(),
+            strangers: BTreeSet::new(),
+            names: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            none: BTreeSet::new(),
+            unreadable: BTreeMap::new(),
+            said: BTreeMap::new(),
+            deletions: Deletions::default(),
+            over: BTreeSet::new(),
+            known_as: BTreeMap::new(),
+            outcomes,
         }
     }
 
@@ -164,21 +209,33 @@ impl CoordinatorActor {
     }
 
     fn ledger_read(&mut self, entries: Vec<Entry>, ctx: &mut Context<Self>) {
-        let mut records = Vec::new();
+        let (mut records, mut left_over) = (Vec::new(), Vec::new());
         for entry in entries {
             match entry.key {
                 LedgerKey::Record(uid) => match Stored::<Record>::parse(&entry.body) {
                     Ok(stored) if is_over(&stored.body, self.clock.now()) => {
                         let summary = Summary::of(&stored.body);
+                        left_over.extend(orphans::left_over(std::iter::once(&stored.body)));
+                        self.outcomes.set(&uid, summary.stage, summary.verdict);
                         self.ended.insert(uid, Ended { summary, version: entry.version });
                     }
                     Ok(stored) => records.push((stored.body, entry.version)),
-                    Err(error) => tracing::error!(%uid, error, "record cannot be read; it is left alone"),
+                    Err(error) => {
+                        tracing::error!(%uid, error, "record cannot be read; it is left alone");
+                        self.unreadable.insert(uid, error);
+                    }
                 },
                 LedgerKey::Claim(cluster) => match Stored::<Claim>::parse(&entry.body) {
                     Ok(stored) => self.claims.found(stored.body, entry.version, String::new()),
                     Err(error) => tracing::error!(%cluster, error, "claim cannot be read; it is left alone"),
                 },
+            }
+        }
+        left_over.extend(orphans::left_over(records.iter().map(|(record, _)| record)));
+        for old in left_over {
+            if let Some(ended) = self.ended.remove(&old) {
+                self.outcomes.forget(&old);
+                self.drop_left_over(old, ended.version, ctx);
             }
         }
         for (record, version) in records {
@@ -190,16 +247,24 @@ impl CoordinatorActor {
         }
         self.ready = true;
         self.standing.ledger_read();
+        self.outcomes.complete();
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
             self.consider(object, ctx);
         }
-        self.end_orphans(ctx);
+        self.find_orphans(ctx);
     }
 
     fn start_barrier(&mut self, record: Record, version: Option<Version>, ctx: &mut Context<Self>) {
-        let uid = record.request.backup.clone();
+        let uid = record.key().clone();
         if self.draining || self.barriers.contains_key(&uid) {
             return;
+        }
+        if record.adopted.is_some() {
+            self.known_as.insert(record.request.backup.clone(), uid.clone());
+        }
+        // Its own first view may be a moment away, and who asks for it by name must find it.
+        if !self.views.contains_key(&uid) {
+            self.views.insert(uid.clone(), Arc::new(Barrier::new(record.clone()).view()));
         }
         let planes: BTreeSet<PlaneId> = record.planes.keys().cloned().collect();
         let sessions = self.sessions.iter().filter(|(plane, _)| planes.contains(*plane));
@@ -213,6 +278,15 @@ impl CoordinatorActor {
             ctx.address(),
         );
         self.barriers.insert(uid, Live { addr: actor.start(), planes });
+    }
+
+    /// Every barrier hears of every session it may have missed, because its mailbox was full.
+    fn tell_sessions(&self) {
+        for live in self.barriers.values() {
+            let of = self.sessions.iter().filter(|(plane, _)| live.planes.contains(*plane));
+            let sessions = of.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect();
+            self.tell(&live.addr, ToBarrier::Sessions(sessions));
+        }
     }
 
     /// What happened to a plane, to the barriers in which it has a part.
@@ -267,6 +341,7 @@ impl Handler<Lead> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, _: Lead, ctx: &mut Self::Context) {
         self.read_ledger(ctx);
+        ctx.run_interval(RESYNC, |actor, _| actor.tell_sessions());
     }
 }
 
@@ -274,8 +349,11 @@ impl Handler<Viewed> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, Viewed(view): Viewed, _: &mut Self::Context) {
         self.metrics.viewed(&view);
-        self.fenced.insert(view.record.request.backup.clone());
-        self.views.insert(view.record.request.backup.clone(), view);
+        let uid = view.record.key().clone();
+        let verdict = view.record.certificate.as_ref().map(|certificate| certificate.verdict);
+        self.outcomes.set(&uid, view.record.stage, verdict);
+        self.fenced.insert(uid.clone());
+        self.views.insert(uid, view);
     }
 }
 
@@ -290,8 +368,14 @@ impl Handler<BarrierOver> for CoordinatorActor {
         self.fenced.remove(&over.backup);
         match over.ending {
             Ending::Gone => {
-                self.views.remove(&over.backup);
-                self.objects.remove(&over.backup);
+                if let Some(view) = self.views.remove(&over.backup) {
+                    self.known_as.remove(&view.record.request.backup);
+                }
+                self.outcomes.forget(&over.backup);
+                if self.objects.contains_key(&over.backup) {
+                    self.over.insert(over.backup.clone());
+                }
+                self.condemned.remove(&over.backup);
                 self.end_claims_of(over.backup, ctx);
             }
             Ending::Over(ended) => self.barrier_ended(over.backup, *ended, ctx),

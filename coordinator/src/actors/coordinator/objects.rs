@@ -6,7 +6,7 @@ use crate::{
         messages::{Known, ObjectSeen, ToBarrier},
         planes::unknown_planes,
     },
-    ports::{EventKind, Object, ObjectEvent, ObjectRef, Status},
+    ports::{EventKind, Object, ObjectEvent, ObjectRef, Status, Told},
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{barrier::Record, ids::BackupUid, reason::Refusal, request::Request};
@@ -14,14 +14,17 @@ use shared::{barrier::Record, ids::BackupUid, reason::Refusal, request::Request}
 impl CoordinatorActor {
     pub(super) fn consider(&mut self, object: Object, ctx: &mut Context<Self>) {
         let uid = object.uid.clone();
+        // Its end is done, and this is an echo of it.
+        if self.over.contains(&uid) {
+            return self.release_object(&object, ctx);
+        }
+        self.no_orphan(&uid);
         if let Some(live) = self.barriers.get(&uid) {
             let addr = &live.addr;
             if !object.abandoned.is_empty() {
                 self.tell(addr, ToBarrier::Abandon(object.abandoned.iter().cloned().collect()));
             }
-            if object.deleting {
-                self.tell(addr, ToBarrier::Delete);
-            } else if object.cancel {
+            if !object.deleting && object.cancel {
                 self.tell(addr, ToBarrier::Cancel);
             }
             // A coordinator that was deposed may have had the last word on the status; nothing else would correct it.
@@ -29,26 +32,57 @@ impl CoordinatorActor {
             if !object.deleting && said.is_some_and(|phase| phase != object.phase) {
                 self.tell(addr, ToBarrier::Contradicted);
             }
-            return;
+            return self.guard(&object, ctx);
         }
         // It has a record: the object must not go, and no second record may be made. It is considered again when the
         // barrier is there. Once this process is to end, everything that it is not busy with is its successor's.
-        if self.draining || self.again.contains(&uid) || self.consider_ended(&object, ctx) {
+        let busy = self.again.contains(&uid) || self.starting.contains(&uid);
+        if self.draining || busy || self.consider_ended(&object, ctx) {
             return;
         }
         if object.deleting {
-            if object.finalizer {
-                self.release_object(&object, ctx);
-            }
-            return;
+            return self.guard(&object, ctx);
         }
-        if is_finished(&object.phase) || self.starting.contains(&uid) {
-            return;
+        if !self.unreadable.contains_key(&uid) && !self.adopts(&object, ctx) {
+            self.consider_new(&object, ctx);
+        }
+    }
+
+    /// It has no record that this process knows of.
+    fn consider_new(&mut self, object: &Object, ctx: &mut Context<Self>) {
+        match object.told.clone().filter(Told::has_begun) {
+            Some(told) if told.has_ended() => return,
+            Some(told) => {
+                if self.has_none(object, ctx) {
+                    self.fail_without_record(object, &told, ctx);
+                }
+                return;
+            }
+            None => {}
         }
         match object.wish.clone().and_then(|wish| self.check_planes(&wish).map(|()| wish)) {
-            Err(refusal) => self.refuse(&object, refusal, ctx),
-            Ok(wish) => self.admit(&object, wish, ctx),
+            Err(refusal) => self.refuse(object, refusal, ctx),
+            Ok(wish) => self.admit(object, wish, ctx),
         }
+    }
+
+    /// A deletion is looked into; an object that somebody took our finalizer from gets it back.
+    pub(super) fn guard(&mut self, object: &Object, ctx: &mut Context<Self>) {
+        if object.deleting {
+            return self.deletion_seen(object, ctx);
+        }
+        if object.finalizer || !self.starting.insert(object.uid.clone()) {
+            return;
+        }
+        let (objects, reference, uid) = (self.ports.objects.clone(), reference(object), object.uid.clone());
+        let adding = async move { objects.add_finalizer(&reference).await };
+        ctx.spawn(adding.into_actor(self).map(move |added, actor, _| {
+            actor.starting.remove(&uid);
+            match added {
+                Ok(()) => tracing::warn!(%uid, "its finalizer was gone, and is put back"),
+                Err(error) => tracing::warn!(%error, %uid, "finalizer was not put back; the resync tries again"),
+            }
+        }));
     }
 
     fn check_planes(&self, wish: &Request) -> Result<(), Refusal> {
@@ -104,37 +138,16 @@ impl CoordinatorActor {
         }));
     }
 
-    /// A record whose object is gone is a deletion.
-    pub(super) fn end_orphans(&mut self, ctx: &mut Context<Self>) {
-        let (live, ended) = (self.barriers.keys(), self.ended.keys());
-        let without = live.chain(ended).filter(|uid| !self.objects.contains_key(*uid));
-        for uid in without.cloned().collect::<Vec<_>>() {
-            self.end_orphan(&uid, ctx);
-        }
-    }
-
-    /// A backup that had ended is told when its barrier is there.
-    fn end_orphan(&mut self, uid: &BackupUid, ctx: &mut Context<Self>) {
-        if self.ready && self.synced && !self.tell_backup(uid, ToBarrier::Delete) {
-            self.wake(uid.clone(), ctx);
-        }
-    }
-
     /// Nobody was there, or nobody is any more, to hear what the object wants.
     pub(super) fn look_again(&mut self, uid: &BackupUid, ctx: &mut Context<Self>) {
         match self.objects.get(uid).cloned() {
             Some(object) => self.consider(object, ctx),
-            None => self.end_orphan(uid, ctx),
+            None => drop(self.orphan(uid, ctx)),
         }
     }
 }
 
-/// Phases after which the old manager never touched an object again; without a record of ours, neither do we.
-fn is_finished(phase: &str) -> bool {
-    matches!(phase, "Complete" | "Failed" | "Cleaned")
-}
-
-fn reference(object: &Object) -> ObjectRef {
+pub(super) fn reference(object: &Object) -> ObjectRef {
     ObjectRef { uid: object.uid.clone(), namespace: object.namespace.clone(), name: object.name.clone() }
 }
 
@@ -142,23 +155,12 @@ impl Handler<ObjectSeen> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, ObjectSeen(event): ObjectSeen, ctx: &mut Self::Context) {
         match event {
-            ObjectEvent::Applied(object) => {
-                self.objects.insert(object.uid.clone(), (*object).clone());
-                if self.ready {
-                    self.consider(*object, ctx);
-                }
-            }
-            ObjectEvent::Gone(uid) => {
-                self.objects.remove(&uid);
-                self.invalid.remove(&uid);
-                if !self.tell_backup(&uid, ToBarrier::Delete) {
-                    self.wake(uid, ctx);
-                }
-            }
+            ObjectEvent::Applied(object) => self.applied(*object, ctx),
+            ObjectEvent::Gone(uid) => self.gone(&uid, ctx),
             ObjectEvent::Synced => {
                 self.synced = true;
                 self.standing.objects_listed();
-                self.end_orphans(ctx);
+                self.find_orphans(ctx);
             }
         }
     }
@@ -173,5 +175,70 @@ impl Handler<Known> for CoordinatorActor {
         for object in refused {
             self.consider(object, ctx);
         }
+    }
+}
+
+impl CoordinatorActor {
+    fn applied(&mut self, object: Object, ctx: &mut Context<Self>) {
+        let name = (object.namespace.clone(), object.name.clone());
+        // Two objects never have one name at a time: whichever is older has gone, whatever is told in which order.
+        if let Some(other) = self.names.get(&name).filter(|other| **other != object.uid).cloned() {
+            if self.objects.get(&other).is_some_and(|other| other.created > object.created) {
+                return;
+            }
+            self.gone(&other, ctx);
+        }
+        self.names.insert(name, object.uid.clone());
+        let before = self.objects.insert(object.uid.clone(), object.clone());
+        if !self.ready {
+            return;
+        }
+        if before.is_some_and(|before| has_changed(&before, &object)) && self.has_record(&object.uid) {
+            let text = "the spec was fixed when the backup started; this change has no effect (of cleanPolicy, the safer one counts at deletion)";
+            self.tell_event(reference(&object), EventKind::Warning, "SpecFixed", text.to_owned(), ctx);
+        }
+        self.consider(object, ctx);
+    }
+
+    fn gone(&mut self, uid: &BackupUid, ctx: &mut Context<Self>) {
+        if let Some(object) = self.objects.remove(uid) {
+            let name = (object.namespace, object.name);
+            if self.names.get(&name) == Some(uid) {
+                self.names.remove(&name);
+            }
+        }
+        self.invalid.remove(uid);
+        self.said.remove(uid);
+        self.none.remove(uid);
+        self.strangers.remove(uid);
+        self.deletions.forget(uid);
+        self.over.remove(uid);
+        self.lost_object(uid, ctx);
+    }
+
+    /// One event that nothing waits for.
+    pub(super) fn tell_event(
+        &self,
+        object: ObjectRef,
+        kind: EventKind,
+        reason: &'static str,
+        text: String,
+        ctx: &mut Context<Self>,
+    ) {
+        let objects = self.ports.objects.clone();
+        let telling = async move { objects.event(&object, kind, reason, &text).await };
+        ctx.spawn(telling.into_actor(self).map(|told, _, _| {
+            if let Err(error) = told {
+                tracing::warn!(%error, "event was not written");
+            }
+        }));
+    }
+}
+
+/// In more than its clean policy, which counts when it is deleted.
+fn has_changed(before: &Object, now: &Object) -> bool {
+    match (&before.wish, &now.wish) {
+        (Ok(before), Ok(now)) => Request { clean_policy: now.clean_policy, ..before.clone() } != *now,
+        (before, now) => before.is_ok() != now.is_ok(),
     }
 }

@@ -42,6 +42,8 @@ impl CoordinatorActor {
             Ok(None) => {
                 actor.again.remove(&backup);
                 actor.views.remove(&backup);
+                actor.outcomes.forget(&backup);
+                actor.no_orphan(&backup);
                 actor.doubt_claims(&backup, None, ctx);
             }
             Err(error) => {
@@ -52,7 +54,7 @@ impl CoordinatorActor {
     }
 
     /// Another process may have written it, and its claim. Its wishes come last, because nobody was there to hear them.
-    fn found_again(
+    pub(super) fn found_again(
         &mut self,
         backup: BackupUid,
         record: Record,
@@ -83,8 +85,12 @@ impl CoordinatorActor {
 
 pub(super) async fn read(ledger: Arc<dyn Ledger>, backup: BackupUid) -> Result<Option<(Record, Version)>, PortError> {
     let Some(entry) = ledger.read(&LedgerKey::Record(backup.clone())).await? else { return Ok(None) };
-    match Stored::<Record>::parse(&entry.body) {
-        Ok(stored) => Ok(Some((stored.body, entry.version))),
+    match parse(&entry.body) {
+        Ok(record) => Ok(Some((record, entry.version))),
         Err(error) => Err(PortError::Unavailable(format!("record of {backup}: {error}"))),
     }
+}
+
+pub(super) fn parse(body: &str) -> Result<Record, String> {
+    Stored::<Record>::parse(body).map(|stored| stored.body)
 }

@@ -98,7 +98,8 @@ impl Handler<Heard> for CoordinatorActor {
         }
         match heard.up {
             Up::Answer { attempt, epoch, answer } => {
-                let Some(Live { addr, .. }) = self.barriers.get(&attempt.backup) else { return };
+                let key = self.known_as.get(&attempt.backup).unwrap_or(&attempt.backup);
+                let Some(Live { addr, .. }) = self.barriers.get(key) else { return };
                 let is_progress = matches!(answer, Answer::Progress(_));
                 let message = ToBarrier::Answer {
                     plane: heard.plane.clone(),

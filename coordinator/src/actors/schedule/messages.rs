@@ -3,6 +3,11 @@
 use crate::ports::{AdminCall, ScheduleEvent};
 use actix::Message;
 
+/// The coordinator has read the ledger: what it knows of backups may be asked.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct LedgerKnown;
+
 /// The schedules' source saw something.
 #[derive(Message)]
 #[rtype(result = "()")]

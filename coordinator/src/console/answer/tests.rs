@@ -22,6 +22,9 @@ fn view(uid: &str, namespace: &str, name: &str) -> View {
 fn object(uid: &str, namespace: &str, name: &str) -> Object {
     let refusal = Refusal::new(Reason::S3Missing, "spec.template.s3 is missing");
     Object {
+        told: None,
+        clean_policy: None,
+        created: shared::time::Timestamp(0),
         uid: uid.into(),
         namespace: namespace.to_owned(),
         name: name.to_owned(),
@@ -38,6 +41,7 @@ fn object(uid: &str, namespace: &str, name: &str) -> Object {
 fn asked(views: &[View], invalid: &[Object], question: &Question) -> Answered {
     let refusal = Refusal::new(Reason::S3Missing, "spec.template.s3 is missing");
     let snapshot = Snapshot {
+        orphans: Vec::new(),
         ready: true,
         now: NOW,
         planes: vec![PlaneSeen { name: "az1", session: None, last_seen: Some(Timestamp(1_714_532_420_000)) }],

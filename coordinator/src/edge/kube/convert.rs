@@ -5,6 +5,7 @@ mod checks;
 pub mod run;
 pub mod schedule;
 pub mod status;
+mod told;
 pub mod units;
 
 pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
@@ -12,10 +13,9 @@ pub use status::merge_status;
 pub use units::{go_duration, human_bytes};
 
 use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};
-use crate::ports::{Object, Scheduled};
+use crate::ports::{Object, Scheduled, Told};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use shared::{
-    barrier::Verdict,
     duration::{self, Units},
     ids::{BackupUid, PlaneId},
     reason::{Reason, Refusal},
@@ -50,26 +50,36 @@ const MAX_SAFE_TS_AGE: Millis = Millis::secs(24 * 3600);
 pub fn object(backup: &VolumeBackup, defaults: &Limits) -> Option<Object> {
     let mut object = known(&backup.metadata, backup.phase())?;
     object.wish = wish(backup, &object, defaults, "spec");
+    object.told = told::told(backup, &object.uid);
+    object.clean_policy = clean_policy(backup.spec.template.as_ref().unwrap_or(&Template::default()));
     if let Some(scheduled) = &mut object.scheduled {
-        let verdict = backup.status.as_ref().and_then(|status| status["certificate"]["verdict"].as_str());
-        scheduled.backup.state = state(backup.phase(), verdict);
-        let ended = backup.status.as_ref().and_then(|status| status["timeCompleted"].as_str());
-        scheduled.backup.ended =
-            ended.and_then(|text| text.parse().ok()).map(|at: jiff::Timestamp| Timestamp(at.as_millisecond()));
+        scheduled.backup.state = state(&object.phase, object.told.as_ref());
+        scheduled.backup.ended = object.told.as_ref().and_then(|told| told.completed);
         scheduled.backup.skip_gc = backup.skip_gc;
     }
     Some(object)
 }
 
-/// How far a backup is, for schedule and retention. While it is deleted its phase says how that goes; then it has ended
-/// as the certificate says.
-fn state(phase: &str, verdict: Option<&str>) -> BackupState {
-    let proven = verdict == Some(Verdict::Consistent.as_str());
-    match phase {
-        "Complete" => BackupState::Complete { proven },
-        "CleanFailed" | "Cleaned" if verdict.is_some() => BackupState::Complete { proven },
-        "Failed" | "Invalid" | "CleanFailed" | "Cleaned" => BackupState::Failed,
-        _ => BackupState::Running,
+/// How far a backup is, for schedule and retention, as long as the ledger says nothing: it alone calls one proven. While
+/// it is deleted its phase says how that goes; then it has ended as the certificate says.
+fn state(phase: &str, told: Option<&Told>) -> BackupState {
+    let Some(told) = told.filter(|told| told.has_ended()) else {
+        return if phase == "Invalid" { BackupState::Failed } else { BackupState::Running };
+    };
+    if told.phase == "Complete" || (told.phase != "Failed" && told.certified) {
+        BackupState::Complete { proven: false }
+    } else {
+        BackupState::Failed
+    }
+}
+
+/// `None`: no word that there is.
+fn clean_policy(template: &Template) -> Option<CleanPolicy> {
+    match template.clean_policy.as_deref().unwrap_or_default() {
+        "" | "Retain" => Some(CleanPolicy::Retain),
+        "OnFailure" => Some(CleanPolicy::OnFailure),
+        "Delete" => Some(CleanPolicy::Delete),
+        _ => None,
     }
 }
 
@@ -104,9 +114,12 @@ fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
         scheduled,
         namespace: metadata.namespace.clone()?,
         name: metadata.name.clone()?,
+        created: metadata.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
         deleting: metadata.deletion_timestamp.is_some(),
         finalizer: metadata.finalizers.iter().flatten().any(|name| name == FINALIZER),
         phase: phase.to_owned(),
+        told: None,
+        clean_policy: None,
         wish: Err(Refusal::new(Reason::SpecInvalid, "the spec was not read")),
         cancel: annotation(CANCEL_ANNOTATION) == Some("true"),
         abandoned: annotation(ABANDON_ANNOTATION)
@@ -165,18 +178,12 @@ fn wish(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'stati
     }
     let storage = storage(template, &mut faults);
     checks::storage(&storage, &members, &mut faults);
-    let clean_policy = match template.clean_policy.as_deref().unwrap_or_default() {
-        "" | "Retain" => CleanPolicy::Retain,
-        "OnFailure" => CleanPolicy::OnFailure,
-        "Delete" => CleanPolicy::Delete,
-        other => {
-            faults.add(
-                Reason::SpecInvalid,
-                format!("spec.template.cleanPolicy is {other:?}; it must be Retain, OnFailure or Delete"),
-            );
-            CleanPolicy::Retain
-        }
-    };
+    let clean_policy = clean_policy(template).unwrap_or_else(|| {
+        let other = template.clean_policy.as_deref().unwrap_or_default();
+        let text = format!("spec.template.cleanPolicy is {other:?}; it must be Retain, OnFailure or Delete");
+        faults.add(Reason::SpecInvalid, text);
+        CleanPolicy::Retain
+    });
     let (limits, retry_within) = limits(template, spec.barrier.as_ref(), defaults, &mut faults);
     let credentials = credentials(backup, template);
     match &credentials {

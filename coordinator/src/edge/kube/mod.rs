@@ -14,6 +14,7 @@ mod ledger;
 mod objects;
 mod schedules;
 mod source;
+mod teardown;
 #[cfg(test)]
 pub(crate) mod testing;
 mod untyped;

@@ -3,9 +3,10 @@
 use super::{
     convert::merge_status,
     crd::{FINALIZER, VolumeBackup},
+    teardown::teardown,
     untyped::{Target, Untyped, Wall},
 };
-use crate::ports::{EventKind, ObjectRef, Objects, PortError, Status};
+use crate::ports::{EventKind, ObjectRef, Objects, PortError, Status, Teardown};
 use async_trait::async_trait;
 use kube::Client;
 
@@ -58,6 +59,10 @@ impl Objects for KubeObjects {
                 Ok(finalizers.len() != before)
             })
             .await
+    }
+
+    async fn teardown(&self, namespace: &str) -> Result<Teardown, PortError> {
+        teardown(self.0.client(), namespace).await
     }
 
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {

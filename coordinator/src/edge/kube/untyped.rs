@@ -52,6 +52,10 @@ impl Untyped {
         Self { client, resource: ApiResource::erase::<K>(&()), instance, wall }
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     /// For messages: kind, namespace and name.
     pub(super) fn named(&self, target: Target<'_>) -> String {
         format!("{} {}/{}", self.resource.kind, target.namespace, target.name)

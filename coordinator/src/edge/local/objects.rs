@@ -169,6 +169,11 @@ impl Store {
         Ok(gone.iter().map(Kept::key).collect())
     }
 
+    /// How many objects stand in the user's own files.
+    pub(super) fn standing(&self) -> usize {
+        self.kept().values().filter(|kept| !kept.deleting && !kept.file.starts_with(MADE)).count()
+    }
+
     /// The manifest of an object, whoever wrote it.
     pub(super) fn manifest(&self, namespace: &str, name: &str) -> Option<Value> {
         self.kept().get(&(namespace.to_owned(), name.to_owned())).map(|kept| kept.manifest.clone())

@@ -4,7 +4,7 @@ use super::{
     Home,
     documents::Kind,
     objects::{Key, Store},
-    scan::{Files, Outcome},
+    scan::{Files, MADE, Outcome},
     schedules::ScheduleStore,
 };
 use crate::ports::{Object, ObjectEvent, PortError, Seen, Source};
@@ -129,6 +129,9 @@ fn take_over(files: &Files, stores: &Stores, now: Timestamp) -> Result<Vec<Strin
             present.insert(key, file);
         }
     }
+    if certain && is_lost(files, stores, present.keys().filter(|(of, _)| *of == Kind::Backup).count()) {
+        return Ok(doubles);
+    }
     if certain {
         let of = |kind: Kind| -> BTreeSet<Key> {
             present.keys().filter(|(of, _)| *of == kind).map(|(_, key)| key.clone()).collect()
@@ -142,6 +145,21 @@ fn take_over(files: &Files, stores: &Stores, now: Timestamp) -> Result<Vec<Strin
         }
     }
     Ok(doubles)
+}
+
+/// No YAML file at all is left where several backups stood: a directory that was emptied under us (a mount, a checkout)
+/// looks like this. Whoever means it removes the files one after the other, or leaves an empty `x.yaml`.
+fn is_lost(files: &Files, stores: &Stores, present: usize) -> bool {
+    let standing = stores.backups.standing();
+    let lost = present == 0 && standing > 1 && files.settled().all(|(file, _)| file.starts_with(MADE));
+    if lost {
+        tracing::error!(
+            backups = standing,
+            "every file is gone at once: taken for a directory that is lost, so nothing is deleted. Put the files back; \
+             to delete their backups, leave an empty x.yaml in the directory",
+        );
+    }
+    lost
 }
 
 /// Tells what `look` finds, whenever it differs, until the receiver is gone. `None`: nothing can be said now.

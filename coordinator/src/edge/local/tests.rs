@@ -151,6 +151,26 @@ async fn a_file_that_cannot_be_read_deletes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_directory_that_is_empty_at_once_deletes_nothing() {
+    let home = TempDir::new().unwrap();
+    let (one, two) = (home.path().join("1.yaml"), home.path().join("2.yaml"));
+    fs::write(&one, manifest("a", "Delete")).unwrap();
+    fs::write(&two, manifest("b", "Delete")).unwrap();
+    let local = open(home.path());
+    let mut watch = Watch::start(&local);
+    for _ in 0..3 {
+        watch.next().await;
+    }
+    fs::remove_file(&one).unwrap();
+    fs::remove_file(&two).unwrap();
+    watch.quiet().await;
+    // A file that is there shows that the directory is.
+    fs::write(home.path().join("x.yaml"), "").unwrap();
+    assert_eq!([watch.next().await, watch.next().await], ["gone", "gone"]);
+    watch.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_half_written_file_and_a_lost_directory_delete_nothing() {
     let home = TempDir::new().unwrap();
     let file = home.path().join("1.yaml");

@@ -5,7 +5,7 @@ use super::{
     Creates, Share, cloud,
     cloud::{Service, cloud_refusal, cloud_tried},
     deleting::{delete, delete_found, line, told},
-    looking, manifests, meta, prepare,
+    looking, manifests, meta, old_backup, prepare,
     snapshot::{attempt_tags, backup_tags},
     storage,
     storage::Lock,
@@ -36,6 +36,9 @@ pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result
         prepare::drop_forgotten_gc_hold(share, &order.spec, service).await;
     }
     let cloud = cloud::connect(&share.env, &order.spec).await?;
+    if let Some(old) = &order.old_backup {
+        return Ok(Done::Cleaned(old_backup::clean(share, &cloud, order, old).await?));
+    }
     let mut work = Cleaning { share, order, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
     let below = work.below(&BTreeSet::new()).await?;
     work.delete_snapshots(&below).await?;

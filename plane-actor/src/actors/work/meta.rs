@@ -174,6 +174,14 @@ pub(super) fn backupmeta(complete: &Complete, clustermeta: &[u8]) -> Result<Vec<
     write("backupmeta", &meta)
 }
 
+/// Moment and snapshot ids of a backupmeta of volume snapshots; `None`: it is none.
+pub(super) fn old_backup(backupmeta: &[u8]) -> Option<(u64, Vec<SnapshotId>)> {
+    let read: Value = serde_json::from_slice(backupmeta).ok()?;
+    let info = read.get("cluster_info")?;
+    (info.get("full_backup_type")? == "aws-ebs").then_some(())?;
+    Some((info.get("resolved_ts")?.as_u64()?, snapshots_of(backupmeta)?))
+}
+
 /// Snapshot ids that a backupmeta names; `None`: it is no backupmeta.
 pub(super) fn snapshots_of(backupmeta: &[u8]) -> Option<Vec<SnapshotId>> {
     let read: Value = serde_json::from_slice(backupmeta).ok()?;
@@ -272,6 +280,9 @@ mod tests {
         );
         assert_eq!(text, expected);
         assert_eq!(snapshots_of(text.as_bytes()), Some(vec![SnapshotId::new("snap-0c11")]));
+        let of = (449_462_718_912_512_001, vec![SnapshotId::new("snap-0c11")]);
+        assert_eq!(old_backup(text.as_bytes()), Some(of));
+        assert_eq!(old_backup(text.replace("aws-ebs", "log").as_bytes()), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod looking;
 mod looks;
 mod manifests;
 mod meta;
+mod old_backup;
 mod pd;
 mod prepare;
 mod readback;

@@ -41,6 +41,11 @@ pub(super) async fn list(objects: &dyn Objects, prefix: &str, limit: usize) -> R
     cloud_tried(Service::S3, &what, || objects.list(prefix, limit)).await
 }
 
+/// A lock of BR: nobody's name is in it. A line end after its two lines is allowed.
+pub(super) fn is_brs_lock(body: &[u8]) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| text.lines().count() <= 2)
+}
+
 pub(super) async fn exists(objects: &dyn Objects, key: &str) -> Result<bool, Refusal> {
     let found = list(objects, key, 1).await?;
     // The listing is by prefix and in order: the key itself would come first.
@@ -113,6 +118,7 @@ mod tests {
         let brs = text.lines().take(2).collect::<Vec<_>>().join("\n");
         assert_eq!(brs.len(), 78, "facts/topology.md §6");
         assert_eq!(locked_by(brs.as_bytes(), &backup), None);
+        assert!(is_brs_lock(brs.as_bytes()) && !is_brs_lock(text.as_bytes()));
         assert_eq!(locked_by(&[0xff, 0xfe], &backup), None);
     }
 }

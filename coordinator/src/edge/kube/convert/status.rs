@@ -30,7 +30,9 @@ const OUR_CONDITIONS: [&str; 10] = [
 ];
 
 /// Fields of status that only the coordinator writes.
-const OUR_FIELDS: [&str; 12] = [
+const OUR_FIELDS: [&str; 14] = [
+    "uid",
+    "backupUid",
     "backups",
     "timeStarted",
     "timeCompleted",
@@ -54,17 +56,8 @@ pub fn merge_status(old: Option<&Value>, status: &Status, now: Timestamp) -> Val
     let kept = kept_conditions(old);
     let mut merged = old.cloned().unwrap_or_default();
     let fresh = match status {
-        Status::Invalid(refusal) => {
-            // Everything else, such as the dates of an earlier life, stays as it is.
-            let invalid = invalid_condition(old, refusal, now);
-            merged.insert("phase".to_owned(), Value::from("Invalid"));
-            let others = all_conditions(old).into_iter().filter(|kept| kept.kind != "Invalid");
-            merged.insert("conditions".to_owned(), json(&others.chain([invalid]).collect::<Vec<_>>()));
-            for moment in ["timeStarted", "timeCompleted"] {
-                merged.entry(moment).or_insert(Value::Null);
-            }
-            return Value::Object(merged);
-        }
+        Status::Invalid(refusal) => return without_record(old, "Invalid", refusal, now),
+        Status::Without(phase, refusal) => return without_record(old, phase, refusal, now),
         Status::Barrier(view) => derive(view, kept, now),
     };
     for field in OUR_FIELDS {
@@ -72,6 +65,19 @@ pub fn merge_status(old: Option<&Value>, status: &Status, now: Timestamp) -> Val
     }
     if let Value::Object(fresh) = json(&fresh) {
         merged.extend(fresh);
+    }
+    Value::Object(merged)
+}
+
+/// Everything else, such as the dates of an earlier life, stays as it is.
+fn without_record(old: Option<&Map<String, Value>>, phase: &str, refusal: &Refusal, now: Timestamp) -> Value {
+    let mut merged = old.cloned().unwrap_or_default();
+    let condition = kept_condition(old, phase, refusal, now);
+    merged.insert("phase".to_owned(), Value::from(phase));
+    let others = all_conditions(old).into_iter().filter(|kept| kept.kind != phase);
+    merged.insert("conditions".to_owned(), json(&others.chain([condition]).collect::<Vec<_>>()));
+    for moment in ["timeStarted", "timeCompleted"] {
+        merged.entry(moment).or_insert(Value::Null);
     }
     Value::Object(merged)
 }
@@ -85,6 +91,8 @@ fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupS
     let size = (!sizes.is_empty() && sizes.iter().all(Option::is_some))
         .then(|| sizes.iter().flatten().fold(0u64, |sum, size| sum.saturating_add(*size)));
     BackupStatus {
+        uid: Some(record.key().to_string()),
+        backup_uid: record.adopted.as_ref().map(|_| record.request.backup.to_string()),
         backups: Some(record.request.members.iter().map(|member| row(view, &member.plane)).collect()),
         time_started: record.times.started.map(rfc3339),
         time_completed: record.times.completed.map(rfc3339),
@@ -174,14 +182,14 @@ fn conditions(view: &View, now: Timestamp) -> Vec<ConditionStatus> {
     all
 }
 
-/// `Invalid`, whose date stays while it stays.
-fn invalid_condition(old: Option<&Map<String, Value>>, refusal: &Refusal, now: Timestamp) -> ConditionStatus {
+/// A condition whose date stays while it stays.
+fn kept_condition(old: Option<&Map<String, Value>>, kind: &str, refusal: &Refusal, now: Timestamp) -> ConditionStatus {
     let since = all_conditions(old)
         .into_iter()
-        .find(|kept| kept.kind == "Invalid" && kept.status == "True")
+        .find(|kept| kept.kind == kind && kept.status == "True")
         .and_then(|kept| kept.last_transition_time);
     ConditionStatus {
-        kind: "Invalid".to_owned(),
+        kind: kind.to_owned(),
         status: "True".to_owned(),
         last_transition_time: since.or_else(|| Some(rfc3339(now))),
         reason: Some(refusal.reason.to_string()),

@@ -289,7 +289,7 @@ fn a_schedules_backup_tells_schedule_and_retention_what_they_need() {
         metadata["creationTimestamp"] = json!("2024-05-01T03:00:00Z");
         metadata["deletionTimestamp"] = json!("2024-05-01T04:00:00Z");
         manifest["skipGC"] = json!(true);
-        manifest["status"] = json!({"phase": phase});
+        manifest["status"] = json!({"phase": phase, "uid": "u1"});
         if let Some(verdict) = verdict {
             manifest["status"]["certificate"] = json!({"verdict": verdict});
         }
@@ -307,14 +307,15 @@ fn a_schedules_backup_tells_schedule_and_retention_what_they_need() {
     for (phase, verdict, state) in [
         ("", None, BackupState::Running),
         ("SnapshotsCreated", consistent, BackupState::Running),
-        ("Complete", consistent, BackupState::Complete { proven: true }),
+        // Anybody can write a verdict there: only the ledger's counts.
+        ("Complete", consistent, BackupState::Complete { proven: false }),
         ("Complete", weaker, BackupState::Complete { proven: false }),
         // The old manager's.
         ("Complete", None, BackupState::Complete { proven: false }),
         ("Failed", None, BackupState::Failed),
         ("Invalid", None, BackupState::Failed),
         // While it is deleted: it has ended, and must not hold up the next run.
-        ("CleanFailed", consistent, BackupState::Complete { proven: true }),
+        ("CleanFailed", consistent, BackupState::Complete { proven: false }),
         ("CleanFailed", weaker, BackupState::Complete { proven: false }),
         ("CleanFailed", None, BackupState::Failed),
     ] {

@@ -7,6 +7,12 @@ use serde::{Deserialize, Serialize};
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupStatus {
+    /// Of the object that this status is about. One that came with a copy names another, and counts for nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// By which tags, planes and S3 know the backup, if it was taken over from an earlier object.
+    #[serde(rename = "backupUid", skip_serializing_if = "Option::is_none")]
+    pub backup_uid: Option<String>,
     /// One row per Kubernetes cluster, in the order of spec.clusters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backups: Option<Vec<MemberStatus>>,

@@ -78,6 +78,7 @@ fn a_complete_backup_reads_as_the_user_page_shows_it() {
     assert_eq!(
         status(complete()),
         json!({
+            "uid": "u1",
             "phase": "Complete",
             "timeStarted": "2024-05-01T03:00:20Z",
             "timeCompleted": "2024-05-01T03:16:24Z",

@@ -1,0 +1,140 @@
+//! Records whose object is gone although nobody deleted it: a control plane that was restored or moved, a CRD or a
+//! namespace that went, a finalizer that was taken off. Everything is kept; an object of the same name takes the record
+//! over (`adopting`), or a person says that it may go.
+
+use super::{AGAIN, CoordinatorActor};
+use crate::{
+    actors::messages::ToBarrier,
+    console::{Answered, Orphan},
+    ports::{EventKind, LedgerKey, ObjectRef, Version},
+};
+use actix::{AsyncContext, Context, WrapFuture};
+use serde_json::json;
+use shared::{
+    barrier::{Record, Stage, Summary},
+    ids::BackupUid,
+    request::CleanPolicy,
+    time::Timestamp,
+};
+
+/// Orphans that get a line in the log when many are found at once; the others are counted.
+const NAMED: usize = 20;
+
+impl CoordinatorActor {
+    /// Who has no object. Asked once everything has been seen, and after the backup's actor came or went.
+    pub(super) fn find_orphans(&mut self, ctx: &mut Context<Self>) {
+        let (live, ended) = (self.barriers.keys(), self.ended.keys());
+        let without = live.chain(ended).filter(|uid| !self.objects.contains_key(*uid));
+        for uid in without.cloned().collect::<Vec<_>>() {
+            self.orphan(&uid, ctx);
+        }
+    }
+
+    /// The object is gone for good; whether it was deleted, the record knows.
+    pub(super) fn lost_object(&mut self, uid: &BackupUid, ctx: &mut Context<Self>) {
+        if self.orphan(uid, ctx)
+            && let Some(summary) = self.remembered(uid)
+        {
+            let object = ObjectRef { uid: uid.clone(), namespace: summary.namespace, name: summary.name };
+            let text = "its record and all that it keeps stay; see `coordinator console orphans`";
+            self.tell_event(object, EventKind::Warning, "Orphaned", text.to_owned(), ctx);
+        }
+    }
+
+    /// True: it became an orphan just now.
+    pub(super) fn orphan(&mut self, uid: &BackupUid, ctx: &mut Context<Self>) -> bool {
+        if !(self.ready && self.synced) || self.objects.contains_key(uid) {
+            return false;
+        }
+        let Some(summary) = self.remembered(uid) else { return false };
+        // Its deletion was seen, and goes on to its end.
+        if self.views.get(uid).is_some_and(|view| view.record.deleting) {
+            return false;
+        }
+        if self.condemned.contains(uid) {
+            if !self.tell_backup(uid, ToBarrier::Delete(CleanPolicy::Delete)) {
+                self.wake(uid.clone(), ctx);
+            }
+            return false;
+        }
+        self.tell_backup(uid, ToBarrier::ObjectLost);
+        let new = !self.orphans.contains_key(uid);
+        if new {
+            self.orphans.insert(uid.clone(), self.clock.wall());
+            self.metrics.orphans(self.orphans.len());
+            if self.orphans.len() <= NAMED {
+                tracing::error!(%uid, namespace = summary.namespace, name = summary.name, "a record has no object, and nobody deleted it: everything is kept");
+            } else {
+                tracing::error!(orphans = self.orphans.len(), "more records have no object: everything is kept");
+            }
+        }
+        // Somebody may be waiting to take it over.
+        if let Some(waiting) = self.names.get(&(summary.namespace, summary.name)).and_then(|uid| self.objects.get(uid))
+        {
+            let waiting = waiting.clone();
+            if !self.has_record(&waiting.uid) {
+                self.consider(waiting, ctx);
+            }
+        }
+        new
+    }
+
+    pub(super) fn no_orphan(&mut self, uid: &BackupUid) {
+        if self.orphans.remove(uid).is_some() {
+            self.metrics.orphans(self.orphans.len());
+        }
+    }
+
+    /// A person's word: it is deleted as if its object had been, under the policy of its record.
+    pub(super) fn delete_orphan(&mut self, uid: &str, who: &str, ctx: &mut Context<Self>) -> Answered {
+        let uid = BackupUid::new(uid);
+        if !self.orphans.contains_key(&uid) {
+            return Answered::Error(format!("no orphan has the uid {uid}; `console orphans` lists them"));
+        }
+        tracing::warn!(%uid, who, "a person deletes an orphan");
+        self.no_orphan(&uid);
+        self.condemned.insert(uid.clone());
+        self.orphan(&uid, ctx);
+        Answered::Ok(json!({ "deleting": uid }))
+    }
+
+    /// What is known of a record, whether it has an actor or not.
+    pub(super) fn remembered(&self, uid: &BackupUid) -> Option<Summary> {
+        let live = self.views.get(uid).map(|view| Summary::of(&view.record));
+        live.or_else(|| self.ended.get(uid).map(|ended| ended.summary.clone()))
+    }
+
+    pub(super) fn orphan_rows(&self) -> Vec<Orphan> {
+        let row = |(uid, since): (&BackupUid, &Timestamp)| {
+            self.remembered(uid).map(|summary| Orphan { since: *since, uid: uid.clone(), summary })
+        };
+        self.orphans.iter().filter_map(row).collect()
+    }
+
+    pub(super) fn has_record(&self, uid: &BackupUid) -> bool {
+        self.barriers.contains_key(uid) || self.ended.contains_key(uid) || self.again.contains(uid)
+    }
+
+    /// An adoption that was broken off between its two writes left the record under its old name, too.
+    pub(super) fn drop_left_over(&self, old: BackupUid, version: Version, ctx: &mut Context<Self>) {
+        let ledger = self.ports.ledger.clone();
+        let dropping = async move {
+            while let Err(error) = ledger.delete(&LedgerKey::Record(old.clone()), &version).await {
+                tracing::warn!(%error, %old, "the old name of an adopted record was not removed; trying again");
+                tokio::time::sleep(AGAIN * 10).await;
+            }
+        };
+        ctx.spawn(dropping.into_actor(self));
+    }
+}
+
+/// Names under which records lie that another object has adopted.
+pub(super) fn left_over<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<BackupUid> {
+    let from = |record: &'a Record| record.adopted.as_ref().filter(|adopted| adopted.from != adopted.object);
+    records.filter_map(from).map(|adopted| adopted.from.clone()).collect()
+}
+
+/// It may be taken over: nothing of it runs any more.
+pub(super) fn is_at_rest(stage: Stage) -> bool {
+    matches!(stage, Stage::Complete | Stage::Failed)
+}

@@ -1,0 +1,80 @@
+//! What the ledger says became of each backup, for whoever must not believe an object's status: anybody can write one.
+
+use shared::{
+    barrier::{Stage, Verdict},
+    ids::BackupUid,
+    retention::BackupState,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::watch;
+
+/// Written by the actor that owns the records, read by the one that decides which backups stay.
+pub struct Outcomes {
+    known: Mutex<BTreeMap<BackupUid, BackupState>>,
+    read: watch::Sender<bool>,
+}
+
+impl Default for Outcomes {
+    fn default() -> Self {
+        Self { known: Mutex::default(), read: watch::channel(false).0 }
+    }
+}
+
+impl Outcomes {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<BackupUid, BackupState>> {
+        // Entries are whole, so a panicking holder has spoilt nothing.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set(&self, backup: &BackupUid, stage: Stage, verdict: Option<Verdict>) {
+        self.known().insert(backup.clone(), state(stage, verdict));
+    }
+
+    pub(super) fn forget(&self, backup: &BackupUid) {
+        self.known().remove(backup);
+    }
+
+    /// Of a backup that has a record.
+    pub(super) fn get(&self, backup: &BackupUid) -> Option<BackupState> {
+        self.known().get(backup).copied()
+    }
+
+    /// The whole ledger has been read: who has no outcome has no record.
+    pub(super) fn complete(&self) {
+        self.read.send_replace(true);
+    }
+
+    /// See [`Self::complete`]; until then nobody may decide anything.
+    pub fn are_complete(&self) -> watch::Receiver<bool> {
+        self.read.subscribe()
+    }
+}
+
+/// While it is deleted it has ended as the certificate says, and must not hold up the next run.
+fn state(stage: Stage, verdict: Option<Verdict>) -> BackupState {
+    match (stage, verdict) {
+        (Stage::Complete | Stage::Cleaning | Stage::Cleaned, Some(verdict)) => {
+            BackupState::Complete { proven: verdict == Verdict::Consistent }
+        }
+        (Stage::Complete | Stage::Failed | Stage::Cleaning | Stage::Cleaned, _) => BackupState::Failed,
+        _ => BackupState::Running,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_certificate_in_the_ledger_makes_a_backup_good() {
+        let consistent = Some(Verdict::Consistent);
+        assert_eq!(state(Stage::Complete, consistent), BackupState::Complete { proven: true });
+        assert_eq!(state(Stage::Complete, Some(Verdict::Weaker)), BackupState::Complete { proven: false });
+        assert_eq!(state(Stage::Cleaning, consistent), BackupState::Complete { proven: true });
+        assert_eq!(state(Stage::Cleaning, None), BackupState::Failed);
+        assert_eq!(state(Stage::Certified, consistent), BackupState::Running);
+    }
+}
