@@ -48,8 +48,8 @@ struct Play<'a> {
     /// Down on purpose.
     down: BTreeSet<String>,
     ended: BTreeMap<String, u64>,
-    /// Told to end, and when.
-    told: BTreeMap<String, u64>,
+    /// Told to end: since when, and by how many faults.
+    told: BTreeMap<String, (u64, u32)>,
     /// When members and records first came so far.
     members: BTreeMap<shared::member::Stage, u64>,
     records: BTreeMap<Durable, u64>,
@@ -219,7 +219,7 @@ impl Play<'_> {
             self.told.remove(host);
         }
         if let Some(host) = struck.told {
-            self.told.insert(host, now);
+            self.told.entry(host).or_insert((now, 0)).1 += 1;
         }
         let mut down = struck.down;
         for (ms, undo) in struck.undo {
