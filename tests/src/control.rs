@@ -254,9 +254,12 @@ impl Objects for Control {
     }
 
     async fn teardown(&self, namespace: &str) -> Result<Teardown, PortError> {
+        if self.lock().objects_down {
+            return Err(PortError::Unavailable("the API server does not answer".to_owned()));
+        }
         let scopes = [Scope::Crd, Scope::Namespace(namespace.to_owned())];
-        let torn = scopes.into_iter().find(|scope| self.torn(scope).is_some());
-        Ok(torn.map_or(Teardown::None, |scope| Teardown::Of(format!("{scope:?} goes"))))
+        let torn = scopes.iter().find(|scope| self.torn(scope) == Some(Torn::Terminating));
+        Ok(torn.map_or(Teardown::None, |scope| Teardown::Of(format!("{scope:?} is being deleted"))))
     }
 
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {

@@ -21,6 +21,11 @@ impl Control {
         let uid = BackupUid::new(object["metadata"]["uid"].as_str()?);
         let status = object["status"].as_object_mut()?;
         OURS.iter().for_each(|field| drop(status.remove(*field)));
+        // Its rows say what stands in their planes' `backupmeta` as resolved_ts; ours, how far a plane itself was.
+        let commit_ts = status.get("commitTs").cloned().unwrap_or_default();
+        for row in status.get_mut("backups").and_then(Value::as_array_mut).into_iter().flatten() {
+            row["commitTs"] = commit_ts.clone();
+        }
         if let Some(life) = inner.lives.get_mut(&uid) {
             life.of_old_manager = true;
         }

@@ -33,6 +33,8 @@ const RUNS_MS: u64 = 170_000;
 /// After healing everything ends within this: connect 60 s, prepare 120 s twice, clocks 300 s, recovery 120 s, holds 32 s,
 /// and cleaning with its five quiet minutes; all of it again where the user allowed attempts for ten minutes.
 const ENDS_MS: u64 = 2_600_000;
+/// A resync, and a second one if the first finds the API server away.
+const RESYNCS_MS: u64 = 70_000;
 /// Nothing was written for so long: no new attempt is about to start (16 s after a clean).
 const QUIET_MS: u64 = 25_000;
 
@@ -122,6 +124,8 @@ impl Play<'_> {
             let states = self.states();
             self.observer.broken("ends", format!("not ended {} ms after healing: {states}", self.now() - healed));
         }
+        // What came with a status of another object looks as if it had ended.
+        self.wait(RESYNCS_MS, |play| play.are_bound() && play.has_ended()).await;
         self.note_ends();
         // The last holds end by themselves.
         self.wait(80_000, |play| play.stage.world.holds() == (Vec::new(), false, 0)).await;

@@ -1,6 +1,6 @@
 //! What must be true when a play has ended, and what must be gone once everything was deleted.
 
-use super::{ENDS_MS, Kind, Play, phase, sleep};
+use super::{ENDS_MS, Kind, Play, RESYNCS_MS, phase, sleep};
 use crate::stage::{KEY, NAMESPACE};
 use serde_json::Value;
 use shared::{barrier::Record, ids::BackupUid};
@@ -8,8 +8,6 @@ use std::collections::BTreeSet;
 
 /// A deletion after the end: cleaning with its five quiet minutes, one object after the other, and retries.
 const GONE_MS: u64 = 1_500_000;
-/// A resync, and a second one if the first finds the API server away.
-const FINALIZER_MS: u64 = 70_000;
 /// Each of these alone costs a backup time and nothing else.
 const SURVIVED: &[Kind] = &[
     Kind::LeadersMove,
@@ -116,6 +114,17 @@ impl Play<'_> {
         harmful.iter().all(|kind| !self.faults.contains_key(kind.name()))
     }
 
+    /// Every object that says Complete has a record of its own, or needs none.
+    pub(super) fn are_bound(&self) -> bool {
+        let inner = self.observer.lock();
+        let foreign = |uid: &BackupUid| {
+            self.stage.control.with_lives(|lives| lives.get(uid).is_some_and(|life| life.of_old_manager))
+        };
+        let complete = self.stage.control.objects().into_values().filter(|object| phase(object) == "Complete");
+        let mut uids = complete.filter_map(|object| object["metadata"]["uid"].as_str().map(BackupUid::new));
+        self.lost || uids.all(|uid| inner.books.records.contains_key(&uid) || foreign(&uid))
+    }
+
     /// A finalizer that somebody stripped is put back.
     pub(super) async fn expect_finalizers(&mut self) {
         let held = |play: &Self| {
@@ -127,9 +136,9 @@ impl Play<'_> {
             };
             play.stage.control.all(guarded)
         };
-        if !self.wait(FINALIZER_MS, held).await {
+        if !self.wait(RESYNCS_MS, held).await {
             let objects = self.stage.control.objects();
-            self.observer.broken("finalizer", format!("of {:?} one is missing for {FINALIZER_MS} ms", objects.keys()));
+            self.observer.broken("finalizer", format!("of {:?} one is missing for {RESYNCS_MS} ms", objects.keys()));
         }
     }
 
