@@ -86,6 +86,14 @@ impl CoordinatorActor {
                 self.strangers.insert(uid.clone());
                 self.look_again(&uid, ctx);
             }
+            // Somebody deleted it: there is nothing to take over any more.
+            Err(PortError::NotFound(what)) if what == missing(from) => {
+                tracing::error!(%uid, %from, "the record that it was to take over is gone");
+                self.ended.remove(from);
+                self.outcomes.forget(from);
+                self.no_orphan(from);
+                self.look_again(&uid, ctx);
+            }
             Err(error) => tracing::warn!(%error, %uid, "a record was not taken over; trying again at the next resync"),
         }
     }
@@ -99,7 +107,7 @@ async fn take_over(
     wish: Request,
 ) -> Result<Adoption, PortError> {
     let reference = reference(&object);
-    let gone = || PortError::NotFound(format!("record of {from}"));
+    let gone = || PortError::NotFound(missing(&from));
     let (record, version) = restart::read(ports.ledger.clone(), from.clone()).await?.ok_or_else(gone)?;
     if !is_same(&record.request, &wish) {
         return Ok(Adoption::Another);
@@ -122,6 +130,11 @@ async fn take_over(
         tracing::warn!(%error, "event was not written");
     }
     Ok(Adoption::Done(Box::new(record), stored))
+}
+
+/// What is not found when the record itself is not.
+fn missing(from: &BackupUid) -> String {
+    format!("record of {from}")
 }
 
 /// The same planes and the same place: what this wish would write lies there already.
