@@ -47,7 +47,9 @@ fn comes_from(life: &Life, owner: &BackupUid, lives: &BTreeMap<BackupUid, Life>)
 impl Named {
     fn may_go(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
         let wished = |owner| of_heirs(owner, lives, Life::deletes);
-        self.is_given_up(lives) || self.owners.iter().any(|(owner, deletes)| *deletes && wished(owner))
+        // An incomplete backup keeps nothing once its object is deleted, whatever the policy says.
+        let incomplete = !self.complete && self.is_let_go(lives);
+        incomplete || self.is_given_up(lives) || self.owners.iter().any(|(owner, deletes)| *deletes && wished(owner))
     }
 
     /// By `error` in EC2, or by a person's wish. Then the policy does not matter: there is nothing to restore.

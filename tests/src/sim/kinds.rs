@@ -1,20 +1,7 @@
 //! Every kind of fault, its name in reports, and how often it is drawn against the others.
 
 /// Kinds that are drawn only when they are asked for by name: what mends them is not there yet.
-const WAITING: &[Kind] = &[
-    Kind::ObjectCopiedWithStatus,
-    Kind::FinalizerStripped,
-    Kind::PolicyEdited,
-    Kind::ClockJumped,
-    Kind::ControlPlaneRestored,
-    Kind::LedgerLostInPart,
-    Kind::CrdTornDown,
-    Kind::NamespaceTornDown,
-    Kind::LedgerRefusesBySize,
-    Kind::ForeignLabelOnLedger,
-    Kind::PlaneSigterm,
-    Kind::OldManagersObject,
-];
+const WAITING: &[Kind] = &[Kind::LedgerRefusesBySize, Kind::ForeignLabelOnLedger, Kind::PlaneSigterm];
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $kind:ident $name:literal $weight:literal,)*) => {
