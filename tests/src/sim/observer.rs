@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Violations kept of one seed: the first ones say how it began.
 const KEPT: usize = 10;
 /// A claim that is being saved when the process is told to end is granted, within this.
-const UNDER_WAY_MS: u64 = 1_500;
+const UNDER_WAY_MS: u64 = 400;
 /// Between two audits of the running bank: a walk over all rows, so not at every look.
 const AUDIT_MS: u64 = 1_000;
 
