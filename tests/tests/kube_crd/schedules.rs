@@ -192,6 +192,7 @@ async fn a_schedule_makes_its_backup_once_shows_its_status_and_deletes_by_uid() 
         next_run: Some(Timestamp(AT.0 + 86_400_000)),
         phase: Phase::Waiting,
         message: "the run waits".to_owned(),
+        retention_stopped: "the clock is ahead".to_owned(),
     };
     port.publish(&schedule.reference(), &status).await?;
     let stored = seen(&mut events, |schedule| schedule.object.status.phase == Phase::Waiting).await?;
