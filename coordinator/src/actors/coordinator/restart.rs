@@ -1,8 +1,8 @@
 //! A barrier that lost its record, or had none, starts again from the ledger, while everything else goes on.
 
-use super::{AGAIN, AsyncContext, CoordinatorActor};
+use super::{AGAIN, AsyncContext, CoordinatorActor, is_under_way};
 use crate::{
-    actors::store::Stored,
+    actors::store::{Stored, Writer},
     ports::{Ledger, LedgerKey, PortError, Version},
 };
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
@@ -11,6 +11,10 @@ use shared::{
     ids::{BackupUid, ClusterId},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+/// A record under way that another process wrote is taken over once it has stood still for so long. One of the two was
+/// deposed: a Lease lives 15 s, so by then it knows. Whoever took it over at once would abort what the other has begun.
+const STILL: Duration = Duration::from_secs(16);
 
 impl CoordinatorActor {
     /// Reads the record, and nothing else: what other backups do meanwhile would be older in a list of the whole ledger
@@ -30,13 +34,29 @@ impl CoordinatorActor {
     ) {
         self.again.insert(backup.clone());
         let (ledger, reads, uid) = (self.ports.ledger.clone(), self.reads.clone(), backup.clone());
+        let writer = self.writer.clone();
         let reading = async move {
             tokio::time::sleep(after).await;
-            // It is closed by nobody.
-            let _one = reads.acquire().await;
-            read(ledger, uid).await
+            let mut seen = None;
+            loop {
+                let found = {
+                    // It is closed by nobody.
+                    let _one = reads.acquire().await;
+                    stored(&ledger, &uid).await?
+                };
+                match found {
+                    Some((stored, version)) if stored.writer != writer && is_under_way(&stored.body) => {
+                        if seen.as_ref() == Some(&version) {
+                            return Ok(Some((stored.body, version)));
+                        }
+                        seen = Some(version);
+                        tokio::time::sleep(STILL).await;
+                    }
+                    other => return Ok(other.map(|(stored, version)| (stored.body, version))),
+                }
+            }
         };
-        ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
+        ctx.spawn(reading.into_actor(self).map(move |read: Result<_, PortError>, actor, ctx| match read {
             Ok(Some((record, version))) => actor.found_again(backup, record, version, ended, ctx),
             // It never was saved: nothing was touched. The resync starts it again.
             Ok(None) => {
@@ -84,9 +104,13 @@ impl CoordinatorActor {
 }
 
 pub(super) async fn read(ledger: Arc<dyn Ledger>, backup: BackupUid) -> Result<Option<(Record, Version)>, PortError> {
+    Ok(stored(&ledger, &backup).await?.map(|(stored, version)| (stored.body, version)))
+}
+
+async fn stored(ledger: &Arc<dyn Ledger>, backup: &BackupUid) -> Result<Option<(Stored<Record>, Version)>, PortError> {
     let Some(entry) = ledger.read(&LedgerKey::Record(backup.clone())).await? else { return Ok(None) };
-    match parse(&entry.body) {
-        Ok(record) => Ok(Some((record, entry.version))),
+    match Stored::<Record>::parse(&entry.body) {
+        Ok(stored) => Ok(Some((stored, entry.version))),
         Err(error) => Err(PortError::Unavailable(format!("record of {backup}: {error}"))),
     }
 }
