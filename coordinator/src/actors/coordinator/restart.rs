@@ -2,7 +2,7 @@
 
 use super::{AGAIN, AsyncContext, CoordinatorActor, is_under_way};
 use crate::{
-    actors::store::{Stored, Writer},
+    actors::store::Stored,
     ports::{Ledger, LedgerKey, PortError, Version},
 };
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
