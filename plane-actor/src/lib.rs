@@ -56,8 +56,12 @@ async fn act(config: PlaneConfig, ports: Ports, shutdown: impl Future<Output = (
 /// Until nothing is held, or [`END_LIMIT`] has passed.
 async fn end(plane: &Addr<PlaneActor>) {
     let (done, over) = oneshot::channel();
-    plane.do_send(End(done));
-    if timeout(END_LIMIT, over).await.is_err() {
+    let ending = async {
+        // An actor that has stopped holds nothing, and drops the word that is waited for.
+        let _ = plane.send(End(done)).await;
+        let _ = over.await;
+    };
+    if timeout(END_LIMIT, ending).await.is_err() {
         tracing::warn!("ending although something may still be held; it ends by itself");
     }
 }

@@ -168,8 +168,9 @@ impl PlaneActor {
 
     fn stop_members(&self, finish: bool) {
         for kept in self.members.values() {
-            // Not `try_send`: this must arrive, and comes twice at most.
-            kept.addr.do_send(Stop { finish });
+            // Not `try_send`: this must arrive, and comes twice at most. A member that cannot take it by then ends with the process.
+            let told = tokio::time::timeout(FINISH, kept.addr.send(Stop { finish }));
+            tokio::task::spawn_local(async move { drop(told.await) });
         }
     }
 

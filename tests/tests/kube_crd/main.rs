@@ -130,9 +130,12 @@ async fn users_manifests_apply_and_what_can_never_work_does_not() -> Result<()> 
     let template = &get(&api, "blank").await?["spec"]["template"];
     let defaults = ["calcSizeLevel", "volumeBackupInitJobMaxActiveSeconds", "snapshotsDeleteRatio"];
     ensure!(defaults.map(|name| template[name].clone()) == [json!("all"), json!(600), json!(1)], "{template:#}");
-    let header = api.kubectl(&["get", "vbk", "-o", "wide"]).await?;
-    let columns: Vec<&str> = header.lines().next().unwrap_or_default().split_whitespace().collect();
-    ensure!(columns == ["NAME", "STATUS", "BACKUPSIZE", "COMMITTS", "TIMETAKEN", "AGE"], "{header}");
+    let usual = ["NAME", "STATUS", "BACKUPSIZE", "COMMITTS", "TIMETAKEN", "AGE"];
+    for (options, ours) in [(&["get", "vbk"][..], &[][..]), (&["get", "vbk", "-o", "wide"], &["VERDICT"])] {
+        let header = api.kubectl(options).await?;
+        let columns: Vec<&str> = header.lines().next().unwrap_or_default().split_whitespace().collect();
+        ensure!(columns == [&usual, ours].concat(), "{header}");
+    }
 
     let twice = json!([good()["clusters"][0], good()["clusters"][0]]);
     for (pointer, value, words) in [

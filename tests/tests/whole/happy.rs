@@ -149,11 +149,15 @@ fn barrier_and_certificate(status: &Value, site: &Site, commit_ts: &str) {
 
 /// `kubectl get vbk`: the columns that users' eyes and scripts know.
 async fn columns(stage: &Stage, commit_ts: &str) {
-    let table = stage.kube.kubectl(&["get", "vbk", "-n", ADMIN_NAMESPACE, "-o", "wide"]).await.unwrap();
-    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["NAME", "STATUS", "BACKUPSIZE", "COMMITTS", "TIMETAKEN", "AGE"], "{table}");
-    assert_eq!(lines[1][..2], ["first", "Complete"], "{table}");
-    assert!(lines[1].contains(&commit_ts), "{table}");
+    let usual = ["NAME", "STATUS", "BACKUPSIZE", "COMMITTS", "TIMETAKEN", "AGE"];
+    for (wide, ours) in [(&[][..], &[][..]), (&["-o", "wide"], &["VERDICT"])] {
+        let table = stage.kube.kubectl(&[&["get", "vbk", "-n", ADMIN_NAMESPACE], wide].concat()).await.unwrap();
+        let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[0], [&usual, ours].concat(), "{table}");
+        assert_eq!(lines[1][..2], ["first", "Complete"], "{table}");
+        assert!(lines[1].contains(&commit_ts), "{table}");
+        assert_eq!(lines[1].contains(&"Consistent"), !ours.is_empty(), "{table}");
+    }
 }
 
 async fn console(stage: &Stage, commit_ts: &str) {

@@ -58,7 +58,8 @@ pub(super) fn storage(storage: &Storage, members: &[MemberRequest], faults: &mut
 
 /// An object's name, as Kubernetes has it (RFC 1123).
 pub(super) fn name(field: &str, value: &str, faults: &mut Faults) {
-    if !value.is_empty() && !(value.len() <= 253 && value.split('.').all(is_label)) {
+    let is_name = value.len() <= 253 && value.split('.').all(is_label);
+    if !value.is_empty() && !is_name {
         faults.add(
             Reason::SpecInvalid,
             format!("{field} is {value:?}; names in Kubernetes have only a-z, 0-9, '-' and '.', and end with a letter or digit"),
@@ -68,7 +69,8 @@ pub(super) fn name(field: &str, value: &str, faults: &mut Faults) {
 
 /// A namespace, likewise.
 pub(super) fn namespace(field: &str, value: &str, faults: &mut Faults) {
-    if !value.is_empty() && !(value.len() <= 63 && is_label(value)) {
+    let is_name = value.len() <= 63 && is_label(value);
+    if !value.is_empty() && !is_name {
         faults.add(
             Reason::SpecInvalid,
             format!(
