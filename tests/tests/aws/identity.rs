@@ -72,8 +72,8 @@ async fn keys_and_web_identity_act_in_their_accounts() {
     assert_eq!(own.ec2.volumes(&volumes(&super::bench::DATA)).await.expect("found").len(), 3);
     let assumed = cloud.connect(&account(), &storage("b")).await.expect("connected");
     assert_eq!(assumed.account, "444455556666");
-    let outcome = assumed.ec2.volumes(&volumes(&super::bench::DATA)).await;
-    assert!(matches!(outcome, Err(CloudError::NotFound(_))), "another account sees none of them: {outcome:?}");
+    let seen = assumed.ec2.volumes(&volumes(&super::bench::DATA)).await.expect("an answer");
+    assert!(seen.is_empty(), "another account sees none of them: {seen:?}");
 }
 
 #[tokio::test]
@@ -165,7 +165,8 @@ async fn the_own_chain_and_a_role_follow_the_environment() {
         ("AWS_ENDPOINT_URL_EC2", &server.url),
     ];
     in_process("child_with_an_environment", &environment).await;
-    assert_eq!(server.handle.count("DescribeVolumes"), 2);
+    // What one of them does not know is asked for once more, by a filter.
+    assert_eq!(server.handle.count("DescribeVolumes"), 3);
 }
 
 #[tokio::test]
@@ -179,7 +180,8 @@ async fn child_with_an_environment() {
     assert_eq!(own.ec2.volumes(&volumes(&super::bench::DATA)).await.expect("found").len(), 3);
     let role = cloud.connect(&CloudIdentity::Role(ROLE.into()), &storage("b")).await.expect("connected");
     assert_eq!(role.account, "444455556666");
-    assert!(role.ec2.volumes(&volumes(&super::bench::DATA)).await.is_err(), "another account");
+    let seen = role.ec2.volumes(&volumes(&super::bench::DATA)).await.expect("an answer");
+    assert!(seen.is_empty(), "another account: {seen:?}");
 }
 
 #[tokio::test]

@@ -103,7 +103,8 @@ pub(crate) const PLANE: &[Step] = &[
         INIT_KILL,
     ),
     step("cover", After, Backup, &["Work", "work: Cover"], [PLANE_RESTARTED, PLANE_RESTARTED], OTHER_KILL),
-    step("renew leases", Before, Backup, &["RenewStores"], [PLANE_RESTARTED, PLANE_RESTARTED], INIT_TERM),
+    // The renewal may be that of the confirmation, which a plane that is told to end finishes.
+    step("renew leases", Before, Backup, &["RenewStores"], [PLANE_RESTARTED, Either(&["PlaneRestarted"])], INIT_TERM),
     step(
         "ask for snapshots",
         Before,
