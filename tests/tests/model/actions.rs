@@ -318,7 +318,7 @@ impl World {
     fn pay_clock(&mut self, told: &Told) {
         match told {
             Told::Expired(Clock::Renew) => pay(&mut self.purse.renews),
-            Told::Expired(Clock::Again | Clock::Retry) => {}
+            Told::Expired(Clock::Again | Clock::Cover | Clock::Retry) => {}
             Told::Expired(_) => pay(&mut self.purse.troubles),
             _ => {}
         }
