@@ -163,16 +163,7 @@ fn start_plane(folder: &Path, world: &World, plane: &str, coordinator: SocketAdd
 
 /// The AK/SK manifest of the user page.
 fn manifest(world: &tests::world::WorldConfig) -> String {
-    let clusters: String = world
-        .planes
-        .iter()
-        .map(|plane| {
-            format!(
-                "  - k8sClusterName: {}\n    tcName: {}\n    tcNamespace: {}\n",
-                plane.name, plane.tc_name, plane.tc_namespace
-            )
-        })
-        .collect();
+    let clusters = world.clusters();
     format!(
         "apiVersion: federation.pingcap.com/v1alpha1
 kind: VolumeBackup

@@ -9,6 +9,7 @@ use shared::{
     },
     ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     machine::Machine,
+    reason::Reason,
     region_set::RegionSet,
     request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
     tiling::Tiling,
@@ -332,4 +333,13 @@ fn order_name(order: &Order) -> String {
 /// "az1 @5 X", "az2 @5 X", "az3 @5 X"
 pub fn to_all(what: &str) -> Vec<String> {
     PLANES.iter().map(|p| format!("{p} {what}")).collect()
+}
+
+/// No certificate came of it, and the failure names what is not proved.
+pub fn refused(kit: &Kit, named: &str) {
+    let record = kit.view().record;
+    assert_eq!(record.certificate, None, "{named}");
+    let failure = record.failure.unwrap();
+    assert_eq!(failure.reason, Reason::EvidenceBroken);
+    assert!(failure.message.contains(named), "{} should name {named}", failure.message);
 }

@@ -6,7 +6,6 @@ use shared::{
     epoch::Epoch,
     evidence::Evidence,
     ids::VolumeId,
-    reason::Reason,
     ts::Ts,
     wire::{Answer, Confirmed, Prepared, Reserved, Snapshotted, Suspended},
 };
@@ -38,14 +37,6 @@ fn played(prepare: impl Fn(usize, &mut Prepared), confirm: impl Fn(usize, &mut E
 
 fn certificate(kit: &Kit) -> Certificate {
     kit.view().record.certificate.expect("certified")
-}
-
-fn refused(kit: &Kit, named: &str) {
-    let record = kit.view().record;
-    assert_eq!(record.certificate, None, "{named}");
-    let failure = record.failure.unwrap();
-    assert_eq!(failure.reason, Reason::EvidenceBroken);
-    assert!(failure.message.contains(named), "{} should name {named}", failure.message);
 }
 
 #[test]

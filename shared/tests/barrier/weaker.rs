@@ -5,7 +5,6 @@ use shared::{
     barrier::Verdict,
     epoch::Epoch,
     evidence::{Evidence, HoldKind},
-    reason::Reason,
     region_set::RegionSet,
     wire::{Answer, Confirmed},
 };
@@ -30,14 +29,6 @@ fn confirmed_with(allowed: bool, bend: impl Fn(usize, &mut Evidence)) -> Kit {
 
 fn verdict(kit: &Kit) -> Option<Verdict> {
     kit.view().record.certificate.map(|certificate| certificate.verdict)
-}
-
-fn refused(kit: &Kit, named: &str) {
-    let record = kit.view().record;
-    assert_eq!(record.certificate, None, "{named}");
-    let failure = record.failure.unwrap();
-    assert_eq!(failure.reason, Reason::EvidenceBroken);
-    assert!(failure.message.contains(named), "{} should name {named}", failure.message);
 }
 
 #[test]

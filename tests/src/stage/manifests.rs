@@ -29,16 +29,7 @@ impl<N: Network> Stage<N> {
     /// The lines of a backup's `spec`.
     fn spec_of(&self, prefix: &str, policy: &str) -> String {
         let config = self.world.config();
-        let clusters: String = config
-            .planes
-            .iter()
-            .map(|plane| {
-                format!(
-                    "  - k8sClusterName: {}\n    tcName: {}\n    tcNamespace: {}\n",
-                    plane.name, plane.tc_name, plane.tc_namespace
-                )
-            })
-            .collect();
+        let clusters = config.clusters();
         format!(
             "  clusters:\n{clusters}  template:\n    br:\n      sendCredToTikv: true\n    s3:\n      provider: aws\n      \
              secretName: s3-secret\n      region: eu-west-1\n      bucket: {}\n      prefix: {prefix}\n    toolImage: \

@@ -190,6 +190,17 @@ impl WorldConfig {
         Self { seed, ..Self::default() }
     }
 
+    /// The lines of `spec.clusters` in a manifest: every plane.
+    pub fn clusters(&self) -> String {
+        let line = |plane: &PlaneConfig| {
+            format!(
+                "  - k8sClusterName: {}\n    tcName: {}\n    tcNamespace: {}\n",
+                plane.name, plane.tc_name, plane.tc_namespace
+            )
+        };
+        self.planes.iter().map(line).collect()
+    }
+
     /// `az1`, `az2`, … in one account and region, each with its own zone.
     pub fn named_planes(count: u32) -> Vec<PlaneConfig> {
         (0..count)

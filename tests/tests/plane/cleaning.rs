@@ -52,11 +52,7 @@ fn without_a_lock_what_may_be_somebody_elses_is_left_and_named() {
 #[test]
 fn a_snapshot_that_ec2_never_shows_is_deleted_by_its_id_and_named() {
     scenario(WorldConfig::seeded(35), |world| async move {
-        let mut hand = Hand::new(&world);
-        hand.prepare().await;
-        hand.settle().await;
-        hand.suspend().await;
-        hand.cover().await;
+        let mut hand = Hand::covered(&world).await;
         hand.snapshot().await;
         ec2(&world, "az1", |faults| faults.never_shown = true);
         hand.all(|_| Order::Abort(Abort { reason: Reason::Cancelled })).await;

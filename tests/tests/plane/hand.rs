@@ -178,6 +178,16 @@ impl Hand {
         Self { world: world.clone(), planes, prepared, evidence, commit_ts: Ts::ZERO }
     }
 
+    /// Every store is held and covered.
+    pub(crate) async fn covered(world: &World) -> Self {
+        let mut hand = Self::new(world);
+        hand.prepare().await;
+        hand.settle().await;
+        hand.suspend().await;
+        hand.cover().await;
+        hand
+    }
+
     /// Orders all planes, hears all. While one is heard the others live on: their LocalSets are driven in turn.
     pub(crate) async fn all(&mut self, order: impl Fn(&Plane) -> Order) -> Vec<Answer> {
         // What has ended is not renewed.

@@ -88,11 +88,7 @@ fn a_silent_coordinator_holds_nobody() {
 fn another_client_on_one_store_ends_the_attempt_there() {
     for (seed, lease) in [(13, None), (14, Some(60))] {
         scenario(WorldConfig::seeded(seed), |world| async move {
-            let mut hand = Hand::new(&world);
-            hand.prepare().await;
-            hand.settle().await;
-            hand.suspend().await;
-            hand.cover().await;
+            let mut hand = Hand::covered(&world).await;
             let store = world.stores().into_iter().find(|(_, plane)| plane == "az1").unwrap().0;
             world.take_over_hold(store, lease);
             let answer = hand.hear_first().await;
@@ -138,11 +134,7 @@ fn a_restarted_plane_tells_its_evidence_and_never_reenters() {
 fn a_lost_answer_of_create_snapshots_is_looked_up_and_leaves_nothing() {
     for lost in [1, 2] {
         scenario(WorldConfig::seeded(17), |world| async move {
-            let mut hand = Hand::new(&world);
-            hand.prepare().await;
-            hand.settle().await;
-            hand.suspend().await;
-            hand.cover().await;
+            let mut hand = Hand::covered(&world).await;
             world.faults(|faults| faults.ec2.entry("az1".into()).or_default().lose_replies = lost);
             let answers = hand.snapshot().await;
             assert!(answers.iter().all(|answer| matches!(answer, Answer::Snapshotted(_))), "{answers:?}");
@@ -249,11 +241,7 @@ fn a_world_that_is_not_ready_is_refused_by_name_and_untouched() {
 #[test]
 fn what_cannot_be_saved_is_not_said() {
     scenario(WorldConfig::seeded(20), |world| async move {
-        let mut hand = Hand::new(&world);
-        hand.prepare().await;
-        hand.settle().await;
-        hand.suspend().await;
-        hand.cover().await;
+        let mut hand = Hand::covered(&world).await;
         hand.snapshot().await;
         world.faults(|faults| assert!(faults.ledger_down.insert("az1".into())));
         let (held, here) = (world.left_over().leases, hand.prepared["az1"].stores.len() as u64);

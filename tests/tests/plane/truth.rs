@@ -9,15 +9,6 @@ use shared::{
 use std::time::Duration;
 use tests::world::{World, WorldConfig};
 
-async fn covered(world: &World) -> Hand {
-    let mut hand = Hand::new(world);
-    hand.prepare().await;
-    hand.settle().await;
-    hand.suspend().await;
-    hand.cover().await;
-    hand
-}
-
 /// Confirms, releases, completes; the snapshots are those of the volumes prepared, and nothing else is left.
 async fn ends_well(world: &World, hand: &mut Hand) {
     let answers = hand.snapshot().await;
@@ -52,7 +43,7 @@ fn a_foreign_volume_that_came_before_the_stores_were_covered_is_left_out() {
 #[test]
 fn a_foreign_volume_that_came_at_the_last_moment_is_a_surplus() {
     scenario(WorldConfig::seeded(42), |world| async move {
-        let mut hand = covered(&world).await;
+        let mut hand = Hand::covered(&world).await;
         world.attach_foreign(StoreId(1));
         ends_well(&world, &mut hand).await;
         assert_eq!(world.facts().snapshots.len(), hand.snapshots().len() + 1);
@@ -65,7 +56,7 @@ fn a_foreign_volume_that_came_at_the_last_moment_is_a_surplus() {
 fn a_foreign_volume_that_went_at_the_last_moment_stops_nothing() {
     scenario(WorldConfig::seeded(43), |world| async move {
         world.attach_foreign(StoreId(1));
-        let mut hand = covered(&world).await;
+        let mut hand = Hand::covered(&world).await;
         world.detach_foreign(StoreId(1));
         ends_well(&world, &mut hand).await;
     });
@@ -75,7 +66,7 @@ fn a_foreign_volume_that_went_at_the_last_moment_stops_nothing() {
 fn no_version_in_the_snapshots_is_above_the_ceiling() {
     for seed in 44..48 {
         scenario(WorldConfig::seeded(seed), |world| async move {
-            let mut hand = covered(&world).await;
+            let mut hand = Hand::covered(&world).await;
             hand.snapshot().await;
             hand.confirm().await;
             let cut = world.cut(&hand.snapshots(), hand.commit_ts).unwrap();
@@ -135,7 +126,7 @@ fn a_store_that_restarted_is_waited_for_if_it_can_be_old_enough_in_time() {
 fn a_store_that_is_being_removed_is_in() {
     scenario(WorldConfig::seeded(51), |world| async move {
         world.faults(|f| assert!(f.offline.insert(StoreId(1))));
-        let mut hand = covered(&world).await;
+        let mut hand = Hand::covered(&world).await;
         ends_well(&world, &mut hand).await;
         let held = hand.evidence.values().flat_map(|seen| &seen.stores).filter(|held| held.store == StoreId(1));
         assert_eq!(held.count(), 1);
@@ -147,7 +138,7 @@ fn a_store_that_is_being_removed_is_in() {
 fn a_scheduler_that_somebody_had_paused_stays_paused() {
     scenario(WorldConfig::seeded(52), |world| async move {
         world.pause_scheduler("balance-region-scheduler", Duration::from_secs(3_600));
-        let mut hand = covered(&world).await;
+        let mut hand = Hand::covered(&world).await;
         hand.snapshot().await;
         hand.confirm().await;
         hand.all(|_| Order::Release).await;

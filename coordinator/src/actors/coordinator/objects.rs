@@ -10,6 +10,7 @@ use crate::{
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{barrier::Record, ids::BackupUid, reason::Refusal, request::Request};
+use std::collections::BTreeMap;
 
 impl CoordinatorActor {
     pub(super) fn consider(&mut self, object: Object, ctx: &mut Context<Self>) {
@@ -111,21 +112,35 @@ impl CoordinatorActor {
     }
 
     pub(super) fn refuse(&mut self, object: &Object, refusal: Refusal, ctx: &mut Context<Self>) {
-        if self.invalid.get(&object.uid) == Some(&refusal) {
-            return;
+        self.tell_once(|actor| &mut actor.invalid, Status::Invalid, object, refusal, ctx);
+    }
+
+    /// Writes a refusal into the object's status and says it in an event, unless `told` has it for this object already.
+    /// True: it is new.
+    pub(super) fn tell_once(
+        &mut self,
+        told: fn(&mut Self) -> &mut BTreeMap<BackupUid, Refusal>,
+        status: impl FnOnce(Refusal) -> Status,
+        object: &Object,
+        refusal: Refusal,
+        ctx: &mut Context<Self>,
+    ) -> bool {
+        if told(self).insert(object.uid.clone(), refusal.clone()).as_ref() == Some(&refusal) {
+            return false;
         }
-        self.invalid.insert(object.uid.clone(), refusal.clone());
         let (objects, reference, uid) = (self.ports.objects.clone(), reference(object), object.uid.clone());
+        let status = status(refusal.clone());
         let telling = async move {
-            objects.publish(&reference, &Status::Invalid(refusal.clone())).await?;
+            objects.publish(&reference, &status).await?;
             objects.event(&reference, EventKind::Warning, refusal.reason.as_str(), &refusal.message).await
         };
-        ctx.spawn(telling.into_actor(self).map(move |told, actor, _| {
-            if let Err(error) = told {
+        ctx.spawn(telling.into_actor(self).map(move |said, actor, _| {
+            if let Err(error) = said {
                 tracing::warn!(%error, %uid, "refusal was not written; trying again at the next resync");
-                actor.invalid.remove(&uid);
+                told(actor).remove(&uid);
             }
         }));
+        true
     }
 
     pub(super) fn release_object(&self, object: &Object, ctx: &mut Context<Self>) {

@@ -1,10 +1,10 @@
 //! Objects without a record that can be read: backups of the old manager, a ledger that was lost in part, a record of a
 //! newer version. What is not known to be gone is cleaned by tags and `backupmeta`, or the object stays and says why.
 
-use super::{AsyncContext, CoordinatorActor, objects::reference, restart};
+use super::{AsyncContext, CoordinatorActor, restart};
 use crate::{
     actors::store::Slot,
-    ports::{By, EventKind, LedgerKey, Object, PortError, Status, Told, ToldRow},
+    ports::{By, LedgerKey, Object, PortError, Status, Told, ToldRow},
 };
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
@@ -86,22 +86,10 @@ impl CoordinatorActor {
     }
 
     fn say_without(&mut self, phase: &'static str, object: &Object, refusal: Refusal, ctx: &mut Context<Self>) {
-        if self.said.get(&object.uid) == Some(&refusal) {
-            return;
+        let status = |refusal| Status::Without(phase, refusal);
+        if self.tell_once(|actor| &mut actor.said, status, object, refusal.clone(), ctx) {
+            tracing::warn!(uid = %object.uid, phase, %refusal, "an object without a record");
         }
-        tracing::warn!(uid = %object.uid, phase, %refusal, "an object without a record");
-        self.said.insert(object.uid.clone(), refusal.clone());
-        let (objects, reference, uid) = (self.ports.objects.clone(), reference(object), object.uid.clone());
-        let telling = async move {
-            objects.publish(&reference, &Status::Without(phase, refusal.clone())).await?;
-            objects.event(&reference, EventKind::Warning, refusal.reason.as_str(), &refusal.message).await
-        };
-        ctx.spawn(telling.into_actor(self).map(move |told, actor, _| {
-            if let Err(error) = told {
-                tracing::warn!(%error, %uid, "this was not written; trying again at the next resync");
-                actor.said.remove(&uid);
-            }
-        }));
     }
 
     pub(super) fn delete_without_record(&mut self, object: &Object, ctx: &mut Context<Self>) {

@@ -5,7 +5,7 @@ use shared::{
     ids::{BackupUid, ClusterId},
     reason::{Reason, Refusal},
 };
-use std::fs;
+use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
@@ -120,12 +120,18 @@ async fn an_object_lives_from_its_file_to_its_finalizer() {
     watch.stop().await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_file_that_cannot_be_read_deletes_nothing() {
+/// A directory with the objects a and b, each in a file of its own.
+fn two_files() -> (TempDir, PathBuf, PathBuf) {
     let home = TempDir::new().unwrap();
     let (one, two) = (home.path().join("1.yaml"), home.path().join("2.yaml"));
     fs::write(&one, manifest("a", "Delete")).unwrap();
     fs::write(&two, manifest("b", "Delete")).unwrap();
+    (home, one, two)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_read_deletes_nothing() {
+    let (home, one, two) = two_files();
     let local = open(home.path());
     let mut watch = Watch::start(&local);
     for _ in 0..3 {
@@ -152,10 +158,7 @@ async fn a_file_that_cannot_be_read_deletes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_directory_that_is_empty_at_once_deletes_nothing() {
-    let home = TempDir::new().unwrap();
-    let (one, two) = (home.path().join("1.yaml"), home.path().join("2.yaml"));
-    fs::write(&one, manifest("a", "Delete")).unwrap();
-    fs::write(&two, manifest("b", "Delete")).unwrap();
+    let (home, one, two) = two_files();
     let local = open(home.path());
     let mut watch = Watch::start(&local);
     for _ in 0..3 {
