@@ -119,6 +119,10 @@ reasons! {
     PlaneBusy passes => "Nothing; it may be tried again. If it repeats, see what the plane works on.",
     /// Preparation took too long.
     PrepareTimedOut passes => "See the plane that did not answer; try again.",
+    /// The backup's record, with a certificate for every store and volume, does not fit into the coordinator's ledger.
+    TooLarge => "Use fewer volumes for each TiKV store; the message says how large the record would be.",
+    /// A plane claims to have obeyed an epoch that was never granted.
+    EpochImplausible => "Look into the plane's actor and its ledger: it is damaged, or not what it should be. The claim is unchanged.",
     /// Another backup of the same TiDB cluster holds the claim.
     ClaimTaken passes => "Wait for the other backup, or cancel it.",
 
@@ -210,6 +214,17 @@ impl Refusal {
     pub fn advice(&self) -> String {
         format!("{}. {}", self.message.trim_end_matches('.'), self.reason.action())
     }
+}
+
+/// At most `max` bytes of a text, cut between characters; what was cut is said to be.
+pub fn cut(mut text: String, max: usize) -> String {
+    const CUT: &str = " …";
+    if text.len() > max {
+        let end = (0..=max.saturating_sub(CUT.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push_str(CUT);
+    }
+    text
 }
 
 impl fmt::Display for Refusal {

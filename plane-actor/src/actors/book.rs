@@ -5,6 +5,7 @@ use shared::{
     epoch::Epoch,
     ids::{Attempt, ClusterId},
     member::{AttemptRecord, AttemptState, MemberLedger},
+    reason::Reason,
 };
 use shell::driver::FenceError;
 use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -40,6 +41,11 @@ impl Book {
         self.0.kept.borrow().highest(cluster)
     }
 
+    /// The coordinator has the certificate of this attempt. Nothing is written for this: the next save is without it.
+    pub(crate) fn forget(&self, attempt: &Attempt) {
+        self.0.kept.borrow_mut().forget(attempt);
+    }
+
     /// Becomes `Some(why)` when this process must end.
     pub(crate) fn lost(&self) -> watch::Receiver<Option<String>> {
         self.0.lost.subscribe()
@@ -66,13 +72,16 @@ impl Book {
             let text = format!("epoch {} is not above {highest}, which another attempt has reserved", record.epoch);
             return Err(FenceError::Lost(text));
         }
-        next.put(record);
+        next.put(record.clone());
         match self.0.port.save(&next).await {
             Ok(()) => {
-                *self.0.kept.borrow_mut() = next;
+                // Put in once more, not taken over whole: something may have been forgotten meanwhile.
+                self.0.kept.borrow_mut().put(record);
                 Ok(())
             }
             Err(PortError::Unavailable(text)) => Err(FenceError::Unknown(text)),
+            // Nothing is wrong with the ledger, nor with what it holds.
+            Err(PortError::Refused(refusal)) if refusal.reason == Reason::TooLarge => Err(FenceError::Refused(refusal)),
             Err(PortError::Refused(refusal)) => {
                 self.0.lost.send_replace(Some(refusal.to_string()));
                 Err(FenceError::Lost(refusal.to_string()))

@@ -127,7 +127,11 @@ impl MemberActor {
                 self.snapshotting = Some(number);
             }
             // All holds have ended by now. Both connect anew, so what was prepared goes, and its credentials with it.
-            Work::Complete(_) => self.site = None,
+            Work::Complete(_) => {
+                self.site = None;
+                // It is asked for once the certificate is saved, which names the evidence word for word.
+                self.env.book.forget(&self.attempt);
+            }
             Work::Clean { .. } => (self.site, self.clustermeta) = (None, None),
             _ => {}
         }
@@ -280,8 +284,9 @@ impl Performer for MemberActor {
         for (_, handle) in std::mem::take(&mut self.works) {
             ctx.cancel_future(handle);
         }
-        let reason = match error {
+        let reason = match &error {
             FenceError::Overflow => Reason::Internal,
+            FenceError::Refused(refusal) => refusal.reason,
             FenceError::Lost(_) | FenceError::Unknown(_) | FenceError::TimedOut => Reason::LedgerLost,
         };
         self.end_unsaved(Refusal::new(reason, format!("ledger not saved: {error}")), ctx);

@@ -15,6 +15,7 @@ use actix::{Actor, AsyncContext, Context, SpawnHandle, WrapFuture, fut::ActorFut
 use futures::future::LocalBoxFuture;
 use shared::{
     machine::Machine,
+    reason::Refusal,
     time::{Instant, Now},
 };
 use std::{collections::VecDeque, time::Duration, vec};
@@ -40,6 +41,9 @@ pub enum FenceError {
     /// The save did not happen: somebody else wrote first (lost compare-and-set), or it was refused.
     #[error("save lost: {0}")]
     Lost(String),
+    /// It did not happen, and the same save never will.
+    #[error("save refused: {0}")]
+    Refused(Refusal),
     /// It may or may not have happened; read it back before anything is believed (DESIGN §5).
     #[error("outcome of save unknown: {0}")]
     Unknown(String),

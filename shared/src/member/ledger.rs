@@ -58,14 +58,28 @@ impl MemberLedger {
         self.attempts.iter().find(|kept| &kept.attempt == attempt)
     }
 
-    /// Puts an attempt's new state in; raises the epoch; forgets the oldest attempts above the bound.
+    /// Puts an attempt's new state in; raises the epoch; forgets the oldest attempts above the bound, and evidence that
+    /// nobody will ask for: a claim is granted anew only when the attempt before has its certificate or its bad end in
+    /// the coordinator's record.
     pub fn put(&mut self, record: AttemptRecord) {
+        if record.state == AttemptState::Live {
+            self.attempts.retain(|kept| {
+                let before = kept.cluster == record.cluster && kept.epoch < record.epoch;
+                !(before && matches!(kept.state, AttemptState::Confirmed(_)))
+            });
+        }
         let highest = self.highest(record.cluster).max(record.epoch);
         self.epochs.insert(record.cluster.0, highest);
         self.attempts.retain(|kept| kept.attempt != record.attempt);
         self.attempts.push(record);
         let surplus = self.attempts.len().saturating_sub(MAX_ATTEMPTS_KEPT);
         self.attempts.drain(..surplus);
+    }
+
+    /// The coordinator has this attempt's certificate, evidence included: nothing of it has to be kept here. Asked all the
+    /// same, by a coordinator that was deposed before, this plane answers "aborted", which that one cannot save.
+    pub fn forget(&mut self, attempt: &Attempt) {
+        self.attempts.retain(|kept| &kept.attempt != attempt);
     }
 
     /// What a restart means: every attempt that was live is broken (it is never re-entered).

@@ -24,7 +24,8 @@ const READ_BACK_LIMIT: Duration = Duration::from_millis(500);
 const MAX_WRITES: usize = 2;
 
 /// etcd refuses objects above 1.5 MiB and the API server ConfigMaps above 1 MiB; this leaves room for the rest of the
-/// object. 32 attempts of a hundred stores would be larger, so the oldest go first: "not kept" answers "aborted".
+/// object. One attempt of a hundred stores is a tenth of it. Where several TiDB clusters of such a size are backed up at
+/// once, the oldest attempts go first: "not kept" answers "aborted".
 const MAX_BYTES: usize = 900 * 1024;
 
 const LEDGER: &str = "ledger.json";
@@ -210,16 +211,26 @@ impl PlaneLedger for KubeLedger {
     }
 }
 
-/// JSON that a ConfigMap can hold. Epochs are never dropped.
+/// JSON that a ConfigMap can hold, each part made once. Epochs are never dropped.
 pub(crate) fn fitting(ledger: &MemberLedger) -> Result<String, PortError> {
-    let mut ledger = ledger.clone();
-    loop {
-        let text = serde_json::to_string(&ledger).map_err(|error| {
-            PortError::refused(Reason::Internal, format!("the plane's ledger has no JSON form: {error}"))
-        })?;
-        if text.len() <= MAX_BYTES || ledger.attempts.len() <= 1 {
-            return Ok(text);
+    let failed = |error: serde_json::Error| {
+        PortError::refused(Reason::Internal, format!("the plane's ledger has no JSON form: {error}"))
+    };
+    let epochs = serde_json::to_string(&ledger.epochs).map_err(failed)?;
+    let mut room = MAX_BYTES.saturating_sub(epochs.len() + 32);
+    let mut kept: Vec<String> = Vec::new();
+    for attempt in ledger.attempts.iter().rev() {
+        let text = serde_json::to_string(attempt).map_err(failed)?;
+        match room.checked_sub(text.len() + 1) {
+            Some(left) => room = left,
+            None if kept.is_empty() => {
+                let text = format!("what this plane has to keep of an attempt is {} bytes, {room} fit", text.len());
+                return Err(PortError::refused(Reason::TooLarge, text));
+            }
+            None => break,
         }
-        ledger.attempts.remove(0);
+        kept.push(text);
     }
+    kept.reverse();
+    Ok(format!("{{\"epochs\":{epochs},\"attempts\":[{}]}}", kept.join(",")))
 }

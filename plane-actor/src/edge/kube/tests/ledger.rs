@@ -8,9 +8,12 @@ use crate::{
 use serde_json::json;
 use shared::{
     epoch::Epoch,
-    ids::{Attempt, BackupUid, ClusterId, PlaneId},
+    evidence::{AcceptedSnapshot, Evidence, PdEvidence, StoreEvidence},
+    ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     member::{AttemptRecord, AttemptState, MemberLedger},
     reason::Reason,
+    time::Timestamp,
+    ts::Ts,
 };
 
 const PATH: &str = "/api/v1/namespaces/isochron/configmaps/isochron-plane-az1";
@@ -135,4 +138,82 @@ fn a_large_ledger_forgets_its_oldest_attempts_but_no_epoch() {
     let kept: MemberLedger = serde_json::from_str(&text).unwrap();
     assert_eq!(kept.epochs, ledger.epochs);
     assert_eq!(kept.attempts.last(), ledger.attempts.last());
+}
+
+/// What a plane of a hundred stores of three volumes proves in one attempt.
+fn evidence(epoch: u64) -> Evidence {
+    let name = |what: &str, number: u64| format!("{what}-0{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let address = |store: u64| format!("shop-tikv-{store}.shop-tikv-peer.tidb-cluster.svc.az1.example.com:20160");
+    let stores: Vec<StoreEvidence> = (0..100)
+        .map(|store| StoreEvidence {
+            store: StoreId(store),
+            address: address(store),
+            start_timestamp: 1_714_532_420,
+            renewals_sent: 14,
+            renewals_valid: 14,
+            confirmed: true,
+            kind: Default::default(),
+        })
+        .collect();
+    Evidence {
+        epoch: Epoch(epoch),
+        cluster: ClusterId(7),
+        cover: Default::default(),
+        snapshots: (0..300)
+            .map(|volume| AcceptedSnapshot {
+                volume: VolumeId::new(name("vol", volume)),
+                snapshot: SnapshotId::new(name("snap", volume + 1000 * epoch)),
+                instance: InstanceId::new(name("i", volume / 3)),
+                start_time: Timestamp(1_714_532_420_000),
+            })
+            .collect(),
+        commit_ts: Ts(449_462_718_912_512_000),
+        pd: Some(PdEvidence {
+            gc_hold: Ts(449_462_718_912_512_000),
+            gc_safe_point: Ts(449_462_718_912_512_000),
+            min_resolved_ts: Ts(449_462_718_912_512_000),
+            ts_ceiling: Some(Ts(449_462_718_912_512_000)),
+            stores: (0..100).map(|store| super::fake::store(store, &address(store))).collect(),
+        }),
+        set_after: None,
+        stores,
+    }
+}
+
+fn attempt(cluster: u64, epoch: u64, state: AttemptState) -> AttemptRecord {
+    let attempt = Attempt { backup: BackupUid::new(format!("backup-{cluster}-{epoch}")), number: 1 };
+    AttemptRecord { attempt, epoch: Epoch(epoch), cluster: ClusterId(cluster), state }
+}
+
+#[test]
+fn a_save_under_the_hold_is_one_attempts_evidence_however_many_went_before() {
+    let mut ledger = MemberLedger::default();
+    for epoch in 1..=100 {
+        ledger.put(attempt(7, epoch, AttemptState::Live));
+        let confirmed = AttemptState::Confirmed(evidence(epoch));
+        ledger.put(attempt(7, epoch, confirmed.clone()));
+        let text = fitting(&ledger).unwrap();
+        assert!(text.len() <= 128 * 1024, "{} bytes at epoch {epoch}", text.len());
+        assert_eq!(text, serde_json::to_string(&ledger).unwrap());
+        assert_eq!(ledger.attempt(&attempt(7, epoch, AttemptState::Live).attempt).unwrap().state, confirmed);
+    }
+    // Other TiDB clusters, whose certificates the coordinator has.
+    for cluster in 8..40 {
+        let one = attempt(cluster, 3, AttemptState::Confirmed(evidence(3)));
+        ledger.put(one.clone());
+        let text = fitting(&ledger).unwrap();
+        assert!(text.len() <= 256 * 1024, "{} bytes at cluster {cluster}", text.len());
+        ledger.forget(&one.attempt);
+    }
+    assert_eq!(ledger.epochs.len(), 33, "no epoch is forgotten");
+}
+
+#[test]
+fn an_attempt_that_cannot_be_kept_is_refused_and_no_other_is_dropped_for_nothing() {
+    let mut ledger = MemberLedger::default();
+    ledger.put(AttemptRecord {
+        attempt: Attempt { backup: BackupUid::new("u".repeat(1_000_000)), number: 1 },
+        ..attempt(7, 1, AttemptState::Live)
+    });
+    refusal(fitting(&ledger), Reason::TooLarge);
 }
