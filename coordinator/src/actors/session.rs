@@ -7,9 +7,12 @@ use super::{
 };
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
 use bytes::Bytes;
-use shared::{ids::PlaneId, wire};
+use shared::{
+    ids::PlaneId,
+    wire::{self, Answer, Up},
+};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 
 /// How long the coordinator may take to accept one frame. Its handlers do no I/O, so a second is already a fault; the
 /// session ends then, and the plane dials again.
@@ -53,12 +56,94 @@ impl Actor for PlaneSession {
     }
 }
 
-async fn read(mut frames: mpsc::Receiver<Bytes>, plane: PlaneId, generation: u64, parent: Addr<CoordinatorActor>) {
-    while let Some(frame) = frames.recv().await {
-        let up = match wire::decode(&frame) {
+/// Frames that a plane may send in one go, and how many more each second. A barrier of 300 stores is some thousand lines
+/// of progress within a few seconds; renewals and answers are a few a second.
+const BURST: f64 = 2000.0;
+const PER_SECOND: f64 = 50.0;
+
+/// A budget of frames that fills up with time.
+struct Budget {
+    left: f64,
+    at: Instant,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { left: BURST, at: Instant::now() }
+    }
+
+    /// False: it is used up.
+    fn spend(&mut self) -> bool {
+        let now = Instant::now();
+        let grown = now.duration_since(self.at).as_secs_f64() * PER_SECOND;
+        self.left = (self.left + grown).min(BURST) - 1.0;
+        self.at = now;
+        self.left >= 0.0
+    }
+}
+
+/// Frames of one session, as messages.
+struct Frames {
+    rx: mpsc::Receiver<Bytes>,
+    budget: Budget,
+    next: Option<Up>,
+}
+
+impl Frames {
+    /// The next message. Of progress that is already waiting, only the last word on an attempt.
+    async fn next(&mut self) -> Option<Result<Up, String>> {
+        let mut up = match self.next.take() {
+            Some(up) => up,
+            None => match self.rx.recv().await.map(|frame| self.message(&frame))? {
+                Ok(up) => up,
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        while is_progress(&up) {
+            let Ok(frame) = self.rx.try_recv() else { break };
+            let later = match self.message(&frame) {
+                Ok(later) => later,
+                Err(error) => return Some(Err(error)),
+            };
+            if !replaces(&later, &up) {
+                self.next = Some(later);
+                break;
+            }
+            up = later;
+        }
+        Some(Ok(up))
+    }
+
+    fn message(&mut self, frame: &Bytes) -> Result<Up, String> {
+        if !self.budget.spend() {
+            return Err(format!("more than {PER_SECOND} frames a second, after {BURST} in one go"));
+        }
+        let up = wire::decode(frame).map_err(|error| format!("frame is not a message: {error}"))?;
+        wire::bounded(up).map_err(|error| format!("frame says too much: {error}"))
+    }
+}
+
+fn is_progress(up: &Up) -> bool {
+    matches!(up, Up::Answer { answer: Answer::Progress(_), .. })
+}
+
+fn replaces(later: &Up, up: &Up) -> bool {
+    match (later, up) {
+        (
+            Up::Answer { attempt, epoch, answer: Answer::Progress(_) },
+            Up::Answer { attempt: of, epoch: at, answer: Answer::Progress(_) },
+        ) => (attempt, epoch) == (of, at),
+        _ => false,
+    }
+}
+
+async fn read(frames: mpsc::Receiver<Bytes>, plane: PlaneId, generation: u64, parent: Addr<CoordinatorActor>) {
+    let mut frames = Frames { rx: frames, budget: Budget::new(), next: None };
+    while let Some(heard) = frames.next().await {
+        let up = match heard {
             Ok(up) => up,
             Err(error) => {
-                tracing::warn!(%plane, %error, "frame of plane is not a message; closing its session");
+                tracing::warn!(%plane, error, "closing the session of a plane");
                 return;
             }
         };
@@ -77,5 +162,81 @@ impl actix::Handler<super::messages::DropSession> for PlaneSession {
             tracing::warn!(plane = %message.plane, "queue to plane is full; closing its session");
             ctx.stop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::{
+        epoch::Epoch,
+        ids::{Attempt, BackupUid},
+        wire::{Phase, Progress, Renewed},
+    };
+
+    fn said(answer: Answer) -> Bytes {
+        let attempt = Attempt { backup: BackupUid::from("u"), number: 1 };
+        wire::encode(&Up::Answer { attempt, epoch: Epoch(1), answer }).unwrap().into()
+    }
+
+    fn progress(done: u64) -> Answer {
+        Answer::Progress(Progress { phase: Phase::Covering, done, total: 9, text: "x".repeat(100_000) })
+    }
+
+    fn frames(rx: mpsc::Receiver<Bytes>) -> Frames {
+        Frames { rx, budget: Budget::new(), next: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_progress_that_waits_the_last_word_is_heard() {
+        let (tx, rx) = mpsc::channel(64);
+        for answer in [progress(1), progress(2), progress(3), Answer::Renewed(Renewed { number: 7 }), progress(4)] {
+            tx.send(said(answer)).await.unwrap();
+        }
+        drop(tx);
+        let mut frames = frames(rx);
+        let mut heard = Vec::new();
+        while let Some(up) = frames.next().await {
+            let Up::Answer { answer, .. } = up.unwrap() else { panic!() };
+            heard.push(match answer {
+                Answer::Progress(progress) => {
+                    assert!(progress.text.len() <= wire::PROGRESS_MAX);
+                    progress.done
+                }
+                _ => 0,
+            });
+        }
+        assert_eq!(heard, [3, 0, 4]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_plane_that_never_stops_talking_is_not_listened_to() {
+        let (tx, rx) = mpsc::channel(64);
+        let talking =
+            tokio::spawn(async move { while tx.send(said(Answer::Renewed(Renewed { number: 1 }))).await.is_ok() {} });
+        let mut frames = frames(rx);
+        let mut heard = 0;
+        while frames.next().await.unwrap().is_ok() {
+            heard += 1;
+        }
+        assert_eq!(heard, 2000);
+        drop(frames);
+        talking.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn forty_frames_a_second_are_heard_for_ever() {
+        let (tx, rx) = mpsc::channel(64);
+        let talking = tokio::spawn(async move {
+            for _ in 0..10_000 {
+                tokio::time::sleep(Duration::from_millis(25)).await;
+                tx.send(said(Answer::Renewed(Renewed { number: 1 }))).await.unwrap();
+            }
+        });
+        let mut frames = frames(rx);
+        for _ in 0..10_000 {
+            assert!(frames.next().await.unwrap().is_ok());
+        }
+        talking.await.unwrap();
     }
 }

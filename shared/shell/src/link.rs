@@ -30,6 +30,10 @@ impl fmt::Display for Identity {
 /// and progress; 64 leaves room for a burst of progress without letting a stalled peer grow our memory.
 pub const LINK_QUEUE: usize = 64;
 
+/// Bytes of frames that may wait in the same place: the usual ones are below 1 KiB, a plane's evidence some hundred. One
+/// frame may be larger than this; it then waits alone.
+pub const LINK_BYTES: usize = 1024 * 1024;
+
 /// Both directions of a link. The link is dead when `recv` returns `None` or `send` fails; dropping both closes it.
 #[derive(Debug)]
 pub struct Link {

@@ -7,10 +7,14 @@
 //! Orders are idempotent: after a reconnect the coordinator repeats its outstanding order, and the plane repeats its
 //! answer. Nothing here is ever retried by the transport.
 
+mod bounds;
 mod codec;
 mod hello;
 mod messages;
 
+pub use bounds::{
+    DIRECTORIES_MAX, LINES_MAX, PROGRESS_MAX, SNAPSHOTS_MAX, STORES_MAX, TEXT_MAX, TooMuch, VOLUMES_MAX, bounded,
+};
 pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 pub use messages::{

@@ -3,14 +3,14 @@
 
 use super::{Close, FLUSH_LIMIT};
 use crate::{
-    link::{LINK_QUEUE, Link},
+    link::{LINK_BYTES, LINK_QUEUE, Link},
     tls::Peer,
 };
 use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use quinn::{Connection, RecvStream, SendStream};
 use shared::wire::MAX_FRAME_BYTES;
-use std::io;
+use std::{collections::VecDeque, io};
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
@@ -113,7 +113,30 @@ async fn send(connection: &Connection, mut writer: Writer, first: Option<Bytes>,
     finish(writer).await;
 }
 
+/// Lengths of the last frames that went into a queue of [`LINK_QUEUE`], newest first.
+#[derive(Default)]
+struct Queued(VecDeque<usize>);
+
+impl Queued {
+    /// Waits until a frame of this length can go in without more than [`LINK_BYTES`] waiting there.
+    async fn make_room(&mut self, queue: &mpsc::Sender<Bytes>, length: usize) {
+        let mut left = LINK_BYTES.saturating_sub(length);
+        let fits = |known: &&usize| {
+            let room = left.checked_sub(**known);
+            left = room.unwrap_or(0);
+            room.is_some()
+        };
+        // So many of the newest may still be there; a queue that is empty takes any.
+        let may_wait = self.0.iter().take_while(fits).count().min(LINK_QUEUE - 1);
+        // A queue whose owner is gone says so at the next send.
+        drop(queue.reserve_many(LINK_QUEUE - may_wait).await);
+        self.0.push_front(length);
+        self.0.truncate(LINK_QUEUE);
+    }
+}
+
 async fn receive(connection: &Connection, name: &str, mut reader: Reader, incoming: mpsc::Sender<Bytes>) {
+    let mut queued = Queued::default();
     loop {
         let frame = tokio::select! {
             biased;
@@ -127,6 +150,7 @@ async fn receive(connection: &Connection, name: &str, mut reader: Reader, incomi
         match frame {
             Some(Ok(frame)) => {
                 // A full queue stops the reading and, through flow control, the peer.
+                queued.make_room(&incoming, frame.len()).await;
                 if incoming.send(frame.freeze()).await.is_err() {
                     continue;
                 }
@@ -139,6 +163,29 @@ async fn receive(connection: &Connection, name: &str, mut reader: Reader, incomi
                 return;
             }
             None => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[tokio::test]
+    async fn a_queue_holds_so_many_bytes_whatever_the_frames() {
+        let (tx, mut rx) = mpsc::channel(LINK_QUEUE);
+        let mut queued = Queued::default();
+        let mut waiting = 0;
+        let lengths = [10, 300_000, 500_000, 300_000, 4 << 20, 1, 2, 600_000, 600_000].into_iter();
+        for length in lengths.chain(std::iter::repeat_n(100, 200)) {
+            while queued.make_room(&tx, length).now_or_never().is_none() {
+                let taken: Bytes = rx.try_recv().expect("it waits only while something is there");
+                waiting -= taken.len();
+            }
+            tx.try_send(Bytes::from(vec![0; length])).expect("there is room");
+            waiting += length;
+            assert!(waiting <= LINK_BYTES.max(length), "{waiting}");
         }
     }
 }

@@ -18,7 +18,7 @@ use quinn::{
     crypto::rustls::{HandshakeData, QuicServerConfig},
 };
 use rustls::pki_types::CertificateDer;
-use shared::wire::{self, Hello, MAX_FRAME_BYTES, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
+use shared::wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
@@ -29,6 +29,8 @@ use tokio::{
 /// Arrivals that the coordinator has not yet taken. Each is bounded by the admission limits; a burst of planes after a
 /// restart waits here, or in QUIC.
 const ARRIVALS: usize = 64;
+/// A question of an admin names an object or two.
+const QUESTION_BYTES: usize = 64 * 1024;
 /// Response frames that may wait for a slow console before the request's worker has to wait.
 const RESPONSES: usize = 16;
 
@@ -389,7 +391,7 @@ async fn requests(connection: &Connection, identity: &Identity, limit: u32, arri
 }
 
 async fn request(identity: Identity, mut writer: Writer, recv: quinn::RecvStream, arrivals: mpsc::Sender<Incoming>) {
-    let mut reader = frames::reader(recv, MAX_FRAME_BYTES);
+    let mut reader = frames::reader(recv, QUESTION_BYTES);
     let Ok(Ok(body)) = timeout(HELLO_LIMIT, frames::read_one(&mut reader)).await else {
         let _ = reader.get_mut().stop(Close::Protocol.code());
         let _ = writer.get_mut().reset(Close::Protocol.code());
