@@ -1,5 +1,6 @@
 //! What tests of more than one part share.
 
+use crate::ports::Text;
 use shared::{
     barrier::{Certificate, Record, Verdict},
     epoch::Epoch,
@@ -67,4 +68,9 @@ pub(crate) fn certificate(verdict: Verdict) -> Certificate {
         planes: BTreeMap::new(),
         made_at: Timestamp(START + 100_000),
     }
+}
+
+/// A text of the ledger without a note.
+pub(crate) fn bare(body: &str) -> Text<'_> {
+    Text { body, note: "" }
 }

@@ -82,6 +82,17 @@ enum Part {
     Hold,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabel {
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Kind {
+    Record,
+    Claim,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Why {
     reason: &'static str,
@@ -102,6 +113,8 @@ pub struct Metrics {
     planes: Gauge,
     kinds: Gauge,
     unreadable: Gauge,
+    ledger_objects: Family<KindLabel, Gauge>,
+    ledger_bytes: Family<KindLabel, Gauge>,
     alarms: Counter,
     weaker: Counter,
     blocked: Blocked,
@@ -202,6 +215,9 @@ impl Metrics {
             "Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept",
             orphans.clone(),
         );
+        let (ledger_objects, ledger_bytes) = (Family::<KindLabel, Gauge>::default(), Family::default());
+        registry.register("isochron_ledger_objects", "Objects in the ledger, by kind", ledger_objects.clone());
+        registry.register("isochron_ledger_bytes", "Length of their texts, by kind", ledger_bytes.clone());
         registry.register("isochron_alarms", "Impossible states seen; must stay 0", alarms.clone());
         registry.register(
             "isochron_weaker_certificates",
@@ -230,6 +246,8 @@ impl Metrics {
             planes,
             kinds,
             unreadable,
+            ledger_objects,
+            ledger_bytes,
             alarms,
             weaker,
             blocked,
@@ -261,6 +279,15 @@ impl Metrics {
     /// The configuration file was read again, or could not be.
     pub fn configuration_readable(&self, readable: bool) {
         self.unreadable.set(i64::from(!readable));
+    }
+
+    /// Objects in the ledger, and bytes of their texts.
+    pub fn ledger(&self, records: (u64, u64), claims: (u64, u64)) {
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        for (kind, (objects, bytes)) in [(Kind::Record, records), (Kind::Claim, claims)] {
+            self.ledger_objects.get_or_create(&KindLabel { kind }).set(number(objects));
+            self.ledger_bytes.get_or_create(&KindLabel { kind }).set(number(bytes));
+        }
     }
 
     /// Schedules showed themselves.

@@ -5,6 +5,7 @@ mod schedules;
 mod told;
 
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
+pub use shared::barrier::LEDGER_TEXT_MAX;
 pub use told::{By, Told, ToldRow};
 
 use crate::standing::Standing;
@@ -38,7 +39,7 @@ pub struct Ports {
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// Why a port could not do what was asked; all of these may pass by themselves.
+/// Why a port could not do what was asked. All but a refusal may pass by themselves.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PortError {
     /// The object or file is not there.
@@ -50,6 +51,9 @@ pub enum PortError {
     /// Time-out, 5xx, broken connection, full disk: whether it was written is unknown.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// It was not written, and the same will never be: it is too large, or not what is taken there.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
 }
 
 /// One VolumeBackup as the coordinator understands it.
@@ -129,15 +133,40 @@ pub struct Entry {
     pub version: Version,
 }
 
-/// The coordinator's own durable objects, which nobody else writes. Bodies are at most 256 KiB.
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text<'a> {
+    /// JSON text of at most [`LEDGER_TEXT_MAX`] bytes.
+    pub body: &'a str,
+    /// Stands beside it and is listed without it: at most some hundred bytes, or empty.
+    pub note: &'a str,
+}
+
+/// A record as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// Whose.
+    pub backup: BackupUid,
+    /// As written; empty where a version before this one wrote.
+    pub note: String,
+    /// What a write must name.
+    pub version: Version,
+    /// Length of its text, where that is known without reading it.
+    pub bytes: Option<u64>,
+}
+
+/// The coordinator's own durable objects, which nobody else writes.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Everything there is.
-    async fn list(&self) -> Result<Vec<Entry>, PortError>;
+    /// Every record there is, without its text: ten thousand take a second or two.
+    async fn records(&self) -> Result<Vec<Noted>, PortError>;
+    /// Every claim: one small object for each TiDB cluster.
+    async fn claims(&self) -> Result<Vec<Entry>, PortError>;
     /// One object.
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError>;
-    /// Durable when it returns. `expected` `None`: must not exist yet. `Conflict` when that does not hold.
-    async fn write(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError>;
+    /// Durable when it returns. `expected` `None`: must not exist yet. `Conflict` when that does not hold; `Refused` for
+    /// what will never be taken.
+    async fn write(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<Version, PortError>;
     /// Removes an object if it still has this version; absent is success.
     async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError>;
 }

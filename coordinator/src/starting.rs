@@ -7,12 +7,12 @@ use crate::{
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::Api},
     kit,
     metrics::Metrics,
-    ports::{AdminCall, Gates, Ledger, LedgerKey, Ports},
+    ports::{AdminCall, Gates, Ledger, LedgerKey, Ports, Text},
 };
 use kube::Client;
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Record, Stage},
+    barrier::{Record, Stage, Summary},
     cron::Zone,
     ids::BackupUid,
     request::Limits,
@@ -87,10 +87,13 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
     answer
 }
 
-async fn write(api: &Client, record: &Record) {
+/// With the note that a coordinator puts there, or as one did that knew none.
+async fn write(api: &Client, record: &Record, noted: bool) {
     let ledger = KubeLedger::new(api.clone(), "isochron");
     let text = json!({"format": 1, "writer": "another", "save": 3, "body": record}).to_string();
     assert!(Stored::<Record>::parse(&text).is_ok_and(|stored| stored.writer == Writer("another".to_owned())));
+    let note = serde_json::to_string(&Summary::of(record)).unwrap();
+    let text = Text { body: &text, note: if noted { &note } else { "" } };
     ledger.write(&LedgerKey::Record(record.request.backup.clone()), &text, None).await.unwrap();
 }
 
@@ -101,7 +104,7 @@ async fn backups_that_have_ended_cost_no_request_each() {
             let (api, client) = Api::start();
             for number in 0..200 {
                 let record = ended(number);
-                write(&client, &record).await;
+                write(&client, &record, true).await;
                 api.put(&format!("{BACKUPS}/{}", record.request.name), object(&record, "Complete"));
             }
             api.calls();
@@ -126,7 +129,7 @@ async fn a_last_word_that_was_lost_is_written_once_and_is_no_event() {
         .run_until(async {
             let (api, client) = Api::start();
             let record = ended(1);
-            write(&client, &record).await;
+            write(&client, &record, true).await;
             let path = format!("{BACKUPS}/nightly-1");
             api.put(&path, object(&record, "SnapshotsCreated"));
             run(client, None).await;
@@ -134,6 +137,26 @@ async fn a_last_word_that_was_lost_is_written_once_and_is_no_event() {
             let calls = api.calls();
             assert!(!calls.iter().any(|call| call.contains("/events")), "{calls:?}");
             assert_eq!(calls.iter().filter(|call| call.starts_with("PUT")).count(), 1, "{calls:?}");
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn records_of_the_version_before_are_read_once_and_nothing_more() {
+    LocalSet::new()
+        .run_until(async {
+            let (api, client) = Api::start();
+            for number in 0..50 {
+                let record = ended(number);
+                write(&client, &record, false).await;
+                api.put(&format!("{BACKUPS}/{}", record.request.name), object(&record, "Complete"));
+            }
+            api.calls();
+            let Some(Answered::Ok(backups)) = run(client, Some(Question::Backups)).await else { panic!() };
+            assert_eq!(backups.as_array().map(Vec::len), Some(50));
+            let calls = api.calls();
+            assert!(calls.iter().all(|call| call.starts_with("GET")), "{calls:?}");
+            assert_eq!(calls.iter().filter(|call| call.contains("isochron-record-")).count(), 50);
         })
         .await;
 }

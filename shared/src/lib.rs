@@ -17,6 +17,7 @@ pub mod ids;
 pub mod limiter;
 pub mod machine;
 pub mod member;
+pub mod pack;
 pub mod plane_name;
 pub mod reason;
 pub mod region_set;

@@ -57,7 +57,7 @@ pub struct Told {
 struct Inner {
     objects: BTreeMap<String, Value>,
     schedules: BTreeMap<String, Value>,
-    ledger: BTreeMap<LedgerKey, (String, u64)>,
+    ledger: BTreeMap<LedgerKey, ledger::Kept>,
     events: Vec<Told>,
     /// resourceVersion of everything here.
     version: u64,

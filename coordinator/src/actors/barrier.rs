@@ -14,6 +14,7 @@ use futures::FutureExt;
 use shared::{
     barrier::{Barrier, Effect, Input, Record, View},
     ids::PlaneId,
+    reason::Refusal,
     time::Now,
     wire::{self, Down},
 };
@@ -54,17 +55,20 @@ pub(super) struct BarrierActor {
     ending: Ending,
     /// The process is to end: stop when nothing is under way any more.
     draining: bool,
+    /// A save that the ledger will never take: the attempt ends by it.
+    hopeless: Option<Refusal>,
 }
 
 impl BarrierActor {
     pub(super) fn new(
         record: Record,
         version: Option<Version>,
-        writer: Writer,
+        writer: &Writer,
         ports: Ports,
         clock: Clock,
         channels: BTreeMap<PlaneId, Channel>,
         parent: Addr<CoordinatorActor>,
+        hopeless: Option<Refusal>,
     ) -> Self {
         let request = &record.request;
         let object =
@@ -88,6 +92,7 @@ impl BarrierActor {
             leaving: false,
             ending: Ending::Lost,
             draining: false,
+            hopeless,
         }
     }
 
@@ -135,6 +140,9 @@ impl Actor for BarrierActor {
         let publishing = publish::follow(self.ports.objects.clone(), object, self.views.subscribe(), self.found, said);
         ctx.spawn(publishing.into_actor(self));
         self.feed(Input::Start, ctx);
+        if let Some(refusal) = self.hopeless.take() {
+            self.feed(Input::Unsaved(refusal), ctx);
+        }
         // Told here and not by mail: a mailbox holds 16 until its actor was polled once.
         for plane in self.channels.keys().cloned().collect::<Vec<_>>() {
             self.feed(Input::PlaneUp(plane), ctx);
@@ -189,6 +197,9 @@ impl Performer for BarrierActor {
     }
 
     fn fence_failed(&mut self, error: FenceError, ctx: &mut Context<Self>) {
+        if let FenceError::Refused(refusal) = &error {
+            self.ending = Ending::Hopeless(refusal.clone());
+        }
         tracing::error!(%error, backup = %self.object.uid, "record was not saved; starting again from the ledger");
         ctx.stop();
     }
@@ -276,6 +287,7 @@ impl Handler<ToBarrier> for BarrierActor {
             },
             ToBarrier::Claimed(epoch) => Input::Claimed(epoch),
             ToBarrier::ClaimTaken(holder) => Input::ClaimTaken(holder),
+            ToBarrier::ClaimRefused(refusal) => Input::ClaimRefused(refusal),
             ToBarrier::ClaimFree => Input::ClaimFree,
             ToBarrier::Cancel => Input::Cancel,
             ToBarrier::Delete(policy) => Input::Delete(policy),

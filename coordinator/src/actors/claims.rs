@@ -7,6 +7,7 @@ use shared::{
     barrier::{Claim, ClaimHolder},
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
+    reason::{Reason, Refusal},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -48,6 +49,21 @@ pub(super) enum Verdict {
     Save(Box<Saving>),
     /// Somebody else holds it, or a save is under way.
     Taken(String),
+    /// It cannot be granted, now or later.
+    Refused(Refusal),
+}
+
+/// How far a plane's word may lie above the claim. Epochs grow by one an attempt; a claim that was lost with its ledger
+/// is behind by the attempts of its life, at one a minute by half a million a year.
+const LEAP: u64 = 1 << 20;
+
+/// The epoch to grant. What it grows by is never forgotten, so one word of a plane must not use up all there are.
+fn above(claim: Epoch, floor: Epoch) -> Result<Epoch, Refusal> {
+    let refuse = |text: String| Refusal::new(Reason::EpochImplausible, text);
+    if floor.0 > claim.0.saturating_add(LEAP) {
+        return Err(refuse(format!("a plane has obeyed epoch {floor}, the claim is at {claim}")));
+    }
+    Epoch::above([claim, floor]).ok_or_else(|| refuse(format!("no epoch is above {claim}: all are used up")))
 }
 
 /// A save that is to be carried out, and then handed back.
@@ -73,7 +89,7 @@ impl Claims {
     }
 
     fn slot(&self, cluster: ClusterId, version: Option<Version>) -> Slot {
-        Slot::new(self.ledger.clone(), LedgerKey::Claim(cluster), self.writer.clone(), version)
+        Slot::new(self.ledger.clone(), LedgerKey::Claim(cluster), &self.writer, version)
     }
 
     /// What this process knows of the claim is no longer to be relied on: until it is `found` or `absent` it is busy.
@@ -101,6 +117,11 @@ impl Claims {
         self.all.values().filter_map(|held| held.claim.live.as_ref().map(|holder| (&held.claim, holder)))
     }
 
+    /// TiDB clusters whose claim this process has heard of.
+    pub(super) fn clusters(&self) -> Vec<ClusterId> {
+        self.all.keys().copied().collect()
+    }
+
     /// Grants a wish if nobody else holds the claim.
     pub(super) fn want(&mut self, cluster: ClusterId, wish: &Wish) -> Verdict {
         let fresh = self.slot(cluster, None);
@@ -108,8 +129,9 @@ impl Claims {
         if held.claim.live.as_ref().is_some_and(|live| live.backup != wish.backup) {
             return Verdict::Taken(held.holder.clone());
         }
-        let Some(epoch) = Epoch::above([held.claim.epoch, wish.floor]) else {
-            return Verdict::Taken("nobody: epochs of this TiDB cluster are used up".to_owned());
+        let epoch = match above(held.claim.epoch, wish.floor) {
+            Ok(epoch) => epoch,
+            Err(refusal) => return Verdict::Refused(refusal),
         };
         let Some(slot) = held.slot.take() else {
             return Verdict::Taken("another request for it".to_owned());
@@ -140,6 +162,22 @@ impl Claims {
         if let Some(held) = self.all.get_mut(&saving.cluster) {
             held.claim = saving.claim;
             held.slot = Some(saving.slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_plane_raises_the_epoch_but_never_uses_it_up() {
+        assert_eq!(above(Epoch(7), Epoch(3)), Ok(Epoch(8)));
+        assert_eq!(above(Epoch(7), Epoch(9)), Ok(Epoch(10)));
+        assert_eq!(above(Epoch::NONE, Epoch(LEAP)), Ok(Epoch(LEAP + 1)), "a claim may have been lost");
+        for (claim, floor) in [(7, 8 + LEAP), (0, u64::MAX - 1), (0, u64::MAX), (u64::MAX, 0), (u64::MAX, u64::MAX)] {
+            let refused = above(Epoch(claim), Epoch(floor)).map_err(|refusal| refusal.reason);
+            assert_eq!(refused, Err(Reason::EpochImplausible), "{claim}, {floor}");
         }
     }
 }

@@ -8,6 +8,7 @@ use shared::{
     barrier::{Summary, View},
     epoch::Epoch,
     ids::{BackupUid, ClusterId, PlaneId},
+    reason::Refusal,
     request::CleanPolicy,
     wire::{Answer, Up},
 };
@@ -112,6 +113,7 @@ pub(super) enum ToBarrier {
     },
     Claimed(Epoch),
     ClaimTaken(String),
+    ClaimRefused(Refusal),
     ClaimFree,
     Cancel,
     Delete(CleanPolicy),
@@ -166,6 +168,8 @@ pub(super) enum Ending {
     Over(Box<Ended>),
     /// It lost its record and must be made anew from the ledger.
     Lost,
+    /// The same, and what it wanted to save can never be saved.
+    Hopeless(Refusal),
 }
 
 /// From a barrier: it stopped.

@@ -12,11 +12,13 @@
 mod barrier;
 mod claims;
 mod coordinator;
+mod counted;
 mod few;
 mod messages;
 mod outcomes;
 mod planes;
 mod publish;
+mod queue;
 mod schedule;
 mod session;
 mod store;

@@ -2,10 +2,11 @@
 
 mod troubles;
 
-use crate::ports::{EventKind, LedgerKey, ObjectRef, Objects, PortError, Ports, Status, Version};
+use super::store::Stored;
+use crate::ports::{EventKind, Ledger, LedgerKey, ObjectRef, Objects, PortError, Ports, Status, Version};
 use shared::barrier::{Record, Stage, Verdict, View};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use troubles::{CLEAN_NOTE, Troubles, is_clean, notes};
 
 /// Status writes of one object are at least this far apart, so that progress does not flood the API server.
@@ -121,8 +122,26 @@ pub(super) async fn let_go(
     until_done("last status", || ports.objects.publish(&object, &status)).await;
     until_done("finalizer", || ports.objects.remove_finalizer(&object)).await;
     if let Some(version) = version {
-        let key = LedgerKey::Record(object.uid.clone());
-        until_done("record", || ports.ledger.delete(&key, &version)).await;
+        let (key, ledger) = (LedgerKey::Record(object.uid.clone()), ports.ledger);
+        let version = Mutex::new(version);
+        until_done("record", || delete_record(ledger.as_ref(), &key, &version)).await;
+    }
+}
+
+/// Somebody may have put a label on it: what is stored there says whether it is still the record of a backup whose object
+/// is gone. Nobody makes another of it, because a uid is not used again.
+async fn delete_record(ledger: &dyn Ledger, key: &LedgerKey, version: &Mutex<Version>) -> Result<(), PortError> {
+    let known = version.lock().await.clone();
+    match ledger.delete(key, &known).await {
+        Err(PortError::Conflict(text)) => {
+            let Some(entry) = ledger.read(key).await? else { return Ok(()) };
+            let stored = Stored::<Record>::parse(&entry.body).map_err(PortError::Unavailable)?;
+            if stored.body.stage == Stage::Cleaned {
+                *version.lock().await = entry.version;
+            }
+            Err(PortError::Conflict(text))
+        }
+        other => other,
     }
 }
 

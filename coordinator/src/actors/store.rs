@@ -1,21 +1,35 @@
 //! Records and claims as ledger objects: JSON with the writer and the number of the save, so that a save whose outcome
-//! is unknown can be read back (DESIGN §5).
+//! is unknown can be read back (DESIGN §5). What is long is packed; who wrote it stays readable.
 
-use crate::ports::{Ledger, LedgerKey, PortError, Version};
+use crate::ports::{Ledger, LedgerKey, PortError, Text, Version};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use shared::{
+    barrier::{Claim, Record, Summary},
+    pack::{pack, unpack},
+};
 use shell::driver::FenceError;
 use std::sync::Arc;
 
-/// This process, as the writer of ledger objects.
+/// A process, as the writer of ledger objects, or one slot of it: `PROCESS/SLOT`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Writer(pub String);
 
-/// A ledger object's text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl Writer {
+    /// A slot of this process. What it saves is told from what another slot saves, which has counted the same numbers.
+    fn slot(&self) -> Self {
+        Self(format!("{}/{}", self.0, uuid::Uuid::new_v4().simple()))
+    }
+
+    /// True: it is this process, or a slot of it.
+    pub fn is_of(&self, process: &Self) -> bool {
+        self.0.split('/').next() == Some(process.0.as_str())
+    }
+}
+
+/// What a ledger object holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored<T> {
-    /// Shape of the body.
-    pub format: u16,
     /// Who wrote it.
     pub writer: Writer,
     /// Grows with every save of this writer.
@@ -24,17 +38,88 @@ pub struct Stored<T> {
     pub body: T,
 }
 
-/// The only format there is.
-const FORMAT: u16 = 1;
+/// The body stands in the text as it is.
+const PLAIN: u16 = 1;
+/// The body is [`pack`]ed.
+const PACKED: u16 = 2;
+/// Longer bodies are packed. A claim, or a record before its planes have prepared, can be read as it stands, also by a
+/// version that knows no other form.
+const PLAIN_MAX: usize = 4096;
+/// No record of ours is longer when unpacked: 300 stores of 4 volumes take 0.5 MiB.
+const UNPACKED_MAX: usize = 64 * 1024 * 1024;
 
-impl<T: Serialize + DeserializeOwned> Stored<T> {
-    /// Reads an object's text.
+/// A ledger object's text, as JSON.
+#[derive(Serialize, Deserialize)]
+struct Form<T> {
+    /// Shape of the body.
+    format: u16,
+    writer: Writer,
+    save: u64,
+    #[serde(default = "none", skip_serializing_if = "Option::is_none")]
+    body: Option<T>,
+    /// JSON, packed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    gzip: Option<String>,
+}
+
+fn none<T>() -> Option<T> {
+    None
+}
+
+impl<T: DeserializeOwned> Stored<T> {
+    /// Reads an object's text, of this version or of one before.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let stored: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if stored.format != FORMAT {
-            return Err(format!("format {} is not known to this version", stored.format));
+        let Form { format, writer, save, body, gzip } =
+            serde_json::from_str::<Form<T>>(text).map_err(|error| error.to_string())?;
+        let body = match (format, body, gzip) {
+            (PLAIN, Some(body), _) => body,
+            (PACKED, _, Some(packed)) => {
+                let text = unpack(&packed, UNPACKED_MAX).map_err(|error| error.to_string())?;
+                serde_json::from_slice(&text).map_err(|error| error.to_string())?
+            }
+            (PLAIN | PACKED, ..) => return Err(format!("there is no body of format {format}")),
+            _ => return Err(format!("format {format} is not known to this version")),
+        };
+        Ok(Self { writer, save, body })
+    }
+}
+
+impl<T: Serialize> Stored<T> {
+    /// The text of an object.
+    pub fn text(&self) -> Result<String, serde_json::Error> {
+        let body = serde_json::to_vec(&self.body)?;
+        let (writer, save) = (self.writer.clone(), self.save);
+        if body.len() <= PLAIN_MAX {
+            return serde_json::to_string(&Form { format: PLAIN, writer, save, body: Some(&self.body), gzip: None });
         }
-        Ok(stored)
+        let gzip = Some(pack(&body));
+        serde_json::to_string(&Form::<()> { format: PACKED, writer, save, body: None, gzip })
+    }
+}
+
+/// Writer and number of a text, whatever its body is.
+#[derive(Deserialize)]
+struct Head {
+    writer: Writer,
+    save: u64,
+}
+
+/// What can be kept in the ledger, and what is noted beside its text.
+pub(super) trait Kept: Serialize {
+    /// Some hundred bytes that a list shows without the text; empty: nothing.
+    fn note(&self) -> String;
+}
+
+impl Kept for Record {
+    fn note(&self) -> String {
+        // Names and numbers have a JSON form. Without one the record itself is read.
+        serde_json::to_string(&Summary::of(self)).unwrap_or_default()
+    }
+}
+
+impl Kept for Claim {
+    fn note(&self) -> String {
+        String::new()
     }
 }
 
@@ -47,9 +132,12 @@ pub(super) struct Slot {
     version: Option<Version>,
 }
 
+/// Writes of one save: the second only after somebody had touched the object without changing what we keep in it.
+const WRITES: usize = 2;
+
 impl Slot {
-    pub(super) fn new(ledger: Arc<dyn Ledger>, key: LedgerKey, writer: Writer, version: Option<Version>) -> Self {
-        Self { ledger, key, writer, save: 0, version }
+    pub(super) fn new(ledger: Arc<dyn Ledger>, key: LedgerKey, writer: &Writer, version: Option<Version>) -> Self {
+        Self { ledger, key, writer: writer.slot(), save: 0, version }
     }
 
     pub(super) fn version(&self) -> Option<&Version> {
@@ -57,31 +145,52 @@ impl Slot {
     }
 
     /// Writes by compare-and-set. A save that conflicts, or whose outcome is unknown, is read back: our own writer and
-    /// number there mean that it succeeded.
-    pub(super) async fn save<T: Serialize>(&mut self, body: &T) -> Result<(), FenceError> {
+    /// number there mean that it succeeded. Our own save before it, under another version, means that somebody put a
+    /// label there or the like, and has not taken over.
+    pub(super) async fn save<T: Kept>(&mut self, body: &T) -> Result<(), FenceError> {
         self.save += 1;
-        let stored = Stored { format: FORMAT, writer: self.writer.clone(), save: self.save, body };
-        let text = serde_json::to_string(&stored).map_err(|error| FenceError::Lost(error.to_string()))?;
-        match self.ledger.write(&self.key, &text, self.version.as_ref()).await {
-            Ok(version) => {
-                self.version = Some(version);
-                Ok(())
+        let stored = Stored { writer: self.writer.clone(), save: self.save, body };
+        let text = stored.text().map_err(|error| FenceError::Lost(error.to_string()))?;
+        let note = body.note();
+        for _ in 0..WRITES {
+            match self.ledger.write(&self.key, &Text { body: &text, note: &note }, self.version.as_ref()).await {
+                Ok(version) => {
+                    self.version = Some(version);
+                    return Ok(());
+                }
+                Err(PortError::Refused(refusal)) => return Err(FenceError::Refused(refusal)),
+                Err(error) => {
+                    if self.read_back(error).await? {
+                        return Ok(());
+                    }
+                }
             }
-            Err(error) => self.read_back(error).await,
         }
+        Err(FenceError::Lost("somebody goes on changing what is stored".to_owned()))
     }
 
-    async fn read_back(&mut self, error: PortError) -> Result<(), FenceError> {
+    /// True: the save has happened. False: it may be tried again, on the version that is there now.
+    async fn read_back(&mut self, error: PortError) -> Result<bool, FenceError> {
         let entry = match self.ledger.read(&self.key).await {
             Ok(Some(entry)) => entry,
             Ok(None) => return Err(FenceError::Lost(format!("{error}; nothing is stored"))),
             Err(second) => return Err(FenceError::Unknown(format!("{error}; reading back: {second}"))),
         };
-        let stored: Stored<serde_json::Value> = Stored::parse(&entry.body).map_err(FenceError::Lost)?;
-        if stored.writer == self.writer && stored.save == self.save {
+        let stored: Head =
+            serde_json::from_str(&entry.body).map_err(|wrong| FenceError::Lost(format!("{error}; {wrong}")))?;
+        let ours = stored.writer == self.writer;
+        let moved = self.version.as_ref() != Some(&entry.version);
+        if ours && stored.save == self.save {
             self.version = Some(entry.version);
-            return Ok(());
+            return Ok(true);
+        }
+        if ours && stored.save + 1 == self.save && moved && matches!(error, PortError::Conflict(_)) {
+            self.version = Some(entry.version);
+            return Ok(false);
         }
         Err(FenceError::Lost(format!("{error}; stored is save {} of another writer or time", stored.save)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,7 +155,7 @@ pub fn text(answered: &Answered) -> String {
 
 /// A question of which nothing came.
 pub fn no_answer(why: String) -> String {
-    serde_json::to_string(&Answered::Error(why)).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+    text(&Answered::Error(why))
 }
 
 /// The one backup that a question is about, if it has ended: memory holds too little of it for an answer.

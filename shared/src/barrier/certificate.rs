@@ -109,7 +109,7 @@ pub struct DirectoriesOn {
 }
 
 impl CertificatePlane {
-    fn of(kept: &PlaneRecord, evidence: &Evidence) -> Self {
+    pub(super) fn of(kept: &PlaneRecord, evidence: &Evidence) -> Self {
         let mut alike: BTreeMap<&BTreeMap<String, String>, Vec<VolumeId>> = BTreeMap::new();
         for volume in kept.stores.iter().flat_map(|store| &store.volumes).filter(|on| !on.directories.is_empty()) {
             alike.entry(&volume.directories).or_default().push(volume.volume.clone());

@@ -9,18 +9,24 @@ use super::{
 use crate::{
     epoch::Epoch,
     ids::{PlaneId, SnapshotId},
-    reason::{Reason, Refusal},
+    reason::{Reason, Refusal, cut},
     request::CleanPolicy,
     time::Now,
     wire::{Abort, Clean, CleanReport, CleanScope, OldBackup, Order},
 };
 use std::collections::BTreeSet;
 
+/// Longest text of a failure in the record: it must fit where a certificate did not. Peers' texts are cut before.
+const FAILURE_MAX: usize = 8 * 1024;
+
+/// The same where a save was refused that the ledger will never take.
+const UNSAVED_MAX: usize = 512;
+
 impl Barrier {
     /// Ends the attempt badly. Nothing has to be let go while preparing; later everything is, before anything else.
     pub(super) fn fail(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
         self.measure(now);
-        self.record.failure = Some(refusal);
+        self.record.failure = Some(Refusal::new(refusal.reason, cut(refusal.message, FAILURE_MAX)));
         self.record.certificate = None;
         self.timers.clear();
         for live in self.planes.values_mut() {
@@ -113,6 +119,24 @@ impl Barrier {
         if self.holds() {
             let text = "the coordinator had to end before the barrier did";
             self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+        }
+    }
+
+    /// The attempt cannot go on. What says so is smaller than what was saved: letting go and cleaning need no stores. A
+    /// certificate that is saved stays: what is left to do is tried again, with the record as it is.
+    pub(super) fn unsaved(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+        if self.record.stage != Stage::Certified {
+            self.record.cluster_stores.clear();
+            self.record.planes.values_mut().for_each(|kept| kept.stores.clear());
+            self.end_by_wish(now, Refusal::new(refusal.reason, cut(refusal.message, UNSAVED_MAX)), effects);
+        }
+    }
+
+    /// No epoch can be granted, now or later.
+    pub(super) fn claim_refused(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+        self.claim_pending = false;
+        if self.step == Step::Claiming {
+            self.fail(now, refusal, effects);
         }
     }
 

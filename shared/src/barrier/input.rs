@@ -5,6 +5,7 @@ use crate::{
     alarm::Alarm,
     epoch::Epoch,
     ids::{Attempt, ClusterId, PlaneId},
+    reason::Refusal,
     request::CleanPolicy,
     wire::{Answer, Order},
 };
@@ -34,8 +35,12 @@ pub enum Input {
     Claimed(Epoch),
     /// Another attempt holds it; the text names the holder.
     ClaimTaken(String),
+    /// It cannot be granted, whoever holds it.
+    ClaimRefused(Refusal),
     /// It may be free now: prepare anew.
     ClaimFree,
+    /// A save was refused that the ledger will never take, and this machine began anew from what was saved before.
+    Unsaved(Refusal),
     /// A person cancelled the backup.
     Cancel,
     /// The object is being deleted, and this is its clean policy now: the safer one of then and now wins.

@@ -326,7 +326,9 @@ impl Machine for Barrier {
             }
             Input::Claimed(epoch) => self.claimed(now, epoch, &mut effects),
             Input::ClaimTaken(holder) => self.claim_taken(holder),
+            Input::ClaimRefused(refusal) => self.claim_refused(now, refusal, &mut effects),
             Input::ClaimFree => self.claim_free(now, &mut effects),
+            Input::Unsaved(refusal) => self.unsaved(now, refusal, &mut effects),
             Input::Cancel => self.cancel(now, &mut effects),
             Input::Delete(policy) => self.delete(now, policy, &mut effects),
             Input::ObjectLost => self.object_lost(now, &mut effects),

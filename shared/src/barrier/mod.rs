@@ -17,6 +17,7 @@ mod record;
 mod refusing;
 mod releasing;
 mod retrying;
+mod size;
 mod summary;
 mod view;
 
@@ -24,5 +25,6 @@ pub use certificate::{Certificate, CertificatePlane, DirectoriesOn, Verdict, cer
 pub use input::{Effect, Input, Timer};
 pub use machine::Barrier;
 pub use record::{Adopted, BarrierTimes, Claim, ClaimHolder, PlaneRecord, Record, Stage, Times};
+pub use size::LEDGER_TEXT_MAX;
 pub use summary::Summary;
 pub use view::{Clock, LastRefusal, PlaneView, Step, View};

@@ -5,6 +5,7 @@ use super::{
     input::{Effect, Timer},
     machine::Barrier,
     record::Stage,
+    size::check_room,
     view::Step,
 };
 use crate::{
@@ -107,6 +108,9 @@ impl Barrier {
                     kept.stores = answer.stores;
                     kept.account = answer.account;
                     kept.region = answer.region;
+                }
+                if let Err(refusal) = check_room(&self.record) {
+                    return self.fail(now, refusal, effects);
                 }
                 self.step = Step::Claiming;
                 self.claim_pending = true;

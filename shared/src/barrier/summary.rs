@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 pub struct Summary {
     /// `metadata.uid` of the VolumeBackup.
     pub backup: BackupUid,
+    /// Under which uid its record lay before another object adopted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_from: Option<BackupUid>,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -35,6 +38,9 @@ pub struct Summary {
     pub snapshots: u32,
     /// Its moments.
     pub times: Times,
+    /// It has ended, and nothing is owed or will be tried again: whoever reads this need not read the record.
+    #[serde(default)]
+    pub settled: bool,
 }
 
 impl Summary {
@@ -43,6 +49,7 @@ impl Summary {
         let certificate = record.certificate.as_ref();
         Self {
             backup: record.key().clone(),
+            adopted_from: record.adopted.as_ref().filter(|by| by.from != by.object).map(|by| by.from.clone()),
             namespace: record.request.namespace.clone(),
             name: record.request.name.clone(),
             stage: record.stage,
@@ -55,6 +62,20 @@ impl Summary {
                 u32::try_from(named).unwrap_or(u32::MAX)
             }),
             times: record.times.clone(),
+            settled: is_settled(record),
         }
     }
+}
+
+/// By the record alone: where a new attempt is allowed, time decides, and the record has to be read.
+fn is_settled(record: &Record) -> bool {
+    let ended = match record.stage {
+        Stage::Complete => true,
+        Stage::Failed => {
+            let cleaned = record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned);
+            cleaned && record.request.retry_within.is_none()
+        }
+        _ => false,
+    };
+    ended && !record.deleting
 }

@@ -8,5 +8,6 @@ mod path;
 mod recovery;
 mod refusals;
 mod retries;
+mod room;
 mod truth;
 mod weaker;

@@ -3,6 +3,7 @@
 
 use super::{
     Control, Inner, history,
+    ledger::Kept,
     lives::Deleter,
     people::{begin_deletion, key_of},
 };
@@ -34,7 +35,7 @@ pub enum Torn {
 pub struct Export {
     objects: BTreeMap<String, Value>,
     schedules: BTreeMap<String, Value>,
-    ledger: BTreeMap<LedgerKey, String>,
+    ledger: BTreeMap<LedgerKey, Kept>,
 }
 
 impl Export {
@@ -53,15 +54,14 @@ impl Control {
     /// A copy of everything, as it is now.
     pub fn export(&self) -> Export {
         let inner = self.lock();
-        let ledger = inner.ledger.iter().map(|(key, (body, _))| (key.clone(), body.clone())).collect();
-        Export { objects: inner.objects.clone(), schedules: inner.schedules.clone(), ledger }
+        Export { objects: inner.objects.clone(), schedules: inner.schedules.clone(), ledger: inner.ledger.clone() }
     }
 
     /// An empty cluster takes the place of this one, and gets the ledger's objects of an export but for `lost` ones.
     /// ConfigMaps come before custom resources: nothing else is there yet.
     pub fn restore_ledger(&self, export: &Export, lost: &BTreeSet<LedgerKey>) {
         let kept = export.ledger.iter().filter(|(key, _)| !lost.contains(*key));
-        self.replace_ledger(kept.map(|(key, body)| (key.clone(), body.clone())).collect());
+        self.replace_ledger(kept.map(|(key, kept)| (key.clone(), kept.clone())).collect());
     }
 
     /// The objects of an export are made again: other uids, no deletionTimestamps, no owners; the status only if the tool
@@ -88,19 +88,19 @@ impl Control {
         }
     }
 
-    fn replace_ledger(&self, kept: BTreeMap<LedgerKey, String>) {
+    fn replace_ledger(&self, kept: BTreeMap<LedgerKey, Kept>) {
         let mut inner = self.lock();
         let before = std::mem::take(&mut inner.ledger);
         for key in before.keys().filter(|key| !kept.contains_key(*key)) {
             history::wrote(&mut inner, key, None);
         }
-        for (key, body) in kept {
-            if before.get(&key).is_none_or(|(old, _)| *old != body) {
-                history::wrote(&mut inner, &key, Some(&body));
+        for (key, kept) in kept {
+            if before.get(&key).is_none_or(|old| old.body != kept.body) {
+                history::wrote(&mut inner, &key, Some(&kept.body));
             }
             inner.version += 1;
             let version = inner.version;
-            inner.ledger.insert(key, (body, version));
+            inner.ledger.insert(key, Kept { version, ..kept });
         }
         inner.objects.clear();
         inner.schedules.clear();

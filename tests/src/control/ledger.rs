@@ -4,11 +4,28 @@ use super::{Control, Inner, history};
 use async_trait::async_trait;
 use coordinator::{
     actors::Stored,
-    ports::{Entry, Ledger, LedgerKey, PortError, Version},
+    ports::{Entry, Ledger, LedgerKey, Noted, PortError, Text, Version},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use shared::barrier::Record;
+use shared::{
+    barrier::Record,
+    reason::{Reason, Refusal},
+};
 use std::{collections::BTreeMap, time::Duration};
+
+/// One object: text, note, version.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) body: String,
+    pub(super) note: String,
+    pub(super) version: u64,
+}
+
+impl Kept {
+    fn token(&self) -> Version {
+        Version(self.version.to_string())
+    }
+}
 
 impl Control {
     /// One way of a ledger call takes so many milliseconds; a write happens in between.
@@ -23,7 +40,7 @@ impl Control {
 
     /// Records and claims: key and JSON text.
     pub fn ledger(&self) -> BTreeMap<LedgerKey, String> {
-        self.lock().ledger.iter().map(|(key, (body, _))| (key.clone(), body.clone())).collect()
+        self.lock().ledger.iter().map(|(key, kept)| (key.clone(), kept.body.clone())).collect()
     }
 
     /// The next `count` ledger writes happen, and their answers are lost.
@@ -41,9 +58,9 @@ impl Control {
     pub fn label_ledger(&self) {
         let mut inner = self.lock();
         let Inner { ledger, version, .. } = &mut *inner;
-        for (_, labelled) in ledger.values_mut() {
+        for labelled in ledger.values_mut() {
             *version += 1;
-            *labelled = *version;
+            labelled.version = *version;
         }
     }
 
@@ -62,22 +79,24 @@ impl Control {
         }
     }
 
-    fn put(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError> {
+    fn put(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<Version, PortError> {
         let mut inner = self.lock();
-        let stored = inner.ledger.get(key).map(|(_, version)| Version(version.to_string()));
+        let stored = inner.ledger.get(key).map(Kept::token);
         if stored.as_ref() != expected {
             return Err(PortError::Conflict(format!("{key:?} is at {stored:?}, expected {expected:?}")));
         }
-        if let Some(most) = inner.ledger_limit.filter(|most| body.len() > *most)
+        if let Some(most) = inner.ledger_limit.filter(|most| text.body.len() > *most)
             && matches!(key, LedgerKey::Record(_))
-            && !inner.ledger.get(key).is_some_and(|(stored, _)| is_certified(stored))
+            && !inner.ledger.get(key).is_some_and(|kept| is_certified(&kept.body))
         {
-            return Err(PortError::Unavailable(format!("{} bytes are above the limit of {most}", body.len())));
+            let text = format!("{} bytes are above the limit of {most}", text.body.len());
+            return Err(Refusal::new(Reason::TooLarge, text).into());
         }
         inner.version += 1;
         let version = inner.version;
-        inner.ledger.insert(key.clone(), (body.to_owned(), version));
-        history::wrote(&mut inner, key, Some(body));
+        let kept = Kept { body: text.body.to_owned(), note: text.note.to_owned(), version };
+        inner.ledger.insert(key.clone(), kept);
+        history::wrote(&mut inner, key, Some(text.body));
         if inner.lose_ledger_answers > 0 {
             inner.lose_ledger_answers -= 1;
             return Err(PortError::Unavailable("answer lost".to_owned()));
@@ -89,12 +108,12 @@ impl Control {
         let mut inner = self.lock();
         match inner.ledger.get(key) {
             None => Ok(()),
-            Some((_, version)) if version.to_string() == expected.0 => {
+            Some(kept) if kept.token() == *expected => {
                 inner.ledger.remove(key);
                 history::wrote(&mut inner, key, None);
                 Ok(())
             }
-            Some((_, version)) => Err(PortError::Conflict(format!("{key:?} is at {version}"))),
+            Some(kept) => Err(PortError::Conflict(format!("{key:?} is at {}", kept.version))),
         }
     }
 }
@@ -103,27 +122,45 @@ fn is_certified(body: &str) -> bool {
     Stored::<Record>::parse(body).is_ok_and(|stored| stored.body.certificate.is_some())
 }
 
+fn entry(key: &LedgerKey, kept: &Kept) -> Entry {
+    Entry { key: key.clone(), body: kept.body.clone(), version: kept.token() }
+}
+
 #[async_trait]
 impl Ledger for Control {
-    async fn list(&self) -> Result<Vec<Entry>, PortError> {
+    async fn records(&self) -> Result<Vec<Noted>, PortError> {
         self.way().await;
         self.reach()?;
-        let entry = |(key, (body, version)): (&LedgerKey, &(String, u64))| Entry {
-            key: key.clone(),
-            body: body.clone(),
-            version: Version(version.to_string()),
+        let noted = |(key, kept): (&LedgerKey, &Kept)| match key {
+            LedgerKey::Record(backup) => Some(Noted {
+                backup: backup.clone(),
+                note: kept.note.clone(),
+                version: kept.token(),
+                bytes: Some(kept.body.len() as u64),
+            }),
+            LedgerKey::Claim(_) => None,
         };
-        Ok(self.lock().ledger.iter().map(entry).collect())
+        Ok(self.lock().ledger.iter().filter_map(noted).collect())
+    }
+
+    async fn claims(&self) -> Result<Vec<Entry>, PortError> {
+        self.way().await;
+        self.reach()?;
+        let inner = self.lock();
+        let claims = inner.ledger.iter().filter(|(key, _)| matches!(key, LedgerKey::Claim(_)));
+        Ok(claims.map(|(key, kept)| entry(key, kept)).collect())
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
-        Ok(self.list().await?.into_iter().find(|entry| &entry.key == key))
-    }
-
-    async fn write(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError> {
         self.way().await;
         self.reach()?;
-        let written = self.put(key, body, expected);
+        Ok(self.lock().ledger.get(key).map(|kept| entry(key, kept)))
+    }
+
+    async fn write(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<Version, PortError> {
+        self.way().await;
+        self.reach()?;
+        let written = self.put(key, text, expected);
         self.way().await;
         written
     }

@@ -9,6 +9,7 @@ use super::{
 };
 use anyhow::{Context, Result, bail, ensure};
 use coordinator::{
+    actors::Stored,
     edge::kube::{KubeLedger, client_of},
     ports::{Ledger as _, LedgerKey},
 };
@@ -56,10 +57,16 @@ fn among(reasons: &[&str], reason: &str) -> bool {
 
 async fn ledger(stage: &Stage) -> Result<Vec<(LedgerKey, Value)>> {
     let ledger = KubeLedger::new(client_of(&stage.kube.kubeconfig).await?, LEDGER);
-    let entries = ledger.list().await?;
+    let mut entries = ledger.claims().await?;
+    for noted in ledger.records().await? {
+        entries.extend(ledger.read(&LedgerKey::Record(noted.backup)).await?);
+    }
     entries
         .into_iter()
-        .map(|entry| Ok((entry.key, serde_json::from_str::<Value>(&entry.body)?["body"].take())))
+        .map(|entry| {
+            let stored = Stored::<Value>::parse(&entry.body).map_err(anyhow::Error::msg)?;
+            Ok((entry.key, stored.body))
+        })
         .collect()
 }
 

@@ -9,13 +9,16 @@ mod schedules;
 use anyhow::{Result, ensure};
 use coordinator::{
     edge::kube::{KubeLedger, KubeObjects, KubeSource, Leader, LeaderConfig, client_of, crd, crds},
-    ports::{EventKind, Ledger, LedgerKey, Object, ObjectEvent, ObjectRef, Objects, PortError, Source, Status},
+    ports::{
+        EventKind, LEDGER_TEXT_MAX, Ledger, LedgerKey, Object, ObjectEvent, ObjectRef, Objects, PortError, Source,
+        Status, Text,
+    },
 };
 use serde_json::{Value, json};
 use shared::{
     barrier::{Certificate, PlaneRecord, Record, Stage, Step, Verdict, View},
     epoch::Epoch,
-    ids::{ClusterId, PlaneId},
+    ids::{BackupUid, ClusterId, PlaneId},
     reason::{Reason, Refusal},
     request::Limits,
     tiling::Tiling,
@@ -355,22 +358,31 @@ async fn an_object_goes_from_apply_to_deletion() -> Result<()> {
     Ok(())
 }
 
+fn bare(body: &str) -> Text<'_> {
+    Text { body, note: "" }
+}
+
 #[tokio::test]
 async fn ledger_and_lease_are_fenced_by_the_real_server() -> Result<()> {
     let mut api = KubeApi::start().await?;
     let client = client_of(&api.kubeconfig).await?;
     let ledger = KubeLedger::new(client.clone(), "default");
     let key = LedgerKey::Claim(ClusterId(u64::MAX));
-    let first = ledger.write(&key, "{\"epoch\":1}", None).await?;
-    ensure!(matches!(ledger.write(&key, "x", None).await, Err(PortError::Conflict(_))));
-    let second = ledger.write(&key, "{\"epoch\":2}", Some(&first)).await?;
-    ensure!(matches!(ledger.write(&key, "x", Some(&first)).await, Err(PortError::Conflict(_))));
+    let first = ledger.write(&key, &bare("{\"epoch\":1}"), None).await?;
+    ensure!(matches!(ledger.write(&key, &bare("x"), None).await, Err(PortError::Conflict(_))));
+    let second = ledger.write(&key, &bare("{\"epoch\":2}"), Some(&first)).await?;
+    ensure!(matches!(ledger.write(&key, &bare("x"), Some(&first)).await, Err(PortError::Conflict(_))));
     ensure!(matches!(ledger.delete(&key, &first).await, Err(PortError::Conflict(_))));
-    let big = "x".repeat(256 * 1024);
+    let big = "x".repeat(LEDGER_TEXT_MAX);
     for number in 0..40 {
-        ledger.write(&LedgerKey::Claim(ClusterId(number)), &big, None).await?;
+        let text = Text { body: &big, note: &format!("note {number}") };
+        ledger.write(&LedgerKey::Record(BackupUid::new(format!("u{number}"))), &text, None).await?;
     }
-    ensure!(ledger.list().await?.len() == 41);
+    let records = ledger.records().await?;
+    ensure!(records.len() == 40, "{}", records.len());
+    ensure!(records.iter().all(|noted| noted.note == noted.backup.as_str().replace('u', "note ")), "{records:?}");
+    ensure!(records.iter().all(|noted| noted.bytes == Some(LEDGER_TEXT_MAX as u64)), "{records:?}");
+    ensure!(ledger.claims().await?.len() == 1);
 
     let config = |identity| LeaderConfig::new("default", "isochron-coordinator", identity, Arc::new(|| Timestamp(0)));
     let mut a = Leader::start(client.clone(), config("a"));
@@ -383,7 +395,7 @@ async fn ledger_and_lease_are_fenced_by_the_real_server() -> Result<()> {
     // A power cut of the API server: the leader stops believing, and what was saved is still there.
     api.kill().await?;
     let lost = tokio::time::Instant::now();
-    ensure!(matches!(ledger.write(&key, "x", Some(&second)).await, Err(PortError::Unavailable(_))));
+    ensure!(matches!(ledger.write(&key, &bare("x"), Some(&second)).await, Err(PortError::Unavailable(_))));
     ensure!(lost.elapsed() < Duration::from_secs(3));
     ensure!(!*timeout(Duration::from_secs(15), b.is_leading.wait_for(|leads| !*leads)).await??);
     api.restart().await?;

@@ -2,7 +2,7 @@
 //! old manager. Only a deletion of the object itself deletes anything.
 
 use crate::{LIMIT, at, completes, nothing_left, slow, soon, story, world};
-use coordinator::ports::{LedgerKey, ObjectRef};
+use coordinator::ports::{LedgerKey, ObjectRef, Text};
 use serde_json::{Value, json};
 use shared::{barrier::Stage as Durable, ids::SnapshotId, ts::Ts};
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
@@ -28,7 +28,7 @@ async fn moved(stage: &Stage, ledger: BTreeMap<LedgerKey, String>) {
     stage.kill_coordinator();
     stage.control.lose_everything();
     for (key, body) in ledger {
-        stage.control.ports().ledger.write(&key, &body, None).await.unwrap();
+        stage.control.ports().ledger.write(&key, &Text { body: &body, note: "" }, None).await.unwrap();
     }
 }
 
@@ -84,7 +84,7 @@ fn an_adoption_that_was_broken_off_is_finished() {
         // As if the process had died between its two writes.
         stage.kill_coordinator();
         for (key, body) in old.into_iter().filter(|(key, _)| matches!(key, LedgerKey::Record(_))) {
-            stage.control.ports().ledger.write(&key, &body, None).await.unwrap();
+            stage.control.ports().ledger.write(&key, &Text { body: &body, note: "" }, None).await.unwrap();
         }
         stage.start_coordinator();
         let records = || stage.control.ledger().keys().filter(|key| matches!(key, LedgerKey::Record(_))).count();
@@ -169,8 +169,8 @@ fn a_deletion_without_a_record_leaves_nothing() {
         complete(&stage, "Delete").await;
         stage.kill_coordinator();
         let ledger = stage.control.ports().ledger;
-        for entry in ledger.list().await.unwrap().iter().filter(|entry| matches!(entry.key, LedgerKey::Record(_))) {
-            ledger.delete(&entry.key, &entry.version).await.unwrap();
+        for noted in ledger.records().await.unwrap() {
+            ledger.delete(&LedgerKey::Record(noted.backup), &noted.version).await.unwrap();
         }
         stage.start_coordinator();
         tokio::time::sleep(WHILE).await;
@@ -185,8 +185,9 @@ fn a_record_that_cannot_be_read_keeps_its_object() {
         let made = complete(&stage, "Delete").await;
         stage.kill_coordinator();
         let ledger = stage.control.ports().ledger;
-        for entry in ledger.list().await.unwrap().iter().filter(|entry| matches!(entry.key, LedgerKey::Record(_))) {
-            ledger.write(&entry.key, r#"{"format":99,"newer":true}"#, Some(&entry.version)).await.unwrap();
+        for noted in ledger.records().await.unwrap() {
+            let newer = Text { body: r#"{"format":99,"newer":true}"#, note: "" };
+            ledger.write(&LedgerKey::Record(noted.backup), &newer, Some(&noted.version)).await.unwrap();
         }
         stage.start_coordinator();
         assert!(!stage.delete(WHILE).await);

@@ -78,7 +78,7 @@ impl CoordinatorActor {
                 self.ended.remove(from);
                 self.outcomes.forget(from);
                 self.no_orphan(from);
-                self.start_barrier(*record, Some(version), ctx);
+                self.start_barrier(*record, Some(version), None, ctx);
                 self.look_again(&uid, ctx);
             }
             Ok(Adoption::Another) => {
@@ -116,7 +116,7 @@ async fn take_over(
     ports.objects.add_finalizer(&reference).await?;
     let policy = record.request.clean_policy.safer(object.clean_policy.unwrap_or(CleanPolicy::Retain));
     let record = record.adopted_by(object.uid.clone(), policy);
-    let mut slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(object.uid), writer, None);
+    let mut slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(object.uid), &writer, None);
     slot.save(&record).await.map_err(|error| PortError::Unavailable(error.to_string()))?;
     let stored = slot.version().cloned().ok_or_else(gone)?;
     // Broken off here, the next start finds both and drops the old name.

@@ -1,6 +1,6 @@
 //! Claims, as this actor grants, saves and ends them.
 
-use super::{AGAIN, AsyncContext, CoordinatorActor, WAITING_MAX, is_under_way, names_claim};
+use super::{AGAIN, AsyncContext, CoordinatorActor, is_under_way, names_claim};
 use crate::{
     actors::{
         claims::{Saving, Verdict, Wish},
@@ -26,6 +26,7 @@ impl CoordinatorActor {
             match (outcome, wish) {
                 (Ok(()), Some((backup, epoch))) => {
                     actor.claims.saved(saving);
+                    actor.waiting.taken(cluster);
                     if actor.tell_backup(&backup, ToBarrier::Claimed(epoch)) {
                         actor.granted.insert(cluster, (backup, epoch));
                     } else {
@@ -57,7 +58,8 @@ impl CoordinatorActor {
         match wish {
             Some(backup) => {
                 self.tell_backup(&backup, ToBarrier::ClaimTaken(format!("nobody: {error}")));
-                self.wait_for(cluster, backup);
+                self.waiting.leave(cluster, &backup);
+                self.waiting.join(cluster, backup);
             }
             // A claim that could not be given back is still there: its holder has ended, and will not ask again.
             None => self.owed.extend(self.holder(cluster).map(|holder| (cluster, holder))),
@@ -101,11 +103,10 @@ impl CoordinatorActor {
     /// nobody else would end that claim before the next backup of its TiDB cluster.
     pub(super) fn end_claims_of(&self, backup: BackupUid, ctx: &mut Context<Self>) {
         let ledger = self.ports.ledger.clone();
-        let reading = async move { ledger.list().await };
+        let reading = async move { ledger.claims().await };
         ctx.spawn(reading.into_actor(self).map(move |read, actor, ctx| match read {
             Ok(entries) => {
-                let claims = entries.iter().filter(|entry| matches!(entry.key, LedgerKey::Claim(_)));
-                let claims = claims.filter_map(|entry| Stored::<Claim>::parse(&entry.body).ok());
+                let claims = entries.iter().filter_map(|entry| Stored::<Claim>::parse(&entry.body).ok());
                 let left = claims.filter(|stored| stored.body.live.as_ref().is_some_and(|live| live.backup == backup));
                 left.for_each(|stored| actor.doubt_claim(stored.body.cluster, ctx));
             }
@@ -191,16 +192,33 @@ impl CoordinatorActor {
         }
     }
 
-    pub(super) fn wait_for(&mut self, cluster: ClusterId, backup: BackupUid) {
-        let queue = self.waiting.entry(cluster).or_default();
-        if !queue.contains(&backup) && queue.len() < WAITING_MAX {
-            queue.push_back(backup);
+    /// Calls the first that waits and has a barrier, if nobody holds the claim.
+    pub(super) fn claim_free(&mut self, cluster: ClusterId) {
+        if self.claims.busy(cluster) || self.held(cluster).is_some() {
+            return;
+        }
+        let now = self.clock.now().at;
+        while let Some(backup) = self.waiting.call(cluster, now) {
+            if self.tell_backup(&backup, ToBarrier::ClaimFree) {
+                return;
+            }
+            self.waiting.leave(cluster, &backup);
         }
     }
 
-    pub(super) fn claim_free(&mut self, cluster: ClusterId) {
-        for backup in self.waiting.remove(&cluster).unwrap_or_default() {
-            self.tell_backup(&backup, ToBarrier::ClaimFree);
+    /// A call that was lost, or not followed, must not leave the others waiting.
+    pub(super) fn call_waiting(&mut self) {
+        for cluster in self.waiting.clusters() {
+            self.claim_free(cluster);
+        }
+    }
+
+    /// Its barrier is gone.
+    pub(super) fn no_longer_waits(&mut self, backup: &BackupUid) {
+        for cluster in self.claims.clusters() {
+            if self.waiting.leave(cluster, backup) {
+                self.claim_free(cluster);
+            }
         }
     }
 
@@ -217,14 +235,27 @@ impl Handler<WantClaim> for CoordinatorActor {
             return;
         }
         let wish = Wish { backup: want.backup, name: want.name, attempt: want.attempt, floor: want.floor };
+        let first = self.waiting.first(want.cluster, self.clock.now().at);
+        if first.is_some_and(|first| first != &wish.backup) {
+            self.tell_backup(&wish.backup, ToBarrier::ClaimTaken("one that has waited longer".to_owned()));
+            self.waiting.join(want.cluster, wish.backup);
+            return;
+        }
         match self.claims.want(want.cluster, &wish) {
             Verdict::Save(saving) => {
                 let epoch = saving.claim.epoch;
                 self.save_claim(*saving, Some((wish.backup, epoch)), ctx);
             }
+            Verdict::Refused(refusal) => {
+                self.tell_backup(&wish.backup, ToBarrier::ClaimRefused(refusal));
+                // Whoever waits behind it has a wish of his own.
+                self.waiting.leave(want.cluster, &wish.backup);
+                self.claim_free(want.cluster);
+            }
             Verdict::Taken(holder) => {
                 self.tell_backup(&wish.backup, ToBarrier::ClaimTaken(holder));
-                self.wait_for(want.cluster, wish.backup);
+                self.waiting.leave(want.cluster, &wish.backup);
+                self.waiting.join(want.cluster, wish.backup);
             }
         }
     }
@@ -233,9 +264,10 @@ impl Handler<WantClaim> for CoordinatorActor {
 impl Handler<GiveClaim> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, give: GiveClaim, ctx: &mut Self::Context) {
-        if let Some(queue) = self.waiting.get_mut(&give.cluster) {
-            queue.retain(|backup| backup != &give.backup);
-        }
+        let called = self.waiting.leave(give.cluster, &give.backup);
         self.give(give.cluster, give.backup, ctx);
+        if called {
+            self.claim_free(give.cluster);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Backups that have ended and owe nothing. Whatever is wanted of one begins with its record, read from the ledger: what
 //! this process remembers may be older.
 
-use super::CoordinatorActor;
+use super::{CoordinatorActor, restart::Cause};
 use crate::{actors::messages::Ended, ports::Object};
 use actix::Context;
 use shared::{
@@ -35,7 +35,8 @@ impl CoordinatorActor {
     /// Starts a barrier from the record of a backup that had ended.
     pub(super) fn wake(&mut self, backup: BackupUid, ctx: &mut Context<Self>) {
         if let Some(ended) = self.ended.remove(&backup) {
-            self.read_record(backup, Some(ended.version), Duration::ZERO, ctx);
+            let cause = Cause { ended: Some(ended.version), ..Cause::default() };
+            self.read_record(backup, cause, Duration::ZERO, ctx);
         }
     }
 

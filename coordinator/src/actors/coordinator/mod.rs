@@ -8,21 +8,25 @@ mod ending;
 mod letting_go;
 mod objects;
 mod orphans;
+mod reading;
 mod restart;
 mod sessions;
 mod without;
 
+use self::{reading::Found, restart::Cause};
 use super::{
     barrier::BarrierActor,
     claims::Claims,
+    counted::Counted,
     few::{Few, IN_FLIGHT},
     messages::{BarrierOver, Channel, Ended, Ending, Lead, ToBarrier, Viewed},
     outcomes::Outcomes,
+    queue::Queue,
     store::{Stored, Writer},
 };
 use crate::{
     metrics::Metrics,
-    ports::{Entry, LedgerKey, Object, Ports, Version},
+    ports::{LedgerKey, Object, Ports, Version},
     standing::Standing,
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
@@ -37,7 +41,7 @@ use shared::{
 };
 use shell::clock::Clock;
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
@@ -50,8 +54,8 @@ const MAILBOX: usize = 1024;
 const AGAIN: Duration = Duration::from_secs(1);
 /// Sessions are told again this often, like everything else.
 const RESYNC: Duration = Duration::from_secs(30);
-/// Wishes for one claim that wait for it; more backups of one TiDB cluster than this are told to wait without a place.
-const WAITING_MAX: usize = 256;
+/// How often it is looked whether a claim that is waited for is free and nobody was told.
+const CALL_AGAIN: Duration = Duration::from_secs(30);
 
 /// A backup that is under way, or owes something.
 struct Live {
@@ -77,7 +81,7 @@ pub struct CoordinatorActor {
     writer: Writer,
     claims: Claims,
     /// Backups that wait for a claim, in order.
-    waiting: BTreeMap<ClusterId, VecDeque<BackupUid>>,
+    waiting: Queue,
     /// Claims to be given back once the save under way is done.
     giving: BTreeSet<(ClusterId, BackupUid)>,
     /// Claims that were to be given back and may still be held, because that save failed.
@@ -149,6 +153,7 @@ impl CoordinatorActor {
         outcomes: Arc<Outcomes>,
     ) -> Self {
         ports.objects = Arc::new(Few::new(ports.objects));
+        ports.ledger = Arc::new(Counted::new(ports.ledger, metrics.clone()));
         let writer = Writer(uuid::Uuid::new_v4().to_string());
         let claims = Claims::new(ports.ledger.clone(), writer.clone());
         Self {
@@ -159,7 +164,7 @@ impl CoordinatorActor {
             standing,
             writer,
             claims,
-            waiting: BTreeMap::new(),
+            waiting: Queue::default(),
             giving: BTreeSet::new(),
             owed: BTreeMap::new(),
             granted: BTreeMap::new(),
@@ -197,10 +202,9 @@ impl CoordinatorActor {
     }
 
     fn read_ledger(&mut self, ctx: &mut Context<Self>) {
-        let ledger = self.ports.ledger.clone();
-        let reading = async move { ledger.list().await };
+        let reading = reading::everything(self.ports.ledger.clone(), self.reads.clone());
         ctx.spawn(reading.into_actor(self).map(|read, actor, ctx| match read {
-            Ok(entries) => actor.ledger_read(entries, ctx),
+            Ok(found) => actor.ledger_read(found, ctx),
             Err(error) => {
                 tracing::warn!(%error, "ledger cannot be read; trying again");
                 ctx.run_later(AGAIN, |actor, ctx| actor.read_ledger(ctx));
@@ -208,38 +212,31 @@ impl CoordinatorActor {
         }));
     }
 
-    fn ledger_read(&mut self, entries: Vec<Entry>, ctx: &mut Context<Self>) {
-        let (mut records, mut left_over) = (Vec::new(), Vec::new());
-        for entry in entries {
-            match entry.key {
-                LedgerKey::Record(uid) => match Stored::<Record>::parse(&entry.body) {
-                    Ok(stored) if is_over(&stored.body, self.clock.now()) => {
-                        let summary = Summary::of(&stored.body);
-                        left_over.extend(orphans::left_over(std::iter::once(&stored.body)));
-                        self.outcomes.set(&uid, summary.stage, summary.verdict);
-                        self.ended.insert(uid, Ended { summary, version: entry.version });
-                    }
-                    Ok(stored) => records.push((stored.body, entry.version)),
-                    Err(error) => {
-                        tracing::error!(%uid, error, "record cannot be read; it is left alone");
-                        self.unreadable.insert(uid, error);
-                    }
-                },
-                LedgerKey::Claim(cluster) => match Stored::<Claim>::parse(&entry.body) {
-                    Ok(stored) => self.claims.found(stored.body, entry.version, String::new()),
-                    Err(error) => tracing::error!(%cluster, error, "claim cannot be read; it is left alone"),
-                },
+    fn ledger_read(&mut self, found: Found, ctx: &mut Context<Self>) {
+        for entry in found.claims {
+            match Stored::<Claim>::parse(&entry.body) {
+                Ok(stored) => self.claims.found(stored.body, entry.version, String::new()),
+                Err(error) => tracing::error!(key = ?entry.key, error, "claim cannot be read; it is left alone"),
             }
         }
-        left_over.extend(orphans::left_over(records.iter().map(|(record, _)| record)));
-        for old in left_over {
-            if let Some(ended) = self.ended.remove(&old) {
-                self.outcomes.forget(&old);
-                self.drop_left_over(old, ended.version, ctx);
+        let (mut ended, mut open) = (found.ended, Vec::new());
+        for entry in found.records {
+            match (Stored::<Record>::parse(&entry.body), entry.key) {
+                (Ok(stored), _) if is_over(&stored.body, self.clock.now()) => {
+                    ended.push(Ended { summary: Summary::of(&stored.body), version: entry.version });
+                }
+                (Ok(stored), _) => open.push((stored.body, entry.version)),
+                (Err(error), LedgerKey::Record(uid)) => {
+                    tracing::error!(%uid, error, "record cannot be read; it is left alone");
+                    self.unreadable.insert(uid, error);
+                }
+                (Err(_), LedgerKey::Claim(_)) => {}
             }
         }
-        for (record, version) in records {
-            self.start_barrier(record, Some(version), ctx);
+        let adopted = open.iter().filter_map(|(record, _)| Summary::of(record).adopted_from).collect();
+        self.remember(ended, adopted, ctx);
+        for (record, version) in open {
+            self.start_barrier(record, Some(version), None, ctx);
         }
         // A claim whose record is missing, has ended, or does not name its epoch granted nothing (I2).
         for cluster in self.claims.live().map(|(claim, _)| claim.cluster).collect::<Vec<_>>() {
@@ -254,7 +251,13 @@ impl CoordinatorActor {
         self.find_orphans(ctx);
     }
 
-    fn start_barrier(&mut self, record: Record, version: Option<Version>, ctx: &mut Context<Self>) {
+    fn start_barrier(
+        &mut self,
+        record: Record,
+        version: Option<Version>,
+        hopeless: Option<Refusal>,
+        ctx: &mut Context<Self>,
+    ) {
         let uid = record.key().clone();
         if self.draining || self.barriers.contains_key(&uid) {
             return;
@@ -271,11 +274,12 @@ impl CoordinatorActor {
         let actor = BarrierActor::new(
             record,
             version,
-            self.writer.clone(),
+            &self.writer,
             self.ports.clone(),
             self.clock.clone(),
             sessions.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect(),
             ctx.address(),
+            hopeless,
         );
         self.barriers.insert(uid, Live { addr: actor.start(), planes });
     }
@@ -334,6 +338,7 @@ impl Actor for CoordinatorActor {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(CALL_AGAIN, |actor, _| actor.call_waiting());
     }
 }
 
@@ -366,6 +371,7 @@ impl Handler<BarrierOver> for CoordinatorActor {
         self.barriers.remove(&over.backup);
         self.granted.retain(|_, (backup, _)| *backup != over.backup);
         self.fenced.remove(&over.backup);
+        self.no_longer_waits(&over.backup);
         match over.ending {
             Ending::Gone => {
                 if let Some(view) = self.views.remove(&over.backup) {
@@ -379,8 +385,11 @@ impl Handler<BarrierOver> for CoordinatorActor {
                 self.end_claims_of(over.backup, ctx);
             }
             Ending::Over(ended) => self.barrier_ended(over.backup, *ended, ctx),
-            Ending::Lost if self.draining => {}
-            Ending::Lost => self.start_again(over.backup, ctx),
+            Ending::Lost | Ending::Hopeless(_) if self.draining => {}
+            Ending::Lost => self.start_again(over.backup, Cause::default(), ctx),
+            Ending::Hopeless(refusal) => {
+                self.start_again(over.backup, Cause { hopeless: Some(refusal), ended: None }, ctx);
+            }
         }
         self.look_for_the_end();
     }

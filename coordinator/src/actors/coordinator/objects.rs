@@ -103,7 +103,7 @@ impl CoordinatorActor {
             match added {
                 Ok(()) => {
                     let record = Record::new(wish, actor.clock.wall());
-                    actor.start_barrier(record, None, ctx);
+                    actor.start_barrier(record, None, None, ctx);
                 }
                 // The resync brings the object again.
                 Err(error) => tracing::warn!(%error, %uid, "finalizer was not added; trying again at the next resync"),

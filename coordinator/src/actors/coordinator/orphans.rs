@@ -4,14 +4,14 @@
 
 use super::{AGAIN, CoordinatorActor};
 use crate::{
-    actors::messages::ToBarrier,
+    actors::messages::{Ended, ToBarrier},
     console::{Answered, Orphan},
     ports::{EventKind, LedgerKey, ObjectRef, Version},
 };
 use actix::{AsyncContext, Context, WrapFuture};
 use serde_json::json;
 use shared::{
-    barrier::{Record, Stage, Summary},
+    barrier::{Stage, Summary},
     ids::BackupUid,
     request::CleanPolicy,
     time::Timestamp,
@@ -115,6 +115,23 @@ impl CoordinatorActor {
         self.barriers.contains_key(uid) || self.ended.contains_key(uid) || self.again.contains(uid)
     }
 
+    /// Backups that have ended, as the ledger has them. What another record says that it has adopted (of those that have
+    /// not ended: `left_over`) is no backup of its own any more.
+    pub(super) fn remember(&mut self, ended: Vec<Ended>, mut left_over: Vec<BackupUid>, ctx: &mut Context<Self>) {
+        left_over.extend(ended.iter().filter_map(|ended| ended.summary.adopted_from.clone()));
+        for ended in ended {
+            let (uid, summary) = (ended.summary.backup.clone(), &ended.summary);
+            self.outcomes.set(&uid, summary.stage, summary.verdict);
+            self.ended.insert(uid, ended);
+        }
+        for old in left_over {
+            if let Some(ended) = self.ended.remove(&old) {
+                self.outcomes.forget(&old);
+                self.drop_left_over(old, ended.version, ctx);
+            }
+        }
+    }
+
     /// An adoption that was broken off between its two writes left the record under its old name, too.
     pub(super) fn drop_left_over(&self, old: BackupUid, version: Version, ctx: &mut Context<Self>) {
         let ledger = self.ports.ledger.clone();
@@ -126,12 +143,6 @@ impl CoordinatorActor {
         };
         ctx.spawn(dropping.into_actor(self));
     }
-}
-
-/// Names under which records lie that another object has adopted.
-pub(super) fn left_over<'a>(records: impl Iterator<Item = &'a Record>) -> Vec<BackupUid> {
-    let from = |record: &'a Record| record.adopted.as_ref().filter(|adopted| adopted.from != adopted.object);
-    records.filter_map(from).map(|adopted| adopted.from.clone()).collect()
 }
 
 /// It may be taken over: nothing of it runs any more.

@@ -9,6 +9,7 @@ use actix::{Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
     barrier::{Barrier, Record},
     ids::{BackupUid, ClusterId},
+    reason::Refusal,
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -16,22 +17,24 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 /// deposed: a Lease lives 15 s, so by then it knows. Whoever took it over at once would abort what the other has begun.
 const STILL: Duration = Duration::from_secs(16);
 
+/// Why a record is read.
+#[derive(Default)]
+pub(super) struct Cause {
+    /// What its barrier wanted to save can never be saved.
+    pub(super) hopeless: Option<Refusal>,
+    /// It had ended at this version.
+    pub(super) ended: Option<Version>,
+}
+
 impl CoordinatorActor {
     /// Reads the record, and nothing else: what other backups do meanwhile would be older in a list of the whole ledger
     /// than what this process knows.
-    pub(super) fn start_again(&mut self, backup: BackupUid, ctx: &mut Context<Self>) {
-        self.read_record(backup, None, AGAIN, ctx);
+    pub(super) fn start_again(&mut self, backup: BackupUid, cause: Cause, ctx: &mut Context<Self>) {
+        self.read_record(backup, cause, AGAIN, ctx);
     }
 
-    /// A barrier of this backup starts from what the ledger holds. Nothing else may, meanwhile. `ended`: the version at
-    /// which it was seen to have ended.
-    pub(super) fn read_record(
-        &mut self,
-        backup: BackupUid,
-        ended: Option<Version>,
-        after: Duration,
-        ctx: &mut Context<Self>,
-    ) {
+    /// A barrier of this backup starts from what the ledger holds. Nothing else may, meanwhile.
+    pub(super) fn read_record(&mut self, backup: BackupUid, cause: Cause, after: Duration, ctx: &mut Context<Self>) {
         self.again.insert(backup.clone());
         let (ledger, reads, uid) = (self.ports.ledger.clone(), self.reads.clone(), backup.clone());
         let writer = self.writer.clone();
@@ -45,7 +48,7 @@ impl CoordinatorActor {
                     stored(&ledger, &uid).await?
                 };
                 match found {
-                    Some((stored, version)) if stored.writer != writer && is_under_way(&stored.body) => {
+                    Some((stored, version)) if !stored.writer.is_of(&writer) && is_under_way(&stored.body) => {
                         if seen.as_ref() == Some(&version) {
                             return Ok(Some((stored.body, version)));
                         }
@@ -57,7 +60,7 @@ impl CoordinatorActor {
             }
         };
         ctx.spawn(reading.into_actor(self).map(move |read: Result<_, PortError>, actor, ctx| match read {
-            Ok(Some((record, version))) => actor.found_again(backup, record, version, ended, ctx),
+            Ok(Some((record, version))) => actor.found_again(backup, record, version, cause, ctx),
             // It never was saved: nothing was touched. The resync starts it again.
             Ok(None) => {
                 actor.again.remove(&backup);
@@ -68,7 +71,7 @@ impl CoordinatorActor {
             }
             Err(error) => {
                 tracing::warn!(%error, %backup, "record cannot be read; trying again");
-                actor.start_again(backup, ctx);
+                actor.start_again(backup, cause, ctx);
             }
         }));
     }
@@ -79,13 +82,13 @@ impl CoordinatorActor {
         backup: BackupUid,
         record: Record,
         version: Version,
-        ended: Option<Version>,
+        cause: Cause,
         ctx: &mut Context<Self>,
     ) {
         self.again.remove(&backup);
         self.views.insert(backup.clone(), Arc::new(Barrier::new(record.clone()).view()));
-        let (cluster, unchanged) = (record.cluster, ended.as_ref() == Some(&version));
-        self.start_barrier(record, Some(version), ctx);
+        let (cluster, unchanged) = (record.cluster, cause.ended.as_ref() == Some(&version));
+        self.start_barrier(record, Some(version), cause.hopeless, ctx);
         if !unchanged {
             self.doubt_claims(&backup, cluster, ctx);
         }

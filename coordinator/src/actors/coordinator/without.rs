@@ -1,7 +1,7 @@
 //! Objects without a record that can be read: backups of the old manager, a ledger that was lost in part, a record of a
 //! newer version. What is not known to be gone is cleaned by tags and `backupmeta`, or the object stays and says why.
 
-use super::{AsyncContext, CoordinatorActor, restart};
+use super::{AsyncContext, CoordinatorActor, restart, restart::Cause};
 use crate::{
     actors::store::Slot,
     ports::{By, LedgerKey, Object, PortError, Status, Told, ToldRow},
@@ -48,7 +48,7 @@ impl CoordinatorActor {
                 Ok(None) => drop(actor.none.insert(uid.clone())),
                 Ok(Some(entry)) => match restart::parse(&entry.body) {
                     Ok(record) if !actor.has_record(&uid) => {
-                        return actor.found_again(uid, record, entry.version, None, ctx);
+                        return actor.found_again(uid, record, entry.version, Cause::default(), ctx);
                     }
                     Ok(_) => {}
                     Err(error) => drop(actor.unreadable.insert(uid.clone(), error)),
@@ -114,7 +114,7 @@ impl CoordinatorActor {
             return;
         }
         tracing::warn!(%uid, old_manager = record.old_manager, "cleaning a backup that has no record");
-        let mut slot = Slot::new(self.ports.ledger.clone(), LedgerKey::Record(uid.clone()), self.writer.clone(), None);
+        let mut slot = Slot::new(self.ports.ledger.clone(), LedgerKey::Record(uid.clone()), &self.writer, None);
         let saving = async move {
             slot.save(&record).await.map_err(|error| PortError::Unavailable(error.to_string()))?;
             Ok::<_, PortError>((record, slot.version().cloned()))
@@ -123,7 +123,7 @@ impl CoordinatorActor {
             actor.starting.remove(&uid);
             actor.none.remove(&uid);
             match saved {
-                Ok((record, version)) => actor.start_barrier(record, version, ctx),
+                Ok((record, version)) => actor.start_barrier(record, version, None, ctx),
                 Err(error) => tracing::warn!(%error, %uid, "record was not saved; trying again at the next resync"),
             }
         }));

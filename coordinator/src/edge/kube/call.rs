@@ -1,6 +1,7 @@
 //! One call of the API server: bounded in time, its failure in the words of the ports.
 
 use crate::ports::PortError;
+use shared::reason::{Reason, Refusal};
 use std::time::Duration;
 
 /// Limit of one call. Below the 3 s that a save may take (DESIGN §3), during which an actor handles nothing else.
@@ -15,6 +16,31 @@ pub(super) async fn bounded<T>(what: &str, call: impl Future<Output = Result<T, 
             CALL_LIMIT.as_millis()
         ))),
     }
+}
+
+/// The same for a write of the ledger: what the API server will never take is a refusal.
+pub(super) async fn bounded_write<T>(
+    what: &str,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, PortError> {
+    let mut refused = None;
+    let looked = async { call.await.inspect_err(|error| refused = never(what, error)) };
+    let outcome = bounded(what, looked).await;
+    outcome.map_err(|error| refused.map_or(error, PortError::Refused))
+}
+
+/// Too large, for the API server (413) or for etcd, whose words it passes on; or not what it takes (422). Not a missing
+/// permission or a quota (403), which a person may mend meanwhile.
+fn never(what: &str, error: &kube::Error) -> Option<Refusal> {
+    let kube::Error::Api(status) = error else { return None };
+    let reason = match status.code {
+        413 => Reason::TooLarge,
+        500 if status.message.contains("request is too large") => Reason::TooLarge,
+        422 if status.message.contains("Too long") => Reason::TooLarge,
+        422 => Reason::LedgerLost,
+        _ => return None,
+    };
+    Some(Refusal::new(reason, format!("{what}: {} {}: {}", status.code, status.reason, status.message)))
 }
 
 /// A request that the API server answered with 404 or 409 changed nothing; of everything else the outcome is unknown.

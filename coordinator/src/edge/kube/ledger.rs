@@ -1,27 +1,33 @@
 //! The ledger as ConfigMaps that nobody else writes, saved by compare-and-set on resourceVersion (DESIGN §5), as Helm
-//! keeps its release records.
+//! keeps its release records. `kubectl get configmaps -L isochron.pingcap.com/ledger` tells records from claims, and an
+//! annotation says what a record is about.
 
-use super::call::bounded;
-use crate::ports::{Entry, Ledger, LedgerKey, PortError, Version};
+use super::call::{bounded, bounded_write};
+use crate::ports::{Entry, LEDGER_TEXT_MAX, Ledger, LedgerKey, Noted, PortError, Text, Version};
 use async_trait::async_trait;
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, PostParams, Preconditions},
 };
-use shared::ids::{BackupUid, ClusterId};
+use shared::{
+    ids::{BackupUid, ClusterId},
+    reason::{Reason, Refusal},
+};
 use std::collections::BTreeMap;
 
 /// Under which key of `data` the body stands.
 const BODY: &str = "body";
-/// Marks our ConfigMaps for `list`.
+/// Marks our ConfigMaps for lists; its value is the kind.
 const LABEL: &str = "isochron.pingcap.com/ledger";
-/// Bodies are at most this long (`ports::Ledger`); etcd itself takes 1.5 MiB.
-const MAX_BODY: usize = 256 * 1024;
-/// One page of a list: at most 8 MiB, which an API server sends within the limit of a call.
-const PAGE: u32 = 32;
-/// A list longer than this (16 000 objects) is not ours: a namespace holds a few hundred backups.
-const MAX_PAGES: usize = 500;
+const RECORD: &str = "record";
+const CLAIM: &str = "claim";
+/// What is noted of a record, for lists and for people.
+const NOTE: &str = "isochron.pingcap.com/summary";
+/// Length of the body.
+const BYTES: &str = "isochron.pingcap.com/bytes";
+/// One page of a list of metadata, about 1 KiB each: the API server's own clients take as many.
+const PAGE: u32 = 500;
 
 /// ConfigMaps in the coordinator's own namespace.
 #[derive(Clone)]
@@ -38,20 +44,34 @@ impl KubeLedger {
 
 #[async_trait]
 impl Ledger for KubeLedger {
-    async fn list(&self) -> Result<Vec<Entry>, PortError> {
-        let mut entries = Vec::new();
-        let mut params = ListParams::default().labels(LABEL).limit(PAGE);
-        for _ in 0..MAX_PAGES {
-            let page = bounded("list the ledger's ConfigMaps", self.maps.list(&params)).await?;
+    async fn records(&self) -> Result<Vec<Noted>, PortError> {
+        let mut all = Vec::new();
+        let mut params = of_kind(RECORD);
+        loop {
+            let page = bounded("list the ledger's ConfigMaps", self.maps.list_metadata(&params)).await?;
             for map in page.items {
-                entries.extend(entry(map)?);
+                all.extend(noted(map.metadata)?);
             }
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
-                None => return Ok(entries),
+                None => return Ok(all),
             }
         }
-        Err(PortError::Unavailable(format!("more than {MAX_PAGES} pages of ConfigMaps carry the label {LABEL}")))
+    }
+
+    async fn claims(&self) -> Result<Vec<Entry>, PortError> {
+        let mut all = Vec::new();
+        let mut params = of_kind(CLAIM);
+        loop {
+            let page = bounded("list the claims' ConfigMaps", self.maps.list(&params)).await?;
+            for map in page.items {
+                all.extend(entry(map)?);
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(all),
+            }
+        }
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
@@ -62,25 +82,23 @@ impl Ledger for KubeLedger {
         }
     }
 
-    async fn write(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError> {
+    async fn write(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<Version, PortError> {
         let name = name(key);
-        if body.len() > MAX_BODY {
-            return Err(PortError::Unavailable(format!(
-                "ConfigMap {name} was not written: its {} bytes are above {MAX_BODY}",
-                body.len()
-            )));
+        if text.body.len() > LEDGER_TEXT_MAX {
+            let text = format!("ConfigMap {name} was not written: {} bytes, {LEDGER_TEXT_MAX} fit", text.body.len());
+            return Err(Refusal::new(Reason::TooLarge, text).into());
         }
-        let map = config_map(key, body, expected)?;
+        let map = config_map(key, text, expected)?;
         let what = format!("write ConfigMap {name}");
         let written = match expected {
-            None => bounded(&what, self.maps.create(&PostParams::default(), &map)).await?,
-            Some(_) => match bounded(&what, self.maps.replace(&name, &PostParams::default(), &map)).await {
+            None => bounded_write(&what, self.maps.create(&PostParams::default(), &map)).await?,
+            Some(_) => match bounded_write(&what, self.maps.replace(&name, &PostParams::default(), &map)).await {
                 // It was there in the expected version, and somebody deleted it.
                 Err(PortError::NotFound(text)) => return Err(PortError::Conflict(text)),
                 other => other?,
             },
         };
-        version(&written)
+        version(&written.metadata)
     }
 
     async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
@@ -109,38 +127,54 @@ fn key(name: &str) -> Option<LedgerKey> {
     name.strip_prefix("isochron-claim-")?.parse().ok().map(|cluster| LedgerKey::Claim(ClusterId(cluster)))
 }
 
-fn config_map(key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<ConfigMap, PortError> {
+fn config_map(key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<ConfigMap, PortError> {
     // A replace without resourceVersion would win over anybody.
     if expected.is_some_and(|version| version.0.is_empty()) {
         return Err(PortError::Conflict(format!("ConfigMap {} has no version to compare with", name(key))));
     }
     let kind = match key {
-        LedgerKey::Record(_) => "record",
-        LedgerKey::Claim(_) => "claim",
+        LedgerKey::Record(_) => RECORD,
+        LedgerKey::Claim(_) => CLAIM,
     };
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let note = (!text.note.is_empty()).then(|| label(NOTE, text.note));
+    let beside = note.into_iter().chain([label(BYTES, &text.body.len().to_string())]);
     Ok(ConfigMap {
         metadata: ObjectMeta {
             name: Some(name(key)),
             resource_version: expected.map(|version| version.0.clone()),
             labels: Some(BTreeMap::from([label(LABEL, kind), label("app.kubernetes.io/name", "isochron")])),
+            annotations: Some(beside.collect()),
             ..ObjectMeta::default()
         },
-        data: Some(BTreeMap::from([(BODY.to_owned(), body.to_owned())])),
+        data: Some(BTreeMap::from([label(BODY, text.body)])),
         ..ConfigMap::default()
     })
+}
+
+fn of_kind(kind: &str) -> ListParams {
+    ListParams::default().labels(&format!("{LABEL}={kind}")).limit(PAGE)
+}
+
+/// `None` for a ConfigMap that carries our label but none of our names.
+fn noted(metadata: ObjectMeta) -> Result<Option<Noted>, PortError> {
+    let Some(LedgerKey::Record(backup)) = metadata.name.as_deref().and_then(key) else { return Ok(None) };
+    let version = version(&metadata)?;
+    let mut beside = metadata.annotations.unwrap_or_default();
+    let bytes = beside.get(BYTES).and_then(|bytes| bytes.parse().ok());
+    Ok(Some(Noted { backup, note: beside.remove(NOTE).unwrap_or_default(), version, bytes }))
 }
 
 /// `None` for a ConfigMap that carries our label but none of our names.
 fn entry(map: ConfigMap) -> Result<Option<Entry>, PortError> {
     let Some(key) = map.metadata.name.as_deref().and_then(key) else { return Ok(None) };
-    let version = version(&map)?;
+    let version = version(&map.metadata)?;
     let body = map.data.unwrap_or_default().remove(BODY).unwrap_or_default();
     Ok(Some(Entry { key, body, version }))
 }
 
-fn version(map: &ConfigMap) -> Result<Version, PortError> {
-    match &map.metadata.resource_version {
+fn version(metadata: &ObjectMeta) -> Result<Version, PortError> {
+    match &metadata.resource_version {
         Some(version) if !version.is_empty() => Ok(Version(version.clone())),
         _ => Err(PortError::Unavailable("the API server answered with a ConfigMap without resourceVersion".to_owned())),
     }

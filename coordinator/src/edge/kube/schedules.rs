@@ -130,6 +130,7 @@ impl Schedules for KubeSchedules {
                 // 409: the uid is another object's.
                 PortError::NotFound(_) | PortError::Conflict(_) => DeleteResult::Gone,
                 PortError::Unavailable(text) => DeleteResult::Failed(text),
+                PortError::Refused(refusal) => DeleteResult::Failed(refusal.to_string()),
             },
             Err(_) => DeleteResult::Failed(format!("{what}: no answer from the API server in time")),
         }

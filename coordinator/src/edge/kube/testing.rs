@@ -195,6 +195,10 @@ impl State {
             .iter()
             .filter(|(key, _)| key.starts_with(&format!("{path}/")))
             .map(|(_, object)| object)
+            .filter(|object| match query.get("labelSelector").and_then(|selector| selector.rsplit_once("%3D")) {
+                Some((label, value)) => object["metadata"]["labels"][label.replace("%2F", "/")] == value,
+                None => true,
+            })
             .collect();
         let page: Vec<&&Value> = under.iter().skip(from).take(limit).collect();
         let more = (from + page.len() < under.len()).then(|| (from + page.len()).to_string());

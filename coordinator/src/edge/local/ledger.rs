@@ -2,17 +2,20 @@
 //! life of a file, so that one which was deleted and made again is never mistaken for the old one.
 
 use super::{Home, blocking, disk};
-use crate::ports::{Entry, Ledger, LedgerKey, PortError, Version};
+use crate::ports::{Entry, LEDGER_TEXT_MAX, Ledger, LedgerKey, Noted, PortError, Text, Version};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use shared::ids::{BackupUid, ClusterId};
+use shared::{
+    ids::{BackupUid, ClusterId},
+    reason::{Reason, Refusal},
+};
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-/// Bodies are at most this long (`ports::Ledger`).
-const MAX_BODY: usize = 256 * 1024;
+/// Files that one access reads: some MB, far below its limit of time.
+const BATCH: usize = 100;
 
 /// Files `record-UID.json` and `claim-CLUSTER.json`.
 pub struct LocalLedger {
@@ -23,6 +26,8 @@ pub struct LocalLedger {
 struct Kept {
     life: String,
     version: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    note: String,
     body: String,
 }
 
@@ -35,6 +40,20 @@ impl Kept {
 impl LocalLedger {
     pub(super) fn new(home: Arc<Home>) -> Self {
         Self { home }
+    }
+
+    /// What is kept under the keys of a kind, a few files at a time: each access is bounded in time.
+    async fn all(&self, of: impl Fn(&LedgerKey) -> bool + Send) -> Result<Vec<(LedgerKey, Kept)>, PortError> {
+        let home = self.home.clone();
+        let mut keys = blocking("list the ledger", move || names(&home.inner())).await?;
+        keys.retain(of);
+        keys.sort();
+        let mut all = Vec::new();
+        for batch in keys.chunks(BATCH) {
+            let (home, batch) = (self.home.clone(), batch.to_vec());
+            all.extend(blocking("read the ledger", move || read_some(&home, batch)).await?);
+        }
+        Ok(all)
     }
 }
 
@@ -72,20 +91,23 @@ fn read(path: &Path) -> Result<Option<Kept>, PortError> {
     }
 }
 
-fn write(path: &Path, body: &str, expected: Option<&Version>) -> Result<Version, PortError> {
+fn write(path: &Path, body: &str, note: &str, expected: Option<&Version>) -> Result<Version, PortError> {
     let conflict = |text: &str| Err(PortError::Conflict(format!("{}: {text}", path.display())));
     let next = match (read(path)?, expected) {
         (None, None) => {
             let life = uuid::Uuid::new_v4().simple().to_string();
-            Kept { life: life[..8].to_owned(), version: 1, body: body.to_owned() }
+            Kept { life: life[..8].to_owned(), version: 1, note: note.to_owned(), body: body.to_owned() }
         }
         (Some(_), None) => return conflict("it exists already"),
         (None, Some(_)) => return conflict("it was deleted"),
         (Some(kept), Some(expected)) if kept.token() != *expected => return conflict("it has another version"),
         // A counter that starts at 1 and grows by saves does not reach the end of u64.
-        (Some(kept), Some(_)) => {
-            Kept { life: kept.life, version: kept.version.saturating_add(1), body: body.to_owned() }
-        }
+        (Some(kept), Some(_)) => Kept {
+            life: kept.life,
+            version: kept.version.saturating_add(1),
+            note: note.to_owned(),
+            body: body.to_owned(),
+        },
     };
     let text = serde_json::to_string_pretty(&next).map_err(|error| PortError::Unavailable(error.to_string()))?;
     disk::write(path, text.as_bytes())
@@ -93,26 +115,42 @@ fn write(path: &Path, body: &str, expected: Option<&Version>) -> Result<Version,
     Ok(next.token())
 }
 
+fn names(folder: &Path) -> Result<Vec<LedgerKey>, PortError> {
+    let broken = |error: std::io::Error| PortError::Unavailable(format!("cannot read {}: {error}", folder.display()));
+    let mut keys = Vec::new();
+    for file in std::fs::read_dir(folder).map_err(broken)? {
+        keys.extend(file.map_err(broken)?.file_name().to_str().and_then(key));
+    }
+    Ok(keys)
+}
+
+fn read_some(home: &Home, keys: Vec<LedgerKey>) -> Result<Vec<(LedgerKey, Kept)>, PortError> {
+    let mut some = Vec::new();
+    for key in keys {
+        // One that is gone meanwhile is no fault.
+        let kept = read(&path(home, &key)?)?;
+        some.extend(kept.map(|kept| (key, kept)));
+    }
+    Ok(some)
+}
+
 #[async_trait]
 impl Ledger for LocalLedger {
-    async fn list(&self) -> Result<Vec<Entry>, PortError> {
-        let home = self.home.clone();
-        blocking("list the ledger", move || {
-            let folder = home.inner();
-            let broken =
-                |error: std::io::Error| PortError::Unavailable(format!("cannot read {}: {error}", folder.display()));
-            let mut entries = Vec::new();
-            for file in std::fs::read_dir(&folder).map_err(broken)? {
-                let file = file.map_err(broken)?;
-                let Some(key) = file.file_name().to_str().and_then(key) else { continue };
-                if let Some(kept) = read(&file.path())? {
-                    entries.push(Entry { version: kept.token(), body: kept.body, key });
-                }
+    async fn records(&self) -> Result<Vec<Noted>, PortError> {
+        let records = |key: &LedgerKey| matches!(key, LedgerKey::Record(_));
+        let mut all = Vec::new();
+        for (key, kept) in self.all(records).await? {
+            if let LedgerKey::Record(backup) = key {
+                let (version, bytes) = (kept.token(), Some(kept.body.len() as u64));
+                all.push(Noted { backup, note: kept.note, version, bytes });
             }
-            entries.sort_by(|a, b| a.key.cmp(&b.key));
-            Ok(entries)
-        })
-        .await
+        }
+        Ok(all)
+    }
+
+    async fn claims(&self) -> Result<Vec<Entry>, PortError> {
+        let claims = self.all(|key| matches!(key, LedgerKey::Claim(_))).await?;
+        Ok(claims.into_iter().map(|(key, kept)| Entry { key, version: kept.token(), body: kept.body }).collect())
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
@@ -124,17 +162,16 @@ impl Ledger for LocalLedger {
         .await
     }
 
-    async fn write(&self, key: &LedgerKey, body: &str, expected: Option<&Version>) -> Result<Version, PortError> {
-        if body.len() > MAX_BODY {
-            return Err(PortError::Unavailable(format!(
-                "{key:?} was not written: its {} bytes are above {MAX_BODY}",
-                body.len()
-            )));
+    async fn write(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<Version, PortError> {
+        if text.body.len() > LEDGER_TEXT_MAX {
+            let text = format!("{key:?} was not written: {} bytes, {LEDGER_TEXT_MAX} fit", text.body.len());
+            return Err(Refusal::new(Reason::TooLarge, text).into());
         }
-        let (home, key, body, expected) = (self.home.clone(), key.clone(), body.to_owned(), expected.cloned());
+        let (home, key, expected) = (self.home.clone(), key.clone(), expected.cloned());
+        let (body, note) = (text.body.to_owned(), text.note.to_owned());
         blocking("write the ledger", move || {
             let path = path(&home, &key)?;
-            home.alone(|| write(&path, &body, expected.as_ref()))
+            home.alone(|| write(&path, &body, &note, expected.as_ref()))
         })
         .await
     }

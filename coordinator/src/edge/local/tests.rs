@@ -1,5 +1,8 @@
 use super::*;
-use crate::ports::{Ledger, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status};
+use crate::kit::bare;
+use crate::ports::{
+    LEDGER_TEXT_MAX, Ledger, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Text,
+};
 use serde_json::Value;
 use shared::{
     ids::{BackupUid, ClusterId},
@@ -280,26 +283,28 @@ async fn a_version_of_the_ledger_wins_once() {
     let ledger = open(home.path()).ledger;
     let claim = LedgerKey::Claim(ClusterId(u64::MAX));
     let record = LedgerKey::Record(BackupUid::from("2f7c3f0e-0000-4000-8000-000000000001"));
-    let first = ledger.write(&claim, "{\"a\": \"ü\\n\"}", None).await.unwrap();
-    assert!(matches!(ledger.write(&claim, "again", None).await, Err(PortError::Conflict(_))));
-    let second = ledger.write(&claim, "two", Some(&first)).await.unwrap();
-    assert!(matches!(ledger.write(&claim, "late", Some(&first)).await, Err(PortError::Conflict(_))));
+    let first = ledger.write(&claim, &bare("{\"a\": \"ü\\n\"}"), None).await.unwrap();
+    assert!(matches!(ledger.write(&claim, &bare("again"), None).await, Err(PortError::Conflict(_))));
+    let second = ledger.write(&claim, &bare("two"), Some(&first)).await.unwrap();
+    assert!(matches!(ledger.write(&claim, &bare("late"), Some(&first)).await, Err(PortError::Conflict(_))));
     assert!(matches!(ledger.delete(&claim, &first).await, Err(PortError::Conflict(_))));
-    ledger.write(&record, "r", None).await.unwrap();
-    let bodies: Vec<String> = ledger.list().await.unwrap().into_iter().map(|entry| entry.body).collect();
-    assert_eq!(bodies, ["r", "two"]);
+    ledger.write(&record, &bare("r"), None).await.unwrap();
+    let claims: Vec<String> = ledger.claims().await.unwrap().into_iter().map(|entry| entry.body).collect();
+    assert_eq!(claims, ["two"]);
+    let records: Vec<_> = ledger.records().await.unwrap().into_iter().map(|noted| (noted.note, noted.bytes)).collect();
+    assert_eq!(records, [(String::new(), Some(1))]);
 
     ledger.delete(&claim, &second).await.unwrap();
     ledger.delete(&claim, &second).await.unwrap();
     assert_eq!(ledger.read(&claim).await.unwrap(), None);
-    assert!(matches!(ledger.write(&claim, "gone", Some(&second)).await, Err(PortError::Conflict(_))));
+    assert!(matches!(ledger.write(&claim, &bare("gone"), Some(&second)).await, Err(PortError::Conflict(_))));
     // Made anew and written as often as the old one: still not the old one.
-    let anew = ledger.write(&claim, "new", None).await.unwrap();
-    ledger.write(&claim, "new", Some(&anew)).await.unwrap();
-    assert!(matches!(ledger.write(&claim, "late", Some(&second)).await, Err(PortError::Conflict(_))));
+    let anew = ledger.write(&claim, &bare("new"), None).await.unwrap();
+    ledger.write(&claim, &bare("new"), Some(&anew)).await.unwrap();
+    assert!(matches!(ledger.write(&claim, &bare("late"), Some(&second)).await, Err(PortError::Conflict(_))));
 
     let stray = LedgerKey::Record(BackupUid::from("../../x"));
-    assert!(matches!(ledger.write(&stray, "x", None).await, Err(PortError::Unavailable(_))));
+    assert!(matches!(ledger.write(&stray, &bare("x"), None).await, Err(PortError::Unavailable(_))));
 }
 
 #[tokio::test]
@@ -307,11 +312,11 @@ async fn of_many_writers_with_one_version_one_wins() {
     let home = TempDir::new().unwrap();
     let ledger = open(home.path()).ledger;
     let key = LedgerKey::Claim(ClusterId(1));
-    let version = ledger.write(&key, "0", None).await.unwrap();
+    let version = ledger.write(&key, &bare("0"), None).await.unwrap();
     let tasks: Vec<_> = (0..16)
         .map(|n: u32| {
             let (ledger, key, version) = (ledger.clone(), key.clone(), version.clone());
-            tokio::spawn(async move { ledger.write(&key, &n.to_string(), Some(&version)).await })
+            tokio::spawn(async move { ledger.write(&key, &bare(&n.to_string()), Some(&version)).await })
         })
         .collect();
     let mut won = 0;
@@ -336,9 +341,41 @@ async fn a_ledger_file_that_cannot_be_read_is_an_error_and_leftovers_go() {
     let key = LedgerKey::Record(BackupUid::from("u1"));
     for error in [
         ledger.read(&key).await.unwrap_err(),
-        ledger.list().await.unwrap_err(),
-        ledger.write(&key, "x", None).await.unwrap_err(),
+        ledger.records().await.unwrap_err(),
+        ledger.write(&key, &bare("x"), None).await.unwrap_err(),
     ] {
         assert!(matches!(&error, PortError::Unavailable(text) if text.contains("record-u1.json")), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_thousand_records_are_listed_by_their_notes() {
+    let home = TempDir::new().unwrap();
+    let ledger = open(home.path()).ledger;
+    let body = "x".repeat(10_000);
+    for number in 0..1000 {
+        let note = format!("note {number}");
+        let key = LedgerKey::Record(BackupUid::new(format!("u{number}")));
+        ledger.write(&key, &Text { body: &body, note: &note }, None).await.unwrap();
+    }
+    let records = ledger.records().await.unwrap();
+    assert_eq!(records.len(), 1000);
+    for noted in records {
+        assert_eq!(noted.backup.as_str().replace('u', "note "), noted.note);
+    }
+    let key = LedgerKey::Record(BackupUid::from("u7"));
+    let too_long = "x".repeat(LEDGER_TEXT_MAX + 1);
+    let Err(PortError::Refused(refusal)) = ledger.write(&key, &bare(&too_long), None).await else { panic!() };
+    assert_eq!(refusal.reason, Reason::TooLarge);
+}
+
+/// As the version before this one wrote it.
+#[tokio::test]
+async fn a_file_without_a_note_is_listed() {
+    let home = TempDir::new().unwrap();
+    let ledger = open(home.path()).ledger;
+    let text = "{\n  \"life\": \"0f0f0f0f\",\n  \"version\": 3,\n  \"body\": \"{}\"\n}";
+    fs::write(home.path().join(".isochron/record-u1.json"), text).unwrap();
+    let records = ledger.records().await.unwrap();
+    assert_eq!((records[0].note.as_str(), records[0].version.0.as_str()), ("", "0f0f0f0f.3"));
 }

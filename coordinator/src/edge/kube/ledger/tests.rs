@@ -1,5 +1,6 @@
 use super::super::testing::{Api as FakeApi, Fault};
 use super::*;
+use crate::kit::bare;
 use http::Method;
 use serde_json::json;
 
@@ -17,10 +18,10 @@ fn ledger() -> (FakeApi, KubeLedger) {
 #[tokio::test(start_paused = true)]
 async fn a_version_wins_once() {
     let (api, ledger) = ledger();
-    let first = ledger.write(&record(), "one", None).await.unwrap();
-    assert!(matches!(ledger.write(&record(), "again", None).await, Err(PortError::Conflict(_))));
-    let second = ledger.write(&record(), "two", Some(&first)).await.unwrap();
-    assert!(matches!(ledger.write(&record(), "late", Some(&first)).await, Err(PortError::Conflict(_))));
+    let first = ledger.write(&record(), &bare("one"), None).await.unwrap();
+    assert!(matches!(ledger.write(&record(), &bare("again"), None).await, Err(PortError::Conflict(_))));
+    let second = ledger.write(&record(), &bare("two"), Some(&first)).await.unwrap();
+    assert!(matches!(ledger.write(&record(), &bare("late"), Some(&first)).await, Err(PortError::Conflict(_))));
     let entry = ledger.read(&record()).await.unwrap().unwrap();
     assert_eq!((entry.body.as_str(), &entry.version), ("two", &second));
 
@@ -28,7 +29,7 @@ async fn a_version_wins_once() {
     ledger.delete(&record(), &second).await.unwrap();
     ledger.delete(&record(), &second).await.unwrap();
     assert_eq!(ledger.read(&record()).await.unwrap(), None);
-    assert!(matches!(ledger.write(&record(), "gone", Some(&second)).await, Err(PortError::Conflict(_))));
+    assert!(matches!(ledger.write(&record(), &bare("gone"), Some(&second)).await, Err(PortError::Conflict(_))));
     let path = format!("/api/v1/namespaces/isochron/configmaps/isochron-record-{UID}");
     assert_eq!(api.calls()[2], format!("PUT {path}"));
 }
@@ -36,10 +37,10 @@ async fn a_version_wins_once() {
 #[tokio::test(start_paused = true)]
 async fn an_empty_version_never_reaches_the_server() {
     let (api, ledger) = ledger();
-    ledger.write(&record(), "one", None).await.unwrap();
+    ledger.write(&record(), &bare("one"), None).await.unwrap();
     api.calls();
     let empty = Version(String::new());
-    assert!(matches!(ledger.write(&record(), "blind", Some(&empty)).await, Err(PortError::Conflict(_))));
+    assert!(matches!(ledger.write(&record(), &bare("blind"), Some(&empty)).await, Err(PortError::Conflict(_))));
     assert_eq!(api.calls(), Vec::<String>::new());
 }
 
@@ -48,7 +49,7 @@ async fn no_answer_is_an_unknown_outcome_before_three_seconds() {
     let (api, ledger) = ledger();
     api.fail(Method::POST, Fault::Mute);
     let asked = tokio::time::Instant::now();
-    let Err(PortError::Unavailable(text)) = ledger.write(&record(), "one", None).await else { panic!() };
+    let Err(PortError::Unavailable(text)) = ledger.write(&record(), &bare("one"), None).await else { panic!() };
     assert!(text.contains("outcome is unknown"), "{text}");
     assert!(asked.elapsed() < std::time::Duration::from_secs(3));
     // It was written after all, as the caller finds out.
@@ -58,36 +59,76 @@ async fn no_answer_is_an_unknown_outcome_before_three_seconds() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_is_not_taken_for_a_conflict() {
     let (api, ledger) = ledger();
-    for code in [403, 500, 422] {
+    for code in [403, 500] {
         api.fail(Method::POST, Fault::Refuse(code));
-        let Err(PortError::Unavailable(text)) = ledger.write(&record(), "one", None).await else { panic!() };
+        let Err(PortError::Unavailable(text)) = ledger.write(&record(), &bare("one"), None).await else { panic!() };
         assert!(text.contains(&format!("write ConfigMap isochron-record-{UID}: {code}")), "{text}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_list_goes_through_all_pages_and_leaves_strangers_out() {
+async fn what_will_never_be_taken_is_told_from_what_may() {
     let (api, ledger) = ledger();
-    for number in 0..70 {
-        ledger.write(&LedgerKey::Claim(ClusterId(number)), &number.to_string(), None).await.unwrap();
+    for (code, reason) in [(413, Reason::TooLarge), (422, Reason::LedgerLost)] {
+        api.fail(Method::POST, Fault::Refuse(code));
+        let Err(PortError::Refused(refusal)) = ledger.write(&record(), &bare("one"), None).await else { panic!() };
+        assert_eq!(refusal.reason, reason, "{refusal}");
+        assert!(refusal.message.contains(&format!("write ConfigMap isochron-record-{UID}: {code}")), "{refusal}");
     }
-    ledger.write(&record(), "r", None).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_records_are_twenty_pages_and_claims_are_not_among_them() {
+    let (api, ledger) = ledger();
+    for number in 0..10_000 {
+        api.put(
+            &format!("/api/v1/namespaces/isochron/configmaps/isochron-record-u{number}"),
+            json!({
+                "apiVersion": "v1", "kind": "ConfigMap", "data": {"body": "long"},
+                "metadata": {
+                    "name": format!("isochron-record-u{number}"), "labels": {"isochron.pingcap.com/ledger": "record"},
+                    "annotations": {"isochron.pingcap.com/summary": "a note", "isochron.pingcap.com/bytes": "4"},
+                },
+            }),
+        );
+    }
+    for number in 0..3 {
+        ledger.write(&LedgerKey::Claim(ClusterId(number)), &bare(&number.to_string()), None).await.unwrap();
+    }
     api.put(
         "/api/v1/namespaces/isochron/configmaps/isochron-claim-x",
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "isochron-claim-x"}}),
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "isochron-claim-x", "labels": {"isochron.pingcap.com/ledger": "claim"}},
+        }),
     );
     api.calls();
-    let mut entries = ledger.list().await.unwrap();
-    assert_eq!(api.calls().len(), 3);
-    entries.sort_by(|a, b| a.key.cmp(&b.key));
-    assert_eq!(entries.len(), 71);
-    assert_eq!((&entries[0].key, entries[0].body.as_str()), (&record(), "r"));
-    assert_eq!(entries[70].key, LedgerKey::Claim(ClusterId(69)));
+    let records = ledger.records().await.unwrap();
+    assert_eq!(api.calls().len(), 20);
+    assert_eq!(records.len(), 10_000);
+    assert!(records.iter().all(|noted| noted.note == "a note" && noted.bytes == Some(4)));
+    let claims = ledger.claims().await.unwrap();
+    assert_eq!(api.calls().len(), 1);
+    assert_eq!(claims.iter().map(|entry| entry.body.as_str()).collect::<Vec<_>>(), ["0", "1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_note_stands_beside_the_text() {
+    let (api, ledger) = ledger();
+    ledger.write(&record(), &Text { body: "{}", note: "{\"name\":\"nightly\"}" }, None).await.unwrap();
+    let map = api.get(&format!("/api/v1/namespaces/isochron/configmaps/isochron-record-{UID}")).unwrap();
+    let annotations = &map["metadata"]["annotations"];
+    assert_eq!(annotations["isochron.pingcap.com/summary"], "{\"name\":\"nightly\"}");
+    assert_eq!(annotations["isochron.pingcap.com/bytes"], "2");
+    let noted = ledger.records().await.unwrap().remove(0);
+    assert_eq!((noted.note.as_str(), noted.bytes), ("{\"name\":\"nightly\"}", Some(2)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_body_above_the_bound_is_refused_here() {
     let (api, ledger) = ledger();
-    assert!(ledger.write(&record(), &"x".repeat(MAX_BODY + 1), None).await.is_err());
+    let long = "x".repeat(LEDGER_TEXT_MAX + 1);
+    let Err(PortError::Refused(refusal)) = ledger.write(&record(), &bare(&long), None).await else { panic!() };
+    assert_eq!(refusal.reason, Reason::TooLarge);
     assert_eq!(api.calls(), Vec::<String>::new());
 }

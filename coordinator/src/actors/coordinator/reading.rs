@@ -1,0 +1,50 @@
+//! The ledger as a process finds it that begins to lead: of backups that have ended their notes, of the others the records.
+
+use crate::{
+    actors::messages::Ended,
+    ports::{Entry, Ledger, LedgerKey, Noted, PortError},
+};
+use futures::{StreamExt, TryStreamExt, stream};
+use shared::barrier::Summary;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// What there is.
+pub(super) struct Found {
+    pub(super) claims: Vec<Entry>,
+    /// Backups of which the note says that nothing is left to do.
+    pub(super) ended: Vec<Ended>,
+    /// Every other record.
+    pub(super) records: Vec<Entry>,
+}
+
+/// Records are read `few` at a time. One that is gone meanwhile is nobody's.
+pub(super) async fn everything(ledger: Arc<dyn Ledger>, few: Arc<Semaphore>) -> Result<Found, PortError> {
+    let claims = ledger.claims().await?;
+    let (mut ended, mut open) = (Vec::new(), Vec::new());
+    for noted in ledger.records().await? {
+        match settled(&noted) {
+            Some(summary) => ended.push(Ended { summary, version: noted.version }),
+            None => open.push(LedgerKey::Record(noted.backup)),
+        }
+    }
+    let width = few.available_permits().max(1);
+    let reads = open.into_iter().map(|key| {
+        let (ledger, few) = (ledger.clone(), few.clone());
+        async move {
+            // Nobody closes it.
+            let _one = few.acquire().await;
+            ledger.read(&key).await
+        }
+    });
+    let read: Vec<Option<Entry>> = stream::iter(reads).buffer_unordered(width).try_collect().await?;
+    let mut records: Vec<Entry> = read.into_iter().flatten().collect();
+    records.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(Found { claims, ended, records })
+}
+
+/// A note that says that its record needs no look. One without a note was written by a version that made none.
+fn settled(noted: &Noted) -> Option<Summary> {
+    let summary: Summary = serde_json::from_str(&noted.note).ok()?;
+    (summary.settled && summary.backup == noted.backup).then_some(summary)
+}

@@ -1,0 +1,179 @@
+//! The room in the ledger: known at Preparing, refused there, and a save that is refused ends the attempt.
+
+use crate::kit::*;
+use shared::{
+    barrier::{Input, LEDGER_TEXT_MAX, Record, Stage, Step, certify},
+    evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, PreparedVolume, StoreEvidence, StoreState},
+    ids::{InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
+    pack::pack,
+    reason::{Reason, Refusal},
+    time::{Millis, Timestamp},
+    wire::{Answer, Prepared},
+};
+use std::collections::BTreeMap;
+
+/// Digits that do not repeat, as those of EC2's identifiers.
+fn digits(number: u64) -> String {
+    let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    format!("0{:016x}", mixed ^ (mixed >> 31))
+}
+
+fn address(plane: usize, number: u64) -> String {
+    format!("shop-tikv-{number}.shop-tikv-peer.tidb-cluster.svc.{}.example.com:20160", PLANES[plane])
+}
+
+fn directories() -> BTreeMap<String, String> {
+    ["storage.data-dir", "raft-engine.dir", "raft-engine.spill-dir", "rocksdb.wal-dir", "rocksdb.titan.dirname"]
+        .into_iter()
+        .map(|key| (key.to_owned(), format!("/var/lib/tikv/{key}")))
+        .collect()
+}
+
+fn large_stores(plane: usize, stores: u64, volumes: u64) -> Vec<PreparedStore> {
+    (0..stores)
+        .map(|number| {
+            let store = plane as u64 * 10_000 + number;
+            let volume = |at| PreparedVolume {
+                volume: VolumeId::new(format!("vol-{}", digits(store * 100 + at))),
+                mount_path: format!("/var/lib/tikv-{at}"),
+                kind: "storage.data-dir".into(),
+                zone: format!("eu-west-1{}", ["a", "b", "c"][plane]),
+                directories: match at {
+                    0 => directories(),
+                    _ => BTreeMap::new(),
+                },
+            };
+            PreparedStore {
+                store: StoreId(store),
+                address: address(plane, number),
+                start_timestamp: 1_714_532_420 + number as i64,
+                instance: InstanceId::new(format!("i-{}", digits(store + 77_777))),
+                volumes: (0..volumes).map(volume).collect(),
+            }
+        })
+        .collect()
+}
+
+fn listed(stores: u64) -> Vec<ClusterStore> {
+    (0..3)
+        .flat_map(|plane| (0..stores).map(move |number| (plane, number)))
+        .map(|(plane, number)| ClusterStore {
+            store: StoreId(plane as u64 * 10_000 + number),
+            address: address(plane, number),
+            state: StoreState::Up,
+            start_timestamp: 1_714_532_420 + number as i64,
+            uptime: Millis::secs(9_000 + number),
+            heartbeat_age: Millis(number * 7 % 9_000),
+            version: "7.5.1".into(),
+        })
+        .collect()
+}
+
+/// Every plane has answered; of so many stores each, with so many volumes.
+fn large(stores: u64, volumes: u64) -> (Kit, Vec<String>) {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    let lines = kit.all(|i| {
+        Answer::Prepared(Prepared {
+            stores: large_stores(i, stores, volumes),
+            cluster_stores: listed(stores),
+            ..prepared(i, 1)
+        })
+    });
+    (kit, lines)
+}
+
+fn large_evidence(plane: usize, record: &Record) -> Evidence {
+    let stores = &record.planes[&PlaneId::from(PLANES[plane])].stores;
+    let held = |store: &PreparedStore| StoreEvidence {
+        store: store.store,
+        address: store.address.clone(),
+        start_timestamp: store.start_timestamp,
+        renewals_sent: 14,
+        renewals_valid: 14,
+        confirmed: true,
+        kind: Default::default(),
+    };
+    let mut evidence = evidence(plane, record.epoch);
+    evidence.stores = stores.iter().map(held).collect();
+    evidence.snapshots = stores
+        .iter()
+        .flat_map(|store| store.volumes.iter().map(move |volume| (store, volume)))
+        .enumerate()
+        .map(|(at, (store, volume))| AcceptedSnapshot {
+            volume: volume.volume.clone(),
+            snapshot: SnapshotId::new(format!("snap-{}", digits(at as u64 + 1_000_000 * (plane as u64 + 1)))),
+            instance: store.instance.clone(),
+            start_time: Timestamp(1_714_532_420_000),
+        })
+        .collect();
+    if let Some(pd) = &mut evidence.pd {
+        pd.stores.clone_from(&record.cluster_stores);
+    }
+    evidence
+}
+
+fn packed(record: &Record) -> usize {
+    pack(&serde_json::to_vec(record).unwrap()).len()
+}
+
+#[test]
+fn three_hundred_stores_of_four_volumes_fit_with_a_wide_margin() {
+    let (kit, lines) = large(100, 4);
+    assert_eq!(lines, ["claim above 4"]);
+    let mut record = kit.view().record.clone();
+    record.epoch = shared::epoch::Epoch(5);
+    record.commit_ts = Some(safe_ts(1));
+    record.stage = Stage::Certified;
+    let evidence: BTreeMap<_, _> = (0..3).map(|i| (plane(i), large_evidence(i, &record))).collect();
+    record.certificate = Some(certify(&record, &evidence, Timestamp(1)).unwrap());
+    let plain = serde_json::to_vec(&record).unwrap().len();
+    assert!(plain > 400_000, "{plain} bytes: a smaller one shows nothing");
+    assert!(packed(&record) * 4 < LEDGER_TEXT_MAX, "{} bytes packed, {plain} plain", packed(&record));
+}
+
+#[test]
+fn what_cannot_fit_is_refused_before_anything_is_touched() {
+    let (kit, lines) = large(1_300, 20);
+    assert_eq!(lines, ["save Failed"], "no claim, no order");
+    let failure = kit.view().record.failure.clone().unwrap();
+    assert_eq!(failure.reason, Reason::TooLarge);
+    assert!(failure.message.starts_with("3900 stores with 78000 volumes make a record of"), "{failure}");
+}
+
+#[test]
+fn a_save_that_is_refused_for_good_ends_the_attempt() {
+    let mut kit = Kit::new(request());
+    kit.snapshotting();
+    let mut again = Kit::of(kit.view().record.clone());
+    (0..3).for_each(|i| drop(again.up(i)));
+    again.feed(Input::Start);
+    let refusal = Refusal::new(Reason::TooLarge, "x".repeat(100_000));
+    let lines = again.feed(Input::Unsaved(refusal));
+    assert_eq!(lines[0], "save Aborting");
+    assert_eq!(lines[1..], to_all("@5 Abort TooLarge"));
+    let failure = again.view().record.failure.clone().unwrap();
+    assert!(failure.reason == Reason::TooLarge && failure.message.len() <= 512);
+    assert!(again.view().record.planes.values().all(|kept| kept.stores.is_empty()), "room is made");
+
+    let mut kit = Kit::new(request());
+    kit.releasing();
+    let mut again = Kit::of(kit.view().record.clone());
+    again.feed(Input::Start);
+    assert_eq!(again.feed(Input::Unsaved(Refusal::new(Reason::TooLarge, "no"))), Vec::<String>::new());
+    assert_eq!(again.view().step, Step::Releasing, "a certificate that is saved stays");
+}
+
+#[test]
+fn a_claim_that_cannot_be_granted_ends_the_backup() {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    kit.all(|i| Answer::Prepared(prepared(i, 1)));
+    let refusal = Refusal::new(Reason::EpochImplausible, "a plane has obeyed epoch 18446744073709551614");
+    assert_eq!(kit.feed(Input::ClaimRefused(refusal)), ["save Failed", "end claim"]);
+    assert_eq!(kit.view().record.failure.clone().unwrap().reason, Reason::EpochImplausible);
+}
