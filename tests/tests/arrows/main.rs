@@ -1,8 +1,21 @@
 //! Arrows that must never exist (DESIGN §3, ARCHITECTURE.md): read from the sources and the manifests, so that a
 //! forbidden `use` fails here and not in a review.
+//!
+//! A file leads to another when it imports or names what is *defined* there, by whatever `use` the name came: a parent
+//! that only declares its modules and hands their names on (`pub use`) leads nowhere, unless it names them itself, and who
+//! imports from it leads to where the name is at home. Modules in braces belong to their file. Test modules are left out,
+//! and a method that is called through a value is not seen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod graph;
+mod known;
+mod modules;
+mod tokens;
+
+use graph::{Arrows, circles, show};
+use modules::Modules;
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -175,6 +188,59 @@ fn telemetry_steers_nothing() {
     none(forbid("shared/src", &["telemetry"], |_| false));
     none(forbid("coordinator/src/actors", &["telemetry"], |_| false));
     none(forbid("plane-actor/src/actors", &["telemetry"], |_| false));
+}
+
+/// Every package, as others name it.
+const PACKAGES: [(&str, &str); 6] = [
+    ("shared", "shared"),
+    ("shell", "shared/shell"),
+    ("coordinator", "coordinator"),
+    ("plane_actor", "plane-actor"),
+    ("tests", "tests"),
+    ("loadtests", "loadtests"),
+];
+
+/// Every arrow between files of what ships; every file of it is read.
+fn arrows() -> Arrows {
+    let mut modules = Modules { base: root(), ..Modules::default() };
+    for (name, folder) in PACKAGES {
+        for (name, file) in [(Some(name), "lib.rs"), (None, "main.rs")] {
+            if root().join(folder).join("src").join(file).exists() {
+                modules.read(name, folder, file);
+            }
+        }
+    }
+    let (arrows, lost) = modules.arrows();
+    assert!(lost.is_empty(), "paths that lead nowhere, as far as this test can read:\n{}", lost.join("\n"));
+    let is_test = |file: &str| {
+        modules.tests.iter().any(|test| {
+            let folder = test.trim_end_matches("mod.rs").trim_end_matches(".rs");
+            file == test || file.strip_prefix(folder).is_some_and(|rest| folder.ends_with('/') || rest.starts_with('/'))
+        })
+    };
+    for (_, folder) in PACKAGES {
+        for (path, _) in sources(&format!("{folder}/src")) {
+            let file = path.strip_prefix(root()).unwrap().to_str().unwrap();
+            assert!(arrows.contains_key(file) || is_test(file), "{file} is in no module");
+        }
+    }
+    arrows
+}
+
+#[test]
+fn no_files_know_each_other_in_a_circle() {
+    let arrows = arrows();
+    let mut known: Vec<BTreeSet<String>> =
+        known::CIRCLES.iter().map(|circle| circle.iter().map(|file| (*file).to_owned()).collect()).collect();
+    let mut new = Vec::new();
+    for circle in circles(&arrows) {
+        match known.iter().position(|known| *known == circle) {
+            Some(at) => drop(known.remove(at)),
+            None => new.push(show(&arrows, &circle)),
+        }
+    }
+    assert!(new.is_empty(), "{} circles:\n{}", new.len(), new.join("\n\n"));
+    assert!(known.is_empty(), "circles that are gone: {known:#?}");
 }
 
 #[test]
