@@ -215,7 +215,10 @@ fn make(args: &PkiArgs) -> anyhow::Result<()> {
         }
         Pki::Revoke { serial } => {
             pki::revoke(&args.dir, serial)?;
-            println!("revoked {serial}; give {} to every coordinator", args.dir.join("crl.pem").display());
+            println!(
+                "revoked {serial}; give {} to coordinators, planes and admins",
+                args.dir.join("crl.pem").display()
+            );
             return Ok(());
         }
         Pki::Plane { name } => pki::issue(&args.dir, Kind::Plane, name, &[])?,
@@ -253,6 +256,7 @@ fn add_context(
         ca: absolute(&dir.join("ca.crt"))?,
         cert: absolute(&issued.cert)?,
         key: absolute(&issued.key)?,
+        crl: absolute(&dir.join("crl.pem"))?,
         trust_domain,
     };
     let called = context.name.clone();

@@ -53,6 +53,9 @@ pub(crate) struct ReachArgs {
     /// Its key.
     #[arg(long, env = "ISOCHRON_KEY", global = true)]
     key: Option<PathBuf>,
+    /// Revoked certificates: a coordinator named there is not asked.
+    #[arg(long, env = "ISOCHRON_CRL", global = true)]
+    crl: Option<PathBuf>,
     /// A context of your configuration; without it, the current one.
     #[arg(long, env = "ISOCHRON_CONTEXT", global = true)]
     context: Option<String>,
@@ -159,9 +162,12 @@ impl ReachArgs {
             if self.server.is_empty() { context.map(|it| it.server.clone()) } else { Some(self.server.clone()) };
         let server = server.filter(|server| !server.is_empty()).with_context(|| lacks("server"))?;
         let base = file.and_then(Path::parent).unwrap_or(Path::new(""));
-        let pick = |flag: &Option<PathBuf>, of: fn(&contexts::Context) -> &PathBuf, what: &str| {
+        let said = |flag: &Option<PathBuf>, of: fn(&contexts::Context) -> &PathBuf| {
             let kept = context.map(of).filter(|path| !path.as_os_str().is_empty()).map(|path| base.join(path));
-            flag.clone().or(kept).with_context(|| lacks(what))
+            flag.clone().or(kept)
+        };
+        let pick = |flag: &Option<PathBuf>, of: fn(&contexts::Context) -> &PathBuf, what: &str| {
+            said(flag, of).with_context(|| lacks(what))
         };
         let kept = |of: fn(&contexts::Context) -> &String| context.map(of).filter(|text| !text.is_empty()).cloned();
         Ok(Way::Quic {
@@ -169,7 +175,7 @@ impl ReachArgs {
                 ca: pick(&self.ca, |it| &it.ca, "ca")?,
                 cert: pick(&self.cert, |it| &it.cert, "cert")?,
                 key: pick(&self.key, |it| &it.key, "key")?,
-                crl: None,
+                crl: said(&self.crl, |it| &it.crl),
                 trust_domain: self
                     .trust_domain
                     .clone()

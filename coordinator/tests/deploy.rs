@@ -112,6 +112,27 @@ fn planes_know_the_coordinator_by_a_name_in_its_certificate() {
     }
 }
 
+/// Who does not know that a key was stolen obeys the thief.
+#[test]
+fn every_program_gets_the_revocation_list() {
+    let page = std::fs::read_to_string(deploy("README.md")).unwrap();
+    for (file, secret) in [("coordinator.yaml", "isochron-coordinator-tls"), ("plane-actor.yaml", "isochron-plane-tls")]
+    {
+        assert_eq!(config_of(&documents(file))["tls"]["crl"], "/etc/isochron/tls/crl.pem", "{file}");
+        let (_, command) = page.split_once(&format!("create secret generic {secret}")).unwrap();
+        let command: String = command
+            .lines()
+            .scan(true, |more, line| {
+                more.then(|| {
+                    *more = line.ends_with('\\');
+                    line
+                })
+            })
+            .collect();
+        assert!(command.contains("--from-file=crl.pem=pki/crl.pem"), "{secret}: {command}");
+    }
+}
+
 #[test]
 fn the_console_finds_its_socket_in_the_pod() {
     let deployment: Deployment = one(&documents("coordinator.yaml"), "Deployment");

@@ -97,6 +97,8 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Its key.
     pub key: PathBuf,
+    /// Revoked certificates: a coordinator named there is not obeyed; empty: none.
+    pub crl: PathBuf,
 }
 
 impl Default for Settings {

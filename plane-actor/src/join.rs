@@ -29,18 +29,18 @@ pub(crate) fn credentials(settings: &Settings) -> anyhow::Result<Arc<Credentials
         ca: tls.ca.clone(),
         cert: tls.cert.clone(),
         key: tls.key.clone(),
-        crl: None,
+        crl: (!tls.crl.as_os_str().is_empty()).then(|| tls.crl.clone()),
         trust_domain: settings.trust_domain.clone(),
     })?)
 }
 
-/// Without credentials (preflight) nothing is dialled.
-pub(crate) async fn ports(settings: &Settings, credentials: Option<Arc<Credentials>>) -> anyhow::Result<Ports> {
+/// Without a client (preflight) nothing is dialled.
+pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow::Result<Ports> {
     let plane = PlaneId::new(settings.plane.clone());
-    let dialer: Arc<dyn Dialer> = match credentials {
-        Some(credentials) => {
+    let dialer: Arc<dyn Dialer> = match client {
+        Some(client) => {
             let name = (!settings.server_name.is_empty()).then(|| settings.server_name.clone());
-            Arc::new(QuicDialer::new(Client::new(credentials)?, settings.coordinator.clone(), name, plane.clone()))
+            Arc::new(QuicDialer::new(client, settings.coordinator.clone(), name, plane.clone()))
         }
         None => Arc::new(NoDialer),
     };

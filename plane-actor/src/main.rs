@@ -10,7 +10,12 @@ use clap::{Args, Parser, Subcommand};
 use plane_actor::config::{PlaneConfig, Settings};
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use shared::time::Millis;
-use shell::{config, http, telemetry, tls::RELOAD_EVERY};
+use shell::{
+    config, http,
+    quic::Client,
+    telemetry,
+    tls::{Distrust, RELOAD_EVERY},
+};
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::task::LocalSet;
 
@@ -95,21 +100,34 @@ async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Re
     config.lease_runtime = Some(leases);
     let credentials = join::credentials(&settings)?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
-    let ports = join::ports(&settings, Some(credentials)).await?;
+    let client = Client::new(credentials)?;
+    let distrusted = client.distrusted();
+    let ports = join::ports(&settings, Some(client)).await?;
 
     let mut registry = Registry::default();
     let connected = Gauge::<i64>::default();
     registry.register("isochron_plane_connected", "1 while a session to the coordinator is up", connected.clone());
+    let distrust = Gauge::<i64>::default();
+    let help = "1 while a coordinator that answered is not believed: revoked, ended, of another CA or name";
+    registry.register("isochron_plane_coordinator_distrusted", help, distrust.clone());
     let views = config.views.subscribe();
     let ready: http::Check = {
-        let views = views.clone();
-        Arc::new(move || if views.borrow().linked { Ok(()) } else { Err("no session to the coordinator".to_owned()) })
+        let (views, distrusted) = (views.clone(), distrusted.clone());
+        Arc::new(move || linked(views.borrow().linked, distrusted.borrow().as_ref()))
     };
     let watching = tokio::spawn({
-        let mut views = views;
+        let (mut views, mut distrusted) = (views, distrusted);
         async move {
-            while views.changed().await.is_ok() {
+            loop {
                 connected.set(i64::from(views.borrow_and_update().linked));
+                distrust.set(i64::from(distrusted.borrow_and_update().is_some()));
+                let over = tokio::select! {
+                    changed = views.changed() => changed.is_err(),
+                    changed = distrusted.changed() => changed.is_err(),
+                };
+                if over {
+                    return;
+                }
             }
         }
     });
@@ -121,6 +139,15 @@ async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Re
     fresh.abort();
     http.close().await;
     outcome
+}
+
+/// `/readyz`.
+fn linked(linked: bool, distrusted: Option<&Distrust>) -> Result<(), String> {
+    match (linked, distrusted) {
+        (true, _) => Ok(()),
+        (false, None) => Err("no session to the coordinator".to_owned()),
+        (false, Some(distrust)) => Err(format!("no session to the coordinator: {distrust}")),
+    }
 }
 
 pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {

@@ -10,6 +10,7 @@
 //!   ca: /home/alice/pki/ca.crt
 //!   cert: /home/alice/pki/admin-alice.crt
 //!   key: /home/alice/pki/admin-alice.key
+//!   crl: /home/alice/pki/crl.pem   # empty: no coordinator is revoked
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,8 @@ pub struct Context {
     pub cert: PathBuf,
     /// Its key.
     pub key: PathBuf,
+    /// Revoked certificates: a coordinator named there is not asked; empty: none.
+    pub crl: PathBuf,
 }
 
 /// The file.

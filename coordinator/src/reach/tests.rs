@@ -10,6 +10,7 @@ fn alice() -> Contexts {
         ca: path("ca.crt"),
         cert: path("admin-alice.crt"),
         key: PathBuf::from("admin-alice.key"),
+        crl: if name == "bare" { PathBuf::new() } else { path("crl.pem") },
     };
     Contexts { current_context: "prod".to_owned(), contexts: vec![context("prod", "p:7443"), context("bare", "")] }
 }
@@ -27,6 +28,7 @@ fn flags_win_over_the_context_and_the_context_over_the_socket() {
     assert_eq!((server, server_name.as_deref()), (vec!["p:7443".to_owned()], Some("isochron")));
     assert_eq!(files.trust_domain, "shop.internal");
     assert_eq!(files.key, Path::new("/home/alice/.config/isochron/admin-alice.key"), "relative to the file");
+    assert_eq!(files.crl.as_deref(), Some(Path::new("/home/alice/pki/crl.pem")), "a revoked coordinator is not asked");
     assert_eq!(by, "the context prod of /home/alice/.config/isochron/config.yaml");
 
     let flags = ReachArgs {

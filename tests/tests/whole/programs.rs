@@ -351,6 +351,7 @@ tls:
   ca: {pki}/ca.crt
   cert: {pki}/plane-{plane}.crt
   key: {pki}/plane-{plane}.key
+  crl: {pki}/crl.pem
 namespace: {namespace}
 aws: {{s3Endpoint: \"{s3}\"}}
 cleanQuietSeconds: 2

@@ -1,84 +1,46 @@
 //! The dialling side: a plane's link to the coordinator that leads, and an admin's requests.
 
+mod addresses;
+mod admin;
+mod believed;
+mod outcome;
+
+#[cfg(test)]
+pub(super) use addresses::host_and_port;
+pub use admin::{AdminConnection, Responses};
+pub use outcome::DialError;
+
 use super::{
-    Close, FLUSH_LIMIT, HELLO_BYTES, HELLO_LIMIT, QuicError,
-    frames::{self, FrameError, Reader},
+    Close, FLUSH_LIMIT, HELLO_BYTES, QuicError,
+    frames::{self, FrameError},
     transport,
 };
 use crate::{
     link::{Identity, Link},
-    tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, IdentityError, Peer, peer_of},
+    tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, Distrust, peer_of},
 };
+use addresses::{resolve, share};
+use believed::Reached;
 use bytes::Bytes;
-use futures::{SinkExt, StreamExt};
-use quinn::{Connection, Endpoint, crypto::rustls::QuicClientConfig};
+use futures::SinkExt;
+use outcome::{Failure, Tally, within};
+use quinn::{Endpoint, crypto::rustls::QuicClientConfig};
 use rustls::pki_types::CertificateDer;
-use shared::wire::{self, Hello, MAX_FRAME_BYTES, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
+use shared::wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::time::{Instant, timeout, timeout_at};
-
-/// Addresses tried in one dial: more replicas of a coordinator than anybody runs, times two address families.
-const MAX_ADDRESSES: usize = 16;
-
-/// A coordinator's port where none is said.
-const DEFAULT_PORT: u16 = 7443;
-
-/// Why nobody was reached.
-#[derive(Debug, thiserror::Error)]
-pub enum DialError {
-    /// No address to try.
-    #[error("no address of a coordinator to dial: {0}")]
-    NoAddress(String),
-    /// Coordinators answered, none of them leads; dial again later.
-    #[error("{0} coordinator(s) answered, none leads")]
-    NotLeading(usize),
-    /// The coordinator closed on purpose: who we are or what we speak does not suit it. Dialling again does not help
-    /// until a person changes something.
-    #[error("{address} refused us ({close:?}): {why}")]
-    Refused {
-        /// Which coordinator.
-        address: SocketAddr,
-        /// Its code.
-        close: Close,
-        /// Its words.
-        why: String,
-    },
-    /// None of the addresses worked; one line each.
-    #[error("no coordinator reached: {}", .0.join("; "))]
-    Unreachable(Vec<String>),
-    /// Our own configuration.
-    #[error(transparent)]
-    Local(#[from] QuicError),
-}
-
-/// Why one address did not work.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("cannot connect: {0}")]
-    Connect(#[from] quinn::ConnectError),
-    #[error("{0}")]
-    Connection(#[from] quinn::ConnectionError),
-    #[error("{0}")]
-    Frame(#[from] FrameError),
-    #[error("it is no coordinator: {0}")]
-    Foreign(#[from] IdentityError),
-    #[error("it is {0}, no coordinator")]
-    NoCoordinator(Identity),
-    #[error("it agreed on wire version {0}, which we do not speak")]
-    Wire(u16),
-    #[error("no answer in time")]
-    TimedOut,
-    #[error(transparent)]
-    Local(#[from] QuicError),
-}
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 
 /// Dials with the newest certificates. One per process.
 pub struct Client {
     credentials: Arc<Credentials>,
+    distrusted: watch::Sender<Option<Distrust>>,
     sockets: Mutex<Sockets>,
     /// The sockets are the caller's, so none is made here.
     given: bool,
@@ -115,13 +77,16 @@ impl Sockets {
 impl Client {
     /// Takes a free port. Without IPv6 on this machine, IPv6 addresses are skipped.
     pub fn new(credentials: Arc<Credentials>) -> Result<Self, QuicError> {
-        Ok(Self { credentials, sockets: Mutex::new(Sockets::fresh()?), given: false })
+        Ok(Self::with(credentials, Sockets::fresh()?, false))
     }
 
     /// Dials from an endpoint of the caller's making, as [`super::Server::on`] listens on one. IPv4 only.
     pub fn on(endpoint: Endpoint, credentials: Arc<Credentials>) -> Self {
-        let sockets = Mutex::new(Sockets { v4: endpoint, v6: None, used: false });
-        Self { credentials, sockets, given: true }
+        Self::with(credentials, Sockets { v4: endpoint, v6: None, used: false }, true)
+    }
+
+    fn with(credentials: Arc<Credentials>, sockets: Sockets, given: bool) -> Self {
+        Self { credentials, distrusted: watch::Sender::new(None), sockets: Mutex::new(sockets), given }
     }
 
     /// Fresh ones for every dial but the first. A load balancer pins a flow to one backend by its source port: from the
@@ -149,25 +114,22 @@ impl Client {
         hello: &Hello,
         limit: Duration,
     ) -> Result<(Link, Welcome), DialError> {
-        let mut not_leading = 0;
-        let mut failures = Vec::new();
-        let mut refused = None;
+        let mut tally = Tally::default();
         let end = Instant::now() + limit;
         let targets = resolve(servers, server_name, end).await?;
         let sockets = self.sockets();
         for (tried, (address, name)) in targets.iter().enumerate() {
             let share = share(end, targets.len() - tried);
             match within(share, self.greet(sockets.of(*address), *address, name, hello)).await {
-                Ok((link, welcome)) if welcome.leading => return Ok((link, welcome)),
-                Ok(_) => not_leading += 1,
-                Err(failure) => failed(*address, failure, &mut refused, &mut failures),
+                Ok((link, welcome)) if welcome.leading => {
+                    self.distrusted.send_replace(None);
+                    return Ok((link, welcome));
+                }
+                Ok(_) => tally.not_leading += 1,
+                Err(failure) => tally.failed(*address, failure),
             }
         }
-        match refused {
-            Some(refused) => Err(refused),
-            None if not_leading > 0 => Err(DialError::NotLeading(not_leading)),
-            None => Err(DialError::Unreachable(failures)),
-        }
+        Err(tally.error())
     }
 
     /// Dials as an admin; the first coordinator that answers will do, it knows who leads.
@@ -177,19 +139,24 @@ impl Client {
         server_name: Option<&str>,
         limit: Duration,
     ) -> Result<AdminConnection, DialError> {
-        let mut failures = Vec::new();
-        let mut refused = None;
+        let mut tally = Tally::default();
         let end = Instant::now() + limit;
         let targets = resolve(servers, server_name, end).await?;
         let sockets = self.sockets();
         for (tried, (address, name)) in targets.iter().enumerate() {
             let share = share(end, targets.len() - tried);
             match within(share, self.connect(sockets.of(*address), *address, name, ALPN_ADMIN)).await {
-                Ok((connection, peer)) => return Ok(AdminConnection { connection, peer }),
-                Err(failure) => failed(*address, failure, &mut refused, &mut failures),
+                Ok(Reached { connection, peer, .. }) => return Ok(AdminConnection { connection, peer }),
+                Err(failure) => tally.failed(*address, failure),
             }
         }
-        Err(refused.unwrap_or(DialError::Unreachable(failures)))
+        Err(tally.error())
+    }
+
+    /// The last coordinator whose certificate was not believed, when it was dialled or under an open link; `None` again
+    /// once a plane is welcomed.
+    pub fn distrusted(&self) -> watch::Receiver<Option<Distrust>> {
+        self.distrusted.subscribe()
     }
 
     /// Gives links that were dropped the time to flush, then closes the rest.
@@ -209,7 +176,8 @@ impl Client {
         name: &str,
         hello: &Hello,
     ) -> Result<(Link, Welcome), Failure> {
-        let (connection, peer) = self.connect(from, address, name, ALPN_PLANE).await?;
+        let reached = self.connect(from, address, name, ALPN_PLANE).await?;
+        let connection = &reached.connection;
         let (send, recv) = connection.open_bi().await?;
         let (mut writer, mut reader) = (frames::writer(send), frames::reader(recv, HELLO_BYTES));
         let frame = Bytes::from(wire::encode(hello).map_err(FrameError::from)?);
@@ -222,23 +190,27 @@ impl Client {
             connection.close(Close::WireVersion.code(), b"wire version not understood");
             return Err(Failure::Wire(welcome.wire));
         }
-        Ok((frames::link(connection, peer, writer, reader, None), welcome))
+        if welcome.leading {
+            tokio::spawn(believed::keep(reached.clone(), self.credentials.clone(), self.distrusted.clone()));
+        }
+        Ok((frames::link(reached.connection, reached.peer, writer, reader, None), welcome))
     }
 
-    async fn connect(
-        &self,
-        from: &Endpoint,
-        address: SocketAddr,
-        name: &str,
-        alpn: &[u8],
-    ) -> Result<(Connection, Peer), Failure> {
+    async fn connect(&self, from: &Endpoint, address: SocketAddr, name: &str, alpn: &[u8]) -> Result<Reached, Failure> {
         let material = self.credentials.current();
-        let tls = material.client(alpn).map_err(QuicError::from)?;
+        let (tls, kept) = material.client(alpn).map_err(QuicError::from)?;
         let crypto = QuicClientConfig::try_from(tls).map_err(QuicError::from)?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
         // A coordinator opens no stream to us.
         config.transport_config(transport(0));
-        let connection = from.connect_with(config, address, name)?.await?;
+        let connected = from.connect_with(config, address, name)?.await;
+        let connection = connected.map_err(|error| match kept.get() {
+            Some(distrust) => {
+                self.distrusted.send_replace(Some(distrust.clone()));
+                Failure::Distrusted(distrust.clone())
+            }
+            None => Failure::Connection(error),
+        })?;
         let chain = connection
             .peer_identity()
             .and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok())
@@ -246,134 +218,11 @@ impl Client {
             .unwrap_or_default();
         let peer = peer_of(&chain, &material.trust_domain)?;
         match peer.identity {
-            Identity::Coordinator(_) => Ok((connection, peer)),
+            Identity::Coordinator(_) => Ok(Reached { connection, peer, chain, name: name.to_owned() }),
             Identity::Plane(_) | Identity::Admin(_) => {
                 connection.close(Close::Identity.code(), b"not a coordinator");
                 Err(Failure::NoCoordinator(peer.identity))
             }
         }
-    }
-}
-
-/// Keeps what is worth telling: a refusal on purpose over addresses that did not answer.
-fn failed(address: SocketAddr, failure: Failure, refused: &mut Option<DialError>, failures: &mut Vec<String>) {
-    if let Failure::Connection(error) = &failure
-        && let Some(close) = Close::of(error)
-        && let quinn::ConnectionError::ApplicationClosed(closed) = error
-    {
-        let why = String::from_utf8_lossy(&closed.reason).into_owned();
-        failures.push(format!("{address}: refused ({close:?}): {why}"));
-        refused.get_or_insert(DialError::Refused { address, close, why });
-        return;
-    }
-    failures.push(format!("{address}: {failure}"));
-}
-
-fn share(end: Instant, left: usize) -> Duration {
-    let remaining = end.saturating_duration_since(Instant::now());
-    (remaining / u32::try_from(left.max(1)).unwrap_or(u32::MAX)).min(HELLO_LIMIT)
-}
-
-async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    timeout(limit, work).await.unwrap_or(Err(Failure::TimedOut))
-}
-
-/// Addresses with the name that each must prove, at most [`MAX_ADDRESSES`].
-async fn resolve(
-    servers: &[String],
-    server_name: Option<&str>,
-    end: Instant,
-) -> Result<Vec<(SocketAddr, String)>, DialError> {
-    let end = end.min(Instant::now() + HELLO_LIMIT);
-    let mut targets = Vec::new();
-    let mut problems = Vec::new();
-    for server in servers.iter().take(MAX_ADDRESSES) {
-        let Some((host, port)) = host_and_port(server) else {
-            problems.push(format!("{server} is no host:port"));
-            continue;
-        };
-        let name = server_name.unwrap_or(&host).to_owned();
-        match timeout_at(end, tokio::net::lookup_host((host.as_str(), port))).await {
-            Ok(Ok(found)) => targets.extend(found.map(|address| (address, name.clone()))),
-            Ok(Err(error)) => problems.push(format!("{server}: {error}")),
-            Err(_) => problems.push(format!("{server}: name not resolved in time")),
-        }
-    }
-    targets.truncate(MAX_ADDRESSES);
-    if targets.is_empty() { Err(DialError::NoAddress(problems.join("; "))) } else { Ok(targets) }
-}
-
-/// Reads `host:port`, `host`, `[v6]:port` and `v6`; brackets and a final dot are no part of the name that is to be proved.
-pub(super) fn host_and_port(server: &str) -> Option<(String, u16)> {
-    let server = server.trim();
-    let whole = server.parse::<Ipv6Addr>().is_ok() || server.ends_with(']');
-    let (host, port) = match server.rsplit_once(':').filter(|_| !whole) {
-        Some((host, port)) => (host, port.parse().ok()?),
-        None => (server, DEFAULT_PORT),
-    };
-    let host = host.trim_matches(['[', ']']).trim_end_matches('.');
-    (!host.is_empty()).then(|| (host.to_owned(), port))
-}
-
-/// An admin's connection. Requests are independent of each other; dropping it flushes nothing, answers were read.
-#[derive(Debug)]
-pub struct AdminConnection {
-    connection: Connection,
-    peer: Peer,
-}
-
-impl AdminConnection {
-    /// Which coordinator answered.
-    pub fn coordinator(&self) -> &Identity {
-        &self.peer.identity
-    }
-
-    /// Asks; the answers come as they are made.
-    pub async fn request(&self, body: Bytes) -> Result<Responses, DialError> {
-        let asked = async {
-            let (send, recv) = self.connection.open_bi().await?;
-            let mut writer = frames::writer(send);
-            writer.send(body).await.map_err(FrameError::from)?;
-            // The request is complete; its end needs no wait, the first answer proves that it came.
-            writer.get_mut().finish().map_err(|error| FrameError::Broken(error.into()))?;
-            Ok::<_, Failure>(frames::reader(recv, MAX_FRAME_BYTES))
-        };
-        match within(HELLO_LIMIT, asked).await {
-            Ok(reader) => Ok(Responses { reader, connection: self.connection.clone() }),
-            Err(failure) => Err(self.explain(failure)),
-        }
-    }
-
-    fn explain(&self, failure: Failure) -> DialError {
-        let failure = self.connection.close_reason().map_or(failure, Failure::Connection);
-        let (mut refused, mut failures) = (None, Vec::new());
-        failed(self.connection.remote_address(), failure, &mut refused, &mut failures);
-        refused.unwrap_or(DialError::Unreachable(failures))
-    }
-}
-
-impl Drop for AdminConnection {
-    fn drop(&mut self) {
-        self.connection.close(Close::Done.code(), b"");
-    }
-}
-
-/// Answers to one request. Dropping it tells the coordinator that nobody listens.
-pub struct Responses {
-    reader: Reader,
-    connection: Connection,
-}
-
-impl Responses {
-    /// The next answer; `None`: that was all. The caller bounds how long it waits.
-    pub async fn next(&mut self) -> Option<Result<Bytes, DialError>> {
-        let error = match self.reader.next().await? {
-            Ok(frame) => return Some(Ok(frame.freeze())),
-            Err(error) => FrameError::from(error),
-        };
-        let failure = self.connection.close_reason().map_or(Failure::Frame(error), Failure::Connection);
-        let (mut refused, mut failures) = (None, Vec::new());
-        failed(self.connection.remote_address(), failure, &mut refused, &mut failures);
-        Some(Err(refused.unwrap_or(DialError::Unreachable(failures))))
     }
 }

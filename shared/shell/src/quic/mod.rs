@@ -85,11 +85,13 @@ impl Close {
     /// The code of a connection that the peer's program closed; `None`: it broke, or the code is none of ours.
     pub fn of(error: &quinn::ConnectionError) -> Option<Self> {
         match error {
-            quinn::ConnectionError::ApplicationClosed(closed) => {
-                Self::ALL.into_iter().find(|close| close.code() == closed.error_code)
-            }
+            quinn::ConnectionError::ApplicationClosed(closed) => Self::of_code(closed.error_code),
             _ => None,
         }
+    }
+
+    fn of_code(code: VarInt) -> Option<Self> {
+        Self::ALL.into_iter().find(|close| close.code() == code)
     }
 }
 

@@ -111,7 +111,7 @@ impl World {
     /// A connection below our own client, for what a well-behaved one never does.
     async fn raw(&self, who: &str, alpn: &[u8]) -> Result<(Endpoint, Connection), quinn::ConnectionError> {
         let material = Credentials::load(files(self.dir.path(), who)).unwrap().current();
-        raw_with(material.client(alpn).unwrap(), self.at).await
+        raw_with(material.client(alpn).unwrap().0, self.at).await
     }
 }
 

@@ -138,7 +138,7 @@ async fn no_session_can_be_resumed() {
     let mut world = world();
     let material = Credentials::load(files(world.dir.path(), "plane-a")).unwrap().current();
     let tickets = Arc::new(Tickets::default());
-    let mut tls = material.client(ALPN_PLANE).unwrap();
+    let (mut tls, _) = material.client(ALPN_PLANE).unwrap();
     tls.resumption = Resumption::store(tickets.clone());
     let (_endpoint, connection) = raw_with(tls, world.at).await.unwrap();
     let frame = wire::encode(&hello("a")).unwrap();
@@ -185,4 +185,28 @@ async fn a_plane_is_called_by_its_arn() {
     drop((plane, coordinator));
     let other = client.dial_plane(&world.servers(), None, &hello("prod-az1"), LONG).await;
     assert!(other.is_err(), "its certificate says another name");
+}
+
+/// Whoever holds an old key of a coordinator commands no plane: what is open ends, and nothing new begins.
+#[tokio::test]
+async fn a_revoked_coordinator_is_left_and_dialled_no_more() {
+    let mut world = world();
+    let credentials = Credentials::load(files(world.dir.path(), "plane-a")).unwrap();
+    let client = Client::new(credentials.clone()).unwrap();
+    let (mut plane, mut coordinator) = world.linked(&client, "a").await;
+    assert_eq!(*client.distrusted().borrow(), None);
+    // The thief reads no list; only the planes do.
+    pki::revoke(world.dir.path(), &plane.serial).unwrap();
+    assert!(credentials.reload().unwrap());
+    assert_eq!(next(&mut plane).await, None, "the open link is closed");
+    assert_eq!(next(&mut coordinator).await, None, "and the other end is told");
+    let list = world.dir.path().join("crl.pem").display().to_string();
+    let told = format!("coordinator/c, serial {}, is not believed: revoked by {list}", plane.serial);
+    assert_eq!(client.distrusted().borrow().as_ref().map(ToString::to_string), Some(told.clone()));
+    let refused = client.dial_plane(&world.servers(), None, &hello("a"), LONG).await.unwrap_err();
+    assert_eq!(refused.to_string(), format!("{}: {told}", world.at));
+    // The console neither.
+    let refused = world.client("admin-ann").dial_admin(&world.servers(), None, LONG).await.unwrap_err();
+    assert!(refused.to_string().contains(&told), "{refused}");
+    world.assert_nobody_came().await;
 }

@@ -1,0 +1,85 @@
+//! Who somebody is, by the one SPIFFE id in a certificate.
+
+use crate::link::Identity;
+use rustls::pki_types::CertificateDer;
+use shared::plane_name::of_path_segment;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+/// Why a certificate gives no identity.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum IdentityError {
+    /// The handshake left no certificate.
+    #[error("no certificate was presented")]
+    Missing,
+    /// It is not X.509 as we read it.
+    #[error("certificate cannot be read")]
+    Malformed,
+    /// There must be exactly one, so that nobody is two.
+    #[error("certificate has {0} SPIFFE ids, it must have exactly one URI SAN spiffe://<trust-domain>/<kind>/<name>")]
+    Count(usize),
+    /// Another trust domain, kind or form.
+    #[error(
+        "{uri} is not spiffe://{trust_domain}/{{plane|admin|coordinator}}/<name>, with %XX for every character of the name \
+         but letters, digits and - . _ ~"
+    )]
+    Foreign {
+        /// What the certificate says.
+        uri: String,
+        /// What is believed.
+        trust_domain: String,
+    },
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Kind and name.
+    pub identity: Identity,
+    /// Serial of its certificate, lower-case hex without leading zeros.
+    pub serial: String,
+}
+
+/// The identity of the first certificate of a chain.
+pub fn peer_of(chain: &[CertificateDer<'_>], trust_domain: &str) -> Result<Peer, IdentityError> {
+    let first = chain.first().ok_or(IdentityError::Missing)?;
+    let (_, cert) = X509Certificate::from_der(first).map_err(|_| IdentityError::Malformed)?;
+    let sans = cert.subject_alternative_name().map_err(|_| IdentityError::Malformed)?;
+    let names = sans.map(|san| san.value.general_names.as_slice()).unwrap_or_default();
+    let uris: Vec<&str> = names
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::URI(uri) if uri.starts_with("spiffe://") => Some(*uri),
+            _ => None,
+        })
+        .collect();
+    let [uri] = uris.as_slice() else { return Err(IdentityError::Count(uris.len())) };
+    let identity = parse_spiffe(uri, trust_domain)
+        .ok_or_else(|| IdentityError::Foreign { uri: (*uri).to_owned(), trust_domain: trust_domain.to_owned() })?;
+    Ok(Peer { identity, serial: serial_hex(cert.tbs_certificate.raw_serial()) })
+}
+
+/// `spiffe://<trust-domain>/<kind>/<name>`, nothing more and nothing less; the name percent-encoded in one form only.
+fn parse_spiffe(uri: &str, trust_domain: &str) -> Option<Identity> {
+    let path = uri.strip_prefix("spiffe://")?.strip_prefix(trust_domain)?.strip_prefix('/')?;
+    let (kind, segment) = path.split_once('/')?;
+    let name = of_path_segment(segment)?;
+    match kind {
+        "plane" => Some(Identity::Plane(name)),
+        "admin" => Some(Identity::Admin(name)),
+        "coordinator" => Some(Identity::Coordinator(name)),
+        _ => None,
+    }
+}
+
+/// The serial of a certificate, as [`serial_hex`] writes it; `None`: it cannot be read.
+pub(super) fn serial_of(cert: &CertificateDer<'_>) -> Option<String> {
+    let (_, cert) = X509Certificate::from_der(cert).ok()?;
+    Some(serial_hex(cert.tbs_certificate.raw_serial()))
+}
+
+/// The one way in which serials are written: in links, in the PKI's index, in `revoke`.
+pub fn serial_hex(serial: &[u8]) -> String {
+    let hex: String = serial.iter().map(|byte| format!("{byte:02x}")).collect();
+    let trimmed = hex.trim_start_matches('0');
+    if trimmed.is_empty() { "0".to_owned() } else { trimmed.to_owned() }
+}

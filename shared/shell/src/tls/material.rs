@@ -1,0 +1,167 @@
+//! One reading of certificate files, as TLS uses it.
+
+use super::{
+    ALPN_PLANE,
+    files::{Raw, TlsError, TlsFiles, blocks},
+    identity::{Peer, peer_of},
+    term::Term,
+    witness::{Kept, Witness, said},
+};
+use rustls::{
+    CertificateError as C, Error, RootCertStore,
+    client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+    version::TLS13,
+};
+use std::{path::PathBuf, sync::Arc};
+
+/// One consistent reading of the files.
+pub struct Material {
+    /// Who we are.
+    pub us: Peer,
+    /// The only trust domain that is believed.
+    pub trust_domain: String,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    clients: Arc<dyn ClientCertVerifier>,
+    servers: Arc<WebPkiServerVerifier>,
+    provider: Arc<CryptoProvider>,
+    term: Term,
+    crl: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Material {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Material").field("us", &self.us).finish_non_exhaustive()
+    }
+}
+
+/// Judgement of a peer whose session is already open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It would be let in again.
+    Good,
+    /// It would not be let in again, but nothing was said against it (its CRL has expired or is missing).
+    Doubtful(String),
+    /// Revoked, expired, or no longer signed by anybody we believe.
+    Bad(String),
+}
+
+impl Material {
+    /// All must be there and fit.
+    pub(super) fn of(raw: &Raw, files: &TlsFiles) -> Result<Self, TlsError> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut roots = RootCertStore::empty();
+        for root in blocks::<CertificateDer<'static>>(&raw.ca, &files.ca, "certificates")? {
+            roots.add(root).map_err(unusable("CA certificate"))?;
+        }
+        let roots = Arc::new(roots);
+        let crls: Vec<CertificateRevocationListDer<'static>> = match (&raw.crl, &files.crl) {
+            (Some(bytes), Some(path)) => blocks(bytes, path, "revocation lists")?,
+            _ => Vec::new(),
+        };
+        let chain = blocks::<CertificateDer<'static>>(&raw.cert, &files.cert, "a certificate")?;
+        let term = Term::of(&chain, &crls);
+        let mut clients = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
+        let mut servers = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+        if !crls.is_empty() {
+            clients = clients.with_crls(crls.clone()).enforce_revocation_expiration();
+            servers = servers.with_crls(crls).enforce_revocation_expiration();
+        }
+        let key = PrivateKeyDer::from_pem_slice(&raw.key).map_err(|error| TlsError::Pem {
+            path: files.key.clone(),
+            wanted: "a private key",
+            found: error.to_string(),
+        })?;
+        let us = peer_of(&chain, &files.trust_domain)
+            .map_err(|source| TlsError::Identity { path: files.cert.clone(), source })?;
+        let material = Self {
+            us,
+            term,
+            trust_domain: files.trust_domain.clone(),
+            chain,
+            key,
+            clients: clients.build().map_err(unusable("roots and CRLs for clients"))?,
+            servers: servers.build().map_err(unusable("roots and CRLs for servers"))?,
+            provider,
+            crl: files.crl.clone(),
+        };
+        // A certificate that does not fit its key is seen here, not at the first connection: a renewal may have been
+        // half written when we read it.
+        material.server(&[ALPN_PLANE])?;
+        Ok(material)
+    }
+
+    /// A server that demands a client certificate and speaks `alpns`.
+    pub fn server(&self, alpns: &[&[u8]]) -> Result<rustls::ServerConfig, TlsError> {
+        let mut config = rustls::ServerConfig::builder_with_provider(self.provider.clone())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(unusable("TLS 1.3"))?
+            .with_client_cert_verifier(self.clients.clone())
+            .with_single_cert(self.chain.clone(), self.key.clone_key())
+            .map_err(unusable("certificate and key"))?;
+        config.alpn_protocols = alpns.iter().map(|alpn| alpn.to_vec()).collect();
+        config.send_tls13_tickets = 0;
+        config.max_early_data_size = 0;
+        Ok(config)
+    }
+
+    /// Could we serve with it now? Says what has run out, and since when.
+    pub fn in_force(&self) -> Result<(), String> {
+        self.term.holds_at(i64::try_from(UnixTime::now().as_secs()).unwrap_or(i64::MAX))
+    }
+
+    /// A client that presents our certificate and speaks `alpn`. Whom it does not believe is also kept there, with why.
+    pub(crate) fn client(&self, alpn: &[u8]) -> Result<(rustls::ClientConfig, Kept), TlsError> {
+        let kept = Kept::default();
+        let witness = Witness::new(self.servers.clone(), kept.clone(), self.trust_domain.clone(), self.crl.clone());
+        let mut config = rustls::ClientConfig::builder_with_provider(self.provider.clone())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(unusable("TLS 1.3"))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(witness))
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())
+            .map_err(unusable("certificate and key"))?;
+        config.alpn_protocols = vec![alpn.to_vec()];
+        config.resumption = Resumption::disabled();
+        config.enable_early_data = false;
+        Ok((config, kept))
+    }
+
+    /// Judges a client whose session is open, by the same verifier that lets clients in.
+    pub fn judge_client(&self, chain: &[CertificateDer<'_>]) -> Standing {
+        let Some((first, rest)) = chain.split_first() else { return Standing::missing() };
+        self.standing(self.clients.verify_client_cert(first, rest, UnixTime::now()).err())
+    }
+
+    /// Judges a server whose session is open, by the same verifier that believed it when it was dialled as `name`.
+    pub fn judge_server(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> Standing {
+        let Some((first, rest)) = chain.split_first() else { return Standing::missing() };
+        self.standing(self.servers.verify_server_cert(first, rest, name, &[], UnixTime::now()).err())
+    }
+
+    /// An expired CRL keeps new ones out but ends no session: it would end every barrier at once and says nothing
+    /// against anybody.
+    fn standing(&self, error: Option<Error>) -> Standing {
+        let Some(error) = error else { return Standing::Good };
+        let why = said(&error, self.crl.as_deref());
+        match error {
+            Error::InvalidCertificate(
+                C::UnknownRevocationStatus | C::ExpiredRevocationList | C::ExpiredRevocationListContext { .. },
+            ) => Standing::Doubtful(why),
+            _ => Standing::Bad(why),
+        }
+    }
+}
+
+impl Standing {
+    fn missing() -> Self {
+        Self::Bad("no certificate".to_owned())
+    }
+}
+
+fn unusable<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> impl FnOnce(E) -> TlsError {
+    move |source| TlsError::Unusable { what, source: Box::new(source) }
+}
