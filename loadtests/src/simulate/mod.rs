@@ -45,7 +45,7 @@ pub(crate) struct SimulateArgs {
     /// Threads; all cores if it is left out.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: Option<u32>,
-    /// Faults of these kinds alone, by name, with semicolons between; all usual ones if it is left out.
+    /// Faults of these kinds alone, by name, with semicolons between; all if it is left out.
     #[arg(long, value_delimiter = ';', value_parser = kind)]
     kinds: Vec<Kind>,
     /// Stop at the first attempt that breaks an invariant.

@@ -24,7 +24,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Of a run with faults of these kinds alone; none: of all usual ones.
+    /// Of a run with faults of these kinds alone; none: of all.
     pub(crate) fn of(kinds: &[Kind]) -> Self {
         Self { kinds: kinds.iter().map(|kind| kind.name()).collect(), ..Self::default() }
     }
@@ -94,8 +94,7 @@ impl Report {
 
     pub(crate) fn json(&self) -> String {
         let (first, last) = self.seeds.unwrap_or_default();
-        let drawn =
-            |kind: &&Kind| if self.kinds.is_empty() { kind.is_usual() } else { self.kinds.contains(&kind.name()) };
+        let drawn = |kind: &&Kind| self.kinds.is_empty() || self.kinds.contains(&kind.name());
         let names = Kind::ALL.iter().filter(drawn).map(|kind| kind.name());
         let never: Vec<_> = names.filter(|name| !self.faults.contains_key(name)).collect();
         let shown = json!({

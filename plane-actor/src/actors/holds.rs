@@ -12,7 +12,11 @@ use shared::{
     reason::{Reason, Refusal},
     time::{Instant, Millis},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{sync::mpsc, time::timeout};
 
 /// Renewals that may wait for one store. The machine asks a store again only after its answer, so one is enough; the
@@ -92,9 +96,37 @@ pub(crate) fn hold_refusal(store: StoreId, error: &HoldError) -> Refusal {
     Refusal::new(reason, format!("store {store}: {error}"))
 }
 
+type OnTheWay = BTreeMap<(u64, StoreId), Arc<dyn Hold>>;
+
+/// Holds whose first lease is asked for and may stand, until the member has them; by work and store. Work that is
+/// cancelled leaves its own here, and whoever lets go ends them too. A probe is not here: it ends within its second, and
+/// whose lease it finds is not known yet.
+#[derive(Clone, Default)]
+pub(crate) struct Opening(Arc<Mutex<OnTheWay>>);
+
+impl Opening {
+    fn lock(&self) -> MutexGuard<'_, OnTheWay> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn begin(&self, work: u64, store: StoreId, hold: Arc<dyn Hold>) {
+        self.lock().insert((work, store), hold);
+    }
+
+    /// The member takes it, or it is somebody else's. False: it was let go meanwhile.
+    pub(crate) fn over(&self, work: u64, store: StoreId) -> bool {
+        self.lock().remove(&(work, store)).is_some()
+    }
+
+    pub(crate) fn take(&self) -> Vec<(StoreId, Arc<dyn Hold>)> {
+        std::mem::take(&mut *self.lock()).into_iter().map(|((_, store), hold)| (store, hold)).collect()
+    }
+}
+
 /// Everything of one attempt that can be let go.
 pub(crate) struct Grip {
     pub(crate) stores: Vec<(StoreId, Held)>,
+    pub(crate) opening: Vec<(StoreId, Arc<dyn Hold>)>,
     pub(crate) pd: Option<Arc<dyn Pd>>,
     pub(crate) pause: Option<PdPause>,
     /// Service id of the safe point, if one was asked for.
@@ -104,8 +136,10 @@ pub(crate) struct Grip {
 impl Grip {
     /// Ends all at once, each part bounded; what fails ends by itself and is only logged.
     pub(crate) async fn let_go(self, good: bool) {
-        let finishing = join_all(self.stores.iter().map(|(store, held)| async move {
-            match timeout(LET_GO_LIMIT, held.hold.finish()).await {
+        let held = self.stores.iter().map(|(store, held)| (store, &held.hold));
+        let all = held.chain(self.opening.iter().map(|(store, hold)| (store, hold)));
+        let finishing = join_all(all.map(|(store, hold)| async move {
+            match timeout(LET_GO_LIMIT, hold.finish()).await {
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => tracing::warn!(%store, %error, "Finish failed; the lease ends by itself"),
                 Err(_) => tracing::warn!(%store, "Finish was not answered; the lease ends by itself"),
@@ -127,7 +161,7 @@ impl Grip {
                 Err(_) => tracing::warn!(service, "safe point not dropped in time; it ends by itself"),
             }
         };
-        tracing::info!(stores = self.stores.len(), good, "letting go");
+        tracing::info!(stores = self.stores.len(), opening = self.opening.len(), good, "letting go");
         futures::join!(finishing, resuming, dropping);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     env::Env,
-    holds::{Grip, Held, HoldEvent},
+    holds::{Grip, Held, HoldEvent, Opening},
     plane::{PlaneActor, Raised, Viewed, plane_of},
     work::{self, Calls, Creates, Kept, Outcome, Share, Site},
 };
@@ -71,6 +71,7 @@ pub(crate) struct MemberActor {
     span: tracing::Span,
     works: BTreeMap<u64, SpawnHandle>,
     holds: BTreeMap<StoreId, Held>,
+    opening: Opening,
     hold_events: Option<mpsc::Sender<HoldEvent>>,
     progress: Option<mpsc::Sender<(u64, Progress)>>,
     /// What `Prepare` found.
@@ -104,6 +105,7 @@ impl MemberActor {
             span,
             works: BTreeMap::new(),
             holds: BTreeMap::new(),
+            opening: Opening::default(),
             hold_events: None,
             progress: None,
             site: None,
@@ -143,6 +145,7 @@ impl MemberActor {
             pause: self.pause.clone(),
             safe: self.safe.clone(),
             holds: self.holds.iter().map(|(store, held)| (*store, held.hold.clone())).collect(),
+            opening: self.opening.clone(),
             hold_events: self.hold_events.clone(),
             progress: self.progress.clone(),
             calls: self.calls.clone(),
@@ -213,10 +216,11 @@ impl MemberActor {
         Performed::Fence(saving.boxed_local())
     }
 
-    /// Takes everything that is held out of this actor.
+    /// Takes everything that is held, or is being, out of this actor.
     fn grip(&mut self) -> Grip {
         Grip {
             stores: std::mem::take(&mut self.holds).into_iter().collect(),
+            opening: self.opening.take(),
             pd: self.site.as_ref().map(|site| site.pd.clone()),
             pause: self.pause.take(),
             service: self.service.take(),
@@ -321,6 +325,9 @@ impl StreamHandler<HoldEvent> for MemberActor {
     fn handle(&mut self, event: HoldEvent, ctx: &mut Context<Self>) {
         match event {
             HoldEvent::Open { work, store, hold, kind, asked_at } => {
+                if !self.opening.over(work, store) {
+                    return;
+                }
                 let Some(site) = self.site.clone() else { return };
                 let Some(events) = self.hold_events.clone() else { return };
                 tracing::debug!(parent: &self.span, %store, work, "store held");

@@ -1,8 +1,5 @@
 //! Every kind of fault, its name in reports, and how often it is drawn against the others.
 
-/// Kinds that are drawn only when they are asked for by name: what mends them is not there yet.
-const WAITING: &[Kind] = &[Kind::LedgerRefusesBySize, Kind::ForeignLabelOnLedger, Kind::PlaneSigterm];
-
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])* $kind:ident $name:literal $weight:literal,)*) => {
         /// A kind of fault.
@@ -16,11 +13,6 @@ macro_rules! kinds {
             /// Its name in reports.
             pub const fn name(self) -> &'static str {
                 match self { $(Kind::$kind => $name,)* }
-            }
-
-            /// Is it among those that are drawn without being asked for?
-            pub fn is_usual(self) -> bool {
-                !WAITING.contains(&self)
             }
 
             /// The one of this name.

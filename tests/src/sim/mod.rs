@@ -27,7 +27,7 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 pub struct Options {
     /// Keep the trace's lines, not only their hash.
     pub trace: bool,
-    /// Faults of these kinds alone; none: of all usual ones.
+    /// Faults of these kinds alone; none: of all.
     pub kinds: Vec<Kind>,
 }
 

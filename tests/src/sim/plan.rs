@@ -67,7 +67,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The plan of a seed, with faults of `kinds` alone; none: of all usual ones.
+    /// The plan of a seed, with faults of `kinds` alone; none: of all.
     pub fn of(seed: u64, kinds: &[Kind]) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed ^ 0x7369_6d75_6c61_7465);
         let rng = &mut rng;
@@ -195,7 +195,7 @@ fn barrier_lines(rng: &mut SmallRng, retry: bool) -> String {
 }
 
 fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
-    let wanted = |kind: &&Kind| if only.is_empty() { kind.is_usual() } else { only.contains(*kind) };
+    let wanted = |kind: &&Kind| only.is_empty() || only.contains(*kind);
     let kinds: Vec<(Kind, u32)> = Kind::ALL.iter().filter(wanted).map(|kind| (*kind, kind.weight())).collect();
     let kind = *pick(rng, &kinds);
     let moment = match kind {

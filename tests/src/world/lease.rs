@@ -13,9 +13,14 @@ impl Lease {
         self.before != 0 && self.before >= now
     }
 
+    /// A probe ends with its second; this one does not.
+    pub(crate) fn outlasts(self, now: u64) -> bool {
+        self.before > now
+    }
+
     /// Extends, never shortens; answers `last_lease_is_valid`, the state just before.
     pub(crate) fn update(&mut self, now: u64, seconds: u64) -> bool {
-        let valid = self.before > now;
+        let valid = self.outlasts(now);
         self.before = self.before.max(now.saturating_add(seconds));
         valid
     }

@@ -215,7 +215,9 @@ impl HoldDouble {
         HoldError::Broken(format!("store {} did not answer in {} s", self.store, ANSWER_LIMIT.as_secs()))
     }
 
+    /// The way back. Whoever stops listening meanwhile has had its effect all the same.
     async fn answer<T: Send>(&self, value: T) -> Result<T, HoldError> {
+        self.world.pause(self.world.with(|state| state.config.tikv)).await;
         if self.world.with(|state| state.faults.drop_answers.contains(&self.store)) {
             return Err(self.unanswered().await);
         }

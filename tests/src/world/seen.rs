@@ -61,6 +61,16 @@ impl World {
     pub fn holds(&self) -> (Vec<StoreId>, bool, usize) {
         self.with(State::holds)
     }
+
+    /// Stores whose prepare lease lives beyond the present second, in which a mere probe would end.
+    pub fn leased_for_longer(&self) -> Vec<StoreId> {
+        self.with(|state| {
+            let longer = |store: &StoreId| {
+                state.stores.get(store).is_some_and(|held| held.lease.outlasts(state.seconds_of(*store)))
+            };
+            state.stores.keys().copied().filter(longer).collect()
+        })
+    }
 }
 
 impl State {

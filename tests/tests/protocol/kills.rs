@@ -140,3 +140,25 @@ fn a_plane_that_is_told_to_end_holds_nobody() {
         });
     }
 }
+
+/// The same while leases are being taken, some of them on their way: what no one knows yet to be held is let go as well.
+#[test]
+fn a_plane_that_is_told_to_end_while_it_takes_leases_leaves_none() {
+    for step in 0..20 {
+        story(world(250 + step), async |stage: Rc<Stage>| {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            stage.control.apply(&stage.manifest("")).unwrap();
+            let suspending = |view: &plane_actor::actors::PlaneView| {
+                view.members.iter().any(|member| member.stage == shared::member::Stage::Suspending)
+            };
+            soon("leases are being taken", || stage.plane_view("az2", suspending) == Some(true)).await;
+            tokio::time::sleep(Duration::from_millis(step * 3)).await;
+            assert!(stage.tell_plane_to_end("az2"));
+            soon("the plane ends", || !stage.plane_runs("az2")).await;
+            let own = stage.world.stores().into_iter().filter(|(_, plane)| plane == "az2").map(|(store, _)| store);
+            let held = stage.world.leased_for_longer();
+            let left: Vec<_> = own.filter(|store| held.contains(store)).collect();
+            assert!(left.is_empty(), "told {} ms after it began, it left {left:?} leased", step * 3);
+        });
+    }
+}

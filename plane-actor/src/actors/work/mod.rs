@@ -28,7 +28,10 @@ mod volumes;
 pub(crate) use prepare::{Site, preflight};
 pub(crate) use volumes::Calls;
 
-use super::{env::Env, holds::HoldEvent};
+use super::{
+    env::Env,
+    holds::{HoldEvent, Opening},
+};
 use crate::ports::{Cloud, Hold, PdPause, PortError};
 use shared::{
     ids::{Attempt, SnapshotId, StoreId},
@@ -73,6 +76,7 @@ pub(crate) struct Share {
     pub(crate) pause: Option<PdPause>,
     pub(crate) safe: Arc<SafeTimes>,
     pub(crate) holds: BTreeMap<StoreId, Arc<dyn Hold>>,
+    pub(crate) opening: Opening,
     pub(crate) hold_events: Option<mpsc::Sender<HoldEvent>>,
     pub(crate) progress: Option<mpsc::Sender<(u64, Progress)>>,
     /// One CreateSnapshots per instance, as instances were at the last look.

@@ -77,7 +77,9 @@ async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
         }
     }
     let asked_at = share.env.clock.at();
+    share.opening.begin(share.number, store, hold.clone());
     if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
+        share.opening.over(share.number, store);
         return Err(by_other(store, "somebody took a lease between our probe and our lease"));
     }
     let listed = site.cluster_stores.iter().find(|listed| listed.store == store);
@@ -99,10 +101,12 @@ async fn open_weaker(share: &Share, store: StoreId, tikv: &dyn Tikv, limits: &Li
     );
     tokio::time::sleep(length(limits.pd_ttl.quarter())).await;
     let mut asked_at = share.env.clock.at();
+    share.opening.begin(share.number, store, hold.clone());
     if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
         tokio::time::sleep(length(lease.plus(LEASE_SLACK))).await;
         asked_at = share.env.clock.at();
         if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
+            share.opening.over(share.number, store);
             let text = format!("imports of store {store} are suspended by another client, which goes on renewing");
             return Err(Refusal::new(Reason::StoreHeldByOther, text));
         }

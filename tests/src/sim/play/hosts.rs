@@ -72,11 +72,12 @@ impl Play<'_> {
         }
     }
 
-    /// Stores of a plane that are held; of all planes, for "".
+    /// Stores of a plane that are held; of all planes, for "". A probe under way is no hold: whose lease it would find is
+    /// not known, so it is not finished, and it ends within its second.
     fn held_in(&self, plane: &str) -> Vec<StoreId> {
         let own = |store: &StoreId| {
             plane.is_empty() || self.stage.world.stores().iter().any(|(id, of)| id == store && of == plane)
         };
-        self.stage.world.holds().0.into_iter().filter(own).collect()
+        self.stage.world.leased_for_longer().into_iter().filter(own).collect()
     }
 }
