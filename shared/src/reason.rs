@@ -179,6 +179,8 @@ reasons! {
     RecordUnreadable => "Run the coordinator's version that wrote it, or a newer one.",
     /// Whether a person deleted the object, or its namespace or CRD is being torn down, cannot be known.
     DeletionUnclear => "Apply deploy/coordinator.yaml again: the coordinator may not read namespaces or the CRD.",
+    /// The coordinator's record knows only the beginning of this attempt, and S3 holds its certificate: the ledger was restored from an earlier time.
+    BackupProven => "Nothing is deleted. Restore the coordinator's ConfigMaps from a later time, or keep the backup by what lies in S3; deleting the object lets it go by cleanPolicy.",
     /// Something could not be deleted.
     CleanFailed => "Read the report; grant the missing permission; it is tried again.",
     /// The plane lost its prepared state and must prepare anew.

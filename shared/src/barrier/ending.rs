@@ -169,8 +169,12 @@ impl Barrier {
         match self.step {
             Step::Complete => self.clean_by_policy(now, effects),
             Step::Failed => {
+                let proven = self.record.planes.values_mut().filter(|kept| kept.proven);
+                if self.record.request.clean_policy == CleanPolicy::Delete {
+                    proven.for_each(|kept| kept.cleaned = None);
+                }
                 self.save(effects);
-                self.after_clean(now, effects);
+                self.begin_failed(now, effects);
             }
             Step::Aborting => self.save(effects),
             Step::Cleaning | Step::Cleaned => {}
@@ -211,7 +215,33 @@ impl Barrier {
             named.map(|part| part.evidence.snapshots.iter().map(|s| s.snapshot.clone()).collect()).unwrap_or_default();
         let complete = kept.completed_bytes.is_some();
         let old_backup = self.record.old_manager.then_some(OldBackup { commit_ts: kept.least_safe_ts, complete });
-        Some(Order::Clean(Clean { spec: self.record.request.member_spec(plane)?, scope, snapshots, old_backup }))
+        let spec = self.record.request.member_spec(plane)?;
+        Some(Order::Clean(Clean { spec, scope, snapshots, old_backup, taken_back: self.is_taken_back() }))
+    }
+
+    /// The attempt was certified, as its times say, and ended badly all the same; or its user lets everything go. Else a
+    /// certificate in S3 is unknown here, because this record was restored from a time before it.
+    fn is_taken_back(&self) -> bool {
+        let certified = self.record.times.snapshots_created.is_some();
+        let deletes = self.record.deleting && self.record.request.clean_policy == CleanPolicy::Delete;
+        self.step == Step::Failed && (certified || deletes)
+    }
+
+    /// A plane has kept what its S3 proves to be good, and that ends its clean-up. False: it was told to take it back.
+    pub(super) fn proven(&mut self, now: Now, plane: &PlaneId, refusal: &Refusal, effects: &mut Vec<Effect>) -> bool {
+        if self.step != Step::Failed || self.is_taken_back() {
+            return false;
+        }
+        let text = format!("plane {plane}: {}", refusal.message);
+        self.record.failure = Some(Refusal::new(Reason::BackupProven, cut(text, FAILURE_MAX)));
+        if let Some(kept) = self.record.planes.get_mut(plane) {
+            kept.proven = true;
+            kept.cleaned = Some(CleanReport { notes: vec![refusal.message.clone()], ..CleanReport::default() });
+        }
+        self.clean_answered(plane);
+        self.save(effects);
+        self.after_clean(now, effects);
+        true
     }
 
     pub(super) fn cleaned(&mut self, now: Now, plane: &PlaneId, report: CleanReport, effects: &mut Vec<Effect>) {

@@ -113,6 +113,9 @@ pub struct PlaneRecord {
     pub aborted: bool,
     /// This plane cleaned what the current stage asks for.
     pub cleaned: Option<CleanReport>,
+    /// It has not: S3 proves this attempt there, and all of it was kept.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub proven: bool,
     /// An admin gave this plane up knowingly; it is not waited for.
     pub abandoned: bool,
 }

@@ -22,6 +22,9 @@ impl Barrier {
         if self.order_for(plane).is_none() {
             return;
         }
+        if refusal.reason == Reason::BackupProven && self.proven(now, plane, &refusal, effects) {
+            return;
+        }
         let named = |refusal: Refusal| Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
         match self.step {
             Step::Completing if refusal.reason == Reason::SnapshotFailed => self.fail(now, named(refusal), effects),

@@ -328,6 +328,15 @@ pub struct Clean {
     /// The old manager made this backup: its `backupmeta` is the only list of its snapshots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_backup: Option<OldBackup>,
+    /// Of an attempt: its certificate was saved and taken back, or a person deletes the backup under a policy that deletes.
+    /// Without this an attempt that S3 proves is kept: the record that asks may be older than the backup.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub taken_back: bool,
+}
+
+/// What a version without the field means.
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// What is known of a plane's part in a backup of the old manager.

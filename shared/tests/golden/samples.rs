@@ -158,6 +158,7 @@ fn orders() -> Vec<(&'static str, Order)> {
                 scope: CleanScope::Backup,
                 snapshots: vec![SnapshotId::new("snap-1")],
                 old_backup: None,
+                taken_back: false,
             }),
         ),
     ]

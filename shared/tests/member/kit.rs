@@ -164,7 +164,7 @@ pub fn complete() -> Order {
     })
 }
 pub fn clean(scope: CleanScope) -> Order {
-    Order::Clean(Clean { spec: spec(true), scope, snapshots: vec![], old_backup: None })
+    Order::Clean(Clean { spec: spec(true), scope, snapshots: vec![], old_backup: None, taken_back: false })
 }
 
 pub fn both() -> BTreeSet<StoreId> {

@@ -74,7 +74,13 @@ fn what_ec2_will_not_delete_is_told_apart_and_not_asked_for_again_at_once() {
         let order = |hand: &Hand| {
             let of = |plane: &str| {
                 let spec = spec(&hand.world, plane);
-                Order::Clean(Clean { spec, scope: CleanScope::Backup, snapshots: Vec::new(), old_backup: None })
+                Order::Clean(Clean {
+                    spec,
+                    scope: CleanScope::Backup,
+                    snapshots: Vec::new(),
+                    old_backup: None,
+                    taken_back: false,
+                })
             };
             of("az1")
         };
@@ -119,6 +125,7 @@ fn cleans_wait_in_a_queue_of_their_own_and_keep_no_backup_from_preparing() {
                 scope: CleanScope::Attempt,
                 snapshots: Vec::new(),
                 old_backup: None,
+                taken_back: false,
             };
             hand.planes[0].say(Order::Clean(clean)).await;
         }

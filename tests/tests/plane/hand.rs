@@ -329,7 +329,13 @@ impl Hand {
         let world = self.world.clone();
         let answers = self
             .all(|plane| {
-                Order::Clean(Clean { spec: spec(&world, &plane.name), scope, snapshots: Vec::new(), old_backup: None })
+                Order::Clean(Clean {
+                    spec: spec(&world, &plane.name),
+                    scope,
+                    snapshots: Vec::new(),
+                    old_backup: None,
+                    taken_back: false,
+                })
             })
             .await;
         let reports = answers.into_iter().map(|answer| {
@@ -348,6 +354,7 @@ impl Hand {
             scope: CleanScope::Backup,
             snapshots: Vec::new(),
             old_backup: Some(old.clone()),
+            taken_back: false,
         };
         let answers = self.all(|plane| Order::Clean(order(&plane.name))).await;
         let report = |answer| match answer {

@@ -5,7 +5,11 @@ use crate::{LIMIT, at, completes, nothing_left, slow, soon, story, world};
 use coordinator::ports::{LedgerKey, ObjectRef, Text};
 use serde_json::{Value, json};
 use shared::{barrier::Stage as Durable, ids::SnapshotId, ts::Ts};
-use std::{collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
 use tests::stage::{KEY, Stage};
 
 const WHILE: Duration = Duration::from_secs(120);
@@ -70,6 +74,53 @@ fn a_restored_control_plane_keeps_every_backup_and_takes_it_over() {
         stage.start_coordinator();
         nothing_left(&stage).await;
     });
+}
+
+/// The ledger was copied while the barrier was under way, the backup became Complete, and only then the copy comes back.
+fn restored_from_before_the_end(seed: u64, copied: Durable, policy: &str, restart_planes: bool) {
+    story(slow(world(seed)), async |stage: Rc<Stage>| {
+        stage.control.apply(&stage.manifest_of("backup", "p", policy, "")).unwrap();
+        at(&stage, copied).await;
+        let export = stage.control.export();
+        let made = complete(&stage, policy).await;
+        stage.kill_coordinator();
+        stage.control.restore_ledger(&export, &BTreeSet::new());
+        if restart_planes {
+            for plane in ["az1", "az2", "az3"] {
+                stage.kill_plane(plane);
+                stage.start_plane(plane);
+            }
+        }
+        stage.start_coordinator();
+        tokio::time::sleep(3 * WHILE).await;
+        assert!(is_there(&stage, &made), "an orphan from {copied:?}: {:?}", stage.record().map(|record| record.stage));
+        stage.control.restore_objects(&export, false, true);
+        tokio::time::sleep(3 * WHILE).await;
+        let record = stage.record().unwrap();
+        assert!(is_there(&stage, &made), "from {copied:?}: {:?}", record.stage);
+        if record.stage == Durable::Complete {
+            assert_eq!(stage.lies(), Vec::<String>::new());
+        } else {
+            let told = stage.control.events().iter().any(|told| !told.normal && told.reason == "BackupProven");
+            assert!(told, "{:#?}", stage.control.events());
+        }
+        if policy == "Delete" {
+            nothing_left(&stage).await;
+        } else {
+            assert!(stage.delete(LIMIT).await, "{:?}", stage.record());
+            assert!(is_there(&stage, &made), "it was made to be kept");
+        }
+    });
+}
+
+#[test]
+fn a_ledger_restored_from_before_the_end_deletes_nothing_that_s3_proves() {
+    restored_from_before_the_end(320, Durable::Snapshotting, "Delete", true);
+    restored_from_before_the_end(321, Durable::Snapshotting, "Retain", true);
+    restored_from_before_the_end(322, Durable::Snapshotting, "Delete", false);
+    restored_from_before_the_end(323, Durable::Barrier, "Delete", true);
+    restored_from_before_the_end(324, Durable::Barrier, "Retain", false);
+    restored_from_before_the_end(325, Durable::Certified, "Delete", true);
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub(super) struct Troubles {
     refused: BTreeMap<PlaneId, Reason>,
     /// The attempt whose clean-up is over, and told of.
     noted: Option<u32>,
+    /// It was told that S3 proves what the record calls failed.
+    proven: bool,
     /// Anything was seen: what the first view shows to be over was told by whoever ran before.
     seen: bool,
 }
@@ -37,6 +39,11 @@ impl Troubles {
                 let message = format!("plane {plane}: {cause}{} It is tried again.", refusal.advice());
                 news.push((EventKind::Warning, word.as_str(), message));
             }
+        }
+        let failure = view.record.failure.as_ref().filter(|refusal| refusal.reason == Reason::BackupProven);
+        if let Some(refusal) = failure.filter(|_| !std::mem::replace(&mut self.proven, true)) {
+            tracing::error!(backup = %view.record.key(), %refusal, "a record is older than its backup, which is kept");
+            news.push((EventKind::Warning, Reason::BackupProven.as_str(), refusal.advice().to_string()));
         }
         if is_clean(view) && self.noted != Some(view.record.attempt) {
             self.noted = Some(view.record.attempt);

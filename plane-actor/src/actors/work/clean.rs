@@ -39,6 +39,9 @@ pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result
     if let Some(old) = &order.old_backup {
         return Ok(Done::Cleaned(old_backup::clean(share, &cloud, order, old).await?));
     }
+    if order.scope == CleanScope::Attempt && !order.taken_back {
+        refuse_proven(share, &cloud, order).await?;
+    }
     let mut work = Cleaning { share, order, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
     let below = work.below(&BTreeSet::new()).await?;
     work.delete_snapshots(&below).await?;
@@ -51,6 +54,21 @@ pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result
         tracing::warn!(notes = ?report.notes, "cleaned, but a person should know");
     }
     Ok(Done::Cleaned(report))
+}
+
+/// The certificate of this very attempt lies in S3, and whoever orders does not know of it: a ledger that was restored from
+/// an earlier time. What is proven is not cleaned as the rest of a failure.
+async fn refuse_proven(share: &Share, cloud: &Cloud, order: &Clean) -> Result<(), Refusal> {
+    let target = &order.spec.storage;
+    let key = target.key(storage::CERTIFICATE);
+    let body = storage::get(cloud.objects.as_ref(), &key).await?;
+    let attempt = &share.attempt;
+    let proven = body.as_deref().and_then(meta::certified_attempt);
+    if proven.is_some_and(|(backup, number)| backup == attempt.backup && number == attempt.number) {
+        let text = format!("s3://{}/{key} certifies this very attempt; nothing of it is deleted", target.bucket);
+        return Err(Refusal::new(Reason::BackupProven, text));
+    }
+    Ok(())
 }
 
 /// Whose the objects below the prefix are.
