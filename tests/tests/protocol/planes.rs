@@ -42,3 +42,27 @@ fn a_plane_that_is_removed_finishes_and_cleans_what_it_has_a_part_in() {
         nothing_left(&stage).await;
     });
 }
+
+/// Nothing in memory says who has a part in a backup that has ended: its record does, and its deletion waits for them.
+#[test]
+fn a_deletion_waits_for_a_plane_that_was_removed_after_the_end() {
+    for restarted in [false, true] {
+        story(world(502), async |stage: Rc<Stage>| {
+            assert_eq!(stage.backup("", LIMIT).await, "Complete", "{:?}", stage.failure());
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            known(&stage, &["az1", "az2"]);
+            stage.kill_plane("az3");
+            if restarted {
+                stage.kill_coordinator();
+                stage.start_coordinator();
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            assert!(!stage.delete(Duration::from_secs(900)).await, "nobody asked az3");
+            assert_eq!(stage.record().unwrap().stage, Durable::Cleaning);
+            let status = stage.control.get(KEY).unwrap()["status"].clone();
+            assert_eq!(status["barrier"]["waitingFor"], "planes to come back: az3", "{status:#}");
+            stage.start_plane("az3");
+            nothing_left(&stage).await;
+        });
+    }
+}
