@@ -4,7 +4,7 @@ use super::{
     input::{Effect, Timer},
     machine::Barrier,
     record::Stage,
-    view::Step,
+    step::Step,
 };
 use crate::{
     epoch::Epoch,

@@ -1,11 +1,11 @@
 //! Settling to confirming: the part under holds. Each step starts only when every plane has answered the one before.
 
 use super::{
-    certificate::certify,
+    certify::certify,
     input::{Effect, Timer},
     machine::Barrier,
     record::Stage,
-    view::Step,
+    step::Step,
 };
 use crate::{
     alarm::Alarm,

@@ -4,7 +4,7 @@
 use super::{
     input::{Effect, Input, Timer},
     record::{Record, Stage},
-    view::{LastRefusal, Step},
+    step::{LastRefusal, Step},
 };
 use crate::{
     alarm::Alarm,

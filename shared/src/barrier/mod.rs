@@ -8,6 +8,7 @@
 
 mod admission;
 mod certificate;
+mod certify;
 mod ending;
 mod holding;
 mod input;
@@ -18,13 +19,18 @@ mod refusing;
 mod releasing;
 mod retrying;
 mod size;
+mod step;
 mod summary;
+mod times;
 mod view;
 
-pub use certificate::{Certificate, CertificatePlane, DirectoriesOn, Verdict, certify};
+pub use certificate::{Certificate, CertificatePlane, DirectoriesOn, Verdict};
+pub use certify::certify;
 pub use input::{Effect, Input, Timer};
 pub use machine::Barrier;
-pub use record::{Adopted, BarrierTimes, Claim, ClaimHolder, PlaneRecord, Record, Stage, Times};
+pub use record::{Adopted, Claim, ClaimHolder, PlaneRecord, Record, Stage};
 pub use size::LEDGER_TEXT_MAX;
+pub use step::{LastRefusal, Step};
 pub use summary::Summary;
-pub use view::{Clock, LastRefusal, PlaneView, Step, View};
+pub use times::{BarrierTimes, Times};
+pub use view::{Clock, PlaneView, View};

@@ -6,7 +6,7 @@ use super::{
     machine::Barrier,
     record::Stage,
     size::check_room,
-    view::Step,
+    step::Step,
 };
 use crate::{
     alarm::Alarm,

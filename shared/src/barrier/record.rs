@@ -1,14 +1,17 @@
 //! The durable part of a backup: what the ledger holds, what `recover` starts from, and what status is derived from.
 //! It holds no region lists and stays below 256 KiB (300 stores × 4 volumes at ~150 bytes).
 
-use super::certificate::Certificate;
+use super::{
+    certificate::Certificate,
+    times::{BarrierTimes, Times},
+};
 use crate::{
     epoch::Epoch,
     evidence::{ClusterStore, PreparedStore},
     ids::{Attempt, BackupUid, ClusterId, PlaneId},
     reason::Refusal,
     request::{CleanPolicy, Request},
-    time::{Millis, Timestamp},
+    time::Timestamp,
     ts::Ts,
     wire::CleanReport,
 };
@@ -127,35 +130,6 @@ impl PlaneRecord {
         let notes: Vec<&str> = self.notes.iter().chain(cleaned).map(String::as_str).collect();
         (!notes.is_empty()).then(|| notes.join("; "))
     }
-}
-
-/// Lengths by the coordinator's monotonic clock.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct BarrierTimes {
-    /// First `Settle` to last `Settled`.
-    pub settle: Option<Millis>,
-    /// First `Suspend` to last `Covered`.
-    pub reach: Option<Millis>,
-    /// Last `Covered` to last `Released`.
-    pub hold: Option<Millis>,
-}
-
-/// Wall-clock moments of the backup, for status only.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Times {
-    /// First seen.
-    pub started: Option<Timestamp>,
-    /// All snapshots accepted and everything released.
-    pub snapshots_created: Option<Timestamp>,
-    /// Complete or Failed.
-    pub completed: Option<Timestamp>,
-    /// The object was first seen to be deleted.
-    #[serde(default)]
-    pub deleted: Option<Timestamp>,
-    /// Last clean failure.
-    pub clean_failed: Option<Timestamp>,
-    /// Cleaned.
-    pub cleaned: Option<Timestamp>,
 }
 
 impl Record {

@@ -4,7 +4,7 @@
 use super::{
     input::{Effect, Timer},
     machine::Barrier,
-    view::{LastRefusal, Step},
+    step::{LastRefusal, Step},
 };
 use crate::{
     backoff::{Backoff, seed},

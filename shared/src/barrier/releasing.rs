@@ -4,7 +4,7 @@ use super::{
     input::{Effect, Timer},
     machine::{Barrier, HOLD_MARGIN},
     record::Stage,
-    view::Step,
+    step::Step,
 };
 use crate::{
     ids::PlaneId,

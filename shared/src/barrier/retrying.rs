@@ -4,7 +4,7 @@ use super::{
     input::{Effect, Timer},
     machine::{Barrier, Live},
     record::{PlaneRecord, Record},
-    view::Step,
+    step::Step,
 };
 use crate::{
     backoff::{Backoff, seed},

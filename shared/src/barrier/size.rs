@@ -2,7 +2,8 @@
 //! prepared, when nothing is touched yet.
 
 use super::{
-    certificate::{Certificate, CertificatePlane, Verdict},
+    certificate::{Certificate, Verdict},
+    certify::certified,
     record::{Record, Stage},
 };
 use crate::{
@@ -80,8 +81,7 @@ fn largest(record: &Record) -> Record {
         set_after: None,
     };
     let planes = record.planes.iter();
-    let planes =
-        planes.map(|(plane, kept)| (plane.clone(), CertificatePlane::of(kept, &evidence(plane, &kept.stores))));
+    let planes = planes.map(|(plane, kept)| (plane.clone(), certified(kept, &evidence(plane, &kept.stores))));
     full.certificate = Some(Certificate {
         verdict: Verdict::Consistent,
         backup: record.request.backup.clone(),

@@ -3,7 +3,8 @@
 
 use super::{
     certificate::Verdict,
-    record::{Record, Stage, Times},
+    record::{Record, Stage},
+    times::Times,
 };
 use crate::{ids::BackupUid, reason::Reason, ts::Ts};
 use serde::{Deserialize, Serialize};
