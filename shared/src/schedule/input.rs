@@ -1,6 +1,6 @@
 //! What the scheduler is told, and what it wants done.
 
-use super::status::Status;
+use super::{key::ScheduleKey, status::Status};
 use crate::{
     cron::Cron,
     ids::BackupUid,
@@ -9,15 +9,6 @@ use crate::{
     time::Timestamp,
 };
 use std::collections::BTreeMap;
-
-/// Names a VolumeBackupSchedule.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ScheduleKey {
-    /// `metadata.namespace`
-    pub namespace: String,
-    /// `metadata.name`
-    pub name: String,
-}
 
 /// One VolumeBackupSchedule as it was last read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

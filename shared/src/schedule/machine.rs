@@ -2,7 +2,8 @@
 
 use super::{
     clock::WallCheck,
-    input::{Effect, EventKind, Input, Object, ScheduleKey, Timer},
+    input::{Effect, EventKind, Input, Object, Timer},
+    key::ScheduleKey,
     state::One,
     status::View,
 };

@@ -30,15 +30,18 @@
 
 mod clock;
 mod input;
+mod key;
 mod machine;
 mod names;
+mod report;
 mod retain;
 mod run;
 mod state;
 mod status;
 
 pub use clock::{CALM, MAX_SKEW};
-pub use input::{CreateResult, DeleteResult, Effect, EventKind, Input, NewBackup, Object, ScheduleKey, Spec, Timer};
+pub use input::{CreateResult, DeleteResult, Effect, EventKind, Input, NewBackup, Object, Spec, Timer};
+pub use key::ScheduleKey;
 pub use machine::Scheduler;
 pub use names::{
     GROUP_LABEL, SCHEDULE_LABEL, backup_name, fire_of_name, run_annotations, run_labels, scheduled_prefix,

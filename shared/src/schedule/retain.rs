@@ -1,7 +1,8 @@
 //! Deletions: what retention names, one at a time.
 
 use super::{
-    input::{DeleteResult, Effect, EventKind, ScheduleKey},
+    input::{DeleteResult, Effect, EventKind},
+    key::ScheduleKey,
     run::{AGAIN, UNSEEN},
     state::{Deleting, One},
 };

@@ -1,7 +1,8 @@
 //! Runs: what is done, what is due, and how it is made.
 
 use super::{
-    input::{CreateResult, Effect, EventKind, NewBackup, ScheduleKey},
+    input::{CreateResult, Effect, EventKind, NewBackup},
+    key::ScheduleKey,
     names::{backup_name, fire_of_name, run_annotations, run_labels},
     state::{Blocked, Creating, One},
 };

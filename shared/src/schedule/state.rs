@@ -1,6 +1,9 @@
 //! What the scheduler remembers of one schedule.
 
-use super::input::{Object, ScheduleKey, Timer};
+use super::{
+    input::{Object, Timer},
+    key::ScheduleKey,
+};
 use crate::{
     cron::Cron,
     ids::BackupUid,

@@ -82,7 +82,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "plane-actor/src/ports/topology.rs",
     ],
     &["shared/shell/src/pki.rs", "shared/shell/src/pki/files.rs"],
-    &["shared/src/schedule/input.rs", "shared/src/schedule/state.rs", "shared/src/schedule/status.rs"],
     &[
         "tests/src/control.rs",
         "tests/src/control/disasters.rs",
