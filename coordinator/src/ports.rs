@@ -1,9 +1,13 @@
 //! What a coordinator needs of the world, as traits. Actors know these and nothing behind them; `main.rs` joins them to
 //! Kubernetes or to a directory, the demo and the simulation to doubles.
 
+mod error;
+mod event;
 mod schedules;
 mod told;
 
+pub use error::PortError;
+pub use event::{EventKind, Seen};
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
 pub use shared::barrier::LEDGER_TEXT_MAX;
 pub use told::{By, Told, ToldRow};
@@ -39,23 +43,6 @@ pub struct Ports {
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-/// Why a port could not do what was asked. All but a refusal may pass by themselves.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum PortError {
-    /// The object or file is not there.
-    #[error("not found: {0}")]
-    NotFound(String),
-    /// Somebody else wrote it first.
-    #[error("conflict: {0}")]
-    Conflict(String),
-    /// Time-out, 5xx, broken connection, full disk: whether it was written is unknown.
-    #[error("unavailable: {0}")]
-    Unavailable(String),
-    /// It was not written, and the same will never be: it is too large, or not what is taken there.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-}
-
 /// One VolumeBackup as the coordinator understands it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object {
@@ -86,17 +73,6 @@ pub struct Object {
     pub abandoned: Vec<PlaneId>,
     /// A schedule made it.
     pub scheduled: Option<Scheduled>,
-}
-
-/// What happened to objects of a kind. Wake-ups are hints: a resync repeats `Applied` for everything.
-#[derive(Clone, Debug)]
-pub enum Seen<U, T> {
-    /// It exists, like this.
-    Applied(Box<T>),
-    /// It is gone altogether.
-    Gone(U),
-    /// The first full list has been delivered.
-    Synced,
 }
 
 /// What happened to VolumeBackups.
@@ -191,15 +167,6 @@ pub enum Status {
     Without(&'static str, Refusal),
     /// Derived from a barrier.
     Barrier(Arc<View>),
-}
-
-/// Kind of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// For the record.
-    Normal,
-    /// A person should look.
-    Warning,
 }
 
 /// What stands behind the deletion of an object.

@@ -1,6 +1,9 @@
 //! What a coordinator needs of the world for schedules.
 
-use super::{EventKind, PortError, Seen};
+use super::{
+    error::PortError,
+    event::{EventKind, Seen},
+};
 use async_trait::async_trait;
 use shared::{
     ids::{BackupUid, PlaneId},

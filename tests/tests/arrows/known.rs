@@ -27,7 +27,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "coordinator/src/edge/local/schedules.rs",
         "coordinator/src/edge/local/source.rs",
     ],
-    &["coordinator/src/ports.rs", "coordinator/src/ports/schedules.rs"],
     &[
         "loadtests/src/demo/mod.rs",
         "loadtests/src/demo/report.rs",
