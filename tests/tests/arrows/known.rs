@@ -14,12 +14,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
     ],
     &["coordinator/src/actors/schedule.rs", "coordinator/src/actors/schedule/effects.rs"],
     &[
-        "coordinator/src/edge/kube/convert.rs",
-        "coordinator/src/edge/kube/convert/checks.rs",
-        "coordinator/src/edge/kube/convert/schedule.rs",
-        "coordinator/src/edge/kube/convert/told.rs",
-    ],
-    &[
         "coordinator/src/edge/local/kept.rs",
         "coordinator/src/edge/local/ledger.rs",
         "coordinator/src/edge/local/mod.rs",

@@ -162,8 +162,11 @@ impl Modules {
                 path.push(next.clone());
                 at += 2;
             }
-            // Behind a dot stands a field or a method, behind `::` the rest of something that began before.
-            if before.is_none_or(|before| !before.is('.') && *before != Token::Step) {
+            // Behind a dot stands a field or a method, behind `::` the rest of something that began before. A small word
+            // alone is a variable, unless it is called.
+            let called = body.get(at).is_some_and(|after| after.is('('));
+            let named = called || path.len() > 1 || !word.starts_with(char::is_lowercase);
+            if named && before.is_none_or(|before| !before.is('.') && *before != Token::Step) {
                 self.all[module].paths.insert(path);
             }
         }

@@ -2,6 +2,7 @@
 //! a barrier in, a status out.
 
 mod checks;
+mod faults;
 pub mod run;
 pub mod schedule;
 pub mod status;
@@ -12,9 +13,10 @@ pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
 pub use status::merge_status;
 pub use units::{go_duration, human_bytes};
 
+use self::{faults::Faults, units::millis};
 use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};
 use crate::ports::{Object, Scheduled, Told};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use shared::{
     duration::{self, Units},
     ids::{BackupUid, PlaneId},
@@ -22,7 +24,7 @@ use shared::{
     request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
     retention::{Backup, BackupState, HOLD_ANNOTATION},
     schedule::SCHEDULE_LABEL,
-    time::{Millis, Timestamp},
+    time::Millis,
 };
 use std::collections::BTreeSet;
 
@@ -131,39 +133,6 @@ fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
             .collect(),
         uid,
     })
-}
-
-fn millis(time: &Time) -> Timestamp {
-    Timestamp(time.0.as_millisecond())
-}
-
-/// What is wrong with a spec. All of it is told at once; the first one gives the reason.
-struct Faults {
-    /// Where the spec stands in its object.
-    root: &'static str,
-    all: Vec<(Reason, String)>,
-}
-
-impl Faults {
-    fn of(root: &'static str) -> Self {
-        Self { root, all: Vec::new() }
-    }
-
-    /// A message that begins with its field's path, which begins with `spec.`.
-    fn add(&mut self, reason: Reason, message: impl Into<String>) {
-        let message = message.into();
-        let told = match message.strip_prefix("spec.") {
-            Some(rest) => format!("{}.{rest}", self.root),
-            None => message,
-        };
-        self.all.push((reason, told));
-    }
-
-    fn or<T>(self, good: T) -> Result<T, Refusal> {
-        let Some((reason, _)) = self.all.first() else { return Ok(good) };
-        let messages: Vec<&str> = self.all.iter().map(|(_, message)| message.as_str()).collect();
-        Err(Refusal::new(*reason, messages.join("; ")))
-    }
 }
 
 /// `root`: where the spec stands in the object that the user wrote.

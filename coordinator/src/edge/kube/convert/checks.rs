@@ -1,7 +1,7 @@
 //! What a name, a bucket or a prefix can never be, whatever the world is. The CRD has the same rules; these are for
 //! objects that no API server has seen, and say which field it is.
 
-use super::Faults;
+use super::faults::Faults;
 use shared::{
     reason::Reason,
     request::{MemberRequest, Storage},

@@ -2,8 +2,9 @@
 
 use super::{
     super::crd::{ConditionStatus, ScheduleSpec, ScheduleStatus, TierSpec, VolumeBackup, VolumeBackupSchedule},
-    Faults, millis,
+    faults::Faults,
     status::{all_conditions, rfc3339, short},
+    units::millis,
 };
 use crate::ports::Schedule;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

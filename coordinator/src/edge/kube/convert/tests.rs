@@ -1,5 +1,6 @@
 use super::*;
 use serde_json::{Value, json};
+use shared::time::Timestamp;
 
 /// The three manifests of the user page, its placeholders filled.
 const PAGE: [&str; 3] = [

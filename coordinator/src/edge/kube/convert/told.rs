@@ -1,7 +1,7 @@
 //! What a status says of its own object. There is no status subresource, so a status may have come with a copy: then it
 //! speaks of another object, and counts for nothing.
 
-use super::{super::crd::VolumeBackup, millis};
+use super::{super::crd::VolumeBackup, units::millis};
 use crate::ports::{By, Told, ToldRow};
 use serde_json::Value;
 use shared::{

@@ -1,6 +1,11 @@
-//! Go's ways to write lengths of time and sizes, which users read in status.
+//! Times as Kubernetes has them, lengths of time and sizes as Go writes them, which users read in status.
 
-use shared::time::Millis;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use shared::time::{Millis, Timestamp};
+
+pub(super) fn millis(time: &Time) -> Timestamp {
+    Timestamp(time.0.as_millisecond())
+}
 
 /// `Duration.Round(time.Second).String()`: `45s`, `16m4s`, `1h0m3s`.
 pub fn go_duration(length: Millis) -> String {
