@@ -14,14 +14,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
     ],
     &["coordinator/src/actors/schedule.rs", "coordinator/src/actors/schedule/effects.rs"],
     &[
-        "coordinator/src/edge/local/kept.rs",
-        "coordinator/src/edge/local/ledger.rs",
-        "coordinator/src/edge/local/mod.rs",
-        "coordinator/src/edge/local/objects.rs",
-        "coordinator/src/edge/local/schedules.rs",
-        "coordinator/src/edge/local/source.rs",
-    ],
-    &[
         "loadtests/src/demo/mod.rs",
         "loadtests/src/demo/report.rs",
         "loadtests/src/demo/search.rs",

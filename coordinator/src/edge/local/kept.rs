@@ -1,7 +1,10 @@
 //! What both stores keep in files: of each object what we know of it, and its status as `kubectl get -o yaml` would show
 //! it.
 
-use super::{OpenError, disk, unavailable};
+use super::{
+    disk,
+    home::{OpenError, unavailable},
+};
 use crate::{
     edge::kube::crd::API_VERSION,
     ports::{EventKind, PortError},

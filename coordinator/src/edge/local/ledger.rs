@@ -1,7 +1,10 @@
 //! The ledger as files. Compare-and-set by a counter in the file; the first part of a version is drawn anew for each
 //! life of a file, so that one which was deleted and made again is never mistaken for the old one.
 
-use super::{Home, blocking, disk};
+use super::{
+    disk,
+    home::{Home, blocking},
+};
 use crate::ports::{Entry, LEDGER_TEXT_MAX, Ledger, LedgerKey, Noted, PortError, Text, Version};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

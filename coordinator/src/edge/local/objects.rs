@@ -2,7 +2,12 @@
 //! status, each a file. A deleted object stays, marked, until its finalizer is taken away, also across restarts.
 
 use super::{
-    Home, OpenError, blocking, disk, documents::Document, kept, scan::MADE, schedules::made_path, unavailable,
+    disk,
+    documents::Document,
+    home::{Home, OpenError, blocking, unavailable, whole_seconds},
+    kept,
+    layout::{Key, made_path, object_path, object_status_path},
+    scan::MADE,
 };
 use crate::{
     edge::kube::{
@@ -18,12 +23,8 @@ use serde_json::{Value, json};
 use shared::{ids::BackupUid, request::Limits, time::Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
-
-/// Namespace and name.
-pub(super) type Key = (String, String);
 
 /// What is kept of an object.
 #[derive(Clone, Serialize, Deserialize)]
@@ -104,7 +105,7 @@ impl Store {
     pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
         let mut all = BTreeMap::new();
         for mut one in kept::read_all::<Kept>(&home.inner().join("objects"))? {
-            one.status = kept::read_status(&status_path(&home, &one.key()))?;
+            one.status = kept::read_status(&object_status_path(&home, &one.key()))?;
             all.insert(one.key(), one);
         }
         Ok(Self { home, kept: Mutex::new(all) })
@@ -139,7 +140,7 @@ impl Store {
                 file: file.to_owned(),
                 deleting: false,
                 finalizer: false,
-                created: super::whole_seconds(now),
+                created: whole_seconds(now),
                 deleted: Timestamp::default(),
                 manifest: document.manifest.clone(),
                 problem: document.problem.clone(),
@@ -163,7 +164,7 @@ impl Store {
         let gone: Vec<Kept> =
             all.values().filter(|kept| !kept.deleting && !present.contains(&kept.key())).cloned().collect();
         for mut one in gone.iter().cloned() {
-            (one.deleting, one.deleted) = (true, super::whole_seconds(now));
+            (one.deleting, one.deleted) = (true, whole_seconds(now));
             self.settle(&mut all, one)?;
         }
         Ok(gone.iter().map(Kept::key).collect())
@@ -193,7 +194,7 @@ impl Store {
         let path = made_path(&self.home, namespace, name);
         disk::remove(&path).map_err(|error| unavailable("remove", &path, &error))?;
         if !one.deleting {
-            (one.deleting, one.deleted) = (true, super::whole_seconds(now));
+            (one.deleting, one.deleted) = (true, whole_seconds(now));
             self.settle(&mut all, one)?;
         }
         Ok(())
@@ -218,7 +219,7 @@ impl Store {
     fn settle(&self, all: &mut BTreeMap<Key, Kept>, one: Kept) -> Result<(), PortError> {
         let key = one.key();
         if one.deleting && !one.finalizer {
-            kept::remove([status_path(&self.home, &key), object_path(&self.home, &key)])?;
+            kept::remove([object_status_path(&self.home, &key), object_path(&self.home, &key)])?;
             all.remove(&key);
         } else {
             self.save(&one)?;
@@ -257,18 +258,10 @@ impl Store {
             return Ok(());
         }
         let metadata = json!({"name": one.name, "namespace": one.namespace, "uid": one.uid});
-        kept::save_status(&status_path(&self.home, &key), KIND, metadata, &new)?;
+        kept::save_status(&object_status_path(&self.home, &key), KIND, metadata, &new)?;
         one.status = Some(new);
         Ok(())
     }
-}
-
-fn object_path(home: &Home, (namespace, name): &Key) -> PathBuf {
-    home.inner().join("objects").join(format!("{namespace}.{name}.json"))
-}
-
-fn status_path(home: &Home, (namespace, name): &Key) -> PathBuf {
-    home.inner().join("status").join(format!("{namespace}.{name}.yaml"))
 }
 
 /// Status and finalizers in files; events go to the log.

@@ -2,12 +2,13 @@
 //! taken up by the scan like the user's own files.
 
 use super::{
-    Home, OpenError, blocking, disk,
+    disk,
     documents::Document,
+    follow::tell,
+    home::{Home, OpenError, blocking, unavailable, whole_seconds},
     kept,
-    objects::{Key, Store},
-    scan::MADE,
-    source::tell,
+    layout::{Key, made_path, schedule_path, schedule_status_path},
+    objects::Store,
 };
 use crate::{
     edge::kube::{
@@ -29,7 +30,6 @@ use shared::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -98,7 +98,7 @@ impl ScheduleStore {
     pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
         let mut all = BTreeMap::new();
         for mut one in kept::read_all::<Kept>(&home.inner().join("schedules"))? {
-            one.status = kept::read_status(&status_path(&home, &one.key()))?;
+            one.status = kept::read_status(&schedule_status_path(&home, &one.key()))?;
             all.insert(one.key(), one);
         }
         Ok(Self { home, kept: Mutex::new(all), ready: AtomicBool::new(false) })
@@ -128,13 +128,13 @@ impl ScheduleStore {
             uid: old.map_or_else(|| uuid::Uuid::new_v4().to_string(), |old| old.uid.clone()),
             namespace: document.namespace.clone(),
             name: document.name.clone(),
-            created: old.map_or_else(|| super::whole_seconds(now), |old| old.created),
+            created: old.map_or_else(|| whole_seconds(now), |old| old.created),
             file: file.to_owned(),
             manifest: document.manifest.clone(),
             problem: document.problem.clone(),
             status: old.and_then(|old| old.status.clone()),
         };
-        kept::save(&kept_path(&self.home, &key), &next)?;
+        kept::save(&schedule_path(&self.home, &key), &next)?;
         all.insert(key, next);
         Ok(())
     }
@@ -148,7 +148,7 @@ impl ScheduleStore {
             .map(|kept| (kept.key(), kept.uid.clone()))
             .collect();
         for (key, _) in &gone {
-            kept::remove([status_path(&self.home, key), kept_path(&self.home, key)])?;
+            kept::remove([schedule_status_path(&self.home, key), schedule_path(&self.home, key)])?;
             all.remove(key);
         }
         Ok(gone)
@@ -176,23 +176,10 @@ impl ScheduleStore {
             return Ok(());
         }
         let metadata = json!({"name": one.name, "namespace": one.namespace, "uid": one.uid});
-        kept::save_status(&status_path(&self.home, &key), SCHEDULE_KIND, metadata, &new)?;
+        kept::save_status(&schedule_status_path(&self.home, &key), SCHEDULE_KIND, metadata, &new)?;
         one.status = Some(new);
         Ok(())
     }
-}
-
-fn kept_path(home: &Home, (namespace, name): &Key) -> PathBuf {
-    home.inner().join("schedules").join(format!("{namespace}.{name}.json"))
-}
-
-fn status_path(home: &Home, (namespace, name): &Key) -> PathBuf {
-    home.inner().join("status/schedules").join(format!("{namespace}.{name}.yaml"))
-}
-
-/// Where the backup that a schedule made is written.
-pub(super) fn made_path(home: &Home, namespace: &str, name: &str) -> PathBuf {
-    home.directory.join(MADE).join(format!("{namespace}.{name}.yaml"))
 }
 
 /// Schedules of a directory.
@@ -228,7 +215,7 @@ fn make(home: &Home, schedules: &ScheduleStore, backups: &Store, new: &NewBackup
         Ok(None) => {}
         // Nobody but us writes there; the scan has not come by yet.
         Ok(Some(_)) => return CreateResult::Exists { ours: true },
-        Err(error) => return CreateResult::Unknown(super::unavailable("read", &path, &error).to_string()),
+        Err(error) => return CreateResult::Unknown(unavailable("read", &path, &error).to_string()),
     }
     if let Some(manifest) = backups.manifest(&new.key.namespace, &new.name) {
         return CreateResult::Exists { ours: run::is_ours(&manifest, new) };
@@ -236,7 +223,7 @@ fn make(home: &Home, schedules: &ScheduleStore, backups: &Store, new: &NewBackup
     match serde_saphyr::to_string(&run::backup(&schedule, new)) {
         Ok(text) => match disk::write(&path, text.as_bytes()) {
             Ok(()) => CreateResult::Created,
-            Err(error) => CreateResult::Unknown(super::unavailable("write", &path, &error).to_string()),
+            Err(error) => CreateResult::Unknown(unavailable("write", &path, &error).to_string()),
         },
         Err(error) => CreateResult::Refused(error.to_string()),
     }

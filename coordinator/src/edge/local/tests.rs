@@ -8,7 +8,7 @@ use shared::{
     ids::{BackupUid, ClusterId},
     reason::{Reason, Refusal},
 };
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 

@@ -5,7 +5,10 @@ use shared::{
     retention::BackupState,
     schedule::{Phase, backup_name, run_annotations, run_labels},
 };
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use tempfile::TempDir;
 
 /// 2024-05-01T03:00:20.5Z
