@@ -4,6 +4,7 @@
 mod clock;
 mod effects;
 mod messages;
+mod saving;
 
 pub use messages::{AskSchedules, BeginNothing, LedgerKnown, ScheduleSeen};
 
@@ -19,7 +20,7 @@ use crate::{
     standing::Standing,
 };
 use actix::{Actor, Context, Handler};
-use effects::Saving;
+use saving::Saving;
 use shared::{
     ids::BackupUid,
     retention::Backup,

@@ -12,7 +12,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "coordinator/src/actors/messages.rs",
         "coordinator/src/actors/session.rs",
     ],
-    &["coordinator/src/actors/schedule.rs", "coordinator/src/actors/schedule/effects.rs"],
     &[
         "loadtests/src/demo/mod.rs",
         "loadtests/src/demo/report.rs",

@@ -1,6 +1,6 @@
 //! What the scheduler wants done, each as a future of its own that comes home as an input.
 
-use super::ScheduleActor;
+use super::{ScheduleActor, saving::Saving};
 use crate::ports::{EventKind, ObjectRef, ScheduleRef};
 use actix::{AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
@@ -15,12 +15,6 @@ use tokio::time::timeout;
 /// Limit of one creation or deletion: some calls of an API server, each of which has a limit of its own. The machine
 /// waits for the answer, whatever it is.
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// A status write under way, and the one to follow it. One at a time: of two, the older could be stored last.
-#[derive(Default)]
-pub(super) struct Saving {
-    next: Option<(ScheduleRef, Status)>,
-}
 
 impl ScheduleActor {
     pub(super) fn carry_out(&mut self, effect: Effect, ctx: &mut Context<Self>) {
