@@ -3,13 +3,12 @@
 mod showing;
 
 use super::{
-    coordinator::CoordinatorActor,
-    messages::{BarrierOver, Channel, DropSession, Ending, GiveClaim, ToBarrier, WantClaim},
+    messages::{BarrierOver, Channel, Ending, FromBarrier, GiveClaim, ToBarrier, WantClaim},
     publish::{self, Reached},
     store::{Slot, Writer},
 };
 use crate::ports::{LedgerKey, ObjectRef, Ports, Version};
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt};
 use futures::FutureExt;
 use shared::{
     barrier::{Barrier, Effect, Input, Record, View},
@@ -33,11 +32,23 @@ const MAILBOX: usize = 512;
 /// their way. Less than any wait that would begin something new; what is late is told by the successor.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// What a barrier begins with.
+pub(super) struct Beginning {
+    pub(super) record: Record,
+    /// Of the record in the ledger; `None`: it is not there yet.
+    pub(super) version: Option<Version>,
+    /// What it wanted to save before can never be saved, and why.
+    pub(super) hopeless: Option<Refusal>,
+    /// Grows with every barrier of this process: by it the parent tells whose word it hears.
+    pub(super) incarnation: u64,
+}
+
 pub(super) struct BarrierActor {
+    incarnation: u64,
     driver: Driver<Barrier>,
     slot: Rc<RefCell<Option<Slot>>>,
     channels: BTreeMap<PlaneId, Channel>,
-    parent: Addr<CoordinatorActor>,
+    parent: Recipient<FromBarrier>,
     ports: Ports,
     clock: Clock,
     object: ObjectRef,
@@ -61,21 +72,21 @@ pub(super) struct BarrierActor {
 
 impl BarrierActor {
     pub(super) fn new(
-        record: Record,
-        version: Option<Version>,
+        beginning: Beginning,
         writer: &Writer,
         ports: Ports,
         clock: Clock,
         channels: BTreeMap<PlaneId, Channel>,
-        parent: Addr<CoordinatorActor>,
-        hopeless: Option<Refusal>,
+        parent: Recipient<FromBarrier>,
     ) -> Self {
+        let Beginning { record, version, hopeless, incarnation } = beginning;
         let request = &record.request;
         let object =
             ObjectRef { uid: record.key().clone(), namespace: request.namespace.clone(), name: request.name.clone() };
         let found = version.is_some().then_some((record.stage, record.attempt));
         let slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(record.key().clone()), writer, version);
         Self {
+            incarnation,
             driver: Driver::new(Barrier::new(record)),
             slot: Rc::new(RefCell::new(Some(slot))),
             channels,
@@ -108,9 +119,8 @@ impl BarrierActor {
             }
         };
         if channel.tx.try_send(frame.into()).is_err() {
-            let drop = DropSession { plane: plane.clone(), generation: channel.generation };
             // A session that is stopped already needs no telling.
-            let _ = channel.session.try_send(drop);
+            channel.close.notify_one();
         }
     }
 
@@ -149,13 +159,13 @@ impl Actor for BarrierActor {
         }
     }
 
-    fn stopped(&mut self, ctx: &mut Self::Context) {
+    fn stopped(&mut self, _: &mut Self::Context) {
         let ending = std::mem::replace(&mut self.ending, Ending::Lost);
-        let over = BarrierOver { backup: self.object.uid.clone(), ending, addr: ctx.address() };
+        let over = BarrierOver { backup: self.object.uid.clone(), ending, incarnation: self.incarnation };
         let parent = self.parent.clone();
         tokio::task::spawn_local(async move {
             // The parent lives as long as the process; if it is gone, so is everything.
-            let _ = parent.send(over).await;
+            let _ = parent.send(FromBarrier::Over(over)).await;
         });
     }
 }
@@ -185,10 +195,11 @@ impl Performer for BarrierActor {
                     cluster,
                     floor,
                 };
-                self.ask_parent(want, ctx);
+                self.ask_parent(FromBarrier::WantClaim(want), ctx);
             }
             Effect::EndClaim { cluster } => {
-                self.ask_parent(GiveClaim { backup: self.object.uid.clone(), cluster }, ctx);
+                let give = GiveClaim { backup: self.object.uid.clone(), cluster };
+                self.ask_parent(FromBarrier::GiveClaim(give), ctx);
             }
             Effect::Alarm(alarm) => tracing::error!(?alarm, backup = %self.object.uid, "impossible state"),
             Effect::Gone => self.let_go(ctx),
@@ -216,11 +227,7 @@ impl Performer for BarrierActor {
 
 impl BarrierActor {
     /// Claims must not be lost: `send` waits for room. The parent never waits for a barrier, so this cannot lock up.
-    fn ask_parent<M>(&self, message: M, ctx: &mut Context<Self>)
-    where
-        M: actix::Message<Result = ()> + Send + 'static,
-        CoordinatorActor: Handler<M>,
-    {
+    fn ask_parent(&self, message: FromBarrier, ctx: &mut Context<Self>) {
         let asked = self.parent.send(message);
         ctx.spawn(asked.into_actor(self).map(|sent, actor, _| {
             if sent.is_err() {

@@ -1,8 +1,7 @@
 //! What actors tell each other. Domain and wire types stay free of actix: each message wraps them.
 
-use super::{barrier::BarrierActor, session::PlaneSession};
 use crate::ports::{AdminCall, Knock, ObjectEvent, Version};
-use actix::{Addr, Message};
+use actix::Message;
 use bytes::Bytes;
 use shared::{
     barrier::{Summary, View},
@@ -17,7 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// The source saw something.
 #[derive(Message)]
@@ -64,9 +63,15 @@ pub(super) struct LinkOpen {
     pub(super) link: Link,
 }
 
-/// A plane said something.
+/// From a plane's session.
 #[derive(Message)]
 #[rtype(result = "()")]
+pub(super) enum FromSession {
+    Heard(Heard),
+    Over(SessionOver),
+}
+
+/// A plane said something.
 pub(super) struct Heard {
     pub(super) plane: PlaneId,
     pub(super) generation: u64,
@@ -74,17 +79,7 @@ pub(super) struct Heard {
 }
 
 /// A plane's session ended.
-#[derive(Message)]
-#[rtype(result = "()")]
 pub(super) struct SessionOver {
-    pub(super) plane: PlaneId,
-    pub(super) generation: u64,
-}
-
-/// End this session, whose queue is full: what was owed is sent again on the next one.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct DropSession {
     pub(super) plane: PlaneId,
     pub(super) generation: u64,
 }
@@ -94,7 +89,8 @@ pub(super) struct DropSession {
 pub(super) struct Channel {
     pub(super) generation: u64,
     pub(super) tx: mpsc::Sender<Bytes>,
-    pub(super) session: Addr<PlaneSession>,
+    /// Ends the session: what was owed is sent again on the next one.
+    pub(super) close: Arc<Notify>,
 }
 
 /// To a barrier: what its machine must know.
@@ -128,9 +124,18 @@ pub(super) enum ToBarrier {
     Contradicted,
 }
 
-/// From a barrier: asks for the claim.
+/// From a barrier.
 #[derive(Message)]
 #[rtype(result = "()")]
+pub(super) enum FromBarrier {
+    WantClaim(WantClaim),
+    GiveClaim(GiveClaim),
+    /// Its newest view.
+    Viewed(Arc<View>),
+    Over(BarrierOver),
+}
+
+/// It asks for the claim.
 pub(super) struct WantClaim {
     pub(super) backup: BackupUid,
     pub(super) name: String,
@@ -139,18 +144,11 @@ pub(super) struct WantClaim {
     pub(super) floor: Epoch,
 }
 
-/// From a barrier: gives the claim back.
-#[derive(Message)]
-#[rtype(result = "()")]
+/// It gives the claim back.
 pub(super) struct GiveClaim {
     pub(super) backup: BackupUid,
     pub(super) cluster: ClusterId,
 }
-
-/// From a barrier: its newest view.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(super) struct Viewed(pub(super) Arc<View>);
 
 /// A backup that has ended and owes nothing, as this process remembers it.
 #[derive(Clone, Debug)]
@@ -172,11 +170,10 @@ pub(super) enum Ending {
     Hopeless(Refusal),
 }
 
-/// From a barrier: it stopped.
-#[derive(Message)]
-#[rtype(result = "()")]
+/// It stopped.
 pub(super) struct BarrierOver {
     pub(super) backup: BackupUid,
     pub(super) ending: Ending,
-    pub(super) addr: Addr<BarrierActor>,
+    /// Which of the barriers of this backup, one after the other, that this process has had.
+    pub(super) incarnation: u64,
 }

@@ -1,18 +1,18 @@
 //! One connected plane: reads its frames and hands them on. It has a generation; words from a dead one are ignored by
 //! its parent. It never restarts: a new link makes a new session.
 
-use super::{
-    coordinator::CoordinatorActor,
-    messages::{Heard, SessionOver},
-};
-use actix::{Actor, ActorContext, Addr, AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
+use super::messages::{FromSession, Heard, SessionOver};
+use actix::{Actor, ActorContext, AsyncContext, Context, Recipient, WrapFuture, fut::ActorFutureExt};
 use bytes::Bytes;
 use shared::{
     ids::PlaneId,
     wire::{self, Answer, Up},
 };
-use std::time::Duration;
-use tokio::{sync::mpsc, time::Instant};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 
 /// How long the coordinator may take to accept one frame. Its handlers do no I/O, so a second is already a fault; the
 /// session ends then, and the plane dials again.
@@ -22,7 +22,8 @@ pub(super) struct PlaneSession {
     plane: PlaneId,
     generation: u64,
     frames: Option<mpsc::Receiver<Bytes>>,
-    parent: Addr<CoordinatorActor>,
+    close: Arc<Notify>,
+    parent: Recipient<FromSession>,
 }
 
 impl PlaneSession {
@@ -30,9 +31,10 @@ impl PlaneSession {
         plane: PlaneId,
         generation: u64,
         frames: mpsc::Receiver<Bytes>,
-        parent: Addr<CoordinatorActor>,
+        close: Arc<Notify>,
+        parent: Recipient<FromSession>,
     ) -> Self {
-        Self { plane, generation, frames: Some(frames), parent }
+        Self { plane, generation, frames: Some(frames), close, parent }
     }
 }
 
@@ -44,6 +46,12 @@ impl Actor for PlaneSession {
         let (plane, generation, parent) = (self.plane.clone(), self.generation, self.parent.clone());
         let reading = read(frames, plane.clone(), generation, parent.clone());
         ctx.spawn(reading.into_actor(self).map(|(), _, ctx| ctx.stop()));
+        let close = self.close.clone();
+        let closing = async move { close.notified().await };
+        ctx.spawn(closing.into_actor(self).map(|(), actor, ctx| {
+            tracing::warn!(plane = %actor.plane, "closing the session of a plane: its queue is full, or a newer one is there");
+            ctx.stop();
+        }));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -51,7 +59,7 @@ impl Actor for PlaneSession {
         let over = SessionOver { plane: self.plane.clone(), generation: self.generation };
         let parent = self.parent.clone();
         tokio::task::spawn_local(async move {
-            let _ = tokio::time::timeout(HAND_ON_LIMIT, parent.send(over)).await;
+            let _ = tokio::time::timeout(HAND_ON_LIMIT, parent.send(FromSession::Over(over))).await;
         });
     }
 }
@@ -137,7 +145,7 @@ fn replaces(later: &Up, up: &Up) -> bool {
     }
 }
 
-async fn read(frames: mpsc::Receiver<Bytes>, plane: PlaneId, generation: u64, parent: Addr<CoordinatorActor>) {
+async fn read(frames: mpsc::Receiver<Bytes>, plane: PlaneId, generation: u64, parent: Recipient<FromSession>) {
     let mut frames = Frames { rx: frames, budget: Budget::new(), next: None };
     while let Some(heard) = frames.next().await {
         let up = match heard {
@@ -147,20 +155,10 @@ async fn read(frames: mpsc::Receiver<Bytes>, plane: PlaneId, generation: u64, pa
                 return;
             }
         };
-        let heard = Heard { plane: plane.clone(), generation, up };
+        let heard = FromSession::Heard(Heard { plane: plane.clone(), generation, up });
         if !matches!(tokio::time::timeout(HAND_ON_LIMIT, parent.send(heard)).await, Ok(Ok(()))) {
             tracing::warn!(%plane, "message of plane was not taken in time; closing its session");
             return;
-        }
-    }
-}
-
-impl actix::Handler<super::messages::DropSession> for PlaneSession {
-    type Result = ();
-    fn handle(&mut self, message: super::messages::DropSession, ctx: &mut Self::Context) {
-        if message.generation == self.generation {
-            tracing::warn!(plane = %message.plane, "queue to plane is full; closing its session");
-            ctx.stop();
         }
     }
 }

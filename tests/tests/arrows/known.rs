@@ -2,17 +2,6 @@
 
 pub(crate) const CIRCLES: &[&[&str]] = &[
     &[
-        "coordinator/src/actors/barrier.rs",
-        "coordinator/src/actors/coordinator/ended.rs",
-        "coordinator/src/actors/coordinator/letting_go.rs",
-        "coordinator/src/actors/coordinator/mod.rs",
-        "coordinator/src/actors/coordinator/objects.rs",
-        "coordinator/src/actors/coordinator/reading.rs",
-        "coordinator/src/actors/coordinator/restart.rs",
-        "coordinator/src/actors/messages.rs",
-        "coordinator/src/actors/session.rs",
-    ],
-    &[
         "loadtests/src/demo/mod.rs",
         "loadtests/src/demo/report.rs",
         "loadtests/src/demo/search.rs",

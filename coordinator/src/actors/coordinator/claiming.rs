@@ -9,7 +9,7 @@ use crate::{
     },
     ports::LedgerKey,
 };
-use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
+use actix::{Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
     barrier::{Claim, ClaimHolder, Record},
     epoch::Epoch,
@@ -228,9 +228,9 @@ impl CoordinatorActor {
     }
 }
 
-impl Handler<WantClaim> for CoordinatorActor {
-    type Result = ();
-    fn handle(&mut self, want: WantClaim, ctx: &mut Self::Context) {
+impl CoordinatorActor {
+    /// A barrier asks for the claim.
+    pub(super) fn want_claim(&mut self, want: WantClaim, ctx: &mut Context<Self>) {
         if self.draining {
             return;
         }
@@ -259,11 +259,9 @@ impl Handler<WantClaim> for CoordinatorActor {
             }
         }
     }
-}
 
-impl Handler<GiveClaim> for CoordinatorActor {
-    type Result = ();
-    fn handle(&mut self, give: GiveClaim, ctx: &mut Self::Context) {
+    /// A barrier gives it back.
+    pub(super) fn give_claim(&mut self, give: GiveClaim, ctx: &mut Context<Self>) {
         let called = self.waiting.leave(give.cluster, &give.backup);
         self.give(give.cluster, give.backup, ctx);
         if called {

@@ -1,7 +1,7 @@
 //! Backups that have ended and owe nothing. Whatever is wanted of one begins with its record, read from the ledger: what
 //! this process remembers may be older.
 
-use super::{CoordinatorActor, restart::Cause};
+use super::{CoordinatorActor, reading::Cause};
 use crate::{actors::messages::Ended, ports::Object};
 use actix::Context;
 use shared::{

@@ -2,7 +2,7 @@
 //! takes every object with it? Then nobody said a word about the backups: the object is let go, AWS is not touched, and
 //! the record becomes an orphan.
 
-use super::{AsyncContext, CoordinatorActor, objects::reference};
+use super::{AsyncContext, CoordinatorActor, deletions::Cause, objects::reference};
 use crate::{
     actors::messages::ToBarrier,
     ports::{EventKind, Object, PortError, Teardown},
@@ -13,38 +13,10 @@ use shared::{
     reason::{Reason, Refusal},
     request::CleanPolicy,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 /// Where the cause of a deletion may not be read: how long its neighbours are waited for, which a teardown deletes too.
 const TOGETHER: Duration = Duration::from_secs(5);
-
-/// Whose deletion it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    /// Of this object.
-    Own,
-    /// Of what it lives in.
-    Torn(String),
-}
-
-/// What is known of deletions under way.
-#[derive(Default)]
-pub(super) struct Deletions {
-    /// Judged once per object: what holds of it then cannot change.
-    causes: BTreeMap<BackupUid, Cause>,
-    /// Seen since the question under way was put, by namespace: its answer may be older than their deletion.
-    unasked: BTreeMap<String, BTreeSet<BackupUid>>,
-    asking: BTreeSet<String>,
-}
-
-impl Deletions {
-    pub(super) fn forget(&mut self, uid: &BackupUid) {
-        self.causes.remove(uid);
-    }
-}
 
 impl CoordinatorActor {
     /// Acts at once where the cause is known.

@@ -3,6 +3,7 @@
 mod adopting;
 mod asking;
 mod claiming;
+mod deletions;
 mod ended;
 mod ending;
 mod letting_go;
@@ -13,13 +14,16 @@ mod restart;
 mod sessions;
 mod without;
 
-use self::{reading::Found, restart::Cause};
+use self::{
+    deletions::Deletions,
+    reading::{Cause, Found},
+};
 use super::{
-    barrier::BarrierActor,
+    barrier::{BarrierActor, Beginning},
     claims::Claims,
     counted::Counted,
     few::{Few, IN_FLIGHT},
-    messages::{BarrierOver, Channel, Ended, Ending, Lead, ToBarrier, Viewed},
+    messages::{BarrierOver, Channel, Ended, Ending, FromBarrier, Lead, ToBarrier},
     outcomes::Outcomes,
     queue::Queue,
     store::{Stored, Writer},
@@ -30,7 +34,6 @@ use crate::{
     standing::Standing,
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
-use letting_go::Deletions;
 use shared::{
     barrier::{Barrier, Claim, ClaimHolder, Input, Record, Summary, View},
     epoch::Epoch,
@@ -60,6 +63,7 @@ const CALL_AGAIN: Duration = Duration::from_secs(30);
 /// A backup that is under way, or owes something.
 struct Live {
     addr: Addr<BarrierActor>,
+    incarnation: u64,
     /// Who has a part in it: what happens to other planes is not told to it.
     planes: BTreeSet<PlaneId>,
 }
@@ -92,6 +96,8 @@ pub struct CoordinatorActor {
     /// Claims that this process granted to a barrier that lives: its record may not name the epoch yet.
     granted: BTreeMap<ClusterId, (BackupUid, Epoch)>,
     barriers: BTreeMap<BackupUid, Live>,
+    /// Barriers that this process has begun.
+    incarnations: u64,
     views: BTreeMap<BackupUid, Arc<View>>,
     /// Backups that have ended and owe nothing: no actor, and no record in memory. It is read when somebody asks.
     ended: BTreeMap<BackupUid, Ended>,
@@ -170,6 +176,7 @@ impl CoordinatorActor {
             granted: BTreeMap::new(),
             fenced: BTreeSet::new(),
             barriers: BTreeMap::new(),
+            incarnations: 0,
             views: BTreeMap::new(),
             ended: BTreeMap::new(),
             objects: BTreeMap::new(),
@@ -271,17 +278,17 @@ impl CoordinatorActor {
         }
         let planes: BTreeSet<PlaneId> = record.planes.keys().cloned().collect();
         let sessions = self.sessions.iter().filter(|(plane, _)| planes.contains(*plane));
+        self.incarnations += 1;
+        let incarnation = self.incarnations;
         let actor = BarrierActor::new(
-            record,
-            version,
+            Beginning { record, version, hopeless, incarnation },
             &self.writer,
             self.ports.clone(),
             self.clock.clone(),
             sessions.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect(),
-            ctx.address(),
-            hopeless,
+            ctx.address().recipient(),
         );
-        self.barriers.insert(uid, Live { addr: actor.start(), planes });
+        self.barriers.insert(uid, Live { addr: actor.start(), incarnation, planes });
     }
 
     /// Every barrier hears of every session it may have missed, because its mailbox was full.
@@ -350,9 +357,20 @@ impl Handler<Lead> for CoordinatorActor {
     }
 }
 
-impl Handler<Viewed> for CoordinatorActor {
+impl Handler<FromBarrier> for CoordinatorActor {
     type Result = ();
-    fn handle(&mut self, Viewed(view): Viewed, _: &mut Self::Context) {
+    fn handle(&mut self, said: FromBarrier, ctx: &mut Self::Context) {
+        match said {
+            FromBarrier::WantClaim(want) => self.want_claim(want, ctx),
+            FromBarrier::GiveClaim(give) => self.give_claim(give, ctx),
+            FromBarrier::Viewed(view) => self.viewed(view),
+            FromBarrier::Over(over) => self.barrier_over(over, ctx),
+        }
+    }
+}
+
+impl CoordinatorActor {
+    fn viewed(&mut self, view: Arc<View>) {
         self.metrics.viewed(&view);
         let uid = view.record.key().clone();
         let verdict = view.record.certificate.as_ref().map(|certificate| certificate.verdict);
@@ -360,12 +378,9 @@ impl Handler<Viewed> for CoordinatorActor {
         self.fenced.insert(uid.clone());
         self.views.insert(uid, view);
     }
-}
 
-impl Handler<BarrierOver> for CoordinatorActor {
-    type Result = ();
-    fn handle(&mut self, over: BarrierOver, ctx: &mut Self::Context) {
-        if self.barriers.get(&over.backup).map(|live| &live.addr) != Some(&over.addr) {
+    fn barrier_over(&mut self, over: BarrierOver, ctx: &mut Context<Self>) {
+        if self.barriers.get(&over.backup).map(|live| live.incarnation) != Some(over.incarnation) {
             return;
         }
         self.barriers.remove(&over.backup);

@@ -2,12 +2,21 @@
 
 use crate::{
     actors::messages::Ended,
-    ports::{Entry, Ledger, LedgerKey, Noted, PortError},
+    ports::{Entry, Ledger, LedgerKey, Noted, PortError, Version},
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use shared::barrier::Summary;
+use shared::{barrier::Summary, reason::Refusal};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+
+/// Why a record is read anew.
+#[derive(Default)]
+pub(super) struct Cause {
+    /// What its barrier wanted to save can never be saved.
+    pub(super) hopeless: Option<Refusal>,
+    /// It had ended at this version.
+    pub(super) ended: Option<Version>,
+}
 
 /// What there is.
 pub(super) struct Found {

@@ -1,6 +1,6 @@
 //! A barrier that lost its record, or had none, starts again from the ledger, while everything else goes on.
 
-use super::{AGAIN, AsyncContext, CoordinatorActor, is_under_way};
+use super::{AGAIN, AsyncContext, CoordinatorActor, is_under_way, reading::Cause};
 use crate::{
     actors::store::Stored,
     ports::{Ledger, LedgerKey, PortError, Version},
@@ -9,22 +9,12 @@ use actix::{Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
     barrier::{Barrier, Record},
     ids::{BackupUid, ClusterId},
-    reason::Refusal,
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// A record under way that another process wrote is taken over once it has stood still for so long. One of the two was
 /// deposed: a Lease lives 15 s, so by then it knows. Whoever took it over at once would abort what the other has begun.
 const STILL: Duration = Duration::from_secs(16);
-
-/// Why a record is read.
-#[derive(Default)]
-pub(super) struct Cause {
-    /// What its barrier wanted to save can never be saved.
-    pub(super) hopeless: Option<Refusal>,
-    /// It had ended at this version.
-    pub(super) ended: Option<Version>,
-}
 
 impl CoordinatorActor {
     /// Reads the record, and nothing else: what other backups do meanwhile would be older in a list of the whole ledger

@@ -1,15 +1,17 @@
 //! Planes that dial in: a newer session supersedes an older one, words from a dead one are ignored.
 
-use super::{AsyncContext, CoordinatorActor, Live, Session};
+use super::{CoordinatorActor, Live, Session};
 use crate::actors::{
-    messages::{Channel, DropSession, Heard, Knocked, LinkOpen, SessionOver, ToBarrier},
+    messages::{Channel, FromSession, Heard, Knocked, LinkOpen, SessionOver, ToBarrier},
     session::PlaneSession,
 };
-use actix::{Actor, Handler, WrapFuture};
+use actix::{Actor, AsyncContext, Handler, WrapFuture};
 use shared::{
     ids::PlaneId,
     wire::{Answer, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome},
 };
+use std::sync::Arc;
+use tokio::sync::Notify;
 
 impl CoordinatorActor {
     /// A plane that was taken from the list finishes, and cleans, what it has a part in.
@@ -59,15 +61,15 @@ impl Handler<LinkOpen> for CoordinatorActor {
         if self.sessions.get(&plane).is_some_and(|session| session.generation > generation) {
             return;
         }
-        let session = PlaneSession::new(plane.clone(), generation, link.rx, ctx.address()).start();
-        let channel = Channel { generation, tx: link.tx, session };
+        let close = Arc::new(Notify::new());
+        PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
+        let channel = Channel { generation, tx: link.tx, close };
         if let Some(old) =
             self.sessions.insert(plane.clone(), Session { generation, version, channel: channel.clone() })
         {
             tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");
-            let drop = DropSession { plane: plane.clone(), generation: old.generation };
             // A session that is stopped already needs no telling.
-            let _ = old.channel.session.try_send(drop);
+            old.channel.close.notify_one();
         } else {
             tracing::info!(%plane, generation, "plane connected");
         }
@@ -77,9 +79,18 @@ impl Handler<LinkOpen> for CoordinatorActor {
     }
 }
 
-impl Handler<SessionOver> for CoordinatorActor {
+impl Handler<FromSession> for CoordinatorActor {
     type Result = ();
-    fn handle(&mut self, over: SessionOver, _: &mut Self::Context) {
+    fn handle(&mut self, said: FromSession, _: &mut Self::Context) {
+        match said {
+            FromSession::Heard(heard) => self.heard(heard),
+            FromSession::Over(over) => self.session_over(&over),
+        }
+    }
+}
+
+impl CoordinatorActor {
+    fn session_over(&mut self, over: &SessionOver) {
         if self.sessions.get(&over.plane).is_some_and(|session| session.generation == over.generation) {
             self.sessions.remove(&over.plane);
             self.last_seen.insert(over.plane.clone(), self.clock.wall());
@@ -88,11 +99,8 @@ impl Handler<SessionOver> for CoordinatorActor {
         }
         self.tell_members(&over.plane, || ToBarrier::PlaneDown(over.plane.clone(), over.generation));
     }
-}
 
-impl Handler<Heard> for CoordinatorActor {
-    type Result = ();
-    fn handle(&mut self, heard: Heard, _: &mut Self::Context) {
+    fn heard(&mut self, heard: Heard) {
         if self.sessions.get(&heard.plane).is_none_or(|session| session.generation != heard.generation) {
             return;
         }
@@ -110,8 +118,7 @@ impl Handler<Heard> for CoordinatorActor {
                 if addr.try_send(message).is_err() && !is_progress {
                     // What was lost is owed again on the next session.
                     if let Some(session) = self.sessions.get(&heard.plane) {
-                        let drop = DropSession { plane: heard.plane, generation: heard.generation };
-                        let _ = session.channel.session.try_send(drop);
+                        session.channel.close.notify_one();
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! Objects without a record that can be read: backups of the old manager, a ledger that was lost in part, a record of a
 //! newer version. What is not known to be gone is cleaned by tags and `backupmeta`, or the object stays and says why.
 
-use super::{AsyncContext, CoordinatorActor, restart, restart::Cause};
+use super::{AsyncContext, CoordinatorActor, reading::Cause, restart};
 use crate::{
     actors::store::Slot,
     ports::{By, LedgerKey, Object, PortError, Status, Told, ToldRow},
