@@ -2,10 +2,13 @@
 //! cannot be read, nothing is deleted (I10).
 
 use super::{
-    Creates, Share, cloud,
+    cloud,
     cloud::{Service, cloud_refusal, cloud_tried},
+    context::Share,
     deleting::{delete, delete_found, line, told},
-    looking, manifests, meta, old_backup, prepare,
+    looking, manifests, meta, old_backup,
+    outcome::Creates,
+    prepare,
     snapshot::{attempt_tags, backup_tags},
     storage,
     storage::Lock,

@@ -1,6 +1,6 @@
 //! Who we are towards AWS, and AWS's errors in words for the coordinator.
 
-use super::{FIRST_WAIT, TRIES};
+use super::retry::{FIRST_WAIT, TRIES, tried};
 use crate::{
     actors::env::Env,
     ports::{Cloud, CloudError, CloudIdentity, PortError, Topology, WebIdentity, WebIdentitySource},
@@ -17,7 +17,7 @@ pub(super) async fn connect(env: &Env, spec: &MemberSpec) -> Result<Cloud, Refus
     let connected = async {
         let identity = identity(env.ports.topology.clone(), spec).await?;
         let connecting = || env.ports.cloud.connect(&identity, &spec.storage);
-        super::tried(Reason::CredentialsUnreadable, connecting).await
+        tried(Reason::CredentialsUnreadable, connecting).await
     };
     connected.await.map_err(|refusal| explained(spec, refusal))
 }
@@ -27,7 +27,7 @@ async fn identity(topology: Arc<dyn Topology>, spec: &MemberSpec) -> Result<Clou
     match &spec.credentials {
         Credentials::Secret(name) => {
             let reading = || topology.secret(namespace, name);
-            let keys = super::tried(Reason::CredentialsUnreadable, reading).await?;
+            let keys = tried(Reason::CredentialsUnreadable, reading).await?;
             let key = |key: &str| -> Result<String, Refusal> {
                 let bytes = keys.get(key).cloned().unwrap_or_default();
                 let text = String::from_utf8(bytes).ok().map(|text| text.trim().to_owned());

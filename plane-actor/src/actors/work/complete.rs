@@ -2,10 +2,13 @@
 //! backupmeta is never there without it.
 
 use super::{
-    Creates, Kept, Share, cloud,
+    cloud,
     cloud::{Service, cloud_refusal},
+    context::Share,
     deleting::delete_found,
-    looking, manifests, meta, reserve,
+    looking, manifests, meta,
+    outcome::{Creates, Kept},
+    reserve,
     snapshot::attempt_tags,
     storage,
     storage::Lock,

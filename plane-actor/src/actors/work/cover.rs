@@ -1,9 +1,10 @@
 //! Coverage under holds: each store is asked before and after wait-apply, until [`coverage::judge`] has no doubt.
 
 use super::{
-    Kept, Share,
+    context::Share,
+    outcome::Kept,
+    retry::tried,
     safe_ts::{ask, led, unknown, wanted},
-    tried,
     volumes::calls_now,
 };
 use crate::{

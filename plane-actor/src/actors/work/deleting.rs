@@ -1,7 +1,7 @@
 //! Deleting snapshots: one after the other, at the user's rate and within the account's budget; what EC2 refuses is told
 //! apart by what a person has to do about it.
 
-use super::{Share, cloud::throttled};
+use super::{cloud::throttled, context::Share};
 use crate::{
     actors::env::length,
     ports::{Cloud, CloudError},

@@ -1,10 +1,10 @@
 //! Looking for our snapshots: page after page, each within the account's budget, because every caller in the account
 //! shares it and an account may hold 100,000 of them.
 
-use super::{Cloud, cloud::throttled};
+use super::cloud::throttled;
 use crate::{
     actors::env::Env,
-    ports::{CloudError, Find, SnapshotInfo},
+    ports::{Cloud, CloudError, Find, SnapshotInfo},
 };
 use shared::{ids::SnapshotId, limiter::Budget};
 

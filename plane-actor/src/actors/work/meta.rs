@@ -1,7 +1,7 @@
 //! `clustermeta` and `backupmeta`, in the order and with the names that today's restore reads
 //! (`facts/tidb-operator.md` §5.2, §5.3; `facts/topology.md` §2). Object parts pass through as generic JSON.
 
-use super::prepare::Site;
+use super::site::Site;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{

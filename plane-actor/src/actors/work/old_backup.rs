@@ -2,8 +2,8 @@
 //! deleted last of all, and what is not surely the old manager's is left alone and named.
 
 use super::{
-    Share,
     cloud::{Service, cloud_tried},
+    context::Share,
     deleting, meta, storage,
 };
 use crate::ports::Cloud;

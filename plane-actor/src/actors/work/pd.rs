@@ -1,6 +1,10 @@
 //! PD's holds: the service safe point, so that GC stands still, and the scheduler pause.
 
-use super::{Kept, Share, refusal_of, tried};
+use super::{
+    context::Share,
+    outcome::Kept,
+    retry::{refusal_of, tried},
+};
 use crate::ports::{Pd, PdPause, PortError};
 use shared::{
     member::Done,

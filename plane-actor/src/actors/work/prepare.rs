@@ -2,12 +2,15 @@
 //! stream is opened (`facts/pd-tikv.md` §2.3.5: opening one cuts off another client's).
 
 use super::{
-    Kept, STORES_AT_ONCE, Share, cloud,
+    cloud,
     cloud::{Service, cloud_refusal},
+    context::{STORES_AT_ONCE, Share},
     directories::{Placed, placed},
-    refusal_of,
+    outcome::Kept,
+    retry::{refusal_of, tried},
+    site::Site,
     snapshot::{CREATE, all_tags},
-    storage, tried, versions,
+    storage, versions,
     volumes::{Calls, find_volumes},
 };
 use crate::{
@@ -16,8 +19,8 @@ use crate::{
 };
 use futures::{StreamExt, TryFutureExt, TryStreamExt, stream};
 use shared::{
-    evidence::{ClusterStore, PreparedStore},
-    ids::{Attempt, BackupUid, ClusterId, StoreId, VolumeId},
+    evidence::ClusterStore,
+    ids::{Attempt, BackupUid, ClusterId, StoreId},
     limiter::Budget,
     member::Done,
     reason::{Reason, Refusal},
@@ -30,27 +33,6 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-
-/// What was found; shared by all later work of the attempt.
-pub(crate) struct Site {
-    pub(crate) spec: MemberSpec,
-    pub(crate) located: Located,
-    pub(crate) pd: Arc<dyn Pd>,
-    pub(crate) cloud: Cloud,
-    pub(crate) tikv: BTreeMap<StoreId, Arc<dyn Tikv>>,
-    pub(crate) local: Vec<LocalStore>,
-    pub(crate) stores: Vec<PreparedStore>,
-    pub(crate) cluster: PdCluster,
-    pub(crate) cluster_stores: Vec<ClusterStore>,
-    pub(crate) calls: Calls,
-}
-
-impl Site {
-    /// All volumes to be snapshotted.
-    pub(crate) fn volumes(&self) -> Vec<VolumeId> {
-        self.stores.iter().flat_map(|store| store.volumes.iter().map(|volume| volume.volume.clone())).collect()
-    }
-}
 
 /// Makes one check after the other and notes each with the time it took.
 pub(super) struct Checks<'a> {

@@ -1,11 +1,12 @@
 //! Read once more after the confirmation's renewals; the machine judges.
 
 use super::{
-    Share, Site,
     cloud::{Service, cloud_tried},
+    context::Share,
     prepare::stores_now,
+    retry::tried,
     safe_ts::led,
-    tried,
+    site::Site,
 };
 use futures::future::try_join_all;
 use shared::{

@@ -3,9 +3,11 @@
 //! backup without its metadata for ever.
 
 use super::{
-    Kept, Share,
     cloud::{Service, cloud_refusal},
-    meta, storage,
+    context::Share,
+    meta,
+    outcome::Kept,
+    storage,
 };
 use crate::ports::{CloudError, Objects};
 use shared::{

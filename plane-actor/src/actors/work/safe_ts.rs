@@ -1,6 +1,6 @@
 //! Every local leader says its own `safe_ts` (`facts/pd-tikv.md` §6.4): what PD's minimum would silently skip.
 
-use super::{Kept, Share, tried};
+use super::{context::Share, outcome::Kept, retry::tried};
 use crate::{
     actors::env::length,
     ports::{LedRegion, Pd, RegionAt, Tikv},

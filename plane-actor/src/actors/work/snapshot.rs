@@ -2,10 +2,11 @@
 //! tags, never blindly repeated.
 
 use super::{
-    Creates, Kept, Outcome, Share,
     cloud::{Service, cloud_refusal, throttled},
+    context::Share,
     looks::Looks,
-    prepare::Site,
+    outcome::{Creates, Kept, Outcome},
+    site::Site,
     volumes::exclusions_now,
 };
 use crate::{

@@ -1,7 +1,10 @@
 //! One lease stream per local store: probe, then the first lease. Where the user allows it, a store that is too old for
 //! one gets a weaker hold.
 
-use super::{STORES_AT_ONCE, Share, versions};
+use super::{
+    context::{STORES_AT_ONCE, Share},
+    versions,
+};
 use crate::{
     actors::{
         env::length,

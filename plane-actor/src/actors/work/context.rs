@@ -1,0 +1,58 @@
+//! What a piece of work takes with it.
+
+use super::{outcome::Creates, site::Site, volumes::Calls};
+use crate::{
+    actors::{
+        env::Env,
+        holds::{HoldEvent, Opening},
+    },
+    ports::{Hold, PdPause},
+};
+use shared::{
+    ids::{Attempt, StoreId},
+    member::coverage::SafeTimes,
+    reason::{Reason, Refusal},
+    time::Instant,
+    wire::{Phase, Progress},
+};
+use std::{collections::BTreeMap, rc::Rc, sync::Arc};
+use tokio::sync::mpsc;
+
+/// Stores asked at the same time: a plane's stores are few hundred at most, and each is asked on its own connection.
+pub(super) const STORES_AT_ONCE: usize = 32;
+
+/// The actor's, as they stand when it begins.
+pub(crate) struct Share {
+    pub(crate) env: Rc<Env>,
+    pub(crate) attempt: Attempt,
+    pub(crate) number: u64,
+    pub(crate) site: Option<Arc<Site>>,
+    pub(crate) pause: Option<PdPause>,
+    pub(crate) safe: Arc<SafeTimes>,
+    pub(crate) holds: BTreeMap<StoreId, Arc<dyn Hold>>,
+    pub(crate) opening: Opening,
+    pub(crate) hold_events: Option<mpsc::Sender<HoldEvent>>,
+    pub(crate) progress: Option<mpsc::Sender<(u64, Progress)>>,
+    /// One CreateSnapshots per instance, as instances were at the last look.
+    pub(crate) calls: Arc<Calls>,
+    pub(crate) creates: Creates,
+    /// What this process has written to S3 as clustermeta.
+    pub(crate) clustermeta: Option<Arc<Vec<u8>>>,
+    /// No create call was made later than this.
+    pub(crate) last_create: Instant,
+}
+
+impl Share {
+    /// What `Prepare` found. The machine orders nothing that needs it before.
+    pub(super) fn site(&self) -> Result<Arc<Site>, Refusal> {
+        self.site.clone().ok_or_else(|| Refusal::new(Reason::NotPrepared, "this plane has lost what it had prepared"))
+    }
+
+    /// Overflow rule: a report that finds no room is replaced by the next.
+    pub(super) fn progress(&self, phase: Phase, done: usize, total: usize, text: impl Into<String>) {
+        if let Some(progress) = &self.progress {
+            let said = Progress { phase, done: done as u64, total: total as u64, text: text.into() };
+            let _ = progress.try_send((self.number, said));
+        }
+    }
+}

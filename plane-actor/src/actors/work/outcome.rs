@@ -1,0 +1,54 @@
+//! What a piece of work brings home, and what later work needs of it.
+
+use super::{site::Site, volumes::Calls};
+use crate::ports::PdPause;
+use shared::{
+    ids::SnapshotId,
+    member::{Done, coverage::SafeTimes},
+    reason::Refusal,
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// What is known of CreateSnapshots calls of this attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Creates {
+    /// None was made.
+    None,
+    /// Every call was answered, with these, a surplus included.
+    Known(BTreeSet<SnapshotId>),
+    /// One may have had an effect that is not known.
+    Unknown,
+}
+
+/// What later work needs.
+pub(crate) enum Kept {
+    Nothing,
+    Site(Arc<Site>),
+    Pause(PdPause),
+    SafeTimes(SafeTimes),
+    /// Learned while covering: times, and the calls as they have to be now.
+    Covered(SafeTimes, Calls),
+    Creates(Creates),
+    /// As it stands in S3 since `Reserve`; `None`: nobody needs it any more.
+    ClusterMeta(Option<Arc<Vec<u8>>>),
+}
+
+/// What a piece of work brings home.
+pub(crate) struct Outcome {
+    pub(crate) result: Result<Done, Refusal>,
+    pub(crate) kept: Kept,
+}
+
+impl From<Result<Done, Refusal>> for Outcome {
+    fn from(result: Result<Done, Refusal>) -> Self {
+        Self { result, kept: Kept::Nothing }
+    }
+}
+
+/// The result's `Done`, and what is kept only when it went well.
+pub(super) fn with_kept(result: Result<(Done, Kept), Refusal>) -> Outcome {
+    match result {
+        Ok((done, kept)) => Outcome { result: Ok(done), kept },
+        Err(refusal) => Outcome { result: Err(refusal), kept: Kept::Nothing },
+    }
+}
