@@ -3,22 +3,21 @@
 use super::{
     env::Env,
     holds::{Grip, Held, HoldEvent, Opening},
-    plane::{PlaneActor, Raised, Viewed, plane_of},
+    messages::{FromCoordinator, FromMember, Link, Outbid, Stop},
     work::{self, Calls, Creates, Kept, Outcome, Share, Site},
 };
 use crate::ports::PdPause;
 use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, SpawnHandle, StreamHandler,
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, StreamHandler,
     WrapFuture,
 };
 use futures::FutureExt;
 use shared::{
-    epoch::Epoch,
-    ids::{Attempt, ClusterId, StoreId},
+    ids::{Attempt, StoreId},
     member::{AttemptRecord, AttemptState, Effect, Input, Member, Work, coverage::SafeTimes},
     reason::{Reason, Refusal},
     time::{Instant, Now},
-    wire::{Answer, Order, Progress},
+    wire::{Answer, Progress},
 };
 use shell::driver::{Driver, FenceError, Performed, Performer};
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -33,40 +32,11 @@ const HOLD_EVENTS: usize = 64;
 /// Progress of work; what finds no room is replaced by the next.
 const PROGRESS: usize = 8;
 
-/// An order for this attempt.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct FromCoordinator {
-    pub(crate) epoch: Epoch,
-    pub(crate) order: Order,
-}
-
-/// A session came up or ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Link(pub(crate) bool);
-
-/// Another attempt's epoch was saved.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Outbid {
-    pub(crate) cluster: ClusterId,
-    pub(crate) epoch: Epoch,
-}
-
-/// The process is told to end.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Stop {
-    /// What is about to be confirmed or released may still end well.
-    pub(crate) finish: bool,
-}
-
 /// See the module.
 pub(crate) struct MemberActor {
     env: Rc<Env>,
     attempt: Attempt,
-    plane: Addr<PlaneActor>,
+    plane: Recipient<FromMember>,
     driver: Driver<Member>,
     span: tracing::Span,
     works: BTreeMap<u64, SpawnHandle>,
@@ -92,9 +62,9 @@ impl MemberActor {
         env: Rc<Env>,
         attempt: Attempt,
         restored: Option<AttemptRecord>,
-        plane: Addr<PlaneActor>,
+        plane: Recipient<FromMember>,
     ) -> Self {
-        let span = tracing::info_span!("attempt", %attempt, plane = %plane_of(&env));
+        let span = tracing::info_span!("attempt", %attempt, plane = %env.config.plane);
         // After a restart nobody knows whether a snapshot call was under way.
         let creates = if restored.is_some() { Creates::Unknown } else { Creates::None };
         Self {
@@ -199,7 +169,7 @@ impl MemberActor {
     }
 
     fn save(&self, record: AttemptRecord) -> Performed {
-        let raised = (record.state == AttemptState::Live).then(|| Raised {
+        let raised = (record.state == AttemptState::Live).then(|| FromMember::Raised {
             attempt: record.attempt.clone(),
             cluster: record.cluster,
             epoch: record.epoch,
@@ -299,7 +269,7 @@ impl Performer for MemberActor {
     fn stepped(&mut self, _: &mut Context<Self>) {
         let view = self.driver.machine().view(self.env.clock.now());
         // Overflow rule: the next view says more.
-        let _ = self.plane.try_send(Viewed(view));
+        let _ = self.plane.try_send(FromMember::Viewed(Box::new(view)));
     }
 }
 

@@ -10,6 +10,7 @@ mod book;
 mod env;
 mod holds;
 mod member;
+mod messages;
 mod plane;
 mod session;
 mod stuck;
@@ -17,7 +18,8 @@ mod uplink;
 mod work;
 
 pub use env::Env;
-pub(crate) use plane::{End, FINISH};
+pub(crate) use messages::End;
+pub(crate) use plane::FINISH;
 pub use plane::{PlaneActor, PlaneView};
 pub(crate) use session::keep_linked;
 pub(crate) use work::preflight;

@@ -2,14 +2,14 @@
 
 use super::{
     env::Env,
-    member::{FromCoordinator, Link, MemberActor, Outbid, Stop},
+    member::MemberActor,
+    messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Outbid, Stop},
     work::preflight,
 };
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, WrapFuture};
-use bytes::Bytes;
+use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture};
 use shared::{
     epoch::Epoch,
-    ids::{Attempt, ClusterId, PlaneId},
+    ids::{Attempt, ClusterId},
     member::View,
     reason::{Reason, Refusal},
     wire::{self, Answer, Down, Order, Preflighted, Up},
@@ -47,35 +47,6 @@ pub struct PlaneView {
     /// Every member kept.
     pub members: Vec<View>,
 }
-
-/// A session came up or ended.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Linked(pub(crate) bool);
-
-/// One frame of it.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Frame(pub(crate) Bytes);
-
-/// A member has stepped.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Viewed(pub(crate) View);
-
-/// An epoch was saved as obeyed.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct Raised {
-    pub(crate) attempt: Attempt,
-    pub(crate) cluster: ClusterId,
-    pub(crate) epoch: Epoch,
-}
-
-/// The process is told to end: answered through the channel once nothing is held here.
-#[derive(Message)]
-#[rtype(result = "()")]
-pub(crate) struct End(pub(crate) oneshot::Sender<()>);
 
 struct Kept {
     addr: Addr<MemberActor>,
@@ -121,7 +92,7 @@ impl PlaneActor {
             self.make_room(cleans)?;
         }
         let restored = self.env.book.attempt(attempt);
-        let addr = MemberActor::new(self.env.clone(), attempt.clone(), restored, ctx.address()).start();
+        let addr = MemberActor::new(self.env.clone(), attempt.clone(), restored, ctx.address().recipient()).start();
         self.members.insert(attempt.clone(), Kept { addr: addr.clone(), view: None, cleans, used: self.uses });
         Some(addr)
     }
@@ -183,6 +154,22 @@ impl PlaneActor {
         }
     }
 
+    fn viewed(&mut self, view: View) {
+        if let Some(kept) = self.members.get_mut(&view.attempt) {
+            kept.view = Some(view);
+        }
+        self.publish();
+        self.end_if_over();
+    }
+
+    fn raised(&self, of: &Attempt, cluster: ClusterId, epoch: Epoch) {
+        for (_, kept) in self.members.iter().filter(|(attempt, _)| *attempt != of) {
+            // Overflow rule: lost without harm to I3, which the ledger itself guards; the older attempt then ends by its
+            // own lease.
+            let _ = kept.addr.try_send(Outbid { cluster, epoch });
+        }
+    }
+
     fn preflight(&mut self, ask: wire::Preflight, ctx: &mut Context<Self>) {
         if self.preflights >= MAX_PREFLIGHTS {
             let busy = Refusal::new(Reason::PlaneBusy, format!("{MAX_PREFLIGHTS} preflights are under way"));
@@ -241,14 +228,13 @@ impl Handler<Frame> for PlaneActor {
     }
 }
 
-impl Handler<Viewed> for PlaneActor {
+impl Handler<FromMember> for PlaneActor {
     type Result = ();
-    fn handle(&mut self, Viewed(view): Viewed, _: &mut Context<Self>) {
-        if let Some(kept) = self.members.get_mut(&view.attempt) {
-            kept.view = Some(view);
+    fn handle(&mut self, said: FromMember, _: &mut Context<Self>) {
+        match said {
+            FromMember::Viewed(view) => self.viewed(*view),
+            FromMember::Raised { attempt, cluster, epoch } => self.raised(&attempt, cluster, epoch),
         }
-        self.publish();
-        self.end_if_over();
     }
 }
 
@@ -261,20 +247,4 @@ impl Handler<End> for PlaneActor {
         ctx.run_interval(LOOK, |actor, _| actor.end_if_over());
         self.end_if_over();
     }
-}
-
-impl Handler<Raised> for PlaneActor {
-    type Result = ();
-    fn handle(&mut self, raised: Raised, _: &mut Context<Self>) {
-        for (_, kept) in self.members.iter().filter(|(attempt, _)| **attempt != raised.attempt) {
-            // Overflow rule: lost without harm to I3, which the ledger itself guards; the older attempt then ends by its
-            // own lease.
-            let _ = kept.addr.try_send(Outbid { cluster: raised.cluster, epoch: raised.epoch });
-        }
-    }
-}
-
-/// Who this is, for spans.
-pub(crate) fn plane_of(env: &Env) -> &PlaneId {
-    &env.config.plane
 }

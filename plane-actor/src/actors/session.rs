@@ -2,7 +2,8 @@
 
 use super::{
     env::{Env, length},
-    plane::{Frame, Linked, PlaneActor},
+    messages::{Frame, Linked},
+    plane::PlaneActor,
 };
 use actix::Addr;
 use shared::{backoff::Backoff, time::Millis};

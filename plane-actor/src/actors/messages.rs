@@ -1,0 +1,65 @@
+//! What actors tell each other.
+
+use actix::Message;
+use bytes::Bytes;
+use shared::{
+    epoch::Epoch,
+    ids::{Attempt, ClusterId},
+    member::View,
+    wire::Order,
+};
+use tokio::sync::oneshot;
+
+/// A session came up or ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Linked(pub(crate) bool);
+
+/// One frame of it.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Frame(pub(crate) Bytes);
+
+/// The process is told to end: answered through the channel once nothing is held here.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct End(pub(crate) oneshot::Sender<()>);
+
+/// An order for this attempt.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct FromCoordinator {
+    pub(crate) epoch: Epoch,
+    pub(crate) order: Order,
+}
+
+/// A session came up or ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Link(pub(crate) bool);
+
+/// Another attempt's epoch was saved.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Outbid {
+    pub(crate) cluster: ClusterId,
+    pub(crate) epoch: Epoch,
+}
+
+/// The process is told to end.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Stop {
+    /// What is about to be confirmed or released may still end well.
+    pub(crate) finish: bool,
+}
+
+/// From a member.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) enum FromMember {
+    /// It has stepped.
+    Viewed(Box<View>),
+    /// An epoch was saved as obeyed.
+    Raised { attempt: Attempt, cluster: ClusterId, epoch: Epoch },
+}
