@@ -1,9 +1,9 @@
 //! Joins edges to ports.
 
+use crate::settings::Settings;
 use anyhow::Context;
 use async_trait::async_trait;
 use plane_actor::{
-    config::Settings,
     edge::{
         kube::{KubeLedger, KubeTopology, TopologyConfig},
         local::{FileLedger, LocalTopology},
@@ -11,7 +11,7 @@ use plane_actor::{
         quic::QuicDialer,
         tikv::{StatusAddresses, TikvConnector},
     },
-    ports::{CloudConnect, Dialer, PlaneLedger, PortError, Ports, Topology},
+    ports::{CloudConnect, Dialer, PlaneLedger, PlaneView, PortError, Ports, Topology},
 };
 use shared::ids::PlaneId;
 use shell::{
@@ -21,6 +21,7 @@ use shell::{
     tls::{Credentials, TlsFiles},
 };
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// This plane's certificate.
 pub(crate) fn credentials(settings: &Settings) -> anyhow::Result<Arc<Credentials>> {
@@ -53,6 +54,7 @@ pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow
         cloud: cloud(settings),
         ledger,
         dialer,
+        views: watch::Sender::new(PlaneView::default()),
         wall: Arc::new(system_wall),
     })
 }

@@ -4,19 +4,19 @@
 
 mod join;
 mod preflight;
+mod settings;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
-use plane_actor::config::{PlaneConfig, Settings};
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
-use shared::time::Millis;
+use settings::{Common, Settings, plane_config, settings};
 use shell::{
     config, http,
     quic::Client,
     telemetry,
     tls::{Distrust, RELOAD_EVERY},
 };
-use std::{path::PathBuf, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 use tokio::task::LocalSet;
 
 #[derive(Parser)]
@@ -32,19 +32,6 @@ enum Command {
     Run(RunArgs),
     /// What a backup would need, checked; nothing is changed.
     Preflight(preflight::PreflightArgs),
-}
-
-#[derive(Args)]
-pub(crate) struct Common {
-    /// Configuration file (YAML).
-    #[arg(long, env = "ISOCHRON_CONFIG")]
-    config: Option<PathBuf>,
-    /// Log form: text or json.
-    #[arg(long, env = "ISOCHRON_LOG_FORMAT", default_value = "text")]
-    log_format: telemetry::Format,
-    /// Log filter.
-    #[arg(long, env = "ISOCHRON_LOG", default_value = "info")]
-    log: String,
 }
 
 #[derive(Args)]
@@ -69,13 +56,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Reads the configuration and sets up logs.
-pub(crate) fn settings(common: &Common) -> anyhow::Result<Settings> {
-    let loaded = config::load::<Settings>(common.config.as_deref(), std::env::vars())?;
-    telemetry::init(common.log_format, &common.log)?;
-    Ok(loaded.value)
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<()> {
@@ -110,7 +90,7 @@ async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Re
     let distrust = Gauge::<i64>::default();
     let help = "1 while a coordinator that answered is not believed: revoked, ended, of another CA or name";
     registry.register("isochron_plane_coordinator_distrusted", help, distrust.clone());
-    let views = config.views.subscribe();
+    let views = ports.views.subscribe();
     let ready: http::Check = {
         let (views, distrusted) = (views.clone(), distrusted.clone());
         Arc::new(move || linked(views.borrow().linked, distrusted.borrow().as_ref()))
@@ -148,11 +128,4 @@ fn linked(linked: bool, distrusted: Option<&Distrust>) -> Result<(), String> {
         (false, None) => Err("no session to the coordinator".to_owned()),
         (false, Some(distrust)) => Err(format!("no session to the coordinator: {distrust}")),
     }
-}
-
-pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {
-    let mut config = PlaneConfig::new(settings.plane.clone());
-    config.clean_quiet = Millis::secs(settings.clean_quiet_seconds);
-    config.sharing = settings.sharing_planes.max(1);
-    config
 }

@@ -2,25 +2,30 @@
 //! the edges, the simulation and the demo join them to doubles.
 
 mod cloud;
+mod error;
 mod pd;
 mod tikv;
 mod topology;
+mod view;
 
 use async_trait::async_trait;
-use shared::{member::MemberLedger, reason::Refusal, time::Timestamp};
+use shared::{member::MemberLedger, time::Timestamp};
 use shell::link::Link;
 use std::sync::Arc;
+use tokio::sync::watch;
 
 pub use cloud::{
     Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, Objects,
     SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
 };
+pub use error::PortError;
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};
 pub use shared::member::coverage::{Applied, LedRegion, RegionAt};
 pub use tikv::{Hold, HoldError, Tikv, TikvConnect, TikvSettings};
 pub use topology::{
     ClusterTls, LocalStore, LocalVolume, Located, Manifest, Manifests, Mount, MountedOn, PdEndpoint, Topology,
 };
+pub use view::PlaneView;
 
 /// Everything a plane actor is joined to.
 #[derive(Clone)]
@@ -37,26 +42,10 @@ pub struct Ports {
     pub ledger: Arc<dyn PlaneLedger>,
     /// The way to the coordinator.
     pub dialer: Arc<dyn Dialer>,
+    /// Where the plane's view is published.
+    pub views: watch::Sender<PlaneView>,
     /// Wall clock; goes into reports only.
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-}
-
-/// Why a port could not do what was asked.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum PortError {
-    /// Final until a person (or the cluster) changes something; goes to the coordinator word for word.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// May pass by itself: time-outs, 5xx, throttling, a leader change. The text says what and where.
-    #[error("{0}")]
-    Unavailable(String),
-}
-
-impl PortError {
-    /// A final refusal.
-    pub fn refused(reason: shared::reason::Reason, message: impl Into<String>) -> Self {
-        Self::Refused(Refusal::new(reason, message))
-    }
 }
 
 /// This plane's one small object: epochs obeyed and evidence. Written by one process only; a lost compare-and-set means

@@ -1,6 +1,9 @@
 //! `plane-actor preflight`: what a backup would need, checked from this plane; nothing is changed.
 
-use crate::{Common, join, plane_config, settings};
+use crate::{
+    join,
+    settings::{Common, plane_config, settings},
+};
 use clap::Args;
 use shared::request::{Credentials, Limits, MemberSpec, SizeLevel, Storage};
 use tokio::task::LocalSet;

@@ -20,6 +20,6 @@ mod work;
 pub use env::Env;
 pub(crate) use messages::End;
 pub(crate) use plane::FINISH;
-pub use plane::{PlaneActor, PlaneView};
+pub use plane::PlaneActor;
 pub(crate) use session::keep_linked;
 pub(crate) use work::preflight;

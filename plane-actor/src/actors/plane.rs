@@ -6,6 +6,7 @@ use super::{
     messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Outbid, Stop},
     work::preflight,
 };
+use crate::ports::PlaneView;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture};
 use shared::{
     epoch::Epoch,
@@ -39,15 +40,6 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Preflights at a time; each holds connections to every store.
 const MAX_PREFLIGHTS: usize = 2;
 
-/// What console, metrics and readiness see of a plane.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlaneView {
-    /// A session to the coordinator is up.
-    pub linked: bool,
-    /// Every member kept.
-    pub members: Vec<View>,
-}
-
 struct Kept {
     addr: Addr<MemberActor>,
     view: Option<View>,
@@ -77,7 +69,7 @@ impl PlaneActor {
 
     fn publish(&self) {
         let members = self.members.values().filter_map(|kept| kept.view.clone()).collect();
-        self.env.config.views.send_replace(PlaneView { linked: self.linked, members });
+        self.env.ports.views.send_replace(PlaneView { linked: self.linked, members });
     }
 
     /// The member of an attempt: kept, or made anew from what the ledger holds. A member that died (its save was lost)

@@ -1,6 +1,6 @@
 //! EC2, S3 and whoever we are there.
 
-use super::PortError;
+use super::error::PortError;
 use async_trait::async_trait;
 use shared::{
     evidence::AcceptedSnapshot,

@@ -1,6 +1,6 @@
 //! PD: what is read of it, and how it is held.
 
-use super::{PdEndpoint, PortError};
+use super::{error::PortError, topology::PdEndpoint};
 use async_trait::async_trait;
 use shared::{
     evidence::ClusterStore,

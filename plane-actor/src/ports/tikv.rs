@@ -1,8 +1,14 @@
 //! One TiKV store: what is read of it, and how it is held.
 
-use super::{Applied, ClusterTls, LedRegion, PortError, RegionAt};
+use super::{error::PortError, topology::ClusterTls};
 use async_trait::async_trait;
-use shared::{evidence::HoldKind, ids::RegionId, time::Millis, ts::Ts};
+use shared::{
+    evidence::HoldKind,
+    ids::RegionId,
+    member::coverage::{Applied, LedRegion, RegionAt},
+    time::Millis,
+    ts::Ts,
+};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Makes TiKV clients.

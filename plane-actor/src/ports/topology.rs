@@ -1,6 +1,6 @@
 //! This plane's pods, volumes and secrets, and where its TiDB cluster's PD is.
 
-use super::{PortError, WebIdentity};
+use super::{cloud::WebIdentity, error::PortError};
 use async_trait::async_trait;
 use shared::{
     evidence::ClusterStore,

@@ -15,7 +15,7 @@ use crate::{
     world::{World, WorldConfig},
 };
 use coordinator::{config::CoordinatorConfig, metrics::Metrics, ports::Gates};
-use plane_actor::{actors::PlaneView, config::PlaneConfig};
+use plane_actor::{config::PlaneConfig, ports::PlaneView};
 use serde_json::Value;
 use shared::{
     barrier::{Claim, Record},
@@ -182,7 +182,7 @@ impl<N: Network> Stage<N> {
     pub fn start_plane(&self, plane: &str) {
         let ports = self.world.plane_ports(plane, self.net.plane_up(plane));
         let config = PlaneConfig::new(plane);
-        let view = config.views.subscribe();
+        let view = ports.views.subscribe();
         let (name, (stop, stopped)) = (plane.to_owned(), oneshot::channel());
         let host = async move {
             // Nobody signals a process that was killed.

@@ -56,14 +56,14 @@ pub use seen::{Facts, SnapshotFact};
 pub use txn::Transfer;
 
 use engine::{State, millis};
-use plane_actor::ports::{Dialer, Ports};
+use plane_actor::ports::{Dialer, PlaneView, Ports};
 use shared::{ids::SnapshotId, time::Timestamp, ts::Ts};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// Longest sleep of [`World::run`] between two looks at the queue. Every call from outside lets happen what is due, so
 /// nothing waits for this; it only keeps what is due at one look few.
@@ -108,6 +108,7 @@ impl World {
             cloud: Arc::new(port_cloud::CloudDouble { world: world.clone(), plane: plane.clone() }),
             ledger: Arc::new(port_kube::LedgerDouble { world, plane }),
             dialer,
+            views: watch::Sender::new(PlaneView::default()),
             wall: Arc::new(move || wall.wall_of(&host)),
         }
     }

@@ -1,7 +1,7 @@
 //! Which file leads to which, and what that says: circles, and ways that must not be.
 
 use super::modules::{Module, Modules, Words};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// File to file, with the names that lead there.
 pub(crate) type Arrows = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
@@ -136,6 +136,26 @@ fn reach<'a>(arrows: &'a Arrows, from: &'a String) -> BTreeSet<&'a String> {
         left.extend(arrows[file].keys().filter(|next| seen.insert(*next)));
     }
     seen
+}
+
+/// The shortest way from one of the first to one of the second, file by file with the names that lead on.
+pub(crate) fn way(arrows: &Arrows, from: impl Fn(&str) -> bool, to: impl Fn(&str) -> bool) -> Option<String> {
+    let mut ways: VecDeque<Vec<&String>> =
+        arrows.keys().filter(|file| from(file) && !to(file)).map(|file| vec![file]).collect();
+    let mut seen: BTreeSet<&String> = ways.iter().map(|way| way[0]).collect();
+    while let Some(way) = ways.pop_front() {
+        let last = way[way.len() - 1];
+        for next in arrows.get(last).into_iter().flat_map(BTreeMap::keys).filter(|next| seen.insert(next)) {
+            let further: Vec<&String> = way.iter().copied().chain([next]).collect();
+            if to(next) {
+                return Some(
+                    further.windows(2).map(|pair| arrow(arrows, pair[0], pair[1])).collect::<Vec<_>>().join("\n"),
+                );
+            }
+            ways.push_back(further);
+        }
+    }
+    None
 }
 
 /// A circle as its arrows.

@@ -12,7 +12,7 @@ mod known;
 mod modules;
 mod tokens;
 
-use graph::{Arrows, circles, show};
+use graph::{Arrows, circles, show, way};
 use modules::Modules;
 use std::{
     collections::BTreeSet,
@@ -225,6 +225,48 @@ fn arrows() -> Arrows {
         }
     }
     arrows
+}
+
+/// The libraries of both programs, without their edges.
+const COORDINATOR: [&str; 6] = [
+    "coordinator/src/actors/",
+    "coordinator/src/config",
+    "coordinator/src/console/",
+    "coordinator/src/lib",
+    "coordinator/src/metrics",
+    "coordinator/src/ports",
+];
+const PLANE_ACTOR: [&str; 4] =
+    ["plane-actor/src/actors/", "plane-actor/src/config", "plane-actor/src/lib", "plane-actor/src/ports"];
+
+/// What must not lead where, by whatever way: the beginnings of files' names.
+const FORBIDDEN: [(&[&str], &[&str]); 8] = [
+    // The two machines know each other only through the wire.
+    (&["shared/src/barrier/"], &["shared/src/member/"]),
+    (&["shared/src/member/"], &["shared/src/barrier/"]),
+    (&["shared/src/wire/"], &["shared/src/barrier/", "shared/src/member/"]),
+    // Actors know ports, never edges, and ports know neither. Only programs join edges to ports.
+    (&COORDINATOR, &["coordinator/src/edge/"]),
+    (&PLANE_ACTOR, &["plane-actor/src/edge/"]),
+    (&["coordinator/src/edge/", "coordinator/src/ports"], &["coordinator/src/actors/"]),
+    (&["plane-actor/src/edge/", "plane-actor/src/ports"], &["plane-actor/src/actors/"]),
+    // Telemetry steers nothing.
+    (&["shared/src/", "coordinator/src/actors/", "plane-actor/src/actors/"], &["shared/shell/src/telemetry"]),
+];
+
+#[test]
+fn no_way_leads_where_none_may() {
+    let arrows = arrows();
+    let among = |file: &str, all: &[&str]| all.iter().any(|begin| file.starts_with(begin));
+    let mut found = Vec::new();
+    for (from, to) in FORBIDDEN {
+        for place in from.iter().chain(to) {
+            assert!(arrows.keys().any(|file| file.starts_with(place)), "{place} is nowhere");
+        }
+        let way = way(&arrows, |file| among(file, from), |file| among(file, to));
+        found.extend(way.map(|way| format!("{from:?} must not lead to {to:?}:\n{way}")));
+    }
+    none(found);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A coordinator that was deposed and does not know it yet: what its successor does not know must not become the truth.
 
 use crate::{LIMIT, at, soon, story, world};
-use plane_actor::actors::PlaneView;
+use plane_actor::ports::PlaneView;
 use shared::{barrier::Stage as Durable, member::Stage as Member};
 use std::{rc::Rc, time::Duration};
 use tests::stage::{KEY, Stage};

@@ -148,7 +148,7 @@ fn a_plane_that_is_told_to_end_while_it_takes_leases_leaves_none() {
         story(world(250 + step), async |stage: Rc<Stage>| {
             tokio::time::sleep(Duration::from_secs(2)).await;
             stage.control.apply(&stage.manifest("")).unwrap();
-            let suspending = |view: &plane_actor::actors::PlaneView| {
+            let suspending = |view: &plane_actor::ports::PlaneView| {
                 view.members.iter().any(|member| member.stage == shared::member::Stage::Suspending)
             };
             soon("leases are being taken", || stage.plane_view("az2", suspending) == Some(true)).await;
