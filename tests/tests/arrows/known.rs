@@ -18,7 +18,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "plane-actor/src/edge/kube/v1.rs",
         "plane-actor/src/edge/kube/v2.rs",
     ],
-    &["plane-actor/src/edge/pd/client.rs", "plane-actor/src/edge/pd/pause.rs"],
     &["shared/shell/src/pki.rs", "shared/shell/src/pki/files.rs"],
     &[
         "tests/src/control.rs",

@@ -4,13 +4,11 @@ use super::{
     gc,
     leader::{Fail, Leader, Leaders, header_fail, status_fail},
     pause,
+    stores::{all_stores, cluster_store, holds_data},
 };
 use crate::{
     edge::{
-        proto::{
-            metapb::{self, NodeState, StoreState as PbState},
-            pdpb::{GetAllStoresRequest, IsSnapshotRecoveringRequest, ScanRegionsRequest, TsoRequest},
-        },
+        proto::pdpb::{IsSnapshotRecoveringRequest, ScanRegionsRequest, TsoRequest},
         tikv::{StatusAddresses, is_zero_duration},
     },
     ports::{Pd, PdCluster, PdPause, PdRegion, PortError},
@@ -18,14 +16,11 @@ use crate::{
 use async_trait::async_trait;
 use serde::Deserialize;
 use shared::{
-    evidence::{ClusterStore, StoreState},
+    evidence::ClusterStore,
     ids::{RegionId, StoreId},
     time::Millis,
     ts::Ts,
 };
-
-/// PD calls a store Disconnected after this (`facts/pd-tikv.md` §3.2).
-const DISCONNECTED_AFTER: Millis = Millis::secs(20);
 
 /// Regions of one page. PD sends every region twice (§1.9): 512 of them stay near half a megabyte.
 const REGION_PAGE: u32 = 512;
@@ -65,42 +60,6 @@ async fn tso(leader: &Leader) -> Result<Ts, Fail> {
         .timestamp
         .and_then(|t| Some(Ts::compose(u64::try_from(t.physical).ok()?, u64::try_from(t.logical).ok()?)));
     stamp.filter(|ts| ts.is_real()).ok_or_else(|| Fail::Again("the TSO answer holds no timestamp".to_owned()))
-}
-
-/// All stores that PD lists, tombstones included.
-pub(super) async fn all_stores(leader: &Leader) -> Result<Vec<metapb::Store>, Fail> {
-    let request = GetAllStoresRequest { header: leader.header(), exclude_tombstone_stores: false };
-    let answer = leader.grpc().get_all_stores(request).await.map_err(|s| status_fail(&s))?.into_inner();
-    header_fail(answer.header.as_ref())?;
-    Ok(answer.stores)
-}
-
-/// Neither Tombstone nor TiFlash: can hold data of a region that TiKV leads or follows.
-fn holds_data(store: &metapb::Store) -> bool {
-    let gone = store.state() == PbState::Tombstone || store.node_state() == NodeState::Removed;
-    let tiflash = store.labels.iter().any(|l| l.key == "engine" && matches!(&*l.value, "tiflash" | "tiflash_compute"));
-    !gone && !tiflash
-}
-
-/// A store as evidence: ages by PD's clock, because heartbeats are stamped by it.
-fn cluster_store(store: metapb::Store, now: Ts) -> ClusterStore {
-    let since = |unix_ms: i64| Millis(now.physical_ms().saturating_sub(u64::try_from(unix_ms).unwrap_or(0)));
-    let heartbeat_age = since(store.last_heartbeat / 1_000_000);
-    let leaving = store.state() == PbState::Offline || store.node_state() == NodeState::Removing;
-    let state = match () {
-        () if leaving => StoreState::Offline,
-        () if heartbeat_age > DISCONNECTED_AFTER => StoreState::Disconnected,
-        () => StoreState::Up,
-    };
-    ClusterStore {
-        store: StoreId(store.id),
-        uptime: since(store.start_timestamp.saturating_mul(1000)),
-        address: store.address,
-        state,
-        start_timestamp: store.start_timestamp,
-        heartbeat_age,
-        version: store.version,
-    }
 }
 
 async fn cluster(leader: Leader) -> Result<PdCluster, Fail> {

@@ -6,6 +6,7 @@ mod client;
 mod gc;
 mod leader;
 mod pause;
+mod stores;
 
 use super::tikv::StatusAddresses;
 use crate::ports::{Pd, PdConnect, PdEndpoint, PortError};

@@ -3,8 +3,8 @@
 //! back anew; TTL configs survive a leader change but cannot be read back.
 
 use super::{
-    client::all_stores,
     leader::{Fail, Leader},
+    stores::all_stores,
 };
 use crate::ports::PdPause;
 use http::Method;
