@@ -8,16 +8,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "loadtests/src/demo/stage.rs",
     ],
     &["plane-actor/src/edge/aws/identity.rs", "plane-actor/src/edge/aws/mod.rs", "plane-actor/src/edge/ec2/mod.rs"],
-    &[
-        "plane-actor/src/edge/kube/address.rs",
-        "plane-actor/src/edge/kube/claims.rs",
-        "plane-actor/src/edge/kube/find.rs",
-        "plane-actor/src/edge/kube/manifests.rs",
-        "plane-actor/src/edge/kube/mod.rs",
-        "plane-actor/src/edge/kube/stores.rs",
-        "plane-actor/src/edge/kube/v1.rs",
-        "plane-actor/src/edge/kube/v2.rs",
-    ],
     &["shared/shell/src/pki.rs", "shared/shell/src/pki/files.rs"],
     &[
         "tests/src/control.rs",

@@ -13,6 +13,9 @@ use std::{
 /// The domain of a Kubernetes cluster whose operator object names none.
 const DEFAULT_DOMAIN: &str = "cluster.local";
 
+/// Both operators name it so, and without an operator it is how TiKV is told from its sidecars.
+pub(crate) const CONTAINER: &str = "tikv";
+
 /// Label that both operators put on TiKV pods (`facts/topology.md` §1).
 const STORE_ID_LABEL: &str = "tidb.pingcap.com/store-id";
 
@@ -51,7 +54,7 @@ impl Candidate {
         let spec = pod.spec.as_ref();
         let status = pod.status.as_ref();
         let containers = spec.map(|spec| spec.containers.as_slice()).unwrap_or_default();
-        let tikv = containers.iter().filter(|container| container.name == super::claims::CONTAINER);
+        let tikv = containers.iter().filter(|container| container.name == CONTAINER);
         let ports = tikv.clone().flat_map(|container| container.ports.iter().flatten());
         let label = pod.metadata.labels.as_ref().and_then(|labels| labels.get(STORE_ID_LABEL));
         Self {

@@ -4,8 +4,10 @@ use crate::ports::PortError;
 use kube::{
     Api, Resource,
     api::{ListParams, ObjectList},
+    core::{ApiResource, GroupVersionKind},
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use shared::reason::Reason;
 use std::{fmt, future::Future, time::Duration};
 
@@ -131,4 +133,14 @@ where
         }
     }
     Err(PortError::Unavailable(format!("{call}: more than {} objects", MAX_PAGES * PAGE as usize)))
+}
+
+pub(crate) fn resource(group: &str, kind: &str) -> ApiResource {
+    let plural = format!("{}s", kind.to_ascii_lowercase());
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1alpha1", kind), &plural)
+}
+
+/// An object as plain JSON. It came out of JSON, so it goes back; the empty value is for the type checker.
+pub(crate) fn value(object: impl serde::Serialize) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
 }

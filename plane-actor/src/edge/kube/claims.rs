@@ -1,15 +1,14 @@
 //! Which claims of a pod are TiKV's, and what each is for (`facts/topology.md` §1, §9).
 
 use super::{
+    address::CONTAINER,
+    api::value,
+    cluster::{Cluster, Group, Operator},
     config::{DATA_DIR, DATA_KIND, Directories},
-    find::{Cluster, Group, Operator, value},
 };
 use k8s_openapi::api::core::v1::{Container, Pod, Volume};
 use shared::reason::{Reason, Refusal};
 use std::collections::BTreeSet;
-
-/// Both operators name it so, and without an operator it is how TiKV is told from its sidecars.
-pub(crate) const CONTAINER: &str = "tikv";
 
 /// Label of v2 that names a pod's TiKVGroup.
 const GROUP_LABEL: &str = "pingcap.com/group";

@@ -1,10 +1,7 @@
 //! The objects that belong to a TidbCluster, as TiDB Operator keeps them beside a backup below `manifests/`
 //! (`facts/tidb-operator.md` §5.1): for a person who has to set the cluster up again. Nothing here fails a backup.
 
-use super::{
-    api::{self, Call},
-    find::{resource, value},
-};
+use super::api::{self, Call, resource, value};
 use crate::ports::{Manifest, Manifests};
 use kube::{Api, Client, api::DynamicObject};
 use serde_json::Value;

@@ -8,6 +8,7 @@
 mod address;
 mod api;
 mod claims;
+mod cluster;
 mod config;
 mod find;
 mod ledger;
@@ -15,6 +16,7 @@ mod manifests;
 pub(crate) mod meta;
 mod names;
 mod secrets;
+mod settings;
 mod stores;
 mod v1;
 mod v2;
@@ -24,39 +26,13 @@ mod volume;
 pub(crate) mod tests;
 
 pub use ledger::KubeLedger;
+pub use settings::{PdOverride, TopologyConfig};
 
 use crate::ports::{LocalStore, Located, Manifests, PdEndpoint, PortError, Topology, WebIdentity};
 use async_trait::async_trait;
 use kube::Client;
-use serde::{Deserialize, Serialize};
 use shared::{evidence::ClusterStore, reason::Reason};
 use std::collections::BTreeMap;
-
-/// What the plane's configuration says about topology; everything is optional.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct TopologyConfig {
-    /// Where PD is, for TiDB clusters whose operator does not say it.
-    pub pd: Vec<PdOverride>,
-    /// DNS domain of this Kubernetes cluster, for TiDB clusters whose operator does not say it. Empty: `cluster.local`.
-    pub cluster_domain: String,
-}
-
-/// PD of one TiDB cluster, as an admin wrote it down. It wins over everything that the API server says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct PdOverride {
-    /// `tcNamespace` of the VolumeBackup.
-    pub namespace: String,
-    /// `tcName` of the VolumeBackup.
-    pub name: String,
-    /// `http://host:2379` or `https://…`; may be empty when only the secret is overridden.
-    #[serde(default)]
-    pub urls: Vec<String>,
-    /// Secret in `namespace` with `ca.crt`, `tls.crt` and `tls.key`; wins over the operator's client secret.
-    #[serde(default)]
-    pub tls_secret: Option<String>,
-}
 
 /// [`Topology`] by the API server of this plane.
 #[derive(Clone)]

@@ -1,10 +1,10 @@
 //! The stores of this plane, down to their EBS volumes (`facts/tidb-operator.md` §4, `facts/topology.md` §4).
 
 use super::{
-    address::{self, Candidate},
-    api::{self, Call},
+    address::{self, CONTAINER, Candidate},
+    api::{self, Call, value},
     claims::{self, Claim},
-    find::{Cluster, Operator, value},
+    cluster::{Cluster, Operator},
     meta::{self, Target},
     names,
     volume::volume_id,
@@ -71,7 +71,7 @@ pub(crate) async fn tidb_cluster(
     }
     let tikv = |pod: &Pod| {
         let spec = pod.spec.as_ref();
-        spec.is_some_and(|spec| spec.containers.iter().any(|container| container.name == claims::CONTAINER))
+        spec.is_some_and(|spec| spec.containers.iter().any(|container| container.name == CONTAINER))
     };
     let named = |pod: &Pod| {
         let labels = pod.metadata.labels.as_ref();

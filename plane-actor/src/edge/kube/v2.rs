@@ -2,8 +2,8 @@
 
 use super::{
     address::domain,
+    cluster::{Cluster, Group, Operator},
     config::{DATA_DIR, Directories},
-    find::{Cluster, Group, Operator},
     secrets::TlsSecrets,
 };
 use serde_json::Value;
