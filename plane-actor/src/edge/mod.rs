@@ -3,16 +3,12 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
-#[cfg(feature = "aws")]
-pub mod ec2;
 pub mod kube;
 pub mod local;
 pub mod pd;
 pub mod proto;
 pub mod quic;
 pub mod rest;
-#[cfg(feature = "aws")]
-pub mod s3;
 pub mod tikv;
 pub mod tls;
 mod url;

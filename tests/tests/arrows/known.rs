@@ -7,7 +7,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "loadtests/src/demo/search.rs",
         "loadtests/src/demo/stage.rs",
     ],
-    &["plane-actor/src/edge/aws/identity.rs", "plane-actor/src/edge/aws/mod.rs", "plane-actor/src/edge/ec2/mod.rs"],
     &["shared/shell/src/pki.rs", "shared/shell/src/pki/files.rs"],
     &[
         "tests/src/control.rs",

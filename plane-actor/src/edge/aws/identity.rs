@@ -3,8 +3,7 @@
 
 use super::{
     renewing::Renewing,
-    sts,
-    sts::{AssumedRole, WebRole},
+    sts::{AssumedRole, WebRole, sts},
 };
 use crate::ports::CloudIdentity;
 use aws_config::{SdkConfig, identity::IdentityCache};

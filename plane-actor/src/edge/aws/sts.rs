@@ -4,6 +4,7 @@
 
 use super::errors::cloud_error;
 use crate::ports::WebIdentitySource;
+use aws_config::SdkConfig;
 use aws_credential_types::{
     Credentials,
     provider::{self, ProvideCredentials, error::CredentialsError, future},
@@ -12,6 +13,16 @@ use std::{fmt, sync::Arc};
 
 /// Length of a session in seconds. The longest that role chaining allows (`facts/aws.md` A9); a longer one is refused.
 const SESSION_SECONDS: i32 = 3600;
+
+/// STS, at the endpoint that was named.
+pub(crate) fn sts(config: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::config::Builder::from(config);
+    let config = match endpoint {
+        Some(endpoint) => config.endpoint_url(endpoint),
+        None => config,
+    };
+    aws_sdk_sts::Client::from_conf(config.build())
+}
 
 /// AssumeRole, signed with the plane actor's own credentials.
 pub(crate) struct AssumedRole {

@@ -2,7 +2,7 @@
 //! id is an answer that could not be read, never a row less.
 
 use crate::{
-    edge::aws::unreadable,
+    edge::aws::errors::unreadable,
     ports::{CloudError, InstanceVolumes, SnapshotInfo, SnapshotState, VolumeAt},
 };
 use aws_sdk_ec2::{

@@ -4,10 +4,11 @@
 mod convert;
 mod describe;
 
-use crate::{
-    edge::aws::{cloud_error, limits, unreadable},
-    ports::{CloudError, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, VolumeAt},
+use super::{
+    errors::{cloud_error, unreadable},
+    limits::limits,
 };
+use crate::ports::{CloudError, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, VolumeAt};
 use async_trait::async_trait;
 use aws_sdk_ec2::{
     Client,

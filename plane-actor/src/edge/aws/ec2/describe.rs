@@ -3,7 +3,7 @@
 
 use super::{CHUNK, Ec2Edge, convert, filter};
 use crate::{
-    edge::aws::{cloud_error, unreadable},
+    edge::aws::errors::{cloud_error, unreadable},
     ports::{CloudError, Found, InstanceVolumes, SnapshotInfo, VolumeAt},
 };
 use aws_sdk_ec2::{

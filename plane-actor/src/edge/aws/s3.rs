@@ -2,10 +2,8 @@
 //! documents; S3 reads what was written (`facts/aws.md` A11), so plain writes may be repeated and a conditional write
 //! whose reply was lost is decided by reading back.
 
-use crate::{
-    edge::aws::{chain, cloud_error, unreadable},
-    ports::{CloudError, Objects},
-};
+use super::errors::{chain, cloud_error, unreadable};
+use crate::ports::{CloudError, Objects};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
