@@ -1,7 +1,7 @@
 //! The control: the same world, seed and restore function; only the moment of one plane's snapshots differs. Searched in
 //! virtual time, so that many seeds cost little.
 
-use super::DemoArgs;
+use super::args::DemoArgs;
 use anyhow::bail;
 use shared::ids::SnapshotId;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The stage: a world, a coordinator and its planes in one process, over real QUIC with mutual TLS.
 
 use super::{
-    DemoArgs,
+    args::DemoArgs,
     progress::Progress,
     report::Shown,
     search::{Found, config, snapshots_of},
