@@ -1,7 +1,7 @@
 //! I1: the compare-and-set of the record is the fence of an attempt; that of the claim, of a TiDB cluster. Seen from
 //! outside: whoever writes, a record never goes back, and a claim's epoch never falls.
 
-use super::{Checker, Entry, Write};
+use super::checker::{Checker, Entry, Write};
 use coordinator::ports::LedgerKey;
 use shared::{
     barrier::{Record, Stage},

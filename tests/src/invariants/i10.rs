@@ -1,7 +1,7 @@
 //! I10: every snapshot ever created is named by a record, a certificate or a backupmeta, or is found by its tags and
 //! deleted. So each carries its tags from the create call on, and in the end only what somebody keeps is left.
 
-use super::{Checker, End, Entry, Look, Write, certified};
+use super::checker::{Checker, End, Entry, Look, Write, certified};
 use crate::{control::Life, world::SnapshotFact};
 use coordinator::ports::LedgerKey;
 use shared::{

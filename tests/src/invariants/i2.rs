@@ -1,6 +1,6 @@
 //! I2: nothing is sent under an epoch before it is saved. Persist, then send, for every order that rests on the record.
 
-use super::{Checker, Frame, Message};
+use super::checker::{Checker, Frame, Message};
 use shared::{
     barrier::{Record, Stage},
     epoch::Epoch,

@@ -1,7 +1,7 @@
 //! I3: a plane keeps, per TiDB cluster, the highest epoch it obeyed, saved before its first lease; an attempt once broken
 //! is never confirmed, and evidence once saved is never made twice.
 
-use super::{Checker, Frame, Look, Message};
+use super::checker::{Checker, Frame, Look, Message};
 use shared::{
     member::{AttemptState, MemberLedger},
     wire::{Answer, Up},

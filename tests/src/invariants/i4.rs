@@ -1,6 +1,6 @@
 //! I4: one commitTs per attempt, fixed after the last `Covered` and before the first snapshot.
 
-use super::{Checker, Entry, Frame, Look, Message, Write};
+use super::checker::{Checker, Entry, Frame, Look, Message, Write};
 use coordinator::ports::LedgerKey;
 use shared::{
     barrier::Stage,

@@ -1,7 +1,7 @@
 //! I5: Complete ⇒ certificate ⇒ E1–E6. The oracle and the bank decide what is true; both know nothing of the protocol.
 //! Where they contradict one another the doubles are wrong, and that is a violation as well.
 
-use super::{Checker, Entry, Write, certified};
+use super::checker::{Checker, Entry, Write, certified};
 use crate::{stage, world::World};
 use coordinator::ports::LedgerKey;
 use serde_json::Value;

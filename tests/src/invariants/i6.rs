@@ -1,7 +1,7 @@
 //! I6: every hold ends by itself. Looked at continuously: no lease stands longer than reach and hold clocks and the leases
 //! behind them allow, and nothing at all stands once no attempt has been live for that long.
 
-use super::{Checker, Look};
+use super::checker::{Checker, Look};
 use shared::{
     barrier::{Record, Stage},
     ids::StoreId,

@@ -1,7 +1,7 @@
 //! I7: one live attempt per TiDB cluster. An attempt is live under the claim that names it, and a claim changes hands only
 //! when its holder holds nothing any more.
 
-use super::{Checker, Entry, Write};
+use super::checker::{Checker, Entry, Write};
 use coordinator::ports::LedgerKey;
 use shared::barrier::{Record, Stage};
 

@@ -5,7 +5,7 @@
 //! And nothing kept is out of reach: what was Complete, and had not to go, is named by a record in the ledger, unless the
 //! ledger itself was lost, or the object was deleted under a policy that keeps.
 
-use super::{Checker, End, Entry, Look, Write, certified};
+use super::checker::{Checker, End, Entry, Look, Write, certified};
 use crate::control::Life;
 use coordinator::ports::LedgerKey;
 use shared::{

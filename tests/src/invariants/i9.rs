@@ -1,7 +1,7 @@
 //! I9: "not consistent" is told in status and event, never only logged; and what no certificate of its own stands behind
 //! is not told to be Complete, whatever status somebody gave it.
 
-use super::{Checker, End};
+use super::checker::{Checker, End};
 use serde_json::Value;
 use shared::{
     barrier::{Record, Stage},
