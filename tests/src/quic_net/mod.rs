@@ -10,6 +10,7 @@
 //! length, every length on the wire: the same seed gives the same trace. Keys and ciphertext are the TLS stack's secret
 //! and differ each time.
 
+mod inbox;
 mod socket;
 mod wire;
 

@@ -1,97 +1,35 @@
 //! One end of the wire, as quinn wants a UDP socket.
 
-use super::wire::Wire;
+use super::{
+    inbox::{Datagram, Inbox},
+    wire::Wire,
+};
 use quinn::{
     AsyncUdpSocket, UdpPoller,
-    udp::{EcnCodepoint, RecvMeta, Transmit},
+    udp::{RecvMeta, Transmit},
 };
 use std::{
-    collections::BTreeMap,
     io::{self, IoSliceMut},
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker},
+    sync::Arc,
+    task::{Context, Poll},
 };
-use tokio::time::{Instant, Sleep, sleep_until};
-
-/// Datagrams on their way to one socket; more are lost, as in a full kernel buffer (212 992 bytes by default).
-const INBOX: usize = 150;
-
-/// What arrives.
-#[derive(Clone, Debug)]
-pub(super) struct Datagram {
-    pub(super) from: SocketAddr,
-    pub(super) ecn: Option<EcnCodepoint>,
-    pub(super) bytes: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Inbox {
-    /// By time of arrival, then in the order of sending.
-    coming: BTreeMap<(Instant, u64), Datagram>,
-    alarm: Pin<Box<Sleep>>,
-    reader: Option<Waker>,
-    put: u64,
-}
 
 /// A socket of a simulated process.
 #[derive(Debug)]
 pub(super) struct Socket {
     wire: Wire,
     at: SocketAddr,
-    inbox: Mutex<Inbox>,
+    inbox: Arc<Inbox>,
 }
 
 impl Socket {
     /// Takes the address; who had it before gets nothing any more.
     pub(super) fn open(wire: &Wire, at: SocketAddr) -> Arc<Self> {
-        let inbox =
-            Inbox { coming: BTreeMap::new(), alarm: Box::pin(sleep_until(Instant::now())), reader: None, put: 0 };
-        let socket = Arc::new(Self { wire: wire.clone(), at, inbox: Mutex::new(inbox) });
-        wire.bind(at, &socket);
-        socket
-    }
-
-    /// A datagram that will arrive at `due`. False: there is no room for it.
-    pub(super) fn put(&self, due: Instant, datagram: Datagram) -> bool {
-        let mut inbox = self.lock();
-        if inbox.coming.len() >= INBOX {
-            return false;
-        }
-        inbox.put += 1;
-        let number = inbox.put;
-        inbox.coming.insert((due, number), datagram);
-        if let Some(reader) = inbox.reader.take() {
-            reader.wake();
-        }
-        true
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inbox {
-    /// The next datagram that has come and `arrives`; otherwise the reader is woken when there is one.
-    fn poll_next(&mut self, cx: &mut Context<'_>, arrives: impl Fn(&Datagram) -> bool) -> Poll<Datagram> {
-        loop {
-            self.reader = Some(cx.waker().clone());
-            let Some(first) = self.coming.first_entry() else { return Poll::Pending };
-            let due = first.key().0;
-            if due <= Instant::now() {
-                let datagram = first.remove();
-                if arrives(&datagram) {
-                    return Poll::Ready(datagram);
-                }
-                continue;
-            }
-            self.alarm.as_mut().reset(due);
-            if Future::poll(self.alarm.as_mut(), cx).is_pending() {
-                return Poll::Pending;
-            }
-        }
+        let inbox = Arc::new(Inbox::new());
+        wire.bind(at, &inbox);
+        Arc::new(Self { wire: wire.clone(), at, inbox })
     }
 }
 
@@ -104,7 +42,7 @@ impl AsyncUdpSocket for Socket {
         let size = transmit.segment_size.unwrap_or(transmit.contents.len()).max(1);
         for bytes in transmit.contents.chunks(size) {
             let datagram = Datagram { from: self.at, ecn: transmit.ecn, bytes: bytes.to_vec() };
-            self.wire.carry(self, datagram, transmit.destination);
+            self.wire.carry(&self.inbox, datagram, transmit.destination);
         }
         Ok(())
     }
@@ -115,7 +53,7 @@ impl AsyncUdpSocket for Socket {
         buffers: &mut [IoSliceMut<'_>],
         metas: &mut [RecvMeta],
     ) -> Poll<io::Result<usize>> {
-        let mut inbox = self.lock();
+        let mut inbox = self.inbox.lock();
         let mut taken = 0;
         for (buffer, meta) in buffers.iter_mut().zip(metas) {
             let Poll::Ready(datagram) = inbox.poll_next(cx, |coming| self.wire.arrives(coming, self.at)) else { break };

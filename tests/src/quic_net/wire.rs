@@ -1,7 +1,7 @@
 //! Datagrams between hosts: what becomes of each is drawn from a seed, per direction of each pair of hosts, so that one
 //! pair's traffic does not change another's luck.
 
-use super::socket::{Datagram, Socket};
+use super::inbox::{Datagram, Inbox};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -86,7 +86,7 @@ struct Inner {
     seed: u64,
     began: Option<Instant>,
     hosts: BTreeMap<String, IpAddr>,
-    sockets: BTreeMap<SocketAddr, Weak<Socket>>,
+    sockets: BTreeMap<SocketAddr, Weak<Inbox>>,
     random: BTreeMap<(IpAddr, IpAddr), SmallRng>,
     cut: BTreeSet<(IpAddr, IpAddr)>,
     weather: Weather,
@@ -121,8 +121,8 @@ impl Wire {
         self.lock().hosts.insert(name.to_owned(), host);
     }
 
-    pub(super) fn bind(&self, at: SocketAddr, socket: &Arc<Socket>) {
-        self.lock().sockets.insert(at, Arc::downgrade(socket));
+    pub(super) fn bind(&self, at: SocketAddr, inbox: &Arc<Inbox>) {
+        self.lock().sockets.insert(at, Arc::downgrade(inbox));
     }
 
     pub(super) fn close(&self, at: SocketAddr) {
@@ -185,12 +185,13 @@ impl Wire {
         }
     }
 
-    pub(super) fn carry(&self, sender: &Socket, datagram: Datagram, to: SocketAddr) {
+    pub(super) fn carry(&self, sender: &Arc<Inbox>, datagram: Datagram, to: SocketAddr) {
         let (copies, receiver) = {
             let mut inner = self.lock();
             inner.counts.sent += 1;
             let from = datagram.from;
-            let alive = inner.sockets.get(&from).is_some_and(|socket| std::ptr::eq(socket.as_ptr(), sender));
+            let alive =
+                inner.sockets.get(&from).is_some_and(|socket| std::ptr::eq(socket.as_ptr(), Arc::as_ptr(sender)));
             let receiver = inner.sockets.get(&to).and_then(Weak::upgrade);
             let Some(receiver) = receiver.filter(|_| alive && datagram.bytes.len() <= MTU) else {
                 inner.counts.dropped += 1;
