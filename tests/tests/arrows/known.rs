@@ -10,7 +10,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "tests/src/control/lives.rs",
         "tests/src/control/people.rs",
     ],
-    &["tests/src/servers/tikv/cluster.rs", "tests/src/servers/tikv/regions.rs"],
     &["tests/src/sim/mod.rs", "tests/src/sim/play.rs"],
     &[
         "tests/src/sim/strike.rs",

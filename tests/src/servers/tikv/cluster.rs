@@ -2,9 +2,9 @@
 
 use super::{
     launch::{self, Life},
+    layout::new_region,
     lease::Lease,
     pd::{self, Leader},
-    regions::new_region,
     state::{Counters, Knobs, Mode, Shared, State, Store, unix_ms},
 };
 use anyhow::{Context, Result, ensure};

@@ -7,6 +7,7 @@ mod cluster;
 mod debug;
 mod imports;
 mod launch;
+mod layout;
 mod lease;
 mod pd;
 mod regions;
