@@ -11,6 +11,7 @@
 mod kinds;
 mod logs;
 mod observer;
+mod options;
 mod plan;
 mod play;
 mod strike;
@@ -18,37 +19,10 @@ mod trace;
 
 pub use crate::invariants::Violation;
 pub use kinds::Kind;
+pub use options::{Options, Outcome};
 pub use plan::Plan;
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
-
-/// How a seed is run.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Keep the trace's lines, not only their hash.
-    pub trace: bool,
-    /// Faults of these kinds alone; none: of all.
-    pub kinds: Vec<Kind>,
-}
-
-/// What came of a seed.
-#[derive(Clone, Debug)]
-pub struct Outcome {
-    /// Which.
-    pub seed: u64,
-    /// How each backup ended: a phase, or `Failed/` and a reason.
-    pub ends: Vec<String>,
-    /// Faults that took place, by name.
-    pub faults: BTreeMap<&'static str, u64>,
-    /// What must not be.
-    pub violations: Vec<Violation>,
-    /// Over every line of the trace.
-    pub hash: u64,
-    /// Its lines, if they were asked for.
-    pub trace: Vec<String>,
-    /// Virtual time that it took, in milliseconds.
-    pub virtual_ms: u64,
-}
 
 /// Runs one seed to its end. A panic anywhere in it is a violation.
 pub fn run(seed: u64, options: &Options) -> Outcome {

@@ -5,9 +5,9 @@ mod heal;
 mod hosts;
 
 use super::{
-    Options, Outcome,
     kinds::Kind,
     observer::Observer,
+    options::{Options, Outcome},
     plan::{Moment, Plan, Scheduled, Strike},
     strike::{Undo, strike},
 };

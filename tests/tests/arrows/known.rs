@@ -10,16 +10,6 @@ pub(crate) const CIRCLES: &[&[&str]] = &[
         "tests/src/control/lives.rs",
         "tests/src/control/people.rs",
     ],
-    &["tests/src/sim/mod.rs", "tests/src/sim/play.rs"],
-    &[
-        "tests/src/sim/strike.rs",
-        "tests/src/sim/strike/aws.rs",
-        "tests/src/sim/strike/cluster.rs",
-        "tests/src/sim/strike/disasters.rs",
-        "tests/src/sim/strike/hosts.rs",
-        "tests/src/sim/strike/old_manager.rs",
-        "tests/src/sim/strike/people.rs",
-    ],
     &[
         "tests/src/world/apply.rs",
         "tests/src/world/cloud.rs",

@@ -1,6 +1,6 @@
 //! What befalls EC2 and S3.
 
-use super::{Aim, Struck, once, set_switch, switch, until};
+use super::aim::{Aim, Struck, once, set_switch, switch, until};
 use crate::{sim::kinds::Kind, world::Ec2Faults};
 use rand::{Rng, rngs::SmallRng};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What befalls TiKV and PD.
 
-use super::{Aim, Struck, once, plane_switch, set_switch, switch, until};
+use super::aim::{Aim, Struck, once, plane_switch, set_switch, switch, until};
 use crate::{sim::kinds::Kind, world::Faults};
 use rand::Rng;
 use shared::ts::Ts;

@@ -1,6 +1,9 @@
 //! What befalls the control plane's Kubernetes cluster and its ledger as a whole.
 
-use super::{Aim, Struck, hosts::start_coordinator, once, until};
+use super::{
+    aim::{Aim, Struck, once, until},
+    hosts::start_coordinator,
+};
 use crate::{
     control::Scope,
     sim::kinds::Kind,

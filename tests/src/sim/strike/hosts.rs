@@ -1,6 +1,6 @@
 //! What befalls the network and processes of ours.
 
-use super::{Aim, Struck, once, until};
+use super::aim::{Aim, Struck, once, until};
 use crate::{
     sim::kinds::Kind,
     stage::{Stage, Way},

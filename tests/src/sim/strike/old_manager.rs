@@ -1,6 +1,9 @@
 //! Objects of the manager that stood here before us.
 
-use super::{Aim, Struck, hosts::start_coordinator, once, until};
+use super::{
+    aim::{Aim, Struck, once, until},
+    hosts::start_coordinator,
+};
 use crate::stage::KEY;
 use coordinator::{actors::Stored, ports::LedgerKey};
 use shared::barrier::Record;

@@ -1,6 +1,9 @@
 //! What people do, and what befalls the control planes' Kubernetes and clocks.
 
-use super::{Aim, Struck, old_manager::old_managers_object, once, plane_switch, until};
+use super::{
+    aim::{Aim, Struck, once, plane_switch, until},
+    old_manager::old_managers_object,
+};
 use crate::{sim::kinds::Kind, stage::KEY};
 use rand::Rng;
 

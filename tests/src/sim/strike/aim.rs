@@ -1,0 +1,100 @@
+//! Whom a fault hits, and what took place.
+
+use crate::{stage::Stage, world::Faults};
+use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
+use shared::ids::StoreId;
+use std::collections::BTreeSet;
+
+/// Ends a fault.
+pub(in crate::sim) type Undo = Box<dyn FnOnce(&Stage)>;
+
+/// What took place.
+pub(in crate::sim) struct Struck {
+    /// For the trace.
+    pub(in crate::sim) text: String,
+    /// What ends it, or comes of it, and after how many milliseconds.
+    pub(in crate::sim) undo: Vec<(u64, Undo)>,
+    /// Processes that are down on purpose until the first of these; "" is the coordinator.
+    pub(in crate::sim) down: Vec<String>,
+    /// A process that was told to end; "" is the coordinator.
+    pub(in crate::sim) told: Option<String>,
+}
+
+/// Whom a fault may hit.
+pub(super) struct Aim<'a> {
+    pub(super) stage: &'a Stage,
+    pub(super) rng: SmallRng,
+    pub(super) planes: Vec<String>,
+}
+
+impl Struck {
+    /// Something more that comes of it later.
+    pub(super) fn and_then(mut self, ms: u64, then: impl FnOnce(&Stage) + 'static) -> Self {
+        self.undo.push((ms, Box::new(then)));
+        self
+    }
+}
+
+impl Aim<'_> {
+    pub(super) fn plane(&mut self) -> String {
+        self.planes.choose(&mut self.rng).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn store(&mut self) -> StoreId {
+        self.stage.world.stores().choose(&mut self.rng).map_or(StoreId(1), |(store, _)| *store)
+    }
+
+    pub(super) fn ms(&mut self, from: u64, to: u64) -> u64 {
+        self.rng.random_range(from..=to)
+    }
+}
+
+pub(super) fn once(text: impl Into<String>) -> Option<Struck> {
+    Some(Struck { text: text.into(), undo: Vec::new(), down: Vec::new(), told: None })
+}
+
+pub(super) fn until(text: impl Into<String>, ms: u64, undo: impl FnOnce(&Stage) + 'static) -> Option<Struck> {
+    Some(Struck {
+        text: format!("{} for {ms} ms", text.into()),
+        undo: vec![(ms, Box::new(undo))],
+        down: Vec::new(),
+        told: None,
+    })
+}
+
+pub(super) fn switch(
+    aim: &Aim<'_>,
+    text: impl Into<String>,
+    ms: u64,
+    on: impl FnOnce(&mut Faults),
+    off: impl FnOnce(&mut Faults) + 'static,
+) -> Option<Struck> {
+    aim.stage.world.faults(on);
+    until(text, ms, move |stage| stage.world.faults(off))
+}
+
+pub(super) fn set_switch(
+    aim: &mut Aim<'_>,
+    text: &str,
+    (from, to): (u64, u64),
+    of: impl Fn(&mut Faults) -> &mut BTreeSet<StoreId> + 'static,
+) -> Option<Struck> {
+    let (store, ms) = (aim.store(), aim.ms(from, to));
+    aim.stage.world.faults(|faults| of(faults).insert(store));
+    until(format!("{text} of store {store}"), ms, move |stage| {
+        stage.world.faults(|faults| of(faults).remove(&store));
+    })
+}
+
+pub(super) fn plane_switch(
+    aim: &mut Aim<'_>,
+    text: &str,
+    (from, to): (u64, u64),
+    of: impl Fn(&mut Faults) -> &mut BTreeSet<String> + 'static,
+) -> Option<Struck> {
+    let (plane, ms) = (aim.plane(), aim.ms(from, to));
+    aim.stage.world.faults(|faults| of(faults).insert(plane.clone()));
+    until(format!("{text} of {plane}"), ms, move |stage| {
+        stage.world.faults(|faults| of(faults).remove(&plane));
+    })
+}
