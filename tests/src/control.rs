@@ -12,11 +12,11 @@ mod ledger;
 mod lives;
 mod old_manager;
 mod people;
+mod remembered;
 mod schedules;
 
-pub use disasters::{Export, Scope, Torn};
-pub use history::{Happened, Retired};
-pub use lives::{Deleter, Deletion, Life};
+pub use disasters::Export;
+pub use remembered::{Deleter, Deletion, Happened, Life, Retired, Scope, Torn};
 
 use crate::bell::Bell;
 use async_trait::async_trait;
@@ -57,7 +57,7 @@ pub struct Told {
 struct Inner {
     objects: BTreeMap<String, Value>,
     schedules: BTreeMap<String, Value>,
-    ledger: BTreeMap<LedgerKey, ledger::Kept>,
+    ledger: BTreeMap<LedgerKey, remembered::Kept>,
     events: Vec<Told>,
     /// resourceVersion of everything here.
     version: u64,

@@ -3,32 +3,13 @@
 
 use super::{
     Control, Inner, history,
-    ledger::Kept,
-    lives::Deleter,
     people::{begin_deletion, key_of},
+    remembered::{Deleter, Kept, Scope, Torn},
 };
 use coordinator::{edge::kube::crd::SCHEDULE_KIND, ports::LedgerKey};
 use serde_json::Value;
 use shared::ids::BackupUid;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What can be torn down.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
-    /// The CustomResourceDefinition of VolumeBackups.
-    Crd,
-    /// A namespace of VolumeBackups and schedules. The ledger lives in another one.
-    Namespace(String),
-}
-
-/// How far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Torn {
-    /// It has a deletionTimestamp, and so has everything in it; nothing new is taken.
-    Terminating,
-    /// It is not there.
-    Gone,
-}
 
 /// A control plane as a tool like Velero has copied it.
 #[derive(Clone, Debug, Default)]

@@ -1,31 +1,7 @@
 //! What happened in a control plane, in order, for whoever wants to judge it.
 
-use super::{Control, Inner};
+use super::{Control, Inner, remembered::Happened};
 use coordinator::ports::LedgerKey;
-use serde_json::Value;
-use shared::{ids::BackupUid, time::Timestamp};
-
-/// Something that happened.
-#[derive(Clone, Debug)]
-pub enum Happened {
-    /// A ledger object was written; no text: it is gone.
-    Written(LedgerKey, Option<String>),
-    /// The coordinator deleted a backup by retention of its schedule.
-    Retired(Box<Retired>),
-}
-
-/// A deletion by retention, with what was true at that moment.
-#[derive(Clone, Debug)]
-pub struct Retired {
-    /// Whose.
-    pub uid: BackupUid,
-    /// The schedule as it stood; `None`: there was none.
-    pub schedule: Option<Value>,
-    /// Every backup that bears the schedule's label, the deleted one as it was before.
-    pub backups: Vec<Value>,
-    /// By the API server's clock.
-    pub at: Timestamp,
-}
 
 impl Control {
     /// From now on everything that happens is remembered for [`Self::take_happened`].

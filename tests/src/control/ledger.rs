@@ -1,6 +1,6 @@
 //! The ledger's half: compare-and-set on versions, and what a test may do to it.
 
-use super::{Control, Inner, history};
+use super::{Control, Inner, history, remembered::Kept};
 use async_trait::async_trait;
 use coordinator::{
     actors::Stored,
@@ -12,20 +12,6 @@ use shared::{
     reason::{Reason, Refusal},
 };
 use std::{collections::BTreeMap, time::Duration};
-
-/// One object: text, note, version.
-#[derive(Clone, Debug)]
-pub(super) struct Kept {
-    pub(super) body: String,
-    pub(super) note: String,
-    pub(super) version: u64,
-}
-
-impl Kept {
-    fn token(&self) -> Version {
-        Version(self.version.to_string())
-    }
-}
 
 impl Control {
     /// One way of a ledger call takes so many milliseconds; a write happens in between.

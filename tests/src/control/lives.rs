@@ -1,59 +1,13 @@
 //! What an API server would remember of every VolumeBackup that ever was, if it did: which object it was made from, and who
 //! deleted it. Checkers read this, and nothing else does: it is the truth about who wished what.
 
-use super::{Control, Inner};
+use super::{
+    Control, Inner,
+    remembered::{Deleter, Deletion, Life},
+};
 use serde_json::Value;
 use shared::{ids::BackupUid, time::Timestamp};
 use std::collections::BTreeMap;
-
-/// Who set a deletionTimestamp, or would have set one if a finalizer had held the object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Deleter {
-    /// `kubectl delete` of this very object.
-    User,
-    /// The coordinator, by retention of the object's schedule.
-    Retention,
-    /// The garbage collector, after the owner: the schedule said `deleteBackupsWithSchedule`.
-    Owner,
-    /// Its CRD or its namespace was deleted with everything in it.
-    Teardown,
-}
-
-/// A deletion that began.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deletion {
-    /// Who.
-    pub by: Deleter,
-    /// By the API server's clock.
-    pub at: Timestamp,
-    /// `spec.template.cleanPolicy` at that moment.
-    pub policy: String,
-}
-
-/// One VolumeBackup, from its creation on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Life {
-    /// namespace/name
-    pub key: String,
-    /// The object that it was restored from, in the control plane that was lost.
-    pub restored_from: Option<BackupUid>,
-    /// The old manager made it, and the ledger knows nothing of it.
-    pub of_old_manager: bool,
-    /// The first one; no later one takes it back.
-    pub deletion: Option<Deletion>,
-}
-
-impl Life {
-    /// It was deleted on its own account, and its policy then was Delete.
-    pub fn deletes(&self) -> bool {
-        self.is_let_go() && self.deletion.as_ref().is_some_and(|deletion| deletion.policy == "Delete")
-    }
-
-    /// It was deleted on its own account, under whatever policy.
-    pub fn is_let_go(&self) -> bool {
-        self.deletion.as_ref().is_some_and(|deletion| deletion.by != Deleter::Teardown)
-    }
-}
 
 impl Control {
     /// Every VolumeBackup that ever was, by uid.

@@ -1,10 +1,8 @@
 //! What people and their tools do to VolumeBackups: apply, copy, edit, delete.
 
 use super::{
-    Control, Inner,
-    disasters::Scope,
-    finalizers,
-    lives::{self, Deleter},
+    Control, Inner, finalizers, lives,
+    remembered::{Deleter, Scope},
     rfc3339,
 };
 use coordinator::edge::kube::crd::SCHEDULE_KIND;

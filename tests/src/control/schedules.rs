@@ -2,7 +2,10 @@
 //!
 //! Odd habits on demand: a creation happens and its answer is lost; statuses of schedules are not taken for a while.
 
-use super::{Control, Happened, Retired, history, lives::Deleter};
+use super::{
+    Control, history,
+    remembered::{Deleter, Happened, Retired},
+};
 use async_trait::async_trait;
 use coordinator::{
     edge::kube::{

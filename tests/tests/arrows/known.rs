@@ -3,14 +3,6 @@
 pub(crate) const CIRCLES: &[&[&str]] = &[
     &["shared/shell/src/pki.rs", "shared/shell/src/pki/files.rs"],
     &[
-        "tests/src/control.rs",
-        "tests/src/control/disasters.rs",
-        "tests/src/control/history.rs",
-        "tests/src/control/ledger.rs",
-        "tests/src/control/lives.rs",
-        "tests/src/control/people.rs",
-    ],
-    &[
         "tests/src/world/apply.rs",
         "tests/src/world/cloud.rs",
         "tests/src/world/engine.rs",
