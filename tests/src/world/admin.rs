@@ -4,7 +4,7 @@
 use super::{
     engine::{Event, State},
     kv::Key,
-    raft::{Command, Peer},
+    peer::{Command, Peer},
 };
 use rand::{Rng, seq::IteratorRandom};
 use shared::ids::{RegionId, StoreId};

@@ -3,7 +3,7 @@
 
 use super::{
     kv::{Key, Lock},
-    raft::{Command, Descriptor, Entry, Peer},
+    peer::{Command, Descriptor, Entry, Peer},
 };
 use shared::{
     ids::{RegionId, StoreId},

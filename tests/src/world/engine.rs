@@ -3,15 +3,15 @@
 //! seed and the same calls give the same history.
 
 use super::{
+    bank::{Bank, Job, Waiter},
     cloud::CloudState,
     config::{Span, WorldConfig},
     counters::Counters,
     faults::Faults,
     kv::Key,
     pd_state::PdState,
-    raft::{Peer, Region},
+    peer::{Peer, Region},
     store::Store,
-    txn::{Bank, Job, Waiter},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use shared::{

@@ -5,7 +5,7 @@ use super::{
     apply::apply,
     image::{Cut, Half, StoreImage},
     kv::Rows,
-    raft::{Descriptor, Peer},
+    peer::{Descriptor, Peer},
 };
 use shared::ids::{RegionId, StoreId};
 use std::{

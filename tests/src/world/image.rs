@@ -1,7 +1,7 @@
 //! What a snapshot holds: the state of a store at the call. A store's data volume has the applied rows, its raft volume
 //! the log; only both together can be started again.
 
-use super::{apply::Peers, engine::State};
+use super::apply::Peers;
 use shared::{
     ids::{RegionId, SnapshotId, StoreId},
     ts::Ts,
@@ -61,31 +61,5 @@ impl Cut {
     /// Volumes in the cut.
     pub fn volumes(&self) -> usize {
         self.volumes.len()
-    }
-}
-
-impl State {
-    pub(crate) fn capture(&self, store: StoreId) -> Option<StoreImage> {
-        let held = self.stores.get(&store)?;
-        let commits =
-            held.peers.keys().filter_map(|id| self.regions.get(id).map(|region| (*id, region.commit))).collect();
-        Some(StoreImage {
-            store,
-            plane: held.plane.clone(),
-            at: self.now,
-            mark: self.mark,
-            gc_safe_point: self.pd.gc_safe_point,
-            peers: held.peers.clone(),
-            commits,
-            files: held.files.clone(),
-        })
-    }
-
-    /// Both volumes of a store at this moment, without EC2: for controls.
-    pub(crate) fn capture_volumes(&self, store: StoreId) -> Vec<VolumeImage> {
-        let Some(image) = self.capture(store).map(Arc::new) else {
-            return Vec::new();
-        };
-        [Half::Data, Half::Raft].map(|half| VolumeImage { snapshot: None, half, image: Arc::clone(&image) }).to_vec()
     }
 }

@@ -4,7 +4,7 @@ use super::{
     apply::{Applied, apply},
     engine::{Event, State, millis},
     kv::Key,
-    raft::{Command, Entry, FIRST_INDEX, Region},
+    peer::{Command, Entry, FIRST_INDEX, Region},
 };
 use shared::{
     ids::{RegionId, StoreId},

@@ -15,6 +15,8 @@
 
 mod admin;
 mod apply;
+mod bank;
+mod capture;
 mod cloud;
 mod config;
 mod control;
@@ -30,11 +32,14 @@ mod lease;
 mod live;
 mod oracle;
 mod pd_state;
+mod peer;
 mod port_cloud;
 mod port_kube;
 mod port_pd;
 mod port_s3;
 mod port_tikv;
+mod ports;
+mod process;
 mod raft;
 mod resolved;
 mod restore;
@@ -45,6 +50,7 @@ mod store;
 mod txn;
 mod waiting;
 
+pub use bank::Transfer;
 pub use config::{Ec2Config, PlaneConfig, Span, WorldConfig};
 pub use control::Control;
 pub use counters::{Counters, LeftOver};
@@ -53,17 +59,15 @@ pub use image::Cut;
 pub use oracle::Finding;
 pub use restore::{Restored, Torn, TornHalf};
 pub use seen::{Facts, SnapshotFact};
-pub use txn::Transfer;
 
 use engine::{State, millis};
-use plane_actor::ports::{Dialer, PlaneView, Ports};
 use shared::{ids::SnapshotId, time::Timestamp, ts::Ts};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::time::Instant;
 
 /// Longest sleep of [`World::run`] between two looks at the queue. Every call from outside lets happen what is due, so
 /// nothing waits for this; it only keeps what is due at one look few.
@@ -93,23 +97,6 @@ impl World {
             let wait = self.with(|state| state.next_due().map(|due| due.saturating_sub(state.now)));
             let wait = wait.map_or(LOOK, Duration::from_millis).max(LOOK);
             tokio::time::sleep(wait).await;
-        }
-    }
-
-    /// What a plane actor of this plane is joined to; `dialer` is the way to the coordinator, which is no part of the
-    /// world.
-    pub fn plane_ports(&self, plane: &str, dialer: Arc<dyn Dialer>) -> Ports {
-        let (world, plane) = (self.clone(), plane.to_owned());
-        let (wall, host) = (world.clone(), plane.clone());
-        Ports {
-            topology: Arc::new(port_kube::KubeDouble { world: world.clone(), plane: plane.clone() }),
-            pd: Arc::new(port_pd::PdDouble { world: world.clone(), plane: plane.clone() }),
-            tikv: Arc::new(port_tikv::TikvDial { world: world.clone() }),
-            cloud: Arc::new(port_cloud::CloudDouble { world: world.clone(), plane: plane.clone() }),
-            ledger: Arc::new(port_kube::LedgerDouble { world, plane }),
-            dialer,
-            views: watch::Sender::new(PlaneView::default()),
-            wall: Arc::new(move || wall.wall_of(&host)),
         }
     }
 

@@ -2,11 +2,11 @@
 //! of the protocol (`facts/pd-tikv.md` §8.2, rules a to f).
 
 use super::{
+    bank::Transfer,
     engine::State,
     found::{Found, find},
     image::Cut,
     kv::{Key, account_key},
-    txn::Transfer,
 };
 use serde::Serialize;
 use shared::ts::Ts;

@@ -2,11 +2,11 @@
 //! so that a sum which does not add up can only come from the cut.
 
 use super::{
+    bank::Transfer,
     engine::State,
     found::{Found, find},
     image::Cut,
     kv::{Key, Rows, Write, account_key, account_of, read_all},
-    txn::Transfer,
 };
 use serde::Serialize;
 use shared::{ids::SnapshotId, ts::Ts};

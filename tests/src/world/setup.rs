@@ -7,7 +7,7 @@ use super::{
     engine::State,
     kv::{Key, Row, Rows, Write, account_key},
     lease::Lease,
-    raft::{Descriptor, FIRST_INDEX, Peer, Region},
+    peer::{Descriptor, FIRST_INDEX, Peer, Region},
     store::Store,
 };
 use rand::seq::IteratorRandom;

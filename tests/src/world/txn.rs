@@ -2,14 +2,14 @@
 //! reach the regions one after the other, and whose clients sometimes die in between.
 
 use super::{
+    bank::{Death, Job, Open, Transfer, Waiter},
     config::Span,
     engine::{Event, State, millis},
-    kv::{Key, Row, account_key},
-    raft::Command,
+    kv::{Row, account_key},
+    peer::Command,
 };
 use rand::Rng;
 use shared::{ids::RegionId, ts::Ts};
-use std::collections::BTreeMap;
 
 /// Committed transfers that are remembered to judge and to name: an hour at 100 a second.
 const HISTORY: usize = 360_000;
@@ -19,69 +19,6 @@ const SECONDS: usize = 3_600;
 const RETRY: u64 = 20;
 /// From the first answer to the commit of the second key: one round trip to TiDB and the next region.
 const SECONDARY: Span = Span(2, 60);
-
-/// A transfer that was committed, as its client knows it.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Transfer {
-    /// Counts from 1.
-    pub id: u64,
-    /// Account that pays; its key is the primary.
-    pub from: u32,
-    /// Account that receives.
-    pub to: u32,
-    /// How much.
-    pub amount: i64,
-    /// Names the transaction in every row.
-    pub start_ts: Ts,
-    /// From when on it is visible.
-    pub commit_ts: Ts,
-    /// The world's mark when the primary was committed: an order of causes, no time.
-    pub mark: u64,
-}
-
-#[derive(Default)]
-pub(crate) struct Bank {
-    next: u64,
-    open: BTreeMap<u64, Open>,
-    pub(crate) history: BTreeMap<Ts, Transfer>,
-    /// Transfers committed, by second of the world.
-    pub(crate) per_second: BTreeMap<u64, u64>,
-    pub(crate) committed: u64,
-    pub(crate) abandoned: u64,
-}
-
-#[derive(Clone)]
-struct Open {
-    transfer: Transfer,
-    prewrites: u8,
-    failed: bool,
-    dies: Death,
-}
-
-/// Where a client dies.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Death {
-    Never,
-    AfterPrewrite,
-    AfterPrimary,
-}
-
-/// Who waits for a command.
-#[derive(Clone, Debug)]
-pub(crate) enum Waiter {
-    Prewrite(u64, Key),
-    Primary(u64),
-    Job(Job),
-}
-
-/// A commit or rollback of one key that is repeated until the lock is gone.
-#[derive(Clone, Debug)]
-pub(crate) struct Job {
-    key: Key,
-    start_ts: Ts,
-    /// `None`: roll back.
-    commit: Option<Ts>,
-}
 
 impl State {
     fn row(&self, region: RegionId, key: &[u8]) -> Option<Row> {

@@ -1,0 +1,25 @@
+//! The world as a plane actor's ports.
+
+use super::{World, port_cloud, port_kube, port_pd, port_tikv};
+use plane_actor::ports::{Dialer, PlaneView, Ports};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+impl World {
+    /// What a plane actor of this plane is joined to; `dialer` is the way to the coordinator, which is no part of the
+    /// world.
+    pub fn plane_ports(&self, plane: &str, dialer: Arc<dyn Dialer>) -> Ports {
+        let (world, plane) = (self.clone(), plane.to_owned());
+        let (wall, host) = (world.clone(), plane.clone());
+        Ports {
+            topology: Arc::new(port_kube::KubeDouble { world: world.clone(), plane: plane.clone() }),
+            pd: Arc::new(port_pd::PdDouble { world: world.clone(), plane: plane.clone() }),
+            tikv: Arc::new(port_tikv::TikvDial { world: world.clone() }),
+            cloud: Arc::new(port_cloud::CloudDouble { world: world.clone(), plane: plane.clone() }),
+            ledger: Arc::new(port_kube::LedgerDouble { world, plane }),
+            dialer,
+            views: watch::Sender::new(PlaneView::default()),
+            wall: Arc::new(move || wall.wall_of(&host)),
+        }
+    }
+}
