@@ -2,31 +2,31 @@
 //! the ledger, from frames at the moment they are sent, and from the world's own memory. No checker asks a machine what it
 //! believes.
 //!
-//! | File | Sees |
-//! |---|---|
-//! | `i1` | records only move forward, claims only grow |
-//! | `i2` | what is sent is backed by what is stored |
-//! | `i3` | planes' epochs only grow, broken attempts stay broken |
-//! | `i4` | one commitTs, after every `Covered`, before any snapshot |
-//! | `i5` | every certificate, judged by oracle and bank; what Complete promises lies in S3 |
-//! | `i6` | no hold outlives its bound |
-//! | `i7` | one live attempt per TiDB cluster |
-//! | `i8` | nothing kept is deleted unless its own object was, by a user; nothing kept is out of reach |
-//! | `i9` | what is not consistent is told; what is told to be Complete has its own certificate |
-//! | `i10` | every snapshot can be found by its tags, and what nobody keeps goes |
+//! | | File | Sees |
+//! |---|---|---|
+//! | I1 | `ledger_goes_forward` | records only move forward, claims only grow |
+//! | I2 | `stored_before_sent` | what is sent is backed by what is stored |
+//! | I3 | `epochs_grow` | planes' epochs only grow, broken attempts stay broken |
+//! | I4 | `one_commit_ts` | one commitTs, after every `Covered`, before any snapshot |
+//! | I5 | `certificates_hold` | every certificate, judged by oracle and bank; what Complete promises lies in S3 |
+//! | I6 | `holds_end` | no hold outlives its bound |
+//! | I7 | `one_live_attempt` | one live attempt per TiDB cluster |
+//! | I8 | `kept_stays` | nothing kept is deleted unless its own object was, by a user; nothing kept is out of reach |
+//! | I9 | `what_is_told` | what is not consistent is told; what is told to be Complete has its own certificate |
+//! | I10 | `snapshots_are_found` | every snapshot can be found by its tags, and what nobody keeps goes |
 
+mod certificates_hold;
 mod checker;
-mod i1;
-mod i10;
-mod i2;
-mod i3;
-mod i4;
-mod i5;
-mod i6;
-mod i7;
-mod i8;
-mod i9;
+mod epochs_grow;
+mod holds_end;
+mod kept_stays;
+mod ledger_goes_forward;
+mod one_commit_ts;
+mod one_live_attempt;
 mod retired;
+mod snapshots_are_found;
+mod stored_before_sent;
+mod what_is_told;
 
 pub use retired::wrongly_retired;
 
@@ -58,16 +58,16 @@ impl Default for Invariants {
     fn default() -> Self {
         Self {
             checkers: vec![
-                Box::new(i1::Forward),
-                Box::new(i2::Stored),
-                Box::<i3::Epochs>::default(),
-                Box::<i4::CommitTs>::default(),
-                Box::new(i5::Certificates),
-                Box::<i6::Holds>::default(),
-                Box::<i7::OneLive>::default(),
-                Box::<i8::Kept>::default(),
-                Box::new(i9::Told),
-                Box::<i10::Found>::default(),
+                Box::new(ledger_goes_forward::Forward),
+                Box::new(stored_before_sent::Stored),
+                Box::<epochs_grow::Epochs>::default(),
+                Box::<one_commit_ts::CommitTs>::default(),
+                Box::new(certificates_hold::Certificates),
+                Box::<holds_end::Holds>::default(),
+                Box::<one_live_attempt::OneLive>::default(),
+                Box::<kept_stays::Kept>::default(),
+                Box::new(what_is_told::Told),
+                Box::<snapshots_are_found::Found>::default(),
             ],
         }
     }
