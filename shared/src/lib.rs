@@ -1,7 +1,7 @@
 //! Isochron's pure core: values and functions, nothing that has a clock, a socket or a thread.
 //!
 //! The barrier is two machines that know each other only through [`wire`]: [`barrier`] (coordinator side) and
-//! [`member`] (plane side). Each is `step(now, input) -> effects`; the shell feeds inputs and carries out effects.
+//! [`member`] (plane side). Who may run one is a third, [`claims`]. Each is `step(now, input) -> effects`; the shell feeds inputs and carries out effects.
 //! The same machines run under actix in production, in the simulation and under the model checker.
 #![warn(missing_docs)]
 
@@ -9,6 +9,7 @@ pub mod alarm;
 pub mod backoff;
 pub mod barrier;
 pub mod calendar;
+pub mod claims;
 pub mod cron;
 pub mod duration;
 pub mod epoch;

@@ -21,7 +21,13 @@ use shell::{
     clock::Clock,
     driver::{Driver, FenceError, Performed, Performer},
 };
-use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::watch;
 
 /// Mail of one barrier: three sorts of inputs per plane (answer, up/down, progress) for a few dozen planes, plus claims
@@ -47,6 +53,9 @@ pub(super) struct BarrierActor {
     incarnation: u64,
     driver: Driver<Barrier>,
     slot: Rc<RefCell<Option<Slot>>>,
+    /// A save has succeeded.
+    saved: Rc<Cell<bool>>,
+    told_saved: bool,
     channels: BTreeMap<PlaneId, Channel>,
     parent: Recipient<FromBarrier>,
     ports: Ports,
@@ -89,6 +98,8 @@ impl BarrierActor {
             incarnation,
             driver: Driver::new(Barrier::new(record)),
             slot: Rc::new(RefCell::new(Some(slot))),
+            saved: Rc::default(),
+            told_saved: false,
             channels,
             parent,
             ports,
@@ -125,7 +136,7 @@ impl BarrierActor {
     }
 
     fn save(&self, record: Record) -> Performed {
-        let slot = self.slot.clone();
+        let (slot, saved) = (self.slot.clone(), self.saved.clone());
         Performed::Fence(
             async move {
                 let taken = slot.borrow_mut().take();
@@ -134,6 +145,7 @@ impl BarrierActor {
                 };
                 let outcome = held.save(&record).await;
                 slot.borrow_mut().replace(held);
+                saved.set(saved.get() || outcome.is_ok());
                 outcome
             }
             .boxed_local(),
@@ -190,7 +202,7 @@ impl Performer for BarrierActor {
             Effect::Claim { cluster, floor } => {
                 let want = WantClaim {
                     backup: self.object.uid.clone(),
-                    name: format!("{}/{}", self.object.namespace, self.object.name),
+                    incarnation: self.incarnation,
                     attempt: self.driver.machine().record().attempt,
                     cluster,
                     floor,
@@ -216,6 +228,10 @@ impl Performer for BarrierActor {
     }
 
     fn stepped(&mut self, ctx: &mut Context<Self>) {
+        if self.saved.get() && !self.told_saved {
+            self.told_saved = true;
+            self.ask_parent(FromBarrier::Saved(self.object.uid.clone()), ctx);
+        }
         self.show(ctx);
         if self.draining && !self.driver.machine().is_under_way() {
             self.draining = false;

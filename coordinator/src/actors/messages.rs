@@ -132,13 +132,15 @@ pub(super) enum FromBarrier {
     GiveClaim(GiveClaim),
     /// Its newest view.
     Viewed(Arc<View>),
+    /// It has saved its record for the first time: whoever had the record before cannot save it any more.
+    Saved(BackupUid),
     Over(BarrierOver),
 }
 
 /// It asks for the claim.
 pub(super) struct WantClaim {
     pub(super) backup: BackupUid,
-    pub(super) name: String,
+    pub(super) incarnation: u64,
     pub(super) attempt: u32,
     pub(super) cluster: ClusterId,
     pub(super) floor: Epoch,

@@ -18,7 +18,6 @@ mod messages;
 mod outcomes;
 mod planes;
 mod publish;
-mod queue;
 mod schedule;
 mod session;
 mod store;

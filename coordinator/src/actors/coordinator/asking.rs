@@ -28,7 +28,12 @@ impl CoordinatorActor {
                 .iter()
                 .filter_map(|(uid, why)| self.objects.get(uid).map(|object| (object, why)))
                 .collect(),
-            claims: self.claims.live().map(|(claim, live)| (claim.cluster, claim.epoch, live.backup.clone())).collect(),
+            claims: self
+                .claims
+                .machine()
+                .held()
+                .map(|(claim, live)| (claim.cluster, claim.epoch, live.backup.clone()))
+                .collect(),
         }
     }
 

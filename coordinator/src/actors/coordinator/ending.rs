@@ -3,12 +3,14 @@
 use super::CoordinatorActor;
 use crate::actors::messages::{AbortAll, Drain, ToBarrier};
 use actix::{Context, Handler};
+use shared::claims;
+use shell::driver::Performer;
 
 impl CoordinatorActor {
     /// A barrier that is over has been told so; a claim whose save is under way is another's to find.
     pub(super) fn look_for_the_end(&mut self) {
         if self.barriers.is_empty()
-            && self.saving_claims == 0
+            && !self.claims.machine().is_saving()
             && let Some(drained) = self.drained.take()
         {
             // Its time was up, and nobody waits any more.
@@ -25,8 +27,9 @@ impl CoordinatorActor {
 
 impl Handler<Drain> for CoordinatorActor {
     type Result = ();
-    fn handle(&mut self, Drain(drained): Drain, _: &mut Context<Self>) {
+    fn handle(&mut self, Drain(drained): Drain, ctx: &mut Context<Self>) {
         self.draining = true;
+        self.feed(claims::Input::Draining, ctx);
         self.drained = Some(drained);
         self.tell_all(|| ToBarrier::Drain);
         self.look_for_the_end();

@@ -20,12 +20,11 @@ use self::{
 };
 use super::{
     barrier::{BarrierActor, Beginning},
-    claims::Claims,
+    claims::ClaimStore,
     counted::Counted,
     few::{Few, IN_FLIGHT},
     messages::{BarrierOver, Channel, Ended, Ending, FromBarrier, Lead, ToBarrier},
     outcomes::Outcomes,
-    queue::Queue,
     store::{Stored, Writer},
 };
 use crate::{
@@ -35,14 +34,17 @@ use crate::{
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{
-    barrier::{Barrier, Claim, ClaimHolder, Input, Record, Summary, View},
-    epoch::Epoch,
-    ids::{BackupUid, ClusterId, PlaneId},
+    barrier::{Barrier, Claim, Input, Record, Summary, View},
+    claims::{self, Claims},
+    ids::{BackupUid, PlaneId},
     machine::Machine,
     reason::Refusal,
     time::{Now, Timestamp},
 };
-use shell::clock::Clock;
+use shell::{
+    clock::Clock,
+    driver::{Driver, Performer},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -57,8 +59,6 @@ const MAILBOX: usize = 1024;
 const AGAIN: Duration = Duration::from_secs(1);
 /// Sessions are told again this often, like everything else.
 const RESYNC: Duration = Duration::from_secs(30);
-/// How often it is looked whether a claim that is waited for is free and nobody was told.
-const CALL_AGAIN: Duration = Duration::from_secs(30);
 
 /// A backup that is under way, or owes something.
 struct Live {
@@ -83,18 +83,9 @@ pub struct CoordinatorActor {
     metrics: Arc<Metrics>,
     standing: Arc<Standing>,
     writer: Writer,
-    claims: Claims,
-    /// Backups that wait for a claim, in order.
-    waiting: Queue,
-    /// Claims to be given back once the save under way is done.
-    giving: BTreeSet<(ClusterId, BackupUid)>,
-    /// Claims that were to be given back and may still be held, because that save failed.
-    owed: BTreeMap<ClusterId, ClaimHolder>,
-    /// Barriers of this process that have carried out a step, so that their record is theirs: whoever else had it will
-    /// find his save refused.
-    fenced: BTreeSet<BackupUid>,
-    /// Claims that this process granted to a barrier that lives: its record may not name the epoch yet.
-    granted: BTreeMap<ClusterId, (BackupUid, Epoch)>,
+    /// Who may run an attempt on which TiDB cluster.
+    claims: Driver<Claims>,
+    claim_store: ClaimStore,
     barriers: BTreeMap<BackupUid, Live>,
     /// Barriers that this process has begun.
     incarnations: u64,
@@ -121,8 +112,6 @@ pub struct CoordinatorActor {
     draining: bool,
     /// Waits until nothing is under way any more.
     drained: Option<oneshot::Sender<()>>,
-    /// Saves of claims under way.
-    saving_claims: usize,
     /// Records without an object, and since when this process knows.
     orphans: BTreeMap<BackupUid, Timestamp>,
     /// Orphans that a person deletes.
@@ -161,7 +150,7 @@ impl CoordinatorActor {
         ports.objects = Arc::new(Few::new(ports.objects));
         ports.ledger = Arc::new(Counted::new(ports.ledger, metrics.clone()));
         let writer = Writer(uuid::Uuid::new_v4().to_string());
-        let claims = Claims::new(ports.ledger.clone(), writer.clone());
+        let claim_store = ClaimStore::new(ports.ledger.clone(), writer.clone());
         Self {
             known,
             ports,
@@ -169,12 +158,8 @@ impl CoordinatorActor {
             metrics,
             standing,
             writer,
-            claims,
-            waiting: Queue::default(),
-            giving: BTreeSet::new(),
-            owed: BTreeMap::new(),
-            granted: BTreeMap::new(),
-            fenced: BTreeSet::new(),
+            claims: Driver::new(Claims::default()),
+            claim_store,
             barriers: BTreeMap::new(),
             incarnations: 0,
             views: BTreeMap::new(),
@@ -191,7 +176,6 @@ impl CoordinatorActor {
             synced: false,
             draining: false,
             drained: None,
-            saving_claims: 0,
             orphans: BTreeMap::new(),
             condemned: BTreeSet::new(),
             adopting: BTreeSet::new(),
@@ -222,7 +206,11 @@ impl CoordinatorActor {
     fn ledger_read(&mut self, found: Found, ctx: &mut Context<Self>) {
         for entry in found.claims {
             match Stored::<Claim>::parse(&entry.body) {
-                Ok(stored) => self.claims.found(stored.body, entry.version, String::new()),
+                Ok(stored) => {
+                    let cluster = stored.body.cluster;
+                    self.claim_store.seen(cluster, Some(entry.version));
+                    self.feed(claims::Input::Read { cluster, claim: Some(stored.body) }, ctx);
+                }
                 Err(error) => tracing::error!(key = ?entry.key, error, "claim cannot be read; it is left alone"),
             }
         }
@@ -244,10 +232,6 @@ impl CoordinatorActor {
         self.remember(ended, adopted, ctx);
         for (record, version) in open {
             self.start_barrier(record, Some(version), None, ctx);
-        }
-        // A claim whose record is missing, has ended, or does not name its epoch granted nothing (I2).
-        for cluster in self.claims.live().map(|(claim, _)| claim.cluster).collect::<Vec<_>>() {
-            self.judge_claim(cluster, ctx);
         }
         self.ready = true;
         self.standing.ledger_read();
@@ -277,6 +261,7 @@ impl CoordinatorActor {
             self.views.insert(uid.clone(), Arc::new(Barrier::new(record.clone()).view()));
         }
         let planes: BTreeSet<PlaneId> = record.planes.keys().cloned().collect();
+        let name = format!("{}/{}", record.request.namespace, record.request.name);
         let sessions = self.sessions.iter().filter(|(plane, _)| planes.contains(*plane));
         self.incarnations += 1;
         let incarnation = self.incarnations;
@@ -288,6 +273,7 @@ impl CoordinatorActor {
             sessions.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect(),
             ctx.address().recipient(),
         );
+        self.feed(claims::Input::BarrierStarted { backup: uid.clone(), name }, ctx);
         self.barriers.insert(uid, Live { addr: actor.start(), incarnation, planes });
     }
 
@@ -328,24 +314,10 @@ fn is_over(record: &Record, now: Now) -> bool {
     machine.step(now, Input::Start).is_empty() && machine.is_over()
 }
 
-/// It has not ended: whoever has it may go on with it.
-fn is_under_way(record: &Record) -> bool {
-    use shared::barrier::Stage;
-    !matches!(record.stage, Stage::Complete | Stage::Failed | Stage::Cleaning | Stage::Cleaned)
-}
-
-/// May an attempt with this record still hold anything under this claim?
-fn names_claim(record: &Record, cluster: ClusterId, epoch: Epoch) -> bool {
-    use shared::barrier::Stage;
-    let holds = matches!(record.stage, Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting);
-    holds && record.epoch == epoch && record.cluster == Some(cluster)
-}
-
 impl Actor for CoordinatorActor {
     type Context = Context<Self>;
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        ctx.run_interval(CALL_AGAIN, |actor, _| actor.call_waiting());
     }
 }
 
@@ -363,6 +335,7 @@ impl Handler<FromBarrier> for CoordinatorActor {
         match said {
             FromBarrier::WantClaim(want) => self.want_claim(want, ctx),
             FromBarrier::GiveClaim(give) => self.give_claim(give, ctx),
+            FromBarrier::Saved(backup) => self.feed(claims::Input::BarrierSaved(backup), ctx),
             FromBarrier::Viewed(view) => self.viewed(view),
             FromBarrier::Over(over) => self.barrier_over(over, ctx),
         }
@@ -375,7 +348,6 @@ impl CoordinatorActor {
         let uid = view.record.key().clone();
         let verdict = view.record.certificate.as_ref().map(|certificate| certificate.verdict);
         self.outcomes.set(&uid, view.record.stage, verdict);
-        self.fenced.insert(uid.clone());
         self.views.insert(uid, view);
     }
 
@@ -384,9 +356,8 @@ impl CoordinatorActor {
             return;
         }
         self.barriers.remove(&over.backup);
-        self.granted.retain(|_, (backup, _)| *backup != over.backup);
-        self.fenced.remove(&over.backup);
-        self.no_longer_waits(&over.backup);
+        let deleted = matches!(over.ending, Ending::Gone);
+        self.feed(claims::Input::BarrierEnded { backup: over.backup.clone(), deleted }, ctx);
         match over.ending {
             Ending::Gone => {
                 if let Some(view) = self.views.remove(&over.backup) {
@@ -397,7 +368,6 @@ impl CoordinatorActor {
                     self.over.insert(over.backup.clone());
                 }
                 self.condemned.remove(&over.backup);
-                self.end_claims_of(over.backup, ctx);
             }
             Ending::Over(ended) => self.barrier_ended(over.backup, *ended, ctx),
             Ending::Lost | Ending::Hopeless(_) if self.draining => {}

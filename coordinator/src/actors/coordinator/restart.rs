@@ -1,6 +1,6 @@
 //! A barrier that lost its record, or had none, starts again from the ledger, while everything else goes on.
 
-use super::{AGAIN, AsyncContext, CoordinatorActor, is_under_way, reading::Cause};
+use super::{AGAIN, AsyncContext, CoordinatorActor, reading::Cause};
 use crate::{
     actors::store::Stored,
     ports::{Ledger, LedgerKey, PortError, Version},
@@ -8,9 +8,11 @@ use crate::{
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
     barrier::{Barrier, Record},
-    ids::{BackupUid, ClusterId},
+    claims::{self, Standing},
+    ids::BackupUid,
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use shell::driver::Performer;
+use std::{sync::Arc, time::Duration};
 
 /// A record under way that another process wrote is taken over once it has stood still for so long. One of the two was
 /// deposed: a Lease lives 15 s, so by then it knows. Whoever took it over at once would abort what the other has begun.
@@ -38,7 +40,9 @@ impl CoordinatorActor {
                     stored(&ledger, &uid).await?
                 };
                 match found {
-                    Some((stored, version)) if !stored.writer.is_of(&writer) && is_under_way(&stored.body) => {
+                    Some((stored, version))
+                        if !stored.writer.is_of(&writer) && Standing::of(&stored.body).under_way =>
+                    {
                         if seen.as_ref() == Some(&version) {
                             return Ok(Some((stored.body, version)));
                         }
@@ -57,7 +61,7 @@ impl CoordinatorActor {
                 actor.views.remove(&backup);
                 actor.outcomes.forget(&backup);
                 actor.no_orphan(&backup);
-                actor.doubt_claims(&backup, None, ctx);
+                actor.feed(claims::Input::Doubted { backup, named: None }, ctx);
             }
             Err(error) => {
                 tracing::warn!(%error, %backup, "record cannot be read; trying again");
@@ -80,19 +84,9 @@ impl CoordinatorActor {
         let (cluster, unchanged) = (record.cluster, cause.ended.as_ref() == Some(&version));
         self.start_barrier(record, Some(version), cause.hopeless, ctx);
         if !unchanged {
-            self.doubt_claims(&backup, cluster, ctx);
+            self.feed(claims::Input::Doubted { backup: backup.clone(), named: cluster }, ctx);
         }
         self.look_again(&backup, ctx);
-    }
-
-    /// The claim that the record names, and every claim that this process granted to the backup: the record may never
-    /// have come to name it.
-    fn doubt_claims(&mut self, backup: &BackupUid, named: Option<ClusterId>, ctx: &mut Context<Self>) {
-        let held = self.claims.live().filter(|(_, live)| &live.backup == backup).map(|(claim, _)| claim.cluster);
-        let all: BTreeSet<ClusterId> = held.chain(named).collect();
-        for cluster in all {
-            self.doubt_claim(cluster, ctx);
-        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who waits for a claim, in order. The first is called when the claim is free, and prepares anew; the others stay where
 //! they are, so that a plane that is about to hold is not asked by all of them at once.
 
-use shared::{
+use crate::{
     ids::{BackupUid, ClusterId},
     time::{Instant, Millis},
 };
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 const CALL: Millis = Millis::secs(60);
 
 /// A backup has one place in it, so there are no more places than barriers.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Queue {
     waiting: BTreeMap<ClusterId, VecDeque<BackupUid>>,
     called: BTreeMap<ClusterId, (BackupUid, Instant)>,
@@ -62,6 +62,11 @@ impl Queue {
     /// The claim is somebody's now.
     pub(super) fn taken(&mut self, cluster: ClusterId) {
         self.called.remove(&cluster);
+    }
+
+    /// Nobody waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Of which TiDB clusters a claim is waited for.

@@ -1,0 +1,478 @@
+//! The arbiter. See the module.
+
+use super::{
+    epochs::above,
+    input::{Answer, Effect, Input, Timer, Want},
+    queue::Queue,
+    standing::HolderRecord,
+};
+use crate::{
+    barrier::{Claim, ClaimHolder},
+    epoch::Epoch,
+    ids::{BackupUid, ClusterId},
+    machine::Machine,
+    reason::Refusal,
+    time::{Instant, Millis, Now},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Between tries to read what is stored.
+const AGAIN: Millis = Millis::secs(1);
+/// How often it is looked whether a claim that is waited for is free and nobody was called, or came.
+const CALL_AGAIN: Millis = Millis::secs(30);
+
+/// Every claim that this process has heard of. One per process that leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Claims {
+    entries: BTreeMap<ClusterId, Entry>,
+    barriers: BTreeMap<BackupUid, Barrier>,
+    queue: Queue,
+    /// Backups that are deleted: a process that was deposed may have claimed for them what this one never heard of.
+    deleted: BTreeSet<BackupUid>,
+    /// Those of them for which the claims are being listed.
+    listing: BTreeSet<BackupUid>,
+    timers: BTreeMap<Timer, Instant>,
+    draining: bool,
+}
+
+/// A barrier of this process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Barrier {
+    name: String,
+    /// It has saved its record, so that nobody who had it before can.
+    saved: bool,
+}
+
+/// One claim as this process knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    claim: Claim,
+    state: State,
+    /// This process granted it to a barrier that lives: the barrier's record may not name the epoch yet.
+    granted: Option<(BackupUid, Epoch)>,
+    /// It was to be given back, and that save failed: if it is still held by this attempt, it is given back once more.
+    /// Its holder has ended, and will not ask again.
+    owed: Option<ClaimHolder>,
+    /// To be given back once what is under way is done.
+    giving: BTreeSet<BackupUid>,
+}
+
+/// What is stored, as far as this process knows.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum State {
+    /// The claim.
+    Known,
+    /// This is being saved.
+    Saving(Claim, Purpose),
+    /// It has to be read.
+    Unknown,
+}
+
+/// What a claim is being saved for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Purpose {
+    /// To grant it to the barrier that asked.
+    Grant(BackupUid),
+    /// The same, and that barrier is gone. Another one of the same backup did not ask.
+    GrantToNobody,
+    /// To end it.
+    GiveBack,
+}
+
+impl Entry {
+    fn free(cluster: ClusterId) -> Self {
+        let claim = Claim { cluster, epoch: Epoch::NONE, live: None };
+        Self { claim, state: State::Known, granted: None, owed: None, giving: BTreeSet::new() }
+    }
+
+    /// Who holds it, under which epoch.
+    fn held(&self) -> Option<(Epoch, &BackupUid)> {
+        self.claim.live.as_ref().map(|live| (self.claim.epoch, &live.backup))
+    }
+
+    /// The holder has it from this process.
+    fn is_granted(&self) -> bool {
+        match (&self.granted, self.held()) {
+            (Some((backup, epoch)), Some((held, by))) => *epoch == held && backup == by,
+            _ => false,
+        }
+    }
+
+    /// Ends it if this backup holds it: at once, or when what is under way is done. The epoch stays, because it must
+    /// grow.
+    fn give_back(&mut self, backup: &BackupUid, out: &mut Vec<Effect>) {
+        if self.state != State::Known {
+            self.giving.insert(backup.clone());
+        } else if self.held().is_some_and(|(_, by)| by == backup) {
+            let claim = Claim { live: None, ..self.claim.clone() };
+            self.state = State::Saving(claim.clone(), Purpose::GiveBack);
+            out.push(Effect::Save(claim));
+        }
+    }
+
+    /// What was to be given back while it was busy.
+    fn give_what_waited(&mut self, out: &mut Vec<Effect>) {
+        let owed = self.owed.take().filter(|owed| self.claim.live.as_ref() == Some(owed));
+        for backup in owed.map(|owed| owed.backup).into_iter().chain(std::mem::take(&mut self.giving)) {
+            self.give_back(&backup, out);
+        }
+    }
+}
+
+/// What becomes of a barrier's question.
+enum Verdict {
+    Save(Claim),
+    Taken(String),
+    Refused(Refusal),
+}
+
+impl Claims {
+    /// Claims that are held.
+    pub fn held(&self) -> impl Iterator<Item = (&Claim, &ClaimHolder)> {
+        self.entries.values().filter_map(|entry| entry.claim.live.as_ref().map(|live| (&entry.claim, live)))
+    }
+
+    /// Something is being saved.
+    pub fn is_saving(&self) -> bool {
+        self.entries.values().any(|entry| matches!(entry.state, State::Saving(..)))
+    }
+
+    /// Every timer that runs, for a model checker, which has no clock.
+    pub fn timers(&self) -> impl Iterator<Item = Timer> {
+        self.timers.keys().copied()
+    }
+
+    /// The rules that the state itself must keep, each in words if it is broken.
+    pub fn check(&self) -> Result<(), &'static str> {
+        for entry in self.entries.values() {
+            if entry.granted.as_ref().is_some_and(|(backup, _)| !self.barriers.contains_key(backup)) {
+                return Err("a claim is granted to a barrier that is gone");
+            }
+            if entry.state == State::Known && !(entry.giving.is_empty() && entry.owed.is_none()) {
+                return Err("a claim is known and yet to be given back");
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, cluster: ClusterId) -> &mut Entry {
+        self.entries.entry(cluster).or_insert_with(|| Entry::free(cluster))
+    }
+
+    fn wanted(&mut self, now: Now, want: Want, out: &mut Vec<Effect>) {
+        let Want { backup, cluster, .. } = &want;
+        if self.draining || !self.barriers.contains_key(backup) {
+            return;
+        }
+        let first = self.queue.first(*cluster, now.at);
+        if first.is_some_and(|first| first != backup) {
+            self.queue.join(*cluster, backup.clone());
+            out.push(Effect::Tell(want.backup, Answer::Taken("one that has waited longer".to_owned())));
+            return;
+        }
+        match self.verdict(&want) {
+            Verdict::Save(claim) => {
+                self.entry(want.cluster).state = State::Saving(claim.clone(), Purpose::Grant(want.backup));
+                out.push(Effect::Save(claim));
+            }
+            Verdict::Taken(holder) => {
+                self.queue_anew(want.cluster, &want.backup);
+                out.push(Effect::Tell(want.backup, Answer::Taken(holder)));
+            }
+            Verdict::Refused(refusal) => {
+                // Whoever waits behind it asks with numbers of its own.
+                self.queue.leave(want.cluster, &want.backup);
+                out.push(Effect::Tell(want.backup, Answer::Refused(refusal)));
+                self.call(now, want.cluster, out);
+            }
+        }
+    }
+
+    fn verdict(&mut self, want: &Want) -> Verdict {
+        let entry = self.entries.entry(want.cluster).or_insert_with(|| Entry::free(want.cluster));
+        if let Some((_, by)) = entry.held().filter(|(_, by)| **by != want.backup) {
+            let name = self.barriers.get(by).map(|barrier| barrier.name.as_str());
+            return Verdict::Taken(name.unwrap_or("a backup of another process").to_owned());
+        }
+        if entry.state != State::Known {
+            return Verdict::Taken("another request for it".to_owned());
+        }
+        match above(entry.claim.epoch, want.floor) {
+            Ok(epoch) => {
+                let live = Some(ClaimHolder { backup: want.backup.clone(), attempt: want.attempt });
+                Verdict::Save(Claim { cluster: want.cluster, epoch, live })
+            }
+            Err(refusal) => Verdict::Refused(refusal),
+        }
+    }
+
+    /// The last place.
+    fn queue_anew(&mut self, cluster: ClusterId, backup: &BackupUid) {
+        self.queue.leave(cluster, backup);
+        self.queue.join(cluster, backup.clone());
+    }
+
+    fn given_back(&mut self, now: Now, cluster: ClusterId, backup: &BackupUid, out: &mut Vec<Effect>) {
+        let called = self.queue.leave(cluster, backup);
+        self.entry(cluster).give_back(backup, out);
+        if called {
+            self.call(now, cluster, out);
+        }
+    }
+
+    fn saved(&mut self, now: Now, cluster: ClusterId, out: &mut Vec<Effect>) {
+        let Some(entry) = self.entries.get_mut(&cluster) else { return };
+        let State::Saving(claim, purpose) = std::mem::replace(&mut entry.state, State::Known) else {
+            // Nobody asked: what is stored is not what is believed.
+            return self.doubt(now, cluster);
+        };
+        let epoch = claim.epoch;
+        (entry.claim, entry.granted) = (claim, None);
+        if let Purpose::Grant(backup) = purpose {
+            self.queue.taken(cluster);
+            entry.granted = Some((backup.clone(), epoch));
+            out.push(Effect::Tell(backup, Answer::Granted(epoch)));
+        }
+        self.known(now, cluster, out);
+    }
+
+    /// What is stored is known again.
+    fn known(&mut self, now: Now, cluster: ClusterId, out: &mut Vec<Effect>) {
+        if let Some(entry) = self.entries.get_mut(&cluster) {
+            entry.give_what_waited(out);
+        }
+        self.judge(now, cluster, out);
+    }
+
+    fn not_saved(&mut self, now: Now, cluster: ClusterId, error: &str, out: &mut Vec<Effect>) {
+        let entry = self.entry(cluster);
+        let before = std::mem::replace(&mut entry.state, State::Unknown);
+        self.timers.insert(Timer::Read(cluster), now.at + AGAIN);
+        match before {
+            State::Saving(_, Purpose::Grant(backup)) => {
+                self.queue_anew(cluster, &backup);
+                out.push(Effect::Tell(backup, Answer::Taken(format!("nobody: {error}"))));
+            }
+            State::Saving(_, Purpose::GiveBack) => {
+                let entry = self.entry(cluster);
+                entry.owed.clone_from(&entry.claim.live);
+            }
+            State::Saving(_, Purpose::GrantToNobody) | State::Known | State::Unknown => {}
+        }
+    }
+
+    fn read(&mut self, now: Now, cluster: ClusterId, claim: Option<Claim>, out: &mut Vec<Effect>) {
+        let entry = self.entry(cluster);
+        if matches!(entry.state, State::Saving(..)) {
+            return; // What it says is older than what is being written.
+        }
+        entry.claim = claim.unwrap_or(Claim { cluster, epoch: Epoch::NONE, live: None });
+        entry.state = State::Known;
+        self.timers.remove(&Timer::Read(cluster));
+        self.known(now, cluster, out);
+    }
+
+    /// Until it is read, nothing is granted and nothing given back.
+    fn doubt(&mut self, now: Now, cluster: ClusterId) {
+        let entry = self.entry(cluster);
+        if entry.state == State::Known {
+            entry.state = State::Unknown;
+            self.timers.insert(Timer::Read(cluster), now.at + AGAIN);
+        }
+    }
+
+    /// A claim that is held, but not by an attempt that may hold anything, granted nothing (I2) and is ended. What its
+    /// holder's record says is read from the ledger: what this process knows of it may be another process's past. A
+    /// grant of this very process is its barrier's, which has not saved it yet.
+    fn judge(&mut self, now: Now, cluster: ClusterId, out: &mut Vec<Effect>) {
+        let Some(entry) = self.entries.get(&cluster).filter(|entry| entry.state == State::Known) else { return };
+        match entry.held() {
+            None => self.call(now, cluster, out),
+            Some(_) if entry.is_granted() => {}
+            Some((epoch, backup)) => out.push(Effect::ReadHolder { cluster, epoch, backup: backup.clone() }),
+        }
+    }
+
+    fn holder_read(
+        &mut self,
+        now: Now,
+        cluster: ClusterId,
+        epoch: Epoch,
+        backup: &BackupUid,
+        record: HolderRecord,
+        out: &mut Vec<Effect>,
+    ) {
+        let saved = self.barriers.get(backup).is_some_and(|barrier| barrier.saved);
+        let Some(entry) = self.entries.get_mut(&cluster) else { return };
+        if entry.held() != Some((epoch, backup)) || entry.is_granted() || entry.state != State::Known {
+            return; // The question is settled, or will be asked anew.
+        }
+        match record {
+            HolderRecord::NotRead => {
+                self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
+            }
+            HolderRecord::Unreadable => {}
+            HolderRecord::Read(standing) if standing.may_hold == Some((cluster, epoch)) => {}
+            // A deposed process may still save this epoch into it, until we have saved it ourselves (I1).
+            HolderRecord::Read(standing) if standing.under_way && !saved => {
+                self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
+            }
+            HolderRecord::Read(_) | HolderRecord::Absent => entry.give_back(backup, out),
+        }
+    }
+
+    /// Calls the first that waits and has a barrier, if nobody holds the claim.
+    fn call(&mut self, now: Now, cluster: ClusterId, out: &mut Vec<Effect>) {
+        let free = |entry: &Entry| entry.state == State::Known && entry.held().is_none();
+        if !self.entries.get(&cluster).is_none_or(free) {
+            return;
+        }
+        while let Some(backup) = self.queue.call(cluster, now.at) {
+            if self.barriers.contains_key(&backup) {
+                out.push(Effect::Tell(backup, Answer::Free));
+                return;
+            }
+            self.queue.leave(cluster, &backup);
+        }
+    }
+
+    /// It has no place in a queue any more, and nothing that was granted to it is its own.
+    fn forget(&mut self, now: Now, backup: &BackupUid, out: &mut Vec<Effect>) {
+        for entry in self.entries.values_mut() {
+            entry.granted.take_if(|(granted, _)| granted == backup);
+            if let State::Saving(_, purpose) = &mut entry.state
+                && matches!(purpose, Purpose::Grant(to) if to == backup)
+            {
+                *purpose = Purpose::GrantToNobody;
+            }
+        }
+        for cluster in self.entries.keys().copied().collect::<Vec<_>>() {
+            if self.queue.leave(cluster, backup) {
+                self.call(now, cluster, out);
+            }
+        }
+    }
+
+    fn barrier_ended(&mut self, now: Now, backup: BackupUid, deleted: bool, out: &mut Vec<Effect>) {
+        self.barriers.remove(&backup);
+        self.forget(now, &backup, out);
+        if deleted {
+            self.deleted.insert(backup);
+            self.list(out);
+        }
+    }
+
+    /// It knows nothing of what it was told, so it has nothing.
+    fn not_told(&mut self, now: Now, backup: &BackupUid, out: &mut Vec<Effect>) {
+        let granted = |entry: &&Entry| entry.granted.as_ref().is_some_and(|(to, _)| to == backup);
+        let lost: Vec<ClusterId> = self.entries.values().filter(granted).map(|entry| entry.claim.cluster).collect();
+        self.forget(now, backup, out);
+        for cluster in lost {
+            self.judge(now, cluster, out);
+        }
+    }
+
+    fn doubted(&mut self, now: Now, backup: &BackupUid, named: Option<ClusterId>) {
+        let held = self.held().filter(|(_, live)| &live.backup == backup).map(|(claim, _)| claim.cluster);
+        let all: BTreeSet<ClusterId> = held.chain(named).collect();
+        for cluster in all {
+            self.doubt(now, cluster);
+        }
+    }
+
+    fn list(&mut self, out: &mut Vec<Effect>) {
+        if self.listing.is_empty() && !self.deleted.is_empty() && !self.timers.contains_key(&Timer::List) {
+            self.listing = std::mem::take(&mut self.deleted);
+            out.push(Effect::List);
+        }
+    }
+
+    fn listed(&mut self, now: Now, held: Vec<(ClusterId, BackupUid)>, out: &mut Vec<Effect>) {
+        let left = std::mem::take(&mut self.listing);
+        for (cluster, _) in held.into_iter().filter(|(_, backup)| left.contains(backup)) {
+            self.doubt(now, cluster);
+        }
+        self.list(out);
+    }
+
+    fn not_listed(&mut self, now: Now) {
+        self.deleted.append(&mut self.listing);
+        self.timers.insert(Timer::List, now.at + AGAIN);
+    }
+
+    /// Whatever else is due is due with it: a process that begins to lead may have to look at hundreds of claims again.
+    fn expired(&mut self, now: Now, timer: Timer, out: &mut Vec<Effect>) {
+        let due = self.timers.iter().filter(|(other, at)| **other == timer || **at <= now.at);
+        for timer in due.map(|(timer, _)| *timer).collect::<Vec<_>>() {
+            self.timers.remove(&timer);
+            match timer {
+                Timer::Read(cluster) => out.push(Effect::Read(cluster)),
+                Timer::Judge(cluster) => self.judge(now, cluster, out),
+                Timer::List => self.list(out),
+                Timer::Call => {
+                    for cluster in self.queue.clusters() {
+                        self.call(now, cluster, out);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The call timer runs while somebody waits.
+    fn wind_up(&mut self, now: Now) {
+        if self.queue.is_empty() {
+            self.timers.remove(&Timer::Call);
+        } else {
+            self.timers.entry(Timer::Call).or_insert(now.at + CALL_AGAIN);
+        }
+    }
+}
+
+impl Machine for Claims {
+    type Input = Input;
+    type Effect = Effect;
+    type Timer = Timer;
+
+    fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        let mut out = Vec::new();
+        match input {
+            Input::BarrierStarted { backup, name } => {
+                self.barriers.insert(backup, Barrier { name, saved: false });
+            }
+            Input::BarrierSaved(backup) => {
+                if let Some(barrier) = self.barriers.get_mut(&backup) {
+                    barrier.saved = true;
+                }
+            }
+            Input::BarrierEnded { backup, deleted } => self.barrier_ended(now, backup, deleted, &mut out),
+            Input::NotTold(backup) => self.not_told(now, &backup, &mut out),
+            Input::Wanted(want) => self.wanted(now, want, &mut out),
+            Input::GivenBack { backup, cluster } => self.given_back(now, cluster, &backup, &mut out),
+            Input::Saved(cluster) => self.saved(now, cluster, &mut out),
+            Input::NotSaved { cluster, error } => self.not_saved(now, cluster, &error, &mut out),
+            Input::Read { cluster, claim } => self.read(now, cluster, claim, &mut out),
+            Input::NotRead(cluster) => {
+                self.timers.insert(Timer::Read(cluster), now.at + AGAIN);
+            }
+            Input::HolderRead { cluster, epoch, backup, record } => {
+                self.holder_read(now, cluster, epoch, &backup, record, &mut out);
+            }
+            Input::Doubted { backup, named } => self.doubted(now, &backup, named),
+            Input::Listed(held) => self.listed(now, held, &mut out),
+            Input::NotListed => self.not_listed(now),
+            Input::Draining => self.draining = true,
+            Input::Expired(timer) => self.expired(now, timer, &mut out),
+        }
+        self.wind_up(now);
+        debug_assert_eq!(self.check(), Ok(()));
+        out
+    }
+
+    fn deadline(&self) -> Option<(Instant, Timer)> {
+        self.timers.iter().map(|(timer, at)| (*at, *timer)).min()
+    }
+
+    fn expired(timer: Timer) -> Input {
+        Input::Expired(timer)
+    }
+}

@@ -1,0 +1,135 @@
+//! What another process may have written.
+
+use crate::kit::{CLUSTER, Kit, NONE, ended, holder, read, started, uid, want};
+use shared::{
+    claims::{HolderRecord, Input, Standing},
+    epoch::Epoch,
+    time::Millis,
+};
+
+const HOLDS: HolderRecord = HolderRecord::Read(Standing { under_way: true, may_hold: Some((CLUSTER, Epoch(4))) });
+const PREPARES: HolderRecord = HolderRecord::Read(Standing { under_way: true, may_hold: None });
+const OVER: HolderRecord = HolderRecord::Read(Standing { under_way: false, may_hold: None });
+
+/// A process begins to lead and finds the claim held by `x`.
+fn found() -> Kit {
+    let mut kit = Kit::new(&[]);
+    assert_eq!(kit.tell(read(4, Some("x"))), ["read record of x for 4"]);
+    kit
+}
+
+#[test]
+fn a_claim_whose_record_names_it_stays() {
+    let mut kit = found();
+    assert_eq!(kit.tell(holder(4, "x", HOLDS)), NONE);
+    kit.tell(started("a"));
+    assert_eq!(kit.tell(want("a", 0)), ["a: taken by a backup of another process"]);
+    kit.tell(started("x"));
+    assert_eq!(kit.tell(want("a", 0)), ["a: taken by ns/x"]);
+}
+
+#[test]
+fn a_claim_granted_nothing_whose_record_is_missing_or_over() {
+    for record in [HolderRecord::Absent, OVER] {
+        assert_eq!(found().tell(holder(4, "x", record)), ["save 4 free"]);
+    }
+    let other = Standing { under_way: true, may_hold: Some((CLUSTER, Epoch(3))) };
+    let mut kit = found();
+    kit.tell(started("x"));
+    kit.tell(Input::BarrierSaved(uid("x")));
+    assert_eq!(kit.tell(holder(4, "x", HolderRecord::Read(other))), ["save 4 free"], "an epoch before");
+}
+
+#[test]
+fn a_record_that_another_process_may_still_save_keeps_the_claim_until_we_saved_it() {
+    let mut kit = found();
+    assert_eq!(kit.tell(holder(4, "x", PREPARES)), NONE);
+    assert_eq!(kit.wait(), ["read record of x for 4"]);
+    kit.tell(started("x"));
+    assert_eq!(kit.tell(holder(4, "x", PREPARES)), NONE, "a look is no save");
+    assert_eq!(kit.wait(), ["read record of x for 4"]);
+    kit.tell(Input::BarrierSaved(uid("x")));
+    assert_eq!(kit.tell(holder(4, "x", PREPARES)), ["save 4 free"]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_keeps_the_claim() {
+    let mut kit = found();
+    assert_eq!(kit.tell(holder(4, "x", HolderRecord::NotRead)), NONE);
+    assert_eq!(kit.wait(), ["read record of x for 4"]);
+    assert_eq!(kit.tell(holder(4, "x", HolderRecord::Unreadable)), NONE);
+    assert!(kit.rests());
+}
+
+#[test]
+fn an_answer_about_an_earlier_claim_changes_nothing() {
+    let mut kit = found();
+    kit.tell(Input::Doubted { backup: uid("x"), named: None });
+    assert_eq!(kit.tell(holder(4, "x", OVER)), NONE, "it is being read");
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(5, Some("y"))), ["read record of y for 5"]);
+    assert_eq!(kit.tell(holder(4, "x", OVER)), NONE);
+    assert_eq!(kit.tell(holder(5, "x", OVER)), NONE);
+}
+
+#[test]
+fn an_answer_about_an_earlier_epoch_of_the_same_backup_ends_nothing() {
+    let mut kit = found();
+    kit.tell(Input::Doubted { backup: uid("x"), named: None });
+    kit.wait();
+    assert_eq!(kit.tell(read(5, Some("x"))), ["read record of x for 5"]);
+    assert_eq!(kit.tell(holder(4, "x", OVER)), NONE);
+    assert_eq!(kit.tell(holder(5, "x", OVER)), ["save 5 free"]);
+}
+
+#[test]
+fn a_grant_of_this_process_needs_no_record() {
+    let mut kit = Kit::new(&["a"]);
+    kit.grant("a", 1);
+    kit.tell(Input::Doubted { backup: uid("a"), named: Some(CLUSTER) });
+    kit.wait();
+    assert_eq!(kit.tell(read(1, Some("a"))), NONE);
+    assert_eq!(kit.tell(ended("a")), NONE);
+    kit.tell(started("a"));
+    kit.tell(Input::Doubted { backup: uid("a"), named: None });
+    kit.wait();
+    assert_eq!(kit.tell(read(1, Some("a"))), ["read record of a for 1"], "its barrier is another one");
+}
+
+#[test]
+fn claims_of_a_backup_that_is_deleted_are_looked_for() {
+    let deleted = |backup: &str| Input::BarrierEnded { backup: uid(backup), deleted: true };
+    let mut kit = Kit::new(&["a", "b", "c"]);
+    assert_eq!(kit.tell(deleted("a")), ["list"]);
+    assert_eq!(kit.tell(deleted("b")), NONE, "one list at a time");
+    assert_eq!(kit.tell(Input::NotListed), NONE);
+    assert_eq!(kit.tell(deleted("c")), NONE);
+    assert_eq!(kit.wait(), ["list"], "for all of them");
+    assert_eq!(kit.tell(Input::Listed(vec![(CLUSTER, uid("b"))])), NONE);
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(9, Some("b"))), ["read record of b for 9"]);
+    assert_eq!(kit.tell(holder(9, "b", HolderRecord::Absent)), ["save 9 free"]);
+}
+
+#[test]
+fn what_is_read_while_it_is_saved_is_older() {
+    let mut kit = Kit::new(&["a"]);
+    kit.tell(want("a", 0));
+    assert_eq!(kit.tell(read(0, None)), NONE);
+    kit.pass(Millis::secs(1));
+    assert_eq!(kit.tell(Input::Saved(CLUSTER)), ["a: granted 1"]);
+}
+
+#[test]
+fn hundreds_of_claims_are_looked_at_again_at_once() {
+    let mut kit = Kit::new(&[]);
+    let cluster = |number| shared::ids::ClusterId(number);
+    for number in 0..300 {
+        let claim = shared::barrier::Claim { cluster: cluster(number), ..crate::kit::claim(4, Some("x")) };
+        kit.tell(Input::Read { cluster: cluster(number), claim: Some(claim) });
+        let (epoch, backup, record) = (Epoch(4), uid("x"), HolderRecord::NotRead);
+        assert_eq!(kit.tell(Input::HolderRead { cluster: cluster(number), epoch, backup, record }), NONE);
+    }
+    assert_eq!(kit.wait().len(), 300);
+    assert!(kit.rests());
+}
