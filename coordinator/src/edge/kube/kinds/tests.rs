@@ -1,6 +1,7 @@
 use super::*;
 use crate::edge::kube::{crd, testing::Api as Server};
 use serde_json::json;
+use tokio::time::timeout;
 
 const BACKUPS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/volumebackups.federation.pingcap.com";
 const SCHEDULES: &str =
@@ -75,9 +76,9 @@ async fn a_kind_that_is_applied_over_is_seen() {
     server.put(SCHEDULES, json_of(crd::volume_backup_schedule()));
     let mut kinds = Kinds::follow(client);
     assert!(kinds.fit.borrow().is_err(), "nothing is known before the first look");
-    kinds.fit.changed().await.unwrap();
+    timeout(2 * LOOK_EVERY, kinds.fit.changed()).await.unwrap().unwrap();
     assert_eq!(*kinds.fit.borrow_and_update(), Ok(()));
     server.put(BACKUPS, without(json_of(crd::volume_backup()), "/properties/status", &["certificate"]));
-    kinds.fit.changed().await.unwrap();
+    timeout(2 * LOOK_EVERY, kinds.fit.changed()).await.expect("seen at the next look").unwrap();
     assert!(kinds.fit.borrow_and_update().clone().unwrap_err().contains("status.certificate"));
 }
