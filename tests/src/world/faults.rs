@@ -29,8 +29,8 @@ pub struct Ec2Faults {
     pub slow_create: Duration,
     /// So many CreateSnapshots are refused with InvalidState before anything happens.
     pub invalid_states: u32,
-    /// After the next lost reply so many are: an identical request is unfinished (`facts/aws.md` A3).
-    pub invalid_after_loss: u32,
+    /// So many are, of volumes that have been snapshotted: an identical request is unfinished (`facts/aws.md` A3).
+    pub invalid_again: u32,
     /// No describe ever shows a snapshot; a deletion by id finds it.
     pub never_shown: bool,
     /// Every DeleteSnapshot is refused with this code and message.

@@ -151,6 +151,13 @@ impl State {
         if volumes.is_empty() {
             return Err(refused("InvalidInstanceID.NotFound", format!("{} has no such volumes", call.instance)));
         }
+        let again = volumes.iter().any(|id| self.cloud.volumes.get(id).is_some_and(|kept| kept.snapshotted.is_some()));
+        let faults = self.ec2_faults(plane);
+        let left = if again { &mut faults.invalid_again } else { &mut faults.invalid_states };
+        if *left > 0 {
+            *left -= 1;
+            return Err(CloudError::InvalidState(format!("CreateSnapshots: InvalidState: {}", call.instance)));
+        }
         for volume in &volumes {
             match self.volume_refusal(volume) {
                 Some(code @ "SnapshotCreationPerVolumeRateExceeded") => {
@@ -161,10 +168,6 @@ impl State {
             }
         }
         let faults = self.ec2_faults(plane);
-        if faults.invalid_states > 0 {
-            faults.invalid_states -= 1;
-            return Err(CloudError::InvalidState(format!("CreateSnapshots: InvalidState: {}", call.instance)));
-        }
         let fails = faults.error_sets > 0;
         faults.error_sets = faults.error_sets.saturating_sub(1);
         let lost = faults.lose_replies > 0;
@@ -175,10 +178,6 @@ impl State {
             volumes.truncate(1);
         }
         let made = self.snapshot_volumes(plane, &volumes, &call.tags, fails);
-        if lost {
-            let faults = self.ec2_faults(plane);
-            faults.invalid_states = std::mem::take(&mut faults.invalid_after_loss);
-        }
         if lost || partial {
             return Err(CloudError::OutcomeUnknown("CreateSnapshots: connection reset before the reply".to_owned()));
         }

@@ -15,7 +15,8 @@ fn an_invalid_state_after_a_lost_answer_is_looked_up_and_not_repeated() {
         let calls = hand.prepared.values().map(|prepared| prepared.stores.len() as u64).sum::<u64>();
         world.faults(|faults| {
             let ec2 = faults.ec2.entry("az1".into()).or_default();
-            (ec2.lose_replies, ec2.invalid_after_loss) = (1, 1);
+            // Who only waits asks once more after the 15 s in which EC2 refuses a second snapshot of a volume.
+            (ec2.lose_replies, ec2.invalid_again) = (1, 6);
         });
         let answers = hand.snapshot().await;
         assert!(answers.iter().all(|answer| matches!(answer, Answer::Snapshotted(_))), "{answers:?}");
