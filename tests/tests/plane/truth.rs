@@ -7,7 +7,7 @@ use shared::{
     wire::{Answer, CleanScope, Order},
 };
 use std::time::Duration;
-use tests::world::{World, WorldConfig};
+use tests::world::{Span, World, WorldConfig};
 
 /// Confirms, releases, completes; the snapshots are those of the volumes prepared, and nothing else is left.
 async fn ends_well(world: &World, hand: &mut Hand) {
@@ -49,6 +49,18 @@ fn a_foreign_volume_that_came_at_the_last_moment_is_a_surplus() {
         assert_eq!(world.facts().snapshots.len(), hand.snapshots().len() + 1);
         hand.clean(CleanScope::Backup).await;
         assert_eq!(world.left_over().total(), 0, "{:?}", world.left_over().names);
+    });
+}
+
+/// A deletion before EC2 shows a snapshot is told that there is none.
+#[test]
+fn a_surplus_that_ec2_does_not_show_yet_is_waited_for() {
+    let mut config = WorldConfig::seeded(49);
+    (config.ec2.pending, config.ec2.visible) = (Span(100, 200), Span(30_000, 60_000));
+    scenario(config, |world| async move {
+        let mut hand = Hand::covered(&world).await;
+        world.attach_foreign(StoreId(1));
+        ends_well(&world, &mut hand).await;
     });
 }
 

@@ -153,6 +153,19 @@ fn take_finished(
     Ok(())
 }
 
+/// A delete before EC2 shows a snapshot may be told "not found", which would pass for success.
+async fn until_shown(share: &Share, cloud: &Cloud, ids: &BTreeSet<SnapshotId>) {
+    let ids: Vec<SnapshotId> = ids.iter().cloned().collect();
+    while !ids.is_empty() && share.env.clock.at().since(share.last_create) < share.env.config.clean_quiet {
+        match looking::by_id(&share.env, cloud, &ids).await {
+            Ok(found) if found.len() >= ids.len() => return,
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "surplus snapshots not described"),
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 /// Snapshots of this attempt that the certificate does not name: left by answers that were lost, or of volumes that came to
 /// an instance at the last moment. They fail nothing; what
 /// cannot be deleted now is found by its tags when the backup is deleted.
@@ -166,6 +179,8 @@ async fn delete_surplus(share: &Share, cloud: &Cloud, order: &Complete, certifie
         Creates::Known(made) => made.clone(),
         Creates::None | Creates::Unknown => BTreeSet::new(),
     };
+    surplus.retain(|id| !certified.contains(id));
+    until_shown(share, cloud, &surplus).await;
     let find = Find { tags: attempt_tags(&share.attempt, &share.env.config.plane), volumes: Vec::new() };
     match looking::find(&share.env, cloud, &find).await {
         Ok(found) => surplus.extend(found.into_iter().map(|info| info.snapshot)),
