@@ -72,7 +72,9 @@ impl Control {
     fn replace_ledger(&self, kept: BTreeMap<LedgerKey, Kept>) {
         let mut inner = self.lock();
         let before = std::mem::take(&mut inner.ledger);
-        for key in before.keys().filter(|key| !kept.contains_key(*key)) {
+        // What differs is another ledger's, and no write to this one.
+        let same = |(key, old): &(&LedgerKey, &Kept)| kept.get(*key).is_some_and(|kept| kept.body == old.body);
+        for (key, _) in before.iter().filter(|entry| !same(entry)) {
             history::wrote(&mut inner, key, None);
         }
         for (key, kept) in kept {

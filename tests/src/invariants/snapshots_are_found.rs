@@ -5,6 +5,7 @@ use super::checker::{Checker, End, Entry, Look, Write, certified};
 use crate::{control::Life, world::SnapshotFact};
 use coordinator::ports::LedgerKey;
 use shared::{
+    barrier::{Record, Stage},
     ids::{BackupUid, SnapshotId},
     request::CleanPolicy,
 };
@@ -46,14 +47,33 @@ impl Checker for Found {
         let kept = |id: &SnapshotId| {
             self.gone.get(id).is_some_and(|(uid, deletes)| !*deletes || !end.lives.get(uid).is_some_and(Life::deletes))
         };
-        let left = end.facts.snapshots.iter().filter(|(id, made)| !made.deleted && !named.contains(*id) && !kept(id));
+        // Of an orphan nobody waits for the end; what it has made so far is its own until then.
+        let under_way: BTreeSet<&str> =
+            end.books.records.values().filter(|one| !is_at_rest(one)).map(|one| one.request.backup.as_str()).collect();
+        let owed = |made: &SnapshotFact| tag(made, "isochron/backup-uid").is_some_and(|uid| under_way.contains(uid));
+        let left = end
+            .facts
+            .snapshots
+            .iter()
+            .filter(|(id, made)| !made.deleted && !named.contains(*id) && !kept(id) && !owed(made));
         left.map(|(id, _)| format!("{id} is left over and nobody keeps it")).collect()
     }
 }
 
+fn is_at_rest(record: &Record) -> bool {
+    match record.stage {
+        Stage::Complete => !record.deleting,
+        Stage::Failed => record.planes.values().all(|plane| plane.cleaned.is_some() || plane.abandoned),
+        _ => false,
+    }
+}
+
+fn tag<'a>(made: &'a SnapshotFact, key: &str) -> Option<&'a str> {
+    made.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+}
+
 fn is_tagged(made: &SnapshotFact) -> bool {
-    let tag = |key: &str| made.tags.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
-    tag("isochron/backup-uid").is_some()
-        && tag("isochron/attempt").is_some()
-        && tag("isochron/plane") == Some(made.plane.as_str())
+    tag(made, "isochron/backup-uid").is_some()
+        && tag(made, "isochron/attempt").is_some()
+        && tag(made, "isochron/plane") == Some(made.plane.as_str())
 }

@@ -63,6 +63,11 @@ kinds! {
     /// PD calls a store Disconnected.
     StoreDisconnected "store disconnected" 2,
 
+    /// A store is restarted with its raft log on the node's own disk, which no snapshot holds.
+    RaftElsewhere "raft log on a local disk" 2,
+    /// A store is restarted as one whose prepare lease does not stop log compaction (6.5.8).
+    Compacting "lease without log compaction" 2,
+
     // PD.
     /// Another member leads: pauses are forgotten, schedulers unknown for a while.
     PdLeader "pd leader change" 6,
@@ -100,6 +105,8 @@ kinds! {
     SlowCreate "slow create" 5,
     /// A volume is attached to another instance.
     VolumeMoved "volume moved" 3,
+    /// Somebody else's volume comes to a store's node, and goes again.
+    ForeignVolume "foreign volume" 3,
     /// A permission is gone for a while.
     Ec2Denied "ec2 denied" 1,
     /// S3 does not answer for a while.
@@ -178,6 +185,8 @@ kinds! {
     ControlPlaneRestored "control plane restored" 4,
     /// Records or claims are gone, with a restored control plane or without.
     LedgerLostInPart "ledger lost in part" 3,
+    /// A copy of the control plane, made within a barrier, takes its place once that backup has gone on to its end.
+    LedgerFromBefore "ledger from before the end" 4,
     /// The CRD is deleted with every object.
     CrdTornDown "crd torn down" 3,
     /// The namespace is deleted with every object.

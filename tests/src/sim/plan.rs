@@ -76,13 +76,14 @@ impl Plan {
         let count = *pick(rng, &[(0, 1), (1, 5), (2, 4), (3, 2), (4, 1)]);
         let retry = rng.random_ratio(1, 4);
         let strikes: Vec<Strike> = (0..count).map(|_| strike(rng, kinds)).collect();
+        let weaker = strikes.iter().any(|strike| strike.kind == Kind::Compacting) && rng.random_ratio(2, 3);
         // Nothing else asks what time it is.
         let clock = strikes.iter().any(|strike| strike.kind == Kind::ClockJumped);
         Self {
             seed,
             world: world(seed, planes, rng),
             policy,
-            more: barrier_lines(rng, retry),
+            more: barrier_lines(rng, retry, weaker),
             second: rng.random_ratio(1, 7).then(|| Second {
                 after_ms: rng.random_range(0..6_000),
                 policy: pick::<&str>(rng, &[("Delete", 1), ("Retain", 1)]),
@@ -176,7 +177,7 @@ fn world(seed: u64, planes: u32, rng: &mut SmallRng) -> WorldConfig {
     }
 }
 
-fn barrier_lines(rng: &mut SmallRng, retry: bool) -> String {
+fn barrier_lines(rng: &mut SmallRng, retry: bool, weaker: bool) -> String {
     let mut lines = String::new();
     let mut clock = |name: &str, choices: &[(u32, u32)]| {
         let seconds = *pick(rng, choices);
@@ -190,6 +191,9 @@ fn barrier_lines(rng: &mut SmallRng, retry: bool) -> String {
     clock("safeTsMaxAge", &[(0, 4), (10, 1)]);
     if retry {
         lines.push_str("    retryWithin: 10m\n");
+    }
+    if weaker {
+        lines.push_str("    allowWeakerHolds: true\n");
     }
     if lines.is_empty() { lines } else { format!("  barrier:\n{lines}") }
 }
@@ -213,6 +217,9 @@ fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
         {
             when_there_is_something_to_lose(rng)
         }
+        // Before anything has looked at the store, mostly.
+        Kind::RaftElsewhere | Kind::Compacting if rng.random_ratio(2, 3) => Moment::After(rng.random_range(0..300)),
+        Kind::LedgerFromBefore => within_a_barrier(rng),
         _ => any_moment(rng),
     };
     Strike { kind, moment, seed: rng.random() }
@@ -222,6 +229,12 @@ fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
 fn before_leases(rng: &mut SmallRng) -> Moment {
     use member::Stage::{Asking, PdHeld, Settled, Suspending};
     Moment::Member(*pick(rng, &[(PdHeld, 1), (Asking, 1), (Settled, 3), (Suspending, 2)]), delay(rng))
+}
+
+/// The record names what it has begun, and not its end.
+fn within_a_barrier(rng: &mut SmallRng) -> Moment {
+    use barrier::Stage::{Barrier, Certified, Snapshotting};
+    Moment::Record(*pick(rng, &[(Barrier, 3), (Snapshotting, 4), (Certified, 1)]), rng.random_range(0..1_500))
 }
 
 /// A certificate is saved, or the backup is Complete.

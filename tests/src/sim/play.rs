@@ -134,6 +134,7 @@ impl Play<'_> {
             self.observer.broken("lets go", format!("held after the end: {holds:?}"));
         }
         self.expect_finalizers().await;
+        self.expect_orphans_told().await;
         self.observer.end(self.is_undisturbed(), self.lost);
         if self.plan.delete {
             self.delete_all().await;
@@ -217,7 +218,10 @@ impl Play<'_> {
         let Some(struck) = strike(self.stage, wanted) else { return };
         self.observer.say(&format!("FAULT {}: {}", wanted.kind.name(), struck.text));
         *self.faults.entry(wanted.kind.name()).or_default() += 1;
-        self.lost |= matches!(wanted.kind, Kind::ControlPlaneLost | Kind::LedgerLostInPart | Kind::Abandoned);
+        self.lost |= matches!(
+            wanted.kind,
+            Kind::ControlPlaneLost | Kind::LedgerLostInPart | Kind::LedgerFromBefore | Kind::Abandoned
+        );
         self.down.extend(struck.down.iter().cloned());
         for host in &struck.down {
             self.told.remove(host);

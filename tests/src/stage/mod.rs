@@ -3,6 +3,7 @@
 //! dropping it kills the host as `kill -9` does. What joins them is a [`Network`]: frames above QUIC ([`Net`], the usual
 //! choice), or the real QUIC stack over simulated datagrams ([`crate::quic_net::QuicNet`]).
 
+mod asking;
 mod manifests;
 mod net;
 mod network;
@@ -14,11 +15,15 @@ use crate::{
     control::Control,
     world::{World, WorldConfig},
 };
-use coordinator::{config::CoordinatorConfig, metrics::Metrics, ports::Gates};
+use coordinator::{
+    config::CoordinatorConfig,
+    metrics::Metrics,
+    ports::{AdminCall, Gates},
+};
 use plane_actor::{config::PlaneConfig, ports::PlaneView};
 use serde_json::Value;
 use shared::{
-    barrier::{Claim, Record},
+    barrier::{Claim, Record, Verdict},
     ids::SnapshotId,
     request::Limits,
     time::{Millis, Timestamp},
@@ -55,6 +60,10 @@ pub struct Stage<N: Network = Net> {
     starts: Cell<u64>,
     /// Where signals to the coordinator go.
     stops: RefCell<Option<mpsc::Sender<()>>>,
+    /// Where questions of consoles go.
+    admins: RefCell<Option<mpsc::Sender<AdminCall>>>,
+    /// Of the newest coordinator process.
+    metrics: RefCell<Arc<Metrics>>,
     /// The planes that may be named, as the coordinator's configuration has them now.
     pub known: watch::Sender<BTreeSet<String>>,
     deposed: RefCell<Vec<JoinHandle<()>>>,
@@ -102,6 +111,8 @@ impl<N: Network> Stage<N> {
             coordinator: RefCell::default(),
             starts: Cell::default(),
             stops: RefCell::default(),
+            admins: RefCell::default(),
+            metrics: RefCell::new(Arc::new(Metrics::new())),
             known: watch::Sender::new(planes.iter().cloned().collect()),
             deposed: RefCell::default(),
             planes: RefCell::default(),
@@ -122,6 +133,9 @@ impl<N: Network> Stage<N> {
         let (decision, leading) = watch::channel(true);
         let (stop, stops) = mpsc::channel(4);
         self.stops.replace(Some(stop));
+        self.admins.replace(Some(admins_tx.clone()));
+        let metrics = Arc::new(Metrics::new());
+        self.metrics.replace(metrics.clone());
         self.starts.set(self.starts.get() + 1);
         let known = self.known.subscribe();
         self.net.coordinator_up(planes_tx);
@@ -131,7 +145,7 @@ impl<N: Network> Stage<N> {
             let _alive = (decision, admins_tx);
             let clock = Clock::with_wall(Arc::new(move || world.wall_of("")));
             let gates = Gates { planes, admins, leading, standing: Arc::default(), known, stops };
-            if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates).await {
+            if let Err(error) = coordinator::run(config, ports, clock, metrics, gates).await {
                 tracing::warn!(%error, "coordinator ended");
             }
         };
@@ -329,6 +343,10 @@ pub fn lies(world: &World, record: &Record) -> Vec<String> {
     findings.extend(certificate.ts_ceiling.map(|ceiling| world.above(&cut, ceiling)).unwrap_or_default());
     let mut lies: Vec<_> =
         findings.iter().map(|finding| format!("oracle {}: {}", finding.rule, finding.text)).collect();
+    let weaker = cut.compacting();
+    if certificate.verdict == Verdict::Consistent && !weaker.is_empty() {
+        lies.push(format!("called consistent, and the leases of {weaker:?} do not stop log compaction"));
+    }
     if !restored.sound() {
         lies.push(format!("bank holds {} of {}, {:?}", restored.total, restored.expected, restored.faults));
     }

@@ -34,6 +34,8 @@ impl State {
             peers: held.peers.clone(),
             commits,
             files: held.files.clone(),
+            raft_lost: self.faults.raft_elsewhere.contains(&store),
+            compacting: self.faults.compacting_tikv.contains(&store),
         })
     }
 

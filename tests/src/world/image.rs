@@ -25,6 +25,10 @@ pub(crate) struct StoreImage {
     /// Commit index of each region: what a restart applies by itself.
     pub(crate) commits: BTreeMap<RegionId, u64>,
     pub(crate) files: BTreeSet<u64>,
+    /// The raft log lies on the node's own disk, and on no volume.
+    pub(crate) raft_lost: bool,
+    /// A TiKV whose prepare lease does not stop log compaction.
+    pub(crate) compacting: bool,
 }
 
 /// What stands on one volume of a store.
@@ -56,6 +60,12 @@ impl Cut {
     pub fn spread_ms(&self) -> u64 {
         let times = || self.volumes.iter().map(|volume| volume.image.at);
         times().max().unwrap_or(0) - times().min().unwrap_or(0)
+    }
+
+    /// Stores whose hold was none in the full sense: to be called weaker.
+    pub fn compacting(&self) -> BTreeSet<StoreId> {
+        let images = self.volumes.iter().map(|volume| &volume.image);
+        images.filter(|image| image.compacting).map(|image| image.store).collect()
     }
 
     /// Volumes in the cut.

@@ -18,7 +18,7 @@ const TOLD: usize = 5;
 /// A broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// `a` to `g`.
+    /// `a` to `h`.
     pub rule: char,
     /// What was seen.
     pub text: String,
@@ -38,6 +38,8 @@ impl State {
         add('d', self.durability_faults(&found, cut.commit_ts));
         add('e', self.late_commits(&found, cut.commit_ts));
         add('f', gc_faults(&found, cut.commit_ts));
+        let lost = found.stores.values().filter(|image| image.raft_lost);
+        add('h', lost.map(|image| format!("the raft log of store {} is on no volume", image.store)).collect());
         findings
     }
 

@@ -29,6 +29,7 @@ const SURVIVED: &[Kind] = &[
     Kind::FinalizerStripped,
     Kind::ClockJumped,
     Kind::ForeignLabelOnLedger,
+    Kind::ForeignVolume,
     Kind::CoordinatorSigterm,
 ];
 /// Whoever adopts what others left behind does so once for each object that had the name.
@@ -107,6 +108,7 @@ impl Play<'_> {
             Kind::ControlPlaneLost,
             Kind::ControlPlaneRestored,
             Kind::LedgerLostInPart,
+            Kind::LedgerFromBefore,
             Kind::CrdTornDown,
             Kind::NamespaceTornDown,
             Kind::LedgerRefusesBySize,
@@ -139,6 +141,25 @@ impl Play<'_> {
         if !self.wait(RESYNCS_MS, held).await {
             let objects = self.stage.control.objects();
             self.observer.broken("finalizer", format!("of {:?} one is missing for {RESYNCS_MS} ms", objects.keys()));
+        }
+    }
+
+    /// Who has lost what, people learn by an alarm and see at the console: the same number, the true one.
+    pub(super) async fn expect_orphans_told(&mut self) {
+        let begun = self.now();
+        loop {
+            self.turn();
+            let there = self.orphans().iter().filter(|record| !record.deleting).count();
+            let told = self.stage.orphans_told().await;
+            if told == (Some(there), Some(there)) {
+                return;
+            }
+            if self.now() - begun > RESYNCS_MS {
+                let states = self.states();
+                let text = format!("{there} orphans, told as {told:?} by metric and console: {states}");
+                return self.observer.broken("orphans", text);
+            }
+            sleep(1_000).await;
         }
     }
 

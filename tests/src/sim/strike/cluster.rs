@@ -1,10 +1,10 @@
 //! What befalls TiKV and PD.
 
 use super::aim::{Aim, Struck, once, plane_switch, set_switch, switch, until};
-use crate::{sim::kinds::Kind, world::Faults};
+use crate::{sim::kinds::Kind, stage::Stage, world::Faults};
 use rand::Rng;
-use shared::ts::Ts;
-use std::time::Duration;
+use shared::{ids::StoreId, ts::Ts};
+use std::{collections::BTreeSet, time::Duration};
 
 pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
     let world = &aim.stage.world;
@@ -81,10 +81,30 @@ pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
             let ms = aim.ms(500, 30_000);
             switch(aim, "a store joins that is in no plane", ms, |f| f.stranger = true, |f| f.stranger = false)
         }
+        Kind::RaftElsewhere => with_a_restart(aim, "its raft log on a local disk", |faults| &mut faults.raft_elsewhere),
+        Kind::Compacting => with_a_restart(aim, "as 6.5.8", |faults| &mut faults.compacting_tikv),
+        Kind::ForeignVolume => {
+            let (store, ms) = (aim.store(), aim.ms(200, 20_000));
+            world.attach_foreign(store);
+            until(format!("a foreign volume is at the node of store {store}"), ms, move |stage| {
+                stage.world.detach_foreign(store);
+            })
+        }
         Kind::StoreOffline => set_switch(aim, "offline", (500, 20_000), |faults| &mut faults.offline),
         Kind::StoreDisconnected => set_switch(aim, "disconnected", (500, 20_000), |faults| &mut faults.disconnected),
         _ => None,
     }
+}
+
+/// What a process is for the whole of its life: it comes with a restart, and goes with one.
+fn with_a_restart(aim: &mut Aim<'_>, how: &str, of: fn(&mut Faults) -> &mut BTreeSet<StoreId>) -> Option<Struck> {
+    let (store, down, ms) = (aim.store(), aim.ms(50, 4_000), aim.ms(8_000, 60_000));
+    let restart = move |stage: &Stage, on: bool| {
+        stage.world.faults(|faults| if on { of(faults).insert(store) } else { of(faults).remove(&store) });
+        stage.world.restart_store(store, Duration::from_millis(down));
+    };
+    restart(aim.stage, true);
+    until(format!("store {store} is restarted, down {down} ms, {how}"), ms, move |stage| restart(stage, false))
 }
 
 pub(super) fn pd(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {

@@ -40,6 +40,7 @@ pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
             let ms = aim.ms(0, 20_000);
             Some(Struck { down: vec![String::new()], ..until(text, ms, start_coordinator)? })
         }
+        Kind::LedgerFromBefore => from_before(aim),
         Kind::CrdTornDown => {
             control.tear_down(&Scope::Crd);
             once("the CRD is being deleted with everything in it")
@@ -78,6 +79,29 @@ fn restored(aim: &mut Aim<'_>, lost: &BTreeSet<LedgerKey>) -> Option<Struck> {
     );
     let struck = Struck { down: vec![String::new()], ..until(text, starts, start_coordinator)? };
     Some(struck.and_then(objects, move |stage: &Stage| stage.control.restore_objects(&export, status, finalizers)))
+}
+
+/// A copy that is older than what it is restored over. Planes may have been restarted since, and know nothing of it.
+fn from_before(aim: &mut Aim<'_>) -> Option<Struck> {
+    let export = aim.stage.control.export();
+    export.ledger().next()?;
+    let (later, objects) = (aim.ms(15_000, 70_000), aim.ms(0, 15_000));
+    let restarted = if aim.rng.random_bool(0.7) { aim.planes.clone() } else { Vec::new() };
+    let text = format!(
+        "control plane copied, and restored in {later} ms, objects {objects} ms later, {restarted:?} restarted; nothing"
+    );
+    let ledger = export.clone();
+    let struck = until(text, later, move |stage| {
+        stage.kill_coordinator();
+        stage.kill_deposed();
+        stage.control.restore_ledger(&ledger, &BTreeSet::new());
+        for plane in &restarted {
+            stage.kill_plane(plane);
+            stage.start_plane(plane);
+        }
+        stage.start_coordinator();
+    })?;
+    Some(struck.and_then(later + objects, move |stage: &Stage| stage.control.restore_objects(&export, false, true)))
 }
 
 /// At least one, if there is any.

@@ -1,0 +1,38 @@
+//! What a coordinator tells people who ask: its metrics, and a console.
+
+use super::{Network, Stage};
+use coordinator::ports::AdminCall;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::{sync::mpsc, time::timeout};
+
+/// It answers from memory.
+const LIMIT: Duration = Duration::from_secs(5);
+
+impl<N: Network> Stage<N> {
+    /// `None`: no coordinator runs, or none answers.
+    pub async fn ask(&self, question: &Value) -> Option<Value> {
+        let admins = self.admins.borrow().clone()?;
+        let (reply, mut answers) = mpsc::channel(1);
+        let call = AdminCall { who: "ann".to_owned(), body: question.to_string().into(), reply };
+        timeout(LIMIT, admins.send(call)).await.ok()?.ok()?;
+        let answer = timeout(LIMIT, answers.recv()).await.ok()??;
+        serde_json::from_slice(&answer).ok()
+    }
+
+    /// How many records have no object, as the metric and the console tell it.
+    pub async fn orphans_told(&self) -> (Option<usize>, Option<usize>) {
+        let console = self
+            .ask(&json!({"ask": "orphans", "delete": null}))
+            .await
+            .and_then(|said| Some(said["ok"].as_array()?.len()));
+        (self.metric("isochron_records_orphaned"), console)
+    }
+
+    /// A metric without labels, as it is scraped.
+    fn metric(&self, name: &str) -> Option<usize> {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.metrics.borrow().registry()).ok()?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+}
