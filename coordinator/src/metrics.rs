@@ -5,9 +5,11 @@
 //! these five are told as gauges that only grow: queries of old dashboards (`rate`, `increase`) do not look at the type.
 
 mod blocked;
+mod ledger;
 mod schedules;
 
 use blocked::Blocked;
+use ledger::Ledger;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -21,6 +23,7 @@ use shared::{
     schedule::{self, ScheduleKey},
     time::Timestamp,
 };
+use shell::expiry::Expiries;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, atomic::AtomicU64},
@@ -82,17 +85,6 @@ enum Part {
     Hold,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabel {
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-enum Kind {
-    Record,
-    Claim,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Why {
     reason: &'static str,
@@ -113,11 +105,11 @@ pub struct Metrics {
     planes: Gauge,
     kinds: Gauge,
     unreadable: Gauge,
-    ledger_objects: Family<KindLabel, Gauge>,
-    ledger_bytes: Family<KindLabel, Gauge>,
+    ledger: Ledger,
     alarms: Counter,
     weaker: Counter,
     blocked: Blocked,
+    expiries: Expiries,
     schedules: ScheduleMetrics,
     /// What has been counted of each backup, so that a repeated view counts once.
     seen: Mutex<BTreeMap<BackupUid, Seen>>,
@@ -215,9 +207,8 @@ impl Metrics {
             "Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept",
             orphans.clone(),
         );
-        let (ledger_objects, ledger_bytes) = (Family::<KindLabel, Gauge>::default(), Family::default());
-        registry.register("isochron_ledger_objects", "Objects in the ledger, by kind", ledger_objects.clone());
-        registry.register("isochron_ledger_bytes", "Length of their texts, by kind", ledger_bytes.clone());
+        let ledger = Ledger::default();
+        ledger.register(&mut registry);
         registry.register("isochron_alarms", "Impossible states seen; must stay 0", alarms.clone());
         registry.register(
             "isochron_weaker_certificates",
@@ -225,6 +216,7 @@ impl Metrics {
             weaker.clone(),
         );
         let blocked = Blocked::default();
+        let expiries = Expiries::register(&mut registry);
         blocked.register(&mut registry);
         let schedules = ScheduleMetrics::default();
         schedules.register(&mut registry);
@@ -246,11 +238,11 @@ impl Metrics {
             planes,
             kinds,
             unreadable,
-            ledger_objects,
-            ledger_bytes,
+            ledger,
             alarms,
             weaker,
             blocked,
+            expiries,
             schedules,
             seen: Mutex::new(BTreeMap::new()),
         }
@@ -283,11 +275,12 @@ impl Metrics {
 
     /// Objects in the ledger, and bytes of their texts.
     pub fn ledger(&self, records: (u64, u64), claims: (u64, u64)) {
-        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        for (kind, (objects, bytes)) in [(Kind::Record, records), (Kind::Claim, claims)] {
-            self.ledger_objects.get_or_create(&KindLabel { kind }).set(number(objects));
-            self.ledger_bytes.get_or_create(&KindLabel { kind }).set(number(bytes));
-        }
+        self.ledger.holds(records, claims);
+    }
+
+    /// Where ends of certificates are told.
+    pub fn expiries(&self) -> Expiries {
+        self.expiries.clone()
     }
 
     /// Schedules showed themselves.

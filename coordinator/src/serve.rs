@@ -13,8 +13,8 @@ use coordinator::{
 };
 use shared::{cron::Zone, request::Limits};
 use shell::{
-    clock::Clock,
-    config, http,
+    clock::{Clock, system_wall},
+    config, expiry, http,
     quic::{self, Server},
     telemetry,
     tls::{Credentials, RELOAD_EVERY, TlsFiles},
@@ -166,6 +166,10 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
     let server = Server::bind(config.listen, &credentials, quic::Limits::default())?;
     let metrics = Arc::new(Metrics::new());
     let quic = server.local_addr()?;
+    let ending = tokio::spawn(expiry::tell(metrics.expiries(), RELOAD_EVERY, system_wall, {
+        let (credentials, monitor) = (credentials.clone(), server.monitor());
+        move || credentials.current().expiries().iter().cloned().chain(monitor.expiries()).collect()
+    }));
     let (planes_tx, planes) = mpsc::channel(edge::quic::GATE_QUEUE);
     let (admins_tx, admins) = mpsc::channel(edge::quic::GATE_QUEUE);
     let local = console_socket(&config.socket, admins_tx.clone());
@@ -198,6 +202,7 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
         task.abort();
     }
     fresh.abort();
+    ending.abort();
     http.close().await;
     if let Some(leader) = world.leader {
         leader.resign().await;

@@ -11,7 +11,10 @@ use clap::{Args, Parser, Subcommand};
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use settings::{Common, Settings, plane_config, settings};
 use shell::{
-    config, http,
+    clock::system_wall,
+    config,
+    expiry::{self, Expiries},
+    http,
     quic::Client,
     telemetry,
     tls::{Distrust, RELOAD_EVERY},
@@ -80,8 +83,8 @@ async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Re
     config.lease_runtime = Some(leases);
     let credentials = join::credentials(&settings)?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
-    let client = Client::new(credentials)?;
-    let distrusted = client.distrusted();
+    let client = Client::new(credentials.clone())?;
+    let (distrusted, linked_to) = (client.distrusted(), client.linked());
     let ports = join::ports(&settings, Some(client)).await?;
 
     let mut registry = Registry::default();
@@ -90,6 +93,11 @@ async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Re
     let distrust = Gauge::<i64>::default();
     let help = "1 while a coordinator that answered is not believed: revoked, ended, of another CA or name";
     registry.register("isochron_plane_coordinator_distrusted", help, distrust.clone());
+    let ends = expiry::tell(Expiries::register(&mut registry), RELOAD_EVERY, system_wall, move || {
+        let coordinator = linked_to.borrow().clone();
+        credentials.current().expiries().iter().cloned().chain(coordinator).collect()
+    });
+    let ending = tokio::spawn(ends);
     let views = ports.views.subscribe();
     let ready: http::Check = {
         let (views, distrusted) = (views.clone(), distrusted.clone());
@@ -116,6 +124,7 @@ async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Re
     tracing::info!(plane = settings.plane, http = %http.address(), "plane actor runs");
     let outcome = plane_actor::run(config, ports, shell::signals::stopped()?).await;
     watching.abort();
+    ending.abort();
     fresh.abort();
     http.close().await;
     outcome

@@ -92,6 +92,8 @@ pub struct PlaneSeen<'a> {
     pub session: Option<(&'a str, u64)>,
     /// When this process lost its last session; `None`: never had one, or has one.
     pub last_seen: Option<Timestamp>,
+    /// When the certificate of its session ends, and the days until then.
+    pub ends: Option<(Timestamp, i64)>,
 }
 
 /// A record whose object is gone although nobody deleted it.
@@ -220,6 +222,8 @@ fn planes(snapshot: &Snapshot<'_>) -> Value {
                 "version": plane.session.map(|(version, _)| version),
                 "session": plane.session.map(|(_, generation)| generation),
                 "lastSeen": plane.last_seen.map(rfc3339),
+                "certificateEnds": plane.ends.map(|(end, _)| rfc3339(end)),
+                "daysLeft": plane.ends.map(|(_, days)| days),
             })
         })
         .collect()

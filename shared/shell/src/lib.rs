@@ -9,6 +9,7 @@ pub mod breakpoints;
 pub mod clock;
 pub mod config;
 pub mod driver;
+pub mod expiry;
 pub mod http;
 pub mod link;
 pub mod listen;

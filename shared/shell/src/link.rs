@@ -2,6 +2,7 @@
 //! the simulation; nobody above knows which.
 
 use bytes::Bytes;
+use shared::time::Timestamp;
 use std::fmt;
 use tokio::sync::mpsc;
 
@@ -41,6 +42,8 @@ pub struct Link {
     pub peer: Identity,
     /// Serial of its certificate, so that a later CRL can end this link (empty in simulation).
     pub serial: String,
+    /// When its certificate ends (`None` in simulation).
+    pub until: Option<Timestamp>,
     /// Frames to the peer, in order. Bounded by [`LINK_QUEUE`].
     pub tx: mpsc::Sender<Bytes>,
     /// Frames from the peer, in order.
@@ -52,7 +55,7 @@ pub fn pair(left: Identity, right: Identity) -> (Link, Link) {
     let (to_right, from_left) = mpsc::channel(LINK_QUEUE);
     let (to_left, from_right) = mpsc::channel(LINK_QUEUE);
     (
-        Link { peer: right, serial: String::new(), tx: to_right, rx: from_right },
-        Link { peer: left, serial: String::new(), tx: to_left, rx: from_left },
+        Link { peer: right, serial: String::new(), until: None, tx: to_right, rx: from_right },
+        Link { peer: left, serial: String::new(), until: None, tx: to_left, rx: from_left },
     )
 }

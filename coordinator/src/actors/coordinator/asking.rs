@@ -12,6 +12,7 @@ use shared::{
     ids::{BackupUid, PlaneId},
     machine::Machine,
 };
+use shell::expiry::days_left;
 use std::collections::BTreeMap;
 
 impl CoordinatorActor {
@@ -43,7 +44,11 @@ impl CoordinatorActor {
         let connected = self.sessions.iter().map(|(name, s)| (name.as_str(), Some((s.version.as_str(), s.generation))));
         let all: BTreeMap<_, _> = known.chain(connected).collect();
         let last_seen = |name: &str| self.last_seen.get(&PlaneId::from(name)).copied();
-        all.into_iter().map(|(name, session)| PlaneSeen { name, session, last_seen: last_seen(name) }).collect()
+        let until = |name: &str| self.sessions.get(&PlaneId::from(name)).and_then(|session| session.until);
+        let ends = |name: &str| until(name).map(|end| (end, days_left(end, self.clock.wall())));
+        all.into_iter()
+            .map(|(name, session)| PlaneSeen { name, session, last_seen: last_seen(name), ends: ends(name) })
+            .collect()
     }
 
     /// The question is about a backup that has ended: its record is read first, and nobody waits for that but the admin.

@@ -71,6 +71,8 @@ struct Live {
 struct Session {
     generation: u64,
     version: String,
+    /// When its certificate ends.
+    until: Option<Timestamp>,
     channel: Channel,
 }
 

@@ -64,8 +64,9 @@ impl Handler<LinkOpen> for CoordinatorActor {
         let close = Arc::new(Notify::new());
         PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
         let channel = Channel { generation, tx: link.tx, close };
-        if let Some(old) =
-            self.sessions.insert(plane.clone(), Session { generation, version, channel: channel.clone() })
+        if let Some(old) = self
+            .sessions
+            .insert(plane.clone(), Session { generation, version, until: link.until, channel: channel.clone() })
         {
             tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");
             // A session that is stopped already needs no telling.

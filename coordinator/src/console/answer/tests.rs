@@ -44,7 +44,12 @@ fn asked(views: &[View], invalid: &[Object], question: &Question) -> Answered {
         orphans: Vec::new(),
         ready: true,
         now: NOW,
-        planes: vec![PlaneSeen { name: "az1", session: None, last_seen: Some(Timestamp(1_714_532_420_000)) }],
+        planes: vec![PlaneSeen {
+            name: "az1",
+            session: None,
+            last_seen: Some(Timestamp(1_714_532_420_000)),
+            ends: Some((Timestamp(1_714_532_420_000), 12)),
+        }],
         views: views.iter().collect(),
         ended: Vec::new(),
         invalid: invalid.iter().map(|object| (object, &refusal)).collect(),
@@ -111,4 +116,5 @@ fn rows_have_verdict_reason_and_the_clock_as_it_is_now() {
 fn a_plane_that_is_away_was_last_seen() {
     let planes = ok(asked(&[], &[], &Question::Planes));
     assert_eq!((&planes[0]["connected"], &planes[0]["lastSeen"]), (&json!(false), &json!("2024-05-01T03:00:20Z")));
+    assert_eq!((&planes[0]["certificateEnds"], &planes[0]["daysLeft"]), (&json!("2024-05-01T03:00:20Z"), &json!(12)));
 }

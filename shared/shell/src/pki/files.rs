@@ -1,12 +1,22 @@
 //! Files of an authority: made once, or replaced as a whole.
 
-use super::PkiError;
+use super::error::{PkiError, file};
 use std::{
     fs,
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+
+/// Held by the one command that writes: two that read and wrote the index at once would lose a certificate, which then
+/// could not be revoked. Given back with the returned file.
+pub(super) fn alone(dir: &Path) -> Result<fs::File, PkiError> {
+    let path = dir.join("lock");
+    let lock = fs::OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let lock = lock.map_err(file(&path))?;
+    lock.lock().map_err(file(&path))?;
+    Ok(lock)
+}
 
 pub(super) fn create(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
     let mut options = fs::OpenOptions::new();
@@ -30,7 +40,10 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), PkiError> {
     written.and_then(|()| fs::rename(&part, path)).map_err(file(path))
 }
 
-pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> PkiError {
-    let path = path.to_owned();
-    move |source| PkiError::File { path, source }
+/// Gives a file another name, which nothing has yet.
+pub(super) fn set_aside(path: &Path, aside: &Path) -> Result<(), PkiError> {
+    if aside.exists() {
+        return Err(PkiError::Exists(aside.to_owned()));
+    }
+    fs::rename(path, aside).map_err(file(path))
 }

@@ -1,10 +1,15 @@
 use super::*;
+use crate::clock::system_wall;
 use crate::{
     link::Identity,
     tls::{Credentials, IdentityError, TlsError, TlsFiles, peer_of},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use std::os::unix::fs::PermissionsExt;
+use shared::time::Timestamp;
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+mod lives;
 
 fn authority() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();

@@ -2,11 +2,13 @@
 
 use super::Close;
 use crate::{
+    expiry::{Expiry, Kind},
     link::Identity,
     tls::{Material, Peer, Standing},
 };
 use quinn::Connection;
 use rustls::pki_types::CertificateDer;
+use shared::time::Timestamp;
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -174,5 +176,33 @@ impl Admission {
 
     pub(super) fn counts(&self) -> Counts {
         lock(&self.sessions).counts
+    }
+}
+
+/// A view of a server that may outlive it.
+#[derive(Clone)]
+pub struct Monitor(Admission);
+
+impl Monitor {
+    pub(super) fn of(admission: Admission) -> Self {
+        Self(admission)
+    }
+
+    /// Connections open now, after their TLS handshake.
+    pub fn sessions(&self) -> usize {
+        self.0.open()
+    }
+
+    /// What was turned away or ended since the start.
+    pub fn counts(&self) -> Counts {
+        self.0.counts()
+    }
+
+    /// When the certificates of all that are connected end; of whoever is connected more than once, of the newest session.
+    pub fn expiries(&self) -> Vec<Expiry> {
+        let sessions = lock(&self.0.sessions);
+        let ends: BTreeMap<&Identity, Timestamp> =
+            sessions.open.values().map(|session| (&session.peer.identity, session.peer.until)).collect();
+        ends.into_iter().map(|(identity, at)| Expiry { identity: identity.to_string(), kind: Kind::Peer, at }).collect()
     }
 }

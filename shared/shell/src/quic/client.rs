@@ -16,6 +16,7 @@ use super::{
     transport,
 };
 use crate::{
+    expiry::Expiry,
     link::{Identity, Link},
     tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, Distrust, peer_of},
 };
@@ -41,6 +42,7 @@ use tokio::{
 pub struct Client {
     credentials: Arc<Credentials>,
     distrusted: watch::Sender<Option<Distrust>>,
+    linked: watch::Sender<Option<Expiry>>,
     sockets: Mutex<Sockets>,
     /// The sockets are the caller's, so none is made here.
     given: bool,
@@ -86,7 +88,13 @@ impl Client {
     }
 
     fn with(credentials: Arc<Credentials>, sockets: Sockets, given: bool) -> Self {
-        Self { credentials, distrusted: watch::Sender::new(None), sockets: Mutex::new(sockets), given }
+        Self {
+            credentials,
+            distrusted: watch::Sender::new(None),
+            linked: watch::Sender::new(None),
+            sockets: Mutex::new(sockets),
+            given,
+        }
     }
 
     /// Fresh ones for every dial but the first. A load balancer pins a flow to one backend by its source port: from the
@@ -159,6 +167,11 @@ impl Client {
         self.distrusted.subscribe()
     }
 
+    /// The coordinator that the newest link goes to, while it is open, and when its certificate ends.
+    pub fn linked(&self) -> watch::Receiver<Option<Expiry>> {
+        self.linked.subscribe()
+    }
+
     /// Gives links that were dropped the time to flush, then closes the rest.
     pub async fn shutdown(&self) {
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -191,7 +204,12 @@ impl Client {
             return Err(Failure::Wire(welcome.wire));
         }
         if welcome.leading {
-            tokio::spawn(believed::keep(reached.clone(), self.credentials.clone(), self.distrusted.clone()));
+            tokio::spawn(believed::keep(
+                reached.clone(),
+                self.credentials.clone(),
+                self.distrusted.clone(),
+                self.linked.clone(),
+            ));
         }
         Ok((frames::link(reached.connection, reached.peer, writer, reader, None), welcome))
     }

@@ -84,7 +84,7 @@ pub(super) fn link(
         tokio::join!(send(&connection, writer, first, outgoing), receive(&connection, &name, reader, incoming));
         connection.close(Close::Done.code(), b"");
     });
-    Link { peer: peer.identity, serial: peer.serial, tx, rx }
+    Link { peer: peer.identity, serial: peer.serial, until: Some(peer.until), tx, rx }
 }
 
 async fn send(connection: &Connection, mut writer: Writer, first: Option<Bytes>, mut outgoing: mpsc::Receiver<Bytes>) {

@@ -12,10 +12,10 @@ mod client;
 mod frames;
 mod server;
 
-pub use admission::{Counts, Limits};
+pub use admission::{Counts, Limits, Monitor};
 pub use client::{AdminConnection, Client, DialError, Responses};
 pub use frames::FrameError;
-pub use server::{AdminRequest, Incoming, Monitor, PlaneIncoming, Server};
+pub use server::{AdminRequest, Incoming, PlaneIncoming, Server};
 
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 use std::{sync::Arc, time::Duration};

@@ -3,7 +3,7 @@
 
 use super::{
     Close, FLUSH_LIMIT, HELLO_BYTES, HELLO_LIMIT, QuicError,
-    admission::{Admission, Counts, Limits, Place},
+    admission::{Admission, Limits, Monitor, Place},
     frames::{self, FrameError, Reader, Writer},
     transport,
 };
@@ -18,7 +18,10 @@ use quinn::{
     crypto::rustls::{HandshakeData, QuicServerConfig},
 };
 use rustls::pki_types::CertificateDer;
-use shared::wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
+use shared::{
+    time::Timestamp,
+    wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome},
+};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
@@ -59,6 +62,7 @@ pub struct PlaneIncoming {
     pub identity: Identity,
     /// Serial of its certificate.
     pub serial: String,
+    until: Timestamp,
     /// What it said.
     pub hello: Hello,
     /// Wire version that both understand; goes into `Welcome`.
@@ -78,7 +82,7 @@ impl PlaneIncoming {
     pub fn accept(mut self, welcome: &Welcome) -> Result<Link, FrameError> {
         let first = Bytes::from(wire::encode(welcome)?);
         let open = self.open.take().ok_or(FrameError::Ended)?;
-        let peer = Peer { identity: self.identity.clone(), serial: self.serial.clone() };
+        let peer = Peer { identity: self.identity.clone(), serial: self.serial.clone(), until: self.until };
         keep(open.connection.clone(), open.place);
         Ok(frames::link(open.connection, peer, open.writer, open.reader, Some(first)))
     }
@@ -163,7 +167,7 @@ impl Server {
 
     /// Looks at the sessions from elsewhere: metrics, readiness.
     pub fn monitor(&self) -> Monitor {
-        Monitor(self.admission.clone())
+        Monitor::of(self.admission.clone())
     }
 
     /// Lets nobody in any more, gives links that were dropped the time to flush, then closes.
@@ -172,22 +176,6 @@ impl Server {
         let _ = timeout(FLUSH_LIMIT, self.endpoint.wait_idle()).await;
         self.endpoint.close(Close::Shutdown.code(), b"coordinator ends");
         let _ = timeout(FLUSH_LIMIT, self.endpoint.wait_idle()).await;
-    }
-}
-
-/// A view of a server that may outlive it.
-#[derive(Clone)]
-pub struct Monitor(Admission);
-
-impl Monitor {
-    /// Connections open now, after their TLS handshake.
-    pub fn sessions(&self) -> usize {
-        self.0.open()
-    }
-
-    /// What was turned away or ended since the start.
-    pub fn counts(&self) -> Counts {
-        self.0.counts()
     }
 }
 
@@ -366,7 +354,7 @@ async fn greet(connection: &Connection, name: &str, peer: Peer, place: Place) ->
         return Err(Refusal::Closed(Close::WireVersion, why));
     }
     let open = Some(Open { connection: connection.clone(), writer, reader, place });
-    Ok(PlaneIncoming { identity: peer.identity, serial: peer.serial, hello, wire, open })
+    Ok(PlaneIncoming { identity: peer.identity, serial: peer.serial, until: peer.until, hello, wire, open })
 }
 
 /// Keeps a session's place until its connection is closed.

@@ -19,6 +19,7 @@ mod balancer;
 mod certificates;
 mod limits;
 mod planes;
+mod rotation;
 
 const TRUST: &str = "test";
 /// Longer than anything here takes on a busy machine.

@@ -16,8 +16,9 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Its key.
     pub key: PathBuf,
-    /// Revocation lists, one PEM block per CA. When given, every CA of a peer's chain needs one and it must not have
-    /// expired; when absent, nobody is revoked.
+    /// Revocation lists, one PEM block per CA; when absent, nobody is revoked. A list must not have expired. A CA without
+    /// one locks nobody out, or forgetting it when authorities change would end every link: the log says that nobody whom
+    /// it signed can be revoked.
     pub crl: Option<PathBuf>,
     /// The only trust domain that is believed (`spiffe://<trust-domain>/…`).
     pub trust_domain: String,

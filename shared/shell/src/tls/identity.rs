@@ -2,7 +2,7 @@
 
 use crate::link::Identity;
 use rustls::pki_types::CertificateDer;
-use shared::plane_name::of_path_segment;
+use shared::{plane_name::of_path_segment, time::Timestamp};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// Why a certificate gives no identity.
@@ -37,6 +37,8 @@ pub struct Peer {
     pub identity: Identity,
     /// Serial of its certificate, lower-case hex without leading zeros.
     pub serial: String,
+    /// When its certificate ends.
+    pub until: Timestamp,
 }
 
 /// The identity of the first certificate of a chain.
@@ -55,7 +57,8 @@ pub fn peer_of(chain: &[CertificateDer<'_>], trust_domain: &str) -> Result<Peer,
     let [uri] = uris.as_slice() else { return Err(IdentityError::Count(uris.len())) };
     let identity = parse_spiffe(uri, trust_domain)
         .ok_or_else(|| IdentityError::Foreign { uri: (*uri).to_owned(), trust_domain: trust_domain.to_owned() })?;
-    Ok(Peer { identity, serial: serial_hex(cert.tbs_certificate.raw_serial()) })
+    let until = Timestamp(cert.validity().not_after.timestamp().saturating_mul(1000));
+    Ok(Peer { identity, serial: serial_hex(cert.tbs_certificate.raw_serial()), until })
 }
 
 /// `spiffe://<trust-domain>/<kind>/<name>`, nothing more and nothing less; the name percent-encoded in one form only.

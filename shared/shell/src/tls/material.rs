@@ -4,9 +4,10 @@ use super::{
     ALPN_PLANE,
     files::{Raw, TlsError, TlsFiles, blocks},
     identity::{Peer, peer_of},
-    term::Term,
+    term::{Term, ends},
     witness::{Kept, Witness, said},
 };
+use crate::expiry::Expiry;
 use rustls::{
     CertificateError as C, Error, RootCertStore,
     client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
@@ -16,6 +17,7 @@ use rustls::{
     version::TLS13,
 };
 use std::{path::PathBuf, sync::Arc};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 /// One consistent reading of the files.
 pub struct Material {
@@ -29,6 +31,7 @@ pub struct Material {
     servers: Arc<WebPkiServerVerifier>,
     provider: Arc<CryptoProvider>,
     term: Term,
+    ends: Vec<Expiry>,
     crl: Option<PathBuf>,
 }
 
@@ -43,7 +46,7 @@ impl std::fmt::Debug for Material {
 pub enum Standing {
     /// It would be let in again.
     Good,
-    /// It would not be let in again, but nothing was said against it (its CRL has expired or is missing).
+    /// It would not be let in again, but nothing was said against it (its CRL has expired).
     Doubtful(String),
     /// Revoked, expired, or no longer signed by anybody we believe.
     Bad(String),
@@ -53,22 +56,28 @@ impl Material {
     /// All must be there and fit.
     pub(super) fn of(raw: &Raw, files: &TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut roots = RootCertStore::empty();
-        for root in blocks::<CertificateDer<'static>>(&raw.ca, &files.ca, "certificates")? {
-            roots.add(root).map_err(unusable("CA certificate"))?;
+        let mut store = RootCertStore::empty();
+        let roots = blocks::<CertificateDer<'static>>(&raw.ca, &files.ca, "certificates")?;
+        for root in &roots {
+            store.add(root.clone()).map_err(unusable("CA certificate"))?;
         }
-        let roots = Arc::new(roots);
-        let crls: Vec<CertificateRevocationListDer<'static>> = match (&raw.crl, &files.crl) {
+        let store = Arc::new(store);
+        let lists: Vec<CertificateRevocationListDer<'static>> = match (&raw.crl, &files.crl) {
             (Some(bytes), Some(path)) => blocks(bytes, path, "revocation lists")?,
             _ => Vec::new(),
         };
         let chain = blocks::<CertificateDer<'static>>(&raw.cert, &files.cert, "a certificate")?;
-        let term = Term::of(&chain, &crls);
-        let mut clients = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider.clone());
-        let mut servers = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
-        if !crls.is_empty() {
-            clients = clients.with_crls(crls.clone()).enforce_revocation_expiration();
-            servers = servers.with_crls(crls).enforce_revocation_expiration();
+        let term = Term::of(&chain, &lists);
+        let mut clients = WebPkiClientVerifier::builder_with_provider(store.clone(), provider.clone());
+        let mut servers = WebPkiServerVerifier::builder_with_provider(store, provider.clone());
+        if !lists.is_empty() {
+            for name in bare(&roots, &lists) {
+                tracing::warn!(ca = name, "no revocation list of this CA: nobody whom it signed can be revoked");
+            }
+            clients =
+                clients.with_crls(lists.clone()).allow_unknown_revocation_status().enforce_revocation_expiration();
+            servers =
+                servers.with_crls(lists.clone()).allow_unknown_revocation_status().enforce_revocation_expiration();
         }
         let key = PrivateKeyDer::from_pem_slice(&raw.key).map_err(|error| TlsError::Pem {
             path: files.key.clone(),
@@ -78,6 +87,7 @@ impl Material {
         let us = peer_of(&chain, &files.trust_domain)
             .map_err(|source| TlsError::Identity { path: files.cert.clone(), source })?;
         let material = Self {
+            ends: ends(&us, &roots, &lists),
             us,
             term,
             trust_domain: files.trust_domain.clone(),
@@ -106,6 +116,11 @@ impl Material {
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
         Ok(config)
+    }
+
+    /// When our certificate, what we believe and the lists end.
+    pub fn expiries(&self) -> &[Expiry] {
+        &self.ends
     }
 
     /// Could we serve with it now? Says what has run out, and since when.
@@ -148,9 +163,9 @@ impl Material {
         let Some(error) = error else { return Standing::Good };
         let why = said(&error, self.crl.as_deref());
         match error {
-            Error::InvalidCertificate(
-                C::UnknownRevocationStatus | C::ExpiredRevocationList | C::ExpiredRevocationListContext { .. },
-            ) => Standing::Doubtful(why),
+            Error::InvalidCertificate(C::ExpiredRevocationList | C::ExpiredRevocationListContext { .. }) => {
+                Standing::Doubtful(why)
+            }
             _ => Standing::Bad(why),
         }
     }
@@ -160,6 +175,14 @@ impl Standing {
     fn missing() -> Self {
         Self::Bad("no certificate".to_owned())
     }
+}
+
+/// Names of the CAs that no list speaks of.
+fn bare(roots: &[CertificateDer<'_>], lists: &[CertificateRevocationListDer<'_>]) -> Vec<String> {
+    let lists: Vec<_> = lists.iter().filter_map(|list| CertificateRevocationList::from_der(list).ok()).collect();
+    let named = |root: &X509Certificate<'_>| lists.iter().any(|(_, list)| list.issuer() == root.subject());
+    let roots = roots.iter().filter_map(|root| X509Certificate::from_der(root).ok());
+    roots.filter(|(_, root)| !named(root)).map(|(_, root)| root.subject().to_string()).collect()
 }
 
 fn unusable<E: std::error::Error + Send + Sync + 'static>(what: &'static str) -> impl FnOnce(E) -> TlsError {

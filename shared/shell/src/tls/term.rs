@@ -1,6 +1,9 @@
-//! Until when files are good for anything: our own certificate and the revocation lists.
+//! Until when files are good for anything: our own certificate, the authorities' and the revocation lists.
 
+use super::identity::Peer;
+use crate::expiry::{Expiry, Kind};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
+use shared::time::Timestamp;
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 /// Times in seconds of the Unix epoch.
@@ -42,6 +45,21 @@ impl Term {
 fn next_update(list: &CertificateRevocationListDer<'_>) -> Option<i64> {
     let (_, list) = CertificateRevocationList::from_der(list).ok()?;
     list.next_update().map(|at| at.timestamp())
+}
+
+/// Every end that our files know of.
+pub(super) fn ends(us: &Peer, roots: &[CertificateDer<'_>], lists: &[CertificateRevocationListDer<'_>]) -> Vec<Expiry> {
+    let expiry = |identity: String, kind, at: i64| Expiry { identity, kind, at: Timestamp(at.saturating_mul(1000)) };
+    let mut ends = vec![Expiry { identity: us.identity.to_string(), kind: Kind::Own, at: us.until }];
+    let roots = roots.iter().filter_map(|root| X509Certificate::from_der(root).ok());
+    ends.extend(
+        roots.map(|(_, root)| expiry(root.subject().to_string(), Kind::Ca, root.validity().not_after.timestamp())),
+    );
+    ends.extend(lists.iter().filter_map(|list| {
+        let (_, issuer) = CertificateRevocationList::from_der(list).ok()?;
+        Some(expiry(issuer.issuer().to_string(), Kind::Crl, next_update(list)?))
+    }));
+    ends
 }
 
 #[cfg(test)]

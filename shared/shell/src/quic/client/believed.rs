@@ -1,6 +1,7 @@
 //! A link that is open is judged again by newer certificates and lists, as a coordinator does on its side.
 
 use crate::{
+    expiry::{Expiry, Kind},
     quic::Close,
     tls::{Credentials, Distrust, Peer, RELOAD_EVERY, Standing},
 };
@@ -20,7 +21,20 @@ pub(super) struct Reached {
 }
 
 /// Until the link is over. Judged also without a change, because certificates expire.
-pub(super) async fn keep(reached: Reached, credentials: Arc<Credentials>, distrusted: watch::Sender<Option<Distrust>>) {
+pub(super) async fn keep(
+    reached: Reached,
+    credentials: Arc<Credentials>,
+    distrusted: watch::Sender<Option<Distrust>>,
+    linked: watch::Sender<Option<Expiry>>,
+) {
+    let us = Expiry { identity: reached.peer.identity.to_string(), kind: Kind::Peer, at: reached.peer.until };
+    linked.send_replace(Some(us.clone()));
+    judge(reached, credentials, distrusted).await;
+    // A newer link may have taken its place.
+    linked.send_if_modified(|now| now.take_if(|now| *now == us).is_some());
+}
+
+async fn judge(reached: Reached, credentials: Arc<Credentials>, distrusted: watch::Sender<Option<Distrust>>) {
     let Reached { connection, peer, chain, name } = reached;
     // It was connected to by this name.
     let Ok(name) = ServerName::try_from(name.as_str()) else { return };

@@ -1,10 +1,15 @@
 use super::*;
+use crate::{
+    clock::system_wall,
+    expiry::{Kind as Ends, days_left},
+};
 use rustls::{
     NamedGroup,
     client::{ClientSessionStore, Resumption, Tls12ClientSessionValue, Tls13ClientSessionValue},
     pki_types::ServerName,
     version::TLS13,
 };
+use shared::time::Timestamp;
 
 #[tokio::test]
 async fn another_ca_is_a_stranger() {
@@ -209,4 +214,33 @@ async fn a_revoked_coordinator_is_left_and_dialled_no_more() {
     let refused = world.client("admin-ann").dial_admin(&world.servers(), None, LONG).await.unwrap_err();
     assert!(refused.to_string().contains(&told), "{refused}");
     world.assert_nobody_came().await;
+}
+
+/// Both ends know when the other's certificate ends, and the files' own ends.
+#[tokio::test]
+async fn ends_of_certificates_are_known_on_both_sides() {
+    let mut world = world();
+    let now = system_wall();
+    let issued_at = Timestamp((now.0 / 1000 - 330 * 86_400) * 1000);
+    let issued = pki::issue_at(world.dir.path(), Kind::Plane, "short", &[], issued_at).unwrap();
+    let files = TlsFiles { cert: issued.cert, key: issued.key, ..files(world.dir.path(), "plane-a") };
+    let credentials = Credentials::load(files).unwrap();
+    let client = Client::new(credentials.clone()).unwrap();
+    let (plane, coordinator) = world.linked(&client, "short").await;
+    let peers = world.server.monitor().expiries();
+    assert_eq!(
+        peers.iter().map(|one| (one.identity.as_str(), Some(one.at))).collect::<Vec<_>>(),
+        [("plane/short", coordinator.until)]
+    );
+    let left = days_left(coordinator.until.unwrap(), now);
+    assert!((5..=35).contains(&left), "{left}");
+    let linked = client.linked().borrow().clone().unwrap();
+    assert_eq!((linked.identity.as_str(), Some(linked.at)), ("coordinator/c", plane.until));
+    let own: Vec<_> = credentials.current().expiries().iter().map(|one| (one.kind, one.identity.clone())).collect();
+    let authority = "CN=Isochron test".to_owned();
+    let known = [(Ends::Own, "plane/short".to_owned()), (Ends::Ca, authority.clone()), (Ends::Crl, authority)];
+    assert_eq!(own, known);
+    drop((plane, coordinator));
+    let mut gone = client.linked();
+    timeout(LONG, gone.wait_for(Option::is_none)).await.unwrap().unwrap();
 }

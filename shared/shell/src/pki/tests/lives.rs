@@ -1,0 +1,146 @@
+//! Ends, renewals, and one authority after another.
+
+use super::*;
+use crate::tls::Peer;
+use std::collections::BTreeSet;
+
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+fn days(now: Timestamp, days: i64) -> Timestamp {
+    Timestamp(now.0 + days * DAY)
+}
+
+fn peer(cert: &Path) -> Peer {
+    peer_of(&[CertificateDer::from_pem_file(cert).unwrap()], "test.example").unwrap()
+}
+
+fn rows(dir: &Path, now: Timestamp) -> Vec<(String, i64, State)> {
+    let all = list(dir, now).unwrap();
+    all.into_iter().map(|one| (format!("{}/{}", one.kind, one.name), one.days_left, one.state)).collect()
+}
+
+#[test]
+fn a_fleet_of_one_afternoon_does_not_end_in_one() {
+    let dir = authority();
+    let now = system_wall();
+    for plane in 0..40 {
+        issue_at(dir.path(), Kind::Plane, &format!("prod-az{plane}"), &[], now).unwrap();
+    }
+    let left: Vec<i64> = list(dir.path(), now).unwrap().into_iter().map(|one| one.days_left).collect();
+    let (planes, authority) = left.split_at(40);
+    assert!(planes.iter().all(|left| (335..=365).contains(left)), "{planes:?}");
+    assert!(planes.is_sorted() && planes.iter().collect::<BTreeSet<_>>().len() > 15, "{planes:?}");
+    assert_eq!(authority, [3650]);
+    // Again the same length: renewed together they stay apart.
+    let before = list(dir.path(), now).unwrap().into_iter().find(|one| one.name == "prod-az7").unwrap();
+    renew(dir.path(), Kind::Plane, "prod-az7", days(now, 100)).unwrap();
+    let after = list(dir.path(), days(now, 100)).unwrap();
+    let after = after.iter().find(|one| one.name == "prod-az7" && one.state == State::Valid).unwrap();
+    assert_eq!(after.days_left, before.days_left);
+}
+
+#[test]
+fn what_is_renewed_has_its_names_and_the_old_one_is_kept() {
+    let dir = authority();
+    let dialled = ["isochron.example.com".to_owned(), "10.0.0.7".to_owned(), "2001:db8::7".to_owned()];
+    let first = issue(dir.path(), Kind::Coordinator, "isochron", &dialled).unwrap();
+    let names = |cert: &Path| {
+        let der = CertificateDer::from_pem_file(cert).unwrap();
+        let (_, cert) = X509Certificate::from_der(&der).unwrap();
+        format!("{:?}", cert.subject_alternative_name().unwrap().unwrap().value)
+    };
+    let (before, key) = (names(&first.cert), fs::read(&first.key).unwrap());
+    let renewed = renew(dir.path(), Kind::Coordinator, "isochron", system_wall()).unwrap();
+    assert_eq!((&renewed.new.cert, &renewed.new.key, &renewed.old.serial), (&first.cert, &first.key, &first.serial));
+    assert_eq!(names(&first.cert), before);
+    assert_eq!(peer(&first.cert).serial, renewed.new.serial);
+    assert_eq!(peer(&renewed.old.cert).serial, first.serial);
+    assert_eq!(fs::read(&renewed.old.key).unwrap(), key);
+    assert_ne!(fs::read(&first.key).unwrap(), key, "a new key");
+    assert_eq!((mode(&first.key), mode(&renewed.old.key)), (0o600, 0o600));
+    let states: Vec<_> =
+        list(dir.path(), system_wall()).unwrap().into_iter().map(|one| (one.serial, one.state)).collect();
+    assert!(states.contains(&(first.serial.clone(), State::Replaced)), "{states:?}");
+    assert!(states.contains(&(renewed.new.serial, State::Valid)), "{states:?}");
+    revoke(dir.path(), &first.serial).unwrap();
+    renew(dir.path(), Kind::Coordinator, "isochron", system_wall()).unwrap();
+    let unknown = renew(dir.path(), Kind::Plane, "az1", system_wall()).unwrap_err();
+    assert!(unknown.to_string().contains("plane-az1.crt is not here"), "{unknown}");
+    assert!(fs::read_dir(dir.path()).unwrap().all(|file| !file.unwrap().path().to_string_lossy().ends_with(".new")));
+}
+
+#[test]
+fn what_ends_first_is_listed_first() {
+    let dir = authority();
+    let now = system_wall();
+    issue_at(dir.path(), Kind::Admin, "ann", &[], days(now, -20)).unwrap();
+    issue_at(dir.path(), Kind::Plane, "köln/1", &[], days(now, -364)).unwrap();
+    let gone = issue_at(dir.path(), Kind::Plane, "old", &[], days(now, -400)).unwrap();
+    let stolen = issue_at(dir.path(), Kind::Admin, "bob", &[], days(now, -300)).unwrap();
+    revoke(dir.path(), &stolen.serial).unwrap();
+    let rows = rows(dir.path(), now);
+    assert!(rows.is_sorted_by_key(|row| row.1), "{rows:?}");
+    let state = |name: &str| rows.iter().find(|row| row.0 == name).unwrap().2;
+    assert_eq!(state("plane/old"), State::Ended);
+    assert_eq!(state("admin/bob"), State::Revoked);
+    assert_eq!((state("admin/ann"), state("ca/test.example")), (State::Valid, State::Valid));
+    assert!(rows.iter().any(|row| row.0 == "plane/köln/1"), "as it was said: {rows:?}");
+    assert_eq!(rows[0].0, "plane/old", "{gone:?}");
+}
+
+#[test]
+fn one_authority_follows_another() {
+    let dir = authority();
+    let now = system_wall();
+    for plane in ["a", "b"] {
+        issue(dir.path(), Kind::Plane, plane, &[]).unwrap();
+    }
+    assert!(matches!(retire_ca(dir.path(), now), Err(PkiError::OneAuthority)));
+    rotate_ca(dir.path(), now).unwrap();
+    assert!(matches!(rotate_ca(dir.path(), now), Err(PkiError::Rotating)));
+    let blocks = |file: &str| fs::read_to_string(dir.path().join(file)).unwrap().matches("-----BEGIN").count();
+    assert_eq!((blocks("ca.crt"), blocks("crl.pem")), (2, 2));
+    assert_eq!((mode(&dir.path().join("ca.key")), mode(&dir.path().join("ca-1.key"))), (0o600, 0o600));
+    let renewed = renew(dir.path(), Kind::Plane, "a", now).unwrap();
+    let refused = retire_ca(dir.path(), now).unwrap_err().to_string();
+    assert!(refused.contains("older authority: plane/b;"), "{refused}");
+    revoke(dir.path(), &list(dir.path(), now).unwrap().iter().find(|one| one.name == "b").unwrap().serial).unwrap();
+    retire_ca(dir.path(), now).unwrap();
+    assert_eq!((blocks("ca.crt"), blocks("crl.pem")), (1, 1));
+    let left = list(dir.path(), now).unwrap();
+    assert_eq!(left.iter().find(|one| one.serial == renewed.new.serial).unwrap().ca, 2);
+    assert_eq!(left.iter().filter(|one| one.kind == "ca").map(|one| one.ca).collect::<Vec<_>>(), [2]);
+    // And the next one.
+    rotate_ca(dir.path(), now).unwrap();
+    renew(dir.path(), Kind::Plane, "a", now).unwrap();
+    retire_ca(dir.path(), now).unwrap();
+    assert_eq!(list(dir.path(), now).unwrap().iter().find(|one| one.kind == "ca").unwrap().ca, 3);
+}
+
+/// Two commands at once lose nothing: what is not in the index could not be revoked.
+#[test]
+fn two_commands_at_once_lose_no_certificate() {
+    let dir = authority();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            let dir = dir.path();
+            scope.spawn(move || issue(dir, Kind::Plane, &format!("p{number}"), &[]).unwrap());
+        }
+    });
+    assert_eq!(list(dir.path(), system_wall()).unwrap().len(), 8 + 1);
+}
+
+/// As versions before this one wrote it.
+#[test]
+fn an_index_without_authorities_is_read() {
+    let dir = authority();
+    fs::write(
+        dir.path().join("index"),
+        "ab12 plane az1 1900000000 valid\ncd34 admin ann 1900000000 revoked:1800000000\n",
+    )
+    .unwrap();
+    revoke(dir.path(), "ab12").unwrap();
+    let text = fs::read_to_string(dir.path().join("index")).unwrap();
+    assert!(text.lines().nth(1) == Some("cd34 admin ann 1900000000 revoked:1800000000"), "{text}");
+    assert!(list(dir.path(), system_wall()).unwrap().iter().all(|one| one.ca == 1));
+}
