@@ -112,7 +112,7 @@ fn sources(folder: &Path, into: &mut String) {
 #[test]
 fn every_metric_on_a_page_is_one() {
     let mut registered = String::new();
-    for program in ["coordinator/src", "plane-actor/src"] {
+    for program in ["coordinator/src", "plane-actor/src", "shared/shell/src"] {
         sources(&root().join(program), &mut registered);
     }
     let mut cited = BTreeSet::new();

@@ -94,8 +94,7 @@ async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Re
     let help = "1 while a coordinator that answered is not believed: revoked, ended, of another CA or name";
     registry.register("isochron_plane_coordinator_distrusted", help, distrust.clone());
     let ends = expiry::tell(Expiries::register(&mut registry), RELOAD_EVERY, system_wall, move || {
-        let coordinator = linked_to.borrow().clone();
-        credentials.current().expiries().iter().cloned().chain(coordinator).collect()
+        credentials.current().expiries().iter().cloned().chain(linked_to()).collect()
     });
     let ending = tokio::spawn(ends);
     let views = ports.views.subscribe();

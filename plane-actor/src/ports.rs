@@ -64,6 +64,11 @@ pub trait Dialer: Send + Sync {
     /// One dial; the caller backs off. Bounded in time.
     async fn dial(&self) -> Result<Link, PortError>;
 
+    /// Ends when a new dial would show, or be shown, a newer certificate than the link that is open.
+    async fn outdated(&self) {
+        std::future::pending().await
+    }
+
     /// The process ends: what was said on links that were dropped is sent first. Bounded in time.
     async fn close(&self) {}
 }

@@ -5,6 +5,7 @@ use super::{
     messages::{Frame, Linked},
     plane::PlaneActor,
 };
+use crate::ports::PlaneView;
 use actix::Addr;
 use shared::{backoff::Backoff, time::Millis};
 use shell::link::Link;
@@ -26,10 +27,14 @@ pub(crate) async fn keep_linked(env: Rc<Env>, plane: Addr<PlaneActor>) {
             Ok(link) => {
                 failures = 0;
                 tracing::info!(peer = %link.peer, "linked");
-                if !serve(&env, &plane, link).await {
-                    return;
+                match serve(&env, &plane, link).await {
+                    Over::Gone => return,
+                    Over::Ended => tracing::warn!("link to the coordinator ended"),
+                    Over::Outdated => {
+                        tracing::info!("a certificate was renewed and nothing is under way: linking anew");
+                        continue;
+                    }
                 }
-                tracing::warn!("link to the coordinator ended");
             }
             Err(error) => tracing::warn!(%error, failures, "coordinator not reached"),
         }
@@ -41,12 +46,24 @@ pub(crate) async fn keep_linked(env: Rc<Env>, plane: Addr<PlaneActor>) {
     }
 }
 
-/// False: the plane actor is gone.
-async fn serve(env: &Env, plane: &Addr<PlaneActor>, link: Link) -> bool {
+/// How a link was left.
+enum Over {
+    /// The plane actor is gone.
+    Gone,
+    /// It broke, or the coordinator ended it.
+    Ended,
+    /// We left it, to show a renewed certificate before the old one ends and the link with it.
+    Outdated,
+}
+
+async fn serve(env: &Env, plane: &Addr<PlaneActor>, link: Link) -> Over {
     let Link { tx, mut rx, .. } = link;
     let stalled = env.uplink.open(tx);
     let mut alive = matches!(timeout(MAIL_LIMIT, plane.send(Linked(true))).await, Ok(Ok(())));
-    while alive {
+    let mut views = env.ports.views.subscribe();
+    let mut outdated = env.ports.dialer.outdated();
+    let mut renew = false;
+    while alive && !(renew && idle(&views.borrow_and_update())) {
         tokio::select! {
             // In this order, so that the same seed of a simulation takes the same branch.
             biased;
@@ -55,8 +72,22 @@ async fn serve(env: &Env, plane: &Addr<PlaneActor>, link: Link) -> bool {
                 None => break,
                 Some(frame) => alive = matches!(timeout(MAIL_LIMIT, plane.send(Frame(frame))).await, Ok(Ok(()))),
             },
+            () = &mut outdated, if !renew => renew = true,
+            // Its sender lives as long as the plane does.
+            _ = views.changed(), if renew => {}
         }
     }
+    let renewed = renew && alive && idle(&views.borrow());
     env.uplink.close();
-    matches!(timeout(MAIL_LIMIT, plane.send(Linked(false))).await, Ok(Ok(()))) || plane.connected()
+    let there = matches!(timeout(MAIL_LIMIT, plane.send(Linked(false))).await, Ok(Ok(()))) || plane.connected();
+    match (there, renewed) {
+        (false, _) => Over::Gone,
+        (true, true) => Over::Outdated,
+        (true, false) => Over::Ended,
+    }
+}
+
+/// No work is under way, and nothing is held.
+fn idle(view: &PlaneView) -> bool {
+    view.members.iter().all(|member| !member.busy)
 }

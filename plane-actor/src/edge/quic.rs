@@ -46,6 +46,10 @@ impl Dialer for QuicDialer {
         }
     }
 
+    async fn outdated(&self) {
+        self.client.outdated().await;
+    }
+
     async fn close(&self) {
         self.client.shutdown().await;
     }

@@ -19,10 +19,10 @@ use shared::{
     },
 };
 use shell::link::{Identity, Link, pair};
-use std::{cell::Cell, collections::BTreeMap, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
 use tests::world::World;
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc},
     task::LocalSet,
     time::{Instant, sleep, timeout},
 };
@@ -32,6 +32,7 @@ pub(crate) const EPOCH: Epoch = Epoch(3);
 struct Door {
     links: mpsc::Sender<Link>,
     name: String,
+    outdated: Arc<Notify>,
 }
 
 #[async_trait]
@@ -41,11 +42,17 @@ impl Dialer for Door {
         self.links.send(theirs).await.map_err(|_| PortError::Unavailable("closed".into()))?;
         Ok(ours)
     }
+
+    async fn outdated(&self) {
+        self.outdated.notified().await;
+    }
 }
 
 /// One plane, and the hand's end of its link.
 pub(crate) struct Plane {
     pub(crate) name: String,
+    /// A certificate was renewed.
+    pub(crate) outdated: Arc<Notify>,
     life: LocalSet,
     links: mpsc::Receiver<Link>,
     door: mpsc::Sender<Link>,
@@ -60,6 +67,7 @@ impl Plane {
         let (door, links) = mpsc::channel(4);
         let mut plane = Self {
             name: name.into(),
+            outdated: Arc::default(),
             life: LocalSet::new(),
             links,
             door,
@@ -76,7 +84,7 @@ impl Plane {
     pub(crate) fn start(&mut self, world: &World) {
         self.life = LocalSet::new();
         self.link = None;
-        let dialer = Door { links: self.door.clone(), name: self.name.clone() };
+        let dialer = Door { links: self.door.clone(), name: self.name.clone(), outdated: self.outdated.clone() };
         let ports = world.plane_ports(&self.name, std::sync::Arc::new(dialer));
         let config = PlaneConfig::new(self.name.clone());
         self.life.spawn_local(async move {
@@ -121,6 +129,15 @@ impl Plane {
             }
         }
         panic!("{} never answered", self.name)
+    }
+
+    /// Dials anew within this time; the hand then speaks on the new link.
+    pub(crate) async fn dials_within(&mut self, limit: Duration) -> bool {
+        let link = self.life.run_until(timeout(limit, self.links.recv())).await;
+        link.is_ok_and(|link| {
+            self.link = link;
+            true
+        })
     }
 
     pub(crate) async fn renew(&mut self) {

@@ -6,6 +6,7 @@ mod hand;
 mod lost;
 mod metadata;
 mod old_backup;
+mod renewed;
 mod truth;
 
 use hand::{EPOCH, Hand};

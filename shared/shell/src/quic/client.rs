@@ -16,9 +16,10 @@ use super::{
     transport,
 };
 use crate::{
-    expiry::Expiry,
+    clock::system_wall,
+    expiry::{Expiry, days_left},
     link::{Identity, Link},
-    tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, Distrust, peer_of},
+    tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, Distrust, RELOAD_EVERY, peer_of},
 };
 use addresses::{resolve, share};
 use believed::Reached;
@@ -38,11 +39,17 @@ use tokio::{
     time::{Instant, timeout},
 };
 
+/// A coordinator's certificate that ends sooner is looked for anew, this often.
+const SOON_DAYS: i64 = 7;
+const ASK_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Dials with the newest certificates. One per process.
 pub struct Client {
     credentials: Arc<Credentials>,
     distrusted: watch::Sender<Option<Distrust>>,
-    linked: watch::Sender<Option<Expiry>>,
+    /// By the number of its connection.
+    linked: watch::Sender<Option<(usize, Expiry)>>,
+    shown: Mutex<(String, Instant)>,
     sockets: Mutex<Sockets>,
     /// The sockets are the caller's, so none is made here.
     given: bool,
@@ -89,6 +96,7 @@ impl Client {
 
     fn with(credentials: Arc<Credentials>, sockets: Sockets, given: bool) -> Self {
         Self {
+            shown: Mutex::new((String::new(), Instant::now())),
             credentials,
             distrusted: watch::Sender::new(None),
             linked: watch::Sender::new(None),
@@ -167,9 +175,31 @@ impl Client {
         self.distrusted.subscribe()
     }
 
+    /// Ends when a new link would be better than the one that was dialled last: our certificate was renewed since, or the
+    /// coordinator's ends within a week and it was not asked for a newer one for a day.
+    pub async fn outdated(&self) {
+        let mut changes = self.credentials.subscribe();
+        loop {
+            let (serial, at) = self.shown();
+            let ending =
+                self.linked.borrow().as_ref().is_some_and(|(_, one)| days_left(one.at, system_wall()) < SOON_DAYS);
+            if serial != self.credentials.current().us.serial || (ending && at.elapsed() >= ASK_AGAIN) {
+                return;
+            }
+            // A time-out is the slow tick; the sender cannot be gone, we hold the credentials.
+            let _ = timeout(RELOAD_EVERY, changes.changed()).await;
+        }
+    }
+
+    /// Serial of ours that the last dial showed, and when.
+    fn shown(&self) -> (String, Instant) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The coordinator that the newest link goes to, while it is open, and when its certificate ends.
-    pub fn linked(&self) -> watch::Receiver<Option<Expiry>> {
-        self.linked.subscribe()
+    pub fn linked(&self) -> impl Fn() -> Option<Expiry> + Send + Sync + use<> {
+        let linked = self.linked.subscribe();
+        move || linked.borrow().as_ref().map(|(_, one)| one.clone())
     }
 
     /// Gives links that were dropped the time to flush, then closes the rest.
@@ -204,18 +234,14 @@ impl Client {
             return Err(Failure::Wire(welcome.wire));
         }
         if welcome.leading {
-            tokio::spawn(believed::keep(
-                reached.clone(),
-                self.credentials.clone(),
-                self.distrusted.clone(),
-                self.linked.clone(),
-            ));
+            believed::keep(reached.clone(), self.credentials.clone(), self.distrusted.clone(), self.linked.clone());
         }
         Ok((frames::link(reached.connection, reached.peer, writer, reader, None), welcome))
     }
 
     async fn connect(&self, from: &Endpoint, address: SocketAddr, name: &str, alpn: &[u8]) -> Result<Reached, Failure> {
         let material = self.credentials.current();
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = (material.us.serial.clone(), Instant::now());
         let (tls, kept) = material.client(alpn).map_err(QuicError::from)?;
         let crypto = QuicClientConfig::try_from(tls).map_err(QuicError::from)?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));

@@ -21,17 +21,20 @@ pub(super) struct Reached {
 }
 
 /// Until the link is over. Judged also without a change, because certificates expire.
-pub(super) async fn keep(
+pub(super) fn keep(
     reached: Reached,
     credentials: Arc<Credentials>,
     distrusted: watch::Sender<Option<Distrust>>,
-    linked: watch::Sender<Option<Expiry>>,
+    linked: watch::Sender<Option<(usize, Expiry)>>,
 ) {
     let us = Expiry { identity: reached.peer.identity.to_string(), kind: Kind::Peer, at: reached.peer.until };
-    linked.send_replace(Some(us.clone()));
-    judge(reached, credentials, distrusted).await;
-    // A newer link may have taken its place.
-    linked.send_if_modified(|now| now.take_if(|now| *now == us).is_some());
+    let id = reached.connection.stable_id();
+    linked.send_replace(Some((id, us)));
+    tokio::spawn(async move {
+        judge(reached, credentials, distrusted).await;
+        // A newer link may have taken its place.
+        linked.send_if_modified(|now| now.take_if(|(now, _)| *now == id).is_some());
+    });
 }
 
 async fn judge(reached: Reached, credentials: Arc<Credentials>, distrusted: watch::Sender<Option<Distrust>>) {
