@@ -21,13 +21,7 @@ use shell::{
     clock::Clock,
     driver::{Driver, FenceError, Performed, Performer},
 };
-use std::{
-    cell::{Cell, RefCell},
-    collections::BTreeMap,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// Mail of one barrier: three sorts of inputs per plane (answer, up/down, progress) for a few dozen planes, plus claims
@@ -53,8 +47,7 @@ pub(super) struct BarrierActor {
     incarnation: u64,
     driver: Driver<Barrier>,
     slot: Rc<RefCell<Option<Slot>>>,
-    /// A save has succeeded.
-    saved: Rc<Cell<bool>>,
+    /// The parent knows that the record was saved here.
     told_saved: bool,
     channels: BTreeMap<PlaneId, Channel>,
     parent: Recipient<FromBarrier>,
@@ -98,7 +91,6 @@ impl BarrierActor {
             incarnation,
             driver: Driver::new(Barrier::new(record)),
             slot: Rc::new(RefCell::new(Some(slot))),
-            saved: Rc::default(),
             told_saved: false,
             channels,
             parent,
@@ -136,7 +128,7 @@ impl BarrierActor {
     }
 
     fn save(&self, record: Record) -> Performed {
-        let (slot, saved) = (self.slot.clone(), self.saved.clone());
+        let slot = self.slot.clone();
         Performed::Fence(
             async move {
                 let taken = slot.borrow_mut().take();
@@ -145,7 +137,6 @@ impl BarrierActor {
                 };
                 let outcome = held.save(&record).await;
                 slot.borrow_mut().replace(held);
-                saved.set(saved.get() || outcome.is_ok());
                 outcome
             }
             .boxed_local(),
@@ -228,7 +219,7 @@ impl Performer for BarrierActor {
     }
 
     fn stepped(&mut self, ctx: &mut Context<Self>) {
-        if self.saved.get() && !self.told_saved {
+        if !self.told_saved && self.slot.borrow().as_ref().is_some_and(Slot::is_used) {
             self.told_saved = true;
             self.ask_parent(FromBarrier::Saved(self.object.uid.clone()), ctx);
         }

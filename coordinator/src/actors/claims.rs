@@ -1,7 +1,7 @@
 //! Claims as ledger objects: what the arbiter (`shared::claims`) wants stored and read. Only the coordinator actor writes
 //! them, one save at a time per claim.
 
-use super::store::{Slot, Stored, Writer};
+use super::store::{self, Slot, Stored, Writer};
 use crate::ports::{Ledger, LedgerKey, PortError, Version};
 use shared::{
     barrier::{Claim, Record},
@@ -52,11 +52,9 @@ impl ClaimStore {
 }
 
 /// One claim, with its version.
-pub(super) async fn read(ledger: Arc<dyn Ledger>, cluster: ClusterId) -> Result<Option<(Claim, Version)>, String> {
-    let Some(entry) = ledger.read(&LedgerKey::Claim(cluster)).await.map_err(|error| error.to_string())? else {
-        return Ok(None);
-    };
-    Stored::<Claim>::parse(&entry.body).map(|stored| Some((stored.body, entry.version)))
+pub(super) async fn read(ledger: Arc<dyn Ledger>, cluster: ClusterId) -> Result<Option<(Claim, Version)>, PortError> {
+    let stored = store::read::<Claim>(ledger.as_ref(), &LedgerKey::Claim(cluster)).await?;
+    Ok(stored.map(|(stored, version)| (stored.body, version)))
 }
 
 /// Every claim that somebody holds.

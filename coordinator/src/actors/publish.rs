@@ -2,7 +2,7 @@
 
 mod troubles;
 
-use super::store::Stored;
+use super::store;
 use crate::ports::{EventKind, Ledger, LedgerKey, ObjectRef, Objects, PortError, Ports, Status, Version};
 use shared::barrier::{Record, Stage, Verdict, View};
 use std::{sync::Arc, time::Duration};
@@ -134,10 +134,9 @@ async fn delete_record(ledger: &dyn Ledger, key: &LedgerKey, version: &Mutex<Ver
     let known = version.lock().await.clone();
     match ledger.delete(key, &known).await {
         Err(PortError::Conflict(text)) => {
-            let Some(entry) = ledger.read(key).await? else { return Ok(()) };
-            let stored = Stored::<Record>::parse(&entry.body).map_err(PortError::Unavailable)?;
+            let Some((stored, now)) = store::read::<Record>(ledger, key).await? else { return Ok(()) };
             if stored.body.stage == Stage::Cleaned {
-                *version.lock().await = entry.version;
+                *version.lock().await = now;
             }
             Err(PortError::Conflict(text))
         }

@@ -97,6 +97,16 @@ impl<T: Serialize> Stored<T> {
     }
 }
 
+/// What is stored under a key, with its version.
+pub(super) async fn read<T: DeserializeOwned>(
+    ledger: &dyn Ledger,
+    key: &LedgerKey,
+) -> Result<Option<(Stored<T>, Version)>, PortError> {
+    let Some(entry) = ledger.read(key).await? else { return Ok(None) };
+    let stored = Stored::parse(&entry.body).map_err(PortError::Unavailable)?;
+    Ok(Some((stored, entry.version)))
+}
+
 /// Writer and number of a text, whatever its body is.
 #[derive(Deserialize)]
 struct Head {
@@ -142,6 +152,11 @@ impl Slot {
 
     pub(super) fn version(&self) -> Option<&Version> {
         self.version.as_ref()
+    }
+
+    /// Something was to be saved through it: after a fence that held, something was.
+    pub(super) fn is_used(&self) -> bool {
+        self.save > 0
     }
 
     /// Writes by compare-and-set. A save that conflicts, or whose outcome is unknown, is read back: our own writer and

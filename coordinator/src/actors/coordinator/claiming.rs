@@ -85,7 +85,7 @@ impl CoordinatorActor {
                     Input::Read { cluster, claim }
                 }
                 Err(error) => {
-                    tracing::warn!(%cluster, error, "claim cannot be read; trying again");
+                    tracing::warn!(%cluster, %error, "claim cannot be read; trying again");
                     Input::NotRead(cluster)
                 }
             };

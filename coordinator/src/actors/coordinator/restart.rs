@@ -2,7 +2,7 @@
 
 use super::{AGAIN, AsyncContext, CoordinatorActor, reading::Cause};
 use crate::{
-    actors::store::Stored,
+    actors::store::{self, Stored},
     ports::{Ledger, LedgerKey, PortError, Version},
 };
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
@@ -37,7 +37,7 @@ impl CoordinatorActor {
                 let found = {
                     // It is closed by nobody.
                     let _one = reads.acquire().await;
-                    stored(&ledger, &uid).await?
+                    store::read::<Record>(ledger.as_ref(), &LedgerKey::Record(uid.clone())).await?
                 };
                 match found {
                     Some((stored, version))
@@ -91,15 +91,8 @@ impl CoordinatorActor {
 }
 
 pub(super) async fn read(ledger: Arc<dyn Ledger>, backup: BackupUid) -> Result<Option<(Record, Version)>, PortError> {
-    Ok(stored(&ledger, &backup).await?.map(|(stored, version)| (stored.body, version)))
-}
-
-async fn stored(ledger: &Arc<dyn Ledger>, backup: &BackupUid) -> Result<Option<(Stored<Record>, Version)>, PortError> {
-    let Some(entry) = ledger.read(&LedgerKey::Record(backup.clone())).await? else { return Ok(None) };
-    match Stored::<Record>::parse(&entry.body) {
-        Ok(stored) => Ok(Some((stored, entry.version))),
-        Err(error) => Err(PortError::Unavailable(format!("record of {backup}: {error}"))),
-    }
+    let stored = store::read::<Record>(ledger.as_ref(), &LedgerKey::Record(backup)).await?;
+    Ok(stored.map(|(stored, version)| (stored.body, version)))
 }
 
 pub(super) fn parse(body: &str) -> Result<Record, String> {
