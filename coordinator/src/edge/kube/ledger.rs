@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kube::{
     Api, Client,
-    api::{DeleteParams, ListParams, PostParams, Preconditions},
+    api::{DeleteParams, ListParams, ObjectList, PostParams, Preconditions},
 };
 use shared::{
     ids::{BackupUid, ClusterId},
@@ -45,33 +45,14 @@ impl KubeLedger {
 #[async_trait]
 impl Ledger for KubeLedger {
     async fn records(&self) -> Result<Vec<Noted>, PortError> {
-        let mut all = Vec::new();
-        let mut params = of_kind(RECORD);
-        loop {
-            let page = bounded("list the ledger's ConfigMaps", self.maps.list_metadata(&params)).await?;
-            for map in page.items {
-                all.extend(noted(map.metadata)?);
-            }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(all),
-            }
-        }
+        let page =
+            |params| async move { bounded("list the ledger's ConfigMaps", self.maps.list_metadata(&params)).await };
+        all_pages(RECORD, page, |map| noted(map.metadata)).await
     }
 
     async fn claims(&self) -> Result<Vec<Entry>, PortError> {
-        let mut all = Vec::new();
-        let mut params = of_kind(CLAIM);
-        loop {
-            let page = bounded("list the claims' ConfigMaps", self.maps.list(&params)).await?;
-            for map in page.items {
-                all.extend(entry(map)?);
-            }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => params = params.continue_token(&token),
-                None => return Ok(all),
-            }
-        }
+        let page = |params| async move { bounded("list the claims' ConfigMaps", self.maps.list(&params)).await };
+        all_pages(CLAIM, page, entry).await
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
@@ -152,8 +133,28 @@ fn config_map(key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> R
     })
 }
 
-fn of_kind(kind: &str) -> ListParams {
-    ListParams::default().labels(&format!("{LABEL}={kind}")).limit(PAGE)
+/// What `of` makes of every ConfigMap of a kind, page by page.
+async fn all_pages<K, T, F>(
+    kind: &str,
+    page: impl Fn(ListParams) -> F,
+    of: impl Fn(K) -> Result<Option<T>, PortError>,
+) -> Result<Vec<T>, PortError>
+where
+    K: Clone,
+    F: Future<Output = Result<ObjectList<K>, PortError>>,
+{
+    let mut all = Vec::new();
+    let mut params = ListParams::default().labels(&format!("{LABEL}={kind}")).limit(PAGE);
+    loop {
+        let page = page(params.clone()).await?;
+        for one in page.items {
+            all.extend(of(one)?);
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(all),
+        }
+    }
 }
 
 /// `None` for a ConfigMap that carries our label but none of our names.
