@@ -7,7 +7,10 @@ use super::{
 };
 use crate::ports::PlaneView;
 use actix::Addr;
-use shared::{backoff::Backoff, time::Millis};
+use shared::{
+    backoff::{Backoff, seed},
+    time::Millis,
+};
 use shell::link::Link;
 use std::{rc::Rc, time::Duration};
 use tokio::time::timeout;
@@ -20,7 +23,7 @@ const MAIL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Runs until the plane actor is gone.
 pub(crate) async fn keep_linked(env: Rc<Env>, plane: Addr<PlaneActor>) {
-    let seed = env.config.plane.as_str().bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31) + u64::from(byte));
+    let seed = seed(env.config.plane.as_str());
     let mut failures = 0_u32;
     loop {
         match env.ports.dialer.dial().await {

@@ -1,6 +1,6 @@
 //! Who we are towards AWS, and AWS's errors in words for the coordinator.
 
-use super::retry::{FIRST_WAIT, TRIES, tried};
+use super::retry::{repeated, tried};
 use crate::{
     actors::env::Env,
     ports::{Cloud, CloudError, CloudIdentity, PortError, Topology, WebIdentity, WebIdentitySource},
@@ -184,21 +184,12 @@ pub(super) fn throttled<T>(
 
 /// A call that may be repeated (a read, or a write that names its whole outcome), tried again while its failure may
 /// pass by itself.
-pub(super) async fn cloud_tried<T, F>(service: Service, what: &str, mut call: impl FnMut() -> F) -> Result<T, Refusal>
+pub(super) async fn cloud_tried<T, F>(service: Service, what: &str, call: impl FnMut() -> F) -> Result<T, Refusal>
 where
     F: Future<Output = Result<T, CloudError>>,
 {
-    let mut wait = FIRST_WAIT;
-    for _ in 1..TRIES {
-        match call().await {
-            Ok(value) => return Ok(value),
-            Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_)) => {}
-            Err(error) => return Err(cloud_refusal(service, what, &error)),
-        }
-        tokio::time::sleep(wait).await;
-        wait *= 2;
-    }
-    call().await.map_err(|error| cloud_refusal(service, what, &error))
+    let passes = |error: &CloudError| matches!(error, CloudError::Throttled(_) | CloudError::OutcomeUnknown(_));
+    repeated(passes, call).await.map_err(|error| cloud_refusal(service, what, &error))
 }
 
 #[cfg(test)]
