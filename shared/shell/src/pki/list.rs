@@ -5,12 +5,9 @@ use super::{
     error::PkiError,
     index::{self, Entry},
 };
-use shared::plane_name::of_path_segment;
-use shared::time::Timestamp;
+use crate::expiry::days_left;
+use shared::{plane_name::of_path_segment, time::Timestamp};
 use std::{fmt, path::Path};
-
-/// Seconds of a day.
-const DAY: i64 = 24 * 60 * 60;
 
 /// Of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +80,9 @@ fn row(entries: &[Entry], at: usize, entry: &Entry, now: Timestamp) -> Listed {
 }
 
 fn listed(serial: String, kind: String, name: String, ca: u64, end: i64, state: State, now: Timestamp) -> Listed {
-    let left = end.saturating_sub(now.0.div_euclid(1000));
-    let state = if left < 0 && state != State::Revoked { State::Ended } else { state };
     let not_after = Timestamp(end.saturating_mul(1000));
-    Listed { serial, kind, name, ca, not_after, days_left: left.div_euclid(DAY), state }
+    // Ends are whole seconds: a certificate of this second has all of its days.
+    let days_left = days_left(not_after, Timestamp(now.0.div_euclid(1000).saturating_mul(1000)));
+    let state = if days_left < 0 && state != State::Revoked { State::Ended } else { state };
+    Listed { serial, kind, name, ca, not_after, days_left, state }
 }
