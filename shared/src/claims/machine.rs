@@ -1,6 +1,7 @@
 //! The arbiter. See the module.
 
 use super::{
+    entry::{Entry, Purpose, State},
     epochs::above,
     input::{Answer, Effect, Input, Timer, Want},
     queue::Queue,
@@ -43,82 +44,6 @@ struct Barrier {
     saved: bool,
 }
 
-/// One claim as this process knows it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Entry {
-    claim: Claim,
-    state: State,
-    /// This process granted it to a barrier that lives: the barrier's record may not name the epoch yet.
-    granted: Option<(BackupUid, Epoch)>,
-    /// It was to be given back, and that save failed: if it is still held by this attempt, it is given back once more.
-    /// Its holder has ended, and will not ask again.
-    owed: Option<ClaimHolder>,
-    /// To be given back once what is under way is done.
-    giving: BTreeSet<BackupUid>,
-}
-
-/// What is stored, as far as this process knows.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum State {
-    /// The claim.
-    Known,
-    /// This is being saved.
-    Saving(Claim, Purpose),
-    /// It has to be read.
-    Unknown,
-}
-
-/// What a claim is being saved for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Purpose {
-    /// To grant it to the barrier that asked.
-    Grant(BackupUid),
-    /// The same, and that barrier is gone. Another one of the same backup did not ask.
-    GrantToNobody,
-    /// To end it.
-    GiveBack,
-}
-
-impl Entry {
-    fn free(cluster: ClusterId) -> Self {
-        let claim = Claim { cluster, epoch: Epoch::NONE, live: None };
-        Self { claim, state: State::Known, granted: None, owed: None, giving: BTreeSet::new() }
-    }
-
-    /// Who holds it, under which epoch.
-    fn held(&self) -> Option<(Epoch, &BackupUid)> {
-        self.claim.live.as_ref().map(|live| (self.claim.epoch, &live.backup))
-    }
-
-    /// The holder has it from this process.
-    fn is_granted(&self) -> bool {
-        match (&self.granted, self.held()) {
-            (Some((backup, epoch)), Some((held, by))) => *epoch == held && backup == by,
-            _ => false,
-        }
-    }
-
-    /// Ends it if this backup holds it: at once, or when what is under way is done. The epoch stays, because it must
-    /// grow.
-    fn give_back(&mut self, backup: &BackupUid, out: &mut Vec<Effect>) {
-        if self.state != State::Known {
-            self.giving.insert(backup.clone());
-        } else if self.held().is_some_and(|(_, by)| by == backup) {
-            let claim = Claim { live: None, ..self.claim.clone() };
-            self.state = State::Saving(claim.clone(), Purpose::GiveBack);
-            out.push(Effect::Save(claim));
-        }
-    }
-
-    /// What was to be given back while it was busy.
-    fn give_what_waited(&mut self, out: &mut Vec<Effect>) {
-        let owed = self.owed.take().filter(|owed| self.claim.live.as_ref() == Some(owed));
-        for backup in owed.map(|owed| owed.backup).into_iter().chain(std::mem::take(&mut self.giving)) {
-            self.give_back(&backup, out);
-        }
-    }
-}
-
 /// What becomes of a barrier's question.
 enum Verdict {
     Save(Claim),
@@ -135,11 +60,6 @@ impl Claims {
     /// Something is being saved.
     pub fn is_saving(&self) -> bool {
         self.entries.values().any(|entry| matches!(entry.state, State::Saving(..)))
-    }
-
-    /// Every timer that runs, for a model checker, which has no clock.
-    pub fn timers(&self) -> impl Iterator<Item = Timer> {
-        self.timers.keys().copied()
     }
 
     /// The rules that the state itself must keep, each in words if it is broken.
