@@ -1,7 +1,7 @@
 //! A renewed certificate is shown on a new link as soon as nothing is under way, and never in the middle of a backup.
 
-use crate::{hand::Hand, scenario};
-use shared::wire::{Answer, Order};
+use crate::{hand::Hand, scenario, truth::ends_well};
+use shared::wire::Answer;
 use std::time::Duration;
 use tests::world::WorldConfig;
 
@@ -30,12 +30,6 @@ fn a_renewal_cuts_no_backup() {
         hand.planes[0].outdated.notify_one();
         assert!(!hand.planes[0].dials_within(SOON).await, "the stores are held");
         // Once its evidence is saved it may link anew; the hand, as a coordinator, goes on over the newer link.
-        hand.snapshot().await;
-        hand.confirm().await;
-        let cut = world.cut(&hand.snapshots(), hand.commit_ts).unwrap();
-        assert_eq!(world.judge(&cut), Vec::new());
-        hand.all(|_| Order::Release).await;
-        let answers = hand.complete().await;
-        assert!(answers.iter().all(|answer| matches!(answer, Answer::Completed(_))), "{answers:?}");
+        ends_well(&world, &mut hand).await;
     });
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tests::world::{Span, World, WorldConfig};
 
 /// Confirms, releases, completes; the snapshots are those of the volumes prepared, and nothing else is left.
-async fn ends_well(world: &World, hand: &mut Hand) {
+pub(crate) async fn ends_well(world: &World, hand: &mut Hand) {
     let answers = hand.snapshot().await;
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Snapshotted(_))), "{answers:?}");
     hand.confirm().await;

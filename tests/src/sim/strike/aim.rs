@@ -80,10 +80,7 @@ pub(super) fn set_switch(
     of: impl Fn(&mut Faults) -> &mut BTreeSet<StoreId> + 'static,
 ) -> Option<Struck> {
     let (store, ms) = (aim.store(), aim.ms(from, to));
-    aim.stage.world.faults(|faults| of(faults).insert(store));
-    until(format!("{text} of store {store}"), ms, move |stage| {
-        stage.world.faults(|faults| of(faults).remove(&store));
-    })
+    among(aim, format!("{text} of store {store}"), ms, store, of)
 }
 
 pub(super) fn plane_switch(
@@ -93,8 +90,19 @@ pub(super) fn plane_switch(
     of: impl Fn(&mut Faults) -> &mut BTreeSet<String> + 'static,
 ) -> Option<Struck> {
     let (plane, ms) = (aim.plane(), aim.ms(from, to));
-    aim.stage.world.faults(|faults| of(faults).insert(plane.clone()));
-    until(format!("{text} of {plane}"), ms, move |stage| {
-        stage.world.faults(|faults| of(faults).remove(&plane));
+    among(aim, format!("{text} of {plane}"), ms, plane, of)
+}
+
+/// It is among those of a fault for so many milliseconds.
+fn among<K: Ord + Clone + 'static>(
+    aim: &Aim<'_>,
+    text: String,
+    ms: u64,
+    one: K,
+    of: impl Fn(&mut Faults) -> &mut BTreeSet<K> + 'static,
+) -> Option<Struck> {
+    aim.stage.world.faults(|faults| of(faults).insert(one.clone()));
+    until(text, ms, move |stage| {
+        stage.world.faults(|faults| of(faults).remove(&one));
     })
 }
