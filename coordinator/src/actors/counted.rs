@@ -13,8 +13,44 @@ use std::{
 pub(super) struct Counted {
     ledger: Arc<dyn Ledger>,
     metrics: Arc<Metrics>,
-    /// Length of each text, as far as it is known.
-    known: Mutex<BTreeMap<LedgerKey, u64>>,
+    known: Mutex<Known>,
+}
+
+/// Length of each text, as far as it is known, and the sums: a save must not cost what the whole ledger is large.
+#[derive(Default)]
+struct Known {
+    lengths: BTreeMap<LedgerKey, u64>,
+    /// Objects and bytes.
+    records: (u64, u64),
+    claims: (u64, u64),
+}
+
+impl Known {
+    /// `None`: it is gone.
+    fn set(&mut self, key: LedgerKey, bytes: Option<u64>) {
+        let sum = match key {
+            LedgerKey::Record(_) => &mut self.records,
+            LedgerKey::Claim(_) => &mut self.claims,
+        };
+        let before = match bytes {
+            Some(bytes) => {
+                *sum = (sum.0 + 1, sum.1 + bytes);
+                self.lengths.insert(key, bytes)
+            }
+            None => self.lengths.remove(&key),
+        };
+        if let Some(before) = before {
+            *sum = (sum.0 - 1, sum.1 - before);
+        }
+    }
+
+    /// Everything of the kind that `of` tells is this.
+    fn list(&mut self, of: fn(&LedgerKey) -> bool, found: impl Iterator<Item = (LedgerKey, u64)>) {
+        for key in self.lengths.keys().filter(|key| of(key)).cloned().collect::<Vec<_>>() {
+            self.set(key, None);
+        }
+        found.for_each(|(key, bytes)| self.set(key, Some(bytes)));
+    }
 }
 
 impl Counted {
@@ -22,18 +58,10 @@ impl Counted {
         Self { ledger, metrics, known: Mutex::default() }
     }
 
-    fn change(&self, change: impl FnOnce(&mut BTreeMap<LedgerKey, u64>)) {
+    fn change(&self, change: impl FnOnce(&mut Known)) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut known);
-        let (mut records, mut claims) = ((0, 0), (0, 0));
-        for (key, bytes) in known.iter() {
-            let sum = match key {
-                LedgerKey::Record(_) => &mut records,
-                LedgerKey::Claim(_) => &mut claims,
-            };
-            *sum = (sum.0 + 1, sum.1 + bytes);
-        }
-        self.metrics.ledger(records, claims);
+        self.metrics.ledger(known.records, known.claims);
     }
 }
 
@@ -41,20 +69,15 @@ impl Counted {
 impl Ledger for Counted {
     async fn records(&self) -> Result<Vec<Noted>, PortError> {
         let records = self.ledger.records().await?;
-        self.change(|known| {
-            known.retain(|key, _| !matches!(key, LedgerKey::Record(_)));
-            let found = |noted: &Noted| (LedgerKey::Record(noted.backup.clone()), noted.bytes.unwrap_or(0));
-            known.extend(records.iter().map(found));
-        });
+        let found = |noted: &Noted| (LedgerKey::Record(noted.backup.clone()), noted.bytes.unwrap_or(0));
+        self.change(|known| known.list(|key| matches!(key, LedgerKey::Record(_)), records.iter().map(found)));
         Ok(records)
     }
 
     async fn claims(&self) -> Result<Vec<Entry>, PortError> {
         let claims = self.ledger.claims().await?;
-        self.change(|known| {
-            known.retain(|key, _| !matches!(key, LedgerKey::Claim(_)));
-            known.extend(claims.iter().map(|entry| (entry.key.clone(), entry.body.len() as u64)));
-        });
+        let found = |entry: &Entry| (entry.key.clone(), entry.body.len() as u64);
+        self.change(|known| known.list(|key| matches!(key, LedgerKey::Claim(_)), claims.iter().map(found)));
         Ok(claims)
     }
 
@@ -64,17 +87,38 @@ impl Ledger for Counted {
 
     async fn write(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<Version, PortError> {
         let version = self.ledger.write(key, text, expected).await?;
-        self.change(|known| {
-            known.insert(key.clone(), text.body.len() as u64);
-        });
+        self.change(|known| known.set(key.clone(), Some(text.body.len() as u64)));
         Ok(version)
     }
 
     async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
         self.ledger.delete(key, expected).await?;
-        self.change(|known| {
-            known.remove(key);
-        });
+        self.change(|known| known.set(key.clone(), None));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::ids::{BackupUid, ClusterId};
+
+    #[test]
+    fn the_sums_are_those_of_what_is_known() {
+        let record = |name: &str| LedgerKey::Record(BackupUid::new(name));
+        let claim = LedgerKey::Claim(ClusterId(7));
+        let mut known = Known::default();
+        known.set(record("a"), Some(10));
+        known.set(claim.clone(), Some(3));
+        known.set(record("a"), Some(12));
+        known.set(record("b"), Some(1));
+        assert_eq!((known.records, known.claims), ((2, 13), (1, 3)));
+        known.set(record("b"), None);
+        known.set(record("nobody"), None);
+        assert_eq!((known.records, known.claims), ((1, 12), (1, 3)));
+        known.list(|key| matches!(key, LedgerKey::Record(_)), [(record("c"), 5), (record("d"), 6)].into_iter());
+        assert_eq!((known.records, known.claims), ((2, 11), (1, 3)));
+        known.list(|key| matches!(key, LedgerKey::Claim(_)), std::iter::empty());
+        assert_eq!((known.records, known.claims), ((2, 11), (0, 0)));
     }
 }
