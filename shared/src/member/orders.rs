@@ -12,7 +12,7 @@ use crate::{
     ids::Attempt,
     reason::{Reason, Refusal},
     time::Now,
-    wire::{Answer, Cleaned, Completed, Order, Prepare, Renew, Renewed, Reserved, Settle, Settled},
+    wire::{Answer, Clean, Cleaned, Completed, Order, Prepare, Renew, Renewed, Reserved, Settle, Settled},
 };
 
 /// Where an order stands against what has been done.
@@ -28,11 +28,12 @@ enum Turn {
 
 impl Member {
     pub(super) fn order(&mut self, now: Now, epoch: Epoch, order: Order, effects: &mut Vec<Effect>) {
-        if self.current.as_ref().is_some_and(|(e, o)| *e == epoch && *o == order) {
+        if self.current.as_ref().is_some_and(|(e, begun)| *e == epoch && does(begun, &order)) {
             return;
         }
         if let Some((last_epoch, last, answer)) = &self.last
-            && (*last_epoch, last) == (epoch, &order)
+            && *last_epoch == epoch
+            && is_done_with(last, &order)
         {
             self.send(epoch, answer.clone(), effects);
             return;
@@ -312,6 +313,26 @@ impl Member {
     fn stores(&self) -> std::collections::BTreeSet<crate::ids::StoreId> {
         self.ready.iter().flat_map(|ready| ready.prepared.stores.iter().map(|store| store.store)).collect()
     }
+}
+
+/// Does what is under way do all that is ordered now? One that may delete what S3 proves does what one that may not does.
+fn does(begun: &Order, order: &Order) -> bool {
+    match (begun, order) {
+        (Order::Clean(begun), Order::Clean(clean)) => begun.taken_back >= clean.taken_back && is_same(begun, clean),
+        _ => begun == order,
+    }
+}
+
+/// Is there nothing left of what is ordered now? What has been cleaned is gone, whatever may have been deleted.
+fn is_done_with(last: &Order, order: &Order) -> bool {
+    match (last, order) {
+        (Order::Clean(last), Order::Clean(clean)) => is_same(last, clean),
+        _ => last == order,
+    }
+}
+
+fn is_same(one: &Clean, other: &Clean) -> bool {
+    *one == Clean { taken_back: one.taken_back, ..other.clone() }
 }
 
 fn kind(done: &Done) -> &'static str {

@@ -193,3 +193,32 @@ fn cleaning_is_done_again_only_while_something_is_left() {
     assert_eq!(b.done(6, Done::Cleaned(report(&[]))), [say(Answer::Cleaned(Cleaned { report: report(&[]) }))]);
     assert_eq!(b.order(order), [say(Answer::Cleaned(Cleaned { report: report(&[]) }))]);
 }
+
+/// Orders of before a deletion and after it may come in turn for ever; each does not begin the same work anew.
+#[test]
+fn a_clean_is_begun_again_only_for_one_that_may_delete_more() {
+    let mut b = Bench::at_stage(shared::member::Stage::Broken);
+    let order = |taken_back| {
+        let Order::Clean(clean) = clean(shared::wire::CleanScope::Attempt) else { unreachable!() };
+        Order::Clean(shared::wire::Clean { taken_back, ..clean })
+    };
+    let begun = |effects: &[Effect]| {
+        effects.iter().filter(|effect| matches!(effect, Effect::Work { work: Work::Clean { .. }, .. })).count()
+    };
+    assert_eq!(begun(&b.order(order(false))), 1);
+    assert_eq!(begun(&b.order(order(false))), 0, "it is under way");
+    let more = b.order(order(true));
+    assert_eq!(begun(&more), 1, "it may delete what S3 proves: {more:?}");
+    assert_eq!(b.order(order(false)), [], "that is being done");
+    let Some(number) = more.iter().find_map(|effect| match effect {
+        Effect::Work { number, .. } => Some(*number),
+        _ => None,
+    }) else {
+        panic!("{more:?}")
+    };
+    let cleaned = say(Answer::Cleaned(Cleaned { report: Default::default() }));
+    assert_eq!(b.done(number, Done::Cleaned(Default::default())), [cleaned.clone()]);
+    for taken_back in [false, true, false] {
+        assert_eq!(b.order(order(taken_back)), [cleaned.clone()], "what is gone is gone");
+    }
+}
