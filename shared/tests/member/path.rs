@@ -217,8 +217,8 @@ fn a_clean_is_begun_again_only_for_one_that_may_delete_more() {
         panic!("{more:?}")
     };
     let cleaned = say(Answer::Cleaned(Cleaned { report: Default::default() }));
-    assert_eq!(b.done(number, Done::Cleaned(Default::default())), [cleaned.clone()]);
+    assert_eq!(b.done(number, Done::Cleaned(Default::default())), std::slice::from_ref(&cleaned));
     for taken_back in [false, true, false] {
-        assert_eq!(b.order(order(taken_back)), [cleaned.clone()], "what is gone is gone");
+        assert_eq!(b.order(order(taken_back)), std::slice::from_ref(&cleaned), "what is gone is gone");
     }
 }
