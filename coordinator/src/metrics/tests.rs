@@ -1,6 +1,8 @@
 //! What a scrape reads, line by line.
 #![allow(clippy::unwrap_used)]
 
+mod rules;
+
 use super::*;
 use crate::kit::record;
 use shared::{

@@ -1,0 +1,78 @@
+//! What alerts and the dashboard ask for is what a coordinator tells; a query of a wrong name is silent for ever.
+
+use super::*;
+use crate::kit::certificate;
+use shared::{
+    schedule::{Phase, Status as ScheduleStatus},
+    time::Timestamp,
+};
+use shell::expiry::{Expiry, Kind};
+use std::collections::BTreeSet;
+
+const ALERTS: &str = include_str!("../../../../deploy/alerts/coordinator.yaml");
+const DASHBOARD: &str = include_str!("../../../../deploy/charts/isochron/files/dashboard.json");
+
+/// The dashboard shows planes as well.
+const OF_PLANES: [&str; 2] = ["isochron_plane_connected", "isochron_plane_coordinator_distrusted"];
+
+/// Every series that there can be.
+fn everything() -> Metrics {
+    let metrics = Metrics::new();
+    let mut record = record();
+    record.certificate = Some(certificate(Verdict::Weaker));
+    record.barrier = BarrierTimes { settle: Some(Millis(1)), reach: Some(Millis(1)), hold: Some(Millis(1)) };
+    (record.times.started, record.times.completed) = (Some(Timestamp(1)), Some(Timestamp(2)));
+    for stage in [Stage::Preparing, Stage::Certified, Stage::Complete] {
+        record.stage = stage;
+        seen(&metrics, &record);
+    }
+    (record.stage, record.deleting) = (Stage::Cleaning, true);
+    metrics.viewed(&refused(&record, Step::Completing, &[("az1", Reason::AccessDenied)]));
+    let mut other = record.clone();
+    (record.stage, record.times.deleted, record.times.cleaned) =
+        (Stage::Cleaned, Some(Timestamp(3)), Some(Timestamp(4)));
+    seen(&metrics, &record);
+    (other.stage, other.deleting) = (Stage::Certified, false);
+    metrics.viewed(&refused(&other, Step::Completing, &[("az1", Reason::AccessDenied)]));
+    let status = ScheduleStatus {
+        last_success_time: Some(Timestamp(1)),
+        next_run: Some(Timestamp(2)),
+        phase: Phase::Active,
+        ..ScheduleStatus::default()
+    };
+    metrics.schedules(&[schedule::View {
+        key: ScheduleKey { namespace: "br".to_owned(), name: "nightly".to_owned() },
+        group: None,
+        cron: "0 * * * *".to_owned(),
+        zone: "UTC".to_owned(),
+        status,
+        running: Vec::new(),
+        backups: 1,
+    }]);
+    metrics.ledger((1, 1), (1, 1));
+    metrics.expiries().set(&[Expiry { identity: "plane/az1".to_owned(), kind: Kind::Own, at: Timestamp(1) }]);
+    metrics
+}
+
+/// Names of metrics in queries.
+fn asked(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.filter(|word| word.starts_with("isochron_") || word.starts_with("fed_volume_backup_")).collect()
+}
+
+#[test]
+fn alerts_and_the_dashboard_ask_for_what_is_told() {
+    let told = text(&everything());
+    let told: BTreeSet<&str> =
+        told.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(['{', ' ']).next()).collect();
+    for (page, least) in [(ALERTS, 12), (DASHBOARD, 20)] {
+        let names = asked(page);
+        assert!(names.len() >= least, "too few were found for the test to be true: {names:?}");
+        let unknown: Vec<_> = names.iter().filter(|name| !told.contains(*name) && !OF_PLANES.contains(name)).collect();
+        assert!(unknown.is_empty(), "nobody tells {unknown:?}");
+    }
+    // And what is told is asked for somewhere.
+    let (alerts, dashboard) = (asked(ALERTS), asked(DASHBOARD));
+    let unasked: Vec<_> = told.iter().filter(|name| !alerts.contains(*name) && !dashboard.contains(*name)).collect();
+    assert!(unasked.is_empty(), "neither alert nor panel: {unasked:?}");
+}
