@@ -1,5 +1,5 @@
 //! The fencing token of an attempt. It grows per TiDB cluster, is saved before anything is sent under it, and is in
-//! every message and every answer, so that stale ones die by identity, not by timing (DESIGN I1–I3).
+//! every message and every answer, so that stale ones die by identity, not by timing (`design.md` §4, I1–I3).
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -1,5 +1,5 @@
 //! What planes saw, as facts of cause and effect: what was asked after what, and what was answered before what. A
-//! certificate rests on these and on nothing else (DESIGN §4, E1–E6).
+//! certificate rests on these and on nothing else (`design.md` §4, E1–E6).
 
 use crate::{
     epoch::Epoch,

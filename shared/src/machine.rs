@@ -6,7 +6,7 @@
 //!     ▲                                                             │
 //!     └──────── Expired(timer), once `deadline()` is reached ◄──────┘
 //! ```
-//! The shell promises (DESIGN §3, "The machine"):
+//! The shell promises (`design.md` §3, "The machine"):
 //! - `step` is called by the driver only, one input at a time, with a `now` that never goes back;
 //! - a deadline that is reached is fed as `expired(timer)` *before* any other input, so that a busy mailbox cannot
 //!   starve a timer;

@@ -1,5 +1,5 @@
 //! The published table of reasons: every way in which a backup does not become Complete, in one word, with what a
-//! person can do about it. Both `Invalid` and `Failed` take their reason from here (DESIGN §7).
+//! person can do about it. Both `Invalid` and `Failed` take their reason from here (`design.md` §7).
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -18,7 +18,7 @@ impl Millis {
     pub const fn secs(n: u64) -> Self {
         Self(n * 1000)
     }
-    /// A quarter: the renewal period of every lease (DESIGN §4).
+    /// A quarter: the renewal period of every lease (`design.md` §4).
     pub const fn quarter(self) -> Self {
         Self(self.0 / 4)
     }

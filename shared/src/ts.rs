@@ -15,7 +15,7 @@ pub const LOGICAL_BITS: u32 = 18;
 impl Ts {
     /// "Not initialised", as TiKV reports it.
     pub const ZERO: Ts = Ts(0);
-    /// What PD answers while the cluster is not initialised (`facts/pd-tikv.md` fact 14): no timestamp at all.
+    /// What PD answers while the cluster is not initialised (`facts/pd-tikv.md` §3.6): no timestamp at all.
     pub const NOT_INITIALIZED: Ts = Ts(u64::MAX);
 
     /// From Unix milliseconds and a logical counter (its low 18 bits).

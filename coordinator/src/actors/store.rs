@@ -1,5 +1,5 @@
 //! Records and claims as ledger objects: JSON with the writer and the number of the save, so that a save whose outcome
-//! is unknown can be read back (DESIGN §5). What is long is packed; who wrote it stays readable.
+//! is unknown can be read back (`design.md` §5). What is long is packed; who wrote it stays readable.
 
 use crate::ports::{Ledger, LedgerKey, PortError, Text, Version};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};

@@ -24,7 +24,7 @@ use std::{collections::VecDeque, time::Duration, vec};
 mod tests;
 
 /// How long a fence may take. Waiting freezes the actor's timers too, so it stays far below every lease (the shortest is
-/// the store lease of 10 s, renewed at 2.5 s by a task of its own; DESIGN §3, §4).
+/// the store lease of 10 s, renewed at 2.5 s by a task of its own; `design.md` §3, §4).
 pub const FENCE_LIMIT: Duration = Duration::from_secs(3);
 
 /// Inputs held while a batch is under way. actix lets through at most one spawned future per wait, and an effect feeds
@@ -44,7 +44,7 @@ pub enum FenceError {
     /// It did not happen, and the same save never will.
     #[error("save refused: {0}")]
     Refused(Refusal),
-    /// It may or may not have happened; read it back before anything is believed (DESIGN §5).
+    /// It may or may not have happened; read it back before anything is believed (`design.md` §5).
     #[error("outcome of save unknown: {0}")]
     Unknown(String),
     /// Not done within [`FENCE_LIMIT`]; its outcome is unknown as well.

@@ -1,12 +1,12 @@
 //! When is one store covered? Decided from what the store itself said before and after, under holds on all stores
-//! (DESIGN §4, Covering):
+//! (`design.md` §4, Covering):
 //!
 //! ```text
 //! CheckPendingAdminOp ──► wait-apply of exactly these ──► safe_ts of what is new ──► CheckPendingAdminOp
 //!       before                     applied                      known                     after
 //! ```
 //! Every region of `after` must be one that was applied here, at that epoch, with nothing pending. A stale leader
-//! answers wait-apply (`facts/pd-tikv.md` fact 6), and a split not yet committed is not yet pending: only asking the same
+//! answers wait-apply (`facts/pd-tikv.md` §2.5), and a split not yet committed is not yet pending: only asking the same
 //! store before and after catches both.
 
 use crate::{evidence::CoverDigest, ids::RegionId, region_set::RegionSet, tiling::Tiling, ts::Ts};

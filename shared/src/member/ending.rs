@@ -65,7 +65,7 @@ impl Member {
     }
 
     /// Obeyed in every stage. It takes back evidence too: the coordinator has recorded the bad end before it sent this,
-    /// and from then on `Recover` must be answered "aborted" (DESIGN §4).
+    /// and from then on `Recover` must be answered "aborted" (`design.md` §4).
     pub(super) fn abort(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
         if epoch < self.epoch {
             self.refuse_stale(epoch, effects);

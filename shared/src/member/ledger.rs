@@ -1,5 +1,5 @@
 //! What a plane keeps across its own death: per TiDB cluster the highest epoch it obeyed, per attempt whether it may
-//! still be confirmed (DESIGN §4 I3, §5).
+//! still be confirmed (`design.md` §4, I3, §5).
 
 use crate::{
     epoch::Epoch,

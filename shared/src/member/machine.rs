@@ -39,7 +39,7 @@ pub struct Member {
     /// The highest epoch obeyed for this TiDB cluster, by any attempt.
     pub(super) highest: Epoch,
     pub(super) stage: Stage,
-    /// Found in the ledger: never re-entered (DESIGN §4).
+    /// Found in the ledger: never re-entered (`design.md` §4).
     pub(super) restored: bool,
     /// Why it broke, if by itself.
     pub(super) cause: Option<Refusal>,

@@ -6,7 +6,7 @@
 //! Created, Deleted           ──►│ Scheduler │──► Delete   (answered by Deleted)
 //! Expired(timer)             ──►└───────────┘──► SaveStatus, Event (not answered)
 //! ```
-//! Rules (`facts/tidb-operator.md` §2, DESIGN §9):
+//! Rules (`facts/tidb-operator.md` §2, `design.md` §9):
 //! - **A run's name** is its schedule's and its fire time's, so making it twice makes it once: a crash between the
 //!   creation and the status leaves an object that is found again by its name, and its fire time counts as done.
 //! - **Missed runs.** What is done is remembered as a moment (the newest of `status.lastBackupTime`,

@@ -1,4 +1,4 @@
-//! What coordinator and plane say to each other. The only thing that both halves know of each other (DESIGN §3).
+//! What coordinator and plane say to each other. The only thing that both halves know of each other (`design.md` §3).
 //!
 //! ```text
 //! coordinator ── Down::Order{attempt, epoch, Order} ──► plane      (QUIC stream per direction, MessagePack frames)

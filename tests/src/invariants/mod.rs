@@ -1,6 +1,6 @@
-//! The invariants of DESIGN §4, one checker file each, as far as they can be seen from outside: from what is written to
-//! the ledger, from frames at the moment they are sent, and from the world's own memory. No checker asks a machine what it
-//! believes.
+//! The invariants of `design.md` §4, one checker file each, as far as they can be seen from outside: from what is written
+//! to the ledger, from frames at the moment they are sent, and from the world's own memory. No checker asks a machine what
+//! it believes.
 //!
 //! | | File | Sees |
 //! |---|---|---|

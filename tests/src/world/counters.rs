@@ -47,7 +47,7 @@ impl Counters {
     }
 }
 
-/// What still exists of what callers created (DESIGN §12, `left_over`).
+/// What still exists of what callers created (`design.md` §12, `left_over`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LeftOver {
     /// Snapshots not deleted.

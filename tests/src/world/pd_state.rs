@@ -22,11 +22,11 @@ pub(crate) struct PdState {
     pub(crate) services: BTreeMap<String, (Ts, u64)>,
     pub(crate) gc_safe_point: Ts,
     pub(crate) min_resolved: Ts,
-    /// Scheduler to the end of its pause. In the leader's memory only (fact 10).
+    /// Scheduler to the end of its pause. In the leader's memory only (§3.4).
     pub(crate) paused: BTreeMap<String, u64>,
     /// After a leader change the list stays empty until heartbeats are in (`facts/pd-tikv.md` §3.4).
     pub(crate) schedulers_from: u64,
-    /// Persisted values, which `GET /config/schedule` keeps showing while a TTL override is active (fact 11).
+    /// Persisted values, which `GET /config/schedule` keeps showing while a TTL override is active (§3.5).
     pub(crate) config: BTreeMap<String, Value>,
     /// Override and its end; survives a leader change.
     pub(crate) overrides: BTreeMap<String, (Value, u64)>,

@@ -184,7 +184,7 @@ impl State {
         if (peer.region.conf_ver, peer.region.version) != (at.conf_ver, at.version) {
             return Some(Applied::Again(format!("epoch_not_match: region {}", at.region)));
         }
-        // Leadership is not asked: a follower answers for its own log (fact 6).
+        // Leadership is not asked: a follower answers for its own log (§2.5).
         if peer.last() == peer.applied {
             return Some(Applied::Done);
         }

@@ -38,8 +38,8 @@ impl State {
         }
     }
 
-    /// A store reports the least over its peers and leaves out zeros (fact 16); PD takes the least over stores with
-    /// leaders and never goes back (fact 13).
+    /// A store reports the least over its peers and leaves out zeros (§6.2); PD takes the least over stores with
+    /// leaders and never goes back (§3.6).
     fn advance_pd_minimum(&mut self) {
         if self.faults.min_resolved_off {
             return;

@@ -152,8 +152,8 @@ impl World {
         }
     }
 
-    /// The coordinator waits for longer than any hold can last (DESIGN §4, Clocks): when it stops waiting, planes' own
-    /// leases have run out, and with them what they renewed.
+    /// The coordinator waits for longer than any hold can last (`design.md` §4, Clocks): when it stops waiting, planes'
+    /// own leases have run out, and with them what they renewed.
     pub(crate) fn holds_are_gone(&self, b: usize) -> bool {
         let by = self.current(b);
         let lives = |p: usize| {

@@ -1,4 +1,4 @@
-//! The coordinator's half: feeds a barrier, carries out its effects, and demands of each what DESIGN §4 demands.
+//! The coordinator's half: feeds a barrier, carries out its effects, and demands of each what `design.md` §4 demands.
 
 use crate::{
     facts::{Try, plane, plane_number},

@@ -57,7 +57,7 @@ pub(crate) struct OfAttempt {
 pub(crate) enum Broken {
     /// I2: sent before it was saved.
     SentUnsaved,
-    /// DESIGN §4: a step began before all planes had ended the one before.
+    /// `design.md` §4: a step began before all planes had ended the one before.
     OutOfStep,
     /// A plane that broke said that it confirms.
     ConfirmedAfterEnd,

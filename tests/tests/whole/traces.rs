@@ -32,7 +32,7 @@ pub(crate) struct Touched {
     pub(crate) ec2: u64,
     /// What clients did to each store.
     pub(crate) stores: Vec<Counters>,
-    /// `isochron-claim-*`: nothing of PD, TiKV or AWS is touched before one is saved (DESIGN §4).
+    /// `isochron-claim-*`: nothing of PD, TiKV or AWS is touched before one is saved (`design.md` §4).
     pub(crate) claims: Vec<String>,
 }
 

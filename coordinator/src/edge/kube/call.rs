@@ -4,7 +4,7 @@ use crate::ports::PortError;
 use shared::reason::{Reason, Refusal};
 use std::time::Duration;
 
-/// Limit of one call. Below the 3 s that a save may take (DESIGN §3), during which an actor handles nothing else.
+/// Limit of one call. Below the 3 s that a save may take (`design.md` §3), during which an actor handles nothing else.
 pub(super) const CALL_LIMIT: Duration = Duration::from_millis(2500);
 
 /// Runs `call`. `what` says what was tried, with the object's name.

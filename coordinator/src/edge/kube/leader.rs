@@ -1,7 +1,7 @@
 //! Which replica acts: one `coordination.k8s.io` Lease, taken and renewed by compare-and-set on resourceVersion.
 //!
 //! The Lease only keeps replicas from getting in each other's way. A wrong belief is harmless: the compare-and-set of
-//! the ledger fences (DESIGN §5), and its claim gives the epochs. Other holders' times are never compared with our
+//! the ledger fences (`design.md` §5), and its claim gives the epochs. Other holders' times are never compared with our
 //! clock: a Lease has run out when it has not changed for its length while we watched.
 
 use super::call::bounded;

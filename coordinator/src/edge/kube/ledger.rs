@@ -1,6 +1,6 @@
-//! The ledger as ConfigMaps that nobody else writes, saved by compare-and-set on resourceVersion (DESIGN §5), as Helm
-//! keeps its release records. `kubectl get configmaps -L isochron.pingcap.com/ledger` tells records from claims, and an
-//! annotation says what a record is about.
+//! The ledger as ConfigMaps that nobody else writes, saved by compare-and-set on resourceVersion (`design.md` §5), as
+//! Helm keeps its release records. `kubectl get configmaps -L isochron.pingcap.com/ledger` tells records from claims, and
+//! an annotation says what a record is about.
 
 use super::call::{bounded, bounded_write};
 use crate::ports::{Entry, LEDGER_TEXT_MAX, Ledger, LedgerKey, Noted, PortError, Text, Version};

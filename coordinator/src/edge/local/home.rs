@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-/// Limit of one access. A disk that hangs must not hold an actor longer than a save may take (3 s, DESIGN §3).
+/// Limit of one access. A disk that hangs must not hold an actor longer than a save may take (3 s, `design.md` §3).
 const DISK_LIMIT: Duration = Duration::from_millis(2500);
 
 /// Folders of `.isochron`.

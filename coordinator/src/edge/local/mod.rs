@@ -1,4 +1,4 @@
-//! Stand-alone: a directory in the place of an API server (DESIGN §12).
+//! Stand-alone: a directory in the place of an API server (`design.md` §12).
 //!
 //! ```text
 //! DIR/*.yaml, *.yml                       the user's, never rewritten; removing a file or a document deletes the object

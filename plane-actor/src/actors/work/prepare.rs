@@ -1,5 +1,5 @@
 //! Discovery and checks: everything slow or likely to fail, before anything is held. Nothing is touched, no prepare
-//! stream is opened (`facts/pd-tikv.md` §2.3.5: opening one cuts off another client's).
+//! stream is opened (`facts/pd-tikv.md` §2.3: opening one cuts off another client's).
 
 use super::{
     cloud,

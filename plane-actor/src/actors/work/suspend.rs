@@ -31,7 +31,7 @@ use std::{
     time::Duration,
 };
 
-/// A store that is starting is asked again; one that runs raftstore v2 stays "not ready" (`facts/pd-tikv.md` fact 9).
+/// A store that is starting is asked again; one that runs raftstore v2 stays "not ready" (`facts/pd-tikv.md` §2.4).
 const TRIES: u32 = 4;
 const WAIT: Duration = Duration::from_secs(1);
 /// A lease ends up to a second late (`facts/pd-tikv.md` §2.1, whole seconds of a coarse clock), and one more for the way.
@@ -133,7 +133,7 @@ fn by_other(store: StoreId, why: &str) -> Refusal {
 }
 
 /// UpdateLease of 0 seconds: suspends for the rest of a second, never shortens a lease, and tells whether one lives
-/// (`facts/pd-tikv.md` §2.3.7).
+/// (`facts/pd-tikv.md` §2.3).
 async fn probe(store: StoreId, tikv: &dyn Tikv) -> Result<(Arc<dyn Hold>, bool), Refusal> {
     let mut tries = 1;
     loop {

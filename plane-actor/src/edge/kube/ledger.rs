@@ -1,4 +1,4 @@
-//! The plane's one small object as a ConfigMap, saved by compare-and-set on resourceVersion (DESIGN §5).
+//! The plane's one small object as a ConfigMap, saved by compare-and-set on resourceVersion (`design.md` §5).
 //!
 //! A save whose outcome is unknown is read back: what carries this process's writer id and this save's number is ours. A
 //! foreign writer means that another plane actor of the same name runs, and is final.
@@ -15,8 +15,8 @@ use shared::{ids::PlaneId, member::MemberLedger, plane_name::object_name, reason
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::Mutex;
 
-/// A save may take 3 s in all (DESIGN §3): one write, one look at it, and once more when a late write of our own was in
-/// between would be 2 × (0.9 + 0.5) s.
+/// A save may take 3 s in all (`design.md` §3): one write, one look at it, and once more when a late write of our own was
+/// in between would be 2 × (0.9 + 0.5) s.
 const WRITE_LIMIT: Duration = Duration::from_millis(900);
 const READ_BACK_LIMIT: Duration = Duration::from_millis(500);
 

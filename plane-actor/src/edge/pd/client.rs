@@ -22,7 +22,7 @@ use shared::{
     ts::Ts,
 };
 
-/// Regions of one page. PD sends every region twice (§1.9): 512 of them stay near half a megabyte.
+/// Regions of one page. PD sends every region twice (`facts/pd-tikv.md` §1.9): 512 of them stay near half a megabyte.
 const REGION_PAGE: u32 = 512;
 
 /// PD of one TiDB cluster.

@@ -48,7 +48,7 @@ pub(super) async fn least_service(leader: &Leader, now: Ts) -> Result<Ts, Fail> 
 }
 
 /// Sets (or with 0 seconds removes) a service safe point; answers PD's minimum over all services, which alone tells
-/// whether it was stored (fact 18).
+/// whether it was stored (§1.10).
 pub(super) async fn update_service(leader: Leader, service: &str, seconds: i64, at: Ts) -> Result<Ts, Fail> {
     let request = UpdateServiceGcSafePointRequest {
         header: leader.header(),

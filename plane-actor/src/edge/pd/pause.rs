@@ -26,7 +26,7 @@ const SCHEDULERS: [&str; 7] = [
 ];
 
 /// What a key of `schedule` is set to during the hold. All are sent as strings, because PD up to 8.0 ignores large
-/// numbers silently (fact 12).
+/// numbers silently (§3.5).
 fn held_value(key: &str, before: &Value, stores: usize) -> Option<String> {
     let value = match key {
         "leader-schedule-limit"

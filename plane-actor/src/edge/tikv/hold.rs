@@ -2,7 +2,7 @@
 //! the business of the stream's own task in [`super::mux`]; here are the limits of each call.
 //!
 //! The stream is opened at once, by that task: TiKV sends no response headers before its first reply, so awaiting the
-//! call here would hang (§2.3.6). Whether it stands is told by the first `lease`, which callers use as a probe.
+//! call here would hang (§2.3). Whether it stands is told by the first `lease`, which callers use as a probe.
 
 use super::mux::{self, Ask, Ended};
 use crate::ports::{Applied, Hold, HoldError, RegionAt};

@@ -51,7 +51,7 @@ impl Pairing {
     }
 
     /// Notes a wait-apply; returns what is to be sent. A region that an earlier wait still waits for is answered here,
-    /// as TiKV would answer it ("Duplicated", §2.5).
+    /// as TiKV would answer it ("Duplicated", `facts/pd-tikv.md` §2.5).
     pub(super) fn wait_apply(
         &mut self,
         regions: Vec<RegionAt>,

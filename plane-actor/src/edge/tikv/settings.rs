@@ -35,7 +35,7 @@ struct ResolvedTs {
 struct Raftstore {
     // Up to 7.5.x.
     report_min_resolved_ts_interval: Option<String>,
-    // From 7.6 on (fact 17: renamed without an alias).
+    // From 7.6 on (§3.8: renamed without an alias).
     pd_report_min_resolved_ts_interval: Option<String>,
 }
 

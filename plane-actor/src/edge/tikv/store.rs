@@ -45,7 +45,7 @@ impl TikvStore {
     fn refused(&self, call: &str, status: &Status) -> PortError {
         let text = format!("TiKV {}, {call}: {:?}: {}", self.address, status.code(), chain_of(status));
         match status.code() {
-            // Only raftstore v2 lacks this call, and says so in two ways (facts §1.12).
+            // Only raftstore v2 lacks this call, and says so in two ways (`facts/pd-tikv.md` §1.12).
             Code::Unimplemented => PortError::refused(Reason::EngineUnsupported, text),
             Code::Internal if status.message().contains("not implemented") => {
                 PortError::refused(Reason::EngineUnsupported, text)
@@ -133,7 +133,7 @@ impl Tikv for TikvStore {
         if !answer.error.is_empty() {
             return Err(self.unavailable(&call, &answer.error));
         }
-        // A store without this region's read progress says 0 as well; both mean "ask again" (facts §6.4).
+        // A store without this region's read progress says 0 as well; both mean "ask again" (`facts/pd-tikv.md` §6.4).
         Ok(if answer.region_read_progress_exist { Ts(answer.safe_ts) } else { Ts::ZERO })
     }
 }

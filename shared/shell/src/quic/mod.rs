@@ -1,4 +1,4 @@
-//! Frames between proven identities, over QUIC with mutual TLS 1.3 (DESIGN §6).
+//! Frames between proven identities, over QUIC with mutual TLS 1.3 (`design.md` §6).
 //!
 //! ```text
 //! plane  ── one bidi stream, frames both ways: Hello, Welcome, then a Link ──► coordinator     isochron-plane/1
@@ -23,8 +23,8 @@ use std::{sync::Arc, time::Duration};
 #[cfg(test)]
 mod tests;
 
-/// A silent peer is given up after this. Equals a plane's own lease from the coordinator (DESIGN §4): who is gone for
-/// longer has aborted anyway.
+/// A silent peer is given up after this. Equals a plane's own lease from the coordinator (`design.md` §4): who is gone
+/// for longer has aborted anyway.
 pub const IDLE_LIMIT: Duration = Duration::from_secs(15);
 /// Three keep-alives fit into [`IDLE_LIMIT`], so that two lost ones end nothing.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);

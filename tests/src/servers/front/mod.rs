@@ -1,4 +1,4 @@
-//! A gate in front of moto: what moto does not do and credentials depend on (`facts/aws.md` B5). It knows which access
+//! A gate in front of moto: what moto does not do and credentials depend on (`facts/aws.md` B). It knows which access
 //! keys there are and when they end, who may assume which role, and what each call was signed with; moto does the rest.
 //! Keys that STS gives out are made known to our EC2 as well.
 

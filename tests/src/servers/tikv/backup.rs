@@ -60,7 +60,7 @@ impl Backup for BackupService {
         let (replies, answers) = mpsc::channel(REPLIES);
         let stream = PrepareStream { service: self.clone(), mine, newest, replies, waits: FuturesUnordered::new() };
         tokio::spawn(stream.run(request.into_inner()));
-        // No response headers before the first reply (§2.3.6); a status before any reply stands alone.
+        // No response headers before the first reply (§2.3); a status before any reply stands alone.
         let mut answers = ReceiverStream::new(answers);
         match answers.next().await {
             Some(Err(status)) => Err(status),

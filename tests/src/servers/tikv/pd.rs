@@ -141,7 +141,8 @@ pub(super) async fn keep(shared: Arc<Shared>, id: u64, urls: Vec<String>) {
 async fn session(shared: &Shared, id: u64, urls: &[String]) -> Result<()> {
     let mut leader = Leader::find(urls).await?;
     let (beats, stream) = mpsc::channel(HEARTBEATS);
-    // PD's response headers may be a minute away: the call runs beside the feeder (§8.3 step 7). Ended with the set.
+    // PD's response headers may be a minute away: the call runs beside the feeder (`facts/pd-tikv.md` §8.3 step
+    // 7). Ended with the set.
     let mut drain = JoinSet::new();
     let mut grpc = leader.grpc.clone();
     drain.spawn(async move {

@@ -109,7 +109,8 @@ impl State {
         }
     }
 
-    /// What TiKV reports to PD: the least over all local peers, leaving out those that say 0 (fact 16).
+    /// What TiKV reports to PD: the least over all local peers, leaving out those that say 0
+    /// (`facts/pd-tikv.md` §6.2).
     pub(super) fn min_resolved_ts(&self, store: u64) -> Ts {
         let local = self.regions.values().filter(|region| region.peers.contains_key(&store));
         local.map(|region| self.safe_ts(region)).filter(|ts| *ts != Ts::ZERO).min().unwrap_or(Ts::ZERO)

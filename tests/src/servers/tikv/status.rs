@@ -47,7 +47,7 @@ fn engine(knobs: &Knobs) -> &'static str {
 }
 
 fn config(knobs: &Knobs) -> String {
-    // Renamed in 7.6 without an alias (fact 17).
+    // Renamed in 7.6 without an alias (§3.8).
     let renamed = at_least(&knobs.version, (7, 6));
     let interval = if renamed { "pd-report-min-resolved-ts-interval" } else { "report-min-resolved-ts-interval" };
     let data = "/var/lib/tikv";

@@ -111,7 +111,7 @@ pub struct ConditionStatus {
     pub message: Option<String>,
 }
 
-/// How the pause went. Lengths in milliseconds by the coordinator's monotonic clock (DESIGN §12).
+/// How the pause went. Lengths in milliseconds by the coordinator's monotonic clock (`design.md` §12).
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct BarrierStatus {
     /// Number of the attempt, from 1.
