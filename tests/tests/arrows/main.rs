@@ -1,4 +1,4 @@
-//! Arrows that must never exist (DESIGN §3, ARCHITECTURE.md): read from the sources and the manifests, so that a
+//! Arrows that must never exist (`design.md` §3, ARCHITECTURE.md): read from the sources and the manifests, so that a
 //! forbidden `use` fails here and not in a review.
 //!
 //! A file leads to another when it imports or names what is *defined* there, by whatever `use` the name came: a parent
@@ -7,6 +7,7 @@
 //! and a method that is called through a value is not seen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod citations;
 mod graph;
 mod modules;
 mod tokens;
