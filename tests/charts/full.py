@@ -50,7 +50,11 @@ BOTH = {
     "extraVolumes": [{"name": "roots", "configMap": {"name": "roots"}}],
     "extraVolumeMounts": [{"name": "roots", "mountPath": "/etc/ssl/certs", "readOnly": True}],
     "extraObjects": [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "extra", "namespace": "{{ .Release.Namespace }}"}},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "extra", "namespace": "{{ .Release.Namespace }}"},
+        },
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: text, namespace: '{{ .Release.Namespace }}'}",
     ],
 }

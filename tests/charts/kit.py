@@ -58,7 +58,8 @@ def merged(values: dict, more: dict) -> dict:
 
 def template(chart: str, values: dict | None = None, namespace: str = "isochron") -> list:
     """The objects of a rendering on top of the plain values."""
-    told = helm("template", "isochron", CHARTS[chart], "-n", namespace, values=merged(plain_values(chart), values or {}))
+    given = merged(plain_values(chart), values or {})
+    told = helm("template", "isochron", CHARTS[chart], "-n", namespace, values=given)
     assert told.returncode == 0, told.stderr
     return [document for document in yaml.safe_load_all(told.stdout) if document]
 

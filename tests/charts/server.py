@@ -61,7 +61,9 @@ class Server:
         self.kubeconfig.write_text(
             f"""apiVersion: v1
 kind: Config
-clusters: [{{name: t, cluster: {{server: "https://127.0.0.1:{port}", certificate-authority: "{certificates}/apiserver.crt"}}}}]
+clusters:
+- name: t
+  cluster: {{server: "https://127.0.0.1:{port}", certificate-authority: "{certificates}/apiserver.crt"}}
 users: [{{name: t, user: {{token: {TOKEN}}}}}]
 contexts: [{{name: t, context: {{cluster: t, user: t}}}}]
 current-context: t

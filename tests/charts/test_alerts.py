@@ -7,24 +7,18 @@ import json
 import os
 import re
 import shutil
-import socket
-import subprocess
 import tempfile
-import time
 import unittest
-import urllib.request
 from pathlib import Path
 
 import yaml
 
 from kit import DEPLOY, MANIFESTS, ROOT, one, run, template
+from programs import environment, free_port, running, wait
 
 RUNBOOK = (DEPLOY / "runbook.md").read_text()
 TESTS = ROOT / "tests/charts/alerts"
 REASON = "{{ $labels.reason | toLower }}"
-
-# Until a program that was started answers.
-LIMIT = 60
 
 
 def rules(name: str) -> list:
@@ -116,12 +110,6 @@ class Played(unittest.TestCase):
             self.assertEqual(quiet, names, "each is silent when all is well")
 
 
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
-
-
 def plane_metrics() -> set:
     """Names of series that a plane actor tells, alone and without a coordinator."""
     with tempfile.TemporaryDirectory() as folder:
@@ -131,40 +119,18 @@ def plane_metrics() -> set:
             assert run([*pki, *made, "--dir", here / "pki"]).returncode == 0
         shutil.copy(DEPLOY / "examples/topology.yaml", here / "topology.yaml")
         port = free_port()
+        certificate = here / "pki/plane-prod-az1"
         config = {
             "plane": "prod-az1",
             "coordinator": [f"127.0.0.1:{free_port()}"],
             "http": f"127.0.0.1:{port}",
-            "standalone": str(here / "topology.yaml"),
-            "tls": {
-                "ca": str(here / "pki/ca.crt"),
-                "crl": str(here / "pki/crl.pem"),
-                "cert": str(here / "pki/plane-prod-az1.crt"),
-                "key": str(here / "pki/plane-prod-az1.key"),
-            },
+            "standalone": f"{here}/topology.yaml",
+            "tls": {"ca": f"{here}/pki/ca.crt", "cert": f"{certificate}.crt", "key": f"{certificate}.key"},
         }
         (here / "config.yaml").write_text(json.dumps(config))
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ISOCHRON_")}
-        env |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_REGION": "eu-west-1"}
-        command = [os.environ["ISOCHRON_PLANE_ACTOR"], "run", "--config", str(here / "config.yaml")]
-        with open(here / "log", "w") as log, subprocess.Popen(command, env=env, stdout=log, stderr=log) as program:
-            try:
-                return series(port, program)
-            finally:
-                program.terminate()
-                program.wait(LIMIT)
-
-
-def series(port: int, program: subprocess.Popen) -> set:
-    """Once certificates are told, everything is."""
-    until = time.monotonic() + LIMIT
-    while time.monotonic() < until and program.poll() is None:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                text = answer.read().decode()
-        except OSError:
-            text = ""
-        if "isochron_certificate_expiry_timestamp_seconds{" in text:
-            return {re.split(r"[{ ]", line)[0] for line in text.splitlines() if not line.startswith("#")}
-        time.sleep(0.2)
-    raise AssertionError("the plane actor told nothing")
+        command = [os.environ["ISOCHRON_PLANE_ACTOR"], "run", "--config", here / "config.yaml"]
+        with running(command, environment(), here / "log"):
+            # Once certificates are told, everything is.
+            told = "isochron_certificate_expiry_timestamp_seconds{"
+            text = wait(port, "/metrics", lambda _, body: told in body, here / "log")
+    return {re.split(r"[{ ]", line)[0] for line in text.splitlines() if not line.startswith("#")}

@@ -9,6 +9,7 @@ import unittest
 import yaml
 
 from kit import CHARTS, DEPLOY, ROOT, helm, kinds, merged, one, plain_values, refusal, run, template
+from programs import environment
 
 # Set by the charts themselves.
 CHARTS_OWN = {"listen", "http", "socket", "namespace", "standalone", "tls.ca", "tls.cert", "tls.key", "tls.crl"}
@@ -35,8 +36,8 @@ def leaves(tree: dict, path: str = "") -> dict:
 def settings_of(chart: str, config: str) -> dict:
     """What the program takes a configuration file for: every key with its value."""
     variable, verb = PROGRAMS[chart]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ISOCHRON_")}
-    told = run([os.environ[variable], verb, "--print-config", "--config", "/dev/stdin"], stdin=config, env=env)
+    command = [os.environ[variable], verb, "--print-config", "--config", "/dev/stdin"]
+    told = run(command, stdin=config, env=environment())
     assert told.returncode == 0, told.stderr
     return leaves(yaml.safe_load(told.stdout))
 
