@@ -10,6 +10,7 @@
 mod citations;
 mod glossary;
 mod graph;
+mod guesses;
 mod modules;
 mod tokens;
 
