@@ -65,11 +65,14 @@ pub(super) async fn list(ledger: Arc<dyn Ledger>) -> Result<Vec<(ClusterId, Back
 }
 
 /// What the record of a claim's holder says.
-pub(super) async fn holder(ledger: Arc<dyn Ledger>, backup: BackupUid) -> HolderRecord {
+pub(super) async fn holder(ledger: Arc<dyn Ledger>, backup: BackupUid, we: &Writer) -> HolderRecord {
     match ledger.read(&LedgerKey::Record(backup.clone())).await {
         Ok(None) => HolderRecord::Absent,
         Ok(Some(entry)) => match Stored::<Record>::parse(&entry.body) {
-            Ok(stored) => HolderRecord::Read(Standing::of(&stored.body)),
+            Ok(stored) => {
+                let standing = Standing::of(&stored.body);
+                HolderRecord::Read { standing, ours: stored.writer.is_of(we) }
+            }
             Err(error) => {
                 tracing::error!(%backup, error, "record of a claim's holder cannot be read; the claim is left alone");
                 HolderRecord::Unreadable

@@ -2,7 +2,7 @@
 
 use super::input::Effect;
 use crate::{
-    barrier::{Claim, ClaimHolder},
+    barrier::Claim,
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
 };
@@ -15,9 +15,9 @@ pub(super) struct Entry {
     pub(super) state: State,
     /// This process granted it to a barrier that lives: the barrier's record may not name the epoch yet.
     pub(super) granted: Option<(BackupUid, Epoch)>,
-    /// It was to be given back, and that save failed: if it is still held by this attempt, it is given back once more.
-    /// Its holder has ended, and will not ask again.
-    pub(super) owed: Option<ClaimHolder>,
+    /// It was to be given back, and that save failed: if it is still this very claim, it is given back once more. Under
+    /// another epoch it is another process's grant to the same backup.
+    pub(super) owed: Option<Claim>,
     /// To be given back once what is under way is done.
     pub(super) giving: BTreeSet<BackupUid>,
 }
@@ -77,8 +77,8 @@ impl Entry {
 
     /// What was to be given back while it was busy.
     pub(super) fn give_what_waited(&mut self, out: &mut Vec<Effect>) {
-        let owed = self.owed.take().filter(|owed| self.claim.live.as_ref() == Some(owed));
-        for backup in owed.map(|owed| owed.backup).into_iter().chain(std::mem::take(&mut self.giving)) {
+        let owed = self.owed.take().filter(|owed| self.claim == *owed).and_then(|owed| owed.live);
+        for backup in owed.map(|live| live.backup).into_iter().chain(std::mem::take(&mut self.giving)) {
             self.give_back(&backup, out);
         }
     }

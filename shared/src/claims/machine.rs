@@ -5,7 +5,7 @@ use super::{
     epochs::above,
     input::{Answer, Effect, Input, Timer, Want},
     queue::Queue,
-    standing::HolderRecord,
+    standing::{Barrier, HolderRecord},
 };
 use crate::{
     barrier::{Claim, ClaimHolder},
@@ -36,14 +36,6 @@ pub struct Claims {
     draining: bool,
 }
 
-/// A barrier of this process.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Barrier {
-    name: String,
-    /// It has saved its record, so that nobody who had it before can.
-    saved: bool,
-}
-
 /// What becomes of a barrier's question.
 enum Verdict {
     Save(Claim),
@@ -55,6 +47,11 @@ impl Claims {
     /// Claims that are held.
     pub fn held(&self) -> impl Iterator<Item = (&Claim, &ClaimHolder)> {
         self.entries.values().filter_map(|entry| entry.claim.live.as_ref().map(|live| (&entry.claim, live)))
+    }
+
+    /// Its timers that run, whenever they are due: for a model without a clock.
+    pub fn timers(&self) -> impl Iterator<Item = Timer> {
+        self.timers.keys().copied()
     }
 
     /// Something is being saved.
@@ -175,7 +172,7 @@ impl Claims {
             }
             State::Saving(_, Purpose::GiveBack) => {
                 let entry = self.entry(cluster);
-                entry.owed.clone_from(&entry.claim.live);
+                entry.owed = Some(entry.claim.clone());
             }
             State::Saving(_, Purpose::GrantToNobody) | State::Known | State::Unknown => {}
         }
@@ -232,12 +229,12 @@ impl Claims {
                 self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
             }
             HolderRecord::Unreadable => {}
-            HolderRecord::Read(standing) if standing.may_hold == Some((cluster, epoch)) => {}
-            // A deposed process may still save this epoch into it, until we have saved it ourselves (I1).
-            HolderRecord::Read(standing) if standing.under_way && !saved => {
+            HolderRecord::Read { standing, .. } if standing.may_hold == Some((cluster, epoch)) => {}
+            // Whoever saved it last may still save this epoch into it: another process, or a barrier before ours (I1).
+            HolderRecord::Read { standing, ours } if standing.under_way && !(saved && ours) => {
                 self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
             }
-            HolderRecord::Read(_) | HolderRecord::Absent => entry.give_back(backup, out),
+            HolderRecord::Read { .. } | HolderRecord::Absent => entry.give_back(backup, out),
         }
     }
 

@@ -16,7 +16,12 @@ pub enum HolderRecord {
     /// There is none.
     Absent,
     /// It is there.
-    Read(Standing),
+    Read {
+        /// What it says.
+        standing: Standing,
+        /// It was this process that saved it last.
+        ours: bool,
+    },
 }
 
 /// As much of a record as a claim depends on.
@@ -37,4 +42,12 @@ impl Standing {
             may_hold: record.cluster.filter(|_| holds).map(|cluster| (cluster, record.epoch)),
         }
     }
+}
+
+/// A barrier of this process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Barrier {
+    pub(super) name: String,
+    /// It has saved its record, so that nobody who had it before can; whoever took it over since is another's writer.
+    pub(super) saved: bool,
 }

@@ -7,9 +7,13 @@ use shared::{
     time::Millis,
 };
 
-const HOLDS: HolderRecord = HolderRecord::Read(Standing { under_way: true, may_hold: Some((CLUSTER, Epoch(4))) });
-const PREPARES: HolderRecord = HolderRecord::Read(Standing { under_way: true, may_hold: None });
-const OVER: HolderRecord = HolderRecord::Read(Standing { under_way: false, may_hold: None });
+const HOLDS: HolderRecord = record(Some((CLUSTER, Epoch(4))), true);
+const PREPARES: HolderRecord = record(None, true);
+const OVER: HolderRecord = HolderRecord::Read { standing: Standing { under_way: false, may_hold: None }, ours: false };
+
+const fn record(may_hold: Option<(shared::ids::ClusterId, Epoch)>, ours: bool) -> HolderRecord {
+    HolderRecord::Read { standing: Standing { under_way: true, may_hold }, ours }
+}
 
 /// A process begins to lead and finds the claim held by `x`.
 fn found() -> Kit {
@@ -33,11 +37,10 @@ fn a_claim_granted_nothing_whose_record_is_missing_or_over() {
     for record in [HolderRecord::Absent, OVER] {
         assert_eq!(found().tell(holder(4, "x", record)), ["save 4 free"]);
     }
-    let other = Standing { under_way: true, may_hold: Some((CLUSTER, Epoch(3))) };
     let mut kit = found();
     kit.tell(started("x"));
     kit.tell(Input::BarrierSaved(uid("x")));
-    assert_eq!(kit.tell(holder(4, "x", HolderRecord::Read(other))), ["save 4 free"], "an epoch before");
+    assert_eq!(kit.tell(holder(4, "x", record(Some((CLUSTER, Epoch(3))), true))), ["save 4 free"], "an epoch before");
 }
 
 #[test]
@@ -50,6 +53,30 @@ fn a_record_that_another_process_may_still_save_keeps_the_claim_until_we_saved_i
     assert_eq!(kit.wait(), ["read record of x for 4"]);
     kit.tell(Input::BarrierSaved(uid("x")));
     assert_eq!(kit.tell(holder(4, "x", PREPARES)), ["save 4 free"]);
+}
+
+/// It had saved the record, was deposed, and its successor was granted what it now reads and is about to save.
+#[test]
+fn what_a_successor_was_granted_is_not_ended_by_who_saved_its_record_before() {
+    let mut kit = found();
+    kit.tell(started("x"));
+    kit.tell(Input::BarrierSaved(uid("x")));
+    assert_eq!(kit.tell(holder(4, "x", record(None, false))), NONE);
+    assert_eq!(kit.wait(), ["read record of x for 4"]);
+    assert_eq!(kit.tell(holder(4, "x", PREPARES)), ["save 4 free"]);
+}
+
+/// Its give-back met the grant that another process made meanwhile, to the same backup for the same attempt.
+#[test]
+fn a_give_back_that_failed_ends_no_later_grant() {
+    let mut kit = Kit::new(&["x"]);
+    kit.grant("x", 1);
+    assert_eq!(kit.tell(crate::kit::give("x")), ["save 1 free"]);
+    kit.tell(ended("x"));
+    assert_eq!(kit.tell(crate::kit::not_saved()), NONE);
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(2, Some("x"))), ["read record of x for 2"]);
+    assert_eq!(kit.tell(holder(2, "x", record(Some((CLUSTER, Epoch(2))), false))), NONE);
 }
 
 #[test]

@@ -228,10 +228,13 @@ impl World {
                 let record = match self.ledger.records.get(&backup) {
                     _ if !answered => HolderRecord::NotRead,
                     None => HolderRecord::Absent,
-                    Some(record) => HolderRecord::Read(Standing {
-                        under_way: record.under_way,
-                        may_hold: record.epoch.map(|epoch| (CLUSTER, epoch)),
-                    }),
+                    Some(record) => HolderRecord::Read {
+                        standing: Standing {
+                            under_way: record.under_way,
+                            may_hold: record.epoch.map(|epoch| (CLUSTER, epoch)),
+                        },
+                        ours: self.two[p].barriers.get(&backup).is_some_and(|one| one.version == record.version),
+                    },
                 };
                 Input::HolderRead { cluster, epoch, backup, record }
             }

@@ -1,6 +1,7 @@
 //! What may happen next, in every state.
 
 use crate::{
+    arbiter::Process,
     coordinator::{Told, cuts, is_idle, look},
     facts::Try,
     kept::Kept,
@@ -11,6 +12,7 @@ use crate::{
 };
 use shared::{
     barrier::{Record, Stage, Timer as Clock},
+    claims,
     member::{Timer, Work},
 };
 
@@ -20,7 +22,7 @@ pub(crate) enum Action {
     /// A backup is made.
     Begin(usize),
     /// A barrier is told something; the process may die before an effect of it.
-    Tell { backup: usize, told: Told, cut: Option<usize> },
+    Tell { by: Process, backup: usize, told: Told, cut: Option<usize> },
     /// A word arrives in a plane.
     Arrive(Kept<Word>),
     /// A timer of a member runs out.
@@ -43,12 +45,21 @@ pub(crate) enum Action {
     KillCoordinator,
     /// Another process takes over, and the one before does not know.
     Usurp,
-    /// The process before is told something.
-    TellZombie { backup: usize, told: Told },
+    /// A timer of an arbiter runs out.
+    Arbitrate { by: Process, timer: claims::Timer },
+    /// The next save of a claim happens, and is answered by nobody.
+    Unanswered,
     /// A plane actor's process dies and starts again.
     KillPlane(usize),
     /// A plane's ledger takes no save from here on, or takes them again.
     Ledger { plane: usize, unsaved: bool },
+}
+
+impl Action {
+    /// The present process tells a barrier something and lives.
+    pub(crate) fn good(backup: usize, told: Told) -> Self {
+        Self::Tell { by: Process::Present, backup, told, cut: None }
+    }
 }
 
 impl World {
@@ -60,6 +71,7 @@ impl World {
         for p in 0..self.planes.len() {
             self.of_plane(p, actions);
         }
+        self.of_claims(actions);
         if self.purse.coordinator > 0 {
             actions.push(if bounds.zombies { Action::Usurp } else { Action::KillCoordinator });
         }
@@ -81,54 +93,55 @@ impl World {
     }
 
     fn word_up(&self, b: usize, word: &Kept<Word>, actions: &mut Vec<Action>) {
-        let of = &self.coordinators[b];
-        if of.machine.as_ref().is_some_and(|machine| !is_idle(machine, word)) {
-            self.tells(b, Told::Heard(word.clone()), actions);
-        }
-        if of.zombie.as_ref().is_some_and(|zombie| !is_idle(&zombie.machine, word)) {
-            actions.push(Action::TellZombie { backup: b, told: Told::Heard(word.clone()) });
+        for by in Process::BOTH {
+            if self.run(by, b).is_some_and(|run| !is_idle(&run.machine, word)) {
+                self.tells(by, b, Told::Heard(word.clone()), actions);
+            }
         }
     }
 
     /// The input, and the input with a death in the middle of its effects.
-    fn tells(&self, backup: usize, told: Told, actions: &mut Vec<Action>) {
-        let Some(machine) = &self.coordinators[backup].machine else { return };
-        if self.purse.coordinator > 0 {
-            for at in cuts(&look(machine, &told).1) {
-                actions.push(Action::Tell { backup, told: told.clone(), cut: Some(at) });
+    fn tells(&self, by: Process, backup: usize, told: Told, actions: &mut Vec<Action>) {
+        let Some(run) = self.run(by, backup) else { return };
+        if self.purse.coordinator > 0 && by == Process::Present {
+            for at in cuts(&look(&run.machine, &told).1) {
+                actions.push(Action::Tell { by, backup, told: told.clone(), cut: Some(at) });
             }
         }
-        actions.push(Action::Tell { backup, told, cut: None });
+        actions.push(Action::Tell { by, backup, told, cut: None });
     }
 
     fn of_backup(&self, bounds: &Bounds, b: usize, actions: &mut Vec<Action>) {
         let of = &self.coordinators[b];
-        let Some(machine) = &of.machine else {
+        if of.run.is_none() {
             if !of.gone && !of.rests && (bounds.early || b.checked_sub(1).is_some_and(|before| self.is_over(before))) {
                 actions.push(Action::Begin(b));
             }
             return;
-        };
-        if let Some(epoch) = of.granted {
-            self.tells(b, Told::Claimed(epoch), actions);
-        }
-        if of.waits && self.claim.1.is_none() {
-            self.tells(b, Told::ClaimFree, actions);
         }
         if self.purse.wishes > 0 {
-            self.tells(b, Told::Cancel, actions);
-            self.tells(b, Told::Delete, actions);
+            self.tells(Process::Present, b, Told::Cancel, actions);
+            self.tells(Process::Present, b, Told::Delete, actions);
         }
-        for timer in machine.timers() {
-            if self.may_run_out(bounds, b, &of.view, timer) {
-                self.tells(b, Told::Expired(timer), actions);
+        for by in Process::BOTH {
+            let Some(run) = self.run(by, b) else { continue };
+            if let Some(answer) = run.mail.first() {
+                self.tells(by, b, Told::Claim(answer.clone()), actions);
+            }
+            for timer in run.machine.timers() {
+                if self.may_run_out(bounds, b, &run.view, timer) {
+                    self.tells(by, b, Told::Expired(timer), actions);
+                }
             }
         }
-        let Some(zombie) = &of.zombie else { return };
-        for timer in zombie.machine.timers() {
-            if self.may_run_out(bounds, b, &zombie.view, timer) {
-                actions.push(Action::TellZombie { backup: b, told: Told::Expired(timer) });
-            }
+    }
+
+    fn of_claims(&self, actions: &mut Vec<Action>) {
+        for by in Process::BOTH {
+            actions.extend(self.timers_of_claims(by).map(|timer| Action::Arbitrate { by, timer }));
+        }
+        if self.purse.answers > 0 && !self.unanswered {
+            actions.push(Action::Unanswered);
         }
     }
 
@@ -235,6 +248,12 @@ impl World {
     }
 
     pub(crate) fn act(&mut self, bounds: &Bounds, action: &Action) -> bool {
+        let done = self.begin_act(bounds, action);
+        self.tell_taken();
+        done
+    }
+
+    fn begin_act(&mut self, bounds: &Bounds, action: &Action) -> bool {
         match action {
             Action::Begin(b) => {
                 if let Some(before) = b.checked_sub(1).filter(|before| !bounds.early && self.is_over(*before)) {
@@ -242,7 +261,7 @@ impl World {
                 }
                 self.start(*b);
             }
-            Action::Tell { backup, told, cut } => self.tell_and_pay(*backup, told, *cut),
+            Action::Tell { by, backup, told, cut } => self.tell_and_pay(*by, *backup, told, *cut),
             Action::Arrive(word) => return self.arrive(bounds, word),
             Action::Expire { plane, of, timer } => {
                 match timer {
@@ -283,9 +302,10 @@ impl World {
                 pay(&mut self.purse.coordinator);
                 self.usurp();
             }
-            Action::TellZombie { backup, told } => {
-                self.pay_clock(told);
-                self.tell_zombie(*backup, told);
+            Action::Arbitrate { by, timer } => self.arbitrate(*by, claims::Input::Expired(*timer)),
+            Action::Unanswered => {
+                pay(&mut self.purse.answers);
+                self.unanswered = true;
             }
             Action::KillPlane(p) => {
                 pay(&mut self.purse.plane);
@@ -301,18 +321,21 @@ impl World {
         true
     }
 
-    fn tell_and_pay(&mut self, b: usize, told: &Told, cut: Option<usize>) {
+    fn tell_and_pay(&mut self, by: Process, b: usize, told: &Told, cut: Option<usize>) {
         match told {
             Told::Cancel | Told::Delete => pay(&mut self.purse.wishes),
             Told::Expired(_) => self.pay_clock(told),
-            Told::Claimed(_) => self.coordinators[b].granted = None,
-            Told::ClaimFree => self.coordinators[b].waits = false,
+            Told::Claim(_) => {
+                if let Some(run) = self.run_mut(by, b) {
+                    run.mail.remove(0);
+                }
+            }
             _ => {}
         }
         if cut.is_some() {
             pay(&mut self.purse.coordinator);
         }
-        self.tell(b, told, cut);
+        self.tell(by, b, told, cut);
     }
 
     fn pay_clock(&mut self, told: &Told) {
@@ -329,7 +352,7 @@ impl World {
             Word::Down { plane, to, .. } => self.said(bounds, *plane, *to, &Said::Ordered(word.clone())),
             Word::Outbid { plane, to, epoch } => self.said(bounds, *plane, *to, &Said::Outbid(*epoch)),
             Word::Up { of, .. } => {
-                self.tell(of.backup, &Told::Heard(word.clone()), None);
+                self.tell(Process::Present, of.backup, &Told::Heard(word.clone()), None);
                 true
             }
         }
@@ -355,7 +378,11 @@ impl World {
 
     /// I7: whatever is held is held for the attempt that the claim names.
     pub(crate) fn holds_are_claimed(&self, bounds: &Bounds) -> bool {
-        bounds.hasty || self.truth.stores.iter().all(|store| store.holder.is_none_or(|by| self.claim.1 == Some(by)))
+        // A process that was deposed may ask for the same backup, with the attempt that it knows.
+        let fits = |by: Try| self.claim.1.is_some_and(|at| at == by || bounds.zombies && at.backup == by.backup);
+        let mut holders = self.truth.stores.iter().filter_map(|store| store.holder);
+        let first = holders.next();
+        bounds.hasty || first.is_none_or(|first| fits(first) && holders.all(|by| by == first))
     }
 
     pub(crate) fn is_unbroken(&self, broken: Broken) -> bool {

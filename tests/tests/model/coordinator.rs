@@ -1,13 +1,15 @@
 //! The coordinator's half: feeds a barrier, carries out its effects, and demands of each what `design.md` §4 demands.
 
 use crate::{
-    facts::{Try, plane, plane_number},
+    arbiter::Process,
+    facts::{CLUSTER, Try, plane, plane_number, uid},
     kept::{Kept, Stepped, Steps, key_of, step},
     truth::{Broken, all},
-    world::{Word, World, Zombie},
+    world::{Run, Word, World},
 };
 use shared::{
     barrier::{Barrier, Effect, Input, Record, Stage, Timer},
+    claims,
     epoch::Epoch,
     machine::Machine,
     request::CleanPolicy,
@@ -53,9 +55,8 @@ pub(crate) enum Told {
     Up(usize),
     Down(usize),
     Heard(Kept<Word>),
-    Claimed(Epoch),
-    ClaimTaken,
-    ClaimFree,
+    /// Its process's arbiter answers.
+    Claim(claims::Answer),
     Cancel,
     Delete,
     Expired(Timer),
@@ -73,9 +74,10 @@ impl Told {
                 }
                 Word::Down { .. } | Word::Outbid { .. } => Input::Start,
             },
-            Self::Claimed(epoch) => Input::Claimed(*epoch),
-            Self::ClaimTaken => Input::ClaimTaken("another backup".to_owned()),
-            Self::ClaimFree => Input::ClaimFree,
+            Self::Claim(claims::Answer::Granted(epoch)) => Input::Claimed(*epoch),
+            Self::Claim(claims::Answer::Taken(_)) => Input::ClaimTaken("another backup".to_owned()),
+            Self::Claim(claims::Answer::Refused(refusal)) => Input::ClaimRefused(refusal.clone()),
+            Self::Claim(claims::Answer::Free) => Input::ClaimFree,
             Self::Cancel => Input::Cancel,
             Self::Delete => Input::Delete(CleanPolicy::Delete),
             Self::Expired(timer) => Input::Expired(*timer),
@@ -90,45 +92,58 @@ pub(crate) fn look(machine: &Kept<Barrier>, told: &Told) -> Stepped<Barrier, Dee
     })
 }
 
-/// Saves of a batch before which something else was done: dying there is not the same as dying before the batch.
+/// Effects of a batch that are durable, or end a claim, and before which something else was done: dying there is not the
+/// same as dying before the batch.
 pub(crate) fn cuts(deeds: &[Deed]) -> impl Iterator<Item = usize> {
-    deeds.iter().enumerate().skip(1).filter(|(_, deed)| matches!(deed, Deed::Save(_))).map(|(at, _)| at)
+    let matters = |deed: &Deed| matches!(deed, Deed::Save(_) | Deed::Claim(_) | Deed::EndClaim);
+    deeds.iter().enumerate().skip(1).filter(move |(_, deed)| matters(deed)).map(|(at, _)| at)
 }
 
 impl World {
-    /// A backup's machine, as a starting process makes it.
+    pub(crate) fn run(&self, by: Process, b: usize) -> Option<&Run> {
+        match by {
+            Process::Present => self.coordinators[b].run.as_ref(),
+            Process::Deposed => self.coordinators[b].zombie.as_ref(),
+        }
+    }
+
+    pub(crate) fn run_mut(&mut self, by: Process, b: usize) -> Option<&mut Run> {
+        self.run_slot(by, b).as_mut()
+    }
+
+    fn run_slot(&mut self, by: Process, b: usize) -> &mut Option<Run> {
+        match by {
+            Process::Present => &mut self.coordinators[b].run,
+            Process::Deposed => &mut self.coordinators[b].zombie,
+        }
+    }
+
+    /// A backup's barrier, as a starting process makes it.
     pub(crate) fn start(&mut self, b: usize) {
-        let of = &mut self.coordinators[b];
-        of.machine = Some(Kept::new(Barrier::new(Record::clone(&of.saved))));
-        (of.granted, of.waits, of.view, of.stale) = (None, false, of.saved.clone(), false);
-        self.tell(b, &Told::Start, None);
+        let saved = self.coordinators[b].saved.clone();
+        let machine = Kept::new(Barrier::new(Record::clone(&saved)));
+        self.coordinators[b].run = Some(Run { machine, view: saved, stale: false, mail: Vec::new() });
+        self.arbitrate(Process::Present, claims::Input::BarrierStarted { backup: uid(b), name: String::new() });
+        self.tell(Process::Present, b, &Told::Start, None);
         for p in 0..self.planes.len() {
-            self.tell(b, &Told::Up(p), None);
+            self.tell(Process::Present, b, &Told::Up(p), None);
         }
     }
 
     /// Another process takes over while the one before still runs.
     pub(crate) fn usurp(&mut self) {
         for of in &mut self.coordinators {
-            let (view, stale) = (of.view.clone(), of.stale);
-            of.zombie = of.machine.clone().map(|machine| Zombie { machine, view, stale });
+            of.zombie.clone_from(&of.run);
         }
+        self.deposed = Some(self.arbiter.clone());
         self.restart();
     }
 
-    /// The process dies and another reads the ledger: claims that granted nothing end, every backup goes on from its
-    /// record.
+    /// The process dies and another reads the ledger: every backup goes on from its record.
     pub(crate) fn restart(&mut self) {
-        if let (epoch, Some(by)) = self.claim {
-            let record = &self.coordinators[by.backup].saved;
-            let may_hold =
-                matches!(record.stage, Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting);
-            if record.epoch != epoch || !may_hold {
-                self.claim.1 = None;
-            }
-        }
+        self.new_arbiter();
         for b in 0..self.coordinators.len() {
-            if self.coordinators[b].machine.is_some() {
+            if self.coordinators[b].run.is_some() {
                 self.truth.died_late |= self.coordinators[b].saved.stage == Stage::Snapshotting;
                 self.start(b);
             }
@@ -136,88 +151,86 @@ impl World {
     }
 
     /// One step of a barrier. `cut`: the process dies just before this effect of the batch.
-    pub(crate) fn tell(&mut self, b: usize, told: &Told, cut: Option<usize>) {
-        let Some(machine) = &self.coordinators[b].machine else { return };
-        let (next, deeds) = look(machine, told);
-        self.coordinators[b].machine = Some(next);
+    pub(crate) fn tell(&mut self, by: Process, b: usize, told: &Told, cut: Option<usize>) {
+        let Some(run) = self.run_mut(by, b) else { return };
+        let (next, deeds) = look(&run.machine, told);
+        run.machine = next;
         for (at, deed) in deeds.iter().enumerate() {
             if cut == Some(at) {
-                self.restart();
-                return;
+                return self.restart();
             }
             let gone = self.coordinators[b].gone;
             self.truth.demand(!gone, Broken::AfterGone);
-            if matches!(deed, Deed::Save(_)) && self.coordinators[b].stale {
-                // The save is refused: the rest of the batch is not carried out, and the ledger is read anew.
-                self.start(b);
-                return;
+            if !self.perform(by, b, deed) {
+                return self.lost(by, b);
             }
-            self.perform(b, deed);
+        }
+        if deeds.iter().any(|deed| matches!(deed, Deed::Save(_))) {
+            self.arbitrate(by, claims::Input::BarrierSaved(uid(b)));
         }
         if self.coordinators[b].gone {
-            self.coordinators[b].machine = None;
+            self.coordinators[b].run = None;
+            self.arbitrate(by, claims::Input::BarrierEnded { backup: uid(b), deleted: true });
         }
     }
 
-    /// One step of a process that has been followed by another. Its first save that comes too late ends it.
-    pub(crate) fn tell_zombie(&mut self, b: usize, told: &Told) {
-        let Some(mut zombie) = self.coordinators[b].zombie.take() else { return };
-        let (next, deeds) = look(&zombie.machine, told);
-        zombie.machine = next;
-        for deed in deeds.iter() {
-            match deed {
-                Deed::Save(_) if zombie.stale => return,
-                Deed::Save(record) => {
-                    self.save_record(b, record);
-                    self.coordinators[b].stale = true;
-                    zombie.view = record.clone();
+    /// A save was refused: the rest of the batch is not carried out. The present process reads the ledger anew; the other
+    /// one learns meanwhile that it is deposed.
+    fn lost(&mut self, by: Process, b: usize) {
+        *self.run_slot(by, b) = None;
+        self.arbitrate(by, claims::Input::BarrierEnded { backup: uid(b), deleted: false });
+        if by == Process::Present {
+            self.start(b);
+            let named = self.coordinators[b].saved.cluster;
+            self.arbitrate(by, claims::Input::Doubted { backup: uid(b), named });
+        }
+    }
+
+    /// What is under way comes from its arbiter: that somebody else has the claim is heard at once.
+    pub(crate) fn tell_taken(&mut self) {
+        for by in Process::BOTH {
+            for b in 0..self.coordinators.len() {
+                while let Some(run) =
+                    self.run_mut(by, b).filter(|run| matches!(run.mail[..], [claims::Answer::Taken(_), ..]))
+                {
+                    let told = Told::Claim(run.mail.remove(0));
+                    self.tell(by, b, &told, None);
                 }
-                Deed::Say(word) => {
-                    self.check_order(&zombie.view, word);
-                    self.say(word);
-                }
-                // The claim has another version by now, or it is as it was and nothing is gained.
-                Deed::Claim(_) | Deed::Gone => return,
-                Deed::EndClaim | Deed::Alarm => self.perform(b, deed),
             }
         }
-        self.coordinators[b].zombie = Some(zombie);
     }
 
-    fn perform(&mut self, b: usize, deed: &Deed) {
+    /// False: refused.
+    fn perform(&mut self, by: Process, b: usize, deed: &Deed) -> bool {
         match deed {
             Deed::Save(record) => {
+                let Some(run) = self.run_mut(by, b).filter(|run| !run.stale) else { return false };
+                run.view = record.clone();
                 self.save_record(b, record);
-                self.coordinators[b].view = record.clone();
-                if let Some(zombie) = &mut self.coordinators[b].zombie {
-                    zombie.stale = true;
+                if let Some(other) = self.run_mut(by.other(), b) {
+                    other.stale = true;
                 }
             }
             Deed::Say(word) => {
-                let view = self.coordinators[b].view.clone();
+                let Some(view) = self.run(by, b).map(|run| run.view.clone()) else { return false };
                 self.check_order(&view, word);
                 self.say(word);
             }
             Deed::Claim(floor) => {
-                let by = self.current(b);
-                if self.claim.1.is_some_and(|holder| holder.backup != b) {
-                    self.coordinators[b].waits = true;
-                    self.tell(b, &Told::ClaimTaken, None);
-                } else {
-                    let epoch = Epoch::above([self.claim.0, *floor]).expect("epochs are few here");
-                    self.claim = (epoch, Some(by));
-                    self.coordinators[b].granted = Some(epoch);
-                }
+                let Some(run) = self.run(by, b) else { return false };
+                let attempt = run.machine.record().attempt;
+                let want = claims::Want { backup: uid(b), attempt, cluster: CLUSTER, floor: *floor };
+                self.arbitrate(by, claims::Input::Wanted(want));
             }
             Deed::EndClaim => {
-                self.coordinators[b].waits = false;
-                if self.claim.1.is_some_and(|holder| holder.backup == b) {
-                    self.claim.1 = None;
-                }
+                self.arbitrate(by, claims::Input::GivenBack { backup: uid(b), cluster: CLUSTER });
             }
             Deed::Alarm => self.truth.breaks(Broken::Alarm),
+            // Only its own process lets an object go: the other one is left there.
+            Deed::Gone if by == Process::Deposed => return false,
             Deed::Gone => self.coordinators[b].gone = true,
         }
+        true
     }
 
     fn save_record(&mut self, b: usize, record: &Kept<Record>) {
@@ -271,9 +284,8 @@ impl World {
 
     /// Words that change nothing and start nothing need not be delivered.
     pub(crate) fn is_idle_word(&self, b: usize, word: &Kept<Word>) -> bool {
-        let of = &self.coordinators[b];
-        let zombie = of.zombie.as_ref().map(|zombie| &zombie.machine);
-        of.machine.iter().chain(zombie).all(|machine| is_idle(machine, word))
+        let runs = Process::BOTH.into_iter().filter_map(|by| self.run(by, b));
+        runs.into_iter().all(|run| is_idle(&run.machine, word))
     }
 }
 

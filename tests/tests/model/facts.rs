@@ -30,13 +30,16 @@ impl Try {
     }
 
     pub(crate) fn of(attempt: &Attempt) -> Self {
-        let backup = attempt.backup.as_str().strip_prefix('b').and_then(|n| n.parse().ok()).expect("made by uid()");
-        Self { backup, number: attempt.number }
+        Self { backup: backup_of(&attempt.backup), number: attempt.number }
     }
 }
 
-fn uid(backup: usize) -> BackupUid {
+pub(crate) fn uid(backup: usize) -> BackupUid {
     BackupUid(format!("b{backup}"))
+}
+
+pub(crate) fn backup_of(uid: &BackupUid) -> usize {
+    uid.as_str().strip_prefix('b').and_then(|n| n.parse().ok()).expect("made by uid()")
 }
 
 pub(crate) fn plane(p: usize) -> PlaneId {

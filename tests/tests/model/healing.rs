@@ -4,6 +4,7 @@
 
 use crate::{
     actions::Action,
+    arbiter::Process,
     coordinator::Told,
     facts::Try,
     kept::{Kept, key_of},
@@ -22,7 +23,8 @@ use std::{
 /// A good attempt of three planes takes about 150 steps; a bad one before it and its clean no more than that.
 const STEPS: usize = 1_000;
 
-const NOTHING: Purse = Purse { coordinator: 0, plane: 0, ledger: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 };
+const NOTHING: Purse =
+    Purse { coordinator: 0, plane: 0, ledger: 0, answers: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 };
 
 thread_local! {
     /// States already seen to heal. What is under way, what is true of the past and what may go wrong do not matter.
@@ -31,7 +33,8 @@ thread_local! {
 
 pub(crate) fn heals(bounds: &Bounds, world: &World) -> bool {
     let net = bounds.late.then_some(&world.net);
-    let key = key_of(&(bounds, &world.coordinators, &world.claim, &world.planes, &world.truth.stores, net));
+    let key =
+        key_of(&(bounds, &world.coordinators, &world.claim, &world.arbiter, &world.planes, &world.truth.stores, net));
     if HEALED.with_borrow(|healed| healed.contains(&key)) {
         return true;
     }
@@ -46,6 +49,7 @@ pub(crate) fn heals(bounds: &Bounds, world: &World) -> bool {
 pub(crate) fn why_not(bounds: &Bounds, world: &World, arrive: bool) -> Option<String> {
     let mut world = world.clone();
     world.purse = NOTHING;
+    (world.unanswered, world.deposed) = (false, None);
     world.planes.iter_mut().for_each(|plane| plane.unsaved = false);
     let mut queue: VecDeque<Kept<Word>> = VecDeque::new();
     let under_way: Vec<_> = world.net.drain(..).collect();
@@ -55,8 +59,8 @@ pub(crate) fn why_not(bounds: &Bounds, world: &World, arrive: bool) -> Option<St
     for b in 0..world.coordinators.len() {
         world.coordinators[b].zombie = None;
         for p in 0..world.planes.len() {
-            world.tell(b, &Told::Down(p), None);
-            world.tell(b, &Told::Up(p), None);
+            world.tell(Process::Present, b, &Told::Down(p), None);
+            world.tell(Process::Present, b, &Told::Up(p), None);
         }
     }
     for _ in 0..STEPS {
@@ -75,7 +79,11 @@ pub(crate) fn why_not(bounds: &Bounds, world: &World, arrive: bool) -> Option<St
 impl World {
     /// What happens by itself, then the timer that everybody waits for.
     fn next_good(&self, bounds: &Bounds) -> Option<Action> {
-        self.next_local().or_else(|| self.next_clock(bounds)).or_else(|| self.next_lease())
+        let claims = || {
+            let timer = self.timers_of_claims(Process::Present).next()?;
+            Some(Action::Arbitrate { by: Process::Present, timer })
+        };
+        self.next_local().or_else(claims).or_else(|| self.next_clock(bounds)).or_else(|| self.next_lease())
     }
 
     fn slots(&self) -> impl Iterator<Item = (usize, Try, &crate::world::Slot)> {
@@ -83,12 +91,9 @@ impl World {
     }
 
     fn next_local(&self) -> Option<Action> {
-        for (backup, of) in self.coordinators.iter().enumerate().filter(|(_, of)| of.machine.is_some()) {
-            if let Some(epoch) = of.granted {
-                return Some(Action::Tell { backup, told: Told::Claimed(epoch), cut: None });
-            }
-            if of.waits && self.claim.1.is_none() {
-                return Some(Action::Tell { backup, told: Told::ClaimFree, cut: None });
+        for (backup, of) in self.coordinators.iter().enumerate() {
+            if let Some(answer) = of.run.as_ref().and_then(|run| run.mail.first()) {
+                return Some(Action::good(backup, Told::Claim(answer.clone())));
             }
         }
         self.slots().find_map(|(plane, of, slot)| {
@@ -117,11 +122,11 @@ impl World {
             let may = |timer: &Clock| match timer {
                 Clock::Renew => false,
                 Clock::HoldsGone => self.holds_are_gone(backup),
-                Clock::Retry => of.view.attempt < bounds.attempts,
+                Clock::Retry => of.saved.attempt < bounds.attempts,
                 _ => true,
             };
-            if let Some(timer) = of.machine.iter().flat_map(|machine| machine.timers()).find(may) {
-                return Some(Action::Tell { backup, told: Told::Expired(timer), cut: None });
+            if let Some(timer) = of.run.iter().flat_map(|run| run.machine.timers()).find(may) {
+                return Some(Action::good(backup, Told::Expired(timer)));
             }
         }
         None
@@ -135,9 +140,9 @@ impl World {
     }
 
     fn unhealed(&self, bounds: &Bounds) -> Option<String> {
-        for (b, of) in self.coordinators.iter().enumerate().filter(|(_, of)| of.machine.is_some()) {
+        for (b, of) in self.coordinators.iter().enumerate().filter(|(_, of)| of.run.is_some()) {
             if !self.is_over(b) {
-                return Some(format!("backup {b} stands at {:?}: {:?}", of.saved.stage, of.machine));
+                return Some(format!("backup {b} stands at {:?}: {:?}", of.saved.stage, of.run));
             }
         }
         let ended = |stage| matches!(stage, Stage::Failed | Stage::Cleaned);

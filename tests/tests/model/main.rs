@@ -48,6 +48,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actions;
+mod arbiter;
+mod claims;
 mod coordinator;
 mod facts;
 mod healing;
@@ -111,7 +113,7 @@ const QUIET: Bounds = Bounds {
     slow: false,
     hasty: false,
     zombies: false,
-    purse: Purse { coordinator: 0, plane: 0, ledger: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 },
+    purse: Purse { coordinator: 0, plane: 0, ledger: 0, answers: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 },
 };
 
 const NOTHING: Purse = QUIET.purse;
@@ -228,6 +230,7 @@ fn sized(text: &str) -> Bounds {
             "coordinator" => bounds.purse.coordinator = number,
             "plane" => bounds.purse.plane = number,
             "ledger" => bounds.purse.ledger = number,
+            "answers" => bounds.purse.answers = number,
             "troubles" => bounds.purse.troubles = number,
             "wishes" => bounds.purse.wishes = number,
             "renewals" => bounds.purse.renewals = number,

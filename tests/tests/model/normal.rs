@@ -1,7 +1,8 @@
 //! States that differ only in what can never matter again are made one.
 
 use crate::{
-    facts::Try,
+    arbiter::{Arbiter, Process},
+    facts::{Try, uid},
     kept::Kept,
     member::Said,
     truth::OfAttempt,
@@ -9,6 +10,7 @@ use crate::{
 };
 use shared::{
     barrier::{Record, Stage},
+    claims,
     time::Timestamp,
     wire::{Answer, Order},
 };
@@ -16,6 +18,11 @@ use shared::{
 impl World {
     pub(crate) fn normalise(&mut self, bounds: &Bounds) {
         self.forget(bounds.late);
+        let idle = |arbiter: &mut Arbiter| arbiter.machine.timers().next().is_none();
+        if self.coordinators.iter().all(|of| of.zombie.is_none()) {
+            // Nobody will tell it anything any more.
+            self.deposed.take_if(idle);
+        }
         for of in self.truth.attempts.values_mut().filter(|of| of.ended && !bounds.zombies) {
             // What was seen on the way was judged on the way. (A zombie may still be on its way.)
             *of = OfAttempt {
@@ -35,8 +42,10 @@ impl World {
         let of = &mut self.coordinators[b];
         let mut record = Record::new(of.saved.request.clone(), Timestamp(0));
         (record.stage, record.attempt, record.epoch) = (of.saved.stage, of.saved.attempt, of.saved.epoch);
-        (of.machine, of.saved, of.rests, of.zombie) = (None, Kept::new(record), true, None);
-        of.view = of.saved.clone();
+        (of.run, of.saved, of.rests, of.zombie) = (None, Kept::new(record), true, None);
+        for by in Process::BOTH {
+            self.arbitrate(by, claims::Input::BarrierEnded { backup: uid(b), deleted: false });
+        }
     }
 
     /// An attempt that is followed by another is over: its members remember nothing that the ledger does not, and its

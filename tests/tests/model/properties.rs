@@ -63,6 +63,10 @@ fn always() -> Vec<Property<BarrierModel>> {
         Property::<BarrierModel>::always("I7: all holds are of the attempt that has the claim", |model, world| {
             world.holds_are_claimed(&model.bounds)
         }),
+        Property::<BarrierModel>::always(
+            "I1: each epoch is granted once, and no claim that another has",
+            |_, world| world.is_unbroken(Broken::GrantedTwice),
+        ),
         Property::<BarrierModel>::always("Release only after all have confirmed", |_, world| {
             world.is_unbroken(Broken::EarlyRelease)
         }),

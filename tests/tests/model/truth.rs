@@ -73,6 +73,8 @@ pub(crate) enum Broken {
     KeptDeleted,
     /// P4: an attempt was followed by another while snapshots of it were left.
     LeftBehind,
+    /// I1: an epoch was granted that was granted before, or the claim although another backup held it.
+    GrantedTwice,
     /// A machine raised an alarm.
     Alarm,
     /// A machine said twice that all is gone, or spoke after that.

@@ -1,12 +1,14 @@
 //! One state of the whole: durable things, live machines, the network, the truth.
 
 use crate::{
+    arbiter::Arbiter,
     facts::{Try, request},
     kept::Kept,
     truth::{Store, Truth},
 };
 use shared::{
     barrier::{Barrier, Record},
+    claims,
     epoch::Epoch,
     member::{Member, MemberLedger, Work},
     time::Timestamp,
@@ -44,6 +46,8 @@ pub(crate) struct Purse {
     pub(crate) plane: u8,
     /// Ledgers of planes that take no save for a while.
     pub(crate) ledger: u8,
+    /// Saves of a claim that happen and are answered by nobody.
+    pub(crate) answers: u8,
     /// Leases and streams that end, clocks that run out, work that is refused, covers with a hole.
     pub(crate) troubles: u8,
     /// Cancelled or deleted by a person.
@@ -108,30 +112,27 @@ impl fmt::Debug for Word {
     }
 }
 
-/// A process that has lost the leadership and does not know it.
+/// A backup's barrier, as one process runs it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Zombie {
+pub(crate) struct Run {
     pub(crate) machine: Kept<Barrier>,
+    /// What this process last saved or read; `Coordinator::saved` is what the ledger holds.
     pub(crate) view: Kept<Record>,
+    /// The other process has saved since: the next save of this one is refused.
     pub(crate) stale: bool,
+    /// What the arbiter has said and it has not heard yet.
+    pub(crate) mail: Vec<claims::Answer>,
 }
 
 /// One backup at the coordinator.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Coordinator {
     /// `None` before the backup was made, and after everything of it is gone.
-    pub(crate) machine: Option<Kept<Barrier>>,
+    pub(crate) run: Option<Run>,
+    /// The same in the process before, which still runs.
+    pub(crate) zombie: Option<Run>,
+    /// What the ledger holds.
     pub(crate) saved: Kept<Record>,
-    /// What this process last saved or read; `saved` is what the ledger holds.
-    pub(crate) view: Kept<Record>,
-    /// Somebody else has saved since: the next save of this process is refused.
-    pub(crate) stale: bool,
-    /// The process before, which still runs.
-    pub(crate) zombie: Option<Zombie>,
-    /// A claim was granted and saved; the machine was not told yet.
-    pub(crate) granted: Option<Epoch>,
-    /// It was told that the claim is taken.
-    pub(crate) waits: bool,
     pub(crate) gone: bool,
     /// It has come to its end and is left out from here on.
     pub(crate) rests: bool,
@@ -167,6 +168,12 @@ pub(crate) struct World {
     pub(crate) coordinators: Vec<Coordinator>,
     /// The claim of the TiDB cluster: the highest epoch granted, and to whom.
     pub(crate) claim: (Epoch, Option<Try>),
+    /// The next save of it happens, and is answered by nobody.
+    pub(crate) unanswered: bool,
+    /// Of the present process.
+    pub(crate) arbiter: Arbiter,
+    /// Of the process before, while it still runs.
+    pub(crate) deposed: Option<Arbiter>,
     pub(crate) planes: Vec<Plane>,
     /// In the order of their keys, each once.
     pub(crate) net: Vec<Kept<Word>>,
@@ -179,23 +186,15 @@ impl World {
         let coordinator = |backup| {
             let wish = request(backup, bounds.planes, bounds.attempts > 1);
             let saved = Kept::new(Record::new(wish, Timestamp(0)));
-            let view = saved.clone();
-            Coordinator {
-                machine: None,
-                saved,
-                view,
-                stale: false,
-                zombie: None,
-                granted: None,
-                waits: false,
-                gone: false,
-                rests: false,
-            }
+            Coordinator { run: None, zombie: None, saved, gone: false, rests: false }
         };
         let plane = Plane { ledger: Kept::new(MemberLedger::default()), unsaved: false, slots: Vec::new() };
         let mut world = Self {
             coordinators: (0..bounds.backups).map(coordinator).collect(),
             claim: (Epoch::NONE, None),
+            unanswered: false,
+            arbiter: Arbiter::default(),
+            deposed: None,
             planes: vec![plane; bounds.planes],
             net: Vec::new(),
             truth: Truth { stores: vec![Store::default(); bounds.planes], ..Truth::default() },

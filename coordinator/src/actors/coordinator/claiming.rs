@@ -94,11 +94,11 @@ impl CoordinatorActor {
     }
 
     fn read_holder(&self, cluster: ClusterId, epoch: Epoch, backup: BackupUid, ctx: &mut Context<Self>) {
-        let (ledger, reads) = (self.ports.ledger.clone(), self.reads.clone());
+        let (ledger, reads, we) = (self.ports.ledger.clone(), self.reads.clone(), self.writer.clone());
         let reading = async move {
             // It is closed by nobody.
             let _one = reads.acquire().await;
-            let record = claims::holder(ledger, backup.clone()).await;
+            let record = claims::holder(ledger, backup.clone(), &we).await;
             Input::HolderRead { cluster, epoch, backup, record }
         };
         self.hear(reading, ctx);
