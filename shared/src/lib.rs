@@ -11,6 +11,7 @@ pub mod barrier;
 pub mod calendar;
 pub mod claims;
 pub mod cron;
+pub mod docs;
 pub mod duration;
 pub mod epoch;
 pub mod evidence;

@@ -93,7 +93,7 @@ impl Limiter {
     }
 
     /// EC2 refused by rate: somebody else uses this account's budget too. The bucket is emptied (theirs is) and fills
-    /// at half the rate, until [`RECOVERY`] has passed without another refusal.
+    /// at half the rate, until `RECOVERY` has passed without another refusal.
     pub fn penalty(&mut self, now: Instant) {
         self.refill(now);
         self.level = 0;

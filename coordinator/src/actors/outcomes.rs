@@ -47,7 +47,7 @@ impl Outcomes {
         self.read.send_replace(true);
     }
 
-    /// See [`Self::complete`]; until then nobody may decide anything.
+    /// See `complete`; until then nobody may decide anything.
     pub fn are_complete(&self) -> watch::Receiver<bool> {
         self.read.subscribe()
     }

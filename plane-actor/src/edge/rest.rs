@@ -25,7 +25,7 @@ const BODY_LIMIT: usize = 4 << 20;
 pub struct Answer {
     /// HTTP status.
     pub status: StatusCode,
-    /// At most [`BODY_LIMIT`].
+    /// At most `BODY_LIMIT`.
     pub body: Bytes,
 }
 
@@ -77,7 +77,7 @@ impl Rest {
     /// One request, one answer, within `limit`.
     ///
     /// # Errors
-    /// Text that names the URL: no connection, no answer in time, or an answer larger than [`BODY_LIMIT`].
+    /// Text that names the URL: no connection, no answer in time, or an answer larger than `BODY_LIMIT`.
     pub async fn send(&self, method: Method, url: &str, body: String, limit: Duration) -> Result<Answer, String> {
         let request = Request::builder()
             .method(method.clone())
