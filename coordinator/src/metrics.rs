@@ -17,7 +17,7 @@ use prometheus_client::{
 };
 use schedules::ScheduleMetrics;
 use shared::{
-    barrier::{BarrierTimes, Record, Stage, Verdict, View},
+    barrier::{BarrierTimes, Milestone, Record, Verdict, View},
     ids::BackupUid,
     reason::Reason,
     schedule::{self, ScheduleKey},
@@ -118,7 +118,7 @@ pub struct Metrics {
 /// What has been counted of one backup.
 #[derive(Clone)]
 struct Seen {
-    stage: Stage,
+    milestone: Milestone,
     attempt: u32,
     alarms: usize,
     /// A deletion left something over.
@@ -130,7 +130,7 @@ impl Seen {
     fn of(view: &View) -> Self {
         let record = &view.record;
         Self {
-            stage: record.stage,
+            milestone: record.milestone,
             attempt: record.attempt,
             alarms: view.alarms.len(),
             clean_failed: record.deleting && record.clean_failure.is_some(),
@@ -298,7 +298,7 @@ impl Metrics {
         self.schedules.gone(key);
     }
 
-    /// A barrier showed itself; each stage of each attempt counts once in the life of this process.
+    /// A barrier showed itself; each milestone of each attempt counts once in the life of this process.
     pub fn viewed(&self, view: &View) {
         let record = &view.record;
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -308,8 +308,8 @@ impl Metrics {
         self.alarms.inc_by(new_alarms as u64);
         self.blocked.turned(record, before.as_ref().map(|before| &before.blocked), &now.blocked);
         // The first sight of a backup that had ended before this process started is no event.
-        let fresh = before.as_ref().map_or(record.stage < Stage::Complete, |before| {
-            (before.stage, before.attempt) != (record.stage, record.attempt)
+        let fresh = before.as_ref().map_or(record.milestone < Milestone::Complete, |before| {
+            (before.milestone, before.attempt) != (record.milestone, record.attempt)
         });
         if fresh {
             self.count(view);
@@ -318,7 +318,7 @@ impl Metrics {
             let status = cluster_of(record).with(Status::CleanFailed);
             self.cleanup_status.get_or_create(&status).inc();
         }
-        if record.stage == Stage::Cleaned {
+        if record.milestone == Milestone::Cleaned {
             seen.remove(record.key());
         }
     }
@@ -332,36 +332,36 @@ impl Metrics {
         let record = &view.record;
         let cluster = cluster_of(record);
         let with = |status| cluster.with(status);
-        match record.stage {
-            Stage::Preparing => {
+        match record.milestone {
+            Milestone::Preparing => {
                 for status in STATUSES {
                     // As the old manager has it: each is there, and only the two ends are ever counted.
                     drop(self.status.get_or_create(&with(status)));
                 }
                 self.set_limits(view);
             }
-            Stage::Certified => {
+            Milestone::Certified => {
                 if record.certificate.as_ref().is_some_and(|certificate| certificate.verdict == Verdict::Weaker) {
                     self.weaker.inc();
                 }
             }
-            Stage::Complete => {
+            Milestone::Complete => {
                 self.status.get_or_create(&with(Status::Complete)).inc();
                 self.measure(view, &cluster);
             }
-            Stage::Failed => {
+            Milestone::Failed => {
                 self.status.get_or_create(&with(Status::Failed)).inc();
                 let reason = record.failure.as_ref().map_or(Reason::Internal, |refusal| refusal.reason);
                 self.failures.get_or_create(&Why { reason: reason.as_str() }).inc();
                 self.observe(&record.barrier);
             }
-            Stage::Cleaned => {
+            Milestone::Cleaned => {
                 self.cleanup_status.get_or_create(&with(Status::Cleaned)).inc();
                 if let (Some(from), Some(to)) = (record.times.deleted, record.times.cleaned) {
                     self.cleanup_time.get_or_create(&cluster).inc_by(seconds(from, to));
                 }
             }
-            Stage::Barrier | Stage::Snapshotting | Stage::Aborting | Stage::Cleaning => {}
+            Milestone::Barrier | Milestone::Snapshotting | Milestone::Aborting | Milestone::Cleaning => {}
         }
     }
 

@@ -12,7 +12,7 @@ use crate::{
 use kube::Client;
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Record, Stage, Summary},
+    barrier::{Milestone, Record, Summary},
     cron::Zone,
     ids::BackupUid,
     request::Limits,
@@ -31,7 +31,7 @@ fn ended(number: usize) -> Record {
     let mut record = kit::record();
     record.request.backup = BackupUid::new(format!("uid-{number}"));
     record.request.name = format!("nightly-{number}");
-    record.stage = Stage::Complete;
+    record.milestone = Milestone::Complete;
     record.times.completed = Some(Timestamp(kit::START + 60_000));
     record
 }

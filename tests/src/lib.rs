@@ -4,8 +4,8 @@ mod bell;
 pub mod control;
 pub mod invariants;
 pub mod quic_net;
+pub mod rig;
 #[cfg(feature = "servers")]
 pub mod servers;
 pub mod sim;
-pub mod stage;
 pub mod world;

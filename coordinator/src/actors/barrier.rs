@@ -85,7 +85,7 @@ impl BarrierActor {
         let request = &record.request;
         let object =
             ObjectRef { uid: record.key().clone(), namespace: request.namespace.clone(), name: request.name.clone() };
-        let found = version.is_some().then_some((record.stage, record.attempt));
+        let found = version.is_some().then_some((record.milestone, record.attempt));
         let slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(record.key().clone()), writer, version);
         Self {
             incarnation,

@@ -1,7 +1,7 @@
 //! What the ledger says became of each backup, for whoever must not believe an object's status: anybody can write one.
 
 use shared::{
-    barrier::{Stage, Verdict},
+    barrier::{Milestone, Verdict},
     ids::BackupUid,
     retention::BackupState,
 };
@@ -29,8 +29,8 @@ impl Outcomes {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set(&self, backup: &BackupUid, stage: Stage, verdict: Option<Verdict>) {
-        self.known().insert(backup.clone(), state(stage, verdict));
+    pub(super) fn set(&self, backup: &BackupUid, milestone: Milestone, verdict: Option<Verdict>) {
+        self.known().insert(backup.clone(), state(milestone, verdict));
     }
 
     pub(super) fn forget(&self, backup: &BackupUid) {
@@ -54,12 +54,12 @@ impl Outcomes {
 }
 
 /// While it is deleted it has ended as the certificate says, and must not hold up the next run.
-fn state(stage: Stage, verdict: Option<Verdict>) -> BackupState {
-    match (stage, verdict) {
-        (Stage::Complete | Stage::Cleaning | Stage::Cleaned, Some(verdict)) => {
+fn state(milestone: Milestone, verdict: Option<Verdict>) -> BackupState {
+    match (milestone, verdict) {
+        (Milestone::Complete | Milestone::Cleaning | Milestone::Cleaned, Some(verdict)) => {
             BackupState::Complete { proven: verdict == Verdict::Consistent }
         }
-        (Stage::Complete | Stage::Failed | Stage::Cleaning | Stage::Cleaned, _) => BackupState::Failed,
+        (Milestone::Complete | Milestone::Failed | Milestone::Cleaning | Milestone::Cleaned, _) => BackupState::Failed,
         _ => BackupState::Running,
     }
 }
@@ -71,10 +71,10 @@ mod tests {
     #[test]
     fn only_a_certificate_in_the_ledger_makes_a_backup_good() {
         let consistent = Some(Verdict::Consistent);
-        assert_eq!(state(Stage::Complete, consistent), BackupState::Complete { proven: true });
-        assert_eq!(state(Stage::Complete, Some(Verdict::Weaker)), BackupState::Complete { proven: false });
-        assert_eq!(state(Stage::Cleaning, consistent), BackupState::Complete { proven: true });
-        assert_eq!(state(Stage::Cleaning, None), BackupState::Failed);
-        assert_eq!(state(Stage::Certified, consistent), BackupState::Running);
+        assert_eq!(state(Milestone::Complete, consistent), BackupState::Complete { proven: true });
+        assert_eq!(state(Milestone::Complete, Some(Verdict::Weaker)), BackupState::Complete { proven: false });
+        assert_eq!(state(Milestone::Cleaning, consistent), BackupState::Complete { proven: true });
+        assert_eq!(state(Milestone::Cleaning, None), BackupState::Failed);
+        assert_eq!(state(Milestone::Certified, consistent), BackupState::Running);
     }
 }

@@ -4,7 +4,7 @@ mod troubles;
 
 use super::store;
 use crate::ports::{EventKind, Ledger, LedgerKey, ObjectRef, Objects, PortError, Ports, Status, Version};
-use shared::barrier::{Record, Stage, Verdict, View};
+use shared::barrier::{Milestone, Record, Verdict, View};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, watch};
 use troubles::{CLEAN_NOTE, Troubles, is_clean, notes};
@@ -15,8 +15,8 @@ const PACE: Duration = Duration::from_millis(500);
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(10);
 
-/// Which stage of which attempt.
-pub(super) type Reached = (Stage, u32);
+/// Which milestone of which attempt.
+pub(super) type Reached = (Milestone, u32);
 
 /// Publishes the newest view until the barrier is gone; older ones are skipped. `told`: what was reached before this
 /// process looked, and is no event of it. `said` becomes each view that is written, or that has no object to go to.
@@ -33,10 +33,10 @@ pub(super) async fn follow(
         loop {
             let Some(view) = views.borrow_and_update().clone() else { break };
             // The last words are said by `let_go`, in order with the finalizer.
-            if view.record.stage == Stage::Cleaned {
+            if view.record.milestone == Milestone::Cleaned {
                 return;
             }
-            let now = (view.record.stage, view.record.attempt);
+            let now = (view.record.milestone, view.record.attempt);
             match objects.publish(&object, &Status::Barrier(view.clone())).await {
                 Ok(()) => retry = RETRY_FIRST,
                 Err(PortError::NotFound(_)) => {
@@ -64,33 +64,35 @@ pub(super) async fn follow(
     }
 }
 
-/// An event for every change of stage; lost events are not repeated (the status holds the truth).
+/// An event for every change of milestone; lost events are not repeated (the status holds the truth).
 async fn tell(objects: &dyn Objects, object: &ObjectRef, view: &View) {
     let record = &view.record;
-    let (kind, reason, message) = match record.stage {
-        Stage::Preparing => (EventKind::Normal, "Preparing", format!("attempt {} started", record.attempt)),
-        Stage::Barrier => {
+    let (kind, reason, message) = match record.milestone {
+        Milestone::Preparing => (EventKind::Normal, "Preparing", format!("attempt {} started", record.attempt)),
+        Milestone::Barrier => {
             (EventKind::Normal, "Settling", format!("attempt {} holds epoch {}", record.attempt, record.epoch))
         }
-        Stage::Snapshotting => {
+        Milestone::Snapshotting => {
             let ts = record.commit_ts.map(|ts| ts.to_string()).unwrap_or_default();
             (EventKind::Normal, "Snapshotting", format!("commitTs {ts} is fixed"))
         }
-        Stage::Certified if is_weaker(record) => {
+        Milestone::Certified if is_weaker(record) => {
             (EventKind::Warning, "SnapshotsCreated", format!("barrier released; {}", Verdict::Weaker.meaning()))
         }
-        Stage::Certified => (EventKind::Normal, "SnapshotsCreated", "certificate saved; barrier released".to_owned()),
-        Stage::Complete if is_weaker(record) => {
+        Milestone::Certified => {
+            (EventKind::Normal, "SnapshotsCreated", "certificate saved; barrier released".to_owned())
+        }
+        Milestone::Complete if is_weaker(record) => {
             (EventKind::Warning, "Complete", format!("backup is complete; {}", Verdict::Weaker.meaning()))
         }
-        Stage::Complete => (EventKind::Normal, "Complete", "backup is complete and proven consistent".to_owned()),
-        Stage::Aborting | Stage::Failed => {
+        Milestone::Complete => (EventKind::Normal, "Complete", "backup is complete and proven consistent".to_owned()),
+        Milestone::Aborting | Milestone::Failed => {
             let failure = record.failure.as_ref();
             let reason = failure.map_or("Failed", |refusal| refusal.reason.as_str());
             (EventKind::Warning, reason, failure.map(|refusal| refusal.message.clone()).unwrap_or_default())
         }
-        Stage::Cleaning => (EventKind::Normal, "Cleaning", "deleting snapshots and objects".to_owned()),
-        Stage::Cleaned => return,
+        Milestone::Cleaning => (EventKind::Normal, "Cleaning", "deleting snapshots and objects".to_owned()),
+        Milestone::Cleaned => return,
     };
     event(objects, object, kind, reason, &message).await;
 }
@@ -135,7 +137,7 @@ async fn delete_record(ledger: &dyn Ledger, key: &LedgerKey, version: &Mutex<Ver
     match ledger.delete(key, &known).await {
         Err(PortError::Conflict(text)) => {
             let Some((stored, now)) = store::read::<Record>(ledger, key).await? else { return Ok(()) };
-            if stored.body.stage == Stage::Cleaned {
+            if stored.body.milestone == Milestone::Cleaned {
                 *version.lock().await = now;
             }
             Err(PortError::Conflict(text))

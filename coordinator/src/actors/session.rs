@@ -169,7 +169,7 @@ mod tests {
     use shared::{
         epoch::Epoch,
         ids::{Attempt, BackupUid},
-        wire::{Phase, Progress, Renewed},
+        wire::{PlanePhase, Progress, Renewed},
     };
 
     fn said(answer: Answer) -> Bytes {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn progress(done: u64) -> Answer {
-        Answer::Progress(Progress { phase: Phase::Covering, done, total: 9, text: "x".repeat(100_000) })
+        Answer::Progress(Progress { phase: PlanePhase::Covering, done, total: 9, text: "x".repeat(100_000) })
     }
 
     fn frames(rx: mpsc::Receiver<Bytes>) -> Frames {

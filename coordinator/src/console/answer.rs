@@ -5,7 +5,7 @@ use crate::ports::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Stage, Summary, Verdict, View},
+    barrier::{Milestone, Summary, Verdict, View},
     calendar::rfc3339,
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
@@ -112,7 +112,7 @@ impl Orphan {
             "namespace": self.summary.namespace,
             "name": self.summary.name,
             "uid": self.uid,
-            "phase": self.summary.stage,
+            "phase": self.summary.milestone,
             "snapshots": self.summary.snapshots,
             "since": shared::calendar::rfc3339(self.since),
         })
@@ -235,10 +235,10 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
         json!({
             "namespace": record.request.namespace,
             "name": record.request.name,
-            "step": view.step,
+            "step": view.phase,
             "verdict": verdict(view).map(Verdict::as_str),
             "attempt": record.attempt,
-            "commitTs": record.commit_ts.filter(|_| record.stage != Stage::Failed).map(|ts| ts.to_string()),
+            "commitTs": record.commit_ts.filter(|_| record.milestone != Milestone::Failed).map(|ts| ts.to_string()),
             "reason": cause(view).map(|refusal| refusal.reason.as_str()),
             "waitingFor": view.waiting_for,
             "clock": view.clock.map(|(clock, _)| clock),
@@ -249,7 +249,7 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
         json!({
             "namespace": ended.namespace,
             "name": ended.name,
-            "step": ended.stage,
+            "step": ended.milestone,
             "verdict": ended.verdict.map(Verdict::as_str),
             "attempt": ended.attempt,
             "commitTs": ended.commit_ts.map(|ts| ts.to_string()),

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Clock, LastRefusal, Step, Verdict, View},
+    barrier::{Clock, LastRefusal, Phase, Verdict, View},
     ids::PlaneId,
     reason::Refusal,
     time::Instant,
@@ -12,7 +12,7 @@ use shared::{
 pub(super) fn why(view: &View, now: Instant) -> Value {
     let cause = cause(view);
     json!({
-        "step": view.step,
+        "step": view.phase,
         "verdict": verdict(view).map(Verdict::as_str),
         "waitingFor": view.waiting_for,
         "clock": clock(view, now),
@@ -85,19 +85,19 @@ fn ends_by(view: &View) -> Option<String> {
             Some(format!("the return of {} and a try on {} that succeeds", away.join(", "), refused.join(", ")))
         }
     };
-    Some(match (view.step, blocked) {
-        (Step::Claiming, _) => "Nothing here: the end of the other backup, or cancelling one of the two.".to_owned(),
-        (Step::Completing, None) => {
+    Some(match (view.phase, blocked) {
+        (Phase::Claiming, _) => "Nothing here: the end of the other backup, or cancelling one of the two.".to_owned(),
+        (Phase::Completing, None) => {
             "EC2, when the snapshots are completed. Nothing is held meanwhile, and no clock runs; \
                                      a snapshot in error, cancelling or deleting the backup ends it too."
                 .to_owned()
         }
-        (Step::Completing, Some(blocked)) => {
+        (Phase::Completing, Some(blocked)) => {
             format!("Nothing by itself: {blocked}; cancelling or deleting the backup ends it too.")
         }
-        (Step::Failed | Step::Cleaning, Some(blocked)) => format!("Nothing by itself: {blocked}, {give_up}."),
-        (Step::Cleaning, None) => format!("The end of the deletions in every plane, {give_up}."),
-        (Step::Failed, None) if !view.waiting_for.is_empty() => "The end of the deletions in every plane.".to_owned(),
+        (Phase::Failed | Phase::Cleaning, Some(blocked)) => format!("Nothing by itself: {blocked}, {give_up}."),
+        (Phase::Cleaning, None) => format!("The end of the deletions in every plane, {give_up}."),
+        (Phase::Failed, None) if !view.waiting_for.is_empty() => "The end of the deletions in every plane.".to_owned(),
         _ => return None,
     })
 }
@@ -127,13 +127,13 @@ fn action(view: &View) -> String {
     }
     let away: Vec<_> =
         view.planes.iter().filter(|(_, live)| live.owes && !live.connected).map(|(plane, _)| plane.as_str()).collect();
-    match (view.step, verdict(view)) {
-        (Step::Complete, Some(Verdict::Weaker)) => {
+    match (view.phase, verdict(view)) {
+        (Phase::Complete, Some(Verdict::Weaker)) => {
             format!("Nothing, if that is enough: {}. Upgrade TiKV for a proof.", Verdict::Weaker.meaning())
         }
-        (Step::Complete, _) => "Nothing; it is complete and proven consistent.".to_owned(),
-        (Step::Cleaned, _) => "Nothing; it is gone.".to_owned(),
-        (Step::Claiming, _) => "Wait for the other backup of this TiDB cluster, or cancel it.".to_owned(),
+        (Phase::Complete, _) => "Nothing; it is complete and proven consistent.".to_owned(),
+        (Phase::Cleaned, _) => "Nothing; it is gone.".to_owned(),
+        (Phase::Claiming, _) => "Wait for the other backup of this TiDB cluster, or cancel it.".to_owned(),
         _ if !away.is_empty() => format!("Check the plane actors of {}.", away.join(", ")),
         _ => "Wait.".to_owned(),
     }

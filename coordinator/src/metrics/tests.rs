@@ -6,7 +6,7 @@ mod rules;
 use super::*;
 use crate::kit::record;
 use shared::{
-    barrier::{BarrierTimes, LastRefusal, PlaneView, Record, Step},
+    barrier::{BarrierTimes, LastRefusal, Phase, PlaneView, Record},
     ids::PlaneId,
     reason::Refusal,
     time::Millis,
@@ -15,7 +15,7 @@ use shared::{
 fn seen(metrics: &Metrics, record: &Record) {
     let record = record.clone();
     let (clock, planes, waiting_for, alarms) = Default::default();
-    metrics.viewed(&View { record, step: Step::Complete, clock, planes, waiting_for, alarms });
+    metrics.viewed(&View { record, phase: Phase::Complete, clock, planes, waiting_for, alarms });
 }
 
 fn text(metrics: &Metrics) -> String {
@@ -33,12 +33,12 @@ fn the_five_old_names_stand_as_they_did() {
     record.request.members.reverse();
     seen(&metrics, &record);
     seen(&metrics, &record);
-    record.stage = Stage::Complete;
+    record.milestone = Milestone::Complete;
     record.times.completed = Some(Timestamp(91_500));
     record.barrier = BarrierTimes { settle: Some(Millis(800)), reach: Some(Millis(1_200)), hold: Some(Millis(2_000)) };
     record.planes.values_mut().for_each(|plane| plane.completed_bytes = Some(1 << 30));
     seen(&metrics, &record);
-    record.stage = Stage::Cleaned;
+    record.milestone = Milestone::Cleaned;
     (record.times.deleted, record.times.cleaned) = (Some(Timestamp(100_000)), Some(Timestamp(104_250)));
     seen(&metrics, &record);
     let text = text(&metrics);
@@ -65,7 +65,7 @@ fn has(metrics: &Metrics, line: &str) -> bool {
 }
 
 /// A view in which these planes refuse, for these reasons.
-fn refused(record: &Record, step: Step, by: &[(&str, Reason)]) -> View {
+fn refused(record: &Record, step: Phase, by: &[(&str, Reason)]) -> View {
     let (clock, waiting_for, alarms) = Default::default();
     let live = |reason: Reason| {
         let refusal = Refusal::new(reason, "no");
@@ -73,7 +73,7 @@ fn refused(record: &Record, step: Step, by: &[(&str, Reason)]) -> View {
         PlaneView { connected: true, owes: true, refused, ..PlaneView::default() }
     };
     let planes = by.iter().map(|(plane, reason)| (PlaneId::from(*plane), live(*reason))).collect();
-    View { record: record.clone(), step, clock, planes, waiting_for, alarms }
+    View { record: record.clone(), phase: step, clock, planes, waiting_for, alarms }
 }
 
 #[test]
@@ -81,9 +81,9 @@ fn a_deletion_that_leaves_something_over_counts_once() {
     let metrics = Metrics::new();
     let mut record = record();
     seen(&metrics, &record);
-    record.stage = Stage::Complete;
+    record.milestone = Milestone::Complete;
     seen(&metrics, &record);
-    (record.stage, record.deleting) = (Stage::Cleaning, true);
+    (record.milestone, record.deleting) = (Milestone::Cleaning, true);
     seen(&metrics, &record);
     record.clean_failure = Some("plane az1: AccessDenied: ec2:DeleteSnapshot".to_owned());
     seen(&metrics, &record);
@@ -103,29 +103,29 @@ fn a_deletion_that_leaves_something_over_counts_once() {
 fn what_blocks_a_backup_is_a_series_while_it_does() {
     let metrics = Metrics::new();
     let mut record = record();
-    record.stage = Stage::Certified;
+    record.milestone = Milestone::Certified;
     let series =
         |reason: &str| format!(r#"isochron_backup_blocked{{namespace="br-admin",name="nightly",reason="{reason}"}} 1"#);
     let both = [("az1", Reason::AccessDenied), ("az2", Reason::StorageUnavailable)];
-    metrics.viewed(&refused(&record, Step::Completing, &both));
-    metrics.viewed(&refused(&record, Step::Completing, &both));
+    metrics.viewed(&refused(&record, Phase::Completing, &both));
+    metrics.viewed(&refused(&record, Phase::Completing, &both));
     assert!(has(&metrics, &series("AccessDenied")) && has(&metrics, &series("StorageUnavailable")));
-    let mut view = refused(&record, Step::Completing, &both[..1]);
+    let mut view = refused(&record, Phase::Completing, &both[..1]);
     let away = PlaneView { owes: true, ..PlaneView::default() };
     view.planes.insert("az2".into(), away.clone());
     metrics.viewed(&view);
     assert!(has(&metrics, &series("AccessDenied")) && has(&metrics, &series("PlaneNotConnected")));
     assert!(!has(&metrics, &series("StorageUnavailable")));
     // While a clock runs, a plane that is away blocks nothing: the clock decides.
-    record.stage = Stage::Preparing;
-    let mut view = refused(&record, Step::Preparing, &[]);
+    record.milestone = Milestone::Preparing;
+    let mut view = refused(&record, Phase::Preparing, &[]);
     view.planes.insert("az2".into(), away);
     metrics.viewed(&view);
     assert!(!text(&metrics).contains("isochron_backup_blocked{"), "{}", text(&metrics));
-    record.stage = Stage::Certified;
-    metrics.viewed(&refused(&record, Step::Completing, &both));
-    record.stage = Stage::Cleaned;
-    metrics.viewed(&refused(&record, Step::Cleaned, &[]));
+    record.milestone = Milestone::Certified;
+    metrics.viewed(&refused(&record, Phase::Completing, &both));
+    record.milestone = Milestone::Cleaned;
+    metrics.viewed(&refused(&record, Phase::Cleaned, &[]));
     assert!(!text(&metrics).contains("isochron_backup_blocked{"), "{}", text(&metrics));
 }
 
@@ -135,7 +135,7 @@ fn the_first_failure_of_a_reason_is_an_increase_and_its_hold_is_measured() {
     assert!(has(&metrics, r#"isochron_failures_total{reason="HoldTimedOut"} 0"#));
     let mut record = record();
     seen(&metrics, &record);
-    record.stage = Stage::Failed;
+    record.milestone = Milestone::Failed;
     record.failure = Some(Refusal::new(Reason::HoldTimedOut, "hold limit of 60 s ran out"));
     record.barrier.hold = Some(Millis(60_000));
     seen(&metrics, &record);

@@ -3,15 +3,15 @@
 //!
 //! ```text
 //! search (virtual time)   which seed tears a transfer without a barrier?
-//! stage  (real time)      world + coordinator + one plane actor per plane
+//! rig    (real time)      world + coordinator + one plane actor per plane
 //! show                    apply, watch, prove, restore, delete, nothing left
 //! ```
 
 mod args;
 mod progress;
 mod report;
+mod rig;
 mod search;
-mod stage;
 
 pub(crate) use args::DemoArgs;
 
@@ -26,7 +26,7 @@ pub(crate) fn main(args: &DemoArgs) -> anyhow::Result<bool> {
     let found = search::search(args)?;
     progress.say(&format!("Seed {}: without a barrier {}", found.seed, found.sentence()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let shown = tokio::task::LocalSet::new().block_on(&runtime, stage::show(args, found, &progress))?;
+    let shown = tokio::task::LocalSet::new().block_on(&runtime, rig::show(args, found, &progress))?;
     progress.end();
     if args.json {
         println!("{}", shown.json());

@@ -2,7 +2,7 @@
 
 use super::search::Found;
 use serde_json::{Value, json};
-use shared::barrier::{Record, Stage};
+use shared::barrier::{Milestone, Record};
 use tests::world::{Ec2Config, LeftOver, Restored, World};
 
 /// Transfers per second.
@@ -60,7 +60,7 @@ impl Shown {
     }
 
     fn certified(&self) -> bool {
-        self.record.certificate.is_some() && self.record.stage == Stage::Complete
+        self.record.certificate.is_some() && self.record.milestone == Milestone::Complete
     }
 
     fn sum_ok(&self) -> bool {

@@ -3,8 +3,8 @@
 use super::{
     input::{Effect, Timer},
     machine::Barrier,
-    record::Stage,
-    step::Step,
+    phase::Phase,
+    record::Milestone,
 };
 use crate::{
     epoch::Epoch,
@@ -33,19 +33,19 @@ impl Barrier {
             live.away_since = None;
         }
         if self.record.epoch == Epoch::NONE {
-            self.record.stage = Stage::Failed;
+            self.record.milestone = Milestone::Failed;
             self.record.times.completed = Some(now.wall);
             for kept in self.record.planes.values_mut() {
                 kept.cleaned = Some(CleanReport::default());
             }
             self.save(effects);
-            if let (true, Some(cluster)) = (self.step == Step::Claiming, self.record.cluster) {
+            if let (true, Some(cluster)) = (self.phase == Phase::Claiming, self.record.cluster) {
                 effects.push(Effect::EndClaim { cluster });
             }
             self.begin_failed(now, effects);
             return;
         }
-        self.record.stage = Stage::Aborting;
+        self.record.milestone = Milestone::Aborting;
         for kept in self.record.planes.values_mut() {
             kept.aborted = false;
             kept.cleaned = None;
@@ -56,10 +56,10 @@ impl Barrier {
 
     /// How long the part that did not end well had lasted: what failed by its clock is what people look for.
     fn measure(&mut self, now: Now) {
-        let part = match self.step {
-            Step::Settling => &mut self.record.barrier.settle,
-            Step::Suspending | Step::Covering => &mut self.record.barrier.reach,
-            Step::Snapshotting | Step::Confirming => &mut self.record.barrier.hold,
+        let part = match self.phase {
+            Phase::Settling => &mut self.record.barrier.settle,
+            Phase::Suspending | Phase::Covering => &mut self.record.barrier.reach,
+            Phase::Snapshotting | Phase::Confirming => &mut self.record.barrier.hold,
             _ => return,
         };
         *part = self.clock_from.map(|from| now.at.since(from));
@@ -67,7 +67,7 @@ impl Barrier {
 
     pub(super) fn begin_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.set(Timer::HoldsGone, now.at + self.holds_end());
-        self.enter(Step::Aborting, effects);
+        self.enter(Phase::Aborting, effects);
     }
 
     pub(super) fn abort_order(&self) -> Option<Order> {
@@ -82,7 +82,7 @@ impl Barrier {
             self.fail(now, refusal, effects);
             return;
         }
-        if self.mark(plane, Step::Aborting) {
+        if self.mark(plane, Phase::Aborting) {
             if let Some(kept) = self.record.planes.get_mut(plane) {
                 kept.aborted = true;
             }
@@ -96,7 +96,7 @@ impl Barrier {
     /// outcome is told: a plane that is away cleans when it comes back.
     pub(super) fn end_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.stop(&[Timer::HoldsGone]);
-        self.record.stage = Stage::Failed;
+        self.record.milestone = Milestone::Failed;
         self.record.times.completed = Some(now.wall);
         self.save(effects);
         if let Some(cluster) = self.record.cluster {
@@ -106,7 +106,7 @@ impl Barrier {
     }
 
     pub(super) fn begin_failed(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.enter(Step::Failed, effects);
+        self.enter(Phase::Failed, effects);
         self.after_clean(now, effects);
     }
 
@@ -125,7 +125,7 @@ impl Barrier {
     /// The attempt cannot go on. What says so is smaller than what was saved: letting go and cleaning need no stores. A
     /// certificate that is saved stays: what is left to do is tried again, with the record as it is.
     pub(super) fn unsaved(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
-        if self.record.stage != Stage::Certified {
+        if self.record.milestone != Milestone::Certified {
             self.record.cluster_stores.clear();
             self.record.planes.values_mut().for_each(|kept| kept.stores.clear());
             self.end_by_wish(now, Refusal::new(refusal.reason, cut(refusal.message, UNSAVED_MAX)), effects);
@@ -135,14 +135,14 @@ impl Barrier {
     /// No epoch can be granted, now or later.
     pub(super) fn claim_refused(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
         self.claim_pending = false;
-        if self.step == Step::Claiming {
+        if self.phase == Phase::Claiming {
             self.fail(now, refusal, effects);
         }
     }
 
     fn end_by_wish(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
-        match self.step {
-            Step::Aborting | Step::Failed | Step::Complete | Step::Cleaning | Step::Cleaned => {}
+        match self.phase {
+            Phase::Aborting | Phase::Failed | Phase::Complete | Phase::Cleaning | Phase::Cleaned => {}
             _ => self.fail(now, refusal, effects),
         }
     }
@@ -150,7 +150,7 @@ impl Barrier {
     /// Nobody's deletion, so nothing that is kept may go. Before commitTs is saved there is nothing to keep, and nobody
     /// left who wants it; later it goes on to its end, and its record is kept for whoever asks.
     pub(super) fn object_lost(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if !self.record.deleting && matches!(self.record.stage, Stage::Preparing | Stage::Barrier) {
+        if !self.record.deleting && matches!(self.record.milestone, Milestone::Preparing | Milestone::Barrier) {
             let text = "the VolumeBackup vanished before commitTs was fixed, and nobody had deleted it";
             self.end_by_wish(now, Refusal::new(Reason::ObjectLost, text), effects);
         }
@@ -166,9 +166,9 @@ impl Barrier {
         self.record.request.clean_policy = self.record.request.clean_policy.safer(policy);
         self.record.times.deleted = Some(now.wall);
         self.timers.remove(&Timer::Retry);
-        match self.step {
-            Step::Complete => self.clean_by_policy(now, effects),
-            Step::Failed => {
+        match self.phase {
+            Phase::Complete => self.clean_by_policy(now, effects),
+            Phase::Failed => {
                 let proven = self.record.planes.values_mut().filter(|kept| kept.proven);
                 if self.record.request.clean_policy == CleanPolicy::Delete {
                     proven.for_each(|kept| kept.cleaned = None);
@@ -176,8 +176,8 @@ impl Barrier {
                 self.save(effects);
                 self.begin_failed(now, effects);
             }
-            Step::Aborting => self.save(effects),
-            Step::Cleaning | Step::Cleaned => {}
+            Phase::Aborting => self.save(effects),
+            Phase::Cleaning | Phase::Cleaned => {}
             _ => self.end_by_wish(
                 now,
                 Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"),
@@ -188,7 +188,7 @@ impl Barrier {
 
     fn clean_by_policy(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.record.request.clean_policy == CleanPolicy::Delete {
-            self.record.stage = Stage::Cleaning;
+            self.record.milestone = Milestone::Cleaning;
             for kept in self.record.planes.values_mut() {
                 kept.cleaned = None;
             }
@@ -200,7 +200,7 @@ impl Barrier {
     }
 
     pub(super) fn begin_cleaning(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.enter(Step::Cleaning, effects);
+        self.enter(Phase::Cleaning, effects);
         self.after_clean(now, effects);
     }
 
@@ -209,7 +209,7 @@ impl Barrier {
         if kept.cleaned.is_some() || kept.abandoned {
             return None;
         }
-        let scope = if self.step == Step::Cleaning { CleanScope::Backup } else { CleanScope::Attempt };
+        let scope = if self.phase == Phase::Cleaning { CleanScope::Backup } else { CleanScope::Attempt };
         let named = self.record.certificate.as_ref().and_then(|certificate| certificate.planes.get(plane));
         let snapshots: Vec<SnapshotId> =
             named.map(|part| part.evidence.snapshots.iter().map(|s| s.snapshot.clone()).collect()).unwrap_or_default();
@@ -224,12 +224,12 @@ impl Barrier {
     fn is_taken_back(&self) -> bool {
         let certified = self.record.times.snapshots_created.is_some();
         let deletes = self.record.deleting && self.record.request.clean_policy == CleanPolicy::Delete;
-        self.step == Step::Failed && (certified || deletes)
+        self.phase == Phase::Failed && (certified || deletes)
     }
 
     /// A plane has kept what its S3 proves to be good, and that ends its clean-up. False: it was told to take it back.
     pub(super) fn proven(&mut self, now: Now, plane: &PlaneId, refusal: &Refusal, effects: &mut Vec<Effect>) -> bool {
-        if self.step != Step::Failed || self.is_taken_back() {
+        if self.phase != Phase::Failed || self.is_taken_back() {
             return false;
         }
         let text = format!("plane {plane}: {}", refusal.message);
@@ -245,7 +245,7 @@ impl Barrier {
     }
 
     pub(super) fn cleaned(&mut self, now: Now, plane: &PlaneId, report: CleanReport, effects: &mut Vec<Effect>) {
-        if !matches!(self.step, Step::Failed | Step::Cleaning) || self.clean_order(plane).is_none() {
+        if !matches!(self.phase, Phase::Failed | Phase::Cleaning) || self.clean_order(plane).is_none() {
             return;
         }
         if !report.left.is_empty() {
@@ -268,7 +268,7 @@ impl Barrier {
 
     pub(super) fn abandon(&mut self, now: Now, planes: &BTreeSet<PlaneId>, effects: &mut Vec<Effect>) {
         // The record is being deleted at the version of its last save.
-        if self.step == Step::Cleaned {
+        if self.phase == Phase::Cleaned {
             return;
         }
         let given_up: Vec<PlaneId> = self
@@ -284,7 +284,7 @@ impl Barrier {
         if !given_up.is_empty() {
             given_up.iter().for_each(|plane| self.clean_answered(plane));
             self.save(effects);
-            if matches!(self.step, Step::Failed | Step::Cleaning) {
+            if matches!(self.phase, Phase::Failed | Phase::Cleaning) {
                 self.after_clean(now, effects);
             }
         }
@@ -307,10 +307,10 @@ impl Barrier {
     }
 
     fn gone(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.record.stage = Stage::Cleaned;
+        self.record.milestone = Milestone::Cleaned;
         self.record.times.cleaned = Some(now.wall);
         self.record.clean_failure = None;
-        self.step = Step::Cleaned;
+        self.phase = Phase::Cleaned;
         self.timers.clear();
         self.save(effects);
         effects.push(Effect::Gone);

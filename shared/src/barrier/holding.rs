@@ -4,8 +4,8 @@ use super::{
     certify::certify,
     input::{Effect, Timer},
     machine::Barrier,
-    record::Stage,
-    step::Step,
+    phase::Phase,
+    record::Milestone,
 };
 use crate::{
     alarm::Alarm,
@@ -35,19 +35,19 @@ impl Barrier {
         self.set(Timer::Settle, settle);
         self.set(Timer::Total, total);
         self.clock_from = Some(now.at);
-        self.enter(Step::Settling, effects);
+        self.enter(Phase::Settling, effects);
     }
 
     pub(super) fn settled(&mut self, now: Now, plane: &PlaneId, settled: Settled, effects: &mut Vec<Effect>) {
         match (settled, self.gc_hold) {
             (Settled::PdHeld { gc_hold, .. }, None) => {
-                if self.record.request.init_plane() == Some(plane) && self.mark(plane, Step::Settling) {
+                if self.record.request.init_plane() == Some(plane) && self.mark(plane, Phase::Settling) {
                     self.gc_hold = Some(gc_hold);
-                    self.enter(Step::Settling, effects);
+                    self.enter(Phase::Settling, effects);
                 }
             }
             (Settled::Leaders { .. }, Some(_)) => {
-                if self.mark(plane, Step::Settling) && self.all_answered() {
+                if self.mark(plane, Phase::Settling) && self.all_answered() {
                     self.begin_suspending(now, effects);
                 }
             }
@@ -60,13 +60,13 @@ impl Barrier {
         self.stop(&[Timer::Settle]);
         self.set(Timer::Reach, now.at + self.record.request.limits.reach);
         self.clock_from = Some(now.at);
-        self.enter(Step::Suspending, effects);
+        self.enter(Phase::Suspending, effects);
     }
 
     pub(super) fn suspended(&mut self, plane: &PlaneId, effects: &mut Vec<Effect>) {
-        if self.mark(plane, Step::Suspending) && self.all_answered() {
+        if self.mark(plane, Phase::Suspending) && self.all_answered() {
             self.cover_round = 1;
-            self.enter(Step::Covering, effects);
+            self.enter(Phase::Covering, effects);
         }
     }
 
@@ -85,14 +85,14 @@ impl Barrier {
 
     /// The pause between two rounds is over.
     pub(super) fn cover_again(&mut self, effects: &mut Vec<Effect>) {
-        if self.step == Step::Covering {
+        if self.phase == Phase::Covering {
             self.cover_round += 1;
-            self.enter(Step::Covering, effects);
+            self.enter(Phase::Covering, effects);
         }
     }
 
     pub(super) fn covered(&mut self, now: Now, plane: &PlaneId, covered: Covered, effects: &mut Vec<Effect>) {
-        if covered.round != self.cover_round || !self.mark(plane, Step::Covering) {
+        if covered.round != self.cover_round || !self.mark(plane, Phase::Covering) {
             return;
         }
         if let Some(live) = self.planes.get_mut(plane) {
@@ -136,14 +136,14 @@ impl Barrier {
                 kept.least_safe_ts = live.cover.as_ref().map(|c| c.least_safe_ts).filter(|ts| ts.is_real());
             }
         }
-        self.record.stage = Stage::Snapshotting;
+        self.record.milestone = Milestone::Snapshotting;
         self.save(effects);
-        self.enter(Step::Snapshotting, effects);
+        self.enter(Phase::Snapshotting, effects);
     }
 
     pub(super) fn snapshotted(&mut self, plane: &PlaneId, effects: &mut Vec<Effect>) {
-        if self.mark(plane, Step::Snapshotting) && self.all_answered() {
-            self.enter(Step::Confirming, effects);
+        if self.mark(plane, Phase::Snapshotting) && self.all_answered() {
+            self.enter(Phase::Confirming, effects);
         }
     }
 
@@ -154,7 +154,7 @@ impl Barrier {
             self.fail(now, Refusal::new(Reason::Internal, format!("plane {plane} changed its evidence")), effects);
             return;
         }
-        if !self.mark(plane, Step::Confirming) {
+        if !self.mark(plane, Phase::Confirming) {
             return;
         }
         if let Some(live) = self.planes.get_mut(plane) {
@@ -177,15 +177,15 @@ impl Barrier {
             Err(refusal) => self.fail(now, refusal, effects),
             Ok(certificate) => {
                 self.record.certificate = Some(certificate);
-                self.record.stage = Stage::Certified;
+                self.record.milestone = Milestone::Certified;
                 self.stop(&[Timer::Recover, Timer::Renew, Timer::PlaneLost]);
                 self.set(Timer::HoldsGone, now.at + self.holds_end());
                 if release_first {
-                    self.enter(Step::Releasing, effects);
+                    self.enter(Phase::Releasing, effects);
                     self.save(effects);
                 } else {
                     self.save(effects);
-                    self.enter(Step::Releasing, effects);
+                    self.enter(Phase::Releasing, effects);
                 }
             }
         }

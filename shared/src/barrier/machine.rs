@@ -3,8 +3,8 @@
 
 use super::{
     input::{Effect, Input, Timer},
-    record::{Record, Stage},
-    step::{LastRefusal, Step},
+    phase::{LastRefusal, Phase},
+    record::{Milestone, Record},
 };
 use crate::{
     alarm::Alarm,
@@ -42,7 +42,7 @@ pub(super) struct Live {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Barrier {
     pub(super) record: Record,
-    pub(super) step: Step,
+    pub(super) phase: Phase,
     pub(super) planes: BTreeMap<PlaneId, Live>,
     pub(super) timers: BTreeMap<Timer, Instant>,
     /// Grows when a backup prepares anew.
@@ -64,19 +64,19 @@ impl Barrier {
     /// The machine of a record, new or found in the ledger: the same path.
     pub fn new(record: Record) -> Self {
         let planes = record.planes.keys().map(|plane| (plane.clone(), Live::default())).collect();
-        let step = match record.stage {
-            Stage::Preparing => Step::Preparing,
-            Stage::Barrier | Stage::Aborting => Step::Aborting,
-            Stage::Snapshotting => Step::Recovering,
-            Stage::Certified => Step::Releasing,
-            Stage::Complete => Step::Complete,
-            Stage::Failed => Step::Failed,
-            Stage::Cleaning => Step::Cleaning,
-            Stage::Cleaned => Step::Cleaned,
+        let phase = match record.milestone {
+            Milestone::Preparing => Phase::Preparing,
+            Milestone::Barrier | Milestone::Aborting => Phase::Aborting,
+            Milestone::Snapshotting => Phase::Recovering,
+            Milestone::Certified => Phase::Releasing,
+            Milestone::Complete => Phase::Complete,
+            Milestone::Failed => Phase::Failed,
+            Milestone::Cleaning => Phase::Cleaning,
+            Milestone::Cleaned => Phase::Cleaned,
         };
         Self {
             record,
-            step,
+            phase,
             planes,
             timers: BTreeMap::new(),
             round: 1,
@@ -101,15 +101,15 @@ impl Barrier {
     }
 
     /// Where it stands.
-    pub fn step_now(&self) -> Step {
-        self.step
+    pub fn phase_now(&self) -> Phase {
+        self.phase
     }
 
     /// It has ended, and nothing is owed or waited for: only a person's wish moves it again.
     pub fn is_over(&self) -> bool {
-        let ended = match self.step {
-            Step::Complete => true,
-            Step::Failed => self.all_cleaned(),
+        let ended = match self.phase {
+            Phase::Complete => true,
+            Phase::Failed => self.all_cleaned(),
             _ => false,
         };
         ended && !self.record.deleting && self.timers.is_empty()
@@ -137,8 +137,8 @@ impl Barrier {
     }
 
     /// Enters a step: nobody has answered it yet, and everybody who has a part in it is told.
-    pub(super) fn enter(&mut self, step: Step, effects: &mut Vec<Effect>) {
-        self.step = step;
+    pub(super) fn enter(&mut self, phase: Phase, effects: &mut Vec<Effect>) {
+        self.phase = phase;
         for live in self.planes.values_mut() {
             live.answered = false;
             live.refused = None;
@@ -175,13 +175,13 @@ impl Barrier {
     /// From the first touch until the last release: planes hold something that their own lease must outlive.
     pub(super) fn holds(&self) -> bool {
         matches!(
-            self.step,
-            Step::Reserving
-                | Step::Settling
-                | Step::Suspending
-                | Step::Covering
-                | Step::Snapshotting
-                | Step::Confirming
+            self.phase,
+            Phase::Reserving
+                | Phase::Settling
+                | Phase::Suspending
+                | Phase::Covering
+                | Phase::Snapshotting
+                | Phase::Confirming
         )
     }
 
@@ -189,7 +189,7 @@ impl Barrier {
     /// record, and nothing is lost by the change.
     #[must_use]
     pub fn is_under_way(&self) -> bool {
-        self.holds() || matches!(self.step, Step::Releasing | Step::Aborting)
+        self.holds() || matches!(self.phase, Phase::Releasing | Phase::Aborting)
     }
 
     fn plane_up(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
@@ -204,7 +204,7 @@ impl Barrier {
         if self.is_missed_no_more() {
             return self.new_attempt(now, effects);
         }
-        if self.step == Step::Preparing {
+        if self.phase == Phase::Preparing {
             // Also those that came back while another one was away: nothing could be sent to them then.
             self.all_here(now);
             self.send_all(effects);
@@ -277,8 +277,8 @@ impl Barrier {
     }
 
     /// Marks the present step answered by this plane. False if it was already, or has no part in it.
-    pub(super) fn mark(&mut self, plane: &PlaneId, step: Step) -> bool {
-        if self.step != step {
+    pub(super) fn mark(&mut self, plane: &PlaneId, phase: Phase) -> bool {
+        if self.phase != phase {
             return false;
         }
         match self.planes.get_mut(plane) {

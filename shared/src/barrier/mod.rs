@@ -4,7 +4,7 @@
 //! Preparing ─► (claim) ─► Reserving ─► Settling ─► Suspending ─► Covering ─► Snapshotting ─► Confirming ─► Releasing ─► Completing ─► Complete
 //!     │                        └────────────┴────────────┴───────────┴─ Abort ─► Aborting ─► Failed (or a new attempt)
 //! ```
-//! `Barrier::new(record)` is the start and the recovery alike; the record's stage decides where it goes on.
+//! `Barrier::new(record)` is the start and the recovery alike; the record's milestone decides where it goes on.
 
 mod admission;
 mod certificate;
@@ -13,13 +13,13 @@ mod ending;
 mod holding;
 mod input;
 mod machine;
+mod phase;
 mod preparing;
 mod record;
 mod refusing;
 mod releasing;
 mod retrying;
 mod size;
-mod step;
 mod summary;
 mod times;
 mod view;
@@ -28,9 +28,9 @@ pub use certificate::{Certificate, CertificatePlane, DirectoriesOn, Verdict};
 pub use certify::certify;
 pub use input::{Effect, Input, Timer};
 pub use machine::Barrier;
-pub use record::{Adopted, Claim, ClaimHolder, PlaneRecord, Record, Stage};
+pub use phase::{LastRefusal, Phase};
+pub use record::{Adopted, Claim, ClaimHolder, Milestone, PlaneRecord, Record};
 pub use size::LEDGER_TEXT_MAX;
-pub use step::{LastRefusal, Step};
 pub use summary::Summary;
 pub use times::{BarrierTimes, Times};
 pub use view::{Clock, PlaneView, View};

@@ -4,9 +4,9 @@ use super::{
     admission::admit,
     input::{Effect, Timer},
     machine::Barrier,
-    record::Stage,
+    phase::Phase,
+    record::Milestone,
     size::check_room,
-    step::Step,
 };
 use crate::{
     alarm::Alarm,
@@ -19,33 +19,33 @@ use crate::{
 
 impl Barrier {
     pub(super) fn start(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        match self.record.stage {
-            Stage::Preparing => {
+        match self.record.milestone {
+            Milestone::Preparing => {
                 self.save(effects);
                 self.begin_preparing(now, effects);
             }
-            Stage::Barrier => self.fail(
+            Milestone::Barrier => self.fail(
                 now,
                 Refusal::new(Reason::CoordinatorRestarted, "the coordinator restarted before snapshots were asked for"),
                 effects,
             ),
-            Stage::Aborting => self.begin_aborting(now, effects),
-            Stage::Snapshotting => self.begin_recovering(now, effects),
-            Stage::Certified => {
+            Milestone::Aborting => self.begin_aborting(now, effects),
+            Milestone::Snapshotting => self.begin_recovering(now, effects),
+            Milestone::Certified => {
                 self.set(Timer::HoldsGone, now.at + self.holds_end());
-                self.enter(Step::Releasing, effects);
+                self.enter(Phase::Releasing, effects);
             }
-            Stage::Complete => {}
-            Stage::Failed => self.begin_failed(now, effects),
-            Stage::Cleaning => self.begin_cleaning(now, effects),
-            Stage::Cleaned => effects.push(Effect::Gone),
+            Milestone::Complete => {}
+            Milestone::Failed => self.begin_failed(now, effects),
+            Milestone::Cleaning => self.begin_cleaning(now, effects),
+            Milestone::Cleaned => effects.push(Effect::Gone),
         }
     }
 
     pub(super) fn begin_preparing(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.set(Timer::Connect, now.at + self.record.request.limits.connect);
         self.all_here(now);
-        self.enter(Step::Preparing, effects);
+        self.enter(Phase::Preparing, effects);
     }
 
     /// `Prepare` goes out only when every plane is connected, so that a missing plane costs the others nothing. True
@@ -79,10 +79,10 @@ impl Barrier {
     }
 
     pub(super) fn prepared(&mut self, now: Now, plane: &PlaneId, prepared: Prepared, effects: &mut Vec<Effect>) {
-        if prepared.round > self.round && self.step == Step::Preparing {
+        if prepared.round > self.round && self.phase == Phase::Preparing {
             return self.overtake(prepared.round, effects);
         }
-        if prepared.round != self.round || !self.mark(plane, Step::Preparing) {
+        if prepared.round != self.round || !self.mark(plane, Phase::Preparing) {
             return;
         }
         if let Some(live) = self.planes.get_mut(plane) {
@@ -112,7 +112,7 @@ impl Barrier {
                 if let Err(refusal) = check_room(&self.record) {
                     return self.fail(now, refusal, effects);
                 }
-                self.step = Step::Claiming;
+                self.phase = Phase::Claiming;
                 self.claim_pending = true;
                 self.stop(&[Timer::Prepare]);
                 effects.push(Effect::Claim { cluster: admitted.cluster, floor: admitted.floor });
@@ -124,7 +124,7 @@ impl Barrier {
     /// more, above that round; the prepare clock runs on, which bounds this.
     fn overtake(&mut self, round: u32, effects: &mut Vec<Effect>) {
         self.next_round_after(round);
-        self.enter(Step::Preparing, effects);
+        self.enter(Phase::Preparing, effects);
     }
 
     /// What was prepared up to `round` counts no more.
@@ -137,7 +137,7 @@ impl Barrier {
 
     pub(super) fn claimed(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {
         self.claim_pending = false;
-        if self.step != Step::Claiming {
+        if self.phase != Phase::Claiming {
             if let Some(cluster) = self.record.cluster {
                 effects.push(Effect::EndClaim { cluster });
             }
@@ -154,11 +154,11 @@ impl Barrier {
             return;
         }
         self.record.epoch = epoch;
-        self.record.stage = Stage::Barrier;
+        self.record.milestone = Milestone::Barrier;
         self.save(effects);
         self.set(Timer::Prepare, now.at + self.record.request.limits.prepare);
         self.set(Timer::Renew, now.at + self.record.request.limits.plane_lease.quarter());
-        self.enter(Step::Reserving, effects);
+        self.enter(Phase::Reserving, effects);
     }
 
     fn floor(&self) -> Epoch {
@@ -171,21 +171,21 @@ impl Barrier {
 
     pub(super) fn claim_taken(&mut self, holder: String) {
         self.claim_pending = false;
-        if self.step == Step::Claiming {
+        if self.phase == Phase::Claiming {
             self.claim_holder = holder;
         }
     }
 
     /// What was prepared while another attempt ran may be stale by now: prepare anew.
     pub(super) fn claim_free(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.step == Step::Claiming && !self.claim_pending {
+        if self.phase == Phase::Claiming && !self.claim_pending {
             self.next_round_after(self.round);
             self.begin_preparing(now, effects);
         }
     }
 
     pub(super) fn reserved(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
-        if self.mark(plane, Step::Reserving) && self.all_answered() {
+        if self.mark(plane, Phase::Reserving) && self.all_answered() {
             self.stop(&[Timer::Prepare]);
             self.begin_settling(now, effects);
         }
@@ -194,28 +194,28 @@ impl Barrier {
     /// The order that a plane owes an answer to in the present step; `None` where it has no part.
     pub(super) fn order_for(&self, plane: &PlaneId) -> Option<Order> {
         let spec = || self.record.request.member_spec(plane);
-        match self.step {
-            Step::Preparing => {
+        match self.phase {
+            Phase::Preparing => {
                 let all_here = self.planes.values().all(|live| live.connected);
                 spec().filter(|_| all_here).map(|spec| Order::Prepare(Prepare { round: self.round, spec }))
             }
-            Step::Reserving => Some(Order::Reserve),
-            Step::Settling => match self.gc_hold {
+            Phase::Reserving => Some(Order::Reserve),
+            Phase::Settling => match self.gc_hold {
                 None => (self.record.request.init_plane() == Some(plane)).then_some(Order::Settle(Settle::HoldPd)),
                 Some(gc_hold) => Some(Order::Settle(Settle::Leaders { gc_hold })),
             },
-            Step::Suspending => Some(Order::Suspend),
-            Step::Covering => Some(Order::Cover(self.cover_order())),
-            Step::Snapshotting => {
+            Phase::Suspending => Some(Order::Suspend),
+            Phase::Covering => Some(Order::Cover(self.cover_order())),
+            Phase::Snapshotting => {
                 self.record.commit_ts.map(|commit_ts| Order::Snapshot(crate::wire::Snapshot { commit_ts }))
             }
-            Step::Confirming => Some(Order::Confirm),
-            Step::Releasing => Some(Order::Release),
-            Step::Recovering => Some(Order::Recover),
-            Step::Completing => self.complete_order(plane),
-            Step::Aborting => self.abort_order(),
-            Step::Failed | Step::Cleaning => self.clean_order(plane),
-            Step::Claiming | Step::Complete | Step::Cleaned => None,
+            Phase::Confirming => Some(Order::Confirm),
+            Phase::Releasing => Some(Order::Release),
+            Phase::Recovering => Some(Order::Recover),
+            Phase::Completing => self.complete_order(plane),
+            Phase::Aborting => self.abort_order(),
+            Phase::Failed | Phase::Cleaning => self.clean_order(plane),
+            Phase::Claiming | Phase::Complete | Phase::Cleaned => None,
         }
     }
 
@@ -223,7 +223,9 @@ impl Barrier {
     pub(super) fn silent(&self) -> String {
         self.planes
             .iter()
-            .filter(|(plane, live)| !live.answered && (self.step == Step::Preparing || self.order_for(plane).is_some()))
+            .filter(|(plane, live)| {
+                !live.answered && (self.phase == Phase::Preparing || self.order_for(plane).is_some())
+            })
             .map(|(plane, live)| match (&live.progress, live.connected) {
                 (_, false) => format!("{plane} (not connected)"),
                 (Some(progress), true) => format!("{plane} ({})", progress.text),

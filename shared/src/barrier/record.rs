@@ -18,9 +18,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How far an attempt durably is. Each save is a fence: what the stage allows is sent only after it is stored.
+/// How far an attempt durably is. Each save is a fence: what the milestone allows is sent only after it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Stage {
+pub enum Milestone {
     /// Nothing was touched; no epoch.
     Preparing,
     /// The epoch is saved; planes may have been touched. A restart aborts.
@@ -47,7 +47,8 @@ pub struct Record {
     /// The wish, as first seen: edits of the object in the middle change nothing.
     pub request: Request,
     /// How far.
-    pub stage: Stage,
+    #[serde(rename = "stage")] // Its name in what is stored already.
+    pub milestone: Milestone,
     /// Number of the current attempt, from 1.
     pub attempt: u32,
     /// Its fencing token; NONE while preparing.
@@ -114,7 +115,7 @@ pub struct PlaneRecord {
     pub notes: Vec<String>,
     /// This plane let go of the aborted attempt.
     pub aborted: bool,
-    /// This plane cleaned what the current stage asks for.
+    /// This plane cleaned what the current milestone asks for.
     pub cleaned: Option<CleanReport>,
     /// It has not: S3 proves this attempt there, and all of it was kept.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -138,7 +139,7 @@ impl Record {
         let planes = request.members.iter().map(|m| (m.plane.clone(), PlaneRecord::default())).collect();
         Self {
             request,
-            stage: Stage::Preparing,
+            milestone: Milestone::Preparing,
             attempt: 1,
             epoch: Epoch::NONE,
             cluster: None,
@@ -161,7 +162,7 @@ impl Record {
     pub fn to_clean(request: Request, attempt: u32, now: Timestamp) -> Self {
         let mut record = Self::new(request, now);
         record.attempt = attempt.max(1);
-        record.stage = Stage::Cleaning;
+        record.milestone = Milestone::Cleaning;
         record.deleting = true;
         record.times = Times { deleted: Some(now), ..Times::default() };
         record

@@ -4,7 +4,7 @@
 use super::{
     input::{Effect, Timer},
     machine::Barrier,
-    step::{LastRefusal, Step},
+    phase::{LastRefusal, Phase},
 };
 use crate::{
     backoff::{Backoff, seed},
@@ -26,23 +26,28 @@ impl Barrier {
             return;
         }
         let named = |refusal: Refusal| Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
-        match self.step {
-            Step::Completing if refusal.reason == Reason::SnapshotFailed => self.fail(now, named(refusal), effects),
-            Step::Completing | Step::Failed | Step::Cleaning | Step::Releasing | Step::Aborting | Step::Recovering => {
+        match self.phase {
+            Phase::Completing if refusal.reason == Reason::SnapshotFailed => self.fail(now, named(refusal), effects),
+            Phase::Completing
+            | Phase::Failed
+            | Phase::Cleaning
+            | Phase::Releasing
+            | Phase::Aborting
+            | Phase::Recovering => {
                 self.keep_refusal(now, plane, refusal);
                 if self.cleans() {
                     self.record.times.clean_failed.get_or_insert(now.wall);
                     self.tell_clean_failure();
                 }
             }
-            Step::Preparing
-            | Step::Reserving
-            | Step::Settling
-            | Step::Suspending
-            | Step::Covering
-            | Step::Snapshotting
-            | Step::Confirming => self.fail(now, named(refusal), effects),
-            Step::Claiming | Step::Complete | Step::Cleaned => {}
+            Phase::Preparing
+            | Phase::Reserving
+            | Phase::Settling
+            | Phase::Suspending
+            | Phase::Covering
+            | Phase::Snapshotting
+            | Phase::Confirming => self.fail(now, named(refusal), effects),
+            Phase::Claiming | Phase::Complete | Phase::Cleaned => {}
         }
     }
 
@@ -79,7 +84,7 @@ impl Barrier {
 
     /// Cleaning an attempt that failed, or a backup that is deleted.
     fn cleans(&self) -> bool {
-        matches!(self.step, Step::Failed | Step::Cleaning)
+        matches!(self.phase, Phase::Failed | Phase::Cleaning)
     }
 
     /// This plane is waited for no longer. If it was the last one, nothing is left over.

@@ -3,8 +3,8 @@
 use super::{
     input::{Effect, Timer},
     machine::{Barrier, HOLD_MARGIN},
-    record::Stage,
-    step::Step,
+    phase::Phase,
+    record::Milestone,
 };
 use crate::{
     ids::PlaneId,
@@ -26,15 +26,15 @@ impl Barrier {
     }
 
     pub(super) fn released(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
-        if self.mark(plane, Step::Releasing) && self.all_answered() {
+        if self.mark(plane, Phase::Releasing) && self.all_answered() {
             self.begin_completing(now, effects);
         }
     }
 
     pub(super) fn holds_gone(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        match self.step {
-            Step::Releasing => self.begin_completing(now, effects),
-            Step::Aborting => self.end_aborting(now, effects),
+        match self.phase {
+            Phase::Releasing => self.begin_completing(now, effects),
+            Phase::Aborting => self.end_aborting(now, effects),
             _ => {}
         }
     }
@@ -47,7 +47,7 @@ impl Barrier {
         if let Some(cluster) = self.record.cluster {
             effects.push(Effect::EndClaim { cluster });
         }
-        self.enter(Step::Completing, effects);
+        self.enter(Phase::Completing, effects);
         self.complete_if_done(now, effects);
     }
 
@@ -71,7 +71,7 @@ impl Barrier {
     }
 
     pub(super) fn completed(&mut self, now: Now, plane: &PlaneId, completed: Completed, effects: &mut Vec<Effect>) {
-        if !self.mark(plane, Step::Completing) {
+        if !self.mark(plane, Phase::Completing) {
             return;
         }
         if let Some(kept) = self.record.planes.get_mut(plane) {
@@ -84,9 +84,9 @@ impl Barrier {
 
     fn complete_if_done(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.record.planes.values().all(|kept| kept.completed_bytes.is_some()) {
-            self.record.stage = Stage::Complete;
+            self.record.milestone = Milestone::Complete;
             self.record.times.completed = Some(now.wall);
-            self.step = Step::Complete;
+            self.phase = Phase::Complete;
             self.stop(&[Timer::Again]);
             self.save(effects);
         }
@@ -94,11 +94,11 @@ impl Barrier {
 
     pub(super) fn begin_recovering(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.set(Timer::Recover, now.at + RECOVER_LIMIT);
-        self.enter(Step::Recovering, effects);
+        self.enter(Phase::Recovering, effects);
     }
 
     pub(super) fn recovered(&mut self, now: Now, plane: &PlaneId, recovered: Recovered, effects: &mut Vec<Effect>) {
-        if !self.mark(plane, Step::Recovering) {
+        if !self.mark(plane, Phase::Recovering) {
             return;
         }
         match recovered {
@@ -118,7 +118,7 @@ impl Barrier {
     }
 
     pub(super) fn recover_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.step == Step::Recovering {
+        if self.phase == Phase::Recovering {
             let text = format!("the coordinator restarted, and no evidence came within 120 s from {}", self.silent());
             self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
         }

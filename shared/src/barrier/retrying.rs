@@ -3,8 +3,8 @@
 use super::{
     input::{Effect, Timer},
     machine::{Barrier, Live},
+    phase::Phase,
     record::{PlaneRecord, Record},
-    step::Step,
 };
 use crate::{
     backoff::{Backoff, seed},
@@ -29,20 +29,20 @@ impl Barrier {
         let elapsed = u64::try_from(now.wall.0.saturating_sub(started.0)).unwrap_or(0);
         let left = Millis(within.0.saturating_sub(elapsed));
         let wait = RETRY.wait(self.record.attempt, seed(self.record.request.backup.as_str())).max(RETRY_AFTER);
-        let may = self.step == Step::Failed && failure.reason.is_passing() && left > RETRY_AFTER;
+        let may = self.phase == Phase::Failed && failure.reason.is_passing() && left > RETRY_AFTER;
         may.then(|| wait.min(left))
     }
 
     /// The last attempt failed because planes were missing, and now all are here: nothing else has to be waited for.
     pub(super) fn is_missed_no_more(&self) -> bool {
-        self.step == Step::Failed
+        self.phase == Phase::Failed
             && self.timers.contains_key(&Timer::Retry)
             && self.record.failure.as_ref().is_some_and(|refusal| refusal.reason == Reason::PlaneNotConnected)
             && self.planes.values().all(|live| live.connected)
     }
 
     pub(super) fn new_attempt(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if self.step != Step::Failed || self.record.deleting || !self.all_cleaned() {
+        if self.phase != Phase::Failed || self.record.deleting || !self.all_cleaned() {
             return;
         }
         let Some(attempt) = self.record.attempt.checked_add(1) else { return };

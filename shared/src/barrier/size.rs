@@ -4,7 +4,7 @@
 use super::{
     certificate::{Certificate, Verdict},
     certify::certified,
-    record::{Record, Stage},
+    record::{Milestone, Record},
 };
 use crate::{
     epoch::Epoch,
@@ -99,7 +99,7 @@ fn largest(record: &Record) -> Record {
         planes: planes.collect(),
         made_at: Timestamp(i64::MAX),
     });
-    full.stage = Stage::Certified;
+    full.milestone = Milestone::Certified;
     full.epoch = Epoch(u64::MAX);
     full.commit_ts = Some(ts);
     full

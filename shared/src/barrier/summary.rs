@@ -3,7 +3,7 @@
 
 use super::{
     certificate::Verdict,
-    record::{Record, Stage},
+    record::{Milestone, Record},
     times::Times,
 };
 use crate::{ids::BackupUid, reason::Reason, ts::Ts};
@@ -22,7 +22,8 @@ pub struct Summary {
     /// Its name.
     pub name: String,
     /// How far it came.
-    pub stage: Stage,
+    #[serde(rename = "stage")] // Its name in what is stored already.
+    pub milestone: Milestone,
     /// In which attempt.
     pub attempt: u32,
     /// What its certificate claims, if it has one.
@@ -45,7 +46,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of a record in any stage.
+    /// Of a record in any milestone.
     pub fn of(record: &Record) -> Self {
         let certificate = record.certificate.as_ref();
         Self {
@@ -53,7 +54,7 @@ impl Summary {
             adopted_from: record.adopted.as_ref().filter(|by| by.from != by.object).map(|by| by.from.clone()),
             namespace: record.request.namespace.clone(),
             name: record.request.name.clone(),
-            stage: record.stage,
+            milestone: record.milestone,
             attempt: record.attempt,
             verdict: certificate.map(|certificate| certificate.verdict),
             commit_ts: certificate.map(|certificate| certificate.commit_ts),
@@ -70,9 +71,9 @@ impl Summary {
 
 /// By the record alone: where a new attempt is allowed, time decides, and the record has to be read.
 fn is_settled(record: &Record) -> bool {
-    let ended = match record.stage {
-        Stage::Complete => true,
-        Stage::Failed => {
+    let ended = match record.milestone {
+        Milestone::Complete => true,
+        Milestone::Failed => {
             let cleaned = record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned);
             cleaned && record.request.retry_within.is_none()
         }

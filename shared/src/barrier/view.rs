@@ -3,8 +3,8 @@
 use super::{
     input::Timer,
     machine::{Barrier, Live},
+    phase::{LastRefusal, Phase},
     record::Record,
-    step::{LastRefusal, Step},
 };
 use crate::{alarm::Alarm, ids::PlaneId, reason::Reason, time::Instant};
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub struct View {
     /// The durable part.
     pub record: Record,
     /// Where it stands.
-    pub step: Step,
+    pub phase: Phase,
     /// Which clock runs and when it runs out: what is left of it is asked for later than this is made.
     #[serde(skip)]
     pub clock: Option<(Clock, Instant)>,
@@ -79,7 +79,7 @@ impl View {
 
     /// Planes that are waited for and not connected, where no clock ends that.
     pub fn away(&self) -> impl Iterator<Item = &PlaneId> {
-        let waits = matches!(self.step, Step::Completing | Step::Failed | Step::Cleaning);
+        let waits = matches!(self.phase, Phase::Completing | Phase::Failed | Phase::Cleaning);
         self.planes.iter().filter(move |(_, live)| waits && live.owes && !live.connected).map(|(plane, _)| plane)
     }
 
@@ -95,7 +95,7 @@ impl Barrier {
     pub fn view(&self) -> View {
         View {
             record: self.record.clone(),
-            step: self.step,
+            phase: self.phase,
             clock: self.clock(),
             planes: self.planes.iter().map(|(plane, live)| (plane.clone(), self.plane_view(plane, live))).collect(),
             waiting_for: self.waiting_for(),
@@ -125,16 +125,16 @@ impl Barrier {
     fn clock(&self) -> Option<(Clock, Instant)> {
         let at = |timer: Timer| self.timers.get(&timer).copied();
         let held = |timer: Timer| [at(timer), at(Timer::Total)].into_iter().flatten().min();
-        let (clock, ends) = match self.step {
-            Step::Preparing if at(Timer::Connect).is_some() => (Clock::Connect, at(Timer::Connect)),
-            Step::Preparing | Step::Reserving => (Clock::Prepare, at(Timer::Prepare)),
-            Step::Settling => (Clock::Settle, held(Timer::Settle)),
-            Step::Suspending | Step::Covering => (Clock::Reach, held(Timer::Reach)),
-            Step::Snapshotting | Step::Confirming => (Clock::Hold, held(Timer::Hold)),
-            Step::Releasing | Step::Aborting => (Clock::HoldsEnd, at(Timer::HoldsGone)),
-            Step::Recovering => (Clock::Recover, at(Timer::Recover)),
-            Step::Failed => (Clock::Retry, at(Timer::Retry)),
-            Step::Claiming | Step::Completing | Step::Complete | Step::Cleaning | Step::Cleaned => return None,
+        let (clock, ends) = match self.phase {
+            Phase::Preparing if at(Timer::Connect).is_some() => (Clock::Connect, at(Timer::Connect)),
+            Phase::Preparing | Phase::Reserving => (Clock::Prepare, at(Timer::Prepare)),
+            Phase::Settling => (Clock::Settle, held(Timer::Settle)),
+            Phase::Suspending | Phase::Covering => (Clock::Reach, held(Timer::Reach)),
+            Phase::Snapshotting | Phase::Confirming => (Clock::Hold, held(Timer::Hold)),
+            Phase::Releasing | Phase::Aborting => (Clock::HoldsEnd, at(Timer::HoldsGone)),
+            Phase::Recovering => (Clock::Recover, at(Timer::Recover)),
+            Phase::Failed => (Clock::Retry, at(Timer::Retry)),
+            Phase::Claiming | Phase::Completing | Phase::Complete | Phase::Cleaning | Phase::Cleaned => return None,
         };
         Some((clock, ends?))
     }
@@ -142,7 +142,7 @@ impl Barrier {
     /// The present step waits for this plane. While not all are connected, `Prepare` is owed to nobody, and waited for.
     pub(super) fn owes(&self, plane: &PlaneId) -> bool {
         let answered = self.planes.get(plane).is_none_or(|live| live.answered);
-        !answered && (self.step == Step::Preparing || self.order_for(plane).is_some())
+        !answered && (self.phase == Phase::Preparing || self.order_for(plane).is_some())
     }
 
     fn waiting_for(&self) -> String {
@@ -163,10 +163,10 @@ impl Barrier {
                 (None, None) => plane.to_string(),
             })
             .collect();
-        match self.step {
-            Step::Claiming => format!("the claim of the TiDB cluster, held by {}", self.claim_holder),
-            Step::Complete | Step::Cleaned => String::new(),
-            Step::Preparing if !away.is_empty() => format!("planes to connect: {}", away.join(", ")),
+        match self.phase {
+            Phase::Claiming => format!("the claim of the TiDB cluster, held by {}", self.claim_holder),
+            Phase::Complete | Phase::Cleaned => String::new(),
+            Phase::Preparing if !away.is_empty() => format!("planes to connect: {}", away.join(", ")),
             _ if silent.is_empty() && away.is_empty() => String::new(),
             _ if silent.is_empty() => format!("planes to come back: {}", away.join(", ")),
             _ if away.is_empty() => format!("answers of planes: {}", silent.join(", ")),

@@ -1,7 +1,7 @@
 //! What the record of a claim's holder says about the claim.
 
 use crate::{
-    barrier::{Record, Stage},
+    barrier::{Milestone, Record},
     epoch::Epoch,
     ids::ClusterId,
 };
@@ -36,9 +36,12 @@ pub struct Standing {
 impl Standing {
     /// Of this record.
     pub fn of(record: &Record) -> Self {
-        let holds = matches!(record.stage, Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting);
+        let holds = matches!(
+            record.milestone,
+            Milestone::Barrier | Milestone::Snapshotting | Milestone::Certified | Milestone::Aborting
+        );
         Self {
-            under_way: holds || record.stage == Stage::Preparing,
+            under_way: holds || record.milestone == Milestone::Preparing,
             may_hold: record.cluster.filter(|_| holds).map(|cluster| (cluster, record.epoch)),
         }
     }

@@ -5,7 +5,7 @@ use super::{
     input::ReadBack,
     ledger::AttemptState,
     machine::Member,
-    state::{Confirmation, Stage},
+    state::{Confirmation, Phase},
 };
 use crate::{
     evidence::{AcceptedSnapshot, Evidence, PdEvidence, PreparedStore, StoreEvidence},
@@ -24,13 +24,13 @@ impl Member {
             return;
         }
         self.snapshots.clone_from(&snapshots);
-        self.stage = Stage::Snapshotted;
+        self.phase = Phase::Snapshotted;
         self.answer(Answer::Snapshotted(Snapshotted { snapshots }), effects);
     }
 
     /// One more renewal on every store, asked for after `Confirm` arrived. One that is under way does not count.
     pub(super) fn begin_confirming(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.stage = Stage::Confirming;
+        self.phase = Phase::Confirming;
         for hold in self.holds.values_mut() {
             hold.confirmation = Confirmation::Due;
         }
@@ -58,8 +58,8 @@ impl Member {
 
     fn read_if_confirmed(&mut self, effects: &mut Vec<Effect>) {
         let all = self.holds.values().all(|hold| matches!(hold.confirmation, Confirmation::Done(_)));
-        if self.stage == Stage::Confirming && all {
-            self.stage = Stage::ReadingBack;
+        if self.phase == Phase::Confirming && all {
+            self.phase = Phase::ReadingBack;
             self.begin(Work::ReadBack { gc_hold: self.gc_hold.unwrap_or_default() }, effects);
         }
     }
@@ -68,7 +68,7 @@ impl Member {
         match self.prove(seen) {
             Err(refusal) => self.break_off(refusal, effects),
             Ok(evidence) => {
-                self.stage = Stage::Confirmed;
+                self.phase = Phase::Confirmed;
                 self.evidence = Some(evidence.clone());
                 self.save(AttemptState::Confirmed(evidence.clone()), effects);
                 self.answer(Answer::Confirmed(Confirmed { evidence }), effects);

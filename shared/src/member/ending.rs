@@ -5,7 +5,7 @@ use super::{
     ledger::AttemptState,
     machine::{Member, Owed},
     orders::safe_point_service,
-    state::Stage,
+    state::Phase,
 };
 use crate::{
     epoch::Epoch,
@@ -28,14 +28,14 @@ impl Member {
         }
         if std::mem::take(&mut self.touched) {
             self.letting_go = self.letting_go.saturating_add(1);
-            effects.push(Effect::LetGo { good: self.stage.is_confirmed() });
+            effects.push(Effect::LetGo { good: self.phase.is_confirmed() });
         }
     }
 
     /// Never confirmed any more: durable before anything is let go or said.
     pub(super) fn give_up(&mut self, cause: Option<Refusal>, effects: &mut Vec<Effect>) {
         self.cancel_work(effects);
-        self.stage = Stage::Broken;
+        self.phase = Phase::Broken;
         self.cause = cause;
         self.evidence = None;
         self.last = None;
@@ -53,25 +53,25 @@ impl Member {
     /// themselves; what is close may come to it, if `finish`. Saved evidence stays true however the holds end.
     pub(super) fn stop(&mut self, finish: bool, effects: &mut Vec<Effect>) {
         self.stopping = true;
-        let close = matches!(self.stage, Stage::Confirming | Stage::ReadingBack | Stage::Confirmed);
+        let close = matches!(self.phase, Phase::Confirming | Phase::ReadingBack | Phase::Confirmed);
         if finish && close {
             return;
         }
-        if self.stage.is_live() {
+        if self.phase.is_live() {
             self.break_off(Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end"), effects);
         } else {
             self.let_go(effects);
         }
     }
 
-    /// Obeyed in every stage. It takes back evidence too: the coordinator has recorded the bad end before it sent this,
+    /// Obeyed in every phase. It takes back evidence too: the coordinator has recorded the bad end before it sent this,
     /// and from then on `Recover` must be answered "aborted" (`design.md` §4).
     pub(super) fn abort(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
         if epoch < self.epoch {
             self.refuse_stale(epoch, effects);
             return;
         }
-        if self.stage != Stage::Broken {
+        if self.phase != Phase::Broken {
             self.epoch = epoch;
             self.highest = self.highest.max(epoch);
             self.give_up(None, effects);
@@ -81,8 +81,8 @@ impl Member {
     }
 
     pub(super) fn release(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
-        match self.stage {
-            Stage::Broken => {
+        match self.phase {
+            Phase::Broken => {
                 let answer = if epoch < self.epoch { None } else { Some(self.aborted()) };
                 match answer {
                     Some(answer) => self.send(epoch, answer, effects),
@@ -90,16 +90,16 @@ impl Member {
                 }
             }
             // Nothing of this attempt is known any more, so nothing of it is held.
-            Stage::Idle => self.send(epoch, Answer::Released(Released {}), effects),
-            Stage::Confirmed | Stage::Released if epoch == self.epoch => {
+            Phase::Idle => self.send(epoch, Answer::Released(Released {}), effects),
+            Phase::Confirmed | Phase::Released if epoch == self.epoch => {
                 self.let_go(effects);
-                self.stage = Stage::Released;
+                self.phase = Phase::Released;
                 self.owed = Some(Owed::Released(epoch));
                 self.pay(effects);
             }
-            stage => {
+            phase => {
                 if self.is_ours(epoch, effects) {
-                    let text = format!("Release does not follow {stage:?}: not confirmed here");
+                    let text = format!("Release does not follow {phase:?}: not confirmed here");
                     self.refuse(epoch, Reason::Internal, text, effects);
                 }
             }
@@ -133,11 +133,11 @@ impl Member {
             self.refuse_stale(epoch, effects);
             return;
         }
-        let evidence = self.evidence.clone().filter(|evidence| self.stage.is_confirmed() && evidence.epoch == epoch);
+        let evidence = self.evidence.clone().filter(|evidence| self.phase.is_confirmed() && evidence.epoch == epoch);
         let recovered = match evidence {
             Some(evidence) => Recovered::Evidence(evidence),
             None => {
-                if !matches!(self.stage, Stage::Idle | Stage::Broken) {
+                if !matches!(self.phase, Phase::Idle | Phase::Broken) {
                     self.epoch = epoch;
                     self.highest = self.highest.max(epoch);
                     let text = "the coordinator restarted before this plane had confirmed";
@@ -149,24 +149,24 @@ impl Member {
         self.send(epoch, Answer::Recovered(recovered), effects);
     }
 
-    /// `Complete` and `Clean` go by backup and attempt, not by stage; they only must not contradict what is saved.
+    /// `Complete` and `Clean` go by backup and attempt, not by phase; they only must not contradict what is saved.
     pub(super) fn afterwards(&mut self, epoch: Epoch, order: Order, effects: &mut Vec<Effect>) {
         let keeps = match &order {
             Order::Clean(clean) => clean.scope == CleanScope::Surplus,
             _ => true,
         };
-        if keeps && !matches!(self.stage, Stage::Idle | Stage::Confirmed | Stage::Released) {
-            let text = format!("this attempt stands at {:?} here, it has no evidence", self.stage);
+        if keeps && !matches!(self.phase, Phase::Idle | Phase::Confirmed | Phase::Released) {
+            let text = format!("this attempt stands at {:?} here, it has no evidence", self.phase);
             self.refuse(epoch, Reason::EvidenceBroken, text, effects);
             return;
         }
         if keeps {
             self.cancel_work(effects);
             self.let_go(effects);
-            if self.stage == Stage::Confirmed {
-                self.stage = Stage::Released;
+            if self.phase == Phase::Confirmed {
+                self.phase = Phase::Released;
             }
-        } else if matches!(self.stage, Stage::Idle | Stage::Broken) {
+        } else if matches!(self.phase, Phase::Idle | Phase::Broken) {
             self.cancel_work(effects);
         } else {
             // Evidence must not outlive the snapshots that it names.

@@ -5,7 +5,7 @@ use super::{
     effect::{Effect, Work},
     input::{Done, Timer},
     machine::Member,
-    state::{Confirmation, Stage, StoreHold},
+    state::{Confirmation, Phase, StoreHold},
 };
 use crate::{
     evidence::HoldKind,
@@ -32,11 +32,11 @@ impl Member {
     ) {
         let local = self.ready.iter().any(|ready| ready.prepared.stores.iter().any(|known| known.store == store));
         let allowed = kind.is_full() || self.ready.iter().any(|ready| ready.spec.allow_weaker_holds);
-        if self.stage == Stage::Suspending && local && allowed && !self.holds.contains_key(&store) {
+        if self.phase == Phase::Suspending && local && allowed && !self.holds.contains_key(&store) {
             self.take_hold(now, store, age, kind, effects);
-        } else if self.stage.is_live() {
+        } else if self.phase.is_live() {
             // Two streams of one store, or a hold that nobody asked for: E2 wants exactly one of the kind allowed.
-            self.alarm(format!("store {store} was held at {:?}", self.stage), effects);
+            self.alarm(format!("store {store} was held at {:?}", self.phase), effects);
             let text = format!(
                 "store {store} was held a second time, or in a way that is not allowed, or is none of this member"
             );
@@ -59,8 +59,8 @@ impl Member {
 
     pub(super) fn suspended_if_all(&mut self, effects: &mut Vec<Effect>) {
         let wanted = self.ready.as_ref().map_or(0, |ready| ready.prepared.stores.len());
-        if self.stage == Stage::Suspending && self.holds_open && self.holds.len() == wanted {
-            self.stage = Stage::Suspended;
+        if self.phase == Phase::Suspending && self.holds_open && self.holds.len() == wanted {
+            self.phase = Phase::Suspended;
             let stores = u32::try_from(wanted).unwrap_or(u32::MAX);
             self.answer(Answer::Suspended(Suspended { stores }), effects);
         }
@@ -93,7 +93,7 @@ impl Member {
     }
 
     pub(super) fn store_broken(&mut self, store: StoreId, refusal: Refusal, effects: &mut Vec<Effect>) {
-        if self.stage == Stage::Suspending || self.holds.contains_key(&store) {
+        if self.phase == Phase::Suspending || self.holds.contains_key(&store) {
             self.hold_ended(store, refusal, effects);
         }
     }
@@ -101,7 +101,7 @@ impl Member {
     /// Before the confirmation it breaks the epoch; afterwards it ends nothing but itself.
     fn hold_ended(&mut self, store: StoreId, refusal: Refusal, effects: &mut Vec<Effect>) {
         self.holds.remove(&store);
-        if self.stage.is_live() {
+        if self.phase.is_live() {
             self.break_off(refusal, effects);
         }
     }
@@ -136,7 +136,7 @@ impl Member {
             Ok(_) => self.alarm("renewal of PD's holds ended with another's result", effects),
             Err(refusal) => {
                 self.pd_failures = self.pd_failures.saturating_add(1);
-                if self.stage.is_live() && refusal.reason == Reason::SafePointRefused {
+                if self.phase.is_live() && refusal.reason == Reason::SafePointRefused {
                     self.break_off(refusal, effects);
                 }
             }
@@ -168,7 +168,7 @@ impl Member {
 
     fn plane_lease_ended(&mut self, effects: &mut Vec<Effect>) {
         self.lease = None;
-        if self.stage.is_live() {
+        if self.phase.is_live() {
             let text = format!(
                 "no renewal from the coordinator for {} s; {}",
                 self.limits().plane_lease.0 / 1000,
@@ -189,7 +189,7 @@ impl Member {
         for store in ended {
             self.holds.remove(&store);
         }
-        if self.stage.is_live() {
+        if self.phase.is_live() {
             let text = format!(
                 "store {named} did not answer a renewal within its lease of {} s",
                 self.limits().store_lease.0 / 1000

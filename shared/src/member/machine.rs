@@ -5,7 +5,7 @@ use super::{
     effect::{Effect, Work},
     input::{Done, Input, Timer},
     ledger::{AttemptRecord, AttemptState},
-    state::{Ready, Stage, StoreHold},
+    state::{Phase, Ready, StoreHold},
 };
 use crate::{
     alarm::Alarm,
@@ -38,7 +38,7 @@ pub struct Member {
     pub(super) epoch: Epoch,
     /// The highest epoch obeyed for this TiDB cluster, by any attempt.
     pub(super) highest: Epoch,
-    pub(super) stage: Stage,
+    pub(super) phase: Phase,
     /// Found in the ledger: never re-entered (`design.md` §4).
     pub(super) restored: bool,
     /// Why it broke, if by itself.
@@ -88,17 +88,17 @@ impl Member {
     /// is broken.
     pub fn new(attempt: Attempt, restored: Option<AttemptRecord>) -> Self {
         let restarted = || Refusal::new(Reason::PlaneRestarted, "the plane actor restarted within this attempt");
-        let (stage, evidence, cause) = match restored.as_ref().map(|record| &record.state) {
-            None => (Stage::Idle, None, None),
-            Some(AttemptState::Confirmed(evidence)) => (Stage::Released, Some(evidence.clone()), None),
-            Some(AttemptState::Live | AttemptState::Broken) => (Stage::Broken, None, Some(restarted())),
+        let (phase, evidence, cause) = match restored.as_ref().map(|record| &record.state) {
+            None => (Phase::Idle, None, None),
+            Some(AttemptState::Confirmed(evidence)) => (Phase::Released, Some(evidence.clone()), None),
+            Some(AttemptState::Live | AttemptState::Broken) => (Phase::Broken, None, Some(restarted())),
         };
         let epoch = restored.as_ref().map_or(Epoch::NONE, |record| record.epoch);
         Self {
             attempt,
             epoch,
             highest: epoch,
-            stage,
+            phase,
             restored: restored.is_some(),
             cause,
             ready: None,
@@ -161,12 +161,12 @@ impl Member {
 
     /// Work is under way, or something is held or being let go.
     pub(super) fn is_busy(&self) -> bool {
-        self.stage.is_live() || self.touched || self.letting_go > 0 || self.work.is_some() || self.current.is_some()
+        self.phase.is_live() || self.touched || self.letting_go > 0 || self.work.is_some() || self.current.is_some()
     }
 
     /// Told to end, and nothing is held, being held or being let go any more.
     pub(super) fn is_over(&self) -> bool {
-        self.stopping && !self.stage.is_live() && !self.touched && self.letting_go == 0
+        self.stopping && !self.phase.is_live() && !self.touched && self.letting_go == 0
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -246,7 +246,7 @@ impl Member {
         if epoch <= self.epoch || self.epoch == Epoch::NONE {
             return;
         }
-        if self.stage.is_live() {
+        if self.phase.is_live() {
             let text = format!("epoch {epoch} is obeyed for TiDB cluster {cluster}, above {}", self.epoch);
             self.break_off(Refusal::new(Reason::EpochStale, text), effects);
         } else {

@@ -22,5 +22,5 @@ pub use effect::{Effect, Work};
 pub use input::{Done, Input, ReadBack, Timer};
 pub use ledger::{AttemptRecord, AttemptState, MAX_ATTEMPTS_KEPT, MemberLedger};
 pub use machine::Member;
-pub use state::Stage;
+pub use state::Phase;
 pub use view::View;

@@ -5,7 +5,7 @@ use super::{
     input::Done,
     ledger::AttemptState,
     machine::Member,
-    state::{Ready, Stage},
+    state::{Phase, Ready},
 };
 use crate::{
     epoch::Epoch,
@@ -47,7 +47,7 @@ impl Member {
             _ if self.restored => {
                 self.refuse(epoch, Reason::PlaneRestarted, "the plane actor restarted within this attempt", effects);
             }
-            _ if self.stage == Stage::Broken => self.send_broken(epoch, effects),
+            _ if self.phase == Phase::Broken => self.send_broken(epoch, effects),
             Order::Prepare(prepare) => self.prepare(epoch, prepare, effects),
             Order::Reserve => self.reserve(now, epoch, effects),
             order => self.barrier_order(now, epoch, order, effects),
@@ -82,7 +82,7 @@ impl Member {
     }
 
     fn prepare(&mut self, epoch: Epoch, prepare: Prepare, effects: &mut Vec<Effect>) {
-        if self.epoch != Epoch::NONE || self.stage > Stage::Prepared {
+        if self.epoch != Epoch::NONE || self.phase > Phase::Prepared {
             self.refuse_stale(epoch, effects);
             return;
         }
@@ -100,7 +100,7 @@ impl Member {
             return;
         }
         self.cancel_work(effects);
-        self.stage = Stage::Preparing;
+        self.phase = Phase::Preparing;
         self.ready = None;
         self.last = None;
         self.current = Some((epoch, Order::Prepare(prepare.clone())));
@@ -109,15 +109,15 @@ impl Member {
 
     /// The first touch: the epoch is saved before it (I3), and the plane's own lease starts.
     fn reserve(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {
-        match self.stage {
-            Stage::Idle | Stage::Preparing => {
+        match self.phase {
+            Phase::Idle | Phase::Preparing => {
                 self.refuse(epoch, Reason::NotPrepared, "this plane has not prepared this attempt", effects);
             }
-            Stage::Prepared if epoch == Epoch::NONE || epoch <= self.highest => self.refuse_stale(epoch, effects),
-            Stage::Prepared => {
+            Phase::Prepared if epoch == Epoch::NONE || epoch <= self.highest => self.refuse_stale(epoch, effects),
+            Phase::Prepared => {
                 self.epoch = epoch;
                 self.highest = epoch;
-                self.stage = Stage::Reserving;
+                self.phase = Phase::Reserving;
                 self.lease = self.ready.as_ref().map(|ready| now.at + ready.spec.limits.plane_lease);
                 self.last = None;
                 self.current = Some((epoch, Order::Reserve));
@@ -137,8 +137,8 @@ impl Member {
         match self.turn(&order) {
             Turn::Past => {}
             Turn::Early => {
-                let reason = if self.stage < Stage::Reserving { Reason::NotPrepared } else { Reason::Internal };
-                let text = format!("{} does not follow {:?}", order.name(), self.stage);
+                let reason = if self.phase < Phase::Reserving { Reason::NotPrepared } else { Reason::Internal };
+                let text = format!("{} does not follow {:?}", order.name(), self.phase);
                 self.refuse(epoch, reason, text, effects);
             }
             Turn::Now => self.obey(now, epoch, order, effects),
@@ -148,20 +148,20 @@ impl Member {
     fn turn(&self, order: &Order) -> Turn {
         let init = self.ready.as_ref().is_some_and(|ready| ready.spec.init);
         let after = match order {
-            Order::Settle(Settle::HoldPd) if init => Stage::Reserved,
+            Order::Settle(Settle::HoldPd) if init => Phase::Reserved,
             Order::Settle(Settle::HoldPd) => return Turn::Early,
-            Order::Settle(Settle::Leaders { .. }) if init => Stage::PdHeld,
-            Order::Settle(Settle::Leaders { .. }) => Stage::Reserved,
-            Order::Suspend => Stage::Settled,
-            Order::Cover(cover) if matches!(self.stage, Stage::Covering | Stage::Covered) => {
+            Order::Settle(Settle::Leaders { .. }) if init => Phase::PdHeld,
+            Order::Settle(Settle::Leaders { .. }) => Phase::Reserved,
+            Order::Suspend => Phase::Settled,
+            Order::Cover(cover) if matches!(self.phase, Phase::Covering | Phase::Covered) => {
                 return if cover.round > self.cover_round { Turn::Now } else { Turn::Past };
             }
-            Order::Cover(_) => Stage::Suspended,
-            Order::Snapshot(_) => Stage::Covered,
-            Order::Confirm => Stage::Snapshotted,
+            Order::Cover(_) => Phase::Suspended,
+            Order::Snapshot(_) => Phase::Covered,
+            Order::Confirm => Phase::Snapshotted,
             _ => return Turn::Early,
         };
-        match self.stage.cmp(&after) {
+        match self.phase.cmp(&after) {
             std::cmp::Ordering::Less => Turn::Early,
             std::cmp::Ordering::Equal => Turn::Now,
             std::cmp::Ordering::Greater => Turn::Past,
@@ -178,28 +178,28 @@ impl Member {
         let gc_hold = self.gc_hold.unwrap_or_default();
         match order {
             Order::Settle(Settle::HoldPd) => {
-                self.stage = Stage::HoldingPd;
+                self.phase = Phase::HoldingPd;
                 self.touched = true;
                 self.begin(Work::HoldPd { service: self.service(), ttl: limits.safe_point_ttl() }, effects);
             }
             Order::Settle(Settle::Leaders { gc_hold }) => {
-                self.stage = Stage::Asking;
+                self.phase = Phase::Asking;
                 self.gc_hold = Some(gc_hold);
                 self.begin(Work::Leaders { gc_hold }, effects);
             }
             Order::Suspend => {
-                self.stage = Stage::Suspending;
+                self.phase = Phase::Suspending;
                 self.touched = true;
                 self.begin(Work::OpenHolds { stores: self.stores() }, effects);
             }
             Order::Cover(cover) => {
-                self.stage = Stage::Covering;
+                self.phase = Phase::Covering;
                 self.cover_round = cover.round;
                 let (round, name_missing) = (cover.round, cover.name_missing);
                 self.begin(Work::Cover { round, name_missing, gc_hold }, effects);
             }
             Order::Snapshot(snapshot) => {
-                self.stage = Stage::Snapshotting;
+                self.phase = Phase::Snapshotting;
                 self.commit_ts = Some(snapshot.commit_ts);
                 self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts }, effects);
             }
@@ -210,18 +210,18 @@ impl Member {
 
     /// The plane's own lease from the coordinator: only a new number extends it, because a repeated one may be old.
     fn renew(&mut self, now: Now, epoch: Epoch, renew: &Renew, effects: &mut Vec<Effect>) {
-        match self.stage {
+        match self.phase {
             _ if self.restored => {
                 self.refuse(epoch, Reason::PlaneRestarted, "the plane actor restarted within this attempt", effects);
                 return;
             }
-            Stage::Idle => {
+            Phase::Idle => {
                 self.refuse(epoch, Reason::NotPrepared, "this plane has not prepared this attempt", effects);
                 return;
             }
             // After a reconnect a renewal comes before the `Reserve` that it would extend.
-            Stage::Preparing | Stage::Prepared => return,
-            Stage::Broken => return self.send_broken(epoch, effects),
+            Phase::Preparing | Phase::Prepared => return,
+            Phase::Broken => return self.send_broken(epoch, effects),
             _ => {}
         }
         if !self.is_ours(epoch, effects) {
@@ -241,23 +241,23 @@ impl Member {
         let order = self.current.as_ref().map(|(_, order)| order.clone());
         match (order, done) {
             (Some(Order::Prepare(prepare)), Done::Prepared(prepared)) => {
-                self.stage = Stage::Prepared;
+                self.phase = Phase::Prepared;
                 self.highest = self.highest.max(prepared.highest_epoch);
                 self.ready = Some(Ready { spec: prepare.spec, prepared: prepared.clone() });
                 self.answer(Answer::Prepared(prepared), effects);
             }
             (Some(Order::Reserve), Done::Reserved) => {
-                self.stage = Stage::Reserved;
+                self.phase = Phase::Reserved;
                 self.answer(Answer::Reserved(Reserved {}), effects);
             }
             (Some(Order::Settle(Settle::HoldPd)), Done::PdHeld { gc_hold, schedulers }) => {
-                self.stage = Stage::PdHeld;
+                self.phase = Phase::PdHeld;
                 self.gc_hold = Some(gc_hold);
                 self.arm_pd(now);
                 self.answer(Answer::Settled(Settled::PdHeld { gc_hold, schedulers }), effects);
             }
             (Some(Order::Settle(Settle::Leaders { .. })), Done::Leaders { regions, least_safe_ts }) => {
-                self.stage = Stage::Settled;
+                self.phase = Phase::Settled;
                 self.answer(Answer::Settled(Settled::Leaders { regions, least_safe_ts }), effects);
             }
             (Some(Order::Suspend), Done::HoldsOpen) => {
@@ -265,7 +265,7 @@ impl Member {
                 self.suspended_if_all(effects);
             }
             (Some(Order::Cover(cover)), Done::Covered(covered)) if covered.round == cover.round => {
-                self.stage = Stage::Covered;
+                self.phase = Phase::Covered;
                 self.cover = Some(covered.digest.clone());
                 self.answer(Answer::Covered(covered), effects);
             }
@@ -292,13 +292,13 @@ impl Member {
     /// Until the first touch a failure is an answer; from then on it breaks the epoch at once, so that nothing is held
     /// for an attempt that cannot end well. Completing and cleaning are begun anew when they are asked for again.
     pub(super) fn work_failed(&mut self, refusal: Refusal, effects: &mut Vec<Effect>) {
-        if self.stage.is_live() {
+        if self.phase.is_live() {
             self.break_off(refusal, effects);
             return;
         }
         let preparing = matches!(self.current, Some((_, Order::Prepare(_))));
         if preparing {
-            self.stage = Stage::Idle;
+            self.phase = Phase::Idle;
         }
         self.answer(Answer::Refused(refusal), effects);
         if !preparing {

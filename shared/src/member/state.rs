@@ -4,12 +4,12 @@ use crate::{
     evidence::{HoldKind, StoreEvidence},
     request::MemberSpec,
     time::{Instant, Millis},
-    wire::{Phase, Prepared},
+    wire::{PlanePhase, Prepared},
 };
 
 /// In the order in which a good attempt goes through them; orders compare against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
+pub enum Phase {
     /// Nothing is known.
     Idle,
     /// Discovery runs.
@@ -52,7 +52,7 @@ pub enum Stage {
     Broken,
 }
 
-impl Stage {
+impl Phase {
     /// The epoch is obeyed and the attempt may still come to be confirmed: any hold that ends breaks it.
     pub fn is_live(self) -> bool {
         (Self::Reserving..=Self::ReadingBack).contains(&self)
@@ -64,15 +64,15 @@ impl Stage {
     }
 
     /// What people call it.
-    pub fn phase(self) -> Phase {
+    pub fn plane_phase(self) -> PlanePhase {
         match self {
-            Self::Idle | Self::Preparing | Self::Prepared | Self::Reserving | Self::Reserved => Phase::Preparing,
-            Self::HoldingPd | Self::PdHeld | Self::Asking | Self::Settled => Phase::Settling,
-            Self::Suspending | Self::Suspended => Phase::Suspending,
-            Self::Covering | Self::Covered => Phase::Covering,
-            Self::Snapshotting | Self::Snapshotted => Phase::Snapshotting,
-            Self::Confirming | Self::ReadingBack => Phase::Confirming,
-            Self::Confirmed | Self::Released | Self::Broken => Phase::Releasing,
+            Self::Idle | Self::Preparing | Self::Prepared | Self::Reserving | Self::Reserved => PlanePhase::Preparing,
+            Self::HoldingPd | Self::PdHeld | Self::Asking | Self::Settled => PlanePhase::Settling,
+            Self::Suspending | Self::Suspended => PlanePhase::Suspending,
+            Self::Covering | Self::Covered => PlanePhase::Covering,
+            Self::Snapshotting | Self::Snapshotted => PlanePhase::Snapshotting,
+            Self::Confirming | Self::ReadingBack => PlanePhase::Confirming,
+            Self::Confirmed | Self::Released | Self::Broken => PlanePhase::Releasing,
         }
     }
 }

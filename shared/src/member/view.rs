@@ -1,6 +1,6 @@
 //! What console, metrics and logs see of a member.
 
-use super::{machine::Member, state::Stage};
+use super::{machine::Member, state::Phase};
 use crate::{
     alarm::Alarm,
     epoch::Epoch,
@@ -20,7 +20,7 @@ pub struct View {
     /// Of which TiDB cluster, once known.
     pub cluster: Option<ClusterId>,
     /// How far.
-    pub stage: Stage,
+    pub phase: Phase,
     /// Found in the ledger after a restart.
     pub restored: bool,
     /// A session is up.
@@ -54,7 +54,7 @@ impl Member {
             attempt: self.attempt.clone(),
             epoch: self.epoch,
             cluster: self.cluster(),
-            stage: self.stage,
+            phase: self.phase,
             restored: self.restored,
             linked: self.linked,
             busy: self.is_busy(),

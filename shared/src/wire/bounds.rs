@@ -173,7 +173,7 @@ mod tests {
         evidence::PreparedVolume,
         ids::{BackupUid, ClusterId, InstanceId, StoreId, VolumeId},
         reason::Reason,
-        wire::{CleanReport, Phase, Progress},
+        wire::{CleanReport, PlanePhase, Progress},
     };
 
     fn heard(answer: Answer) -> Result<Answer, TooMuch> {
@@ -222,7 +222,7 @@ mod tests {
         assert!(refusal.message.len() <= TEXT_MAX && refusal.message.ends_with(" …"), "{}", refusal.message.len());
         let Ok(Answer::Aborted(aborted)) = heard(Answer::Aborted(Aborted { cause: Some(refused) })) else { panic!() };
         assert!(aborted.cause.unwrap().message.len() <= TEXT_MAX);
-        let progress = Progress { phase: Phase::Covering, done: 1, total: 2, text: long() };
+        let progress = Progress { phase: PlanePhase::Covering, done: 1, total: 2, text: long() };
         let Ok(Answer::Progress(progress)) = heard(Answer::Progress(progress)) else { panic!() };
         assert!(progress.text.len() <= PROGRESS_MAX);
         let report = CleanReport { left: vec!["x".repeat(100); 1_000_000], ..CleanReport::default() };

@@ -386,7 +386,7 @@ pub struct Cleaned {
 
 /// What a plane is doing, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Phase {
+pub enum PlanePhase {
     /// Looking.
     Preparing,
     /// PD held, leaders asked.
@@ -411,7 +411,7 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Progress {
     /// In which phase.
-    pub phase: Phase,
+    pub phase: PlanePhase,
     /// Units done (stores, regions, volumes or percent points, as `text` says).
     pub done: u64,
     /// Units in all; 0 if not known.

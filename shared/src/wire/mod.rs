@@ -19,6 +19,6 @@ pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 pub use messages::{
     Abort, Aborted, Answer, Clean, CleanReport, CleanScope, Cleaned, Complete, Completed, Confirmed, Cover, Covered,
-    Down, OldBackup, Order, Phase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered,
+    Down, OldBackup, Order, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered,
     Released, Renew, Renewed, Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up,
 };

@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    barrier::{Clock, Input, LastRefusal, Stage, Step, Timer, View},
+    barrier::{Clock, Input, LastRefusal, Milestone, Phase, Timer, View},
     machine::Machine,
     reason::{Reason, Refusal},
     time::{Millis, Timestamp},
@@ -46,15 +46,15 @@ fn cleaning(kit: &mut Kit) -> Vec<String> {
 }
 
 /// Each step that a refusal does not end, how it is answered well in the end, and the clock that ends it.
-type Case = (Step, fn(&mut Kit) -> Vec<String>, fn(usize) -> Answer, Option<Clock>);
+type Case = (Phase, fn(&mut Kit) -> Vec<String>, fn(usize) -> Answer, Option<Clock>);
 
 const STEPS: [Case; 6] = [
-    (Step::Releasing, Kit::releasing, |_| Answer::Released(Released {}), Some(Clock::HoldsEnd)),
-    (Step::Completing, Kit::completing, |_| done(), None),
-    (Step::Aborting, aborting, |_| aborted(), Some(Clock::HoldsEnd)),
-    (Step::Recovering, recovering, told, Some(Clock::Recover)),
-    (Step::Failed, failed, |_| clean(), None),
-    (Step::Cleaning, cleaning, |_| clean(), None),
+    (Phase::Releasing, Kit::releasing, |_| Answer::Released(Released {}), Some(Clock::HoldsEnd)),
+    (Phase::Completing, Kit::completing, |_| done(), None),
+    (Phase::Aborting, aborting, |_| aborted(), Some(Clock::HoldsEnd)),
+    (Phase::Recovering, recovering, told, Some(Clock::Recover)),
+    (Phase::Failed, failed, |_| clean(), None),
+    (Phase::Cleaning, cleaning, |_| clean(), None),
 ];
 
 #[test]
@@ -62,7 +62,7 @@ fn the_last_refusal_of_every_step_is_in_view_until_the_plane_says_yes() {
     for (step, go, good, clock) in STEPS {
         let mut kit = Kit::new(request());
         go(&mut kit);
-        assert_eq!((kit.view().step, kit.view().clock.map(|(clock, _)| clock)), (step, clock));
+        assert_eq!((kit.view().phase, kit.view().clock.map(|(clock, _)| clock)), (step, clock));
         assert!(kit.says(1, denied()).is_empty(), "{step:?}");
         let view = kit.view();
         let refusal = last(&view, 1).expect("in view").refusal;
@@ -90,7 +90,7 @@ fn a_refusal_is_over_with_its_step() {
     kit.says(1, denied());
     kit.later(32_000);
     kit.feed(Input::Expired(Timer::HoldsGone));
-    assert_eq!((kit.view().step, last(&kit.view(), 1)), (Step::Completing, None));
+    assert_eq!((kit.view().phase, last(&kit.view(), 1)), (Phase::Completing, None));
     assert_eq!(kit.machine.deadline(), None, "nothing is to be repeated");
 }
 
@@ -162,7 +162,7 @@ fn a_failed_attempt_that_cannot_be_cleaned_is_told_until_it_can() {
     assert_eq!(kit.view().record.clean_failure, None, "az3 has not answered, and has not refused");
     kit.says(2, clean());
     let record = kit.view().record;
-    assert_eq!((record.stage, record.clean_failure, record.times.clean_failed), (Stage::Failed, None, None));
+    assert_eq!((record.milestone, record.clean_failure, record.times.clean_failed), (Milestone::Failed, None, None));
 }
 
 #[test]

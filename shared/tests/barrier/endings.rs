@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    barrier::{Input, Stage, Step, Summary, Timer, Verdict},
+    barrier::{Input, Milestone, Phase, Summary, Timer, Verdict},
     epoch::Epoch,
     reason::{Reason, Refusal},
     request::CleanPolicy,
@@ -71,7 +71,7 @@ fn a_late_confirmation_never_undoes_an_abort() {
     for i in 0..3 {
         assert!(kit.says(i, confirmed(i)).is_empty());
     }
-    assert_eq!(kit.view().record.stage, Stage::Aborting);
+    assert_eq!(kit.view().record.milestone, Milestone::Aborting);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_plane_that_does_not_know_the_old_manager_has_cleaned_nothing() {
     for i in 1..3 {
         kit.says(i, Answer::Cleaned(Cleaned { report: report.clone() }));
     }
-    assert_eq!(kit.view().record.stage, Stage::Cleaning);
+    assert_eq!(kit.view().record.milestone, Milestone::Cleaning);
     kit.expire(Timer::Again);
     assert_eq!(kit.says(0, Answer::Cleaned(Cleaned { report })), ["save Cleaning", "save Cleaned", "gone"]);
 }
@@ -220,7 +220,7 @@ fn after_the_certificate_a_lost_plane_destroys_nothing() {
     kit.feed(Input::PlaneDown(plane(1)));
     let refusal = Refusal::new(Reason::StorageUnavailable, "S3 503");
     assert!(kit.says(0, Answer::Refused(refusal)).is_empty());
-    assert_eq!(kit.view().step, Step::Completing);
+    assert_eq!(kit.view().phase, Phase::Completing);
     assert_eq!(kit.expire(Timer::Again), ["az1 @5 Complete 2000", "az3 @5 Complete 2000"]);
     assert_eq!(kit.up(1), ["az2 @5 Complete 2000"]);
 }
@@ -286,7 +286,7 @@ fn a_backup_is_over_when_nothing_is_owed_and_nothing_will_come() {
     kit.says(0, Answer::Refused(Refusal::new(Reason::StoreHoldLost, "lost")));
     kit.all(|_| aborted());
     (0..3).for_each(|i| drop(kit.says(i, clean())));
-    assert_eq!(kit.view().step, Step::Failed);
+    assert_eq!(kit.view().phase, Phase::Failed);
     assert!(!kit.machine.is_over(), "a new attempt is to come");
 }
 
@@ -295,7 +295,7 @@ fn a_summary_is_some_hundred_bytes_whatever_the_record_is() {
     let mut kit = Kit::new(request());
     kit.complete();
     let summary = Summary::of(&kit.view().record);
-    assert_eq!((summary.stage, summary.verdict), (Stage::Complete, Some(Verdict::Consistent)));
+    assert_eq!((summary.milestone, summary.verdict), (Milestone::Complete, Some(Verdict::Consistent)));
     assert_eq!(summary.commit_ts, Some(safe_ts(1)));
     let text = serde_json::to_string(&summary).unwrap();
     assert!(text.len() + size_of::<Summary>() < 1024, "{} bytes: {text}", text.len());

@@ -303,7 +303,7 @@ pub fn told(i: usize) -> Answer {
 
 fn line(effect: &Effect) -> String {
     match effect {
-        Effect::Save(record) => format!("save {:?}", record.stage),
+        Effect::Save(record) => format!("save {:?}", record.milestone),
         Effect::Claim { floor, .. } => format!("claim above {floor}"),
         Effect::EndClaim { .. } => "end claim".into(),
         Effect::Send { plane, epoch, order, .. } => format!("{plane} @{epoch} {}", order_name(order)),

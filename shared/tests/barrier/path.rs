@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    barrier::{Input, Stage, Step, Timer},
+    barrier::{Input, Milestone, Phase, Timer},
     epoch::Epoch,
     time::Millis,
     wire::{Answer, Released, Reserved, Suspended},
@@ -105,7 +105,7 @@ fn complete_needs_every_plane() {
     assert_eq!(kit.says(2, done()), Vec::<String>::new(), "a repeated answer counts once");
     assert_eq!(kit.says(0, done()), ["save Certified"]);
     assert_eq!(kit.says(1, done()), ["save Certified", "save Complete"]);
-    assert_eq!(kit.view().step, Step::Complete);
+    assert_eq!(kit.view().phase, Phase::Complete);
     assert_eq!(kit.machine_deadline(), None);
 }
 
@@ -158,7 +158,7 @@ fn a_leader_that_comes_between_two_rounds_is_taken() {
     let mut kit = Kit::new(request());
     kit.covering();
     assert!(kit.all(|i| covered(if i == 1 { 0 } else { i }, 1)).is_empty());
-    assert_eq!(kit.view().step, Step::Covering);
+    assert_eq!(kit.view().phase, Phase::Covering);
     kit.expire(Timer::Cover);
     assert_eq!(kit.all(|i| covered(i, 2)), joined(&["save Snapshotting"], to_all("@5 Snapshot 2000")));
 }
@@ -185,7 +185,7 @@ fn a_claim_that_is_taken_is_waited_for_and_everything_is_prepared_anew() {
     assert_eq!(kit.feed(Input::ClaimFree), to_all("@0 Prepare 2"));
     assert!(kit.says(0, Answer::Prepared(prepared(0, 1))).is_empty(), "the first round is dead");
     assert_eq!(kit.all(|i| Answer::Prepared(prepared(i, 2))), ["claim above 4"]);
-    assert_eq!(kit.view().record.stage, Stage::Preparing);
+    assert_eq!(kit.view().record.milestone, Milestone::Preparing);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    barrier::{Effect, Input, Stage, Step, Timer},
+    barrier::{Effect, Input, Milestone, Phase, Timer},
     epoch::Epoch,
     reason::Reason,
     request::CleanPolicy,
@@ -62,7 +62,7 @@ fn after_the_certificate_a_restart_goes_on() {
     let lines = kit.all(|_| Answer::Released(Released {}));
     assert_eq!(lines[2..], to_all("@5 Complete 2000"));
     (0..3).for_each(|i| drop(kit.says(i, done())));
-    assert_eq!(kit.view().step, Step::Complete);
+    assert_eq!(kit.view().phase, Phase::Complete);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn every_stage_can_be_restarted_and_then_deleted() {
                 kit.says(i, clean());
             }
         }
-        assert_eq!(kit.view().record.stage, Stage::Cleaned);
+        assert_eq!(kit.view().record.milestone, Milestone::Cleaned);
         let again = Kit::of(kit.view().record).raw(Input::Start);
         assert_eq!(again, [Effect::Gone], "a crash between Cleaned and the finalizer is repaired");
     }

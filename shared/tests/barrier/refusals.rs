@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    barrier::{Input, Stage, Step, Timer},
+    barrier::{Input, Milestone, Phase, Timer},
     epoch::Epoch,
     evidence::{Evidence, StoreState},
     ids::{Attempt, BackupUid, ClusterId, StoreId},
@@ -245,7 +245,7 @@ fn words_of_another_attempt_or_epoch_are_dead() {
         let mine = kit.view().record.attempt_id();
         assert!(kit.says_under(i, mine, Epoch(4), confirmed(i)).is_empty());
     }
-    assert_eq!(kit.view().step, Step::Confirming);
+    assert_eq!(kit.view().phase, Phase::Confirming);
 }
 
 #[test]
@@ -305,11 +305,11 @@ fn a_plane_away_for_longer_than_its_lease_is_lost_one_that_returns_is_not() {
     kit.later(14_000);
     kit.up(2);
     kit.later(10_000);
-    assert_eq!(kit.view().step, Step::Snapshotting);
+    assert_eq!(kit.view().phase, Phase::Snapshotting);
     kit.feed(Input::PlaneDown(plane(2)));
     kit.expire(Timer::PlaneLost);
     assert_eq!(failure(&kit), Reason::PlaneLost);
-    assert_eq!(kit.view().record.stage, Stage::Aborting);
+    assert_eq!(kit.view().record.milestone, Milestone::Aborting);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    barrier::{Clock, Input, Stage, Step, Timer},
+    barrier::{Clock, Input, Milestone, Phase, Timer},
     machine::Machine,
     reason::{Reason, Refusal},
     request::Request,
@@ -54,7 +54,7 @@ fn pauses_grow_from_16_seconds_to_5_minutes() {
         kit.expire(Timer::Retry);
         let wait = kit.now.at.since(from);
         assert!((full * 500..=full * 1000).contains(&wait.0) && wait >= Millis::secs(16), "{wait:?} of {full} s");
-        assert_eq!(kit.view().step, Step::Preparing);
+        assert_eq!(kit.view().phase, Phase::Preparing);
     }
 }
 
@@ -73,7 +73,7 @@ fn the_last_attempt_begins_when_the_users_time_is_over() {
     });
     let elapsed = kit.now.wall.0 - kit.view().record.times.started.unwrap().0;
     assert!(elapsed <= 600_000, "{elapsed}");
-    assert_eq!((kit.view().step, kit.machine.deadline()), (Step::Failed, None));
+    assert_eq!((kit.view().phase, kit.machine.deadline()), (Phase::Failed, None));
 }
 
 #[test]
@@ -89,8 +89,8 @@ fn a_missing_plane_that_comes_begins_the_next_attempt_at_once() {
     assert_eq!(kit.up(2), expected);
     let view = kit.view();
     assert_eq!(
-        (view.record.attempt, view.record.stage, view.clock.map(|(clock, _)| clock)),
-        (2, Stage::Preparing, Some(Clock::Prepare))
+        (view.record.attempt, view.record.milestone, view.clock.map(|(clock, _)| clock)),
+        (2, Milestone::Preparing, Some(Clock::Prepare))
     );
 
     // After a restart of the coordinator as well.
@@ -109,13 +109,13 @@ fn a_plane_that_comes_back_hastens_no_other_retry() {
     prepares(&mut kit);
     kit.says(1, Answer::Refused(Refusal::new(Reason::StoreJustStarted, "store 3")));
     assert!(kit.up(2).is_empty());
-    assert_eq!(kit.view().step, Step::Failed);
+    assert_eq!(kit.view().phase, Phase::Failed);
     // Nor is one made that the user did not allow.
     let mut kit = Kit::new(request());
     kit.feed(Input::Start);
     kit.expire(Timer::Connect);
     (0..3).for_each(|i| assert!(kit.up(i).is_empty()));
-    assert_eq!(kit.view().step, Step::Failed);
+    assert_eq!(kit.view().phase, Phase::Failed);
 }
 
 #[test]

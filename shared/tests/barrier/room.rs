@@ -2,7 +2,7 @@
 
 use crate::kit::*;
 use shared::{
-    barrier::{Input, LEDGER_TEXT_MAX, Record, Stage, Step, certify},
+    barrier::{Input, LEDGER_TEXT_MAX, Milestone, Phase, Record, certify},
     evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, PreparedVolume, StoreEvidence, StoreState},
     ids::{InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     pack::pack,
@@ -127,7 +127,7 @@ fn three_hundred_stores_of_four_volumes_fit_with_a_wide_margin() {
     let mut record = kit.view().record.clone();
     record.epoch = shared::epoch::Epoch(5);
     record.commit_ts = Some(safe_ts(1));
-    record.stage = Stage::Certified;
+    record.milestone = Milestone::Certified;
     let evidence: BTreeMap<_, _> = (0..3).map(|i| (plane(i), large_evidence(i, &record))).collect();
     record.certificate = Some(certify(&record, &evidence, Timestamp(1)).unwrap());
     let plain = serde_json::to_vec(&record).unwrap().len();
@@ -164,7 +164,7 @@ fn a_save_that_is_refused_for_good_ends_the_attempt() {
     let mut again = Kit::of(kit.view().record.clone());
     again.feed(Input::Start);
     assert_eq!(again.feed(Input::Unsaved(Refusal::new(Reason::TooLarge, "no"))), Vec::<String>::new());
-    assert_eq!(again.view().step, Step::Releasing, "a certificate that is saved stays");
+    assert_eq!(again.view().phase, Phase::Releasing, "a certificate that is saved stays");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use shared::{
     ts::Ts,
     wire::{
         Abort, Aborted, Answer, Clean, CleanReport, CleanScope, Cleaned, Complete, Completed, Confirmed, Cover,
-        Covered, Down, Hello, Order, Phase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress,
+        Covered, Down, Hello, Order, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress,
         Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up, Welcome,
         encode,
     },
@@ -207,7 +207,10 @@ fn answers() -> Vec<(&'static str, Answer)> {
                 },
             }),
         ),
-        ("progress", Answer::Progress(Progress { phase: Phase::Covering, done: 1, total: 3, text: "store 4".into() })),
+        (
+            "progress",
+            Answer::Progress(Progress { phase: PlanePhase::Covering, done: 1, total: 3, text: "store 4".into() }),
+        ),
         ("refused", Answer::Refused(refusal())),
     ]
 }

@@ -1,8 +1,8 @@
-//! Completing and cleaning: by attempt, not by stage, and never against what is saved.
+//! Completing and cleaning: by attempt, not by phase, and never against what is saved.
 
 use crate::kit::*;
 use shared::{
-    member::{AttemptState, Effect, Stage, Work},
+    member::{AttemptState, Effect, Phase, Work},
     reason::Reason,
     wire::{Answer, CleanScope, Order, Recovered},
 };
@@ -21,49 +21,49 @@ fn a_plane_that_knows_nothing_completes_and_cleans() {
 
 #[test]
 fn a_failed_completion_is_begun_anew_when_asked_again() {
-    let mut b = Bench::at_stage(Stage::Released);
+    let mut b = Bench::at_phase(Phase::Released);
     b.order(complete());
     let effects = b.fail(10, Reason::StorageUnavailable);
     assert!(matches!(&effects[..], [Effect::Send { answer: Answer::Refused(_), .. }]));
-    assert_eq!(b.stage(), Stage::Released);
+    assert_eq!(b.phase(), Phase::Released);
     assert!(matches!(&b.order(complete())[..], [Effect::Work { number: 11, .. }]));
 }
 
 #[test]
 fn cleaning_an_attempt_takes_its_evidence_back_first() {
-    for stage in LIVE.into_iter().chain([Stage::Confirmed, Stage::Released]) {
+    for phase in LIVE.into_iter().chain([Phase::Confirmed, Phase::Released]) {
         for scope in [CleanScope::Attempt, CleanScope::Backup] {
-            let mut b = Bench::at_stage(stage);
+            let mut b = Bench::at_phase(phase);
             let effects = b.order(clean(scope));
             let saved = effects.iter().position(|effect| *effect == save(AttemptState::Broken)).expect("saved");
             let begun = effects.iter().position(|effect| matches!(effect, Effect::Work { .. })).expect("begun");
-            assert!(saved < begun, "{stage:?}: {effects:?}");
-            assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Aborted))], "{stage:?}");
+            assert!(saved < begun, "{phase:?}: {effects:?}");
+            assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Aborted))], "{phase:?}");
         }
     }
-    let mut b = Bench::at_stage(Stage::Released);
+    let mut b = Bench::at_phase(Phase::Released);
     let effects = b.order(clean(CleanScope::Surplus));
     assert!(matches!(&effects[..], [Effect::Work { .. }]), "a surplus does not touch the evidence: {effects:?}");
 }
 
 #[test]
 fn completing_without_evidence_is_refused() {
-    for stage in LIVE.into_iter().chain([Stage::Broken, Stage::Prepared]) {
+    for phase in LIVE.into_iter().chain([Phase::Broken, Phase::Prepared]) {
         for order in [complete(), clean(CleanScope::Surplus)] {
-            let mut b = Bench::at_stage(stage);
+            let mut b = Bench::at_phase(phase);
             let effects = b.order(order);
             assert!(
                 matches!(&effects[..], [Effect::Send { answer: Answer::Refused(r), .. }] if r.reason == Reason::EvidenceBroken),
-                "{stage:?}: {effects:?}"
+                "{phase:?}: {effects:?}"
             );
-            assert_eq!(b.stage(), stage);
+            assert_eq!(b.phase(), phase);
         }
     }
 }
 
 #[test]
 fn completing_lets_go_when_the_release_was_lost() {
-    let mut b = Bench::at_stage(Stage::Confirmed);
+    let mut b = Bench::at_phase(Phase::Confirmed);
     let effects = b.order(complete());
     assert!(matches!(&effects[..], [Effect::LetGo { good: true }, Effect::Work { .. }]), "{effects:?}");
 }

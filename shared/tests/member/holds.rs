@@ -5,7 +5,7 @@ use shared::{
     evidence::{Evidence, HoldKind},
     ids::{InstanceId, StoreId, VolumeId},
     machine::Machine,
-    member::{AttemptState, Done, Effect, Input, ReadBack, Stage, Timer, Work},
+    member::{AttemptState, Done, Effect, Input, Phase, ReadBack, Timer, Work},
     reason::{Reason, Refusal},
     region_set::RegionSet,
     request::Limits,
@@ -16,7 +16,7 @@ use shared::{
 
 #[test]
 fn renewals_come_every_quarter_and_none_is_asked_for_twice() {
-    let mut b = Bench::at_stage(Stage::Suspended);
+    let mut b = Bench::at_phase(Phase::Suspended);
     assert_eq!(b.member.deadline(), Some((Instant(2_500), Timer::RenewStores)));
     b.at = 2_500;
     assert_eq!(b.expire(Timer::RenewStores), [Effect::RenewStores { number: 6, stores: both() }]);
@@ -28,7 +28,7 @@ fn renewals_come_every_quarter_and_none_is_asked_for_twice() {
 
 #[test]
 fn a_lease_runs_from_when_it_was_asked_for() {
-    let mut b = Bench::at_stage(Stage::Suspending);
+    let mut b = Bench::at_phase(Phase::Suspending);
     b.at = 1_000;
     b.step(Input::StoreHeld { store: StoreId(1), age: Millis(400), kind: HoldKind::Full });
     assert_eq!(b.member.view(b.now()).store_lease_left, Some(Millis(9_600)));
@@ -41,19 +41,19 @@ fn a_lease_runs_from_when_it_was_asked_for() {
 
 #[test]
 fn a_hold_that_ends_breaks_every_live_stage_durably_before_it_is_told() {
-    for stage in [Stage::Suspended, Stage::Covering, Stage::Covered, Stage::Snapshotting, Stage::Snapshotted] {
-        let work: Vec<u64> = work_of(stage).into_iter().collect();
-        let mut b = Bench::at_stage(stage);
+    for phase in [Phase::Suspended, Phase::Covering, Phase::Covered, Phase::Snapshotting, Phase::Snapshotted] {
+        let work: Vec<u64> = work_of(phase).into_iter().collect();
+        let mut b = Bench::at_phase(phase);
         b.expire(Timer::RenewStores);
         let mut lost = b.member.clone();
         let effects = b.step(Input::StoreLeased { store: StoreId(2), number: renewal(&b), valid: false });
         let text = "store 2 answered a renewal: the lease before it had ended";
-        assert_eq!(effects, breaking(&work, true, Refusal::new(Reason::StoreHoldLost, text)), "{stage:?}");
-        assert_eq!(b.stage(), Stage::Broken);
+        assert_eq!(effects, breaking(&work, true, Refusal::new(Reason::StoreHoldLost, text)), "{phase:?}");
+        assert_eq!(b.phase(), Phase::Broken);
 
         let refusal = Refusal::new(Reason::StoreHeldByOther, "taken");
         let effects = lost.step(b.now(), Input::StoreBroken { store: StoreId(1), refusal: refusal.clone() });
-        assert_eq!(effects, breaking(&work, true, refusal), "{stage:?}");
+        assert_eq!(effects, breaking(&work, true, refusal), "{phase:?}");
     }
 }
 
@@ -65,7 +65,7 @@ fn renewal(b: &Bench) -> u64 {
 
 #[test]
 fn an_unanswered_renewal_breaks_when_the_lease_may_have_ended() {
-    let mut b = Bench::at_stage(Stage::Covered);
+    let mut b = Bench::at_phase(Phase::Covered);
     b.at = 2_500;
     b.expire(Timer::RenewStores);
     b.leased(1, 7);
@@ -78,73 +78,73 @@ fn an_unanswered_renewal_breaks_when_the_lease_may_have_ended() {
 
 #[test]
 fn without_a_renewal_the_plane_lets_go_by_itself_in_every_live_stage() {
-    for stage in LIVE {
-        let mut b = Bench::at_stage(stage);
+    for phase in LIVE {
+        let mut b = Bench::at_phase(phase);
         b.at = Limits::default().plane_lease.0;
-        let work: Vec<u64> = work_of(stage).into_iter().collect();
+        let work: Vec<u64> = work_of(phase).into_iter().collect();
         let text = "no renewal from the coordinator for 15 s; no session is up";
         let cause = Refusal::new(Reason::PlaneLeaseExpired, text);
-        assert_eq!(b.expire(Timer::PlaneLease), breaking(&work, touches(stage), cause), "{stage:?}");
-        assert_eq!(b.member.deadline(), None, "{stage:?}: nothing is renewed any more");
+        assert_eq!(b.expire(Timer::PlaneLease), breaking(&work, touches(phase), cause), "{phase:?}");
+        assert_eq!(b.member.deadline(), None, "{phase:?}: nothing is renewed any more");
     }
 }
 
 #[test]
 fn a_process_that_ends_breaks_off_at_once_what_is_not_close_to_its_evidence() {
-    let close = [Stage::Confirming, Stage::ReadingBack];
-    for stage in LIVE {
-        let work: Vec<u64> = work_of(stage).into_iter().collect();
+    let close = [Phase::Confirming, Phase::ReadingBack];
+    for phase in LIVE {
+        let work: Vec<u64> = work_of(phase).into_iter().collect();
         let cause = Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end");
-        let mut b = Bench::at_stage(stage);
+        let mut b = Bench::at_phase(phase);
         let ended = b.step(Input::Stop { finish: true });
-        if close.contains(&stage) {
-            assert_eq!(ended, [], "{stage:?} may finish");
-            assert!(!b.member.view(b.now()).over, "{stage:?}");
+        if close.contains(&phase) {
+            assert_eq!(ended, [], "{phase:?} may finish");
+            assert!(!b.member.view(b.now()).over, "{phase:?}");
             let ended = b.step(Input::Stop { finish: false });
-            assert_eq!(ended, breaking(&work, true, cause), "{stage:?} has had its time");
+            assert_eq!(ended, breaking(&work, true, cause), "{phase:?} has had its time");
         } else {
-            assert_eq!(ended, breaking(&work, touches(stage), cause), "{stage:?}");
+            assert_eq!(ended, breaking(&work, touches(phase), cause), "{phase:?}");
         }
-        assert_eq!(b.member.view(b.now()).over, !touches(stage), "{stage:?}: not before all is let go");
-        if touches(stage) {
+        assert_eq!(b.member.view(b.now()).over, !touches(phase), "{phase:?}: not before all is let go");
+        if touches(phase) {
             b.step(Input::LetGone);
         }
-        assert!(b.member.view(b.now()).over, "{stage:?}");
+        assert!(b.member.view(b.now()).over, "{phase:?}");
     }
 }
 
 #[test]
 fn a_process_that_ends_keeps_saved_evidence_and_waits_for_the_release() {
-    let mut b = Bench::at_stage(Stage::Confirmed);
+    let mut b = Bench::at_phase(Phase::Confirmed);
     assert_eq!(b.step(Input::Stop { finish: true }), []);
     assert_eq!(b.order(Order::Release), [Effect::LetGo { good: true }]);
     assert_eq!(b.step(Input::LetGone), [say(Answer::Released(shared::wire::Released {}))]);
     assert!(b.member.view(b.now()).over);
-    let mut b = Bench::at_stage(Stage::Confirmed);
+    let mut b = Bench::at_phase(Phase::Confirmed);
     b.step(Input::Stop { finish: true });
     assert_eq!(b.step(Input::Stop { finish: false }), [Effect::LetGo { good: true }], "nothing is broken");
-    for stage in [Stage::Idle, Stage::Preparing, Stage::Prepared, Stage::Released, Stage::Broken] {
-        let mut b = Bench::at_stage(stage);
-        assert_eq!(b.step(Input::Stop { finish: true }), [], "{stage:?}");
-        assert!(b.member.view(b.now()).over, "{stage:?} holds nothing");
+    for phase in [Phase::Idle, Phase::Preparing, Phase::Prepared, Phase::Released, Phase::Broken] {
+        let mut b = Bench::at_phase(phase);
+        assert_eq!(b.step(Input::Stop { finish: true }), [], "{phase:?}");
+        assert!(b.member.view(b.now()).over, "{phase:?} holds nothing");
     }
 }
 
 #[test]
 fn a_lost_link_alone_changes_nothing() {
-    for stage in ALL {
-        let mut b = Bench::at_stage(stage);
+    for phase in ALL {
+        let mut b = Bench::at_phase(phase);
         b.step(Input::LinkUp);
         let before = b.member.clone();
         assert_eq!(b.step(Input::LinkLost), []);
         assert_eq!(b.step(Input::LinkUp), []);
-        assert_eq!(b.member, before, "{stage:?}");
+        assert_eq!(b.member, before, "{phase:?}");
     }
 }
 
 #[test]
 fn a_confirmation_counts_only_when_asked_for_after_confirm() {
-    let mut b = Bench::at_stage(Stage::Snapshotted);
+    let mut b = Bench::at_phase(Phase::Snapshotted);
     b.expire(Timer::RenewStores);
     b.leased(1, 8);
     let only = |id| std::collections::BTreeSet::from([StoreId(id)]);
@@ -179,14 +179,14 @@ fn what_is_read_back_must_be_what_was_prepared() {
         ("pd not read", |r| r.pd = None, Reason::Internal),
     ];
     for (name, spoil, reason) in table {
-        let mut b = Bench::at_stage(Stage::ReadingBack);
+        let mut b = Bench::at_phase(Phase::ReadingBack);
         let mut read = seen();
         spoil(&mut read);
         let effects = b.done(9, Done::ReadBack(read));
         assert_eq!(broken_by(&effects), Some(reason), "{name}");
         assert_eq!(effects[0], save(AttemptState::Broken), "{name}");
     }
-    let mut b = Bench::at_stage(Stage::ReadingBack);
+    let mut b = Bench::at_phase(Phase::ReadingBack);
     let mut read = seen();
     read.pd.as_mut().unwrap().gc_safe_point = Ts(COMMIT.0 - 1);
     assert_eq!(broken_by(&b.done(9, Done::ReadBack(read))), None, "below commitTs is enough");
@@ -204,7 +204,7 @@ fn snapshots_are_one_per_volume_of_one_call_per_instance() {
         ("other instance", |s| s[2].instance = InstanceId::new("i-1")),
     ];
     for (name, spoil) in table {
-        let mut b = Bench::at_stage(Stage::Snapshotting);
+        let mut b = Bench::at_phase(Phase::Snapshotting);
         let mut taken = snapshots();
         spoil(&mut taken);
         let effects = b.done(7, Done::Snapshotted(taken));
@@ -215,7 +215,7 @@ fn snapshots_are_one_per_volume_of_one_call_per_instance() {
 #[test]
 fn pd_is_renewed_and_only_a_refused_safe_point_is_fatal() {
     let ttl = Limits::default().safe_point_ttl();
-    let mut b = Bench::at_stage(Stage::PdHeld);
+    let mut b = Bench::at_phase(Phase::PdHeld);
     assert_eq!(b.member.deadline(), Some((Instant(3_750), Timer::RenewPd)));
     b.at = 3_750;
     let work = Work::RenewPd { service: "isochron-uid-7".into(), ttl, gc_hold: GC };
@@ -227,7 +227,7 @@ fn pd_is_renewed_and_only_a_refused_safe_point_is_fatal() {
     b.expire(Timer::RenewPd);
     assert_eq!(b.fail(5, Reason::SafePointRefused), breaking(&[], true, refusal(Reason::SafePointRefused)));
 
-    let mut b = Bench::at_stage(Stage::Confirmed);
+    let mut b = Bench::at_phase(Phase::Confirmed);
     b.expire(Timer::RenewPd);
     assert_eq!(b.fail(10, Reason::SafePointRefused), [], "evidence once saved stays true");
 }
@@ -241,35 +241,35 @@ fn after_the_confirmation_no_hold_that_ends_breaks_anything() {
         Input::LinkLost,
     ];
     for input in inputs {
-        let mut b = Bench::at_stage(Stage::Confirmed);
+        let mut b = Bench::at_phase(Phase::Confirmed);
         b.expire(Timer::RenewStores);
         assert_eq!(b.step(input.clone()), [], "{input:?}");
-        assert_eq!(b.stage(), Stage::Confirmed);
+        assert_eq!(b.phase(), Phase::Confirmed);
     }
-    let mut b = Bench::at_stage(Stage::Confirmed);
+    let mut b = Bench::at_phase(Phase::Confirmed);
     assert_eq!(b.expire(Timer::PlaneLease), [Effect::LetGo { good: true }]);
     b.step(Input::LetGone);
-    assert_eq!(b.stage(), Stage::Confirmed);
+    assert_eq!(b.phase(), Phase::Confirmed);
     assert!(matches!(&b.order(Order::Recover)[..], [Effect::Send { answer: Answer::Recovered(_), .. }]));
     assert!(matches!(&b.order(Order::Release)[..], [Effect::Send { answer: Answer::Released(_), .. }]));
 }
 
 #[test]
 fn a_store_that_opens_after_the_end_is_let_go_and_one_that_opens_twice_breaks() {
-    let mut b = Bench::at_stage(Stage::Suspending);
+    let mut b = Bench::at_phase(Phase::Suspending);
     b.order(abort());
     assert_eq!(b.held(1), [Effect::LetGo { good: false }]);
     assert_eq!(b.step(Input::LetGone), []);
     assert_eq!(b.step(Input::LetGone), [say(aborted(None))], "aborted once all is let go");
 
-    let mut b = Bench::at_stage(Stage::Suspending);
+    let mut b = Bench::at_phase(Phase::Suspending);
     b.held(1);
     assert_eq!(broken_by(&b.held(1)), Some(Reason::Internal), "one stream per store, or none");
 }
 
 #[test]
 fn evidence_survives_a_restart_word_for_word() {
-    let mut b = Bench::at_stage(Stage::ReadingBack);
+    let mut b = Bench::at_phase(Phase::ReadingBack);
     let effects = b.done(9, Done::ReadBack(seen()));
     let Effect::Save(record) = &effects[0] else { panic!("{effects:?}") };
     let AttemptState::Confirmed(evidence) = record.state.clone() else { panic!("{record:?}") };
@@ -311,7 +311,7 @@ fn weakly(b: &mut Bench, store: u64) -> Vec<Effect> {
 fn a_weaker_hold_that_nobody_allowed_breaks_the_epoch() {
     let (mut b, _) = suspending(false);
     assert!(weakly(&mut b, 1).iter().any(|effect| matches!(effect, Effect::Alarm(_))));
-    assert_eq!(b.stage(), Stage::Broken);
+    assert_eq!(b.phase(), Phase::Broken);
 }
 
 #[test]
@@ -321,7 +321,7 @@ fn a_weaker_hold_is_told_apart_in_the_evidence() {
         weakly(&mut b, 1);
         b.held(2);
         b.done(opening, Done::HoldsOpen);
-        assert_eq!(b.stage(), Stage::Suspended);
+        assert_eq!(b.phase(), Phase::Suspended);
         b.did(cover(1), Done::Covered(covered(1)));
         b.did(snapshot(), Done::Snapshotted(snapshots()));
         let Some(Effect::RenewStores { number, .. }) = b.order(Order::Confirm).pop() else { panic!("no renewal") };
@@ -333,7 +333,7 @@ fn a_weaker_hold_is_told_apart_in_the_evidence() {
             _ => None,
         });
         match (set, confirmed) {
-            (None, None) => assert_eq!(b.stage(), Stage::Broken, "regions were not read again"),
+            (None, None) => assert_eq!(b.phase(), Phase::Broken, "regions were not read again"),
             (Some(_), Some(evidence)) => {
                 let kinds: Vec<_> = evidence.stores.iter().map(|store| store.kind).collect();
                 assert_eq!((kinds, evidence.set_after), (vec![HoldKind::Weaker, HoldKind::Full], set));

@@ -1,4 +1,4 @@
-//! A member on the bench: two stores, three volumes, init plane; short ways to each stage.
+//! A member on the bench: two stores, three volumes, init plane; short ways to each phase.
 
 use shared::{
     alarm::Alarm,
@@ -7,7 +7,7 @@ use shared::{
     ids::{Attempt, BackupUid, ClusterId, InstanceId, SnapshotId, StoreId, VolumeId},
     machine::Machine,
     member::{
-        AttemptRecord, AttemptState, Done, Effect, Input, Member, ReadBack, Stage, Timer, Work, coverage::nothing_led,
+        AttemptRecord, AttemptState, Done, Effect, Input, Member, Phase, ReadBack, Timer, Work, coverage::nothing_led,
     },
     reason::{Reason, Refusal},
     request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
@@ -190,7 +190,7 @@ pub fn broken_by(effects: &[Effect]) -> Option<Reason> {
         _ => None,
     })
 }
-/// What breaking off looks like from a stage in which `work` runs and something is (not) held.
+/// What breaking off looks like from a phase in which `work` runs and something is (not) held.
 pub fn breaking(work: &[u64], held: bool, cause: Refusal) -> Vec<Effect> {
     let mut effects: Vec<_> = work.iter().map(|number| Effect::CancelWork { number: *number }).collect();
     effects.push(save(AttemptState::Broken));
@@ -263,119 +263,119 @@ impl Bench {
         self.step(Input::Expired(timer))
     }
 
-    pub fn stage(&self) -> Stage {
-        self.member.view(self.now()).stage
+    pub fn phase(&self) -> Phase {
+        self.member.view(self.now()).phase
     }
 
-    /// A fresh member brought to this stage, everything at time 0. In a stage of work, the work runs.
-    pub fn at_stage(stage: Stage) -> Self {
+    /// A fresh member brought to this phase, everything at time 0. In a phase of work, the work runs.
+    pub fn at_phase(phase: Phase) -> Self {
         let mut bench = Self::new();
         type Way = fn(&mut Bench);
-        let ways: [(Stage, Way); 18] = [
-            (Stage::Preparing, |b| drop(b.order(prepare(1, true)))),
-            (Stage::Prepared, |b| drop(b.done(1, Done::Prepared(prepared(1))))),
-            (Stage::Reserving, |b| drop(b.order(Order::Reserve))),
-            (Stage::Reserved, |b| drop(b.done(2, Done::Reserved))),
-            (Stage::HoldingPd, |b| drop(b.order(Order::Settle(Settle::HoldPd)))),
-            (Stage::PdHeld, |b| drop(b.done(3, Done::PdHeld { gc_hold: GC, schedulers: vec![] }))),
-            (Stage::Asking, |b| drop(b.order(leaders()))),
-            (Stage::Settled, |b| drop(b.done(4, Done::Leaders { regions: 9, least_safe_ts: COMMIT }))),
-            (Stage::Suspending, |b| drop(b.order(Order::Suspend))),
-            (Stage::Suspended, |b| {
+        let ways: [(Phase, Way); 18] = [
+            (Phase::Preparing, |b| drop(b.order(prepare(1, true)))),
+            (Phase::Prepared, |b| drop(b.done(1, Done::Prepared(prepared(1))))),
+            (Phase::Reserving, |b| drop(b.order(Order::Reserve))),
+            (Phase::Reserved, |b| drop(b.done(2, Done::Reserved))),
+            (Phase::HoldingPd, |b| drop(b.order(Order::Settle(Settle::HoldPd)))),
+            (Phase::PdHeld, |b| drop(b.done(3, Done::PdHeld { gc_hold: GC, schedulers: vec![] }))),
+            (Phase::Asking, |b| drop(b.order(leaders()))),
+            (Phase::Settled, |b| drop(b.done(4, Done::Leaders { regions: 9, least_safe_ts: COMMIT }))),
+            (Phase::Suspending, |b| drop(b.order(Order::Suspend))),
+            (Phase::Suspended, |b| {
                 b.held(1);
                 b.held(2);
                 b.done(5, Done::HoldsOpen);
             }),
-            (Stage::Covering, |b| drop(b.order(cover(1)))),
-            (Stage::Covered, |b| drop(b.done(6, Done::Covered(covered(1))))),
-            (Stage::Snapshotting, |b| drop(b.order(snapshot()))),
-            (Stage::Snapshotted, |b| drop(b.done(7, Done::Snapshotted(snapshots())))),
-            (Stage::Confirming, |b| drop(b.order(Order::Confirm))),
-            (Stage::ReadingBack, |b| {
+            (Phase::Covering, |b| drop(b.order(cover(1)))),
+            (Phase::Covered, |b| drop(b.done(6, Done::Covered(covered(1))))),
+            (Phase::Snapshotting, |b| drop(b.order(snapshot()))),
+            (Phase::Snapshotted, |b| drop(b.done(7, Done::Snapshotted(snapshots())))),
+            (Phase::Confirming, |b| drop(b.order(Order::Confirm))),
+            (Phase::ReadingBack, |b| {
                 b.leased(1, 8);
                 b.leased(2, 8);
             }),
-            (Stage::Confirmed, |b| drop(b.done(9, Done::ReadBack(seen())))),
-            (Stage::Released, |b| {
+            (Phase::Confirmed, |b| drop(b.done(9, Done::ReadBack(seen())))),
+            (Phase::Released, |b| {
                 b.order(Order::Release);
                 b.step(Input::LetGone);
             }),
         ];
-        if stage == Stage::Broken {
-            bench = Self::at_stage(Stage::Settled);
+        if phase == Phase::Broken {
+            bench = Self::at_phase(Phase::Settled);
             bench.order(abort());
             bench.step(Input::LetGone);
         }
         for (reached, way) in ways {
-            if reached > stage || stage == Stage::Broken {
+            if reached > phase || phase == Phase::Broken {
                 break;
             }
             way(&mut bench);
-            assert_eq!(bench.stage(), reached);
+            assert_eq!(bench.phase(), reached);
         }
-        assert_eq!(bench.stage(), stage);
+        assert_eq!(bench.phase(), phase);
         bench
     }
 }
 
-/// The number of the work that runs in a stage, by the order of `at_stage`.
-pub fn work_of(stage: Stage) -> Option<u64> {
-    Some(match stage {
-        Stage::Preparing => 1,
-        Stage::Reserving => 2,
-        Stage::HoldingPd => 3,
-        Stage::Asking => 4,
-        Stage::Suspending => 5,
-        Stage::Covering => 6,
-        Stage::Snapshotting => 7,
-        Stage::ReadingBack => 9,
+/// The number of the work that runs in a phase, by the order of `at_phase`.
+pub fn work_of(phase: Phase) -> Option<u64> {
+    Some(match phase {
+        Phase::Preparing => 1,
+        Phase::Reserving => 2,
+        Phase::HoldingPd => 3,
+        Phase::Asking => 4,
+        Phase::Suspending => 5,
+        Phase::Covering => 6,
+        Phase::Snapshotting => 7,
+        Phase::ReadingBack => 9,
         _ => return None,
     })
 }
 
-pub const LIVE: [Stage; 14] = [
-    Stage::Reserving,
-    Stage::Reserved,
-    Stage::HoldingPd,
-    Stage::PdHeld,
-    Stage::Asking,
-    Stage::Settled,
-    Stage::Suspending,
-    Stage::Suspended,
-    Stage::Covering,
-    Stage::Covered,
-    Stage::Snapshotting,
-    Stage::Snapshotted,
-    Stage::Confirming,
-    Stage::ReadingBack,
+pub const LIVE: [Phase; 14] = [
+    Phase::Reserving,
+    Phase::Reserved,
+    Phase::HoldingPd,
+    Phase::PdHeld,
+    Phase::Asking,
+    Phase::Settled,
+    Phase::Suspending,
+    Phase::Suspended,
+    Phase::Covering,
+    Phase::Covered,
+    Phase::Snapshotting,
+    Phase::Snapshotted,
+    Phase::Confirming,
+    Phase::ReadingBack,
 ];
 
-pub const ALL: [Stage; 20] = [
-    Stage::Idle,
-    Stage::Preparing,
-    Stage::Prepared,
-    Stage::Reserving,
-    Stage::Reserved,
-    Stage::HoldingPd,
-    Stage::PdHeld,
-    Stage::Asking,
-    Stage::Settled,
-    Stage::Suspending,
-    Stage::Suspended,
-    Stage::Covering,
-    Stage::Covered,
-    Stage::Snapshotting,
-    Stage::Snapshotted,
-    Stage::Confirming,
-    Stage::ReadingBack,
-    Stage::Confirmed,
-    Stage::Released,
-    Stage::Broken,
+pub const ALL: [Phase; 20] = [
+    Phase::Idle,
+    Phase::Preparing,
+    Phase::Prepared,
+    Phase::Reserving,
+    Phase::Reserved,
+    Phase::HoldingPd,
+    Phase::PdHeld,
+    Phase::Asking,
+    Phase::Settled,
+    Phase::Suspending,
+    Phase::Suspended,
+    Phase::Covering,
+    Phase::Covered,
+    Phase::Snapshotting,
+    Phase::Snapshotted,
+    Phase::Confirming,
+    Phase::ReadingBack,
+    Phase::Confirmed,
+    Phase::Released,
+    Phase::Broken,
 ];
 
 /// True from the first hold on.
-pub fn touches(stage: Stage) -> bool {
-    (Stage::HoldingPd..=Stage::ReadingBack).contains(&stage)
+pub fn touches(phase: Phase) -> bool {
+    (Phase::HoldingPd..=Phase::ReadingBack).contains(&phase)
 }
 
 pub fn begins(number: u64, work: Work) -> Effect {

@@ -7,7 +7,7 @@ use shared::{
     evidence::HoldKind,
     ids::StoreId,
     machine::Machine,
-    member::{AttemptState, Done, Effect, Input, Member, Stage, Timer, Work},
+    member::{AttemptState, Done, Effect, Input, Member, Phase, Timer, Work},
     reason::Reason,
     time::{Instant, Millis, Now, Timestamp},
     wire::{Answer, CleanScope, Order, Settle},
@@ -133,16 +133,16 @@ impl World {
         let epoch = |order: &Order| if matches!(order, Order::Prepare(_)) { Epoch::NONE } else { E };
         Some(match act {
             Act::Next => {
-                let order = match member.view(self.now()).stage {
-                    Stage::Idle => orders(0),
-                    Stage::Prepared => orders(1),
-                    Stage::Reserved => orders(2),
-                    Stage::PdHeld => orders(3),
-                    Stage::Settled => orders(4),
-                    Stage::Suspended => orders(5),
-                    Stage::Covered => orders(6),
-                    Stage::Snapshotted => orders(7),
-                    Stage::Confirmed => orders(8),
+                let order = match member.view(self.now()).phase {
+                    Phase::Idle => orders(0),
+                    Phase::Prepared => orders(1),
+                    Phase::Reserved => orders(2),
+                    Phase::PdHeld => orders(3),
+                    Phase::Settled => orders(4),
+                    Phase::Suspended => orders(5),
+                    Phase::Covered => orders(6),
+                    Phase::Snapshotted => orders(7),
+                    Phase::Confirmed => orders(8),
                     _ => {
                         self.renewals_of_lease += 1;
                         renew(self.renewals_of_lease + 10)
@@ -197,9 +197,9 @@ impl World {
         Now { at: Instant(self.at), wall: Timestamp(0) }
     }
 
-    fn watch_input(&mut self, before: Stage, input: &Input) {
+    fn watch_input(&mut self, before: Phase, input: &Input) {
         match input {
-            Input::Order { order: Order::Confirm, .. } if before == Stage::Snapshotted => self.confirm_ordered = true,
+            Input::Order { order: Order::Confirm, .. } if before == Phase::Snapshotted => self.confirm_ordered = true,
             Input::StoreLeased { store, number, valid } => {
                 if !valid && before.is_live() {
                     self.bad_answer = true;
@@ -286,7 +286,7 @@ fn run(acts: &[Act]) -> Result<bool, TestCaseError> {
             prop_assert!(member.deadline() != Some((due, timer)), "{timer:?} is due again at once");
         }
         let Some(input) = world.input(&member, act) else { continue };
-        let before = member.view(world.now()).stage;
+        let before = member.view(world.now()).phase;
         world.watch_input(before, &input);
         let lease = member.view(world.now()).plane_lease_left;
         let effects = member.step(world.now(), input);

@@ -109,23 +109,23 @@ fn an_order_repeated_while_it_runs_is_one_order_and_afterwards_gets_its_answer_a
     b.step(Input::LinkLost);
     b.step(Input::LinkUp);
     assert_eq!(b.order(prepare(1, true)), first, "also after a reconnect");
-    for (stage, order) in [
-        (shared::member::Stage::Suspended, Order::Suspend),
-        (shared::member::Stage::Covered, cover(1)),
-        (shared::member::Stage::Snapshotted, snapshot()),
-        (shared::member::Stage::Confirmed, Order::Confirm),
+    for (phase, order) in [
+        (shared::member::Phase::Suspended, Order::Suspend),
+        (shared::member::Phase::Covered, cover(1)),
+        (shared::member::Phase::Snapshotted, snapshot()),
+        (shared::member::Phase::Confirmed, Order::Confirm),
     ] {
-        let mut b = Bench::at_stage(stage);
+        let mut b = Bench::at_phase(phase);
         let before = b.member.clone();
         let effects = b.order(order);
-        assert!(matches!(&effects[..], [Effect::Send { .. }]), "{stage:?}: {effects:?}");
-        assert_eq!(b.member, before, "{stage:?}: a repetition changes nothing");
+        assert!(matches!(&effects[..], [Effect::Send { .. }]), "{phase:?}: {effects:?}");
+        assert_eq!(b.member, before, "{phase:?}: a repetition changes nothing");
     }
 }
 
 #[test]
 fn a_new_round_of_cover_replaces_the_old_one_and_an_old_one_is_dead() {
-    let mut b = Bench::at_stage(shared::member::Stage::Covering);
+    let mut b = Bench::at_phase(shared::member::Phase::Covering);
     assert_eq!(
         b.order(cover(2)),
         [Effect::CancelWork { number: 6 }, begins(7, Work::Cover { round: 2, name_missing: false, gc_hold: GC })]
@@ -138,7 +138,7 @@ fn a_new_round_of_cover_replaces_the_old_one_and_an_old_one_is_dead() {
 
 #[test]
 fn preparing_anew_forgets_what_was_found() {
-    let mut b = Bench::at_stage(shared::member::Stage::Prepared);
+    let mut b = Bench::at_phase(shared::member::Phase::Prepared);
     assert_eq!(b.order(prepare(2, true)), [begins(2, Work::Prepare(Prepare { round: 2, spec: spec(true) }))]);
     assert_eq!(b.order(prepare(1, true)), [], "the old round is dead");
     let refused = b.fail(2, shared::reason::Reason::PdUnavailable);
@@ -151,7 +151,7 @@ fn preparing_anew_forgets_what_was_found() {
 
 #[test]
 fn a_coordinator_that_counts_anew_is_told_the_round() {
-    let mut b = Bench::at_stage(shared::member::Stage::Prepared);
+    let mut b = Bench::at_phase(shared::member::Phase::Prepared);
     b.order(prepare(2, true));
     let answered = b.done(2, Done::Prepared(prepared(2)));
     assert_eq!(b.order(prepare(1, true)), answered, "it lost count when it restarted");
@@ -160,14 +160,14 @@ fn a_coordinator_that_counts_anew_is_told_the_round() {
 
 #[test]
 fn only_a_new_number_extends_the_planes_lease() {
-    let mut b = Bench::at_stage(shared::member::Stage::Reserved);
+    let mut b = Bench::at_phase(shared::member::Phase::Reserved);
     b.at = 4_000;
     assert_eq!(b.order(renew(1)), [say(Answer::Renewed(Renewed { number: 1 }))]);
     assert_eq!(b.member.view(b.now()).plane_lease_left, Some(Limits::default().plane_lease));
     b.at = 8_000;
     assert_eq!(b.order(renew(1)), [say(Answer::Renewed(Renewed { number: 1 }))]);
     assert_eq!(b.member.view(b.now()).plane_lease_left, Some(shared::time::Millis(11_000)));
-    let mut b = Bench::at_stage(shared::member::Stage::Prepared);
+    let mut b = Bench::at_phase(shared::member::Phase::Prepared);
     assert_eq!(b.order(renew(1)), [], "a renewal that overtook Reserve");
 }
 
@@ -182,7 +182,7 @@ fn cleaning_is_done_again_only_while_something_is_left() {
         notes: Vec::new(),
         old_backup: false,
     };
-    let mut b = Bench::at_stage(shared::member::Stage::Broken);
+    let mut b = Bench::at_phase(shared::member::Phase::Broken);
     let begun = b.order(order.clone());
     assert!(matches!(&begun[..], [Effect::Work { work: Work::Clean { order: w, .. }, .. }] if *w == work));
     b.done(5, Done::Cleaned(report(&["snap-1: in use"])));
@@ -197,7 +197,7 @@ fn cleaning_is_done_again_only_while_something_is_left() {
 /// Orders of before a deletion and after it may come in turn for ever; each does not begin the same work anew.
 #[test]
 fn a_clean_is_begun_again_only_for_one_that_may_delete_more() {
-    let mut b = Bench::at_stage(shared::member::Stage::Broken);
+    let mut b = Bench::at_phase(shared::member::Phase::Broken);
     let order = |taken_back| {
         let Order::Clean(clean) = clean(shared::wire::CleanScope::Attempt) else { unreachable!() };
         Order::Clean(shared::wire::Clean { taken_back, ..clean })

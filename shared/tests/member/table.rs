@@ -1,9 +1,9 @@
-//! Stage × order: what every order does where it does not belong.
+//! Phase × order: what every order does where it does not belong.
 
 use crate::kit::*;
 use shared::{
     epoch::Epoch,
-    member::{AttemptState, Effect, Input, Stage},
+    member::{AttemptState, Effect, Input, Phase},
     reason::{Reason, Refusal},
     wire::{Answer, Order, Recovered, Released, Settle},
 };
@@ -33,14 +33,14 @@ fn reasons(effects: &[Effect]) -> Vec<Reason> {
 
 #[test]
 fn nothing_is_obeyed_below_the_epoch() {
-    for stage in LIVE.into_iter().chain([Stage::Confirmed, Stage::Broken]) {
+    for phase in LIVE.into_iter().chain([Phase::Confirmed, Phase::Broken]) {
         for order in barrier_orders().into_iter().chain([Order::Release, abort(), Order::Recover]) {
-            let mut b = Bench::at_stage(stage);
+            let mut b = Bench::at_phase(phase);
             let before = b.member.clone();
             let effects = b.step(Input::Order { epoch: Epoch(6), order: order.clone() });
-            assert_eq!(reasons(&effects), [Reason::EpochStale], "{stage:?} {order:?}");
+            assert_eq!(reasons(&effects), [Reason::EpochStale], "{phase:?} {order:?}");
             assert_eq!(effects.len(), 1);
-            assert_eq!(b.member, before, "{stage:?} {order:?}");
+            assert_eq!(b.member, before, "{phase:?} {order:?}");
         }
     }
 }
@@ -48,11 +48,11 @@ fn nothing_is_obeyed_below_the_epoch() {
 #[test]
 fn an_epoch_that_was_not_reserved_is_not_obeyed() {
     for order in barrier_orders() {
-        let mut b = Bench::at_stage(Stage::Settled);
+        let mut b = Bench::at_phase(Phase::Settled);
         let effects = b.step(Input::Order { epoch: Epoch(8), order: order.clone() });
         assert_eq!(reasons(&effects), [Reason::NotPrepared], "{order:?}");
     }
-    let mut b = Bench::at_stage(Stage::Prepared);
+    let mut b = Bench::at_phase(Phase::Prepared);
     let effects = b.step(Input::Order { epoch: Epoch(5), order: Order::Reserve });
     assert_eq!(reasons(&effects), [Reason::EpochStale], "5 was obeyed by another attempt");
 }
@@ -60,40 +60,40 @@ fn an_epoch_that_was_not_reserved_is_not_obeyed() {
 #[test]
 fn a_later_order_is_refused_and_an_earlier_one_is_dead() {
     let steps = [
-        (Stage::Reserved, Order::Settle(Settle::HoldPd)),
-        (Stage::PdHeld, leaders()),
-        (Stage::Settled, Order::Suspend),
-        (Stage::Suspended, cover(1)),
-        (Stage::Covered, snapshot()),
-        (Stage::Snapshotted, Order::Confirm),
+        (Phase::Reserved, Order::Settle(Settle::HoldPd)),
+        (Phase::PdHeld, leaders()),
+        (Phase::Settled, Order::Suspend),
+        (Phase::Suspended, cover(1)),
+        (Phase::Covered, snapshot()),
+        (Phase::Snapshotted, Order::Confirm),
     ];
-    for stage in LIVE {
+    for phase in LIVE {
         for (after, order) in &steps {
-            let mut b = Bench::at_stage(stage);
+            let mut b = Bench::at_phase(phase);
             let before = b.member.clone();
             let effects = b.order(order.clone());
-            if stage < *after {
-                assert_eq!(reasons(&effects), [Reason::Internal], "{stage:?} {order:?}");
-                assert_eq!(b.member, before, "{stage:?} {order:?}");
-            } else if stage > *after {
-                assert!(effects.len() <= 1, "{stage:?} {order:?}: {effects:?}");
-                assert_eq!(b.member, before, "{stage:?} {order:?}");
+            if phase < *after {
+                assert_eq!(reasons(&effects), [Reason::Internal], "{phase:?} {order:?}");
+                assert_eq!(b.member, before, "{phase:?} {order:?}");
+            } else if phase > *after {
+                assert!(effects.len() <= 1, "{phase:?} {order:?}: {effects:?}");
+                assert_eq!(b.member, before, "{phase:?} {order:?}");
             }
         }
-        let mut b = Bench::at_stage(stage);
-        assert_eq!(reasons(&b.order(Order::Release)), [Reason::Internal], "{stage:?}: never a good end unconfirmed");
-        assert_eq!(b.stage(), stage);
+        let mut b = Bench::at_phase(phase);
+        assert_eq!(reasons(&b.order(Order::Release)), [Reason::Internal], "{phase:?}: never a good end unconfirmed");
+        assert_eq!(b.phase(), phase);
     }
 }
 
 #[test]
 fn abort_is_obeyed_in_every_stage() {
-    for stage in ALL {
-        let mut b = Bench::at_stage(stage);
-        let held = touches(stage) || stage == Stage::Confirmed;
+    for phase in ALL {
+        let mut b = Bench::at_phase(phase);
+        let held = touches(phase) || phase == Phase::Confirmed;
         let mut expected: Vec<Effect> =
-            work_of(stage).into_iter().map(|number| Effect::CancelWork { number }).collect();
-        if !matches!(stage, Stage::Idle | Stage::Preparing | Stage::Broken) {
+            work_of(phase).into_iter().map(|number| Effect::CancelWork { number }).collect();
+        if !matches!(phase, Phase::Idle | Phase::Preparing | Phase::Broken) {
             expected.push(save(AttemptState::Broken));
         }
         if held {
@@ -101,28 +101,28 @@ fn abort_is_obeyed_in_every_stage() {
         } else {
             expected.push(say(aborted(None)));
         }
-        assert_eq!(b.order(abort()), expected, "{stage:?}");
+        assert_eq!(b.order(abort()), expected, "{phase:?}");
         if held {
-            assert_eq!(b.order(abort()), [], "{stage:?}: said once all is let go");
-            assert_eq!(b.step(Input::LetGone), [say(aborted(None))], "{stage:?}");
+            assert_eq!(b.order(abort()), [], "{phase:?}: said once all is let go");
+            assert_eq!(b.step(Input::LetGone), [say(aborted(None))], "{phase:?}");
         }
-        assert_eq!(b.order(abort()), [say(aborted(None))], "{stage:?}");
-        assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Aborted))], "{stage:?}");
+        assert_eq!(b.order(abort()), [say(aborted(None))], "{phase:?}");
+        assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Aborted))], "{phase:?}");
         for order in barrier_orders() {
-            assert_eq!(b.order(order), [say(aborted(None))], "{stage:?}: never re-entered");
+            assert_eq!(b.order(order), [say(aborted(None))], "{phase:?}: never re-entered");
         }
     }
 }
 
 #[test]
 fn recover_ends_what_is_not_confirmed() {
-    for stage in LIVE {
-        let mut b = Bench::at_stage(stage);
+    for phase in LIVE {
+        let mut b = Bench::at_phase(phase);
         let effects = b.order(Order::Recover);
-        assert_eq!(effects.last(), Some(&say(Answer::Recovered(Recovered::Aborted))), "{stage:?}");
-        assert!(effects.contains(&save(AttemptState::Broken)), "{stage:?}");
-        assert_eq!(effects.contains(&Effect::LetGo { good: false }), touches(stage), "{stage:?}");
-        assert_eq!(b.stage(), Stage::Broken);
+        assert_eq!(effects.last(), Some(&say(Answer::Recovered(Recovered::Aborted))), "{phase:?}");
+        assert!(effects.contains(&save(AttemptState::Broken)), "{phase:?}");
+        assert_eq!(effects.contains(&Effect::LetGo { good: false }), touches(phase), "{phase:?}");
+        assert_eq!(b.phase(), Phase::Broken);
     }
 }
 
@@ -142,7 +142,7 @@ fn a_restarted_plane_answers_only_recover_release_and_abort() {
         assert_eq!(b.order(Order::Release), [say(aborted(Some(cause)))]);
         assert_eq!(reasons(&b.order(complete())), [Reason::EvidenceBroken], "an aborted attempt is never completed");
     }
-    let evidence = match Bench::at_stage(Stage::Confirmed).order(Order::Recover).remove(0) {
+    let evidence = match Bench::at_phase(Phase::Confirmed).order(Order::Recover).remove(0) {
         Effect::Send { answer: Answer::Recovered(Recovered::Evidence(evidence)), .. } => evidence,
         other => panic!("{other:?}"),
     };
@@ -159,31 +159,31 @@ fn a_restarted_plane_answers_only_recover_release_and_abort() {
 
 #[test]
 fn a_newer_attempt_of_the_same_cluster_ends_this_one() {
-    for stage in LIVE {
-        let mut b = Bench::at_stage(stage);
+    for phase in LIVE {
+        let mut b = Bench::at_phase(phase);
         assert_eq!(
             b.step(Input::Outbid { cluster: shared::ids::ClusterId(1), epoch: Epoch(9) }),
             [],
             "another cluster"
         );
         let effects = b.step(Input::Outbid { cluster: CLUSTER, epoch: Epoch(9) });
-        assert_eq!(broken_by(&effects), Some(Reason::EpochStale), "{stage:?}");
-        assert!(effects.contains(&save(AttemptState::Broken)), "{stage:?}");
+        assert_eq!(broken_by(&effects), Some(Reason::EpochStale), "{phase:?}");
+        assert!(effects.contains(&save(AttemptState::Broken)), "{phase:?}");
     }
-    let mut b = Bench::at_stage(Stage::Prepared);
+    let mut b = Bench::at_phase(Phase::Prepared);
     assert_eq!(b.step(Input::Outbid { cluster: CLUSTER, epoch: Epoch(9) }), []);
     assert_eq!(reasons(&b.order(Order::Reserve)), [Reason::EpochStale]);
-    let mut b = Bench::at_stage(Stage::Confirmed);
+    let mut b = Bench::at_phase(Phase::Confirmed);
     assert_eq!(b.step(Input::Outbid { cluster: CLUSTER, epoch: Epoch(9) }), [Effect::LetGo { good: true }]);
-    assert_eq!(b.stage(), Stage::Confirmed);
+    assert_eq!(b.phase(), Phase::Confirmed);
 }
 
 #[test]
 fn work_that_fails_breaks_the_epoch_once_it_is_saved() {
-    for stage in LIVE {
-        let Some(number) = work_of(stage) else { continue };
-        let mut b = Bench::at_stage(stage);
+    for phase in LIVE {
+        let Some(number) = work_of(phase) else { continue };
+        let mut b = Bench::at_phase(phase);
         let cause = refusal(Reason::StoreUnavailable);
-        assert_eq!(b.fail(number, Reason::StoreUnavailable), breaking(&[], touches(stage), cause), "{stage:?}");
+        assert_eq!(b.fail(number, Reason::StoreUnavailable), breaking(&[], touches(phase), cause), "{phase:?}");
     }
 }

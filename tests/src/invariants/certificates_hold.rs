@@ -2,10 +2,10 @@
 //! Where they contradict one another the doubles are wrong, and that is a violation as well.
 
 use super::checker::{Checker, Entry, Write, certified};
-use crate::{stage, world::World};
+use crate::{rig, world::World};
 use coordinator::ports::LedgerKey;
 use serde_json::Value;
-use shared::barrier::{Record, Stage};
+use shared::barrier::{Milestone, Record};
 use std::collections::BTreeSet;
 
 pub(super) struct Certificates;
@@ -21,17 +21,19 @@ impl Checker for Certificates {
         let earlier = before.and_then(|before| before.certificate.as_ref());
         let mut wrong = Vec::new();
         match (earlier, &after.certificate) {
-            (None, Some(_)) => wrong.extend(stage::lies(write.world, after)),
+            (None, Some(_)) => wrong.extend(rig::lies(write.world, after)),
             (Some(first), Some(second)) if first != second => wrong.push("the certificate changed".to_owned()),
             _ => {}
         }
         // A record that begins with Cleaning stands for one that was lost.
-        let needs = matches!(after.stage, Stage::Certified | Stage::Complete)
-            || (after.stage == Stage::Cleaning && before.is_some_and(|before| before.stage != Stage::Cleaning));
+        let needs = matches!(after.milestone, Milestone::Certified | Milestone::Complete)
+            || (after.milestone == Milestone::Cleaning
+                && before.is_some_and(|before| before.milestone != Milestone::Cleaning));
         if needs && after.certificate.is_none() {
-            wrong.push(format!("{:?} without a certificate", after.stage));
+            wrong.push(format!("{:?} without a certificate", after.milestone));
         }
-        if after.stage == Stage::Complete && before.is_none_or(|before| before.stage != Stage::Complete) {
+        if after.milestone == Milestone::Complete && before.is_none_or(|before| before.milestone != Milestone::Complete)
+        {
             wrong.extend(metadata(write.world, after));
         }
         wrong.into_iter().map(|text| format!("{}: {text}", after.attempt_id())).collect()

@@ -3,7 +3,7 @@
 
 use super::checker::{Checker, Look};
 use shared::{
-    barrier::{Record, Stage},
+    barrier::{Milestone, Record},
     ids::StoreId,
 };
 use std::collections::BTreeMap;
@@ -65,6 +65,6 @@ impl Checker for Holds {
 }
 
 fn may_hold(record: &Record) -> bool {
-    matches!(record.stage, Stage::Barrier | Stage::Snapshotting | Stage::Aborting)
-        || (record.stage == Stage::Certified && record.times.snapshots_created.is_none())
+    matches!(record.milestone, Milestone::Barrier | Milestone::Snapshotting | Milestone::Aborting)
+        || (record.milestone == Milestone::Certified && record.times.snapshots_created.is_none())
 }

@@ -9,7 +9,7 @@ use super::checker::{Checker, End, Entry, Look, Write, certified};
 use crate::control::Life;
 use coordinator::ports::LedgerKey;
 use shared::{
-    barrier::Stage,
+    barrier::Milestone,
     ids::{BackupUid, SnapshotId},
     reason::Reason,
     request::CleanPolicy,
@@ -86,13 +86,13 @@ impl Checker for Kept {
                 named.given_up = after.failure.as_ref().map(|failure| (uid.clone(), failure.reason));
             }
         }
-        if !matches!(after.stage, Stage::Certified | Stage::Complete) {
+        if !matches!(after.milestone, Milestone::Certified | Milestone::Complete) {
             return Vec::new();
         }
         for id in now {
             let named = self.named.entry(id).or_default();
             named.owners.entry(uid.clone()).or_insert(after.request.clean_policy == CleanPolicy::Delete);
-            named.complete |= after.stage == Stage::Complete;
+            named.complete |= after.milestone == Milestone::Complete;
         }
         Vec::new()
     }

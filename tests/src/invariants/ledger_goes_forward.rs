@@ -4,7 +4,7 @@
 use super::checker::{Checker, Entry, Write};
 use coordinator::ports::LedgerKey;
 use shared::{
-    barrier::{Record, Stage},
+    barrier::{Milestone, Record},
     epoch::Epoch,
     request::{CleanPolicy, Request},
 };
@@ -37,16 +37,20 @@ fn record_step(before: &Record, after: &Record) -> Option<String> {
         return Some("the wish changed".to_owned());
     }
     if after.attempt != before.attempt {
-        let next = after.attempt == before.attempt + 1 && before.stage == Stage::Failed;
-        let fresh = after.stage == Stage::Preparing && after.epoch == Epoch::NONE;
+        let next = after.attempt == before.attempt + 1 && before.milestone == Milestone::Failed;
+        let fresh = after.milestone == Milestone::Preparing && after.epoch == Epoch::NONE;
         return (!(next && fresh)).then(|| {
-            format!("attempt {} in {:?} became {} in {:?}", before.attempt, before.stage, after.attempt, after.stage)
+            format!(
+                "attempt {} in {:?} became {} in {:?}",
+                before.attempt, before.milestone, after.attempt, after.milestone
+            )
         });
     }
     if before.epoch != Epoch::NONE && after.epoch != before.epoch {
         return Some(format!("epoch {} became {} in attempt {}", before.epoch, after.epoch, after.attempt));
     }
-    (!follows(before.stage, after.stage)).then(|| format!("{:?} became {:?}", before.stage, after.stage))
+    (!follows(before.milestone, after.milestone))
+        .then(|| format!("{:?} became {:?}", before.milestone, after.milestone))
 }
 
 /// A deletion may find a policy that keeps more.
@@ -55,8 +59,8 @@ fn is_same_wish(before: &Request, after: &Request, deleting: bool) -> bool {
     before == after || deleting && after.clean_policy != CleanPolicy::Delete && kept == *after
 }
 
-fn follows(before: Stage, after: Stage) -> bool {
-    use Stage::{Aborting, Barrier, Certified, Cleaned, Cleaning, Complete, Failed, Preparing, Snapshotting};
+fn follows(before: Milestone, after: Milestone) -> bool {
+    use Milestone::{Aborting, Barrier, Certified, Cleaned, Cleaning, Complete, Failed, Preparing, Snapshotting};
     before == after
         || matches!(
             (before, after),

@@ -33,7 +33,7 @@ pub use retired::wrongly_retired;
 use checker::Checker;
 pub use checker::{Books, End, Entry, Frame, Look, Message, Write, certified};
 
-use crate::stage::Way;
+use crate::rig::Way;
 use coordinator::actors::Stored;
 use shared::{
     barrier::{Claim, Record},

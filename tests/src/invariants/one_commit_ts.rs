@@ -3,7 +3,7 @@
 use super::checker::{Checker, Entry, Frame, Look, Message, Write};
 use coordinator::ports::LedgerKey;
 use shared::{
-    barrier::Stage,
+    barrier::Milestone,
     epoch::Epoch,
     ids::{Attempt, BackupUid, PlaneId},
     wire::{Answer, Up},
@@ -32,7 +32,7 @@ impl Checker for CommitTs {
     fn write(&mut self, write: &Write<'_>) -> Vec<String> {
         let LedgerKey::Record(uid) = write.key else { return Vec::new() };
         let Entry::Record(after) = write.entry else {
-            let lost = write.before.records.get(uid).filter(|record| record.stage != Stage::Cleaned);
+            let lost = write.before.records.get(uid).filter(|record| record.milestone != Milestone::Cleaned);
             self.lost.extend(lost.map(|record| record.request.backup.clone()));
             return Vec::new();
         };
@@ -54,8 +54,8 @@ impl Checker for CommitTs {
             }
             _ => {}
         }
-        if after.stage <= Stage::Barrier && after.commit_ts.is_some() {
-            wrong.push(format!("{id}: commitTs in stage {:?}", after.stage));
+        if after.milestone <= Milestone::Barrier && after.commit_ts.is_some() {
+            wrong.push(format!("{id}: commitTs in rig {:?}", after.milestone));
         }
         wrong
     }

@@ -3,7 +3,7 @@
 
 use super::checker::{Checker, Entry, Write};
 use coordinator::ports::LedgerKey;
-use shared::barrier::{Record, Stage};
+use shared::barrier::{Milestone, Record};
 
 #[derive(Default)]
 pub(super) struct OneLive {
@@ -29,7 +29,7 @@ impl Checker for OneLive {
                     .map(|(uid, record)| {
                         format!(
                             "the claim went to {live:?} while {uid} is at {:?} under {}",
-                            record.stage, record.epoch
+                            record.milestone, record.epoch
                         )
                     })
                     .collect()
@@ -40,18 +40,19 @@ impl Checker for OneLive {
 }
 
 fn unclaimed(record: &Record, write: &Write<'_>) -> Option<String> {
-    if !matches!(record.stage, Stage::Barrier | Stage::Snapshotting) {
+    if !matches!(record.milestone, Milestone::Barrier | Milestone::Snapshotting) {
         return None;
     }
     let claim = record.cluster.and_then(|cluster| write.before.claims.get(&cluster));
     let named = claim.is_some_and(|claim| {
         claim.epoch == record.epoch && claim.live.as_ref().is_some_and(|live| live.backup == record.request.backup)
     });
-    (!named).then(|| format!("{} is at {:?} under {} and {claim:?}", record.attempt_id(), record.stage, record.epoch))
+    (!named)
+        .then(|| format!("{} is at {:?} under {} and {claim:?}", record.attempt_id(), record.milestone, record.epoch))
 }
 
 fn may_hold(record: &Record) -> bool {
     // Everything was released before `snapshots_created` was noted, whatever became of the backup then.
-    matches!(record.stage, Stage::Barrier | Stage::Snapshotting | Stage::Aborting)
+    matches!(record.milestone, Milestone::Barrier | Milestone::Snapshotting | Milestone::Aborting)
         && record.times.snapshots_created.is_none()
 }

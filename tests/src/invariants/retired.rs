@@ -9,7 +9,7 @@ use coordinator::edge::kube::{
 };
 use serde_json::Value;
 use shared::{
-    barrier::{Record, Stage, Verdict},
+    barrier::{Milestone, Record, Verdict},
     cron::Zone,
     request::Limits,
     retention::{self, BackupState, plan},
@@ -54,11 +54,11 @@ fn truly(object: &Value, books: &Books) -> Option<retention::Backup> {
 
 fn state(record: &Record) -> BackupState {
     let verdict = record.certificate.as_ref().map(|certificate| certificate.verdict);
-    match record.stage {
-        Stage::Complete | Stage::Cleaning | Stage::Cleaned if verdict.is_some() => {
+    match record.milestone {
+        Milestone::Complete | Milestone::Cleaning | Milestone::Cleaned if verdict.is_some() => {
             BackupState::Complete { proven: verdict == Some(Verdict::Consistent) }
         }
-        Stage::Failed | Stage::Cleaning | Stage::Cleaned => BackupState::Failed,
+        Milestone::Failed | Milestone::Cleaning | Milestone::Cleaned => BackupState::Failed,
         _ => BackupState::Running,
     }
 }

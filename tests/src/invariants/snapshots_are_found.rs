@@ -5,7 +5,7 @@ use super::checker::{Checker, End, Entry, Look, Write, certified};
 use crate::{control::Life, world::SnapshotFact};
 use coordinator::ports::LedgerKey;
 use shared::{
-    barrier::{Record, Stage},
+    barrier::{Milestone, Record},
     ids::{BackupUid, SnapshotId},
     request::CleanPolicy,
 };
@@ -61,9 +61,9 @@ impl Checker for Found {
 }
 
 fn is_at_rest(record: &Record) -> bool {
-    match record.stage {
-        Stage::Complete => !record.deleting,
-        Stage::Failed => record.planes.values().all(|plane| plane.cleaned.is_some() || plane.abandoned),
+    match record.milestone {
+        Milestone::Complete => !record.deleting,
+        Milestone::Failed => record.planes.values().all(|plane| plane.cleaned.is_some() || plane.abandoned),
         _ => false,
     }
 }

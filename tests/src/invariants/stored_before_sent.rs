@@ -2,7 +2,7 @@
 
 use super::checker::{Checker, Frame, Message};
 use shared::{
-    barrier::{Record, Stage},
+    barrier::{Milestone, Record},
     epoch::Epoch,
     wire::{Down, Order},
 };
@@ -40,10 +40,10 @@ impl Checker for Stored {
 fn lacks(record: &Record, order: &Order) -> Option<String> {
     let backed = match order {
         Order::Snapshot(snapshot) => record.commit_ts == Some(snapshot.commit_ts),
-        Order::Confirm | Order::Release => record.stage >= Stage::Snapshotting,
-        Order::Abort(_) => record.stage >= Stage::Aborting,
-        Order::Complete(_) => record.stage >= Stage::Certified,
-        Order::Clean(_) => record.stage >= Stage::Failed,
+        Order::Confirm | Order::Release => record.milestone >= Milestone::Snapshotting,
+        Order::Abort(_) => record.milestone >= Milestone::Aborting,
+        Order::Complete(_) => record.milestone >= Milestone::Certified,
+        Order::Clean(_) => record.milestone >= Milestone::Failed,
         Order::Prepare(_)
         | Order::Reserve
         | Order::Settle(_)
@@ -52,5 +52,5 @@ fn lacks(record: &Record, order: &Order) -> Option<String> {
         | Order::Renew(_)
         | Order::Recover => true,
     };
-    (!backed).then(|| format!("the record is at {:?} with commitTs {:?}", record.stage, record.commit_ts))
+    (!backed).then(|| format!("the record is at {:?} with commitTs {:?}", record.milestone, record.commit_ts))
 }

@@ -4,7 +4,7 @@
 use super::checker::{Checker, End};
 use serde_json::Value;
 use shared::{
-    barrier::{Record, Stage},
+    barrier::{Milestone, Record},
     ids::BackupUid,
     reason::Reason,
 };
@@ -27,7 +27,7 @@ fn unproven(name: &str, object: &Value, end: &End<'_>) -> Option<String> {
     let complete = object["status"]["phase"] == "Complete";
     let uid = object["metadata"]["uid"].as_str().unwrap_or_default();
     let record = end.books.records.get(&BackupUid::new(uid));
-    let proven = record.is_some_and(|record| record.stage == Stage::Complete && record.certificate.is_some());
+    let proven = record.is_some_and(|record| record.milestone == Milestone::Complete && record.certificate.is_some());
     let foreign = end.lives.get(&BackupUid::new(uid)).is_some_and(|life| life.of_old_manager);
     (complete && !proven && !foreign && !end.lost)
         .then(|| format!("{name} ({uid}) says Complete, and no certificate is its own"))
@@ -40,9 +40,9 @@ fn untold(uid: &BackupUid, record: &Record, end: &End<'_>) -> Vec<String> {
     let Some(object) = end.objects.get(&name).filter(own) else { return Vec::new() };
     let phase = object["status"]["phase"].as_str().unwrap_or_default();
     let mut wrong = Vec::new();
-    match record.stage {
-        Stage::Complete if phase != "Complete" => wrong.push(format!("{name} is Complete and says {phase:?}")),
-        Stage::Failed => {
+    match record.milestone {
+        Milestone::Complete if phase != "Complete" => wrong.push(format!("{name} is Complete and says {phase:?}")),
+        Milestone::Failed => {
             let reason = record.failure.as_ref().map(|refusal| refusal.reason.as_str());
             let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
             let told = conditions.iter().any(|condition| condition["reason"].as_str() == reason);

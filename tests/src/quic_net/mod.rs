@@ -16,7 +16,7 @@ mod wire;
 
 pub use wire::{Counts, Seen, Weather, Wire};
 
-use crate::stage::Network;
+use crate::rig::Network;
 use coordinator::{edge, ports::Knock};
 use plane_actor::{edge::quic::QuicDialer, ports::Dialer};
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};

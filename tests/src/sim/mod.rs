@@ -2,7 +2,7 @@
 //! weight. One `u64` makes the world, its knobs and its plan of faults; the same seed gives the same bytes of trace.
 //!
 //! ```text
-//! seed ──► Plan ──► Stage (real coordinator, real planes, world) ──► faults stop, all is healed ──► everything must end
+//! seed ──► Plan ──► Rig (real coordinator, real planes, world) ──► faults stop, all is healed ──► everything must end
 //!                     │ ledger writes, frames, looks                                          │
 //!                     └──────────► invariants I1–I10, trace and its hash ◄────────────────────┘
 //! ```
@@ -30,7 +30,7 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
     let plan = Plan::of(seed, &options.kinds);
     let (world, name) = (plan.world.clone(), plan.to_string());
     let kept = std::panic::catch_unwind(AssertUnwindSafe(|| {
-        crate::stage::run(world, async move |stage| play::play(&stage, plan, options).await)
+        crate::rig::run(world, async move |rig| play::play(&rig, plan, options).await)
     }));
     let mut outcome = kept.unwrap_or_else(|_| Outcome {
         seed,

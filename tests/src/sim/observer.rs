@@ -7,7 +7,7 @@ use crate::{
         Books, End, Entry, Frame, Invariants, Look, Message, Violation, Write, parse_claim, parse_frame, parse_record,
         wrongly_retired,
     },
-    stage::Way,
+    rig::Way,
     world::{Counters, World},
 };
 use coordinator::ports::LedgerKey;
@@ -242,7 +242,7 @@ fn describe_record(record: &Record) -> String {
     format!(
         "{} {:?} epoch {} commitTs {:?}{} [{}]{failure}",
         record.attempt_id(),
-        record.stage,
+        record.milestone,
         record.epoch,
         record.commit_ts.map(|ts| ts.0),
         if record.deleting { " deleting" } else { "" },

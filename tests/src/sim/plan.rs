@@ -12,9 +12,9 @@ pub(super) enum Moment {
     /// So many milliseconds after the wish.
     After(u64),
     /// So many milliseconds after some plane's member first came this far.
-    Member(member::Stage, u64),
+    Member(member::Phase, u64),
     /// So many milliseconds after a record first came this far.
-    Record(barrier::Stage, u64),
+    Record(barrier::Milestone, u64),
 }
 
 /// One fault.
@@ -227,19 +227,19 @@ fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
 
 /// Where a change of regions that is under way meets the leases.
 fn before_leases(rng: &mut SmallRng) -> Moment {
-    use member::Stage::{Asking, PdHeld, Settled, Suspending};
+    use member::Phase::{Asking, PdHeld, Settled, Suspending};
     Moment::Member(*pick(rng, &[(PdHeld, 1), (Asking, 1), (Settled, 3), (Suspending, 2)]), delay(rng))
 }
 
 /// The record names what it has begun, and not its end.
 fn within_a_barrier(rng: &mut SmallRng) -> Moment {
-    use barrier::Stage::{Barrier, Certified, Snapshotting};
+    use barrier::Milestone::{Barrier, Certified, Snapshotting};
     Moment::Record(*pick(rng, &[(Barrier, 3), (Snapshotting, 4), (Certified, 1)]), rng.random_range(0..1_500))
 }
 
 /// A certificate is saved, or the backup is Complete.
 fn when_there_is_something_to_lose(rng: &mut SmallRng) -> Moment {
-    use barrier::Stage::{Certified, Complete};
+    use barrier::Milestone::{Certified, Complete};
     Moment::Record(*pick(rng, &[(Certified, 1), (Complete, 3)]), rng.random_range(0..8_000))
 }
 
@@ -248,11 +248,11 @@ fn any_moment(rng: &mut SmallRng) -> Moment {
         0..=1 => Moment::After(rng.random_range(0..8_000)),
         2 => Moment::After(rng.random_range(0..40_000)),
         3..=7 => {
-            use member::Stage::{
+            use member::Phase::{
                 Asking, Confirmed, Confirming, Covered, Covering, HoldingPd, Prepared, Preparing, ReadingBack,
                 Released, Reserving, Settled, Snapshotted, Snapshotting, Suspended, Suspending,
             };
-            let stages = [
+            let phases = [
                 (Preparing, 1),
                 (Prepared, 1),
                 (Reserving, 1),
@@ -270,11 +270,11 @@ fn any_moment(rng: &mut SmallRng) -> Moment {
                 (Confirmed, 2),
                 (Released, 1),
             ];
-            Moment::Member(*pick(rng, &stages), delay(rng))
+            Moment::Member(*pick(rng, &phases), delay(rng))
         }
         _ => {
-            use barrier::Stage::{Aborting, Barrier, Certified, Complete, Failed, Preparing, Snapshotting};
-            let stages = [
+            use barrier::Milestone::{Aborting, Barrier, Certified, Complete, Failed, Preparing, Snapshotting};
+            let milestones = [
                 (Preparing, 1),
                 (Barrier, 3),
                 (Snapshotting, 5),
@@ -283,7 +283,7 @@ fn any_moment(rng: &mut SmallRng) -> Moment {
                 (Aborting, 2),
                 (Failed, 2),
             ];
-            Moment::Record(*pick(rng, &stages), delay(rng))
+            Moment::Record(*pick(rng, &milestones), delay(rng))
         }
     }
 }

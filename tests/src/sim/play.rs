@@ -11,9 +11,9 @@ use super::{
     plan::{Moment, Plan, Scheduled, Strike},
     strike::{Undo, strike},
 };
-use crate::stage::Stage;
+use crate::rig::Rig;
 use serde_json::Value;
-use shared::barrier::{Record, Stage as Durable};
+use shared::barrier::{Milestone, Record};
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
@@ -39,7 +39,7 @@ const RESYNCS_MS: u64 = 70_000;
 const QUIET_MS: u64 = 25_000;
 
 struct Play<'a> {
-    stage: &'a Rc<Stage>,
+    rig: &'a Rc<Rig>,
     plan: Plan,
     planes: Vec<String>,
     observer: Observer,
@@ -53,8 +53,8 @@ struct Play<'a> {
     /// Told to end: since when, and by how many faults.
     told: BTreeMap<String, (u64, u32)>,
     /// When members and records first came so far.
-    members: BTreeMap<shared::member::Stage, u64>,
-    records: BTreeMap<Durable, u64>,
+    members: BTreeMap<shared::member::Phase, u64>,
+    records: BTreeMap<Milestone, u64>,
     second: bool,
     faults: BTreeMap<&'static str, u64>,
     /// A part of the ledger was lost at least, or a plane was given up.
@@ -66,15 +66,15 @@ struct Play<'a> {
     ends: BTreeMap<String, String>,
 }
 
-pub(super) async fn play(stage: &Rc<Stage>, plan: Plan, options: &Options) -> Outcome {
-    let observer = Observer::new(&stage.control, &stage.world, options.trace);
+pub(super) async fn play(rig: &Rc<Rig>, plan: Plan, options: &Options) -> Outcome {
+    let observer = Observer::new(&rig.control, &rig.world, options.trace);
     observer.say(&plan.to_string());
     let tapped = observer.clone();
-    stage.net.tap(Arc::new(move |plane, way, bytes| tapped.frame(plane, way, bytes)));
-    stage.net.delay(plan.net.0, plan.net.1);
-    stage.control.ledger_takes(plan.ledger_way.0, plan.ledger_way.1, plan.seed);
+    rig.net.tap(Arc::new(move |plane, way, bytes| tapped.frame(plane, way, bytes)));
+    rig.net.delay(plan.net.0, plan.net.1);
+    rig.control.ledger_takes(plan.ledger_way.0, plan.ledger_way.1, plan.seed);
     let mut play = Play {
-        stage,
+        rig,
         waiting: plan.strikes.clone(),
         planes: plan.world.planes.iter().map(|plane| plane.name.clone()).collect(),
         plan,
@@ -102,19 +102,19 @@ pub(super) async fn play(stage: &Rc<Stage>, plan: Plan, options: &Options) -> Ou
         violations,
         hash,
         trace,
-        virtual_ms: stage.world.elapsed_ms(),
+        virtual_ms: rig.world.elapsed_ms(),
     }
 }
 
 impl Play<'_> {
     fn now(&self) -> u64 {
-        self.stage.world.elapsed_ms()
+        self.rig.world.elapsed_ms()
     }
 
     async fn whole(&mut self) {
         sleep(self.plan.warm_up_ms).await;
         self.wished = self.now();
-        let manifest = self.stage.manifest_of("backup", "p", self.plan.policy, &self.plan.more);
+        let manifest = self.rig.manifest_of("backup", "p", self.plan.policy, &self.plan.more);
         self.apply("backup", manifest);
         self.schedule(false);
         self.under_faults().await;
@@ -128,8 +128,8 @@ impl Play<'_> {
         self.wait(RESYNCS_MS, |play| play.are_bound() && play.has_ended()).await;
         self.note_ends();
         // The last holds end by themselves.
-        self.wait(80_000, |play| play.stage.world.holds() == (Vec::new(), false, 0)).await;
-        let holds = self.stage.world.holds();
+        self.wait(80_000, |play| play.rig.world.holds() == (Vec::new(), false, 0)).await;
+        let holds = self.rig.world.holds();
         if !holds.0.is_empty() || holds.1 {
             self.observer.broken("lets go", format!("held after the end: {holds:?}"));
         }
@@ -182,7 +182,7 @@ impl Play<'_> {
         if let Some(second) = self.plan.second.filter(|second| !self.second && now >= self.wished + second.after_ms) {
             self.second = true;
             self.observer.say("a second backup is wished");
-            let manifest = self.stage.manifest_of("second", "q", second.policy, "");
+            let manifest = self.rig.manifest_of("second", "q", second.policy, "");
             self.apply("second", manifest);
         }
         self.put_back(now);
@@ -196,7 +196,7 @@ impl Play<'_> {
             self.undo.iter().enumerate().filter(|(_, (at, ..))| *at <= now).map(|(nth, _)| nth).rev().collect();
         for nth in over {
             let (_, undo, down) = self.undo.remove(nth);
-            undo(self.stage);
+            undo(self.rig);
             for host in &down {
                 self.down.remove(host);
             }
@@ -209,13 +209,13 @@ impl Play<'_> {
     fn due_at(&self, strike: &Strike) -> Option<u64> {
         match strike.moment {
             Moment::After(ms) => Some(self.wished + ms),
-            Moment::Member(stage, ms) => self.members.get(&stage).map(|at| at + ms),
-            Moment::Record(stage, ms) => self.records.get(&stage).map(|at| at + ms),
+            Moment::Member(rig, ms) => self.members.get(&rig).map(|at| at + ms),
+            Moment::Record(rig, ms) => self.records.get(&rig).map(|at| at + ms),
         }
     }
 
     fn let_strike(&mut self, wanted: &Strike, now: u64) {
-        let Some(struck) = strike(self.stage, wanted) else { return };
+        let Some(struck) = strike(self.rig, wanted) else { return };
         self.observer.say(&format!("FAULT {}: {}", wanted.kind.name(), struck.text));
         *self.faults.entry(wanted.kind.name()).or_default() += 1;
         self.lost |= matches!(
@@ -238,14 +238,14 @@ impl Play<'_> {
     fn note_progress(&mut self, now: u64) {
         for plane in &self.planes {
             let members = &mut self.members;
-            self.stage.plane_view(plane, |view| {
+            self.rig.plane_view(plane, |view| {
                 for member in &view.members {
-                    members.entry(member.stage).or_insert(now);
+                    members.entry(member.phase).or_insert(now);
                 }
             });
         }
         for record in self.observer.lock().books.records.values() {
-            self.records.entry(record.stage).or_insert(now);
+            self.records.entry(record.milestone).or_insert(now);
         }
     }
 
@@ -261,7 +261,7 @@ impl Play<'_> {
                 return false;
             }
             if !self.is_live() {
-                self.stage.world.calm();
+                self.rig.world.calm();
             }
             let live = self.is_live() && self.now() - self.observer.lock().written_at < 10_000;
             sleep(if live { LIVE_MS } else { FAR_MS }).await;
@@ -271,16 +271,16 @@ impl Play<'_> {
     /// Some attempt is before its snapshots, or an object has no record yet.
     fn is_live(&self) -> bool {
         let inner = self.observer.lock();
-        let unseen = !self.stage.control.all(|object| !phase(object).is_empty());
+        let unseen = !self.rig.control.all(|object| !phase(object).is_empty());
         unseen || inner.books.records.values().any(is_live)
     }
 
     fn has_ended(&self) -> bool {
         let quiet = {
             let inner = self.observer.lock();
-            let ended = |record: &Record| match record.stage {
-                Durable::Complete => !record.deleting,
-                Durable::Failed => {
+            let ended = |record: &Record| match record.milestone {
+                Milestone::Complete => !record.deleting,
+                Milestone::Failed => {
                     !record.deleting && record.planes.values().all(|plane| plane.cleaned.is_some() || plane.abandoned)
                 }
                 _ => false,
@@ -288,19 +288,22 @@ impl Play<'_> {
             let patient = inner.books.records.values().any(|record| record.request.retry_within.is_some());
             let quiet = self.now() - inner.written_at >= if patient { QUIET_MS } else { 1_500 };
             // Of one whose object is not there nothing is to come; what it may hold, I6 bounds.
-            let there = self.stage.control.uids();
+            let there = self.rig.control.uids();
             quiet && inner.books.records.iter().all(|(uid, record)| ended(record) || !there.contains(uid))
         };
         let over = |object: &Value| {
             matches!(phase(object), "Complete" | "Failed" | "Invalid")
                 && !object["metadata"]["deletionTimestamp"].is_string()
         };
-        quiet && self.stage.control.all(over) && !self.is_torn()
+        quiet && self.rig.control.all(over) && !self.is_torn()
     }
 }
 
 fn is_live(record: &Record) -> bool {
-    matches!(record.stage, Durable::Preparing | Durable::Barrier | Durable::Snapshotting | Durable::Certified)
+    matches!(
+        record.milestone,
+        Milestone::Preparing | Milestone::Barrier | Milestone::Snapshotting | Milestone::Certified
+    )
 }
 
 fn phase(object: &Value) -> &str {

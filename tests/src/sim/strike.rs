@@ -12,14 +12,14 @@ mod people;
 pub(super) use aim::{Struck, Undo};
 
 use super::plan::Strike;
-use crate::stage::Stage;
+use crate::rig::Rig;
 use aim::Aim;
 use rand::{SeedableRng, rngs::SmallRng};
 
 /// Lets a fault take place. `None`: it cannot now (nothing to kill, nothing to split).
-pub(super) fn strike(stage: &Stage, strike: &Strike) -> Option<Struck> {
-    let planes = stage.world.config().planes.into_iter().map(|plane| plane.name).collect();
-    let mut aim = Aim { stage, rng: SmallRng::seed_from_u64(strike.seed), planes };
+pub(super) fn strike(rig: &Rig, strike: &Strike) -> Option<Struck> {
+    let planes = rig.world.config().planes.into_iter().map(|plane| plane.name).collect();
+    let mut aim = Aim { rig, rng: SmallRng::seed_from_u64(strike.seed), planes };
     cluster::tikv(&mut aim, strike.kind)
         .or_else(|| cluster::pd(&mut aim, strike.kind))
         .or_else(|| aws::aws(&mut aim, strike.kind))

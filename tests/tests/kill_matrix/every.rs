@@ -38,7 +38,7 @@ fn every_effect_has_a_line() {
     let coordinator: &[(&str, &str, &str)] = &[
         ("", include_str!("../../../shared/src/barrier/input.rs"), "Effect"),
         ("order: ", wire, "Order"),
-        ("stage: ", record, "Stage"),
+        ("milestone: ", record, "Milestone"),
     ];
     let plane: &[(&str, &str, &str)] = &[
         ("", member, "Effect"),

@@ -3,7 +3,7 @@
 
 use super::{
     backup::why,
-    stage::{ADMIN_NAMESPACE, Stage},
+    rig::{ADMIN_NAMESPACE, Rig},
     table::{Case, Expect},
     traces::Traces,
 };
@@ -25,8 +25,8 @@ const LEDGER: &str = "isochron";
 const CLEANED_LIMIT: Duration = Duration::from_secs(45);
 
 /// The outcome in one word, once it has been judged.
-pub(crate) async fn outcome(stage: &Stage, name: &str, case: &Case) -> Result<String> {
-    let status = stage.ended(name).await?;
+pub(crate) async fn outcome(rig: &Rig, name: &str, case: &Case) -> Result<String> {
+    let status = rig.ended(name).await?;
     let (reason, message) = why(&status);
     let is_complete = match status["phase"].as_str() {
         Some("Complete") => true,
@@ -40,14 +40,14 @@ pub(crate) async fn outcome(stage: &Stage, name: &str, case: &Case) -> Result<St
     };
     ensure!(legal, "{:?} is expected, not {reason}: {message}\n{status:#}", case.expect);
     ensure!(status["alarms"].is_null(), "impossible states were seen: {status:#}");
-    agrees_with_record(stage, name, &status).await?;
+    agrees_with_record(rig, name, &status).await?;
     if is_complete {
-        proved(stage, &status).await?;
+        proved(rig, &status).await?;
         return Ok("Complete".to_owned());
     }
     ensure!(!message.is_empty() && status["certificate"].is_null(), "{status:#}");
     // Snapshots without a certificate are worthless: they go before anybody deletes the backup.
-    free_of(stage, "snapshots of a failed attempt", |traces| traces.snapshots.is_empty()).await?;
+    free_of(rig, "snapshots of a failed attempt", |traces| traces.snapshots.is_empty()).await?;
     Ok(format!("Failed, {reason}"))
 }
 
@@ -55,8 +55,8 @@ fn among(reasons: &[&str], reason: &str) -> bool {
     reasons.is_empty() || reasons.contains(&reason)
 }
 
-async fn ledger(stage: &Stage) -> Result<Vec<(LedgerKey, Value)>> {
-    let ledger = KubeLedger::new(client_of(&stage.kube.kubeconfig).await?, LEDGER);
+async fn ledger(rig: &Rig) -> Result<Vec<(LedgerKey, Value)>> {
+    let ledger = KubeLedger::new(client_of(&rig.kube.kubeconfig).await?, LEDGER);
     let mut entries = ledger.claims().await?;
     for noted in ledger.records().await? {
         entries.extend(ledger.read(&LedgerKey::Record(noted.backup)).await?);
@@ -70,10 +70,10 @@ async fn ledger(stage: &Stage) -> Result<Vec<(LedgerKey, Value)>> {
         .collect()
 }
 
-async fn agrees_with_record(stage: &Stage, name: &str, status: &Value) -> Result<()> {
-    let object = stage.get("vbk", name, ADMIN_NAMESPACE).await?.context("the object")?;
+async fn agrees_with_record(rig: &Rig, name: &str, status: &Value) -> Result<()> {
+    let object = rig.get("vbk", name, ADMIN_NAMESPACE).await?.context("the object")?;
     let uid = object["metadata"]["uid"].as_str().context("an uid")?.to_owned();
-    let entries = ledger(stage).await?;
+    let entries = ledger(rig).await?;
     let of_backup = |key: &LedgerKey| matches!(key, LedgerKey::Record(backup) if backup.to_string() == uid);
     let (_, record) = entries.iter().find(|(key, _)| of_backup(key)).context("no record of the backup")?;
     let same = |left: &Value, right: &Value, what: &str| {
@@ -95,10 +95,10 @@ async fn agrees_with_record(stage: &Stage, name: &str, status: &Value) -> Result
 
 /// A certificate, every file, every snapshot, and every store held until the last snapshot was made: by what the servers
 /// saw, whatever the programs believe.
-async fn proved(stage: &Stage, status: &Value) -> Result<()> {
-    let site = &stage.sites[0];
+async fn proved(rig: &Rig, status: &Value) -> Result<()> {
+    let site = &rig.sites[0];
     let certificate = &status["certificate"];
-    let (stores, snapshots) = (site.stores().count(), stage.ec2.handle.snapshots());
+    let (stores, snapshots) = (site.stores().count(), rig.ec2.handle.snapshots());
     ensure!(certificate["verdict"] == "Consistent", "{status:#}");
     ensure!(certificate["stores"] == stores && certificate["snapshots"] == 2 * stores, "{certificate:#}");
     let mut taken: Vec<&str> = snapshots.values().map(|snapshot| snapshot.volume.as_str()).collect();
@@ -108,13 +108,13 @@ async fn proved(stage: &Stage, status: &Value) -> Result<()> {
     wanted.sort_unstable();
     ensure!(taken == wanted, "snapshots of {taken:?} instead of {wanted:?}");
     // One moment, by both clocks: what is measured later looks longer ago.
-    let (at, now) = (Instant::now(), stage.ec2.handle.now());
+    let (at, now) = (Instant::now(), rig.ec2.handle.now());
     let last = snapshots.values().map(|snapshot| snapshot.created).max().context("snapshots")?;
     for store in site.tikv.stores() {
         let ago = at.saturating_duration_since(site.tikv.leased_at(store).context("never leased")?);
         ensure!(ago < now - last, "store {store} was last asked {:?} before the last snapshot", ago + last - now);
     }
-    let keys = stage.traces().await?.objects;
+    let keys = rig.traces().await?.objects;
     for part in &site.parts {
         for file in ["backup.lock", "backupmeta", "clustermeta", "isochron-certificate.json"] {
             let there = keys.iter().any(|key| key.contains(&part.plane) && key.ends_with(&format!("/{file}")));
@@ -124,10 +124,10 @@ async fn proved(stage: &Stage, status: &Value) -> Result<()> {
     Ok(())
 }
 
-async fn free_of(stage: &Stage, what: &str, free: impl Fn(&Traces) -> bool) -> Result<()> {
+async fn free_of(rig: &Rig, what: &str, free: impl Fn(&Traces) -> bool) -> Result<()> {
     let begun = Instant::now();
     loop {
-        let traces = stage.traces().await?;
+        let traces = rig.traces().await?;
         if free(&traces) {
             return Ok(());
         }
@@ -137,13 +137,13 @@ async fn free_of(stage: &Stage, what: &str, free: impl Fn(&Traces) -> bool) -> R
 }
 
 /// After the deletion: no snapshot, object, pause, lease or safe point; no record, and no claim that is held.
-pub(crate) async fn nothing_left(stage: &Stage, case: &Case) -> Result<()> {
+pub(crate) async fn nothing_left(rig: &Rig, case: &Case) -> Result<()> {
     if case.safe_point_may_stay() {
-        drop_safe_points(stage).await?;
+        drop_safe_points(rig).await?;
     }
-    let traces = stage.traces().await?;
+    let traces = rig.traces().await?;
     ensure!(traces == Traces::default(), "left over: {traces:?}");
-    for (key, body) in ledger(stage).await? {
+    for (key, body) in ledger(rig).await? {
         match key {
             LedgerKey::Record(uid) => bail!("the record of {uid} outlives its object: {body:#}"),
             LedgerKey::Claim(cluster) => ensure!(body["live"].is_null(), "claim of {cluster} is held: {body:#}"),
@@ -153,8 +153,8 @@ pub(crate) async fn nothing_left(stage: &Stage, case: &Case) -> Result<()> {
 }
 
 /// Its end was read from PD (it is one of the matrix's figures); waiting for it would take minutes.
-async fn drop_safe_points(stage: &Stage) -> Result<()> {
-    let site = &stage.sites[0];
+async fn drop_safe_points(rig: &Rig) -> Result<()> {
+    let site = &rig.sites[0];
     for service in site.held().await?.safe_points.into_keys() {
         let path = format!("/pd/api/v1/gc/safepoint/{service}");
         let answer = process::http("DELETE", site.pd.members()[0].address, &path, "").await?;

@@ -1,12 +1,12 @@
-//! One stage, one TiDB cluster, one backup after another: each is stopped at a boundary, something happens to somebody,
+//! One rig, one TiDB cluster, one backup after another: each is stopped at a boundary, something happens to somebody,
 //! and what comes of it is judged.
 
 use super::{
     backup::Wish,
     judge,
     programs::Who,
+    rig::{ADMIN_NAMESPACE, Rig},
     site::{PLANES, SitePlan},
-    stage::{ADMIN_NAMESPACE, Stage},
     table::{Case, Deed, Marks, Side, Story},
     ways::Reach,
 };
@@ -49,19 +49,19 @@ pub(crate) struct Line {
     pub(crate) safe_point: Option<Duration>,
 }
 
-/// A stage that plays cases.
+/// A rig that plays cases.
 pub(crate) struct Lane {
-    pub(crate) stage: Stage,
+    pub(crate) rig: Rig,
     number: u8,
     played: usize,
 }
 
 impl Lane {
     pub(crate) async fn start(number: u8, reach: Reach) -> Result<Self> {
-        let stage = Stage::start_reaching(&[SitePlan { number, ..SitePlan::shop() }], reach).await?;
+        let rig = Rig::start_reaching(&[SitePlan { number, ..SitePlan::shop() }], reach).await?;
         // Cases follow each other faster than EC2 lets anybody snapshot a volume.
-        stage.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
-        Ok(Self { stage, number, played: 0 })
+        rig.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
+        Ok(Self { rig, number, played: 0 })
     }
 
     /// Plays one case from the wish until nothing is left.
@@ -75,9 +75,9 @@ impl Lane {
         self.come_back(&case).await?;
         let outcome = match case.story {
             Story::Deletion => "gone".to_owned(),
-            Story::Backup | Story::BadEnd | Story::Recovery => judge::outcome(&self.stage, &name, &case).await?,
+            Story::Backup | Story::BadEnd | Story::Recovery => judge::outcome(&self.rig, &name, &case).await?,
         };
-        self.stage.ec2.handle.deny("CreateSnapshots", false);
+        self.rig.ec2.handle.deny("CreateSnapshots", false);
         self.leave_nothing(&name, &case).await?;
         ensure!(gone <= case.bound(), "held for {gone:?} after the deed, above {:?}", case.bound());
         Ok(Line { case, outcome, gone, safe_point })
@@ -85,14 +85,14 @@ impl Lane {
 
     /// Brings the backup to the boundary.
     async fn reach(&mut self, name: &str, case: &Case) -> Result<()> {
-        let wish = Wish::of(&self.stage.sites[0], name).manifest();
+        let wish = Wish::of(&self.rig.sites[0], name).manifest();
         if case.story == Story::Deletion {
-            self.stage.apply_backup(&wish).await?;
-            let status = self.stage.ended(name).await?;
+            self.rig.apply_backup(&wish).await?;
+            let status = self.rig.ended(name).await?;
             ensure!(status["phase"] == "Complete", "without any fault: {status:#}");
         }
         if case.story == Story::BadEnd {
-            self.stage.ec2.handle.deny("CreateSnapshots", true);
+            self.rig.ec2.handle.deny("CreateSnapshots", true);
         }
         let calls = self.calls();
         if case.story == Story::Recovery {
@@ -103,13 +103,13 @@ impl Lane {
         match case.story {
             Story::Deletion => {
                 let delete = ["delete", "vbk", name, "-n", ADMIN_NAMESPACE, "--wait=false"];
-                self.stage.kube.kubectl(&delete).await?;
+                self.rig.kube.kubectl(&delete).await?;
             }
             Story::Backup | Story::BadEnd | Story::Recovery => {
                 if case.marks.is_empty() {
-                    self.stage.ec2.handle.plan("CreateSnapshots", Fault::SlowReply(UNDER_WAY), self.stores());
+                    self.rig.ec2.handle.plan("CreateSnapshots", Fault::SlowReply(UNDER_WAY), self.stores());
                 }
-                self.stage.apply_backup(&wish).await?;
+                self.rig.apply_backup(&wish).await?;
             }
         }
         if case.marks.is_empty() {
@@ -122,14 +122,14 @@ impl Lane {
     /// Kills the coordinator when every plane has confirmed, and starts it again with the breakpoint before it.
     async fn recover(&mut self, name: &str, wish: &str, case: &Case) -> Result<()> {
         self.arm(Who::Coordinator, Side::Before, RELEASE)?;
-        self.stage.apply_backup(wish).await?;
+        self.rig.apply_backup(wish).await?;
         self.reached(name, Who::Coordinator).await?;
-        let process = self.stage.programs_mut().process(Who::Coordinator);
+        let process = self.rig.programs_mut().process(Who::Coordinator);
         process.signal("KILL")?;
         process.wait(KILL_LIMIT).await?;
         std::fs::remove_file(self.reached_file(Who::Coordinator))?;
         self.arm(case.who, case.side, case.marks)?;
-        self.stage.programs_mut().start_again(Who::Coordinator).await
+        self.rig.programs_mut().start_again(Who::Coordinator).await
     }
 
     async fn reached(&self, name: &str, who: Who) -> Result<()> {
@@ -141,7 +141,7 @@ impl Lane {
         let begun = Instant::now();
         while !holds()? {
             if begun.elapsed() > REACHED_LIMIT {
-                let status = self.stage.backup_status(name).await.unwrap_or_default();
+                let status = self.rig.backup_status(name).await.unwrap_or_default();
                 bail!("not {what} within {REACHED_LIMIT:?}: {status:#}");
             }
             sleep(Duration::from_millis(5)).await;
@@ -150,11 +150,11 @@ impl Lane {
     }
 
     fn calls(&self) -> u64 {
-        self.stage.ec2.handle.count("CreateSnapshots")
+        self.rig.ec2.handle.count("CreateSnapshots")
     }
 
     fn stores(&self) -> usize {
-        self.stage.sites[0].stores().count()
+        self.rig.sites[0].stores().count()
     }
 
     fn arm(&self, who: Who, side: Side, marks: Marks) -> Result<()> {
@@ -165,14 +165,14 @@ impl Lane {
             Side::Before => "before",
             Side::After => "after",
         };
-        let (file, text) = (self.stage.programs().break_file(who), format!("{side}\n1\n{}", marks.join("\n")));
+        let (file, text) = (self.rig.programs().break_file(who), format!("{side}\n1\n{}", marks.join("\n")));
         // At once or not at all: the program may be reading.
         std::fs::write(file.with_added_extension("new"), text)?;
         std::fs::rename(file.with_added_extension("new"), file).context("a breakpoint")
     }
 
     fn reached_file(&self, who: Who) -> PathBuf {
-        self.stage.programs().break_file(who).with_added_extension("reached")
+        self.rig.programs().break_file(who).with_added_extension("reached")
     }
 
     /// Whoever stands still goes on.
@@ -186,50 +186,50 @@ impl Lane {
     async fn deed(&mut self, case: &Case) -> Result<()> {
         match case.deed {
             Deed::Kill | Deed::KillForLong => {
-                let process = self.stage.programs_mut().process(case.who);
+                let process = self.rig.programs_mut().process(case.who);
                 process.signal("KILL")?;
                 process.wait(KILL_LIMIT).await?;
                 self.go_on(case)?;
                 if case.deed == Deed::Kill {
-                    self.stage.programs_mut().start_again(case.who).await?;
+                    self.rig.programs_mut().start_again(case.who).await?;
                 }
             }
             Deed::AllDie => {
                 let everybody = [Who::Coordinator, Who::Plane(0), Who::Plane(1), Who::Plane(2)];
                 for who in everybody {
-                    self.stage.programs_mut().process(who).signal("KILL")?;
+                    self.rig.programs_mut().process(who).signal("KILL")?;
                 }
                 self.go_on(case)?;
                 for who in everybody {
-                    self.stage.programs_mut().process(who).wait(KILL_LIMIT).await?;
-                    self.stage.programs_mut().start_again(who).await?;
+                    self.rig.programs_mut().process(who).wait(KILL_LIMIT).await?;
+                    self.rig.programs_mut().start_again(who).await?;
                 }
             }
             Deed::Term => {
-                self.stage.programs_mut().process(case.who).signal("TERM")?;
+                self.rig.programs_mut().process(case.who).signal("TERM")?;
                 self.go_on(case)?;
-                let code = self.stage.programs_mut().process(case.who).wait(TERM_LIMIT).await?;
+                let code = self.rig.programs_mut().process(case.who).wait(TERM_LIMIT).await?;
                 ensure!(code == Some(0), "ended with {code:?} after SIGTERM");
-                self.stage.programs_mut().start_again(case.who).await?;
+                self.rig.programs_mut().start_again(case.who).await?;
             }
             Deed::Hang(_) => {}
             Deed::Cut { up, down, .. } => {
-                self.stage.programs().ways().cut(dialler(case)?, up, down).await?;
+                self.rig.programs().ways().cut(dialler(case)?, up, down).await?;
                 self.go_on(case)?;
             }
             Deed::Unplug(_) => {
-                self.stage.programs().ways().plug(dialler(case)?, false).await?;
+                self.rig.programs().ways().plug(dialler(case)?, false).await?;
                 self.go_on(case)?;
             }
             Deed::StoreDies => {
-                let store = self.stage.sites[0].stores_of(1)[0];
-                self.stage.sites[0].tikv.kill(store);
+                let store = self.rig.sites[0].stores_of(1)[0];
+                self.rig.sites[0].tikv.kill(store);
                 self.go_on(case)?;
             }
             Deed::PdDies => {
-                self.stage.sites[0].pd.kill("pd-0").await?;
+                self.rig.sites[0].pd.kill("pd-0").await?;
                 self.go_on(case)?;
-                self.stage.sites[0].pd.restart("pd-0").await?;
+                self.rig.sites[0].pd.restart("pd-0").await?;
             }
         }
         Ok(())
@@ -239,11 +239,11 @@ impl Lane {
     /// lost it, and has ended.
     async fn come_back(&mut self, case: &Case) -> Result<()> {
         match (case.deed, case.who) {
-            (Deed::KillForLong, who) => self.stage.programs_mut().start_again(who).await,
+            (Deed::KillForLong, who) => self.rig.programs_mut().start_again(who).await,
             (Deed::Hang(_), Who::Coordinator) => {
-                let code = self.stage.programs_mut().process(case.who).wait(TERM_LIMIT).await?;
+                let code = self.rig.programs_mut().process(case.who).wait(TERM_LIMIT).await?;
                 ensure!(code == Some(1), "a coordinator that had lost its Lease ended with {code:?}");
-                self.stage.programs_mut().start_again(case.who).await
+                self.rig.programs_mut().start_again(case.who).await
             }
             _ => Ok(()),
         }
@@ -251,7 +251,7 @@ impl Lane {
 
     /// Looks until nothing is held; ends what was to last only for a while, when its time comes.
     async fn all_gone(&self, case: &Case, begun: Instant) -> Result<(Duration, Option<Duration>)> {
-        let site = &self.stage.sites[0];
+        let site = &self.rig.sites[0];
         let mut lasts = match case.deed {
             Deed::Hang(length) | Deed::Unplug(length) | Deed::Cut { length, .. } => Some(length),
             _ => None,
@@ -261,8 +261,8 @@ impl Lane {
             if lasts.is_some_and(|length| begun.elapsed() >= length) {
                 lasts = None;
                 match case.deed {
-                    Deed::Cut { .. } => self.stage.programs().ways().cut(dialler(case)?, false, false).await?,
-                    Deed::Unplug(_) => self.stage.programs().ways().plug(dialler(case)?, true).await?,
+                    Deed::Cut { .. } => self.rig.programs().ways().cut(dialler(case)?, false, false).await?,
+                    Deed::Unplug(_) => self.rig.programs().ways().plug(dialler(case)?, true).await?,
                     _ => self.go_on(case)?,
                 }
             }
@@ -283,22 +283,22 @@ impl Lane {
     /// Deletes the backup; then nothing is left of it anywhere, and everybody is there for the next case.
     async fn leave_nothing(&mut self, name: &str, case: &Case) -> Result<()> {
         if case.deed == Deed::StoreDies {
-            let store = self.stage.sites[0].stores_of(1)[0];
-            self.stage.sites[0].tikv.revive_aged(store, AGE)?;
+            let store = self.rig.sites[0].stores_of(1)[0];
+            self.rig.sites[0].tikv.revive_aged(store, AGE)?;
             self.up(store).await?;
         }
         // Needs everybody, or it waits for who is away.
-        self.stage.programs_mut().connected(&PLANES).await?;
+        self.rig.programs_mut().connected(&PLANES).await?;
         match case.story {
-            Story::Deletion => self.stage.deleted(name).await?,
-            Story::Backup | Story::BadEnd | Story::Recovery => self.stage.delete_backup(name).await?,
+            Story::Deletion => self.rig.deleted(name).await?,
+            Story::Backup | Story::BadEnd | Story::Recovery => self.rig.delete_backup(name).await?,
         }
-        judge::nothing_left(&self.stage, case).await
+        judge::nothing_left(&self.rig, case).await
     }
 
     /// Waits until PD counts a store among those that are up.
     async fn up(&self, store: StoreId) -> Result<()> {
-        let (pd, path) = (self.stage.sites[0].pd.members()[0].address, format!("/pd/api/v1/store/{store}"));
+        let (pd, path) = (self.rig.sites[0].pd.members()[0].address, format!("/pd/api/v1/store/{store}"));
         let begun = Instant::now();
         loop {
             let answer = process::http("GET", pd, &path, "").await?;

@@ -1,5 +1,5 @@
 //! Whole processes killed at every boundary of an effect, cut off, hung, and the servers around them restarted: on the
-//! stage of the whole-process tests. Afterwards the outcome is legal, every hold is gone within its bound, nothing is
+//! rig of the whole-process tests. Afterwards the outcome is legal, every hold is gone within its bound, nothing is
 //! left, and record and status say the same. At the end a table says so, line by line.
 //!
 //! `tests/run` plays a part that meets every step, every actor and both signals; all of it:
@@ -14,7 +14,7 @@ mod namespaces;
 mod steps;
 mod table;
 
-// The stage serves other tests too, and none of them needs all of it.
+// The rig serves other tests too, and none of them needs all of it.
 #[allow(dead_code, reason = "used by tests of the whole")]
 #[path = "../whole/backup.rs"]
 mod backup;
@@ -25,11 +25,11 @@ mod cluster_objects;
 #[path = "../whole/programs.rs"]
 mod programs;
 #[allow(dead_code, reason = "used by tests of the whole")]
+#[path = "../whole/rig.rs"]
+mod rig;
+#[allow(dead_code, reason = "used by tests of the whole")]
 #[path = "../whole/site.rs"]
 mod site;
-#[allow(dead_code, reason = "used by tests of the whole")]
-#[path = "../whole/stage.rs"]
-mod stage;
 #[allow(dead_code, reason = "used by tests of the whole")]
 #[path = "../whole/traces.rs"]
 mod traces;
@@ -108,7 +108,7 @@ async fn run(number: u8, reach: Reach, board: Arc<Mutex<Board>>) {
             }
             Err(error) => {
                 let text = format!("lane {number}, {}: {error:#}", label(&case));
-                println!("FAILED: {text}\n{}", lane.stage.programs().log_tails());
+                println!("FAILED: {text}\n{}", lane.rig.programs().log_tails());
                 board.lock().unwrap().failures.push(text);
                 return;
             }

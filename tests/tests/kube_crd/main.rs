@@ -16,7 +16,7 @@ use coordinator::{
 };
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Certificate, PlaneRecord, Record, Stage, Step, Verdict, View},
+    barrier::{Certificate, Milestone, Phase, PlaneRecord, Record, Verdict, View},
     epoch::Epoch,
     ids::{BackupUid, ClusterId, PlaneId},
     reason::{Reason, Refusal},
@@ -261,7 +261,7 @@ fn complete(object: &Object) -> Result<View> {
     let request = object.wish.clone().map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
     let mut record = Record::new(request, Timestamp(1_714_532_420_000));
     let commit_ts = Ts(449_462_718_912_512_000);
-    record.stage = Stage::Complete;
+    record.milestone = Milestone::Complete;
     record.epoch = Epoch(u64::MAX);
     record.times.snapshots_created = Some(Timestamp(1_714_532_582_000));
     record.times.completed = Some(Timestamp(1_714_533_384_000));
@@ -294,7 +294,7 @@ fn complete(object: &Object) -> Result<View> {
     let planes = record.planes.keys().cloned().map(|plane: PlaneId| (plane, seen.clone())).collect();
     let waiting_for = "nothing".to_owned();
     let alarms = vec![shared::alarm::Alarm::ReleaseBeforeConfirm];
-    Ok(View { record, step: Step::Complete, clock: None, planes, waiting_for, alarms })
+    Ok(View { record, step: Phase::Complete, clock: None, planes, waiting_for, alarms })
 }
 
 #[tokio::test]

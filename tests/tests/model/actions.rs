@@ -11,7 +11,7 @@ use crate::{
     world::{Bounds, Word, World},
 };
 use shared::{
-    barrier::{Record, Stage, Timer as Clock},
+    barrier::{Record, Milestone, Timer as Clock},
     claims,
     member::{Timer, Work},
 };
@@ -149,7 +149,7 @@ impl World {
     pub(crate) fn is_over(&self, b: usize) -> bool {
         let saved = &self.coordinators[b].saved;
         let cleaned = saved.planes.values().all(|plane| plane.cleaned.is_some());
-        saved.stage == Stage::Complete || saved.stage == Stage::Failed && cleaned
+        saved.milestone == Milestone::Complete || saved.milestone == Milestone::Failed && cleaned
     }
 
     /// All clocks of the barrier end an attempt in the same way: the cap stands for them.

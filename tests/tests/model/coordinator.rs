@@ -8,7 +8,7 @@ use crate::{
     world::{Run, Word, World},
 };
 use shared::{
-    barrier::{Barrier, Effect, Input, Record, Stage, Timer},
+    barrier::{Barrier, Effect, Input, Record, Milestone, Timer},
     claims,
     epoch::Epoch,
     machine::Machine,
@@ -144,7 +144,7 @@ impl World {
         self.new_arbiter();
         for b in 0..self.coordinators.len() {
             if self.coordinators[b].run.is_some() {
-                self.truth.died_late |= self.coordinators[b].saved.stage == Stage::Snapshotting;
+                self.truth.died_late |= self.coordinators[b].saved.milestone == Milestone::Snapshotting;
                 self.start(b);
             }
         }
@@ -244,7 +244,7 @@ impl World {
         }
         let of = self.truth.of(by);
         let one = record.commit_ts.is_none_or(|ts| *of.commit_ts.get_or_insert(ts) == ts);
-        of.ended |= matches!(record.stage, Stage::Aborting | Stage::Failed);
+        of.ended |= matches!(record.milestone, Milestone::Aborting | Milestone::Failed);
         let contradicted = of.ended && record.certificate.is_some();
         self.truth.demand(one, Broken::TwoCommitTs);
         self.truth.demand(!contradicted, Broken::EndedCertified);
@@ -267,16 +267,16 @@ impl World {
             Order::Reserve | Order::Settle(_) | Order::Suspend | Order::Renew(_) => (known, Broken::SentUnsaved),
             Order::Cover(_) => (known && suspended == everyone, Broken::OutOfStep),
             Order::Snapshot(snapshot) => {
-                let fixed = saved.stage == Stage::Snapshotting && saved.commit_ts == Some(snapshot.commit_ts);
+                let fixed = saved.milestone == Milestone::Snapshotting && saved.commit_ts == Some(snapshot.commit_ts);
                 self.truth.demand(least == Some(snapshot.commit_ts), Broken::OutOfStep);
                 (known && fixed, Broken::TwoCommitTs)
             }
             Order::Confirm => (known && snapshotted == everyone, Broken::OutOfStep),
             Order::Release => (known && confirmed == everyone, Broken::EarlyRelease),
-            Order::Abort(_) => (known && saved.stage == Stage::Aborting, Broken::SentUnsaved),
-            Order::Recover => (known && saved.stage == Stage::Snapshotting, Broken::SentUnsaved),
+            Order::Abort(_) => (known && saved.milestone == Milestone::Aborting, Broken::SentUnsaved),
+            Order::Recover => (known && saved.milestone == Milestone::Snapshotting, Broken::SentUnsaved),
             Order::Complete(_) => (known && saved.certificate.is_some(), Broken::SentUnsaved),
-            Order::Clean(_) => (known && matches!(saved.stage, Stage::Failed | Stage::Cleaning), Broken::SentUnsaved),
+            Order::Clean(_) => (known && matches!(saved.milestone, Milestone::Failed | Milestone::Cleaning), Broken::SentUnsaved),
         };
         self.truth.demand(known || matches!(order, Order::Prepare(_)), Broken::SentUnsaved);
         self.truth.demand(allowed, otherwise);

@@ -12,7 +12,7 @@ use crate::{
     world::{Bounds, Purse, Word, World},
 };
 use shared::{
-    barrier::{Stage, Timer as Clock},
+    barrier::{Milestone, Timer as Clock},
     member::{Timer, Work},
 };
 use std::{
@@ -142,12 +142,12 @@ impl World {
     fn unhealed(&self, bounds: &Bounds) -> Option<String> {
         for (b, of) in self.coordinators.iter().enumerate().filter(|(_, of)| of.run.is_some()) {
             if !self.is_over(b) {
-                return Some(format!("backup {b} stands at {:?}: {:?}", of.saved.stage, of.run));
+                return Some(format!("backup {b} stands at {:?}: {:?}", of.saved.milestone, of.run));
             }
         }
-        let ended = |stage| matches!(stage, Stage::Failed | Stage::Cleaned);
+        let ended = |stage| matches!(stage, Milestone::Failed | Milestone::Cleaned);
         let left = |(by, of): &(&Try, &crate::truth::OfAttempt)| {
-            ended(self.coordinators[by.backup].saved.stage) && of.taken & !of.deleted != 0
+            ended(self.coordinators[by.backup].saved.milestone) && of.taken & !of.deleted != 0
         };
         if let Some((by, of)) = self.truth.attempts.iter().find(left) {
             return Some(format!("snapshots of {by:?} are left: {of:?}"));

@@ -9,7 +9,7 @@ use crate::{
     world::{Bounds, Word, World},
 };
 use shared::{
-    barrier::{Record, Stage},
+    barrier::{Record, Milestone},
     claims,
     time::Timestamp,
     wire::{Answer, Order},
@@ -41,7 +41,7 @@ impl World {
     pub(crate) fn lay_to_rest(&mut self, b: usize) {
         let of = &mut self.coordinators[b];
         let mut record = Record::new(of.saved.request.clone(), Timestamp(0));
-        (record.stage, record.attempt, record.epoch) = (of.saved.stage, of.saved.attempt, of.saved.epoch);
+        (record.milestone, record.attempt, record.epoch) = (of.saved.milestone, of.saved.attempt, of.saved.epoch);
         (of.run, of.saved, of.rests, of.zombie) = (None, Kept::new(record), true, None);
         for by in Process::BOTH {
             self.arbitrate(by, claims::Input::BarrierEnded { backup: uid(b), deleted: false });
@@ -74,7 +74,7 @@ impl World {
             Word::Up { of, epoch, answer, .. } => {
                 let older = *epoch < self.coordinators[of.backup].saved.epoch;
                 let passes = match answer {
-                    Answer::Prepared(_) => self.coordinators[of.backup].saved.stage != Stage::Preparing,
+                    Answer::Prepared(_) => self.coordinators[of.backup].saved.milestone != Milestone::Preparing,
                     Answer::Reserved(_)
                     | Answer::Settled(_)
                     | Answer::Suspended(_)
@@ -87,7 +87,7 @@ impl World {
             }
             Word::Down { plane, to, order, .. } => {
                 let passes = match order {
-                    Order::Prepare(_) => self.coordinators[to.backup].saved.stage != Stage::Preparing,
+                    Order::Prepare(_) => self.coordinators[to.backup].saved.milestone != Milestone::Preparing,
                     Order::Reserve
                     | Order::Settle(_)
                     | Order::Suspend

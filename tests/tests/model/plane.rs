@@ -9,7 +9,7 @@ use crate::{
     world::{Bounds, Plane, Slot, Word, World},
 };
 use shared::{
-    barrier::Stage,
+    barrier::Milestone,
     member::{AttemptRecord, AttemptState, Member, MemberLedger, Work},
     reason::{Reason, Refusal},
     ts::Ts,
@@ -159,7 +159,10 @@ impl World {
         }
         let saved = &self.coordinators[by.backup].saved;
         let ended = saved.attempt > by.number
-            || matches!(saved.stage, Stage::Aborting | Stage::Failed | Stage::Cleaning | Stage::Cleaned);
+            || matches!(
+                saved.milestone,
+                Milestone::Aborting | Milestone::Failed | Milestone::Cleaning | Milestone::Cleaned
+            );
         let of = self.truth.of(by);
         match &record.state {
             AttemptState::Live => {
@@ -280,7 +283,10 @@ impl World {
     /// By tags: the attempt's snapshots of this plane, or the backup's.
     fn delete(&mut self, p: usize, by: Try, scope: CleanScope) {
         let saved = &self.coordinators[by.backup].saved;
-        let kept = saved.certificate.as_ref().filter(|_| matches!(saved.stage, Stage::Certified | Stage::Complete));
+        let kept = saved
+            .certificate
+            .as_ref()
+            .filter(|_| matches!(saved.milestone, Milestone::Certified | Milestone::Complete));
         let kept = kept.filter(|certificate| certificate.planes.contains_key(&plane(p))).map(|c| c.attempt);
         for (of, truth) in &mut self.truth.attempts {
             let meant = match scope {

@@ -6,7 +6,7 @@ use crate::{
     truth::Broken,
     world::{Bounds, World},
 };
-use shared::{barrier::Stage, reason::Reason};
+use shared::{barrier::Milestone, reason::Reason};
 use stateright::{Model, Property};
 
 /// The barrier's model, for the checker.
@@ -45,7 +45,7 @@ fn always() -> Vec<Property<BarrierModel>> {
                 && world.coordinators.iter().all(|of| {
                     of.rests
                         || of.saved.certificate.is_some()
-                        || !matches!(of.saved.stage, Stage::Certified | Stage::Complete)
+                        || !matches!(of.saved.milestone, Milestone::Certified | Milestone::Complete)
                 })
         }),
         Property::<BarrierModel>::always("a plane that broke never confirms", |_, world| {
@@ -94,13 +94,13 @@ fn always() -> Vec<Property<BarrierModel>> {
 fn sometimes() -> Vec<Property<BarrierModel>> {
     vec![
         Property::<BarrierModel>::sometimes("complete", |_, world| {
-            world.coordinators.iter().any(|of| of.saved.stage == Stage::Complete)
+            world.coordinators.iter().any(|of| of.saved.milestone == Milestone::Complete)
         }),
         Property::<BarrierModel>::sometimes("failed", |_, world| {
-            world.coordinators.iter().any(|of| of.saved.stage == Stage::Failed)
+            world.coordinators.iter().any(|of| of.saved.milestone == Milestone::Failed)
         }),
         Property::<BarrierModel>::sometimes("complete after the coordinator died in the barrier", |_, world| {
-            world.truth.died_late && world.coordinators.iter().any(|of| of.saved.stage == Stage::Complete)
+            world.truth.died_late && world.coordinators.iter().any(|of| of.saved.milestone == Milestone::Complete)
         }),
         Property::<BarrierModel>::sometimes("a broken hold is detected", |_, world| {
             let lost = |reason| matches!(reason, Some(Reason::StoreHoldLost | Reason::StoreHeldByOther));

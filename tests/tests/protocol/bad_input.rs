@@ -3,26 +3,26 @@
 use crate::{LIMIT, story, world};
 use shared::ids::StoreId;
 use tests::{
-    stage::{KEY, Stage},
+    rig::{KEY, Rig},
     world::Faults,
 };
 
 /// Applies the manifest (bent by `bend`) to a world with faults; the phase, reason and a word of the message must be
 /// these, and no double may have been changed.
 fn refused(faults: impl Fn(&mut Faults), bend: impl Fn(String) -> String, (phase, reason, word): (&str, &str, &str)) {
-    story(world(3), async |stage| {
-        stage.world.faults(|f| faults(f));
-        stage.control.apply(&bend(stage.manifest(""))).unwrap();
-        assert_eq!(stage.ended(LIMIT).await, phase, "{reason}: {:?}", stage.failure());
-        let (seen, message) = told(&stage);
+    story(world(3), async |rig| {
+        rig.world.faults(|f| faults(f));
+        rig.control.apply(&bend(rig.manifest(""))).unwrap();
+        assert_eq!(rig.ended(LIMIT).await, phase, "{reason}: {:?}", rig.failure());
+        let (seen, message) = told(&rig);
         assert_eq!(seen, reason, "{message}");
         assert!(message.contains(word), "{reason}: {message:?} should name {word}");
-        assert_eq!(stage.world.mutations().total(), 0, "{reason} touches nothing: {:?}", stage.world.mutations());
+        assert_eq!(rig.world.mutations().total(), 0, "{reason} touches nothing: {:?}", rig.world.mutations());
     });
 }
 
-fn told(stage: &Stage) -> (String, String) {
-    let object = stage.control.get(KEY).unwrap();
+fn told(rig: &Rig) -> (String, String) {
+    let object = rig.control.get(KEY).unwrap();
     let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let last = conditions.last().cloned().unwrap_or_default();
     let text = |key: &str| last[key].as_str().unwrap_or_default().to_owned();
@@ -53,7 +53,7 @@ fn a_world_that_is_not_ready_fails_and_is_not_touched() {
     let one = |id: u64| std::collections::BTreeSet::from([StoreId(id)]);
     let some_store = {
         let found = std::cell::Cell::new(0);
-        story(world(3), async |stage| found.set(stage.world.stores()[0].0.0));
+        story(world(3), async |rig| found.set(rig.world.stores()[0].0.0));
         found.get()
     };
     refused(|f| f.no_bucket = true, keep, ("Failed", "BucketMissing", "backups"));
@@ -78,27 +78,27 @@ fn a_wrong_tc_name_is_named() {
 
 #[test]
 fn a_prefix_in_use_is_refused_by_the_key_that_is_there() {
-    story(world(3), async |stage| {
-        stage.world.put_object("p-az2/backupmeta", b"{}");
-        let before = stage.world.mutations().total();
-        assert_eq!(stage.backup("", LIMIT).await, "Failed");
-        let (reason, message) = told(&stage);
+    story(world(3), async |rig| {
+        rig.world.put_object("p-az2/backupmeta", b"{}");
+        let before = rig.world.mutations().total();
+        assert_eq!(rig.backup("", LIMIT).await, "Failed");
+        let (reason, message) = told(&rig);
         assert_eq!(reason, "PrefixInUse", "{message}");
         assert!(message.contains("p-az2/backupmeta"), "{message}");
-        assert_eq!(stage.world.mutations().total(), before);
+        assert_eq!(rig.world.mutations().total(), before);
     });
 }
 
 #[test]
 fn a_plane_that_is_not_connected_is_waited_for_and_then_named() {
-    story(world(3), async |stage| {
-        stage.net.cut("az3");
+    story(world(3), async |rig| {
+        rig.net.cut("az3");
         let begun = tokio::time::Instant::now();
-        assert_eq!(stage.backup("", LIMIT).await, "Failed");
+        assert_eq!(rig.backup("", LIMIT).await, "Failed");
         assert!(begun.elapsed() >= std::time::Duration::from_secs(60));
-        let (reason, message) = told(&stage);
+        let (reason, message) = told(&rig);
         assert_eq!(reason, "PlaneNotConnected", "{message}");
         assert!(message.contains("az3"), "{message}");
-        assert_eq!(stage.world.mutations().total(), 0);
+        assert_eq!(rig.world.mutations().total(), 0);
     });
 }

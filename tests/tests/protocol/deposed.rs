@@ -2,9 +2,9 @@
 
 use crate::{LIMIT, at, soon, story, world};
 use plane_actor::ports::PlaneView;
-use shared::{barrier::Stage as Durable, member::Stage as Member};
+use shared::{barrier::Milestone, member::Phase as Member};
 use std::{rc::Rc, time::Duration};
-use tests::stage::{KEY, Stage};
+use tests::rig::{KEY, Rig};
 
 /// Longer than a plane takes to notice that its coordinator is gone, and to find the successor.
 const RECONNECT: Duration = Duration::from_secs(40);
@@ -12,21 +12,21 @@ const RECONNECT: Duration = Duration::from_secs(40);
 /// The successor read the ledger while the first attempt had failed; the deposed one completes a second attempt.
 #[test]
 fn a_stale_last_word_never_replaces_a_true_one() {
-    story(world(300), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
-        at(&stage, Durable::Snapshotting).await;
-        stage.world.faults(|faults| faults.stranger = true);
-        at(&stage, Durable::Failed).await;
-        stage.world.faults(|faults| faults.stranger = false);
-        stage.depose_coordinator();
-        at(&stage, Durable::Complete).await;
-        assert_eq!(stage.record().map(|record| record.attempt), Some(2));
+    story(world(300), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
+        rig.world.faults(|faults| faults.stranger = true);
+        at(&rig, Milestone::Failed).await;
+        rig.world.faults(|faults| faults.stranger = false);
+        rig.depose_coordinator();
+        at(&rig, Milestone::Complete).await;
+        assert_eq!(rig.record().map(|record| record.attempt), Some(2));
         tokio::time::sleep(Duration::from_secs(2)).await;
-        stage.kill_deposed();
+        rig.kill_deposed();
         let begun = tokio::time::Instant::now();
         let mut said = Vec::new();
         while begun.elapsed() < RECONNECT {
-            said.push(stage.control.phase(KEY));
+            said.push(rig.control.phase(KEY));
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         said.dedup();
@@ -37,21 +37,21 @@ fn a_stale_last_word_never_replaces_a_true_one() {
 /// The successor read the ledger before the deposed one claimed the TiDB cluster, and its own barrier never claims.
 #[test]
 fn a_claim_of_a_deposed_coordinator_goes_with_its_backup() {
-    story(world(301), async |stage: Rc<Stage>| {
-        stage.control.ledger_takes(300, 300, 1);
-        stage.control.apply(&stage.manifest("")).unwrap();
+    story(world(301), async |rig: Rc<Rig>| {
+        rig.control.ledger_takes(300, 300, 1);
+        rig.control.apply(&rig.manifest("")).unwrap();
         let prepared = || {
-            let is_prepared = |view: &PlaneView| view.members.iter().any(|member| member.stage == Member::Prepared);
-            ["az1", "az2", "az3"].iter().all(|plane| stage.plane_view(plane, is_prepared) == Some(true))
+            let is_prepared = |view: &PlaneView| view.members.iter().any(|member| member.phase == Member::Prepared);
+            ["az1", "az2", "az3"].iter().all(|plane| rig.plane_view(plane, is_prepared) == Some(true))
         };
         soon("every plane has prepared", prepared).await;
-        stage.depose_coordinator();
-        soon("the deposed one claims", || !stage.claims().is_empty()).await;
-        stage.kill_deposed();
-        assert!(stage.claims().iter().all(|claim| claim.live.is_some()), "{:?}", stage.claims());
-        assert!(stage.delete(LIMIT).await, "{:?}", stage.record());
+        rig.depose_coordinator();
+        soon("the deposed one claims", || !rig.claims().is_empty()).await;
+        rig.kill_deposed();
+        assert!(rig.claims().iter().all(|claim| claim.live.is_some()), "{:?}", rig.claims());
+        assert!(rig.delete(LIMIT).await, "{:?}", rig.record());
         tokio::time::sleep(Duration::from_secs(10)).await;
-        let left: Vec<_> = stage.claims().into_iter().filter(|claim| claim.live.is_some()).collect();
+        let left: Vec<_> = rig.claims().into_iter().filter(|claim| claim.live.is_some()).collect();
         assert_eq!(left, Vec::new(), "nobody is left who would end these");
     });
 }

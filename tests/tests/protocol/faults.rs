@@ -1,20 +1,20 @@
 //! Faults inside the barrier: never a false Complete, the right word, everything let go, nothing left.
 
 use crate::{LIMIT, at, broken_under_the_hold, completes, nothing_left, slow, soon, story, world};
-use shared::{barrier::Stage as Durable, ids::StoreId, reason::Reason};
+use shared::{barrier::Milestone, ids::StoreId, reason::Reason};
 use std::{rc::Rc, time::Duration};
 use tests::{
-    stage::{KEY, Stage},
+    rig::{KEY, Rig},
     world::Ec2Faults,
 };
 
 /// In an ordinary slow world.
-fn broken(seed: u64, break_it: impl Fn(&Stage), reasons: &[&str]) {
+fn broken(seed: u64, break_it: impl Fn(&Rig), reasons: &[&str]) {
     broken_under_the_hold(slow(world(seed)), |_| (), "", break_it, reasons);
 }
 
-fn store(stage: &Stage, nth: usize) -> StoreId {
-    stage.world.stores()[nth].0
+fn store(rig: &Rig, nth: usize) -> StoreId {
+    rig.world.stores()[nth].0
 }
 
 #[test]
@@ -43,159 +43,159 @@ fn a_hold_that_is_not_unbroken_never_becomes_complete() {
 
 #[test]
 fn a_volume_that_moved_after_prepare_is_seen() {
-    story(world(8), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Barrier).await;
-        let moved = store(&stage, 1);
-        stage.world.faults(|f| f.moved_volume.extend([moved]));
-        assert_eq!(stage.ended(LIMIT).await, "Failed");
-        assert_eq!(stage.failure().0, "VolumeMoved", "{:?}", stage.failure());
-        nothing_left(&stage).await;
+    story(world(8), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Barrier).await;
+        let moved = store(&rig, 1);
+        rig.world.faults(|f| f.moved_volume.extend([moved]));
+        assert_eq!(rig.ended(LIMIT).await, "Failed");
+        assert_eq!(rig.failure().0, "VolumeMoved", "{:?}", rig.failure());
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_safe_point_that_pd_refuses_stops_before_any_lease() {
-    story(world(9), async |stage: Rc<Stage>| {
-        stage.world.faults(|f| f.refuse_safe_point = true);
-        assert_eq!(stage.backup("", LIMIT).await, "Failed");
-        assert_eq!(stage.failure().0, "SafePointRefused", "{:?}", stage.failure());
-        assert_eq!(stage.world.mutations().tikv_leases, 0);
-        nothing_left(&stage).await;
+    story(world(9), async |rig: Rc<Rig>| {
+        rig.world.faults(|f| f.refuse_safe_point = true);
+        assert_eq!(rig.backup("", LIMIT).await, "Failed");
+        assert_eq!(rig.failure().0, "SafePointRefused", "{:?}", rig.failure());
+        assert_eq!(rig.world.mutations().tikv_leases, 0);
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_region_without_safe_ts_ends_the_attempt_and_is_named() {
-    story(world(10), async |stage: Rc<Stage>| {
-        stage.world.faults(|f| f.zero_safe_ts = true);
-        stage.world.fresh_split();
-        assert_eq!(stage.backup("", LIMIT).await, "Failed");
-        let (reason, message) = stage.failure();
+    story(world(10), async |rig: Rc<Rig>| {
+        rig.world.faults(|f| f.zero_safe_ts = true);
+        rig.world.fresh_split();
+        assert_eq!(rig.backup("", LIMIT).await, "Failed");
+        let (reason, message) = rig.failure();
         assert!(
             matches!(reason.as_str(), "SettleTimedOut" | "SafeTsStuck" | "CoverageUnstable"),
             "{reason}: {message}"
         );
         assert!(message.contains("region"), "{message}");
-        nothing_left(&stage).await;
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_create_call_whose_reply_is_lost_is_looked_up_and_not_repeated() {
-    story(world(11), async |stage: Rc<Stage>| {
-        stage.world.faults(|f| {
+    story(world(11), async |rig: Rc<Rig>| {
+        rig.world.faults(|f| {
             f.ec2.insert("az2".into(), Ec2Faults { lose_replies: 1, ..Ec2Faults::default() });
         });
-        assert_eq!(stage.backup("", LIMIT).await, "Complete", "{:?}", stage.failure());
-        assert_eq!(stage.lies(), Vec::<String>::new());
-        nothing_left(&stage).await;
+        assert_eq!(rig.backup("", LIMIT).await, "Complete", "{:?}", rig.failure());
+        assert_eq!(rig.lies(), Vec::<String>::new());
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_snapshot_that_ends_in_error_fails_the_backup() {
-    story(world(12), async |stage: Rc<Stage>| {
-        stage.world.faults(|f| {
+    story(world(12), async |rig: Rc<Rig>| {
+        rig.world.faults(|f| {
             f.ec2.insert("az1".into(), Ec2Faults { error_sets: 1, ..Ec2Faults::default() });
         });
-        assert_eq!(stage.backup("", LIMIT).await, "Failed");
-        assert_eq!(stage.failure().0, "SnapshotFailed", "{:?}", stage.failure());
-        nothing_left(&stage).await;
+        assert_eq!(rig.backup("", LIMIT).await, "Failed");
+        assert_eq!(rig.failure().0, "SnapshotFailed", "{:?}", rig.failure());
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_short_cut_is_survived_and_a_long_one_is_not() {
-    story(slow(world(13)), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Snapshotting).await;
-        stage.net.cut("az2");
+    story(slow(world(13)), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
+        rig.net.cut("az2");
         tokio::time::sleep(Duration::from_secs(3)).await;
-        stage.net.heal("az2");
-        assert_eq!(stage.ended(LIMIT).await, "Complete", "{:?}", stage.failure());
-        assert_eq!(stage.lies(), Vec::<String>::new());
-        nothing_left(&stage).await;
+        rig.net.heal("az2");
+        assert_eq!(rig.ended(LIMIT).await, "Complete", "{:?}", rig.failure());
+        assert_eq!(rig.lies(), Vec::<String>::new());
+        nothing_left(&rig).await;
     });
-    story(slow(world(14)), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Snapshotting).await;
-        stage.net.cut("az2");
-        assert_eq!(stage.ended(LIMIT).await, "Failed");
-        let leases = stage.world.left_over().leases;
+    story(slow(world(14)), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
+        rig.net.cut("az2");
+        assert_eq!(rig.ended(LIMIT).await, "Failed");
+        let leases = rig.world.left_over().leases;
         assert_eq!(leases, 0, "the plane that was cut off let go by itself");
-        stage.net.heal("az2");
-        nothing_left(&stage).await;
+        rig.net.heal("az2");
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn deletion_and_cancellation_release_at_once() {
     for cancel in [false, true] {
-        story(slow(world(15)), async |stage: Rc<Stage>| {
-            stage.control.apply(&stage.manifest("")).unwrap();
-            at(&stage, Durable::Snapshotting).await;
+        story(slow(world(15)), async |rig: Rc<Rig>| {
+            rig.control.apply(&rig.manifest("")).unwrap();
+            at(&rig, Milestone::Snapshotting).await;
             let begun = tokio::time::Instant::now();
             if cancel {
-                stage.control.annotate(KEY, "isochron.pingcap.com/cancel", "true");
-                assert_eq!(stage.ended(LIMIT).await, "Failed");
-                assert_eq!(stage.failure().0, "Cancelled");
+                rig.control.annotate(KEY, "isochron.pingcap.com/cancel", "true");
+                assert_eq!(rig.ended(LIMIT).await, "Failed");
+                assert_eq!(rig.failure().0, "Cancelled");
             } else {
-                stage.control.delete(KEY);
-                at(&stage, Durable::Failed).await;
+                rig.control.delete(KEY);
+                at(&rig, Milestone::Failed).await;
             }
             assert!(begun.elapsed() < Duration::from_secs(2), "took {:?}", begun.elapsed());
-            let left = stage.world.left_over();
+            let left = rig.world.left_over();
             assert_eq!((left.leases, left.paused_schedulers, left.safe_points), (0, 0, 0), "{:?}", left.names);
-            nothing_left(&stage).await;
+            nothing_left(&rig).await;
         });
     }
 }
 
 #[test]
 fn a_new_attempt_is_made_only_within_the_users_limit() {
-    story(slow(world(16)), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
-        at(&stage, Durable::Snapshotting).await;
-        stage.world.restart_store(store(&stage, 3), Duration::from_secs(1));
-        at(&stage, Durable::Failed).await;
-        let second = completes(&stage, KEY, LIMIT).await;
-        assert!(second, "{:?}", stage.record().map(|r| (r.attempt, r.stage, r.failure, r.planes)));
-        assert_eq!(stage.record().unwrap().attempt, 2);
-        assert_eq!(stage.lies(), Vec::<String>::new());
-        nothing_left(&stage).await;
+    story(slow(world(16)), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
+        rig.world.restart_store(store(&rig, 3), Duration::from_secs(1));
+        at(&rig, Milestone::Failed).await;
+        let second = completes(&rig, KEY, LIMIT).await;
+        assert!(second, "{:?}", rig.record().map(|r| (r.attempt, r.milestone, r.failure, r.planes)));
+        assert_eq!(rig.record().unwrap().attempt, 2);
+        assert_eq!(rig.lies(), Vec::<String>::new());
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_deletion_while_the_record_is_read_again_waits_for_it() {
-    story(slow(world(17)), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Barrier).await;
+    story(slow(world(17)), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Barrier).await;
         // The save of commitTs fails, so the barrier starts again from its record as soon as that can be read.
-        stage.control.ledger_down(true);
+        rig.control.ledger_down(true);
         tokio::time::sleep(Duration::from_secs(8)).await;
-        stage.control.delete(KEY);
+        rig.control.delete(KEY);
         tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(stage.control.get(KEY).is_some(), "the object must not go before what its record names");
-        stage.control.ledger_down(false);
-        nothing_left(&stage).await;
+        assert!(rig.control.get(KEY).is_some(), "the object must not go before what its record names");
+        rig.control.ledger_down(false);
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_claim_that_could_not_be_given_back_holds_nobody_up() {
-    story(world(18), async |stage: Rc<Stage>| {
-        stage.control.ledger_takes(40, 40, 1);
-        stage.control.apply(&stage.manifest("")).unwrap();
+    story(world(18), async |rig: Rc<Rig>| {
+        rig.control.ledger_takes(40, 40, 1);
+        rig.control.apply(&rig.manifest("")).unwrap();
         // This save is followed by that of the claim, which finds no ledger.
-        let created = || stage.record().is_some_and(|record| record.times.snapshots_created.is_some());
+        let created = || rig.record().is_some_and(|record| record.times.snapshots_created.is_some());
         soon("snapshots are created", created).await;
-        stage.control.ledger_down(true);
+        rig.control.ledger_down(true);
         tokio::time::sleep(Duration::from_secs(5)).await;
-        stage.control.ledger_down(false);
-        stage.control.apply(&stage.manifest_of("second", "q", "Delete", "")).unwrap();
-        let ended = completes(&stage, "br-admin/second", LIMIT).await;
+        rig.control.ledger_down(false);
+        rig.control.apply(&rig.manifest_of("second", "q", "Delete", "")).unwrap();
+        let ended = completes(&rig, "br-admin/second", LIMIT).await;
         assert!(ended, "the second backup waits for a claim that nobody holds");
     });
 }
@@ -203,45 +203,45 @@ fn a_claim_that_could_not_be_given_back_holds_nobody_up() {
 /// The session stays up all the while, so nothing but the plane's word makes the coordinator ask again.
 #[test]
 fn a_deletion_outlives_a_plane_that_cannot_save() {
-    story(world(19), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        assert_eq!(stage.ended(LIMIT).await, "Complete");
-        stage.world.faults(|f| assert!(f.ledger_down.insert("az2".into())));
-        stage.control.delete(KEY);
-        let told = || stage.record().and_then(|record| record.clean_failure).is_some_and(|text| text.contains("az2"));
+    story(world(19), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        assert_eq!(rig.ended(LIMIT).await, "Complete");
+        rig.world.faults(|f| assert!(f.ledger_down.insert("az2".into())));
+        rig.control.delete(KEY);
+        let told = || rig.record().and_then(|record| record.clean_failure).is_some_and(|text| text.contains("az2"));
         soon("the plane says that it cannot save", told).await;
-        stage.world.faults(|f| assert!(f.ledger_down.remove("az2")));
-        nothing_left(&stage).await;
+        rig.world.faults(|f| assert!(f.ledger_down.remove("az2")));
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_barrier_that_a_plane_cannot_save_ends_at_once_and_begins_anew() {
-    story(world(20), async |stage: Rc<Stage>| {
-        stage.world.faults(|f| assert!(f.ledger_down.insert("az2".into())));
-        stage.control.apply(&stage.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
-        at(&stage, Durable::Failed).await;
-        let failure = stage.record().and_then(|record| record.failure).unwrap();
+    story(world(20), async |rig: Rc<Rig>| {
+        rig.world.faults(|f| assert!(f.ledger_down.insert("az2".into())));
+        rig.control.apply(&rig.manifest("  barrier:\n    retryWithin: 10m\n")).unwrap();
+        at(&rig, Milestone::Failed).await;
+        let failure = rig.record().and_then(|record| record.failure).unwrap();
         assert_eq!(failure.reason, Reason::LedgerLost, "{failure}");
-        stage.world.faults(|f| assert!(f.ledger_down.remove("az2")));
-        let second = completes(&stage, KEY, LIMIT).await;
-        assert!(second, "{:?}", stage.record().map(|r| (r.attempt, r.stage, r.failure, r.planes)));
-        nothing_left(&stage).await;
+        rig.world.faults(|f| assert!(f.ledger_down.remove("az2")));
+        let second = completes(&rig, KEY, LIMIT).await;
+        assert!(second, "{:?}", rig.record().map(|r| (r.attempt, r.milestone, r.failure, r.planes)));
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_status_is_not_far_behind_an_api_server_that_is_back() {
-    story(world(21), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Preparing).await;
-        stage.control.objects_down(true);
-        at(&stage, Durable::Complete).await;
+    story(world(21), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Preparing).await;
+        rig.control.objects_down(true);
+        at(&rig, Milestone::Complete).await;
         // Long enough for the waits between two tries to have grown as long as they may.
         tokio::time::sleep(Duration::from_secs(90)).await;
-        stage.control.objects_down(false);
-        let told = completes(&stage, KEY, Duration::from_secs(11)).await;
-        assert!(told, "{:?}", stage.control.get(KEY).map(|object| object["status"]["phase"].clone()));
-        nothing_left(&stage).await;
+        rig.control.objects_down(false);
+        let told = completes(&rig, KEY, Duration::from_secs(11)).await;
+        assert!(told, "{:?}", rig.control.get(KEY).map(|object| object["status"]["phase"].clone()));
+        nothing_left(&rig).await;
     });
 }

@@ -2,12 +2,12 @@
 
 use crate::{HOLDS_END, LIMIT, completes, nothing_left, soon, story, world};
 use std::{rc::Rc, time::Duration};
-use tests::stage::{KEY, Stage};
+use tests::rig::{KEY, Rig};
 
-async fn holds_gone(stage: &Stage) -> Duration {
+async fn holds_gone(rig: &Rig) -> Duration {
     let begun = tokio::time::Instant::now();
     loop {
-        let left = stage.world.left_over();
+        let left = rig.world.left_over();
         if left.leases + left.paused_schedulers == 0 {
             return begun.elapsed();
         }
@@ -16,28 +16,28 @@ async fn holds_gone(stage: &Stage) -> Duration {
     }
 }
 
-async fn judge(stage: &Stage, what: &str) {
-    let phase = stage.ended(LIMIT).await;
+async fn judge(rig: &Rig, what: &str) {
+    let phase = rig.ended(LIMIT).await;
     match phase.as_str() {
-        "Complete" => assert_eq!(stage.lies(), Vec::<String>::new(), "{what}"),
+        "Complete" => assert_eq!(rig.lies(), Vec::<String>::new(), "{what}"),
         "Failed" => {}
-        other => panic!("{what}: ended as {other:?} with {:?}", stage.record().map(|record| record.stage)),
+        other => panic!("{what}: ended as {other:?} with {:?}", rig.record().map(|record| record.milestone)),
     }
-    nothing_left(stage).await;
+    nothing_left(rig).await;
 }
 
 #[test]
 fn the_coordinator_dies_at_any_moment() {
     for step in 0..24 {
         let moment = Duration::from_millis(50 + step * 150);
-        story(world(20 + step), async |stage: Rc<Stage>| {
+        story(world(20 + step), async |rig: Rc<Rig>| {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            stage.control.apply(&stage.manifest("")).unwrap();
+            rig.control.apply(&rig.manifest("")).unwrap();
             tokio::time::sleep(moment).await;
-            stage.kill_coordinator();
-            holds_gone(&stage).await;
-            stage.start_coordinator();
-            judge(&stage, &format!("coordinator killed after {moment:?}")).await;
+            rig.kill_coordinator();
+            holds_gone(&rig).await;
+            rig.start_coordinator();
+            judge(&rig, &format!("coordinator killed after {moment:?}")).await;
         });
     }
 }
@@ -46,13 +46,13 @@ fn the_coordinator_dies_at_any_moment() {
 fn the_coordinator_dies_and_is_back_at_once() {
     for step in 0..24 {
         let moment = Duration::from_millis(50 + step * 150);
-        story(world(60 + step), async |stage: Rc<Stage>| {
+        story(world(60 + step), async |rig: Rc<Rig>| {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            stage.control.apply(&stage.manifest("")).unwrap();
+            rig.control.apply(&rig.manifest("")).unwrap();
             tokio::time::sleep(moment).await;
-            stage.kill_coordinator();
-            stage.start_coordinator();
-            judge(&stage, &format!("coordinator restarted after {moment:?}")).await;
+            rig.kill_coordinator();
+            rig.start_coordinator();
+            judge(&rig, &format!("coordinator restarted after {moment:?}")).await;
         });
     }
 }
@@ -61,34 +61,34 @@ fn the_coordinator_dies_and_is_back_at_once() {
 fn a_plane_dies_at_any_moment() {
     for step in 0..24 {
         let moment = Duration::from_millis(50 + step * 150);
-        story(world(100 + step), async |stage: Rc<Stage>| {
+        story(world(100 + step), async |rig: Rc<Rig>| {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            stage.control.apply(&stage.manifest("")).unwrap();
+            rig.control.apply(&rig.manifest("")).unwrap();
             tokio::time::sleep(moment).await;
             let plane = ["az1", "az2", "az3"][step as usize % 3];
-            stage.kill_plane(plane);
+            rig.kill_plane(plane);
             if step % 2 == 0 {
-                holds_gone(&stage).await;
+                holds_gone(&rig).await;
             }
-            stage.start_plane(plane);
-            judge(&stage, &format!("{plane} killed after {moment:?}")).await;
+            rig.start_plane(plane);
+            judge(&rig, &format!("{plane} killed after {moment:?}")).await;
         });
     }
 }
 
 #[test]
 fn everybody_dies_and_only_the_planes_come_back() {
-    story(world(140), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
+    story(world(140), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
         tokio::time::sleep(Duration::from_millis(1_900)).await;
-        stage.kill_coordinator();
-        ["az1", "az2", "az3"].iter().for_each(|plane| stage.kill_plane(plane));
-        let taken = holds_gone(&stage).await;
+        rig.kill_coordinator();
+        ["az1", "az2", "az3"].iter().for_each(|plane| rig.kill_plane(plane));
+        let taken = holds_gone(&rig).await;
         assert!(taken <= HOLDS_END, "{taken:?}");
-        ["az1", "az2", "az3"].iter().for_each(|plane| stage.start_plane(plane));
-        stage.start_coordinator();
-        judge(&stage, "everybody killed").await;
-        assert!(stage.control.get(KEY).is_none());
+        ["az1", "az2", "az3"].iter().for_each(|plane| rig.start_plane(plane));
+        rig.start_coordinator();
+        judge(&rig, "everybody killed").await;
+        assert!(rig.control.get(KEY).is_none());
     });
 }
 
@@ -96,17 +96,16 @@ fn everybody_dies_and_only_the_planes_come_back() {
 /// how often planes were asked.
 #[test]
 fn a_backup_that_prepares_anew_survives_a_restart_of_the_coordinator() {
-    story(world(150), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        stage.control.apply(&stage.manifest_of("second", "q", "Delete", "")).unwrap();
-        let given_back = || stage.claims().iter().any(|claim| claim.live.is_none());
+    story(world(150), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        rig.control.apply(&rig.manifest_of("second", "q", "Delete", "")).unwrap();
+        let given_back = || rig.claims().iter().any(|claim| claim.live.is_none());
         soon("the first backup lets its claim go", given_back).await;
         tokio::time::sleep(Duration::from_millis(100)).await;
-        stage.kill_coordinator();
-        stage.start_coordinator();
-        let (first, second) =
-            futures::join!(completes(&stage, KEY, LIMIT), completes(&stage, "br-admin/second", LIMIT));
-        assert!(first && second, "{:#?}", stage.control.events());
+        rig.kill_coordinator();
+        rig.start_coordinator();
+        let (first, second) = futures::join!(completes(&rig, KEY, LIMIT), completes(&rig, "br-admin/second", LIMIT));
+        assert!(first && second, "{:#?}", rig.control.events());
     });
 }
 
@@ -116,27 +115,27 @@ fn a_backup_that_prepares_anew_survives_a_restart_of_the_coordinator() {
 fn a_plane_that_is_told_to_end_holds_nobody() {
     for step in 0..24 {
         let moment = Duration::from_millis(50 + step * 150);
-        story(world(200 + step), async |stage: Rc<Stage>| {
+        story(world(200 + step), async |rig: Rc<Rig>| {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            stage.control.apply(&stage.manifest("")).unwrap();
+            rig.control.apply(&rig.manifest("")).unwrap();
             tokio::time::sleep(moment).await;
             let plane = ["az1", "az2", "az3"][step as usize % 3];
-            assert!(stage.tell_plane_to_end(plane));
+            assert!(rig.tell_plane_to_end(plane));
             let told = tokio::time::Instant::now();
-            while stage.plane_runs(plane) {
+            while rig.plane_runs(plane) {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 assert!(told.elapsed() < Duration::from_secs(2), "{plane}, told after {moment:?}, still runs");
             }
-            let all = holds_gone(&stage).await;
+            let all = holds_gone(&rig).await;
             assert!(all < Duration::from_secs(2), "{plane}, told after {moment:?}, left holds for {all:?}");
-            stage.start_plane(plane);
-            if stage.ended(LIMIT).await == "Failed" {
-                let (reason, message) = stage.failure();
+            rig.start_plane(plane);
+            if rig.ended(LIMIT).await == "Failed" {
+                let (reason, message) = rig.failure();
                 // Whoever comes after it has not prepared.
                 let told = reason == "PlaneRestarted" && message.contains("told to end");
                 assert!(told || reason == "NotPrepared", "{moment:?}: {reason}: {message}");
             }
-            judge(&stage, &format!("{plane} told to end after {moment:?}")).await;
+            judge(&rig, &format!("{plane} told to end after {moment:?}")).await;
         });
     }
 }
@@ -145,18 +144,18 @@ fn a_plane_that_is_told_to_end_holds_nobody() {
 #[test]
 fn a_plane_that_is_told_to_end_while_it_takes_leases_leaves_none() {
     for step in 0..20 {
-        story(world(250 + step), async |stage: Rc<Stage>| {
+        story(world(250 + step), async |rig: Rc<Rig>| {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            stage.control.apply(&stage.manifest("")).unwrap();
+            rig.control.apply(&rig.manifest("")).unwrap();
             let suspending = |view: &plane_actor::ports::PlaneView| {
-                view.members.iter().any(|member| member.stage == shared::member::Stage::Suspending)
+                view.members.iter().any(|member| member.phase == shared::member::Phase::Suspending)
             };
-            soon("leases are being taken", || stage.plane_view("az2", suspending) == Some(true)).await;
+            soon("leases are being taken", || rig.plane_view("az2", suspending) == Some(true)).await;
             tokio::time::sleep(Duration::from_millis(step * 3)).await;
-            assert!(stage.tell_plane_to_end("az2"));
-            soon("the plane ends", || !stage.plane_runs("az2")).await;
-            let own = stage.world.stores().into_iter().filter(|(_, plane)| plane == "az2").map(|(store, _)| store);
-            let held = stage.world.leased_for_longer();
+            assert!(rig.tell_plane_to_end("az2"));
+            soon("the plane ends", || !rig.plane_runs("az2")).await;
+            let own = rig.world.stores().into_iter().filter(|(_, plane)| plane == "az2").map(|(store, _)| store);
+            let held = rig.world.leased_for_longer();
             let left: Vec<_> = own.filter(|store| held.contains(store)).collect();
             assert!(left.is_empty(), "told {} ms after it began, it left {left:?} leased", step * 3);
         });

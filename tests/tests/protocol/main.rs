@@ -15,10 +15,10 @@ mod standby;
 mod stops;
 mod weaker;
 
-use shared::barrier::Stage as Durable;
+use shared::barrier::Milestone;
 use std::{rc::Rc, time::Duration};
 use tests::{
-    stage::Stage,
+    rig::Rig,
     world::{Span, WorldConfig},
 };
 
@@ -49,14 +49,14 @@ async fn soon(what: &str, holds: impl Fn() -> bool) {
 }
 
 /// Waits until the status of an object says Complete, whatever it said before. False: not within the limit.
-async fn completes(stage: &Stage, key: &str, limit: Duration) -> bool {
+async fn completes(rig: &Rig, key: &str, limit: Duration) -> bool {
     let complete = |object: Option<&serde_json::Value>| object.is_some_and(|o| o["status"]["phase"] == "Complete");
-    tokio::time::timeout(limit, stage.control.wait(key, complete)).await.is_ok()
+    tokio::time::timeout(limit, rig.control.wait(key, complete)).await.is_ok()
 }
 
-/// Runs a story on a stage; no alarm may have been raised in it.
-fn story<F: Future<Output = ()>>(config: WorldConfig, play: impl FnOnce(Rc<Stage>) -> F) {
-    tests::stage::run(config, play);
+/// Runs a story on a rig; no alarm may have been raised in it.
+fn story<F: Future<Output = ()>>(config: WorldConfig, play: impl FnOnce(Rc<Rig>) -> F) {
+    tests::rig::run(config, play);
 }
 
 /// CreateSnapshots take 4 s, so that there is time to break something under the hold.
@@ -65,50 +65,50 @@ fn slow(mut config: WorldConfig) -> WorldConfig {
     config
 }
 
-/// Waits until the record is at this stage.
-async fn at(stage: &Stage, wanted: Durable) {
+/// Waits until the record is at this rig.
+async fn at(rig: &Rig, wanted: Milestone) {
     for _ in 0..60_000 {
-        if stage.record().is_some_and(|record| record.stage == wanted) {
+        if rig.record().is_some_and(|record| record.milestone == wanted) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("never at {wanted:?}: {:?}", stage.record().map(|record| record.stage));
+    panic!("never at {wanted:?}: {:?}", rig.record().map(|record| record.milestone));
 }
 
 /// Prepares the world, starts a backup with these lines of `spec`, breaks the world under the hold; it must end in Failed
 /// with one of these reasons.
 fn broken_under_the_hold(
     config: WorldConfig,
-    prepare: impl Fn(&Stage),
+    prepare: impl Fn(&Rig),
     more: &str,
-    break_it: impl Fn(&Stage),
+    break_it: impl Fn(&Rig),
     reasons: &[&str],
 ) {
-    story(config, async |stage: Rc<Stage>| {
-        prepare(&stage);
-        stage.control.apply(&stage.manifest(more)).unwrap();
-        at(&stage, Durable::Snapshotting).await;
+    story(config, async |rig: Rc<Rig>| {
+        prepare(&rig);
+        rig.control.apply(&rig.manifest(more)).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        break_it(&stage);
-        assert_eq!(stage.ended(LIMIT).await, "Failed");
-        let (reason, message) = stage.failure();
+        break_it(&rig);
+        assert_eq!(rig.ended(LIMIT).await, "Failed");
+        let (reason, message) = rig.failure();
         assert!(reasons.contains(&reason.as_str()), "{reason}: {message}");
-        nothing_left(&stage).await;
+        nothing_left(&rig).await;
     });
 }
 
 /// After a failure everything is let go and cleaned: nothing of the attempt is left once the object is deleted either.
-async fn nothing_left(stage: &Stage) {
-    assert!(stage.delete(LIMIT).await, "deletion ends: {:?}", stage.record().map(|r| (r.stage, r.clean_failure)));
+async fn nothing_left(rig: &Rig) {
+    assert!(rig.delete(LIMIT).await, "deletion ends: {:?}", rig.record().map(|r| (r.milestone, r.clean_failure)));
     // A lease whose Finish could not be delivered ends by itself.
     let begun = tokio::time::Instant::now();
-    while stage.world.left_over().leases > 0 && begun.elapsed() < HOLDS_END {
+    while rig.world.left_over().leases > 0 && begun.elapsed() < HOLDS_END {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let left = stage.world.left_over();
+    let left = rig.world.left_over();
     assert_eq!(left.total(), 0, "left over: {:?}", left.names);
-    let ledger = stage.control.ledger();
+    let ledger = rig.control.ledger();
     assert!(
         !ledger.keys().any(|key| matches!(key, coordinator::ports::LedgerKey::Record(_))),
         "the record goes with its object"

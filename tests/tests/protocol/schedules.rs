@@ -4,7 +4,7 @@
 use crate::{LIMIT, nothing_left, story};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tests::{stage::Stage, world::WorldConfig};
+use tests::{rig::Rig, world::WorldConfig};
 use tokio::time::{Instant, sleep, timeout};
 
 /// A quiet cluster: minutes of virtual time pass here.
@@ -15,8 +15,8 @@ fn world(seed: u64) -> WorldConfig {
 const SCHEDULE: &str = "br-admin/nightly";
 
 /// The user page's schedule for this world: its template is the ad-hoc manifest's spec.
-pub(crate) fn manifest(stage: &Stage, name: &str, fields: &Value) -> String {
-    let backup: Value = serde_saphyr::from_str(&stage.manifest("")).unwrap();
+pub(crate) fn manifest(rig: &Rig, name: &str, fields: &Value) -> String {
+    let backup: Value = serde_saphyr::from_str(&rig.manifest("")).unwrap();
     let mut spec = json!({"schedule": "@every 60s", "backupTemplate": backup["spec"]});
     for (field, value) in fields.as_object().unwrap() {
         spec[field] = value.clone();
@@ -29,24 +29,24 @@ pub(crate) fn manifest(stage: &Stage, name: &str, fields: &Value) -> String {
     .to_string()
 }
 
-fn phase(stage: &Stage, backup: &str) -> String {
-    stage.control.phase(&format!("br-admin/{backup}"))
+fn phase(rig: &Rig, backup: &str) -> String {
+    rig.control.phase(&format!("br-admin/{backup}"))
 }
 
 /// Waits until the schedule's status fits.
-async fn until(stage: &Stage, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
-    let waited = timeout(LIMIT, stage.control.wait_schedule(SCHEDULE, fits)).await;
-    let status = stage.control.get_schedule(SCHEDULE).unwrap()["status"].clone();
-    assert!(waited.is_ok(), "{what}: {status:#}; {:#?}", stage.control.events().last());
+async fn until(rig: &Rig, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    let waited = timeout(LIMIT, rig.control.wait_schedule(SCHEDULE, fits)).await;
+    let status = rig.control.get_schedule(SCHEDULE).unwrap()["status"].clone();
+    assert!(waited.is_ok(), "{what}: {status:#}; {:#?}", rig.control.events().last());
     status
 }
 
 /// Waits until the schedule has made this many backups since the beginning.
-async fn made(stage: &Stage, count: usize) -> Vec<String> {
+async fn made(rig: &Rig, count: usize) -> Vec<String> {
     let mut all = Vec::new();
     let begun = Instant::now();
     while all.len() < count {
-        for name in stage.control.backups_of("nightly") {
+        for name in rig.control.backups_of("nightly") {
             if !all.contains(&name) {
                 all.push(name);
             }
@@ -57,40 +57,40 @@ async fn made(stage: &Stage, count: usize) -> Vec<String> {
     all
 }
 
-async fn gone(stage: &Stage, backup: &str) {
+async fn gone(rig: &Rig, backup: &str) {
     let key = format!("br-admin/{backup}");
-    timeout(LIMIT, stage.control.wait(&key, |object| object.is_none())).await.expect(backup);
+    timeout(LIMIT, rig.control.wait(&key, |object| object.is_none())).await.expect(backup);
 }
 
 #[test]
 fn runs_come_when_due_and_retention_keeps_two() {
-    story(world(301), async |stage| {
-        stage.control.apply(&manifest(&stage, "nightly", &json!({"maxBackups": 2}))).unwrap();
-        let names = made(&stage, 3).await;
+    story(world(301), async |rig| {
+        rig.control.apply(&manifest(&rig, "nightly", &json!({"maxBackups": 2}))).unwrap();
+        let names = made(&rig, 3).await;
         for name in &names {
             let ended = |object: Option<&Value>| object.is_none_or(|object| object["status"]["phase"] == "Complete");
-            timeout(LIMIT, stage.control.wait(&format!("br-admin/{name}"), ended)).await.expect(name);
+            timeout(LIMIT, rig.control.wait(&format!("br-admin/{name}"), ended)).await.expect(name);
         }
-        let newest = stage.control.get(&format!("br-admin/{}", names[2])).unwrap();
+        let newest = rig.control.get(&format!("br-admin/{}", names[2])).unwrap();
         let labels = &newest["metadata"]["labels"];
         assert_eq!((&labels["team"], &labels["app.kubernetes.io/instance"]), (&json!("shop"), &json!("nightly")));
         assert!(newest["metadata"]["ownerReferences"].is_null());
         let stamp = names[2].strip_prefix("nightly-").unwrap();
         let path = format!("s3://backups/p/-{stamp}-az1");
         assert_eq!(newest["status"]["backups"][0]["backupPath"], path.as_str());
-        assert!(stage.world.objects().contains_key(&format!("p/-{stamp}-az1/backupmeta")));
+        assert!(rig.world.objects().contains_key(&format!("p/-{stamp}-az1/backupmeta")));
 
         // The third good one lets the first go, whose finalizer cleans by cleanPolicy.
-        gone(&stage, &names[0]).await;
-        assert!(!stage.world.objects().keys().any(|key| key.contains(names[0].strip_prefix("nightly-").unwrap())));
-        assert_eq!((phase(&stage, &names[1]).as_str(), phase(&stage, &names[2]).as_str()), ("Complete", "Complete"));
-        let status = until(&stage, "third", |status| status["lastSuccess"] == names[2].as_str()).await;
+        gone(&rig, &names[0]).await;
+        assert!(!rig.world.objects().keys().any(|key| key.contains(names[0].strip_prefix("nightly-").unwrap())));
+        assert_eq!((phase(&rig, &names[1]).as_str(), phase(&rig, &names[2]).as_str()), ("Complete", "Complete"));
+        let status = until(&rig, "third", |status| status["lastSuccess"] == names[2].as_str()).await;
         assert_eq!((&status["phase"], &status["lastBackup"]), (&json!("Active"), &json!(names[2])));
         assert_eq!(status["conditions"][0]["type"], "Ready");
         let (last, next) = (status["lastBackupTime"].as_str().unwrap(), status["nextRun"].as_str().unwrap());
         let apart = next.parse::<jiff::Timestamp>().unwrap() - last.parse::<jiff::Timestamp>().unwrap();
         assert_eq!(apart.get_seconds(), 60);
-        let events = stage.control.events();
+        let events = rig.control.events();
         let told = events.iter().find(|event| event.reason == "SuccessfulDelete").expect("an event");
         assert!(told.object == SCHEDULE && told.message.contains("maxBackups 2"), "{told:?}");
         let why = events.iter().find(|event| event.reason == "Expired").expect("an event says why");
@@ -98,68 +98,68 @@ fn runs_come_when_due_and_retention_keeps_two() {
         assert!(why.message.contains("nightly: maxBackups 2"), "{why:?}");
 
         // The schedule goes; its backups stay until a person deletes them.
-        stage.control.delete_schedule(SCHEDULE);
+        rig.control.delete_schedule(SCHEDULE);
         sleep(Duration::from_secs(180)).await;
-        assert_eq!(stage.control.backups_of("nightly"), names[1..]);
+        assert_eq!(rig.control.backups_of("nightly"), names[1..]);
     });
 }
 
 #[test]
 fn a_coordinator_killed_between_the_backup_and_the_status_makes_no_second_one() {
     for step in 0..6 {
-        story(world(310 + step), async |stage| {
-            stage.control.apply(&manifest(&stage, "nightly", &json!({"schedule": "@every 2m"}))).unwrap();
-            until(&stage, "first look", |status| status["nextRun"].is_string()).await;
-            stage.control.mute_schedule_status(true);
+        story(world(310 + step), async |rig| {
+            rig.control.apply(&manifest(&rig, "nightly", &json!({"schedule": "@every 2m"}))).unwrap();
+            until(&rig, "first look", |status| status["nextRun"].is_string()).await;
+            rig.control.mute_schedule_status(true);
             if step % 2 == 1 {
-                stage.control.lose_create_answers(2);
+                rig.control.lose_create_answers(2);
             }
-            let names = made(&stage, 1).await;
+            let names = made(&rig, 1).await;
             sleep(Duration::from_millis(700 * step)).await;
-            stage.kill_coordinator();
-            assert!(stage.control.get_schedule(SCHEDULE).unwrap()["status"]["lastBackup"].is_null());
-            stage.control.mute_schedule_status(false);
-            stage.start_coordinator();
-            let status = until(&stage, "recovered", |status| status["lastBackup"] == names[0].as_str()).await;
+            rig.kill_coordinator();
+            assert!(rig.control.get_schedule(SCHEDULE).unwrap()["status"]["lastBackup"].is_null());
+            rig.control.mute_schedule_status(false);
+            rig.start_coordinator();
+            let status = until(&rig, "recovered", |status| status["lastBackup"] == names[0].as_str()).await;
             assert_eq!(status["phase"], "Active", "{status:#}");
             sleep(Duration::from_secs(60)).await;
-            assert_eq!(stage.control.backups_of("nightly"), names, "step {step}");
+            assert_eq!(rig.control.backups_of("nightly"), names, "step {step}");
         });
     }
 }
 
 #[test]
 fn pause_stops_runs_and_ends_with_one() {
-    story(world(320), async |stage| {
-        stage.control.apply(&manifest(&stage, "nightly", &json!({"pause": true}))).unwrap();
-        let status = until(&stage, "paused", |status| status["phase"] == "Paused").await;
+    story(world(320), async |rig| {
+        rig.control.apply(&manifest(&rig, "nightly", &json!({"pause": true}))).unwrap();
+        let status = until(&rig, "paused", |status| status["phase"] == "Paused").await;
         assert_eq!(status["conditions"][0]["status"], "False");
         assert!(status["nextRun"].is_null(), "{status:#}");
         sleep(Duration::from_secs(600)).await;
-        assert!(stage.control.backups_of("nightly").is_empty());
-        stage.control.apply(&manifest(&stage, "nightly", &json!({}))).unwrap();
+        assert!(rig.control.backups_of("nightly").is_empty());
+        rig.control.apply(&manifest(&rig, "nightly", &json!({}))).unwrap();
         sleep(Duration::from_secs(10)).await;
-        assert_eq!(stage.control.backups_of("nightly").len(), 1, "the newest missed run, at once");
+        assert_eq!(rig.control.backups_of("nightly").len(), 1, "the newest missed run, at once");
     });
 }
 
 #[test]
 fn one_at_a_time_in_a_group_and_beside_ad_hoc_backups() {
-    story(world(330), async |stage| {
+    story(world(330), async |rig| {
         for name in ["nightly", "other"] {
             let mut schedule: Value =
-                serde_json::from_str(&manifest(&stage, name, &json!({"schedule": "* * * * *"}))).unwrap();
+                serde_json::from_str(&manifest(&rig, name, &json!({"schedule": "* * * * *"}))).unwrap();
             schedule["metadata"]["labels"]["tidb.pingcap.com/backup-schedule-group"] = json!("shop");
-            stage.control.apply(&schedule.to_string()).unwrap();
+            rig.control.apply(&schedule.to_string()).unwrap();
         }
-        stage.control.apply(&stage.manifest("")).unwrap();
+        rig.control.apply(&rig.manifest("")).unwrap();
         let begun = Instant::now();
         let mut seen = 0;
         while begun.elapsed() < Duration::from_secs(360) {
             let running: Vec<String> = ["nightly", "other"]
                 .iter()
-                .flat_map(|name| stage.control.backups_of(name))
-                .filter(|name| !matches!(phase(&stage, name).as_str(), "Complete" | "Failed"))
+                .flat_map(|name| rig.control.backups_of(name))
+                .filter(|name| !matches!(phase(&rig, name).as_str(), "Complete" | "Failed"))
                 .collect();
             assert!(running.len() <= 1, "{running:?}");
             seen = seen.max(running.len());
@@ -167,31 +167,31 @@ fn one_at_a_time_in_a_group_and_beside_ad_hoc_backups() {
         }
         assert_eq!(seen, 1);
         for name in ["nightly", "other"] {
-            assert!(stage.control.backups_of(name).len() >= 2, "both have their turn");
+            assert!(rig.control.backups_of(name).len() >= 2, "both have their turn");
         }
-        assert_eq!(stage.control.phase(tests::stage::KEY), "Complete", "{:?}", stage.failure());
-        stage.control.delete_schedule(SCHEDULE);
-        stage.control.delete_schedule("br-admin/other");
-        nothing_left_but(&stage).await;
+        assert_eq!(rig.control.phase(tests::rig::KEY), "Complete", "{:?}", rig.failure());
+        rig.control.delete_schedule(SCHEDULE);
+        rig.control.delete_schedule("br-admin/other");
+        nothing_left_but(&rig).await;
     });
 }
 
 /// All backups are deleted, and nothing of them is left.
-async fn nothing_left_but(stage: &Stage) {
-    for name in ["nightly", "other"].iter().flat_map(|name| stage.control.backups_of(name)) {
-        stage.control.delete(&format!("br-admin/{name}"));
-        gone(stage, &name).await;
+async fn nothing_left_but(rig: &Rig) {
+    for name in ["nightly", "other"].iter().flat_map(|name| rig.control.backups_of(name)) {
+        rig.control.delete(&format!("br-admin/{name}"));
+        gone(rig, &name).await;
     }
-    nothing_left(stage).await;
+    nothing_left(rig).await;
 }
 
 #[test]
 fn an_invalid_schedule_says_why_and_deletes_nothing() {
-    story(world(340), async |stage| {
-        stage.control.apply(&manifest(&stage, "nightly", &json!({"maxBackups": 1}))).unwrap();
-        let names = made(&stage, 1).await;
+    story(world(340), async |rig| {
+        rig.control.apply(&manifest(&rig, "nightly", &json!({"maxBackups": 1}))).unwrap();
+        let names = made(&rig, 1).await;
         let complete = |status: &Value| status["lastSuccess"].is_string();
-        until(&stage, "first", complete).await;
+        until(&rig, "first", complete).await;
         for (fields, words) in [
             (json!({"schedule": "61 * * * *"}), "minute"),
             (json!({"maxReservedTime": "1x"}), "maxReservedTime"),
@@ -202,27 +202,27 @@ fn an_invalid_schedule_says_why_and_deletes_nothing() {
             ),
             (json!({"backupTemplate": {"clusters": []}}), "spec.backupTemplate"),
         ] {
-            stage.control.apply(&manifest(&stage, "nightly", &fields)).unwrap();
+            rig.control.apply(&manifest(&rig, "nightly", &fields)).unwrap();
             let told = |status: &Value| {
                 status["phase"] == "Invalid" && status["message"].as_str().is_some_and(|text| text.contains(words))
             };
-            let status = until(&stage, words, told).await;
+            let status = until(&rig, words, told).await;
             assert_eq!(status["conditions"][0]["status"], "False", "{status:#}");
             assert!(status["conditions"][0]["reason"].as_str().is_some_and(|word| !word.contains(' ')), "{status:#}");
             sleep(Duration::from_secs(200)).await;
-            assert_eq!(stage.control.backups_of("nightly"), names);
+            assert_eq!(rig.control.backups_of("nightly"), names);
         }
     });
 }
 
 #[test]
 fn what_a_person_holds_stays() {
-    story(world(350), async |stage| {
-        stage.control.apply(&manifest(&stage, "nightly", &json!({"maxBackups": 1}))).unwrap();
-        let first = made(&stage, 1).await;
-        stage.control.annotate(&format!("br-admin/{}", first[0]), "isochron.pingcap.com/on-hold", "true");
-        let names = made(&stage, 4).await;
-        gone(&stage, &names[1]).await;
-        assert_eq!(phase(&stage, &names[0]), "Complete", "held");
+    story(world(350), async |rig| {
+        rig.control.apply(&manifest(&rig, "nightly", &json!({"maxBackups": 1}))).unwrap();
+        let first = made(&rig, 1).await;
+        rig.control.annotate(&format!("br-admin/{}", first[0]), "isochron.pingcap.com/on-hold", "true");
+        let names = made(&rig, 4).await;
+        gone(&rig, &names[1]).await;
+        assert_eq!(phase(&rig, &names[0]), "Complete", "held");
     });
 }

@@ -2,53 +2,54 @@
 
 use crate::{HOLDS_END, LIMIT, at, completes, nothing_left, slow, soon, story, world};
 use coordinator::{config::STOP_GRACE, ending::ABORT_LIMIT};
-use shared::barrier::{Record, Stage as Durable};
+use shared::barrier::{Milestone, Record};
 use std::{rc::Rc, time::Duration};
-use tests::stage::{KEY, Stage};
+use tests::rig::{KEY, Rig};
 use tokio::time::Instant;
 
 /// From the demand to the end of the process.
-async fn ended(stage: &Stage) -> Duration {
+async fn ended(rig: &Rig) -> Duration {
     let begun = Instant::now();
-    soon("the coordinator ends", || !stage.coordinator_runs()).await;
+    soon("the coordinator ends", || !rig.coordinator_runs()).await;
     begun.elapsed()
 }
 
-fn held(stage: &Stage) -> u64 {
-    let left = stage.world.left_over();
+fn held(rig: &Rig) -> u64 {
+    let left = rig.world.left_over();
     left.leases + left.paused_schedulers
 }
 
-fn stage_of(stage: &Stage) -> Option<Durable> {
-    stage.record().map(|record| record.stage)
+fn milestone_of(rig: &Rig) -> Option<Milestone> {
+    rig.record().map(|record| record.milestone)
 }
 
-fn names(stage: &Stage) -> Vec<String> {
-    let ledger = stage.control.ledger();
+fn names(rig: &Rig) -> Vec<String> {
+    let ledger = rig.control.ledger();
     let texts = ledger.iter().filter(|(key, _)| matches!(key, coordinator::ports::LedgerKey::Record(_)));
     let read = texts.filter_map(|(_, text)| coordinator::actors::Stored::<Record>::parse(text).ok());
-    read.map(|stored| format!("{} {:?}", stored.body.request.name, stored.body.stage)).collect()
+    read.map(|stored| format!("{} {:?}", stored.body.request.name, stored.body.milestone)).collect()
 }
 
 #[test]
 fn a_backup_survives_a_coordinator_that_is_told_to_end_at_any_moment() {
     for step in 0..24 {
         let moment = Duration::from_millis(50 + step * 150);
-        story(world(400 + step), async |stage: Rc<Stage>| {
+        story(world(400 + step), async |rig: Rc<Rig>| {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            stage.control.apply(&stage.manifest("")).unwrap();
+            rig.control.apply(&rig.manifest("")).unwrap();
             tokio::time::sleep(moment).await;
-            stage.tell_coordinator_to_end();
-            assert!(ended(&stage).await < Duration::from_secs(60), "told after {moment:?}");
-            let left = stage_of(&stage);
-            let between = matches!(left, None | Some(Durable::Preparing | Durable::Certified | Durable::Complete));
+            rig.tell_coordinator_to_end();
+            assert!(ended(&rig).await < Duration::from_secs(60), "told after {moment:?}");
+            let left = milestone_of(&rig);
+            let between =
+                matches!(left, None | Some(Milestone::Preparing | Milestone::Certified | Milestone::Complete));
             assert!(between, "told after {moment:?}, it left {left:?}");
-            assert_eq!(held(&stage), 0, "told after {moment:?}, {left:?}");
-            stage.start_coordinator();
-            assert_eq!(stage.ended(LIMIT).await, "Complete", "told after {moment:?}: {:?}", stage.failure());
-            assert_eq!(stage.record().unwrap().attempt, 1);
-            assert_eq!(stage.lies(), Vec::<String>::new(), "told after {moment:?}");
-            nothing_left(&stage).await;
+            assert_eq!(held(&rig), 0, "told after {moment:?}, {left:?}");
+            rig.start_coordinator();
+            assert_eq!(rig.ended(LIMIT).await, "Complete", "told after {moment:?}: {:?}", rig.failure());
+            assert_eq!(rig.record().unwrap().attempt, 1);
+            assert_eq!(rig.lies(), Vec::<String>::new(), "told after {moment:?}");
+            nothing_left(&rig).await;
         });
     }
 }
@@ -56,86 +57,86 @@ fn a_backup_survives_a_coordinator_that_is_told_to_end_at_any_moment() {
 /// The first backup is under the hold, the second waits for it, the third comes too late.
 #[test]
 fn nothing_new_begins_while_a_coordinator_drains() {
-    story(slow(world(430)), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Snapshotting).await;
-        stage.control.apply(&stage.manifest_of("second", "q", "Delete", "")).unwrap();
-        soon("the second one is admitted", || names(&stage).contains(&"second Preparing".to_owned())).await;
-        stage.tell_coordinator_to_end();
-        stage.control.apply(&stage.manifest_of("third", "r", "Delete", "")).unwrap();
-        ended(&stage).await;
-        assert_eq!(names(&stage), ["backup Certified", "second Preparing"]);
-        assert!(stage.claims().iter().all(|claim| claim.live.is_none()), "{:?}", stage.claims());
+    story(slow(world(430)), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
+        rig.control.apply(&rig.manifest_of("second", "q", "Delete", "")).unwrap();
+        soon("the second one is admitted", || names(&rig).contains(&"second Preparing".to_owned())).await;
+        rig.tell_coordinator_to_end();
+        rig.control.apply(&rig.manifest_of("third", "r", "Delete", "")).unwrap();
+        ended(&rig).await;
+        assert_eq!(names(&rig), ["backup Certified", "second Preparing"]);
+        assert!(rig.claims().iter().all(|claim| claim.live.is_none()), "{:?}", rig.claims());
         tokio::time::sleep(HOLDS_END).await;
-        assert_eq!(held(&stage), 0);
-        stage.start_coordinator();
+        assert_eq!(held(&rig), 0);
+        rig.start_coordinator();
         for key in [KEY, "br-admin/second", "br-admin/third"] {
-            assert!(completes(&stage, key, LIMIT).await, "{key}: {:#?}", stage.control.events());
+            assert!(completes(&rig, key, LIMIT).await, "{key}: {:#?}", rig.control.events());
         }
     });
 }
 
 #[test]
 fn the_second_signal_aborts_and_the_planes_let_go_at_once() {
-    story(slow(world(431)), async |stage: Rc<Stage>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Snapshotting).await;
-        stage.tell_coordinator_to_end();
+    story(slow(world(431)), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
+        rig.tell_coordinator_to_end();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        assert!(stage.coordinator_runs() && held(&stage) > 0);
-        stage.tell_coordinator_to_end();
-        let taken = ended(&stage).await;
+        assert!(rig.coordinator_runs() && held(&rig) > 0);
+        rig.tell_coordinator_to_end();
+        let taken = ended(&rig).await;
         assert!(taken < ABORT_LIMIT, "{taken:?}");
-        assert_eq!((held(&stage), stage_of(&stage)), (0, Some(Durable::Failed)));
-        assert_eq!(stage.failure().0, "CoordinatorRestarted");
-        stage.start_coordinator();
-        assert_eq!(stage.ended(LIMIT).await, "Failed");
-        nothing_left(&stage).await;
+        assert_eq!((held(&rig), milestone_of(&rig)), (0, Some(Milestone::Failed)));
+        assert_eq!(rig.failure().0, "CoordinatorRestarted");
+        rig.start_coordinator();
+        assert_eq!(rig.ended(LIMIT).await, "Failed");
+        nothing_left(&rig).await;
     });
 }
 
 #[test]
 fn a_barrier_that_outlives_the_grace_is_aborted() {
-    story(world(432), async |stage: Rc<Stage>| {
-        let all = stage.world.stores().into_iter().map(|(store, _)| store).collect();
-        stage.world.faults(|faults| faults.stuck_safe_ts = all);
+    story(world(432), async |rig: Rc<Rig>| {
+        let all = rig.world.stores().into_iter().map(|(store, _)| store).collect();
+        rig.world.faults(|faults| faults.stuck_safe_ts = all);
         tokio::time::sleep(Duration::from_secs(60)).await;
-        stage.control.apply(&stage.manifest("  barrier:\n    settleTimeout: 9m\n    safeTsMaxAge: 30s\n")).unwrap();
-        at(&stage, Durable::Barrier).await;
-        stage.tell_coordinator_to_end();
-        let (taken, grace) = (ended(&stage).await, Duration::from_millis(STOP_GRACE.0));
+        rig.control.apply(&rig.manifest("  barrier:\n    settleTimeout: 9m\n    safeTsMaxAge: 30s\n")).unwrap();
+        at(&rig, Milestone::Barrier).await;
+        rig.tell_coordinator_to_end();
+        let (taken, grace) = (ended(&rig).await, Duration::from_millis(STOP_GRACE.0));
         assert!(taken >= grace && taken < grace + ABORT_LIMIT, "{taken:?}");
-        assert_eq!((held(&stage), stage.failure().0.as_str()), (0, "CoordinatorRestarted"));
+        assert_eq!((held(&rig), rig.failure().0.as_str()), (0, "CoordinatorRestarted"));
     });
 }
 
 #[test]
 fn who_has_nothing_to_do_ends_at_once() {
-    story(world(433), async |stage: Rc<Stage>| {
+    story(world(433), async |rig: Rc<Rig>| {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        stage.tell_coordinator_to_end();
-        assert!(ended(&stage).await < Duration::from_millis(100));
+        rig.tell_coordinator_to_end();
+        assert!(ended(&rig).await < Duration::from_millis(100));
     });
 }
 
 /// A schedule of one run a minute: those that come due while a coordinator drains are its successor's.
 #[test]
 fn no_run_begins_while_a_coordinator_drains() {
-    story(slow(world(434)), async |stage: Rc<Stage>| {
-        stage.world.faults(|faults| {
+    story(slow(world(434)), async |rig: Rc<Rig>| {
+        rig.world.faults(|faults| {
             for plane in ["az1", "az2", "az3"] {
                 faults.ec2.entry(plane.to_owned()).or_default().slow_create = Duration::from_secs(40);
             }
         });
-        let schedule = crate::schedules::manifest(&stage, "nightly", &serde_json::json!({}));
-        stage.control.apply(&schedule.replace("\"prefix\":\"p\"", "\"prefix\":\"nightly\"")).unwrap();
-        soon("the first run is under the hold", || stage_of(&stage) == Some(Durable::Snapshotting)).await;
-        stage.control.apply(&schedule.replace("@every 60s", "@every 10s")).unwrap();
-        stage.tell_coordinator_to_end();
-        let taken = ended(&stage).await;
+        let schedule = crate::schedules::manifest(&rig, "nightly", &serde_json::json!({}));
+        rig.control.apply(&schedule.replace("\"prefix\":\"p\"", "\"prefix\":\"nightly\"")).unwrap();
+        soon("the first run is under the hold", || milestone_of(&rig) == Some(Milestone::Snapshotting)).await;
+        rig.control.apply(&schedule.replace("@every 60s", "@every 10s")).unwrap();
+        rig.tell_coordinator_to_end();
+        let taken = ended(&rig).await;
         assert!(taken > Duration::from_secs(20), "runs came due meanwhile: {taken:?}");
-        assert_eq!(stage.control.backups_of("nightly").len(), 1, "{:#?}", stage.control.events());
-        stage.start_coordinator();
-        soon("the successor goes on", || stage.control.backups_of("nightly").len() > 1).await;
+        assert_eq!(rig.control.backups_of("nightly").len(), 1, "{:#?}", rig.control.events());
+        rig.start_coordinator();
+        soon("the successor goes on", || rig.control.backups_of("nightly").len() > 1).await;
     });
 }

@@ -6,30 +6,30 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::{rc::Rc, time::Duration};
 use tests::{
     quic_net::{COORDINATOR_HOST, QuicNet, Weather},
-    stage::Stage,
+    rig::Rig,
 };
 use tokio::time::sleep;
 
 #[test]
 fn mangled_and_replayed_datagrams_harm_nobody() {
     for seed in 1..=6 {
-        story(world(seed), async |stage: Rc<Stage<QuicNet>>| {
-            stage.net.wire.weather(Weather { mangle: 400, replay: 200, ..Weather::CALM });
+        story(world(seed), async |rig: Rc<Rig<QuicNet>>| {
+            rig.net.wire.weather(Weather { mangle: 400, replay: 200, ..Weather::CALM });
             sleep(Duration::from_secs(2)).await;
-            assert_eq!(stage.backup("", LIMIT).await, "Complete", "seed {seed}: {:?}", stage.failure());
-            assert_eq!(stage.lies(), Vec::<String>::new(), "seed {seed}");
-            let monitor = stage.net.monitor().unwrap();
+            assert_eq!(rig.backup("", LIMIT).await, "Complete", "seed {seed}: {:?}", rig.failure());
+            assert_eq!(rig.lies(), Vec::<String>::new(), "seed {seed}");
+            let monitor = rig.net.monitor().unwrap();
             assert_eq!(monitor.sessions(), 3, "a replayed handshake makes no session");
-            nothing_left(&stage, &format!("seed {seed}")).await;
+            nothing_left(&rig, &format!("seed {seed}")).await;
         });
     }
 }
 
 #[test]
 fn noise_from_strangers_harms_nobody() {
-    story(world(7), async |stage: Rc<Stage<QuicNet>>| {
+    story(world(7), async |rig: Rc<Rig<QuicNet>>| {
         let noise = {
-            let wire = stage.net.wire.clone();
+            let wire = rig.net.wire.clone();
             async move {
                 let mut random = SmallRng::seed_from_u64(7);
                 loop {
@@ -48,10 +48,10 @@ fn noise_from_strangers_harms_nobody() {
             }
         };
         let noise = tokio::spawn(noise);
-        assert_eq!(stage.backup("", LIMIT).await, "Complete", "{:?}", stage.failure());
-        assert_eq!(stage.lies(), Vec::<String>::new());
-        assert_eq!(stage.net.monitor().unwrap().sessions(), 3);
+        assert_eq!(rig.backup("", LIMIT).await, "Complete", "{:?}", rig.failure());
+        assert_eq!(rig.lies(), Vec::<String>::new());
+        assert_eq!(rig.net.monitor().unwrap().sessions(), 3);
         noise.abort();
-        nothing_left(&stage, "noise").await;
+        nothing_left(&rig, "noise").await;
     });
 }

@@ -1,4 +1,4 @@
-//! Transport under faults: the whole system of the stage, but with the real QUIC stack between coordinator and planes
+//! Transport under faults: the whole system of the rig, but with the real QUIC stack between coordinator and planes
 //! (mutual TLS, handshakes, retransmission, idle limits), over datagrams that are lost, copied, delayed, mangled and cut.
 //! Outcomes are judged by the oracle and the bank, which know nothing of protocol or transport.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -9,11 +9,11 @@ mod repeat;
 mod sessions;
 mod weather;
 
-use shared::barrier::Stage as Durable;
+use shared::barrier::Milestone;
 use std::{rc::Rc, sync::LazyLock, time::Duration};
 use tests::{
     quic_net::{Certificates, QuicNet},
-    stage::{self, KEY, Stage},
+    rig::{self, KEY, Rig},
     world::{Span, WorldConfig},
 };
 use tokio::time::{Instant, sleep};
@@ -45,27 +45,27 @@ fn slow(seed: u64) -> WorldConfig {
     config
 }
 
-fn story<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Stage<QuicNet>>) -> F) -> F::Output {
+fn story<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Rig<QuicNet>>) -> F) -> F::Output {
     let net = QuicNet::new(config.seed, CERTIFICATES.1.clone(), &PLANES);
-    stage::run_over(config, net, play)
+    rig::run_over(config, net, play)
 }
 
-/// Waits until the record is at this stage.
-async fn at(stage: &Stage<QuicNet>, wanted: Durable) {
+/// Waits until the record is at this rig.
+async fn at(rig: &Rig<QuicNet>, wanted: Milestone) {
     for _ in 0..60_000 {
-        if stage.record().is_some_and(|record| record.stage == wanted) {
+        if rig.record().is_some_and(|record| record.milestone == wanted) {
             return;
         }
         sleep(Duration::from_millis(10)).await;
     }
-    panic!("never at {wanted:?}: {:?}", stage.record().map(|record| record.stage));
+    panic!("never at {wanted:?}: {:?}", rig.record().map(|record| record.milestone));
 }
 
 /// How long until no store and no scheduler is held, which must be within `bound`.
-async fn holds_gone(stage: &Stage<QuicNet>, bound: Duration, what: &str) -> Duration {
+async fn holds_gone(rig: &Rig<QuicNet>, bound: Duration, what: &str) -> Duration {
     let begun = Instant::now();
     loop {
-        let left = stage.world.left_over();
+        let left = rig.world.left_over();
         if left.leases + left.paused_schedulers == 0 {
             return begun.elapsed();
         }
@@ -75,23 +75,23 @@ async fn holds_gone(stage: &Stage<QuicNet>, bound: Duration, what: &str) -> Dura
 }
 
 /// The outcome is Complete and true, or Failed; then nothing is left once the object is deleted. Returns the phase.
-async fn judge(stage: &Stage<QuicNet>, what: &str) -> String {
-    let phase = stage.ended(LIMIT).await;
+async fn judge(rig: &Rig<QuicNet>, what: &str) -> String {
+    let phase = rig.ended(LIMIT).await;
     match phase.as_str() {
-        "Complete" => assert_eq!(stage.lies(), Vec::<String>::new(), "{what}"),
+        "Complete" => assert_eq!(rig.lies(), Vec::<String>::new(), "{what}"),
         "Failed" => {}
-        other => panic!("{what}: ended as {other:?} with {:?}", stage.record().map(|record| record.stage)),
+        other => panic!("{what}: ended as {other:?} with {:?}", rig.record().map(|record| record.milestone)),
     }
-    nothing_left(stage, what).await;
+    nothing_left(rig, what).await;
     phase
 }
 
-async fn nothing_left(stage: &Stage<QuicNet>, what: &str) {
-    let alarms = stage.control.get(KEY).map(|object| object["status"]["alarms"].clone());
+async fn nothing_left(rig: &Rig<QuicNet>, what: &str) {
+    let alarms = rig.control.get(KEY).map(|object| object["status"]["alarms"].clone());
     assert!(alarms.as_ref().is_none_or(serde_json::Value::is_null), "{what}: {alarms:?}");
-    assert!(stage.delete(LIMIT).await, "{what}: deletion ends: {:?}", stage.record().map(|r| (r.stage, r.planes)));
+    assert!(rig.delete(LIMIT).await, "{what}: deletion ends: {:?}", rig.record().map(|r| (r.milestone, r.planes)));
     // A lease whose Finish could not be delivered ends by itself.
-    holds_gone(stage, HOLDS_END, what).await;
-    let left = stage.world.left_over();
+    holds_gone(rig, HOLDS_END, what).await;
+    let left = rig.world.left_over();
     assert_eq!(left.total(), 0, "{what}: left over: {:?}", left.names);
 }

@@ -2,11 +2,11 @@
 
 use crate::{HOLDS_END, LIMIT, PLANES, at, holds_gone, judge, nothing_left, slow, story};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
-use shared::barrier::Stage as Durable;
+use shared::barrier::Milestone;
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use tests::{
     quic_net::{COORDINATOR_HOST, QuicNet},
-    stage::Stage,
+    rig::Rig,
 };
 use tokio::time::{Instant, sleep};
 
@@ -33,34 +33,34 @@ fn cut(net: &QuicNet, plane: &str, cut: Cut) {
 }
 
 /// Stores of a plane that are held.
-fn held_in(stage: &Stage<QuicNet>, plane: &str) -> Vec<String> {
-    let own: Vec<_> = stage.world.stores().into_iter().filter(|(_, of)| of == plane).map(|(store, _)| store).collect();
-    let names = stage.world.left_over().names;
+fn held_in(rig: &Rig<QuicNet>, plane: &str) -> Vec<String> {
+    let own: Vec<_> = rig.world.stores().into_iter().filter(|(_, of)| of == plane).map(|(store, _)| store).collect();
+    let names = rig.world.left_over().names;
     own.iter().map(|store| format!("lease of store {store}")).filter(|lease| names.contains(lease)).collect()
 }
 
 /// The plane that is cut off lets go by itself within its own bound, and everybody else within theirs.
-async fn let_go_while_cut(stage: &Stage<QuicNet>, plane: &str, what: &str) {
+async fn let_go_while_cut(rig: &Rig<QuicNet>, plane: &str, what: &str) {
     let begun = Instant::now();
-    while !held_in(stage, plane).is_empty() {
+    while !held_in(rig, plane).is_empty() {
         sleep(Duration::from_millis(100)).await;
-        assert!(begun.elapsed() < HOLDS_END, "{what}: {plane} holds after {HOLDS_END:?}: {:?}", held_in(stage, plane));
+        assert!(begun.elapsed() < HOLDS_END, "{what}: {plane} holds after {HOLDS_END:?}: {:?}", held_in(rig, plane));
     }
-    holds_gone(stage, ALL_GONE - begun.elapsed(), what).await;
+    holds_gone(rig, ALL_GONE - begun.elapsed(), what).await;
 }
 
 #[test]
 fn a_cut_shorter_than_the_idle_limit_is_survived() {
     for (seed, how) in [(1, Cut::Both), (2, Cut::Up), (3, Cut::Down)] {
-        story(slow(seed), async |stage: Rc<Stage<QuicNet>>| {
-            stage.control.apply(&stage.manifest("")).unwrap();
-            at(&stage, Durable::Snapshotting).await;
-            cut(&stage.net, "az2", how);
+        story(slow(seed), async |rig: Rc<Rig<QuicNet>>| {
+            rig.control.apply(&rig.manifest("")).unwrap();
+            at(&rig, Milestone::Snapshotting).await;
+            cut(&rig.net, "az2", how);
             sleep(Duration::from_secs(6)).await;
-            stage.net.heal("az2");
-            assert_eq!(stage.ended(LIMIT).await, "Complete", "{how:?}: {:?}", stage.failure());
-            assert_eq!(stage.lies(), Vec::<String>::new(), "{how:?}");
-            nothing_left(&stage, &format!("{how:?}")).await;
+            rig.net.heal("az2");
+            assert_eq!(rig.ended(LIMIT).await, "Complete", "{how:?}: {:?}", rig.failure());
+            assert_eq!(rig.lies(), Vec::<String>::new(), "{how:?}");
+            nothing_left(&rig, &format!("{how:?}")).await;
         });
     }
 }
@@ -68,19 +68,19 @@ fn a_cut_shorter_than_the_idle_limit_is_survived() {
 #[test]
 fn a_cut_longer_than_every_lease_ends_the_attempt_and_every_hold() {
     for (seed, how) in [(4, Cut::Both), (5, Cut::Up), (6, Cut::Down)] {
-        story(slow(seed), async |stage: Rc<Stage<QuicNet>>| {
-            stage.control.apply(&stage.manifest("")).unwrap();
-            at(&stage, Durable::Snapshotting).await;
-            cut(&stage.net, "az2", how);
-            let_go_while_cut(&stage, "az2", &format!("{how:?}")).await;
-            assert_eq!(stage.ended(LIMIT).await, "Failed", "{how:?}");
-            let (reason, message) = stage.failure();
+        story(slow(seed), async |rig: Rc<Rig<QuicNet>>| {
+            rig.control.apply(&rig.manifest("")).unwrap();
+            at(&rig, Milestone::Snapshotting).await;
+            cut(&rig.net, "az2", how);
+            let_go_while_cut(&rig, "az2", &format!("{how:?}")).await;
+            assert_eq!(rig.ended(LIMIT).await, "Failed", "{how:?}");
+            let (reason, message) = rig.failure();
             assert!(
                 matches!(reason.as_str(), "PlaneLost" | "HoldTimedOut" | "PlaneLeaseExpired"),
                 "{how:?}: {reason}: {message}"
             );
-            stage.net.heal("az2");
-            nothing_left(&stage, &format!("{how:?}")).await;
+            rig.net.heal("az2");
+            nothing_left(&rig, &format!("{how:?}")).await;
         });
     }
 }
@@ -89,20 +89,20 @@ fn a_cut_longer_than_every_lease_ends_the_attempt_and_every_hold() {
 /// once.
 #[test]
 fn an_order_repeated_on_a_new_link_is_obeyed_once() {
-    story(slow(7), async |stage: Rc<Stage<QuicNet>>| {
-        stage.control.apply(&stage.manifest("")).unwrap();
-        at(&stage, Durable::Snapshotting).await;
-        let before = stage.net.monitor().unwrap().sessions();
-        cut(&stage.net, "az2", Cut::Up);
-        while stage.net.monitor().unwrap().sessions() == before {
+    story(slow(7), async |rig: Rc<Rig<QuicNet>>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
+        let before = rig.net.monitor().unwrap().sessions();
+        cut(&rig.net, "az2", Cut::Up);
+        while rig.net.monitor().unwrap().sessions() == before {
             sleep(Duration::from_millis(100)).await;
         }
-        stage.net.heal("az2");
-        assert_eq!(stage.ended(LIMIT).await, "Complete", "{:?}", stage.failure());
-        assert_eq!(stage.lies(), Vec::<String>::new());
-        assert_eq!(stage.world.mutations().ec2_creates, 3, "one call for each instance");
-        assert_eq!(stage.record().unwrap().attempt, 1);
-        nothing_left(&stage, "repeated order").await;
+        rig.net.heal("az2");
+        assert_eq!(rig.ended(LIMIT).await, "Complete", "{:?}", rig.failure());
+        assert_eq!(rig.lies(), Vec::<String>::new());
+        assert_eq!(rig.world.mutations().ec2_creates, 3, "one call for each instance");
+        assert_eq!(rig.record().unwrap().attempt, 1);
+        nothing_left(&rig, "repeated order").await;
     });
 }
 
@@ -117,17 +117,17 @@ fn a_cut_at_any_moment_ends_legally() {
         let moment = Duration::from_millis(random.random_range(50..11_000));
         let length = Duration::from_secs([1, 5, 12, 15, 16, 18, 22, 32, 60][random.random_range(0..9)]);
         let what = format!("seed {seed}: {plane} cut {how:?} after {moment:?} for {length:?}");
-        let phase = story(slow(seed), async |stage: Rc<Stage<QuicNet>>| {
-            stage.control.apply(&stage.manifest("")).unwrap();
+        let phase = story(slow(seed), async |rig: Rc<Rig<QuicNet>>| {
+            rig.control.apply(&rig.manifest("")).unwrap();
             sleep(moment).await;
-            cut(&stage.net, plane, how);
+            cut(&rig.net, plane, how);
             let healed = Instant::now() + length;
             if length > ALL_GONE {
-                let_go_while_cut(&stage, plane, &what).await;
+                let_go_while_cut(&rig, plane, &what).await;
             }
             tokio::time::sleep_until(healed).await;
-            stage.net.heal(plane);
-            judge(&stage, &what).await
+            rig.net.heal(plane);
+            judge(&rig, &what).await
         });
         *outcomes.entry((phase, length < HOLDS_END)).or_default() += 1;
     }

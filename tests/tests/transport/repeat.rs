@@ -5,21 +5,21 @@ use crate::{LIMIT, slow, story};
 use std::{rc::Rc, time::Duration};
 use tests::{
     quic_net::{QuicNet, Seen, Weather},
-    stage::Stage,
+    rig::Rig,
 };
 use tokio::time::sleep;
 
 fn trace(seed: u64) -> (Vec<Seen>, u64, String) {
-    story(slow(seed), async |stage: Rc<Stage<QuicNet>>| {
-        stage.net.wire.weather(Weather { loss: 50, duplicate: 50, late: 50, mangle: 50, ..Weather::CALM });
+    story(slow(seed), async |rig: Rc<Rig<QuicNet>>| {
+        rig.net.wire.weather(Weather { loss: 50, duplicate: 50, late: 50, mangle: 50, ..Weather::CALM });
         sleep(Duration::from_secs(2)).await;
-        stage.control.apply(&stage.manifest("")).unwrap();
+        rig.control.apply(&rig.manifest("")).unwrap();
         sleep(Duration::from_millis(4_000)).await;
-        stage.net.cut("az1");
+        rig.net.cut("az1");
         sleep(Duration::from_secs(3)).await;
-        stage.net.heal("az1");
-        let phase = stage.ended(LIMIT).await;
-        (stage.net.wire.seen(), stage.world.history_hash(), phase)
+        rig.net.heal("az1");
+        let phase = rig.ended(LIMIT).await;
+        (rig.net.wire.seen(), rig.world.history_hash(), phase)
     })
 }
 

@@ -16,13 +16,13 @@ const MODERATE: [Weather; 4] = [
 fn a_backup_over_a_moderately_bad_network_is_complete_and_true() {
     let mut hurt = 0;
     for seed in 1..=12 {
-        hurt += story(world(seed), async |stage| {
-            stage.net.wire.weather(MODERATE[seed as usize % MODERATE.len()]);
+        hurt += story(world(seed), async |rig| {
+            rig.net.wire.weather(MODERATE[seed as usize % MODERATE.len()]);
             tokio::time::sleep(Duration::from_secs(2)).await;
-            assert_eq!(stage.backup("", LIMIT).await, "Complete", "seed {seed}: {:?}", stage.failure());
-            assert_eq!(stage.lies(), Vec::<String>::new(), "seed {seed}");
-            nothing_left(&stage, &format!("seed {seed}")).await;
-            let counts = stage.net.wire.counts();
+            assert_eq!(rig.backup("", LIMIT).await, "Complete", "seed {seed}: {:?}", rig.failure());
+            assert_eq!(rig.lies(), Vec::<String>::new(), "seed {seed}");
+            nothing_left(&rig, &format!("seed {seed}")).await;
+            let counts = rig.net.wire.counts();
             counts.lost + counts.copied
         });
     }

@@ -1,8 +1,8 @@
 //! A VolumeBackup as users write it, and how its end is waited for.
 
 use super::{
+    rig::{ADMIN_NAMESPACE, BUCKET, REGION, Rig},
     site::Site,
-    stage::{ADMIN_NAMESPACE, BUCKET, REGION, Stage},
 };
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -86,7 +86,7 @@ spec:
     }
 }
 
-impl Stage {
+impl Rig {
     /// `kubectl apply -f backup-fed.yaml -n br-admin`.
     pub(crate) async fn apply_backup(&self, manifest: &str) -> Result<String> {
         self.kube.kubectl_with_input(&["apply", "-n", ADMIN_NAMESPACE, "-f", "-"], manifest).await

@@ -6,8 +6,8 @@ use super::{
     cluster_objects::Part,
     credentials::{ACCOUNT_NAME, ROLE, role_of, subject},
     programs::OWN_SECRET,
+    rig::{ACCESS_KEY, Rig, own_key, plane_namespace},
     site::{PLANES, SitePlan},
-    stage::{ACCESS_KEY, Stage, own_key, plane_namespace},
     traces::Traces,
 };
 use serde_json::{Value, json};
@@ -32,38 +32,38 @@ type Case<'a> = (&'a str, Way, &'a str, &'a [&'a str]);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_credentials_touch_nothing_and_say_what_to_do() {
-    let stage = Stage::start(&[SitePlan::shop()]).await.unwrap();
+    let rig = Rig::start(&[SitePlan::shop()]).await.unwrap();
     for plane in PLANES {
-        stage.front.handle.trust(ROLE, own_key(plane));
+        rig.front.handle.trust(ROLE, own_key(plane));
     }
-    stage.service_accounts().await;
-    wrong_keys(&stage).await;
-    refused_roles(&stage).await;
-    refused_accounts(&stage).await;
-    missing_rights(&stage).await;
+    rig.service_accounts().await;
+    wrong_keys(&rig).await;
+    refused_roles(&rig).await;
+    refused_accounts(&rig).await;
+    missing_rights(&rig).await;
 
-    assert_eq!(stage.traces().await.unwrap(), Traces::default());
-    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
-    let told = stage.shown().await + &stage.programs().logs().unwrap();
-    let tokens = stage.front.handle.sts_calls().into_iter().map(|call| call.token).filter(|token| !token.is_empty());
+    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.touched().await.unwrap(), rig.untouched());
+    let told = rig.shown().await + &rig.programs().logs().unwrap();
+    let tokens = rig.front.handle.sts_calls().into_iter().map(|call| call.token).filter(|token| !token.is_empty());
     for secret in tokens.chain([OWN_SECRET.to_owned(), "a wrong secret".to_owned()]) {
         assert!(!told.contains(&secret), "{secret} is shown");
     }
 }
 
 /// The plane that differs from the others.
-fn odd(stage: &Stage) -> &Part {
-    &stage.sites[0].parts[1]
+fn odd(rig: &Rig) -> &Part {
+    &rig.sites[0].parts[1]
 }
 
-async fn refused(stage: &Stage, case: Case<'_>) {
-    told(stage, case, "plane prod-az2").await;
+async fn refused(rig: &Rig, case: Case<'_>) {
+    told(rig, case, "plane prod-az2").await;
 }
 
-async fn told(stage: &Stage, (name, way, reason, parts): Case<'_>, plane: &str) {
-    let manifest = manifest(stage, name, way);
-    stage.apply_backup(&manifest).await.unwrap();
-    let status = stage.ended(name).await.unwrap();
+async fn told(rig: &Rig, (name, way, reason, parts): Case<'_>, plane: &str) {
+    let manifest = manifest(rig, name, way);
+    rig.apply_backup(&manifest).await.unwrap();
+    let status = rig.ended(name).await.unwrap();
     let (told, message) = why(&status);
     assert_eq!((&status["phase"], told.as_str()), (&Value::from("Failed"), reason), "{name}: {status:#}");
     for part in parts.iter().chain(&[plane]) {
@@ -72,8 +72,8 @@ async fn told(stage: &Stage, (name, way, reason, parts): Case<'_>, plane: &str) 
     assert!(status["commitTs"].is_null() && status["certificate"].is_null(), "{status:#}");
 }
 
-fn manifest(stage: &Stage, name: &str, way: Way) -> String {
-    let by_secret = Wish::of(&stage.sites[0], name).manifest();
+fn manifest(rig: &Rig, name: &str, way: Way) -> String {
+    let by_secret = Wish::of(&rig.sites[0], name).manifest();
     let without = by_secret.replace("      secretName: s3-secret\n", "");
     match way {
         Way::Secret => by_secret,
@@ -88,51 +88,51 @@ fn manifest(stage: &Stage, name: &str, way: Way) -> String {
     }
 }
 
-async fn wrong_keys(stage: &Stage) {
-    let namespace = &odd(stage).namespace;
+async fn wrong_keys(rig: &Rig) {
+    let namespace = &odd(rig).namespace;
     let set = async |keys: Value| {
         let patch = json!({"data": null, "stringData": keys}).to_string();
         let args = ["patch", "secret", "s3-secret", "-n", namespace, "--type=merge", "-p", &patch];
-        stage.kube.kubectl(&args).await.unwrap();
+        rig.kube.kubectl(&args).await.unwrap();
     };
     set(json!({"access_key": "AKIASTRANGER", "secret_key": "a wrong secret"})).await;
     let says = &["secret shop-tidb-az2/s3-secret", "InvalidClientTokenId", "put a valid pair under its keys"];
-    refused(stage, ("unknown-key", Way::Secret, "CredentialsRefused", says)).await;
+    refused(rig, ("unknown-key", Way::Secret, "CredentialsRefused", says)).await;
 
     set(json!({"access_key": ACCESS_KEY})).await;
     let says = &["secret shop-tidb-az2/s3-secret", "no text under key secret_key", "access_key, secret_key"];
-    refused(stage, ("half-a-secret", Way::Secret, "CredentialsUnreadable", says)).await;
+    refused(rig, ("half-a-secret", Way::Secret, "CredentialsUnreadable", says)).await;
     set(json!({"access_key": ACCESS_KEY, "secret_key": "a key that no log shows"})).await;
 }
 
-async fn refused_roles(stage: &Stage) {
-    let front = &stage.front.handle;
+async fn refused_roles(rig: &Rig) {
+    let front = &rig.front.handle;
     let short = Way::Role("shop-backup");
     let says = &["\"shop-backup\"", "arn:aws:iam::ACCOUNT:role/NAME"];
-    refused_everywhere(stage, ("short-role", short, "CredentialsUnreadable", says)).await;
+    refused_everywhere(rig, ("short-role", short, "CredentialsUnreadable", says)).await;
 
     front.distrust(ROLE);
     for plane in [PLANES[0], PLANES[2]] {
         front.trust(ROLE, own_key(plane));
     }
     let says = &[ROLE, "sts:AssumeRole", "AccessDenied", own_key(PLANES[1]), "trust policy", "Grant the permission"];
-    refused(stage, ("untrusting-role", Way::Role(ROLE), "AccessDenied", says)).await;
+    refused(rig, ("untrusting-role", Way::Role(ROLE), "AccessDenied", says)).await;
     front.trust(ROLE, own_key(PLANES[1]));
 
     for code in ["ExpiredToken", "SignatureDoesNotMatch"] {
         front.refuse("AssumeRole", 403, code);
         let says: &[&str] = &[ROLE, "sts:AssumeRole", "the plane actor's own credentials", "Renew or correct"];
         let name = if code == "ExpiredToken" { "expired-own" } else { "wrong-own" };
-        refused_everywhere(stage, (name, Way::Role(ROLE), "CredentialsRefused", says)).await;
+        refused_everywhere(rig, (name, Way::Role(ROLE), "CredentialsRefused", says)).await;
         front.answer("AssumeRole");
     }
     // Nobody is named, and nothing was granted to what the plane actor has of its own.
     let says = &["the plane actor's own AWS credentials", "ec2:DescribeVolumes", "AuthFailure"];
-    refused_everywhere(stage, ("own-without-rights", Way::Own, "CredentialsRefused", says)).await;
+    refused_everywhere(rig, ("own-without-rights", Way::Own, "CredentialsRefused", says)).await;
 }
 
-async fn refused_accounts(stage: &Stage) {
-    let (front, part) = (&stage.front.handle, odd(stage));
+async fn refused_accounts(rig: &Rig) {
+    let (front, part) = (&rig.front.handle, odd(rig));
     let namespace = &part.namespace;
     let account = format!("serviceaccount/{ACCOUNT_NAME}");
 
@@ -145,55 +145,55 @@ async fn refused_accounts(stage: &Stage) {
         "system:serviceaccount:shop-tidb-az2:tidb-backup-manager",
         "trust policy",
     ];
-    refused(stage, ("untrusted-account", Way::Account, "AccessDenied", says)).await;
+    refused(rig, ("untrusted-account", Way::Account, "AccessDenied", says)).await;
     front.trust(&role_of(PLANES[1]), &subject(namespace));
 
     for (name, code) in [("expired-token", "ExpiredTokenException"), ("no-provider", "InvalidIdentityToken")] {
         front.refuse("AssumeRoleWithWebIdentity", 400, code);
         let says = &["tidb-backup-manager", "OIDC provider", "Renew or correct"];
-        refused_everywhere(stage, (name, Way::Account, "CredentialsRefused", says)).await;
+        refused_everywhere(rig, (name, Way::Account, "CredentialsRefused", says)).await;
         front.answer("AssumeRoleWithWebIdentity");
     }
 
-    may_make_tokens(stage, part, false).await;
+    may_make_tokens(rig, part, false).await;
     let says =
         &["shop-tidb-az2/tidb-backup-manager", "may not create serviceaccounts/token", "add this verb to its role"];
-    refused(stage, ("no-right-to-tokens", Way::Account, "CredentialsUnreadable", says)).await;
-    may_make_tokens(stage, part, true).await;
+    refused(rig, ("no-right-to-tokens", Way::Account, "CredentialsUnreadable", says)).await;
+    may_make_tokens(rig, part, true).await;
 
-    stage.kube.kubectl(&["annotate", &account, "-n", namespace, "eks.amazonaws.com/role-arn-"]).await.unwrap();
+    rig.kube.kubectl(&["annotate", &account, "-n", namespace, "eks.amazonaws.com/role-arn-"]).await.unwrap();
     let says = &["shop-tidb-az2/tidb-backup-manager", "has no annotation eks.amazonaws.com/role-arn"];
-    refused(stage, ("account-without-role", Way::Account, "CredentialsUnreadable", says)).await;
+    refused(rig, ("account-without-role", Way::Account, "CredentialsUnreadable", says)).await;
 
-    stage.kube.kubectl(&["delete", &account, "-n", namespace, "--wait=true"]).await.unwrap();
+    rig.kube.kubectl(&["delete", &account, "-n", namespace, "--wait=true"]).await.unwrap();
     let says = &["shop-tidb-az2/tidb-backup-manager", "does not exist"];
-    refused(stage, ("no-account", Way::Account, "CredentialsUnreadable", says)).await;
+    refused(rig, ("no-account", Way::Account, "CredentialsUnreadable", says)).await;
 }
 
 /// The credentials are right and may not do what a backup does: known before any hold, though nothing was tried.
-async fn missing_rights(stage: &Stage) {
+async fn missing_rights(rig: &Rig) {
     for (name, action) in [("no-describe", "DescribeVolumes"), ("no-create", "CreateSnapshots dry run")] {
-        stage.ec2.handle.deny(action, true);
+        rig.ec2.handle.deny(action, true);
         let says: &[&str] = match action {
             "CreateSnapshots dry run" => {
                 &["/s3-secret", "ec2:CreateSnapshots", "UnauthorizedOperation", "Grant the permission"]
             }
             _ => &["ec2:DescribeVolumes", "UnauthorizedOperation", "Grant the permission"],
         };
-        refused_everywhere(stage, (name, Way::Secret, "AccessDenied", says)).await;
-        stage.ec2.handle.deny(action, false);
+        refused_everywhere(rig, (name, Way::Secret, "AccessDenied", says)).await;
+        rig.ec2.handle.deny(action, false);
     }
 }
 
 /// The same in all planes; the first to say so is named.
-async fn refused_everywhere(stage: &Stage, case: Case<'_>) {
-    told(stage, case, "plane prod-az").await;
+async fn refused_everywhere(rig: &Rig, case: Case<'_>) {
+    told(rig, case, "plane prod-az").await;
 }
 
 /// Takes the one rule out of the plane actor's Role, or puts it back, and waits until that holds.
-async fn may_make_tokens(stage: &Stage, part: &Part, may: bool) {
+async fn may_make_tokens(rig: &Rig, part: &Part, may: bool) {
     let role = format!("role/isochron-plane-actor-{}", part.plane);
-    let text = stage.kube.kubectl(&["get", &role, "-n", &part.namespace, "-o", "json"]).await.unwrap();
+    let text = rig.kube.kubectl(&["get", &role, "-n", &part.namespace, "-o", "json"]).await.unwrap();
     let mut rules = serde_json::from_str::<Value>(&text).unwrap()["rules"].as_array().unwrap().clone();
     let rule = json!({
         "apiGroups": [""], "resources": ["serviceaccounts/token"], "resourceNames": [ACCOUNT_NAME], "verbs": ["create"],
@@ -206,13 +206,13 @@ async fn may_make_tokens(stage: &Stage, part: &Part, may: bool) {
         assert_eq!(rules.len(), before - 1, "deploy/ grants it by a rule of its own");
     }
     let patch = json!({"rules": rules}).to_string();
-    stage.kube.kubectl(&["patch", &role, "-n", &part.namespace, "--type=merge", "-p", &patch]).await.unwrap();
+    rig.kube.kubectl(&["patch", &role, "-n", &part.namespace, "--type=merge", "-p", &patch]).await.unwrap();
     let actor =
         format!("--as=system:serviceaccount:{}:isochron-plane-actor-{}", plane_namespace(&part.plane), part.plane);
     let name = format!("serviceaccounts/{ACCOUNT_NAME}");
     let ask = ["auth", "can-i", "create", &name, "--subresource=token", "-n", &part.namespace, &actor, "--quiet"];
     let started = Instant::now();
-    while stage.kube.kubectl(&ask).await.is_ok() != may {
+    while rig.kube.kubectl(&ask).await.is_ok() != may {
         assert!(started.elapsed() < RIGHTS_LIMIT, "the API server does not go by the new rights");
         sleep(Duration::from_millis(200)).await;
     }

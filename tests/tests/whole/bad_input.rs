@@ -2,8 +2,8 @@
 
 use super::{
     backup::{Wish, why},
+    rig::{ABSENT_PLANE, ADMIN_NAMESPACE, BUCKET, Rig},
     site::PLANES,
-    stage::{ABSENT_PLANE, ADMIN_NAMESPACE, BUCKET, Stage},
     traces::Traces,
 };
 
@@ -27,35 +27,35 @@ fn without(manifest: &str, from: &str, to: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_can_never_work_is_told_before_anything_happens() {
-    let stage = Stage::coordinator_alone().await.unwrap();
-    refused_at_apply(&stage).await;
+    let rig = Rig::coordinator_alone().await.unwrap();
+    refused_at_apply(&rig).await;
 
     // The last needs the coordinator's patience (60 s), so it goes first.
-    stage.apply_backup(&wish("absent", &[ABSENT_PLANE]).manifest()).await.unwrap();
-    stage.apply_backup(&wish("unknown", &["prod-az1", "prod-az7"]).manifest()).await.unwrap();
-    let status = stage.ended("unknown").await.unwrap();
+    rig.apply_backup(&wish("absent", &[ABSENT_PLANE]).manifest()).await.unwrap();
+    rig.apply_backup(&wish("unknown", &["prod-az1", "prod-az7"]).manifest()).await.unwrap();
+    let status = rig.ended("unknown").await.unwrap();
     let (reason, message) = why(&status);
     assert_eq!((&status["phase"], reason.as_str()), (&"Invalid".into(), "PlaneUnknown"), "{status:#}");
     assert!(message.contains("prod-az7") && message.contains("Correct k8sClusterName"), "{message}");
     assert!(status["commitTs"].is_null(), "{status:#}");
 
-    let waiting = stage.backup_status("absent").await.unwrap();
+    let waiting = rig.backup_status("absent").await.unwrap();
     assert_ne!(waiting["phase"], "Invalid", "a plane that is known is waited for: {waiting:#}");
-    let why_not = stage.programs().console(&["why", "absent"]).await.unwrap();
+    let why_not = rig.programs().console(&["why", "absent"]).await.unwrap();
     assert!(why_not["action"].as_str().is_some_and(|text| text.contains(ABSENT_PLANE)), "{why_not:#}");
-    let status = stage.ended("absent").await.unwrap();
+    let status = rig.ended("absent").await.unwrap();
     let (reason, message) = why(&status);
     assert_eq!((&status["phase"], reason.as_str()), (&"Failed".into(), "PlaneNotConnected"), "{status:#}");
     assert!(message.contains(ABSENT_PLANE) && message.contains("7443/udp"), "{message}");
 
-    assert_eq!(stage.traces().await.unwrap(), Traces::default());
-    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
+    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.touched().await.unwrap(), rig.untouched());
     for name in ["unknown", "absent"] {
-        stage.delete_backup(name).await.unwrap();
+        rig.delete_backup(name).await.unwrap();
     }
 }
 
-async fn refused_at_apply(stage: &Stage) {
+async fn refused_at_apply(rig: &Rig) {
     let right = wish("wrong", &PLANES).manifest();
     let twice = wish("wrong", &["prod-az1", "prod-az2", "prod-az1"]).manifest();
     let rows = [
@@ -71,9 +71,9 @@ async fn refused_at_apply(stage: &Stage) {
         (right.replace("cleanPolicy: Delete", "cleanPolicy: Never"), "cleanPolicy must be Retain, OnFailure or Delete"),
     ];
     for (manifest, expected) in rows {
-        let outcome = stage.apply_backup(&manifest).await;
+        let outcome = rig.apply_backup(&manifest).await;
         let told = outcome.err().map(|error| format!("{error:#}")).unwrap_or_default();
         assert!(told.contains(expected), "{expected:?} is not in {told:?} for\n{manifest}");
     }
-    assert!(stage.get("vbk", "wrong", ADMIN_NAMESPACE).await.unwrap().is_none(), "nothing was stored");
+    assert!(rig.get("vbk", "wrong", ADMIN_NAMESPACE).await.unwrap().is_none(), "nothing was stored");
 }

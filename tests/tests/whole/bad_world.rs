@@ -4,8 +4,8 @@
 use super::{
     backup::{Wish, why},
     cluster_objects::Part,
+    rig::Rig,
     site::SitePlan,
-    stage::Stage,
     traces::Traces,
 };
 use serde_json::Value;
@@ -19,38 +19,38 @@ type Case = (Wish, &'static str, &'static [&'static str]);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_world_does_not_allow_touches_nothing() {
     let old = SitePlan { name: "old", number: 2, stores: [1, 1, 1], first_version: "7.1.5" };
-    let stage = Stage::start(&[SitePlan::shop(), old]).await.unwrap();
-    stage.cloud().await.unwrap().objects.put(FOREIGN, b"{}".to_vec()).await.unwrap();
-    let elsewhere = on_another_driver(&stage).await;
+    let rig = Rig::start(&[SitePlan::shop(), old]).await.unwrap();
+    rig.cloud().await.unwrap().objects.put(FOREIGN, b"{}".to_vec()).await.unwrap();
+    let elsewhere = on_another_driver(&rig).await;
 
-    let cases = cases(&stage, &elsewhere);
+    let cases = cases(&rig, &elsewhere);
     for (wish, ..) in &cases {
-        stage.apply_backup(&wish.manifest()).await.unwrap();
+        rig.apply_backup(&wish.manifest()).await.unwrap();
     }
     for case in &cases {
-        refused(&stage, case).await;
+        refused(&rig, case).await;
     }
     // Last, because it concerns every backup of the cluster.
-    let shop = &stage.sites[0];
+    let shop = &rig.sites[0];
     shop.tikv.turn(shop.stores_of(1)[0], |knobs| knobs.resolved_ts_enable = false);
     let disabled: Case =
         (Wish::of(shop, "no-resolved-ts"), "ResolvedTsDisabled", &["resolved-ts.enable is false on store"]);
-    stage.apply_backup(&disabled.0.manifest()).await.unwrap();
-    refused(&stage, &disabled).await;
+    rig.apply_backup(&disabled.0.manifest()).await.unwrap();
+    refused(&rig, &disabled).await;
 
     let nothing = Traces { objects: vec![FOREIGN.to_owned()], ..Traces::default() };
-    assert_eq!(stage.traces().await.unwrap(), nothing);
-    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
+    assert_eq!(rig.traces().await.unwrap(), nothing);
+    assert_eq!(rig.touched().await.unwrap(), rig.untouched());
     // Deleting them deletes nothing of anybody else's, though they all say cleanPolicy: Delete.
     for (wish, ..) in cases.iter().chain([&disabled]) {
-        stage.delete_backup(&wish.name).await.unwrap();
+        rig.delete_backup(&wish.name).await.unwrap();
     }
-    assert_eq!(stage.traces().await.unwrap(), nothing);
-    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
+    assert_eq!(rig.traces().await.unwrap(), nothing);
+    assert_eq!(rig.touched().await.unwrap(), rig.untouched());
 }
 
-fn cases(stage: &Stage, elsewhere: &Part) -> Vec<Case> {
-    let shop = &stage.sites[0];
+fn cases(rig: &Rig, elsewhere: &Part) -> Vec<Case> {
+    let shop = &rig.sites[0];
     let typo = {
         let mut wish = Wish::of(shop, "typo");
         wish.clusters[1][1] = "shop-az22".to_owned();
@@ -82,7 +82,7 @@ fn cases(stage: &Stage, elsewhere: &Part) -> Vec<Case> {
         (other_driver, "VolumeUnsupported", &["efs.csi.aws.com", "must lie on EBS volumes"]),
         (left_out, "StoreInNoPlane", &["is in no plane", "Add the Kubernetes cluster"]),
         (
-            Wish::of(&stage.sites[1], "too-old"),
+            Wish::of(&rig.sites[1], "too-old"),
             "VersionUnsupported",
             &["TiKV 7.1.5", "7.1 included", "Upgrade TiKV to 6.5.9+ (6.5 line), 7.5.1+ or 8.x"],
         ),
@@ -90,15 +90,15 @@ fn cases(stage: &Stage, elsewhere: &Part) -> Vec<Case> {
 }
 
 /// The last plane's part of `shop` once more, in a namespace where its volumes are no EBS volumes.
-async fn on_another_driver(stage: &Stage) -> Part {
-    let part = stage.sites[0].parts.last().expect("three planes");
+async fn on_another_driver(rig: &Rig) -> Part {
+    let part = rig.sites[0].parts.last().expect("three planes");
     let part = Part { namespace: "shop-on-efs".to_owned(), ..part.clone() };
-    stage.add_part(&part, "efs.csi.aws.com").await.unwrap();
+    rig.add_part(&part, "efs.csi.aws.com").await.unwrap();
     part
 }
 
-async fn refused(stage: &Stage, (wish, expected, parts): &Case) {
-    let status = stage.ended(&wish.name).await.unwrap();
+async fn refused(rig: &Rig, (wish, expected, parts): &Case) {
+    let status = rig.ended(&wish.name).await.unwrap();
     let (reason, message) = why(&status);
     assert_eq!((&status["phase"], reason.as_str()), (&Value::from("Failed"), *expected), "{}: {status:#}", wish.name);
     for part in *parts {

@@ -3,8 +3,8 @@
 
 use super::{
     programs::OWN_SECRET,
+    rig::{ACCESS_KEY, ADMIN_NAMESPACE, Rig, own_key},
     site::{PLANES, Site, SitePlan},
-    stage::{ACCESS_KEY, ADMIN_NAMESPACE, Stage, own_key},
     traces::Traces,
 };
 use serde_json::json;
@@ -42,7 +42,7 @@ pub(crate) fn subject(namespace: &str) -> String {
     format!("system:serviceaccount:{namespace}:{ACCOUNT_NAME}")
 }
 
-impl Stage {
+impl Rig {
     /// A ServiceAccount in every plane's TidbCluster's namespace, trusted by its role.
     pub(crate) async fn service_accounts(&self) {
         for part in &self.sites[0].parts {
@@ -63,22 +63,22 @@ impl Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_way_of_the_user_page_acts_with_its_own_credentials() {
-    let stage = Stage::start(&[SitePlan::shop()]).await.unwrap();
+    let rig = Rig::start(&[SitePlan::shop()]).await.unwrap();
     // One backup follows the other faster than EC2 lets anybody snapshot a volume.
-    stage.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
+    rig.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
     for plane in PLANES {
-        stage.front.handle.trust(ROLE, own_key(plane));
+        rig.front.handle.trust(ROLE, own_key(plane));
     }
-    stage.service_accounts().await;
+    rig.service_accounts().await;
 
-    let shown = backup(&stage, BY_KEY).await;
-    signed_by(&stage, 0, |_| BTreeSet::from([ACCESS_KEY.to_owned()]));
-    let calls = stage.ec2.handle.calls().len();
-    assert!(stage.front.handle.sts_calls().iter().all(|call| call.action == "GetCallerIdentity"));
-    never_shown(&stage, &shown).await;
+    let shown = backup(&rig, BY_KEY).await;
+    signed_by(&rig, 0, |_| BTreeSet::from([ACCESS_KEY.to_owned()]));
+    let calls = rig.ec2.handle.calls().len();
+    assert!(rig.front.handle.sts_calls().iter().all(|call| call.action == "GetCallerIdentity"));
+    never_shown(&rig, &shown).await;
 
-    let shown = backup(&stage, BY_ROLE).await;
-    let assumed = |plane: &str| sessions(&stage, "AssumeRole", plane);
+    let shown = backup(&rig, BY_ROLE).await;
+    let assumed = |plane: &str| sessions(&rig, "AssumeRole", plane);
     for plane in PLANES {
         for call in assumed(plane) {
             assert_eq!(
@@ -86,15 +86,15 @@ async fn each_way_of_the_user_page_acts_with_its_own_credentials() {
                 (ROLE, own_key(plane)),
                 "signed by the plane's own key"
             );
-            assert_eq!(call.region, super::stage::REGION);
+            assert_eq!(call.region, super::rig::REGION);
         }
     }
-    signed_by(&stage, calls, |plane| issued(&assumed(plane)));
-    never_shown(&stage, &shown).await;
+    signed_by(&rig, calls, |plane| issued(&assumed(plane)));
+    never_shown(&rig, &shown).await;
 
-    let calls = stage.ec2.handle.calls().len();
-    let shown = backup(&stage, BY_ACCOUNT).await;
-    let assumed = |plane: &str| sessions(&stage, "AssumeRoleWithWebIdentity", plane);
+    let calls = rig.ec2.handle.calls().len();
+    let shown = backup(&rig, BY_ACCOUNT).await;
+    let assumed = |plane: &str| sessions(&rig, "AssumeRoleWithWebIdentity", plane);
     let mut tokens = BTreeSet::new();
     for plane in PLANES {
         for call in assumed(plane) {
@@ -106,25 +106,25 @@ async fn each_way_of_the_user_page_acts_with_its_own_credentials() {
             assert!(tokens.insert(call.token), "each token is used once");
         }
     }
-    signed_by(&stage, calls, |plane| issued(&assumed(plane)));
-    never_shown(&stage, &shown).await;
-    even_the_loudest_log_shows_none(&stage).await;
+    signed_by(&rig, calls, |plane| issued(&assumed(plane)));
+    never_shown(&rig, &shown).await;
+    even_the_loudest_log_shows_none(&rig).await;
 }
 
 /// From `apply` to the last object deleted. Returns all that Kubernetes showed of it meanwhile.
-async fn backup(stage: &Stage, example: &str) -> String {
-    let (name, text) = manifest(example, &stage.sites[0]);
-    stage.kube.apply(&text).await.unwrap();
-    let status = stage.ended(&name).await.unwrap();
+async fn backup(rig: &Rig, example: &str) -> String {
+    let (name, text) = manifest(example, &rig.sites[0]);
+    rig.kube.apply(&text).await.unwrap();
+    let status = rig.ended(&name).await.unwrap();
     assert_eq!(status["phase"], "Complete", "{name}: {status:#}");
     assert_eq!(status["certificate"]["verdict"], "Consistent", "{name}: {status:#}");
-    let shown = stage.shown().await;
-    stage.delete_backup(&name).await.unwrap();
-    assert_eq!(stage.traces().await.unwrap(), Traces::default(), "{name}");
+    let shown = rig.shown().await;
+    rig.delete_backup(&name).await.unwrap();
+    assert_eq!(rig.traces().await.unwrap(), Traces::default(), "{name}");
     shown
 }
 
-impl Stage {
+impl Rig {
     /// VolumeBackups, events, records and ledgers as the API server has them.
     pub(crate) async fn shown(&self) -> String {
         let mut shown = String::new();
@@ -137,8 +137,8 @@ impl Stage {
 }
 
 /// Sessions of one plane, by their name.
-fn sessions(stage: &Stage, action: &str, plane: &str) -> Vec<StsCall> {
-    let all = stage.front.handle.sts_calls().into_iter();
+fn sessions(rig: &Rig, action: &str, plane: &str) -> Vec<StsCall> {
+    let all = rig.front.handle.sts_calls().into_iter();
     let of: Vec<StsCall> =
         all.filter(|call| call.action == action && call.session == format!("isochron-{plane}")).collect();
     assert!(!of.is_empty(), "{plane} made no session by {action}");
@@ -150,12 +150,12 @@ fn issued(calls: &[StsCall]) -> BTreeSet<String> {
 }
 
 /// All calls to EC2 from the `first` on, and all to S3 so far, are signed with keys that their plane has.
-fn signed_by(stage: &Stage, first: usize, keys: impl Fn(&str) -> BTreeSet<String>) {
-    let site = &stage.sites[0];
+fn signed_by(rig: &Rig, first: usize, keys: impl Fn(&str) -> BTreeSet<String>) {
+    let site = &rig.sites[0];
     for (plane, part) in PLANES.iter().zip(&site.parts) {
         let keys = keys(plane);
         let mut actions = BTreeSet::new();
-        for call in stage.ec2.handle.calls().iter().skip(first).filter(|call| concerns(call, plane, part)) {
+        for call in rig.ec2.handle.calls().iter().skip(first).filter(|call| concerns(call, plane, part)) {
             assert!(keys.contains(&call.key), "{plane}: {} is signed by {} instead of {keys:?}", call.action, call.key);
             assert!(matches!(call.outcome.as_str(), "ok" | "DryRunOperation"), "{call:?}");
             actions.insert(call.action.clone());
@@ -163,7 +163,7 @@ fn signed_by(stage: &Stage, first: usize, keys: impl Fn(&str) -> BTreeSet<String
         for action in ["CreateSnapshots", "CreateSnapshots dry run", "DescribeVolumes", "DescribeInstances"] {
             assert!(actions.contains(action), "{plane} made no {action}: {actions:?}");
         }
-        let objects = stage.front.handle.object_calls();
+        let objects = rig.front.handle.object_calls();
         let written = objects.iter().filter(|call| call.method == "PUT" && call.path.contains(&format!("-{plane}/")));
         let writers: BTreeSet<&str> = written.map(|call| call.key.as_str()).collect();
         assert!(writers.iter().any(|key| keys.contains(*key)), "{plane} wrote objects by {writers:?}, not {keys:?}");
@@ -178,10 +178,10 @@ fn concerns(call: &Call, plane: &str, part: &super::cluster_objects::Part) -> bo
     })
 }
 
-/// Every secret there has been on this stage.
-fn secrets(stage: &Stage) -> BTreeSet<String> {
+/// Every secret there has been on this rig.
+fn secrets(rig: &Rig) -> BTreeSet<String> {
     let mut secrets = BTreeSet::from([OWN_SECRET.to_owned(), "a key that no log shows".to_owned()]);
-    for call in stage.front.handle.sts_calls() {
+    for call in rig.front.handle.sts_calls() {
         secrets.insert(call.token);
         if let Some(issued) = call.issued {
             secrets.extend([issued.secret, issued.token]);
@@ -191,11 +191,11 @@ fn secrets(stage: &Stage) -> BTreeSet<String> {
     secrets
 }
 
-async fn never_shown(stage: &Stage, shown: &str) {
-    let logs = stage.programs().logs().unwrap();
+async fn never_shown(rig: &Rig, shown: &str) {
+    let logs = rig.programs().logs().unwrap();
     assert!(logs.contains("work begins"), "these are the logs");
-    let console = stage.programs().console(&["status"]).await.unwrap().to_string();
-    for secret in secrets(stage) {
+    let console = rig.programs().console(&["status"]).await.unwrap().to_string();
+    for secret in secrets(rig) {
         for (place, text) in [("the logs", &logs), ("Kubernetes", &shown.to_owned()), ("the console", &console)] {
             assert!(!text.contains(&secret), "{place} show {secret}");
         }
@@ -203,12 +203,12 @@ async fn never_shown(stage: &Stage, shown: &str) {
 }
 
 /// `--log trace` makes libraries print the requests that they send.
-async fn even_the_loudest_log_shows_none(stage: &Stage) {
-    let part = &stage.sites[0].parts[0];
+async fn even_the_loudest_log_shows_none(rig: &Rig) {
+    let part = &rig.sites[0].parts[0];
     for credentials in [["--secret", "s3-secret"], ["--role", ROLE], ["--service-account", ACCOUNT_NAME]] {
-        let told = stage.programs().loud_preflight(stage, part, credentials).await.unwrap();
+        let told = rig.programs().loud_preflight(rig, part, credentials).await.unwrap();
         assert!(told.contains("DEBUG") && told.contains("right to take snapshots"), "{told}");
-        for secret in secrets(stage) {
+        for secret in secrets(rig) {
             assert!(!told.contains(&secret), "{credentials:?}: the log shows {secret}");
         }
     }
@@ -217,31 +217,31 @@ async fn even_the_loudest_log_shows_none(stage: &Stage) {
 /// Sessions of seconds instead of an hour: they end, one after the other, while the snapshots are still pending.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sessions_are_renewed_while_snapshots_complete() {
-    let stage = Stage::start(&[SitePlan::shop()]).await.unwrap();
-    stage.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
-    stage.service_accounts().await;
+    let rig = Rig::start(&[SitePlan::shop()]).await.unwrap();
+    rig.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
+    rig.service_accounts().await;
     for plane in PLANES {
-        stage.front.handle.trust(ROLE, own_key(plane));
+        rig.front.handle.trust(ROLE, own_key(plane));
     }
     let length = Duration::from_secs(20);
-    stage.front.handle.sessions_of(Some(length));
-    stage.ec2.handle.rules(|rules| rules.pending_for = 2 * length);
+    rig.front.handle.sessions_of(Some(length));
+    rig.ec2.handle.rules(|rules| rules.pending_for = 2 * length);
     for (example, action) in [(BY_ACCOUNT, "AssumeRoleWithWebIdentity"), (BY_ROLE, "AssumeRole")] {
-        let first = stage.ec2.handle.calls().len();
-        let (name, text) = manifest(example, &stage.sites[0]);
-        stage.kube.apply(&text).await.unwrap();
-        let status = stage.ended(&name).await.unwrap();
+        let first = rig.ec2.handle.calls().len();
+        let (name, text) = manifest(example, &rig.sites[0]);
+        rig.kube.apply(&text).await.unwrap();
+        let status = rig.ended(&name).await.unwrap();
         assert_eq!(status["phase"], "Complete", "{name}: {status:#}");
         for plane in PLANES {
-            let made = sessions(&stage, action, plane);
+            let made = sessions(&rig, action, plane);
             assert!(made.len() >= 4, "{plane}: one to prepare, and one for each half session: {}", made.len());
             let tokens: BTreeSet<&str> = made.iter().map(|call| call.token.as_str()).collect();
             assert!(action == "AssumeRole" || tokens.len() == made.len(), "{plane}: each token is used once");
         }
-        let refused: Vec<Call> = stage.ec2.handle.calls().split_off(first);
+        let refused: Vec<Call> = rig.ec2.handle.calls().split_off(first);
         let refused: Vec<&Call> = refused.iter().filter(|call| call.outcome == "RequestExpired").collect();
         assert!(refused.is_empty(), "no call was signed with a session that had ended: {refused:#?}");
-        stage.delete_backup(&name).await.unwrap();
+        rig.delete_backup(&name).await.unwrap();
     }
-    assert_eq!(stage.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), Traces::default());
 }

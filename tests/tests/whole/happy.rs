@@ -3,8 +3,8 @@
 use super::{
     backup::Wish,
     metadata,
+    rig::{ADMIN_NAMESPACE, BUCKET, Rig, items},
     site::{PLANES, Site, SitePlan},
-    stage::{ADMIN_NAMESPACE, BUCKET, Stage, items},
     traces::Traces,
 };
 use serde_json::{Value, json};
@@ -23,60 +23,60 @@ const LATE: Duration = Duration::from_millis(1500);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backup_is_complete_proved_shown_and_deleted() {
-    let stage = Stage::start(&[SitePlan::shop()]).await.unwrap();
-    let site = &stage.sites[0];
+    let rig = Rig::start(&[SitePlan::shop()]).await.unwrap();
+    let site = &rig.sites[0];
     for store in site.stores_of(2) {
         site.tikv.turn(store, |knobs| knobs.safe_ts_delay = LATE);
     }
-    preflight(&stage, site).await;
+    preflight(&rig, site).await;
     // One plane is slower than the others at what all wait for.
-    stage.ec2.handle.plan("CreateSnapshots", Fault::SlowStart(LATE), 1);
+    rig.ec2.handle.plan("CreateSnapshots", Fault::SlowStart(LATE), 1);
     let wish = Wish::of(site, "first");
-    let said = stage.apply_backup(&wish.manifest()).await.unwrap();
+    let said = rig.apply_backup(&wish.manifest()).await.unwrap();
     assert!(said.contains("volumebackup.federation.pingcap.com/first created"), "{said}");
-    nobody_lets_go_early(&stage, site).await;
-    let status = stage.ended("first").await.unwrap();
+    nobody_lets_go_early(&rig, site).await;
+    let status = rig.ended("first").await.unwrap();
     assert_eq!(status["phase"], "Complete", "{status:#}");
 
     let commit_ts = rows_are_those_of_the_user_page(&status, site);
     barrier_and_certificate(&status, site, &commit_ts);
-    columns(&stage, &commit_ts).await;
-    console(&stage, &commit_ts).await;
-    let snapshots = stage.ec2.handle.snapshots();
-    every_store_was_held_to_the_end(&stage, site, &snapshots);
+    columns(&rig, &commit_ts).await;
+    console(&rig, &commit_ts).await;
+    let snapshots = rig.ec2.handle.snapshots();
+    every_store_was_held_to_the_end(&rig, site, &snapshots);
     exactly_the_volumes_of_tikv(&snapshots, site);
-    metadata::check(&stage, &status, &commit_ts, &snapshots).await;
-    events(&stage).await;
+    metadata::check(&rig, &status, &commit_ts, &snapshots).await;
+    events(&rig).await;
 
     // The holds are gone while the backup stays.
-    let kept = stage.traces().await.unwrap();
+    let kept = rig.traces().await.unwrap();
     assert_eq!((kept.paused, kept.safe_points, kept.leased), Default::default());
-    stage.delete_backup("first").await.unwrap();
-    assert_eq!(stage.traces().await.unwrap(), Traces::default());
+    rig.delete_backup("first").await.unwrap();
+    assert_eq!(rig.traces().await.unwrap(), Traces::default());
     // Nothing of a backup that is gone stays in the ledger but the claim's epoch.
-    let maps = stage.kube.kubectl(&["get", "configmaps", "-n", "isochron", "-o", "name"]).await.unwrap();
+    let maps = rig.kube.kubectl(&["get", "configmaps", "-n", "isochron", "-o", "name"]).await.unwrap();
     assert!(!maps.contains("isochron-record-"), "{maps}");
 }
 
 /// Every check is good, and none of them changed anything.
-async fn preflight(stage: &Stage, site: &Site) {
+async fn preflight(rig: &Rig, site: &Site) {
     for part in &site.parts {
-        let checks = stage.programs().preflight(stage, part, "volumes/first").await.unwrap();
+        let checks = rig.programs().preflight(rig, part, "volumes/first").await.unwrap();
         let checks = checks.as_array().expect("a list");
         assert!(checks.len() > 5 && checks.iter().all(|check| check["result"]["Ok"].is_string()), "{checks:#?}");
     }
-    assert_eq!(stage.traces().await.unwrap(), Traces::default());
-    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
+    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.touched().await.unwrap(), rig.untouched());
 }
 
 /// Until every store is finished with, none is before the last snapshot was made.
-async fn nobody_lets_go_early(stage: &Stage, site: &Site) {
+async fn nobody_lets_go_early(rig: &Rig, site: &Site) {
     let stores = site.tikv.stores();
     let deadline = Instant::now() + BARRIER_LIMIT;
     loop {
         // In this order: what was finished by now may have been so only if all was made by now.
         let finished = stores.iter().filter(|store| site.tikv.counters(**store).finishes > 0).count();
-        let made = stage.ec2.handle.snapshots().len();
+        let made = rig.ec2.handle.snapshots().len();
         assert!(finished == 0 || made == 2 * stores.len(), "{finished} stores let go after {made} snapshots");
         if finished == stores.len() {
             return;
@@ -87,9 +87,9 @@ async fn nobody_lets_go_early(stage: &Stage, site: &Site) {
 }
 
 /// Every store was asked once more after the last snapshot of all planes was made (E2).
-fn every_store_was_held_to_the_end(stage: &Stage, site: &Site, snapshots: &BTreeMap<String, Snapshot>) {
+fn every_store_was_held_to_the_end(rig: &Rig, site: &Site, snapshots: &BTreeMap<String, Snapshot>) {
     // One moment, by both clocks: what is measured later looks longer ago.
-    let (at, since_start) = (std::time::Instant::now(), stage.ec2.handle.now());
+    let (at, since_start) = (std::time::Instant::now(), rig.ec2.handle.now());
     let made = snapshots.values().map(|snapshot| snapshot.created).max().expect("snapshots");
     for store in site.tikv.stores() {
         let ago = at.saturating_duration_since(site.tikv.leased_at(store).expect("leased"));
@@ -149,10 +149,10 @@ fn barrier_and_certificate(status: &Value, site: &Site, commit_ts: &str) {
 }
 
 /// `kubectl get vbk`: the columns that users' eyes and scripts know.
-async fn columns(stage: &Stage, commit_ts: &str) {
+async fn columns(rig: &Rig, commit_ts: &str) {
     let usual = ["NAME", "STATUS", "BACKUPSIZE", "COMMITTS", "TIMETAKEN", "AGE"];
     for (wide, ours) in [(&[][..], &[][..]), (&["-o", "wide"], &["VERDICT"])] {
-        let table = stage.kube.kubectl(&[&["get", "vbk", "-n", ADMIN_NAMESPACE], wide].concat()).await.unwrap();
+        let table = rig.kube.kubectl(&[&["get", "vbk", "-n", ADMIN_NAMESPACE], wide].concat()).await.unwrap();
         let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines[0], [&usual, ours].concat(), "{table}");
         assert_eq!(lines[1][..2], ["first", "Complete"], "{table}");
@@ -161,8 +161,8 @@ async fn columns(stage: &Stage, commit_ts: &str) {
     }
 }
 
-async fn console(stage: &Stage, commit_ts: &str) {
-    let programs = stage.programs();
+async fn console(rig: &Rig, commit_ts: &str) {
+    let programs = rig.programs();
     let status = programs.console(&["status"]).await.unwrap();
     assert_eq!((&status["ready"], &status["claims"]), (&json!(true), &json!([])), "{status:#}");
     let row = &status["backups"][0];
@@ -203,9 +203,9 @@ fn exactly_the_volumes_of_tikv(snapshots: &BTreeMap<String, Snapshot>, site: &Si
 }
 
 /// An event for every phase, on the object.
-async fn events(stage: &Stage) {
+async fn events(rig: &Rig) {
     let list =
-        stage.kube.kubectl(&["get", "events.v1.events.k8s.io", "-n", ADMIN_NAMESPACE, "-o", "json"]).await.unwrap();
+        rig.kube.kubectl(&["get", "events.v1.events.k8s.io", "-n", ADMIN_NAMESPACE, "-o", "json"]).await.unwrap();
     let list: Value = serde_json::from_str(&list).unwrap();
     let ours = items(&list).iter().filter(|event| event["regarding"]["name"] == "first");
     let reasons: BTreeSet<&str> = ours.filter_map(|event| event["reason"].as_str()).collect();

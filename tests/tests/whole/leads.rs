@@ -1,9 +1,9 @@
-//! The stage by itself: what a plane's edges find on it, from PD's stores down to the volumes of each instance.
+//! The rig by itself: what a plane's edges find on it, from PD's stores down to the volumes of each instance.
 
 use super::{
     cluster_objects::Part,
+    rig::{ACCOUNT, REGION, Rig},
     site::{PLANES, SitePlan},
-    stage::{ACCOUNT, REGION, Stage},
 };
 use plane_actor::{
     edge::{
@@ -22,15 +22,15 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn stage_leads_from_pd_to_volumes() {
-    let stage = Stage::servers(&[SitePlan::shop()]).await.unwrap();
-    let site = &stage.sites[0];
-    let cloud = stage.cloud().await.unwrap();
+async fn rig_leads_from_pd_to_volumes() {
+    let rig = Rig::servers(&[SitePlan::shop()]).await.unwrap();
+    let site = &rig.sites[0];
+    let cloud = rig.cloud().await.unwrap();
     assert_eq!((cloud.account.as_str(), cloud.region.as_str()), (ACCOUNT, REGION));
     let mut found = BTreeSet::new();
     for (plane, part) in PLANES.iter().zip(&site.parts) {
         // With the rights that the plane's actor has, not the administrator's.
-        let kubeconfig = stage.kubeconfig(plane).await.unwrap();
+        let kubeconfig = rig.kubeconfig(plane).await.unwrap();
         let client = coordinator::edge::kube::client_of(&kubeconfig).await.unwrap();
         let topology = KubeTopology::new(client, TopologyConfig::default());
         let located = topology.locate(&part.namespace, &part.name).await.unwrap();
@@ -75,8 +75,8 @@ async fn stage_leads_from_pd_to_volumes() {
         assert!(secret.contains_key("access_key") && secret.contains_key("secret_key"));
     }
     assert_eq!(found.len(), site.stores().count(), "every store is in a plane");
-    assert_eq!(stage.traces().await.unwrap(), super::traces::Traces::default());
-    assert_eq!(stage.touched().await.unwrap(), stage.untouched());
+    assert_eq!(rig.traces().await.unwrap(), super::traces::Traces::default());
+    assert_eq!(rig.touched().await.unwrap(), rig.untouched());
 }
 
 /// Store id, pod, and each volume with its mount and its kind.

@@ -13,15 +13,15 @@ mod happy;
 mod leads;
 mod metadata;
 mod page;
-// The kill matrix has the same stage: it ends programs, starts them again and cuts them off.
+// The kill matrix has the same rig: it ends programs, starts them again and cuts them off.
 #[allow(dead_code, reason = "partly used by the kill matrix only")]
 mod programs;
 #[path = "../../../plane-actor/src/edge/kube/tests/restore_accepts.rs"]
 mod restore_accepts;
+#[allow(dead_code, reason = "partly used by the kill matrix only")]
+mod rig;
 mod schedules;
 mod site;
-#[allow(dead_code, reason = "partly used by the kill matrix only")]
-mod stage;
 mod traces;
 #[allow(dead_code, reason = "partly used by the kill matrix only")]
 mod ways;

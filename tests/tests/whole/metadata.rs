@@ -2,15 +2,15 @@
 
 use super::{
     restore_accepts::restore_accepts,
-    stage::{BUCKET, Stage},
+    rig::{BUCKET, Rig},
 };
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tests::servers::ec2::Snapshot;
 
 /// Every plane's files say what restore needs, with the moment of the whole cluster.
-pub(crate) async fn check(stage: &Stage, status: &Value, commit_ts: &str, snapshots: &BTreeMap<String, Snapshot>) {
-    let objects = stage.cloud().await.unwrap().objects;
+pub(crate) async fn check(rig: &Rig, status: &Value, commit_ts: &str, snapshots: &BTreeMap<String, Snapshot>) {
+    let objects = rig.cloud().await.unwrap().objects;
     let mut named = BTreeSet::new();
     let mut certificates = Vec::new();
     for row in status["backups"].as_array().expect("backups") {
@@ -29,7 +29,7 @@ pub(crate) async fn check(stage: &Stage, status: &Value, commit_ts: &str, snapsh
         let resolved = &meta["cluster_info"]["resolved_ts"];
         assert_eq!(resolved.to_string(), commit_ts, "the cluster's moment in {prefix}, not the plane's own");
         assert_eq!(meta["cluster_info"]["cluster_version"], "7.5.1");
-        let stores = stage.sites[0].stores().count();
+        let stores = rig.sites[0].stores().count();
         assert_eq!(meta["tikv"]["replicas"], stores, "TiKV of the whole cluster: {prefix}");
         for volume in volumes(&meta) {
             let id = volume["snapshot_id"].as_str().expect("an id");

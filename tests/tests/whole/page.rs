@@ -9,8 +9,8 @@ mod pods;
 
 use super::{
     cluster_objects::{self, EBS, Part},
+    rig::{ACCESS_KEY, ACCOUNT, BUCKET, REGION, own_key},
     site::{PLANES, Site, SitePlan},
-    stage::{ACCESS_KEY, ACCOUNT, BUCKET, REGION, own_key},
 };
 use anyhow::{Context, Result, ensure};
 use pods::Pod;

@@ -2,8 +2,8 @@
 
 use super::{
     cluster_objects::Part,
+    rig::{BUCKET, REGION, Rig, own_key, plane_namespace},
     site::PLANES,
-    stage::{BUCKET, REGION, Stage, own_key, plane_namespace},
     ways::{Reach, Ways},
 };
 use anyhow::{Context, Result, ensure};
@@ -128,15 +128,15 @@ impl Programs {
 
     /// Starts a coordinator that knows `known`, and the actors of `planes`; returns when all of them are connected.
     pub(crate) async fn start(
-        stage: &Stage,
+        rig: &Rig,
         folder: &Path,
         known: &[&str],
         planes: &[&'static str],
         reach: Reach,
     ) -> Result<Self> {
         let pki = folder.join("pki");
-        let kubeconfig = stage.kubeconfig("coordinator").await?;
-        let ways = Ways::lay(stage, reach, planes.len(), &kubeconfig).await?;
+        let kubeconfig = rig.kubeconfig("coordinator").await?;
+        let ways = Ways::lay(rig, reach, planes.len(), &kubeconfig).await?;
         make_certificates(&pki, &ways.hosts()).await?;
         let (http, config) = (ways.http, coordinator_config(&pki, ways.listen(), ways.http, known));
         let (file, log_filter) = (folder.join("coordinator.yaml"), "info,shared=debug,coordinator=debug");
@@ -152,19 +152,19 @@ impl Programs {
         let mut programs = Self { coordinator, planes: Vec::new(), ways, folder: folder.to_owned(), pki };
         for (index, plane) in planes.iter().enumerate() {
             let dialled = programs.ways.dialled(index);
-            let plane = programs.start_plane(stage, folder, plane, dialled).await?;
+            let plane = programs.start_plane(rig, folder, plane, dialled).await?;
             programs.planes.push(plane);
         }
         programs.connected(planes).await?;
         Ok(programs)
     }
 
-    async fn start_plane(&self, stage: &Stage, folder: &Path, plane: &str, dialled: SocketAddr) -> Result<Program> {
+    async fn start_plane(&self, rig: &Rig, folder: &Path, plane: &str, dialled: SocketAddr) -> Result<Program> {
         let file = folder.join(format!("{plane}.yaml"));
         let http = process::loopback(process::free_port()?);
-        std::fs::write(&file, plane_config(&self.pki, plane, dialled, http, &stage.front.url))?;
-        let kubeconfig = stage.kubeconfig(plane).await?;
-        let env = plane_env(stage, &kubeconfig, plane);
+        std::fs::write(&file, plane_config(&self.pki, plane, dialled, http, &rig.front.url))?;
+        let kubeconfig = rig.kubeconfig(plane).await?;
+        let env = plane_env(rig, &kubeconfig, plane);
         let log_filter = "info,shared=debug,plane_actor=debug";
         let args = ["run", "--config", path(&file), "--log", log_filter];
         Launch::new(folder, plane, "ISOCHRON_PLANE_ACTOR", &args, &env, http)?.start()
@@ -204,10 +204,10 @@ impl Programs {
     }
 
     /// `plane-actor preflight` for a backup of this part: its checks.
-    pub(crate) async fn preflight(&self, stage: &Stage, part: &Part, prefix: &str) -> Result<Value> {
-        let kubeconfig = stage.kubeconfig(&part.plane).await?;
+    pub(crate) async fn preflight(&self, rig: &Rig, part: &Part, prefix: &str) -> Result<Value> {
+        let kubeconfig = rig.kubeconfig(&part.plane).await?;
         let mut command = command("ISOCHRON_PLANE_ACTOR")?;
-        command.envs(plane_env(stage, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "off"]);
+        command.envs(plane_env(rig, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "off"]);
         command.arg("--config").arg(self.folder.join(format!("{}.yaml", part.plane)));
         command.args(["--namespace", &part.namespace, "--cluster", &part.name, "--secret", "s3-secret"]);
         command.args(["--bucket", BUCKET, "--region", REGION, "--prefix", prefix]);
@@ -216,10 +216,10 @@ impl Programs {
     }
 
     /// All that `plane-actor preflight` of this part prints and logs, with these credentials and the loudest log.
-    pub(crate) async fn loud_preflight(&self, stage: &Stage, part: &Part, credentials: [&str; 2]) -> Result<String> {
-        let kubeconfig = stage.kubeconfig(&part.plane).await?;
+    pub(crate) async fn loud_preflight(&self, rig: &Rig, part: &Part, credentials: [&str; 2]) -> Result<String> {
+        let kubeconfig = rig.kubeconfig(&part.plane).await?;
         let mut command = command("ISOCHRON_PLANE_ACTOR")?;
-        command.envs(plane_env(stage, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "trace"]);
+        command.envs(plane_env(rig, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "trace"]);
         command.arg("--config").arg(self.folder.join(format!("{}.yaml", part.plane))).args(credentials);
         command.args(["--namespace", &part.namespace, "--cluster", &part.name]);
         command.args(["--bucket", BUCKET, "--region", REGION, "--prefix", "loud"]).kill_on_drop(true);
@@ -292,16 +292,16 @@ impl Programs {
 /// Of each plane's own secret key.
 pub(crate) const OWN_SECRET: &str = "an own key that no log shows";
 
-fn plane_env<'a>(stage: &'a Stage, kubeconfig: &'a Path, plane: &str) -> [(&'static str, &'a str); 8] {
+fn plane_env<'a>(rig: &'a Rig, kubeconfig: &'a Path, plane: &str) -> [(&'static str, &'a str); 8] {
     [
         ("KUBECONFIG", path(kubeconfig)),
         ("AWS_REGION", REGION),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         // The manifest of the user page names no endpoint. S3's stands in the plane's configuration; what the environment
         // says of it leads nowhere. For the others these are the SDK's own variables.
-        ("AWS_ENDPOINT_URL_EC2", &stage.ec2.url),
+        ("AWS_ENDPOINT_URL_EC2", &rig.ec2.url),
         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
-        ("AWS_ENDPOINT_URL_STS", &stage.front.url),
+        ("AWS_ENDPOINT_URL_STS", &rig.front.url),
         ("AWS_ACCESS_KEY_ID", own_key(plane)),
         ("AWS_SECRET_ACCESS_KEY", OWN_SECRET),
     ]

@@ -1,8 +1,8 @@
 //! The second half of the user page: its three schedules by `kubectl apply`, with a short period in the place of a night.
 
 use super::{
+    rig::{ADMIN_NAMESPACE, Rig, items},
     site::{Site, SitePlan},
-    stage::{ADMIN_NAMESPACE, Stage, items},
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -30,36 +30,36 @@ fn manifest(example: &str, site: &Site) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_schedules_of_the_user_page_run_keep_and_pause() {
-    let stage = Stage::start(&[SitePlan::shop()]).await.unwrap();
-    let site = &stage.sites[0];
+    let rig = Rig::start(&[SitePlan::shop()]).await.unwrap();
+    let site = &rig.sites[0];
     let (name, example) = EXAMPLES[0];
-    stage.apply_backup(&manifest(example, site)).await.unwrap();
-    let first = stage.made(name, 1).await.remove(0);
+    rig.apply_backup(&manifest(example, site)).await.unwrap();
+    let first = rig.made(name, 1).await.remove(0);
     the_backup_is_as_the_facts_have_it(&first, name);
     let made = first["metadata"]["name"].as_str().unwrap().to_owned();
-    let ended = stage.ended(&made).await.unwrap();
+    let ended = rig.ended(&made).await.unwrap();
     assert_eq!(ended["phase"], "Complete", "{ended:#}");
     let stamp = made.strip_prefix("nightly-key-").unwrap();
     let path = format!("s3://shop-backup/volumes/nightly/-{stamp}-prod-az1");
     assert_eq!(ended["backups"][0]["backupPath"], path.as_str());
 
     // Two more make the first one go, with its snapshots and its files.
-    stage.until("the first one to go", async |stage| stage.backup_names(name).await.iter().all(|it| *it != made)).await;
-    let objects = stage.traces().await.unwrap().objects;
+    rig.until("the first one to go", async |rig| rig.backup_names(name).await.iter().all(|it| *it != made)).await;
+    let objects = rig.traces().await.unwrap().objects;
     assert!(objects.iter().all(|key| !key.contains(stamp)), "{objects:?}");
 
-    the_status_tells(&stage, name).await;
-    pause_stops_it(&stage, name).await;
-    deleting_it_keeps_its_backups(&stage, name).await;
+    the_status_tells(&rig, name).await;
+    pause_stops_it(&rig, name).await;
+    deleting_it_keeps_its_backups(&rig, name).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn role_and_service_account_travel_from_the_schedule_to_its_backups() {
-    let stage = Stage::coordinator_alone().await.unwrap();
+    let rig = Rig::coordinator_alone().await.unwrap();
     let site = Site::start(&SitePlan::shop()).await.unwrap();
     for (name, example) in &EXAMPLES[1..] {
-        stage.apply_backup(&manifest(example, &site)).await.unwrap();
-        let made = stage.made(name, 1).await.remove(0);
+        rig.apply_backup(&manifest(example, &site)).await.unwrap();
+        let made = rig.made(name, 1).await.remove(0);
         the_backup_is_as_the_facts_have_it(&made, name);
         let role = &made["metadata"]["annotations"]["iam.amazonaws.com/role"];
         let account = &made["spec"]["template"]["serviceAccount"];
@@ -70,16 +70,16 @@ async fn role_and_service_account_travel_from_the_schedule_to_its_backups() {
     }
     // A schedule that can never work says so in its status.
     let bad = manifest(EXAMPLES[0].1, &site).replace("prod-az3", "prod-az7");
-    stage.apply_backup(&bad).await.unwrap();
-    stage.until("Invalid", async |stage| stage.schedule("nightly-key").await["phase"] == "Invalid").await;
-    let status = stage.schedule("nightly-key").await;
+    rig.apply_backup(&bad).await.unwrap();
+    rig.until("Invalid", async |rig| rig.schedule("nightly-key").await["phase"] == "Invalid").await;
+    let status = rig.schedule("nightly-key").await;
     assert!(status["message"].as_str().is_some_and(|text| text.contains("prod-az7")), "{status:#}");
     let bad = manifest(EXAMPLES[0].1, &site).replace("'@every 10s'", "'0 25 * * *'");
-    stage.apply_backup(&bad).await.unwrap();
-    let told = async |stage: &Stage| {
-        stage.schedule("nightly-key").await["message"].as_str().is_some_and(|text| text.contains("hour"))
+    rig.apply_backup(&bad).await.unwrap();
+    let told = async |rig: &Rig| {
+        rig.schedule("nightly-key").await["message"].as_str().is_some_and(|text| text.contains("hour"))
     };
-    stage.until("a bad hour", told).await;
+    rig.until("a bad hour", told).await;
 }
 
 /// Names, labels, annotations and prefix (`facts/tidb-operator.md` §1.5, §1.7).
@@ -100,9 +100,9 @@ fn the_backup_is_as_the_facts_have_it(backup: &Value, schedule: &str) {
     assert_eq!(backup["spec"]["template"]["s3"]["prefix"], format!("volumes/nightly/-{stamp}"));
 }
 
-async fn the_status_tells(stage: &Stage, name: &str) {
-    stage.until("a success", async |stage| stage.schedule(name).await["lastSuccess"].is_string()).await;
-    let status = stage.schedule(name).await;
+async fn the_status_tells(rig: &Rig, name: &str) {
+    rig.until("a success", async |rig| rig.schedule(name).await["lastSuccess"].is_string()).await;
+    let status = rig.schedule(name).await;
     for field in ["lastBackup", "lastBackupTime", "lastSuccess", "lastSuccessTime", "nextRun", "phase"] {
         assert!(status[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {status:#}");
     }
@@ -110,46 +110,45 @@ async fn the_status_tells(stage: &Stage, name: &str) {
         (&status["conditions"][0]["type"], &status["conditions"][0]["status"]),
         (&json!("Ready"), &json!("True"))
     );
-    let wide = stage.kube.kubectl(&["get", "vbks", "-n", ADMIN_NAMESPACE, "-o", "wide"]).await.unwrap();
+    let wide = rig.kube.kubectl(&["get", "vbks", "-n", ADMIN_NAMESPACE, "-o", "wide"]).await.unwrap();
     assert!(wide.contains(&format!("{name}-2")) && wide.contains("@every 10s"), "{wide}");
-    let events =
-        stage.kube.kubectl(&["events", "-n", ADMIN_NAMESPACE, "--for", &format!("vbks/{name}")]).await.unwrap();
+    let events = rig.kube.kubectl(&["events", "-n", ADMIN_NAMESPACE, "--for", &format!("vbks/{name}")]).await.unwrap();
     assert!(events.contains("SuccessfulCreate") && events.contains("SuccessfulDelete"), "{events}");
 
-    let console = stage.programs().console(&["schedules"]).await.unwrap();
+    let console = rig.programs().console(&["schedules"]).await.unwrap();
     assert_eq!((&console[0]["name"], &console[0]["schedule"]), (&json!(name), &json!("@every 10s")), "{console:#}");
-    let one = stage.programs().console(&["schedules", name]).await.unwrap();
+    let one = rig.programs().console(&["schedules", name]).await.unwrap();
     assert_eq!(one["nextRuns"].as_array().map(Vec::len), Some(5), "{one:#}");
-    let plan = stage.programs().console(&["schedules", name, "--plan", "--at", "2099-01-01"]).await.unwrap();
+    let plan = rig.programs().console(&["schedules", name, "--plan", "--at", "2099-01-01"]).await.unwrap();
     assert_eq!(plan["at"], "2099-01-01T00:00:00Z");
     let kept: Vec<&Value> = plan["backups"].as_array().unwrap().iter().filter(|row| row["verdict"] == "keep").collect();
     assert!(kept.iter().any(|row| row["why"].as_str().is_some_and(|why| why.contains("last good"))), "{plan:#}");
 }
 
-async fn pause_stops_it(stage: &Stage, name: &str) {
+async fn pause_stops_it(rig: &Rig, name: &str) {
     let patch = ["patch", "vbks", name, "-n", ADMIN_NAMESPACE, "--type=merge", "-p", "{\"spec\":{\"pause\":true}}"];
-    stage.kube.kubectl(&patch).await.unwrap();
-    stage.until("Paused", async |stage| stage.schedule(name).await["phase"] == "Paused").await;
-    let last = stage.schedule(name).await["lastBackup"].clone();
+    rig.kube.kubectl(&patch).await.unwrap();
+    rig.until("Paused", async |rig| rig.schedule(name).await["phase"] == "Paused").await;
+    let last = rig.schedule(name).await["lastBackup"].clone();
     // Longer than two periods, and the last one has ended.
     sleep(Duration::from_secs(21)).await;
-    stage.ended(last.as_str().unwrap()).await.unwrap();
-    assert_eq!(stage.schedule(name).await["lastBackup"], last);
+    rig.ended(last.as_str().unwrap()).await.unwrap();
+    assert_eq!(rig.schedule(name).await["lastBackup"], last);
 }
 
-async fn deleting_it_keeps_its_backups(stage: &Stage, name: &str) {
-    stage.until("retention is done", async |stage| stage.backup_names(name).await.len() == 2).await;
-    let before = stage.backup_names(name).await;
-    stage.kube.kubectl(&["delete", "vbks", name, "-n", ADMIN_NAMESPACE]).await.unwrap();
+async fn deleting_it_keeps_its_backups(rig: &Rig, name: &str) {
+    rig.until("retention is done", async |rig| rig.backup_names(name).await.len() == 2).await;
+    let before = rig.backup_names(name).await;
+    rig.kube.kubectl(&["delete", "vbks", name, "-n", ADMIN_NAMESPACE]).await.unwrap();
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(stage.backup_names(name).await, before);
+    assert_eq!(rig.backup_names(name).await, before);
     for backup in before {
-        stage.delete_backup(&backup).await.unwrap();
+        rig.delete_backup(&backup).await.unwrap();
     }
-    assert_eq!(stage.traces().await.unwrap(), super::traces::Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), super::traces::Traces::default());
 }
 
-impl Stage {
+impl Rig {
     /// A schedule's status; null before the first.
     async fn schedule(&self, name: &str) -> Value {
         self.get("vbks", name, ADMIN_NAMESPACE).await.unwrap().map(|it| it["status"].clone()).unwrap_or_default()
@@ -169,11 +168,11 @@ impl Stage {
 
     /// Waits until the schedule has made backups.
     async fn made(&self, name: &str, count: usize) -> Vec<Value> {
-        self.until("a backup", async |stage| stage.backups_of(name).await.len() >= count).await;
+        self.until("a backup", async |rig| rig.backups_of(name).await.len() >= count).await;
         self.backups_of(name).await
     }
 
-    async fn until(&self, what: &str, holds: impl AsyncFn(&Stage) -> bool) {
+    async fn until(&self, what: &str, holds: impl AsyncFn(&Rig) -> bool) {
         let started = Instant::now();
         while !holds(self).await {
             assert!(started.elapsed() < LIMIT, "waited for {what} longer than {LIMIT:?}");

@@ -1,8 +1,8 @@
 //! What backups leave behind, and what they touched.
 
 use super::{
+    rig::{Rig, items},
     site::Site,
-    stage::{Stage, items},
 };
 use anyhow::Result;
 use serde_json::Value;
@@ -66,7 +66,7 @@ impl Site {
     }
 }
 
-impl Stage {
+impl Rig {
     /// What is there now.
     pub(crate) async fn traces(&self) -> Result<Traces> {
         let mut traces = Traces {
@@ -96,7 +96,7 @@ impl Stage {
         })
     }
 
-    /// The same for a stage that was never touched.
+    /// The same for a rig that was never touched.
     pub(crate) fn untouched(&self) -> Touched {
         let stores = self.sites.iter().map(|site| site.tikv.stores().len()).sum();
         Touched { stores: vec![Counters::default(); stores], ..Touched::default() }

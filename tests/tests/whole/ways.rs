@@ -1,6 +1,6 @@
 //! The ways between planes and coordinator: direct, or such as a test can cut.
 
-use super::stage::Stage;
+use super::rig::Rig;
 use anyhow::{Result, bail};
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -20,11 +20,11 @@ pub(crate) enum Reach {
     Direct,
     /// Each through a relay of its own.
     Relayed,
-    /// Each by a wire of its own to the coordinator's network namespace. The number tells stages apart.
+    /// Each by a wire of its own to the coordinator's network namespace. The number tells rigs apart.
     Wired(u8),
 }
 
-/// Wires of one stage: one for every plane, and the office's.
+/// Wires of one rig: one for every plane, and the office's.
 const WIRES: u8 = 8;
 
 /// All ways to one coordinator, laid before it starts.
@@ -55,9 +55,9 @@ struct Elsewhere {
 
 impl Ways {
     /// For so many planes. The coordinator's kubeconfig is changed where it has to ask another address.
-    pub(crate) async fn lay(stage: &Stage, reach: Reach, planes: usize, kubeconfig: &Path) -> Result<Self> {
+    pub(crate) async fn lay(rig: &Rig, reach: Reach, planes: usize, kubeconfig: &Path) -> Result<Self> {
         let elsewhere = match reach {
-            Reach::Wired(number) => Some(Elsewhere::make(stage, number * WIRES, kubeconfig).await?),
+            Reach::Wired(number) => Some(Elsewhere::make(rig, number * WIRES, kubeconfig).await?),
             Reach::Direct | Reach::Relayed => None,
         };
         let host = elsewhere.as_ref().map_or(Ipv4Addr::LOCALHOST, |elsewhere| elsewhere.office.there());
@@ -66,8 +66,8 @@ impl Ways {
         for number in 1..=u8::try_from(planes)? {
             match (reach, &ways.elsewhere) {
                 (Reach::Relayed, _) => ways.planes.push(Way::Relay(Relay::to(ways.quic).await?)),
-                (Reach::Wired(stage), Some(elsewhere)) => {
-                    ways.planes.push(Way::Wire(elsewhere.namespace.wire(stage * WIRES + number).await?));
+                (Reach::Wired(rig), Some(elsewhere)) => {
+                    ways.planes.push(Way::Wire(elsewhere.namespace.wire(rig * WIRES + number).await?));
                 }
                 _ => {}
             }
@@ -128,11 +128,11 @@ impl Ways {
 }
 
 impl Elsewhere {
-    async fn make(stage: &Stage, office: u8, kubeconfig: &Path) -> Result<Self> {
+    async fn make(rig: &Rig, office: u8, kubeconfig: &Path) -> Result<Self> {
         let namespace = Namespace::make().await?;
         let office = namespace.wire(office).await?;
-        let api = Forward::from(office.here(), stage.kube.address()).await?;
-        stage.kube.redirect(kubeconfig, api.address)?;
+        let api = Forward::from(office.here(), rig.kube.address()).await?;
+        rig.kube.redirect(kubeconfig, api.address)?;
         Ok(Self { namespace, office, _api: api })
     }
 }

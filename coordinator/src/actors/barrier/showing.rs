@@ -20,13 +20,13 @@ const VIEW_PACE: Duration = Duration::from_millis(200);
 const LINGER: Duration = Duration::from_secs(5);
 
 impl BarrierActor {
-    /// Tells the parent (for the console) and the publisher, at once for a new step or stage, paced otherwise.
+    /// Tells the parent (for the console) and the publisher, at once for a new step or milestone, paced otherwise.
     pub(super) fn show(&mut self, ctx: &mut Context<Self>) {
         let machine = self.driver.machine();
-        let (step, record) = (machine.step_now(), machine.record());
+        let (step, record) = (machine.phase_now(), machine.record());
         let moved = self.published.as_ref().is_none_or(|old| {
             let refused = old.planes.values().map(|live| live.refused.as_ref());
-            (old.step, old.record.stage, &old.record.failure) != (step, record.stage, &record.failure)
+            (old.phase, old.record.milestone, &old.record.failure) != (step, record.milestone, &record.failure)
                 || !machine.refused_now().eq(refused)
         });
         if moved {
@@ -133,7 +133,7 @@ impl BarrierActor {
         }));
     }
 
-    /// The object goes first, the record last: a crash in between finds stage `Cleaned` and does it again.
+    /// The object goes first, the record last: a crash in between finds milestone `Cleaned` and does it again.
     pub(super) fn let_go(&mut self, ctx: &mut Context<Self>) {
         self.ending = Ending::Gone;
         let (before, view): (_, View) = (self.published.clone(), self.driver.machine().view());

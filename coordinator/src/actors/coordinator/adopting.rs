@@ -32,7 +32,7 @@ impl CoordinatorActor {
         }
         let Some(from) = self.namesake(object) else { return false };
         // What runs goes on to its end first, what is unread is not known, and who is not missed is no orphan.
-        let at_rest = self.ended.get(&from).is_some_and(|ended| is_at_rest(ended.summary.stage));
+        let at_rest = self.ended.get(&from).is_some_and(|ended| is_at_rest(ended.summary.milestone));
         if !at_rest || !self.orphans.contains_key(&from) {
             return true;
         }

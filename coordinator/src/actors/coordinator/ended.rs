@@ -5,7 +5,7 @@ use super::{CoordinatorActor, reading::Cause};
 use crate::{actors::messages::Ended, ports::Object};
 use actix::Context;
 use shared::{
-    barrier::{Stage, Summary},
+    barrier::{Milestone, Summary},
     ids::BackupUid,
 };
 use std::time::Duration;
@@ -15,7 +15,7 @@ impl CoordinatorActor {
     pub(super) fn barrier_ended(&mut self, backup: BackupUid, ended: Ended, ctx: &mut Context<Self>) {
         self.views.remove(&backup);
         self.metrics.ended(&backup);
-        self.outcomes.set(&backup, ended.summary.stage, ended.summary.verdict);
+        self.outcomes.set(&backup, ended.summary.milestone, ended.summary.verdict);
         self.ended.insert(backup.clone(), ended);
         self.look_again(&backup, ctx);
     }
@@ -24,7 +24,7 @@ impl CoordinatorActor {
     pub(super) fn consider_ended(&mut self, object: &Object, ctx: &mut Context<Self>) -> bool {
         let Some(ended) = self.ended.get(&object.uid) else { return false };
         // A coordinator that was deposed may have had the last word on the status; nothing else would correct it.
-        let contradicted = last_word(ended.summary.stage).is_some_and(|phase| phase != object.phase);
+        let contradicted = last_word(ended.summary.milestone).is_some_and(|phase| phase != object.phase);
         if contradicted && !object.deleting {
             self.wake(object.uid.clone(), ctx);
         }
@@ -47,16 +47,16 @@ impl CoordinatorActor {
 }
 
 /// The phase of an attempt that has ended.
-pub(super) fn last_word(stage: Stage) -> Option<&'static str> {
-    match stage {
-        Stage::Complete => Some("Complete"),
-        Stage::Failed => Some("Failed"),
-        Stage::Preparing
-        | Stage::Barrier
-        | Stage::Snapshotting
-        | Stage::Certified
-        | Stage::Aborting
-        | Stage::Cleaning
-        | Stage::Cleaned => None,
+pub(super) fn last_word(milestone: Milestone) -> Option<&'static str> {
+    match milestone {
+        Milestone::Complete => Some("Complete"),
+        Milestone::Failed => Some("Failed"),
+        Milestone::Preparing
+        | Milestone::Barrier
+        | Milestone::Snapshotting
+        | Milestone::Certified
+        | Milestone::Aborting
+        | Milestone::Cleaning
+        | Milestone::Cleaned => None,
     }
 }

@@ -308,8 +308,8 @@ impl CoordinatorActor {
 
 /// Would a barrier of this record have nothing to do, send or wait for?
 fn is_over(record: &Record, now: Now) -> bool {
-    use shared::barrier::Stage;
-    if !matches!(record.stage, Stage::Complete | Stage::Failed) {
+    use shared::barrier::Milestone;
+    if !matches!(record.milestone, Milestone::Complete | Milestone::Failed) {
         return false;
     }
     let mut machine = Barrier::new(record.clone());
@@ -349,7 +349,7 @@ impl CoordinatorActor {
         self.metrics.viewed(&view);
         let uid = view.record.key().clone();
         let verdict = view.record.certificate.as_ref().map(|certificate| certificate.verdict);
-        self.outcomes.set(&uid, view.record.stage, verdict);
+        self.outcomes.set(&uid, view.record.milestone, verdict);
         self.views.insert(uid, view);
     }
 

@@ -29,7 +29,7 @@ impl CoordinatorActor {
                 self.tell(addr, ToBarrier::Cancel);
             }
             // A coordinator that was deposed may have had the last word on the status; nothing else would correct it.
-            let said = self.views.get(&uid).and_then(|view| last_word(view.record.stage));
+            let said = self.views.get(&uid).and_then(|view| last_word(view.record.milestone));
             if !object.deleting && said.is_some_and(|phase| phase != object.phase) {
                 self.tell(addr, ToBarrier::Contradicted);
             }

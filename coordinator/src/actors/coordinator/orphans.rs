@@ -11,7 +11,7 @@ use crate::{
 use actix::{AsyncContext, Context, WrapFuture};
 use serde_json::json;
 use shared::{
-    barrier::{Stage, Summary},
+    barrier::{Milestone, Summary},
     ids::BackupUid,
     request::CleanPolicy,
     time::Timestamp,
@@ -121,7 +121,7 @@ impl CoordinatorActor {
         left_over.extend(ended.iter().filter_map(|ended| ended.summary.adopted_from.clone()));
         for ended in ended {
             let (uid, summary) = (ended.summary.backup.clone(), &ended.summary);
-            self.outcomes.set(&uid, summary.stage, summary.verdict);
+            self.outcomes.set(&uid, summary.milestone, summary.verdict);
             self.ended.insert(uid, ended);
         }
         for old in left_over {
@@ -146,6 +146,6 @@ impl CoordinatorActor {
 }
 
 /// It may be taken over: nothing of it runs any more.
-pub(super) fn is_at_rest(stage: Stage) -> bool {
-    matches!(stage, Stage::Complete | Stage::Failed)
+pub(super) fn is_at_rest(milestone: Milestone) -> bool {
+    matches!(milestone, Milestone::Complete | Milestone::Failed)
 }

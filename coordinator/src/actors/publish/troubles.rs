@@ -2,7 +2,7 @@
 
 use crate::ports::EventKind;
 use shared::{
-    barrier::{Stage, View},
+    barrier::{Milestone, View},
     ids::PlaneId,
     reason::Reason,
 };
@@ -33,7 +33,7 @@ impl Troubles {
             let refusal = &last.refusal;
             self.refused.insert(plane.clone(), refusal.reason);
             if before.get(plane) != Some(&refusal.reason) {
-                let cleans = matches!(view.record.stage, Stage::Failed | Stage::Cleaning);
+                let cleans = matches!(view.record.milestone, Milestone::Failed | Milestone::Cleaning);
                 let word = if cleans { Reason::CleanFailed } else { refusal.reason };
                 let cause = if word == refusal.reason { String::new() } else { format!("{}: ", refusal.reason) };
                 let message = format!("plane {plane}: {cause}{} It is tried again.", refusal.advice());
@@ -57,7 +57,7 @@ impl Troubles {
 /// An attempt that failed, and everything of it is gone.
 pub(super) fn is_clean(view: &View) -> bool {
     let record = &view.record;
-    record.stage == Stage::Failed && record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned)
+    record.milestone == Milestone::Failed && record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned)
 }
 
 /// What planes found while cleaning.

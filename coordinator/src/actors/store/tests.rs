@@ -155,7 +155,7 @@ async fn what_will_never_be_taken_is_not_tried_again() {
 fn a_record_of_the_version_before_is_read() {
     let stored: Stored<Record> = Stored::parse(include_str!("format1.json")).unwrap();
     let record = stored.body;
-    assert_eq!((record.stage, record.epoch), (shared::barrier::Stage::Complete, shared::epoch::Epoch(5)));
+    assert_eq!((record.milestone, record.epoch), (shared::barrier::Milestone::Complete, shared::epoch::Epoch(5)));
     assert_eq!(record.certificate.as_ref().map(|certificate| certificate.planes.len()), Some(3));
     // What this version writes of it is the same.
     let text = Stored { body: &record, writer: stored.writer, save: stored.save }.text().unwrap();

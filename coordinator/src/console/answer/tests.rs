@@ -4,7 +4,7 @@
 use super::*;
 use crate::kit::{certificate, record};
 use shared::{
-    barrier::{Clock, LastRefusal, PlaneView, Step},
+    barrier::{Clock, LastRefusal, Phase, PlaneView},
     reason::Reason,
     time::Millis,
 };
@@ -16,7 +16,7 @@ fn view(uid: &str, namespace: &str, name: &str) -> View {
     (record.request.backup, record.request.namespace, record.request.name) =
         (uid.into(), namespace.to_owned(), name.to_owned());
     let (clock, planes, waiting_for, alarms) = Default::default();
-    View { record, step: Step::Completing, clock, planes, waiting_for, alarms }
+    View { record, phase: Phase::Completing, clock, planes, waiting_for, alarms }
 }
 
 fn object(uid: &str, namespace: &str, name: &str) -> Object {

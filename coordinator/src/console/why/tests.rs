@@ -4,7 +4,7 @@
 use super::*;
 use crate::kit::{certificate, record};
 use shared::{
-    barrier::{PlaneView, Record, Stage},
+    barrier::{Milestone, PlaneView, Record},
     ids::PlaneId,
     reason::Reason,
     time::{Millis, Timestamp},
@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 
 const NOW: Instant = Instant(1_000_000);
 
-fn view(record: Record, step: Step) -> View {
+fn view(record: Record, step: Phase) -> View {
     let live = PlaneView { connected: true, owes: true, ..PlaneView::default() };
     let planes = BTreeMap::from([("az1".into(), live.clone()), ("az2".into(), live)]);
-    View { record, step, clock: None, planes, waiting_for: "answers of planes".to_owned(), alarms: Vec::new() }
+    View { record, phase: step, clock: None, planes, waiting_for: "answers of planes".to_owned(), alarms: Vec::new() }
 }
 
 fn refuse(view: &mut View, plane: &str, reason: Reason) {
@@ -32,7 +32,8 @@ fn text<'a>(answer: &'a Value, field: &str) -> &'a str {
 
 #[test]
 fn every_refusal_in_every_step_is_named_with_what_to_do() {
-    let steps = [Step::Releasing, Step::Completing, Step::Aborting, Step::Recovering, Step::Failed, Step::Cleaning];
+    let steps =
+        [Phase::Releasing, Phase::Completing, Phase::Aborting, Phase::Recovering, Phase::Failed, Phase::Cleaning];
     for step in steps {
         for reason in Reason::ALL {
             let mut view = view(record(), step);
@@ -51,9 +52,9 @@ fn every_refusal_in_every_step_is_named_with_what_to_do() {
 #[test]
 fn where_nothing_ends_a_wait_it_says_so_and_who_can() {
     for (step, who) in [
-        (Step::Completing, "cancelling or deleting"),
-        (Step::Failed, "abandon-planes"),
-        (Step::Cleaning, "abandon-planes"),
+        (Phase::Completing, "cancelling or deleting"),
+        (Phase::Failed, "abandon-planes"),
+        (Phase::Cleaning, "abandon-planes"),
     ] {
         let mut refused = view(record(), step);
         refuse(&mut refused, "az2", Reason::AccessDenied);
@@ -66,14 +67,14 @@ fn where_nothing_ends_a_wait_it_says_so_and_who_can() {
             assert!(!text(&answer, "action").contains("clock"), "{answer}");
         }
     }
-    let claiming = why(&view(record(), Step::Claiming), NOW);
+    let claiming = why(&view(record(), Phase::Claiming), NOW);
     assert!(text(&claiming, "endsBy").contains("the other backup"), "{claiming}");
-    assert_eq!(why(&view(record(), Step::Complete), NOW)["endsBy"], Value::Null);
+    assert_eq!(why(&view(record(), Phase::Complete), NOW)["endsBy"], Value::Null);
 }
 
 #[test]
 fn the_clock_is_that_of_the_answer() {
-    let mut view = view(record(), Step::Preparing);
+    let mut view = view(record(), Phase::Preparing);
     view.clock = Some((Clock::Connect, NOW + Millis(59_971)));
     assert_eq!(why(&view, NOW)["clock"], json!({ "name": "Connect", "left_ms": 59_971 }));
     let later = NOW + Millis::secs(31);
@@ -85,9 +86,9 @@ fn the_clock_is_that_of_the_answer() {
 fn only_a_proof_is_called_one() {
     for verdict in [Verdict::Consistent, Verdict::Weaker] {
         let mut record = record();
-        record.stage = Stage::Complete;
+        record.milestone = Milestone::Complete;
         record.certificate = Some(certificate(verdict));
-        let answer = why(&view(record, Step::Complete), NOW);
+        let answer = why(&view(record, Phase::Complete), NOW);
         assert_eq!(text(&answer, "verdict"), verdict.as_str());
         let action = text(&answer, "action");
         assert_eq!(action.contains("proven consistent"), verdict == Verdict::Consistent, "{action}");
@@ -98,12 +99,12 @@ fn only_a_proof_is_called_one() {
 #[test]
 fn a_failure_and_its_clean_up_are_both_told() {
     let mut failed = record();
-    failed.stage = Stage::Failed;
+    failed.milestone = Milestone::Failed;
     failed.failure = Some(Refusal::new(Reason::HoldTimedOut, "hold limit of 60 s ran out"));
     failed.clean_failure = Some("plane az2: AccessDenied: ec2:DeleteSnapshot".to_owned());
     let notes = vec!["backup.lock was not there".to_owned()];
     failed.planes.get_mut(&PlaneId::from("az1")).unwrap().cleaned = Some(CleanReport { notes, ..Default::default() });
-    let mut view = view(failed, Step::Failed);
+    let mut view = view(failed, Phase::Failed);
     refuse(&mut view, "az2", Reason::AccessDenied);
     let answer = why(&view, NOW);
     assert_eq!(text(&answer, "reason"), "HoldTimedOut");

@@ -22,18 +22,18 @@ fn everything() -> Metrics {
     record.certificate = Some(certificate(Verdict::Weaker));
     record.barrier = BarrierTimes { settle: Some(Millis(1)), reach: Some(Millis(1)), hold: Some(Millis(1)) };
     (record.times.started, record.times.completed) = (Some(Timestamp(1)), Some(Timestamp(2)));
-    for stage in [Stage::Preparing, Stage::Certified, Stage::Complete] {
-        record.stage = stage;
+    for milestone in [Milestone::Preparing, Milestone::Certified, Milestone::Complete] {
+        record.milestone = milestone;
         seen(&metrics, &record);
     }
-    (record.stage, record.deleting) = (Stage::Cleaning, true);
-    metrics.viewed(&refused(&record, Step::Completing, &[("az1", Reason::AccessDenied)]));
+    (record.milestone, record.deleting) = (Milestone::Cleaning, true);
+    metrics.viewed(&refused(&record, shared::barrier::Phase::Completing, &[("az1", Reason::AccessDenied)]));
     let mut other = record.clone();
-    (record.stage, record.times.deleted, record.times.cleaned) =
-        (Stage::Cleaned, Some(Timestamp(3)), Some(Timestamp(4)));
+    (record.milestone, record.times.deleted, record.times.cleaned) =
+        (Milestone::Cleaned, Some(Timestamp(3)), Some(Timestamp(4)));
     seen(&metrics, &record);
-    (other.stage, other.deleting) = (Stage::Certified, false);
-    metrics.viewed(&refused(&other, Step::Completing, &[("az1", Reason::AccessDenied)]));
+    (other.milestone, other.deleting) = (Milestone::Certified, false);
+    metrics.viewed(&refused(&other, shared::barrier::Phase::Completing, &[("az1", Reason::AccessDenied)]));
     let status = ScheduleStatus {
         last_success_time: Some(Timestamp(1)),
         next_run: Some(Timestamp(2)),

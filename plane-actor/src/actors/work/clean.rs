@@ -23,7 +23,7 @@ use shared::{
     member::Done,
     reason::{Reason, Refusal},
     time::Millis,
-    wire::{Clean, CleanReport, CleanScope, Phase},
+    wire::{Clean, CleanReport, CleanScope, PlanePhase},
 };
 use std::collections::BTreeSet;
 
@@ -157,7 +157,7 @@ impl Cleaning<'_> {
             if !outstanding || share.env.clock.at().since(share.last_create) >= share.env.config.clean_quiet {
                 break;
             }
-            share.progress(Phase::Cleaning, 0, 0, "waiting for snapshots that EC2 may not show yet");
+            share.progress(PlanePhase::Cleaning, 0, 0, "waiting for snapshots that EC2 may not show yet");
             tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
         }
         self.delete_unseen(unseen).await;
@@ -168,7 +168,7 @@ impl Cleaning<'_> {
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
         let cleans = &self.share.env.cleans;
         if cleans.available_permits() == 0 {
-            self.share.progress(Phase::Cleaning, 0, 0, "waiting for other cleans of this plane");
+            self.share.progress(PlanePhase::Cleaning, 0, 0, "waiting for other cleans of this plane");
         }
         let over = |_| Refusal::new(Reason::Internal, "the queue of cleans is closed");
         cleans.acquire().await.map_err(over)

@@ -19,7 +19,7 @@ use shared::{
     member::Done,
     reason::{Reason, Refusal},
     request::{SizeLevel, Storage},
-    wire::{Complete, Phase},
+    wire::{Complete, PlanePhase},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -149,7 +149,7 @@ fn take_finished(
         Some((percent, snapshot)) => format!("{} of {total} snapshots; {snapshot} at {percent} %", finished.len()),
         None => format!("{} of {total} snapshots", finished.len()),
     };
-    share.progress(Phase::Completing, finished.len(), total, text);
+    share.progress(PlanePhase::Completing, finished.len(), total, text);
     Ok(())
 }
 

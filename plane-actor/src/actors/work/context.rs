@@ -13,7 +13,7 @@ use shared::{
     member::coverage::SafeTimes,
     reason::{Reason, Refusal},
     time::Instant,
-    wire::{Phase, Progress},
+    wire::{PlanePhase, Progress},
 };
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 use tokio::sync::mpsc;
@@ -49,7 +49,7 @@ impl Share {
     }
 
     /// Overflow rule: a report that finds no room is replaced by the next.
-    pub(super) fn progress(&self, phase: Phase, done: usize, total: usize, text: impl Into<String>) {
+    pub(super) fn progress(&self, phase: PlanePhase, done: usize, total: usize, text: impl Into<String>) {
         if let Some(progress) = &self.progress {
             let said = Progress { phase, done: done as u64, total: total as u64, text: text.into() };
             let _ = progress.try_send((self.number, said));

@@ -21,7 +21,7 @@ use shared::{
     },
     reason::{Reason, Refusal},
     ts::Ts,
-    wire::{Covered, Phase},
+    wire::{Covered, PlanePhase},
 };
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
@@ -74,7 +74,7 @@ async fn one_store(share: &Share, store: StoreId, tikv: &dyn Tikv, gc_hold: Ts) 
             Err(repeat) => repeat,
         };
         let text = format!("store {store}: {repeat}");
-        share.progress(Phase::Covering, 0, 0, &text);
+        share.progress(PlanePhase::Covering, 0, 0, &text);
         if begun.elapsed() + wait > limit {
             return Err(Refusal::new(Reason::CoverageUnstable, text));
         }

@@ -10,7 +10,7 @@ use shared::{
     ids::SnapshotId,
     limiter::{Budget, Limiter},
     request::MemberSpec,
-    wire::{CleanReport, Phase},
+    wire::{CleanReport, PlanePhase},
 };
 
 /// Tries to delete one snapshot against throttling.
@@ -41,7 +41,7 @@ pub(super) async fn delete_found(
         while let Err(wait) = rate.take(env.clock.at(), 1) {
             tokio::time::sleep(length(wait)).await;
         }
-        share.progress(Phase::Cleaning, done, total, format!("deleting {id}"));
+        share.progress(PlanePhase::Cleaning, done, total, format!("deleting {id}"));
         match delete(share, cloud, &id).await {
             Ok(_) => report.snapshots += 1,
             Err(error) => {

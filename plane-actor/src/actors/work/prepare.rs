@@ -26,7 +26,7 @@ use shared::{
     reason::{Reason, Refusal},
     request::{Limits, MemberSpec},
     time::Millis,
-    wire::{Phase, PreflightCheck, Prepare, Prepared},
+    wire::{PlanePhase, PreflightCheck, Prepare, Prepared},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,7 +58,7 @@ impl Checks<'_> {
         check: impl Future<Output = Result<(T, String), Refusal>>,
     ) -> Result<T, Refusal> {
         if let Some(share) = self.share {
-            share.progress(Phase::Preparing, self.list.len(), STEPS, what);
+            share.progress(PlanePhase::Preparing, self.list.len(), STEPS, what);
         }
         let begun = self.env.clock.at();
         let (value, result) = match check.await {
@@ -207,7 +207,7 @@ async fn list_stores(
         };
         match (share, end) {
             (Some(share), Some(end)) if tokio::time::Instant::now() + needs <= end => {
-                share.progress(Phase::Preparing, 0, STEPS, format!("waiting: {}", unwell.message));
+                share.progress(PlanePhase::Preparing, 0, STEPS, format!("waiting: {}", unwell.message));
             }
             _ => return Err(unwell),
         }

@@ -12,7 +12,7 @@ use shared::{
     reason::{Reason, Refusal},
     time::Millis,
     ts::Ts,
-    wire::Phase,
+    wire::PlanePhase,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -118,7 +118,7 @@ async fn one_store(
             return Ok((led.len() as u64, least, known));
         };
         let text = format!("store {store}, region {}: {why}", at.region);
-        share.progress(Phase::Settling, led.len().saturating_sub(unknown(&led, &known).len()), led.len(), &text);
+        share.progress(PlanePhase::Settling, led.len().saturating_sub(unknown(&led, &known).len()), led.len(), &text);
         if Instant::now() >= end {
             return Err(Refusal::new(Reason::SafeTsStuck, text));
         }

@@ -24,7 +24,7 @@ use shared::{
     request::MemberSpec,
     time::Timestamp,
     ts::Ts,
-    wire::Phase,
+    wire::PlanePhase,
 };
 use std::{
     cell::Cell,
@@ -116,7 +116,7 @@ async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Set, 
             async move {
                 let set = one(share, site, call, volumes, unknown, looks).await?;
                 done.set(done.get() + 1);
-                share.progress(Phase::Snapshotting, done.get(), total, format!("{} of {total} calls", done.get()));
+                share.progress(PlanePhase::Snapshotting, done.get(), total, format!("{} of {total} calls", done.get()));
                 Ok::<_, Refusal>(set)
             }
         })

@@ -20,7 +20,7 @@ use shared::{
     reason::{Reason, Refusal},
     request::Limits,
     time::{Instant, Millis},
-    wire::Phase,
+    wire::PlanePhase,
 };
 use std::{
     collections::BTreeSet,
@@ -43,7 +43,7 @@ pub(super) async fn open(share: &Share, stores: &BTreeSet<StoreId>) -> Result<Do
         .map(|store| async {
             open_one(share, *store).await?;
             let count = opened.fetch_add(1, Ordering::Relaxed) + 1;
-            share.progress(Phase::Suspending, count, total, format!("{count} of {total} stores held"));
+            share.progress(PlanePhase::Suspending, count, total, format!("{count} of {total} stores held"));
             Ok::<_, Refusal>(())
         })
         .buffer_unordered(STORES_AT_ONCE)
@@ -68,7 +68,7 @@ async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
     if taken {
         // It may be what we left behind: a lease ends by itself. Anybody else renews it.
         share.progress(
-            Phase::Suspending,
+            PlanePhase::Suspending,
             0,
             0,
             format!("store {store} is still leased; waiting for that lease to end"),
@@ -97,7 +97,7 @@ async fn open_weaker(share: &Share, store: StoreId, tikv: &dyn Tikv, limits: &Li
     let lease = limits.store_lease;
     let hold = tikv.open_weaker_hold().await.map_err(|error| hold_refusal(store, &error))?;
     share.progress(
-        Phase::Suspending,
+        PlanePhase::Suspending,
         0,
         0,
         format!("store {store} is too old for a full hold; suspending its imports"),

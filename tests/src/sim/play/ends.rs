@@ -1,7 +1,7 @@
 //! What must be true when a play has ended, and what must be gone once everything was deleted.
 
 use super::{ENDS_MS, Kind, Play, RESYNCS_MS, phase, sleep};
-use crate::stage::{KEY, NAMESPACE};
+use crate::rig::{KEY, NAMESPACE};
 use serde_json::Value;
 use shared::{barrier::Record, ids::BackupUid};
 use std::collections::BTreeSet;
@@ -44,17 +44,17 @@ impl Play<'_> {
             .values()
             .map(|record| {
                 let clean: Vec<_> = record.planes.values().map(|p| (p.aborted, p.cleaned.is_some())).collect();
-                (record.request.name.clone(), record.stage, record.attempt, record.deleting, clean)
+                (record.request.name.clone(), record.milestone, record.attempt, record.deleting, clean)
             })
             .collect();
         let objects: Vec<_> =
-            self.stage.control.objects().into_iter().map(|(name, object)| (name, phase(&object).to_owned())).collect();
+            self.rig.control.objects().into_iter().map(|(name, object)| (name, phase(&object).to_owned())).collect();
         format!("{records:?}, {objects:?}")
     }
 
     pub(super) fn note_ends(&mut self) {
         let records: Vec<Record> = self.observer.lock().books.records.values().cloned().collect();
-        let objects = self.stage.control.objects();
+        let objects = self.rig.control.objects();
         for (name, object) in &objects {
             let record = records.iter().find(|r| format!("{}/{}", r.request.namespace, r.request.name) == *name);
             let reason = record.and_then(|record| record.failure.as_ref()).map(|refusal| refusal.reason.to_string());
@@ -120,9 +120,9 @@ impl Play<'_> {
     pub(super) fn are_bound(&self) -> bool {
         let inner = self.observer.lock();
         let foreign = |uid: &BackupUid| {
-            self.stage.control.with_lives(|lives| lives.get(uid).is_some_and(|life| life.of_old_manager))
+            self.rig.control.with_lives(|lives| lives.get(uid).is_some_and(|life| life.of_old_manager))
         };
-        let complete = self.stage.control.objects().into_values().filter(|object| phase(object) == "Complete");
+        let complete = self.rig.control.objects().into_values().filter(|object| phase(object) == "Complete");
         let mut uids = complete.filter_map(|object| object["metadata"]["uid"].as_str().map(BackupUid::new));
         self.lost || uids.all(|uid| inner.books.records.contains_key(&uid) || foreign(&uid))
     }
@@ -136,10 +136,10 @@ impl Play<'_> {
                 !inner.books.records.contains_key(&uid)
                     || object["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty())
             };
-            play.stage.control.all(guarded)
+            play.rig.control.all(guarded)
         };
         if !self.wait(RESYNCS_MS, held).await {
-            let objects = self.stage.control.objects();
+            let objects = self.rig.control.objects();
             self.observer.broken("finalizer", format!("of {:?} one is missing for {RESYNCS_MS} ms", objects.keys()));
         }
     }
@@ -150,7 +150,7 @@ impl Play<'_> {
         loop {
             self.turn();
             let there = self.orphans().iter().filter(|record| !record.deleting).count();
-            let told = self.stage.orphans_told().await;
+            let told = self.rig.orphans_told().await;
             if told == (Some(there), Some(there)) {
                 return;
             }
@@ -165,26 +165,26 @@ impl Play<'_> {
 
     /// Records whose objects are not there.
     fn orphans(&self) -> Vec<Record> {
-        let there = self.stage.control.uids();
+        let there = self.rig.control.uids();
         let inner = self.observer.lock();
         inner.books.records.iter().filter(|(uid, _)| !there.contains(*uid)).map(|(_, record)| record.clone()).collect()
     }
 
     /// Every object is deleted; what the policy does not keep must go. What has no object gets one first, of its name.
     pub(super) async fn delete_all(&mut self) {
-        self.stage.control.limit_ledger(None);
-        self.stage.control.delete_schedule(&format!("{NAMESPACE}/nightly"));
+        self.rig.control.limit_ledger(None);
+        self.rig.control.delete_schedule(&format!("{NAMESPACE}/nightly"));
         for round in 0..ROUNDS {
             self.adopt().await;
             self.observer.say("every object is deleted");
-            for name in self.stage.control.objects().keys() {
-                self.stage.control.delete(name);
+            for name in self.rig.control.objects().keys() {
+                self.rig.control.delete(name);
             }
             let gone = |play: &Self| {
                 let left: BTreeSet<BackupUid> =
                     play.orphans().into_iter().map(|record| record.request.backup).collect();
                 let records = play.observer.lock().books.records.len();
-                play.stage.control.all(|_| false) && (records == 0 || round + 1 < ROUNDS && left.len() == records)
+                play.rig.control.all(|_| false) && (records == 0 || round + 1 < ROUNDS && left.len() == records)
             };
             if !self.wait(GONE_MS, gone).await {
                 let states = self.states();
@@ -206,11 +206,11 @@ impl Play<'_> {
         }
         for record in orphans {
             let request = &record.request;
-            if self.stage.control.get(&format!("{}/{}", request.namespace, request.name)).is_none() {
+            if self.rig.control.get(&format!("{}/{}", request.namespace, request.name)).is_none() {
                 let policy = format!("{:?}", request.clean_policy);
-                let manifest = self.stage.manifest_of(&request.name, &request.storage.prefix, &policy, "");
+                let manifest = self.rig.manifest_of(&request.name, &request.storage.prefix, &policy, "");
                 self.observer.say(&format!("{} is applied again, for what lost its object", request.name));
-                if let Err(error) = self.stage.control.apply(&manifest) {
+                if let Err(error) = self.rig.control.apply(&manifest) {
                     self.observer.broken("play", format!("manifest: {error:#}"));
                 }
             }
@@ -228,7 +228,7 @@ impl Play<'_> {
             return;
         }
         let kept = self.observer.lock().kept.clone();
-        let objects = self.stage.world.objects();
+        let objects = self.rig.world.objects();
         let left: Vec<_> =
             objects.keys().filter(|key| !kept.iter().any(|prefix| key.starts_with(&format!("{prefix}-")))).collect();
         if !left.is_empty() {
@@ -241,10 +241,10 @@ impl Play<'_> {
         if !live.is_empty() {
             self.observer.broken("leaves nothing", format!("claims that nobody holds: {live:?}"));
         }
-        let safe_points = self.stage.world.holds().2;
+        let safe_points = self.rig.world.holds().2;
         if safe_points > 0 {
-            self.wait(500_000, |play| play.stage.world.holds().2 == 0).await;
-            let left = self.stage.world.holds().2;
+            self.wait(500_000, |play| play.rig.world.holds().2 == 0).await;
+            let left = self.rig.world.holds().2;
             if left > 0 {
                 self.observer.broken("leaves nothing", format!("{left} safe points"));
             }

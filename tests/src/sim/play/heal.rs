@@ -3,14 +3,14 @@
 use super::{Play, Scheduled};
 use crate::{
     control::{Scope, Torn},
-    stage::NAMESPACE,
+    rig::NAMESPACE,
     world::Faults,
 };
 
 impl Play<'_> {
     /// A wish. Where it has no place now, it is made again when it has one.
     pub(super) fn apply(&mut self, name: &'static str, manifest: String) {
-        if let Err(error) = self.stage.control.apply(&manifest) {
+        if let Err(error) = self.rig.control.apply(&manifest) {
             if self.is_torn() {
                 self.observer.say(&format!("{name} is refused: {error:#}"));
             } else {
@@ -23,7 +23,7 @@ impl Play<'_> {
     /// The plan's schedule, if it has one; paused it makes no further runs.
     pub(super) fn schedule(&mut self, paused: bool) {
         let Some(Scheduled { every_s, limits, policy }) = self.plan.scheduled else { return };
-        let manifest = self.stage.schedule_of("nightly", "n", policy, &format!("@every {every_s}s"), limits, paused);
+        let manifest = self.rig.schedule_of("nightly", "n", policy, &format!("@every {every_s}s"), limits, paused);
         self.apply("nightly", manifest);
     }
 
@@ -32,12 +32,12 @@ impl Play<'_> {
     }
 
     pub(super) fn is_torn(&self) -> bool {
-        Self::scopes().iter().any(|scope| self.stage.control.torn(scope).is_some())
+        Self::scopes().iter().any(|scope| self.rig.control.torn(scope).is_some())
     }
 
     /// What was torn down is gone for a while, and then it is there again, mostly with the same manifests.
     pub(super) fn put_back(&mut self, now: u64) {
-        let states = Self::scopes().map(|scope| self.stage.control.torn(&scope));
+        let states = Self::scopes().map(|scope| self.rig.control.torn(&scope));
         if states.contains(&Some(Torn::Terminating)) || states == [None, None] {
             self.gone = None;
             return;
@@ -45,7 +45,7 @@ impl Play<'_> {
         if now < *self.gone.get_or_insert(now) + self.plan.back_ms {
             return;
         }
-        let back = Self::scopes().iter().all(|scope| self.stage.control.put_back(scope));
+        let back = Self::scopes().iter().all(|scope| self.rig.control.put_back(scope));
         if back && self.plan.applies_again {
             self.observer.say("what was torn down is there again, and the manifests are applied again");
             for (name, manifest) in self.wishes.clone() {
@@ -60,16 +60,16 @@ impl Play<'_> {
         self.schedule(true);
         self.waiting.clear();
         for (_, undo, _) in std::mem::take(&mut self.undo) {
-            undo(self.stage);
+            undo(self.rig);
         }
         self.down.clear();
-        self.stage.world.faults(|faults| {
+        self.rig.world.faults(|faults| {
             let skew = std::mem::take(&mut faults.wall_skew);
             *faults = Faults { wall_skew: skew, ..Faults::default() };
         });
-        self.stage.control.ledger_down(false);
-        self.stage.control.objects_down(false);
-        self.stage.control.lose_ledger_answers(0);
-        self.stage.kill_deposed();
+        self.rig.control.ledger_down(false);
+        self.rig.control.objects_down(false);
+        self.rig.control.lose_ledger_answers(0);
+        self.rig.kill_deposed();
     }
 }

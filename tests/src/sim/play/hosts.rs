@@ -2,7 +2,7 @@
 
 use super::{Kind, Play};
 use coordinator::{config::STOP_GRACE, ending::ABORT_LIMIT};
-use shared::{barrier::Stage as Durable, ids::StoreId};
+use shared::{barrier::Milestone, ids::StoreId};
 
 /// Until a process that ended by itself is started again.
 const RESTART_MS: u64 = 1_000;
@@ -17,7 +17,7 @@ const TOLD: [Kind; 3] = [Kind::PlaneSigterm, Kind::CoordinatorSigterm, Kind::Coo
 
 impl Play<'_> {
     fn runs(&self, host: &str) -> bool {
-        if host.is_empty() { self.stage.coordinator_runs() } else { self.stage.plane_runs(host) }
+        if host.is_empty() { self.rig.coordinator_runs() } else { self.rig.plane_runs(host) }
     }
 
     /// Kubernetes starts a process again that ended by itself.
@@ -32,10 +32,10 @@ impl Play<'_> {
             if now >= since + RESTART_MS {
                 self.observer.say(&format!("{host:?} had ended by itself and is started again"));
                 if host.is_empty() {
-                    self.stage.kill_coordinator();
-                    self.stage.start_coordinator();
+                    self.rig.kill_coordinator();
+                    self.rig.start_coordinator();
                 } else {
-                    self.stage.start_plane(host);
+                    self.rig.start_plane(host);
                 }
             }
         }
@@ -56,7 +56,7 @@ impl Play<'_> {
                 self.observer.broken("ends", format!("{host:?} was told to end {} ms ago and runs on", now - since));
             }
         }
-        let draining = self.told.get("").map(|(since, _)| *since).filter(|_| self.stage.coordinator_runs());
+        let draining = self.told.get("").map(|(since, _)| *since).filter(|_| self.rig.coordinator_runs());
         self.observer.lock().draining = draining;
     }
 
@@ -66,8 +66,8 @@ impl Play<'_> {
         if !held.is_empty() {
             self.observer.broken("lets go", format!("{host:?} was told to end, ended, and {held:?} are held"));
         }
-        let under_way = |stage| matches!(stage, Durable::Barrier | Durable::Snapshotting);
-        if host.is_empty() && self.observer.lock().books.records.values().any(|record| under_way(record.stage)) {
+        let under_way = |rig| matches!(rig, Milestone::Barrier | Milestone::Snapshotting);
+        if host.is_empty() && self.observer.lock().books.records.values().any(|record| under_way(record.milestone)) {
             self.observer.broken("drains", format!("told to end, it left barriers under way: {}", self.states()));
         }
     }
@@ -76,8 +76,8 @@ impl Play<'_> {
     /// not known, so it is not finished, and it ends within its second.
     fn held_in(&self, plane: &str) -> Vec<StoreId> {
         let own = |store: &StoreId| {
-            plane.is_empty() || self.stage.world.stores().iter().any(|(id, of)| id == store && of == plane)
+            plane.is_empty() || self.rig.world.stores().iter().any(|(id, of)| id == store && of == plane)
         };
-        self.stage.world.leased_for_longer().into_iter().filter(own).collect()
+        self.rig.world.leased_for_longer().into_iter().filter(own).collect()
     }
 }

@@ -1,12 +1,12 @@
 //! Whom a fault hits, and what took place.
 
-use crate::{stage::Stage, world::Faults};
+use crate::{rig::Rig, world::Faults};
 use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 use shared::ids::StoreId;
 use std::collections::BTreeSet;
 
 /// Ends a fault.
-pub(in crate::sim) type Undo = Box<dyn FnOnce(&Stage)>;
+pub(in crate::sim) type Undo = Box<dyn FnOnce(&Rig)>;
 
 /// What took place.
 pub(in crate::sim) struct Struck {
@@ -22,14 +22,14 @@ pub(in crate::sim) struct Struck {
 
 /// Whom a fault may hit.
 pub(super) struct Aim<'a> {
-    pub(super) stage: &'a Stage,
+    pub(super) rig: &'a Rig,
     pub(super) rng: SmallRng,
     pub(super) planes: Vec<String>,
 }
 
 impl Struck {
     /// Something more that comes of it later.
-    pub(super) fn and_then(mut self, ms: u64, then: impl FnOnce(&Stage) + 'static) -> Self {
+    pub(super) fn and_then(mut self, ms: u64, then: impl FnOnce(&Rig) + 'static) -> Self {
         self.undo.push((ms, Box::new(then)));
         self
     }
@@ -41,7 +41,7 @@ impl Aim<'_> {
     }
 
     pub(super) fn store(&mut self) -> StoreId {
-        self.stage.world.stores().choose(&mut self.rng).map_or(StoreId(1), |(store, _)| *store)
+        self.rig.world.stores().choose(&mut self.rng).map_or(StoreId(1), |(store, _)| *store)
     }
 
     pub(super) fn ms(&mut self, from: u64, to: u64) -> u64 {
@@ -53,7 +53,7 @@ pub(super) fn once(text: impl Into<String>) -> Option<Struck> {
     Some(Struck { text: text.into(), undo: Vec::new(), down: Vec::new(), told: None })
 }
 
-pub(super) fn until(text: impl Into<String>, ms: u64, undo: impl FnOnce(&Stage) + 'static) -> Option<Struck> {
+pub(super) fn until(text: impl Into<String>, ms: u64, undo: impl FnOnce(&Rig) + 'static) -> Option<Struck> {
     Some(Struck {
         text: format!("{} for {ms} ms", text.into()),
         undo: vec![(ms, Box::new(undo))],
@@ -69,8 +69,8 @@ pub(super) fn switch(
     on: impl FnOnce(&mut Faults),
     off: impl FnOnce(&mut Faults) + 'static,
 ) -> Option<Struck> {
-    aim.stage.world.faults(on);
-    until(text, ms, move |stage| stage.world.faults(off))
+    aim.rig.world.faults(on);
+    until(text, ms, move |rig| rig.world.faults(off))
 }
 
 pub(super) fn set_switch(
@@ -101,8 +101,8 @@ fn among<K: Ord + Clone + 'static>(
     one: K,
     of: impl Fn(&mut Faults) -> &mut BTreeSet<K> + 'static,
 ) -> Option<Struck> {
-    aim.stage.world.faults(|faults| of(faults).insert(one.clone()));
-    until(text, ms, move |stage| {
-        stage.world.faults(|faults| of(faults).remove(&one));
+    aim.rig.world.faults(|faults| of(faults).insert(one.clone()));
+    until(text, ms, move |rig| {
+        rig.world.faults(|faults| of(faults).remove(&one));
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 fn ec2(aim: &mut Aim<'_>, text: &str, change: impl FnOnce(&mut Ec2Faults, u32)) -> Option<Struck> {
     let (plane, count) = (aim.plane(), aim.rng.random_range(1..=3));
-    aim.stage.world.faults(|faults| change(faults.ec2.entry(plane.clone()).or_default(), count));
+    aim.rig.world.faults(|faults| change(faults.ec2.entry(plane.clone()).or_default(), count));
     once(format!("{text} in {plane}, {count}"))
 }
 
@@ -19,10 +19,10 @@ fn ec2_until(
     off: impl FnOnce(&mut Ec2Faults) + 'static,
 ) -> Option<Struck> {
     let (plane, ms) = (aim.plane(), aim.ms(from, to));
-    let Aim { stage, rng, .. } = aim;
-    stage.world.faults(|faults| on(faults.ec2.entry(plane.clone()).or_default(), rng));
-    until(format!("{text} in {plane}"), ms, move |stage| {
-        stage.world.faults(|faults| off(faults.ec2.entry(plane).or_default()));
+    let Aim { rig, rng, .. } = aim;
+    rig.world.faults(|faults| on(faults.ec2.entry(plane.clone()).or_default(), rng));
+    until(format!("{text} in {plane}"), ms, move |rig| {
+        rig.world.faults(|faults| off(faults.ec2.entry(plane).or_default()));
     })
 }
 

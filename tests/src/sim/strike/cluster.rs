@@ -1,13 +1,13 @@
 //! What befalls TiKV and PD.
 
 use super::aim::{Aim, Struck, once, plane_switch, set_switch, switch, until};
-use crate::{sim::kinds::Kind, stage::Stage, world::Faults};
+use crate::{rig::Rig, sim::kinds::Kind, world::Faults};
 use rand::Rng;
 use shared::{ids::StoreId, ts::Ts};
 use std::{collections::BTreeSet, time::Duration};
 
 pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
-    let world = &aim.stage.world;
+    let world = &aim.rig.world;
     match kind {
         Kind::StoreRestart => {
             let (store, ms) = (aim.store(), aim.ms(50, 8_000));
@@ -44,8 +44,8 @@ pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
         Kind::StaleLeader => {
             let (store, ms) = (aim.store(), aim.ms(300, 9_000));
             world.leave_stale_leaders(store);
-            until(format!("store {store} does not hear of its successors"), ms, |stage| {
-                stage.world.hear_of_elections();
+            until(format!("store {store} does not hear of its successors"), ms, |rig| {
+                rig.world.hear_of_elections();
             })
         }
         Kind::MergeUnderLease => {
@@ -86,8 +86,8 @@ pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
         Kind::ForeignVolume => {
             let (store, ms) = (aim.store(), aim.ms(200, 20_000));
             world.attach_foreign(store);
-            until(format!("a foreign volume is at the node of store {store}"), ms, move |stage| {
-                stage.world.detach_foreign(store);
+            until(format!("a foreign volume is at the node of store {store}"), ms, move |rig| {
+                rig.world.detach_foreign(store);
             })
         }
         Kind::StoreOffline => set_switch(aim, "offline", (500, 20_000), |faults| &mut faults.offline),
@@ -99,16 +99,16 @@ pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
 /// What a process is for the whole of its life: it comes with a restart, and goes with one.
 fn with_a_restart(aim: &mut Aim<'_>, how: &str, of: fn(&mut Faults) -> &mut BTreeSet<StoreId>) -> Option<Struck> {
     let (store, down, ms) = (aim.store(), aim.ms(50, 4_000), aim.ms(8_000, 60_000));
-    let restart = move |stage: &Stage, on: bool| {
-        stage.world.faults(|faults| if on { of(faults).insert(store) } else { of(faults).remove(&store) });
-        stage.world.restart_store(store, Duration::from_millis(down));
+    let restart = move |rig: &Rig, on: bool| {
+        rig.world.faults(|faults| if on { of(faults).insert(store) } else { of(faults).remove(&store) });
+        rig.world.restart_store(store, Duration::from_millis(down));
     };
-    restart(aim.stage, true);
-    until(format!("store {store} is restarted, down {down} ms, {how}"), ms, move |stage| restart(stage, false))
+    restart(aim.rig, true);
+    until(format!("store {store} is restarted, down {down} ms, {how}"), ms, move |rig| restart(rig, false))
 }
 
 pub(super) fn pd(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
-    let world = &aim.stage.world;
+    let world = &aim.rig.world;
     let forced = |aim: &mut Aim<'_>, value: Ts| {
         let ms = aim.ms(2_000, 30_000);
         switch(

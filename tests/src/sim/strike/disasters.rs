@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     control::Scope,
+    rig::{NAMESPACE, Rig},
     sim::kinds::Kind,
-    stage::{NAMESPACE, Stage},
 };
 use coordinator::ports::LedgerKey;
 use rand::Rng;
@@ -17,10 +17,10 @@ use std::collections::BTreeSet;
 const ROOM: std::ops::Range<usize> = 200..6_000;
 
 pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
-    let control = &aim.stage.control;
+    let control = &aim.rig.control;
     match kind {
         Kind::ControlPlaneLost => {
-            aim.stage.kill_coordinator();
+            aim.rig.kill_coordinator();
             control.lose_everything();
             let ms = aim.ms(200, 60_000);
             Some(Struck { down: vec![String::new()], ..until("control plane lost", ms, start_coordinator)? })
@@ -36,7 +36,7 @@ pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
             if aim.rng.random_bool(0.5) {
                 return once(text);
             }
-            aim.stage.kill_coordinator();
+            aim.rig.kill_coordinator();
             let ms = aim.ms(0, 20_000);
             Some(Struck { down: vec![String::new()], ..until(text, ms, start_coordinator)? })
         }
@@ -65,11 +65,11 @@ pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
 
 /// Velero's way: another cluster, the ledger first, the objects under new uids some time later.
 fn restored(aim: &mut Aim<'_>, lost: &BTreeSet<LedgerKey>) -> Option<Struck> {
-    let stage = aim.stage;
-    stage.kill_coordinator();
-    stage.kill_deposed();
-    let export = stage.control.export();
-    stage.control.restore_ledger(&export, lost);
+    let rig = aim.rig;
+    rig.kill_coordinator();
+    rig.kill_deposed();
+    let export = rig.control.export();
+    rig.control.restore_ledger(&export, lost);
     let (status, finalizers) = (aim.rng.random_bool(0.5), aim.rng.random_bool(0.7));
     let (starts, objects) = (aim.ms(200, 30_000), aim.ms(0, 30_000));
     let text = format!(
@@ -78,12 +78,12 @@ fn restored(aim: &mut Aim<'_>, lost: &BTreeSet<LedgerKey>) -> Option<Struck> {
         lost.len()
     );
     let struck = Struck { down: vec![String::new()], ..until(text, starts, start_coordinator)? };
-    Some(struck.and_then(objects, move |stage: &Stage| stage.control.restore_objects(&export, status, finalizers)))
+    Some(struck.and_then(objects, move |rig: &Rig| rig.control.restore_objects(&export, status, finalizers)))
 }
 
 /// A copy that is older than what it is restored over. Planes may have been restarted since, and know nothing of it.
 fn from_before(aim: &mut Aim<'_>) -> Option<Struck> {
-    let export = aim.stage.control.export();
+    let export = aim.rig.control.export();
     export.ledger().next()?;
     let (later, objects) = (aim.ms(15_000, 70_000), aim.ms(0, 15_000));
     let restarted = if aim.rng.random_bool(0.7) { aim.planes.clone() } else { Vec::new() };
@@ -91,22 +91,22 @@ fn from_before(aim: &mut Aim<'_>) -> Option<Struck> {
         "control plane copied, and restored in {later} ms, objects {objects} ms later, {restarted:?} restarted; nothing"
     );
     let ledger = export.clone();
-    let struck = until(text, later, move |stage| {
-        stage.kill_coordinator();
-        stage.kill_deposed();
-        stage.control.restore_ledger(&ledger, &BTreeSet::new());
+    let struck = until(text, later, move |rig| {
+        rig.kill_coordinator();
+        rig.kill_deposed();
+        rig.control.restore_ledger(&ledger, &BTreeSet::new());
         for plane in &restarted {
-            stage.kill_plane(plane);
-            stage.start_plane(plane);
+            rig.kill_plane(plane);
+            rig.start_plane(plane);
         }
-        stage.start_coordinator();
+        rig.start_coordinator();
     })?;
-    Some(struck.and_then(later + objects, move |stage: &Stage| stage.control.restore_objects(&export, false, true)))
+    Some(struck.and_then(later + objects, move |rig: &Rig| rig.control.restore_objects(&export, false, true)))
 }
 
 /// At least one, if there is any.
 fn some_of_the_ledger(aim: &mut Aim<'_>) -> Option<BTreeSet<LedgerKey>> {
-    let all: Vec<LedgerKey> = aim.stage.control.ledger().into_keys().collect();
+    let all: Vec<LedgerKey> = aim.rig.control.ledger().into_keys().collect();
     let sure = all.get(aim.rng.random_range(0..all.len().max(1)))?.clone();
     let more = all.into_iter().filter(|_| aim.rng.random_bool(0.4));
     Some(more.collect::<Vec<_>>().into_iter().chain([sure]).collect())

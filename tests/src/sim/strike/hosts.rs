@@ -2,12 +2,12 @@
 
 use super::aim::{Aim, Struck, once, until};
 use crate::{
+    rig::{Rig, Way},
     sim::kinds::Kind,
-    stage::{Stage, Way},
 };
 
 pub(super) fn network(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
-    let net = &aim.stage.net;
+    let net = &aim.rig.net;
     let (from, to) = match kind {
         Kind::CutShort => (100, 4_000),
         Kind::CutMiddle => (8_000, 17_000),
@@ -16,7 +16,7 @@ pub(super) fn network(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
         Kind::SlowNet => {
             let (slow, ms) = (aim.ms(200, 3_000), aim.ms(1_000, 15_000));
             net.delay(slow / 4, slow);
-            return until(format!("frames take up to {slow} ms"), ms, |stage| stage.net.delay(1, 8));
+            return until(format!("frames take up to {slow} ms"), ms, |rig| rig.net.delay(1, 8));
         }
         _ => return None,
     };
@@ -27,48 +27,48 @@ pub(super) fn network(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
         _ => net.cut(&plane),
     }
     let healed = plane.clone();
-    until(format!("{plane} is cut off"), ms, move |stage| stage.net.heal(&healed))
+    until(format!("{plane} is cut off"), ms, move |rig| rig.net.heal(&healed))
 }
 
-pub(super) fn start_coordinator(stage: &Stage) {
-    if !stage.coordinator_runs() {
-        stage.start_coordinator();
+pub(super) fn start_coordinator(rig: &Rig) {
+    if !rig.coordinator_runs() {
+        rig.start_coordinator();
     }
 }
 
-fn start_plane(stage: &Stage, plane: &str) {
-    if !stage.plane_runs(plane) {
-        stage.start_plane(plane);
+fn start_plane(rig: &Rig, plane: &str) {
+    if !rig.plane_runs(plane) {
+        rig.start_plane(plane);
     }
 }
 
 pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
-    let stage = aim.stage;
+    let rig = aim.rig;
     let ms = match kind {
         Kind::CoordinatorRestarted | Kind::PlaneRestarted => 0,
         _ => aim.ms(200, 60_000),
     };
     let struck = match kind {
         Kind::CoordinatorKilled | Kind::CoordinatorRestarted => {
-            stage.coordinator_runs().then(|| stage.kill_coordinator())?;
+            rig.coordinator_runs().then(|| rig.kill_coordinator())?;
             Struck { down: vec![String::new()], ..until("coordinator killed", ms, start_coordinator)? }
         }
         Kind::PlaneKilled | Kind::PlaneRestarted => {
             let plane = aim.plane();
-            stage.plane_runs(&plane).then(|| stage.kill_plane(&plane))?;
+            rig.plane_runs(&plane).then(|| rig.kill_plane(&plane))?;
             let name = plane.clone();
-            let undo = move |stage: &Stage| start_plane(stage, &name);
+            let undo = move |rig: &Rig| start_plane(rig, &name);
             Struck { down: vec![plane.clone()], ..until(format!("{plane} killed"), ms, undo)? }
         }
         Kind::CoordinatorSigterm | Kind::CoordinatorSigtermTwice => {
-            stage.coordinator_runs().then(|| stage.tell_coordinator_to_end())?;
+            rig.coordinator_runs().then(|| rig.tell_coordinator_to_end())?;
             let struck = match kind {
                 Kind::CoordinatorSigterm => once("SIGTERM to the coordinator")?,
                 _ => {
-                    let process = stage.coordinator_starts();
-                    until("SIGTERM to the coordinator, and again; kept", aim.ms(0, 3_000), move |stage| {
-                        if stage.coordinator_starts() == process {
-                            stage.tell_coordinator_to_end();
+                    let process = rig.coordinator_starts();
+                    until("SIGTERM to the coordinator, and again; kept", aim.ms(0, 3_000), move |rig| {
+                        if rig.coordinator_starts() == process {
+                            rig.tell_coordinator_to_end();
                         }
                     })?
                 }
@@ -77,23 +77,23 @@ pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
         }
         Kind::PlaneSigterm => {
             let plane = aim.plane();
-            stage.tell_plane_to_end(&plane).then_some(())?;
+            rig.tell_plane_to_end(&plane).then_some(())?;
             Struck { told: Some(plane.clone()), ..once(format!("SIGTERM to {plane}"))? }
         }
         Kind::EverybodyKilled => {
-            stage.kill_coordinator();
-            aim.planes.iter().for_each(|plane| stage.kill_plane(plane));
+            rig.kill_coordinator();
+            aim.planes.iter().for_each(|plane| rig.kill_plane(plane));
             let planes = aim.planes.clone();
             let down = planes.iter().cloned().chain([String::new()]).collect();
-            let undo = move |stage: &Stage| {
-                planes.iter().for_each(|plane| start_plane(stage, plane));
-                start_coordinator(stage);
+            let undo = move |rig: &Rig| {
+                planes.iter().for_each(|plane| start_plane(rig, plane));
+                start_coordinator(rig);
             };
             Struck { down, ..until("everybody killed", ms, undo)? }
         }
         Kind::CoordinatorDeposed => {
-            stage.coordinator_runs().then(|| stage.depose_coordinator())?;
-            until("a second coordinator leads", ms, Stage::kill_deposed)?
+            rig.coordinator_runs().then(|| rig.depose_coordinator())?;
+            until("a second coordinator leads", ms, Rig::kill_deposed)?
         }
         _ => return None,
     };

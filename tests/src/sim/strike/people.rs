@@ -4,12 +4,12 @@ use super::{
     aim::{Aim, Struck, once, plane_switch, until},
     old_manager::old_managers_object,
 };
-use crate::{sim::kinds::Kind, stage::KEY};
+use crate::{rig::KEY, sim::kinds::Kind};
 use rand::Rng;
 
 pub(super) fn people(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
-    let stage = aim.stage;
-    let control = &stage.control;
+    let rig = aim.rig;
+    let control = &rig.control;
     match kind {
         Kind::LedgerAnswersLost => {
             let count = aim.rng.random_range(1..=4);
@@ -18,22 +18,22 @@ pub(super) fn people(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
         }
         Kind::LedgerDown => {
             control.ledger_down(true);
-            until("ledger down", aim.ms(200, 20_000), |stage| stage.control.ledger_down(false))
+            until("ledger down", aim.ms(200, 20_000), |rig| rig.control.ledger_down(false))
         }
         Kind::ObjectsDown => {
             control.objects_down(true);
-            until("objects down", aim.ms(200, 40_000), |stage| stage.control.objects_down(false))
+            until("objects down", aim.ms(200, 40_000), |rig| rig.control.objects_down(false))
         }
         Kind::PlaneLedgerDown => plane_switch(aim, "ledger down", (200, 15_000), |faults| &mut faults.ledger_down),
         Kind::ClockJump => {
             let host = if aim.rng.random_bool(0.4) { String::new() } else { aim.plane() };
             let skew = aim.rng.random_range(-400_000..400_000);
-            stage.world.faults(|faults| faults.wall_skew.insert(host.clone(), skew));
+            rig.world.faults(|faults| faults.wall_skew.insert(host.clone(), skew));
             once(format!("the clock of {host:?} is {skew} ms off"))
         }
         Kind::SpecEdited => {
             control.get(KEY)?;
-            let edited = stage.manifest_of("backup", "elsewhere", "Delete", "");
+            let edited = rig.manifest_of("backup", "elsewhere", "Delete", "");
             control.apply(&edited).ok()?;
             once("another spec is applied")
         }
@@ -64,7 +64,7 @@ pub(super) fn people(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
 
 /// What people and their tools do to the object itself.
 pub(super) fn editors(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
-    let control = &aim.stage.control;
+    let control = &aim.rig.control;
     match kind {
         Kind::ObjectCopiedWithStatus => {
             let prefix = aim.rng.random_bool(0.6).then_some("c");
@@ -84,20 +84,20 @@ pub(super) fn editors(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
                 return once(format!("cleanPolicy becomes {policy}"));
             }
             let ms = aim.ms(0, 3_000);
-            until(format!("cleanPolicy becomes {policy}, and the object is deleted; kept"), ms, |stage| {
-                stage.control.delete(KEY);
+            until(format!("cleanPolicy becomes {policy}, and the object is deleted; kept"), ms, |rig| {
+                rig.control.delete(KEY);
             })
         }
         Kind::OldManagersObject => old_managers_object(aim),
         Kind::ClockJumped => {
             let hours = aim.rng.random_range(1..9_000);
             let skew = if aim.rng.random_bool(0.7) { hours } else { -hours } * 3_600_000;
-            let set = move |stage: &crate::stage::Stage, skew: i64| {
-                stage.world.faults(|faults| faults.wall_skew.insert(String::new(), skew));
+            let set = move |rig: &crate::rig::Rig, skew: i64| {
+                rig.world.faults(|faults| faults.wall_skew.insert(String::new(), skew));
             };
-            set(aim.stage, skew);
-            until(format!("the coordinator's clock jumps by {skew} ms"), aim.ms(1_000, 120_000), move |stage| {
-                set(stage, 0);
+            set(aim.rig, skew);
+            until(format!("the coordinator's clock jumps by {skew} ms"), aim.ms(1_000, 120_000), move |rig| {
+                set(rig, 0);
             })
         }
         _ => None,

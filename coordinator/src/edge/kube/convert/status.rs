@@ -8,7 +8,7 @@ use super::{
 use crate::ports::Status;
 use serde_json::{Map, Value};
 use shared::{
-    barrier::{Certificate, PlaneRecord, Record, Stage, Verdict, View},
+    barrier::{Certificate, Milestone, PlaneRecord, Record, Verdict, View},
     ids::PlaneId,
     reason::{Reason, Refusal},
     time::{Millis, Timestamp},
@@ -116,15 +116,19 @@ fn phase(record: &Record) -> &'static str {
         (None, Some(_)) => "Complete",
         (None, None) => running(record),
     };
-    match record.stage {
-        Stage::Preparing | Stage::Barrier | Stage::Snapshotting | Stage::Certified | Stage::Aborting => running(record),
-        Stage::Complete => "Complete",
-        Stage::Failed if record.deleting && record.clean_failure.is_some() => "CleanFailed",
-        Stage::Failed => "Failed",
-        Stage::Cleaning if record.clean_failure.is_some() => "CleanFailed",
+    match record.milestone {
+        Milestone::Preparing
+        | Milestone::Barrier
+        | Milestone::Snapshotting
+        | Milestone::Certified
+        | Milestone::Aborting => running(record),
+        Milestone::Complete => "Complete",
+        Milestone::Failed if record.deleting && record.clean_failure.is_some() => "CleanFailed",
+        Milestone::Failed => "Failed",
+        Milestone::Cleaning if record.clean_failure.is_some() => "CleanFailed",
         // As today: deletion alone is no phase.
-        Stage::Cleaning => ended(),
-        Stage::Cleaned => "Cleaned",
+        Milestone::Cleaning => ended(),
+        Milestone::Cleaned => "Cleaned",
     }
 }
 
@@ -162,7 +166,7 @@ fn conditions(view: &View, now: Timestamp) -> Vec<ConditionStatus> {
         }
     }
     match &record.failure {
-        Some(refusal) if !matches!(record.stage, Stage::Aborting) => {
+        Some(refusal) if !matches!(record.milestone, Milestone::Aborting) => {
             add("Failed", times.completed, Some(refusal.reason.to_string()), Some(advice(refusal)));
         }
         Some(_) => {}
@@ -213,7 +217,7 @@ fn row(view: &View, plane: &PlaneId) -> MemberStatus {
     let kept = record.planes.get(plane).unwrap_or(&none);
     let member = record.request.member(plane);
     let refused = view.planes.get(plane).and_then(|live| live.refused.as_ref()).map(|last| &last.refusal);
-    let cleans = matches!(record.stage, Stage::Failed | Stage::Cleaning);
+    let cleans = matches!(record.milestone, Milestone::Failed | Milestone::Cleaning);
     let phase = row_phase(record, kept, refused.is_some());
     let (reason, message) = match (refused, &record.failure) {
         (Some(refusal), _) if cleans => {
@@ -254,16 +258,16 @@ fn told_by<'a>(record: &'a Record, refusal: &Refusal) -> Option<&'a PlaneId> {
 }
 
 fn row_phase(record: &Record, kept: &PlaneRecord, refused: bool) -> &'static str {
-    match record.stage {
-        Stage::Preparing => "Prepare",
-        Stage::Barrier | Stage::Snapshotting => "Running",
-        Stage::Certified if kept.completed_bytes.is_some() => "Complete",
-        Stage::Certified => "VolumeBackupSnapshotsCreated",
-        Stage::Complete => "Complete",
-        Stage::Aborting => "VolumeBackupFailed",
-        Stage::Failed => "Failed",
-        Stage::Cleaning if refused => "CleanFailed",
-        Stage::Cleaning | Stage::Cleaned => "Clean",
+    match record.milestone {
+        Milestone::Preparing => "Prepare",
+        Milestone::Barrier | Milestone::Snapshotting => "Running",
+        Milestone::Certified if kept.completed_bytes.is_some() => "Complete",
+        Milestone::Certified => "VolumeBackupSnapshotsCreated",
+        Milestone::Complete => "Complete",
+        Milestone::Aborting => "VolumeBackupFailed",
+        Milestone::Failed => "Failed",
+        Milestone::Cleaning if refused => "CleanFailed",
+        Milestone::Cleaning | Milestone::Cleaned => "Clean",
     }
 }
 
@@ -293,7 +297,7 @@ fn barrier(view: &View) -> BarrierStatus {
     BarrierStatus {
         attempt: Some(i64::from(record.attempt)),
         epoch: (record.epoch.0 > 0).then(|| int(record.epoch.0)),
-        step: Some(format!("{:?}", view.step)),
+        step: Some(format!("{:?}", view.phase)),
         waiting_for: (!view.waiting_for.is_empty()).then(|| short(&view.waiting_for)),
         settle_limit_ms: ms(Some(record.request.limits.settle)),
         reach_limit_ms: ms(Some(record.request.limits.reach)),

@@ -2,14 +2,14 @@ use super::*;
 use crate::kit::{START, certificate, record};
 use serde_json::json;
 use shared::{
-    barrier::{BarrierTimes, LastRefusal, PlaneView, Step, Verdict},
+    barrier::{BarrierTimes, LastRefusal, Phase, PlaneView, Verdict},
     epoch::Epoch,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
 fn certified() -> Record {
     let mut record = record();
-    record.stage = Stage::Certified;
+    record.milestone = Milestone::Certified;
     record.epoch = Epoch(7);
     record.commit_ts = Some(Ts(449_462_718_912_512_000));
     record.certificate = Some(certificate(Verdict::Consistent));
@@ -23,7 +23,7 @@ fn certified() -> Record {
 
 fn complete() -> Record {
     let mut record = certified();
-    record.stage = Stage::Complete;
+    record.milestone = Milestone::Complete;
     record.times.completed = Some(Timestamp(START + 964_000));
     for plane in record.planes.values_mut() {
         plane.completed_bytes = Some(1_099_511_627_776);
@@ -32,10 +32,10 @@ fn complete() -> Record {
 }
 
 fn view(record: Record) -> Status {
-    let step = Step::Complete;
+    let step = Phase::Complete;
     Status::Barrier(Arc::new(View {
         record,
-        step,
+        phase: step,
         clock: None,
         planes: BTreeMap::new(),
         waiting_for: String::new(),
@@ -44,11 +44,11 @@ fn view(record: Record) -> Status {
 }
 
 /// az2 refuses what the step asks of it.
-fn blocked(record: Record, step: Step, refusal: Refusal) -> Value {
+fn blocked(record: Record, step: Phase, refusal: Refusal) -> Value {
     let last = LastRefusal { refusal, since: Timestamp(START + 200_000), tries: 3, again: None };
     let live = PlaneView { connected: true, owes: true, refused: Some(last), ..PlaneView::default() };
     let Status::Barrier(view) = view(record) else { unreachable!() };
-    let view = View { step, planes: BTreeMap::from([("az2".into(), live)]), ..(*view).clone() };
+    let view = View { phase: step, planes: BTreeMap::from([("az2".into(), live)]), ..(*view).clone() };
     merge_status(None, &Status::Barrier(view.into()), Timestamp(START + 9_000_000))
 }
 
@@ -105,7 +105,7 @@ fn a_complete_backup_reads_as_the_user_page_shows_it() {
 #[test]
 fn a_row_quotes_no_other_plane() {
     let mut record = crate::kit::record();
-    record.stage = Stage::Failed;
+    record.milestone = Milestone::Failed;
     record.failure = Some(Refusal::new(Reason::AccessDenied, "plane az1: ec2:CreateSnapshots is denied"));
     let status = status(record);
     let message = |row: usize| status["backups"][row]["message"].as_str().unwrap();
@@ -116,37 +116,37 @@ fn a_row_quotes_no_other_plane() {
 
 #[test]
 fn every_stage_has_the_phase_that_users_know() {
-    let failed = |mut record: Record, stage| {
-        record.stage = stage;
+    let failed = |mut record: Record, milestone| {
+        record.milestone = milestone;
         record.failure = Some(Refusal::new(Reason::HoldTimedOut, "store 4 of plane az1 answered late"));
         record.times.completed = Some(Timestamp(START + 5_000));
         record
     };
-    let with = |mut record: Record, stage| {
-        record.stage = stage;
+    let with = |mut record: Record, milestone| {
+        record.milestone = milestone;
         record
     };
-    let mut dirty = with(complete(), Stage::Cleaning);
+    let mut dirty = with(complete(), Milestone::Cleaning);
     dirty.clean_failure = Some("snap-1: AccessDenied".to_owned());
     dirty.times.clean_failed = Some(Timestamp(START + 2_000_000));
-    let mut clean = with(dirty.clone(), Stage::Cleaned);
+    let mut clean = with(dirty.clone(), Milestone::Cleaned);
     clean.clean_failure = None;
     clean.times.cleaned = Some(Timestamp(START + 3_000_000));
     let cases = [
         (record(), "Running", "Prepare", vec!["Running"]),
-        (with(record(), Stage::Barrier), "Running", "Running", vec!["Running"]),
-        (with(record(), Stage::Snapshotting), "Running", "Running", vec!["Running"]),
-        (with(record(), Stage::Aborting), "Running", "VolumeBackupFailed", vec!["Running"]),
+        (with(record(), Milestone::Barrier), "Running", "Running", vec!["Running"]),
+        (with(record(), Milestone::Snapshotting), "Running", "Running", vec!["Running"]),
+        (with(record(), Milestone::Aborting), "Running", "VolumeBackupFailed", vec!["Running"]),
         (certified(), "SnapshotsCreated", "VolumeBackupSnapshotsCreated", vec!["Running", "SnapshotsCreated"]),
-        (failed(record(), Stage::Failed), "Failed", "Failed", vec!["Running", "Failed"]),
-        (failed(certified(), Stage::Failed), "Failed", "Failed", vec!["Running", "SnapshotsCreated", "Failed"]),
-        (with(complete(), Stage::Cleaning), "Complete", "Clean", vec!["Running", "SnapshotsCreated", "Complete"]),
-        (failed(record(), Stage::Cleaning), "Failed", "Clean", vec!["Running", "Failed"]),
+        (failed(record(), Milestone::Failed), "Failed", "Failed", vec!["Running", "Failed"]),
+        (failed(certified(), Milestone::Failed), "Failed", "Failed", vec!["Running", "SnapshotsCreated", "Failed"]),
+        (with(complete(), Milestone::Cleaning), "Complete", "Clean", vec!["Running", "SnapshotsCreated", "Complete"]),
+        (failed(record(), Milestone::Cleaning), "Failed", "Clean", vec!["Running", "Failed"]),
         (dirty, "CleanFailed", "Clean", vec!["Running", "SnapshotsCreated", "Complete", "CleanFailed"]),
         (clean, "Cleaned", "Clean", vec!["Running", "SnapshotsCreated", "Complete", "CleanFailed", "Cleaned"]),
     ];
     for (record, phase, row, conditions) in cases {
-        let what = format!("{:?}", record.stage);
+        let what = format!("{:?}", record.milestone);
         let status = status(record);
         assert_eq!(
             (status["phase"].as_str(), status["backups"][0]["phase"].as_str()),
@@ -160,7 +160,7 @@ fn every_stage_has_the_phase_that_users_know() {
 #[test]
 fn a_failure_says_why_what_to_do_and_promises_no_moment() {
     let mut record = record();
-    record.stage = Stage::Failed;
+    record.milestone = Milestone::Failed;
     record.commit_ts = Some(Ts(449_462_718_912_512_000));
     record.planes.get_mut(&PlaneId::from("az1")).unwrap().least_safe_ts = Some(Ts(449_462_718_912_512_000));
     record.failure = Some(Refusal::new(Reason::HoldTimedOut, "instance i-1 of plane az1 answered late."));
@@ -205,9 +205,9 @@ fn the_same_record_never_changes_a_status_that_was_written() {
 #[test]
 fn leftovers_stand_in_the_row_of_their_plane() {
     let mut record = complete();
-    record.stage = Stage::Cleaning;
+    record.milestone = Milestone::Cleaning;
     let left = format!("left over: snap-1: AccessDenied; {}", "x".repeat(5_000));
-    let status = blocked(record, Step::Cleaning, Refusal::new(Reason::CleanFailed, left));
+    let status = blocked(record, Phase::Cleaning, Refusal::new(Reason::CleanFailed, left));
     assert_eq!(status["backups"][0].get("reason"), None);
     assert_eq!(
         (&status["backups"][1]["phase"], &status["backups"][1]["reason"]),
@@ -239,7 +239,7 @@ fn a_weaker_certificate_is_marked_and_counted() {
         prometheus_client::encoding::text::encode(&mut text, &metrics.registry()).unwrap();
         text.lines().find(|line| line.starts_with("isochron_weaker_certificates_total")).unwrap().to_owned()
     };
-    record.stage = Stage::Certified;
+    record.milestone = Milestone::Certified;
     for (verdict, total) in [(Verdict::Consistent, 0), (Verdict::Weaker, 1)] {
         record.request.backup = format!("{verdict:?}").as_str().into();
         record.certificate.as_mut().unwrap().verdict = verdict;
@@ -254,7 +254,7 @@ fn a_weaker_certificate_is_marked_and_counted() {
 #[test]
 fn a_refusal_is_told_for_as_long_as_it_blocks() {
     let denied = || Refusal::new(Reason::AccessDenied, "s3:PutObject on shop-bk: denied");
-    let shown = blocked(certified(), Step::Completing, denied());
+    let shown = blocked(certified(), Phase::Completing, denied());
     assert_eq!(types(&shown), ["Running", "SnapshotsCreated", "Blocked"]);
     assert_eq!(
         shown["conditions"][2],
@@ -276,13 +276,13 @@ fn a_refusal_is_told_for_as_long_as_it_blocks() {
 #[test]
 fn a_failed_attempt_that_cannot_be_cleaned_says_so() {
     let mut record = record();
-    record.stage = Stage::Failed;
+    record.milestone = Milestone::Failed;
     record.failure = Some(Refusal::new(Reason::HoldTimedOut, "hold limit of 60 s ran out"));
     record.times.completed = Some(Timestamp(START + 100_000));
     record.times.clean_failed = Some(Timestamp(START + 200_000));
     record.clean_failure = Some("plane az2: AccessDenied: ec2:DeleteSnapshot".to_owned());
     let denied = || Refusal::new(Reason::AccessDenied, "ec2:DeleteSnapshot");
-    let shown = blocked(record.clone(), Step::Failed, denied());
+    let shown = blocked(record.clone(), Phase::Failed, denied());
     assert_eq!(
         (&shown["phase"], types(&shown)),
         (&json!("Failed"), vec!["Running", "Failed", "CleanFailed", "Blocked"])
@@ -292,13 +292,13 @@ fn a_failed_attempt_that_cannot_be_cleaned_says_so() {
     assert!(shown["backups"][1]["message"].as_str().unwrap().starts_with("AccessDenied: ec2:DeleteSnapshot. Grant"));
     // A deletion that waits for it is in the phase that the old manager had for this.
     record.deleting = true;
-    assert_eq!(blocked(record, Step::Failed, denied())["phase"], "CleanFailed");
+    assert_eq!(blocked(record, Phase::Failed, denied())["phase"], "CleanFailed");
 }
 
 #[test]
 fn what_a_plane_found_while_cleaning_stands_in_its_row() {
     let mut record = complete();
-    record.stage = Stage::Cleaned;
+    record.milestone = Milestone::Cleaned;
     let notes = vec!["backup.lock was not there".to_owned()];
     let report = shared::wire::CleanReport { notes, ..Default::default() };
     record.planes.get_mut(&PlaneId::from("az2")).unwrap().cleaned = Some(report);

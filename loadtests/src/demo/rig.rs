@@ -1,4 +1,4 @@
-//! The stage: a world, a coordinator and its planes in one process, over real QUIC with mutual TLS.
+//! The rig: a world, a coordinator and its planes in one process, over real QUIC with mutual TLS.
 
 use super::{
     args::DemoArgs,

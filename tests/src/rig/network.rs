@@ -1,4 +1,4 @@
-//! What joins a coordinator and its planes on a stage.
+//! What joins a coordinator and its planes on a rig.
 
 use coordinator::ports::Knock;
 use plane_actor::ports::Dialer;

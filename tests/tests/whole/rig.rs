@@ -1,4 +1,4 @@
-//! The stage: every server, one TiDB cluster or more, and their Kubernetes objects under the rights of `deploy/`.
+//! The rig: every server, one TiDB cluster or more, and their Kubernetes objects under the rights of `deploy/`.
 
 use super::{
     cluster_objects::{self, EBS, Part},
@@ -40,7 +40,7 @@ const PLANE_MANIFESTS: &str = include_str!("../../../deploy/plane-actor.yaml");
 
 /// Everything that runs. Dropped in the order of the fields: programs first.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct Rig {
     programs: Option<Programs>,
     /// TiDB clusters, in the order of the plans.
     pub(crate) sites: Vec<Site>,
@@ -52,7 +52,7 @@ pub(crate) struct Stage {
     folder: TempDir,
 }
 
-impl Drop for Stage {
+impl Drop for Rig {
     fn drop(&mut self) {
         if std::thread::panicking()
             && let Some(programs) = &self.programs
@@ -62,7 +62,7 @@ impl Drop for Stage {
     }
 }
 
-impl Stage {
+impl Rig {
     /// Servers and objects, no program of ours.
     pub(crate) async fn servers(plans: &[SitePlan]) -> Result<Self> {
         let home = Home::new(ACCOUNT, REGION);
@@ -75,16 +75,16 @@ impl Stage {
             front.handle.know(own_key(plane));
         }
         let folder = tempfile::Builder::new().prefix("isochron-whole-").tempdir()?;
-        let stage = Self { programs: None, sites, ec2, moto, front, kube, folder };
-        let answer = process::http("PUT", stage.moto.address, &format!("/{BUCKET}"), "").await?;
+        let rig = Self { programs: None, sites, ec2, moto, front, kube, folder };
+        let answer = process::http("PUT", rig.moto.address, &format!("/{BUCKET}"), "").await?;
         ensure!(answer.status == 200, "moto makes no bucket: {} {}", answer.status, answer.body);
-        stage.kinds().await?;
-        for site in &stage.sites {
+        rig.kinds().await?;
+        for site in &rig.sites {
             for part in &site.parts {
-                stage.add_part(part, EBS).await?;
+                rig.add_part(part, EBS).await?;
             }
         }
-        Ok(stage)
+        Ok(rig)
     }
 
     /// All of it, with a coordinator that leads and planes that are connected.
@@ -94,16 +94,16 @@ impl Stage {
 
     /// The same with planes that reach the coordinator in another way.
     pub(crate) async fn start_reaching(plans: &[SitePlan], reach: Reach) -> Result<Self> {
-        let mut stage = Self::servers(plans).await?;
-        stage.run(&PLANES, reach).await?;
-        Ok(stage)
+        let mut rig = Self::servers(plans).await?;
+        rig.run(&PLANES, reach).await?;
+        Ok(rig)
     }
 
     /// A coordinator that knows planes, none of which runs.
     pub(crate) async fn coordinator_alone() -> Result<Self> {
-        let mut stage = Self::servers(&[]).await?;
-        stage.run(&[], Reach::Direct).await?;
-        Ok(stage)
+        let mut rig = Self::servers(&[]).await?;
+        rig.run(&[], Reach::Direct).await?;
+        Ok(rig)
     }
 
     async fn run(&mut self, planes: &[&'static str], reach: Reach) -> Result<()> {
@@ -204,7 +204,7 @@ impl Stage {
 /// The access key that a plane actor has of its own, by its environment. It may do nothing but what a test allows it.
 pub(crate) fn own_key(plane: &str) -> &'static str {
     const KEYS: [&str; 3] = ["AKIAPLANE1", "AKIAPLANE2", "AKIAPLANE3"];
-    let index = PLANES.iter().position(|known| *known == plane).expect("a plane of the stage");
+    let index = PLANES.iter().position(|known| *known == plane).expect("a plane of the rig");
     KEYS[index]
 }
 

@@ -1,8 +1,8 @@
-//! Manifests for the world that a stage stands on.
+//! Manifests for the world that a rig stands on.
 
-use super::{NAMESPACE, Network, Stage};
+use super::{NAMESPACE, Network, Rig};
 
-impl<N: Network> Stage<N> {
+impl<N: Network> Rig<N> {
     /// The user page's AK/SK manifest for this world, with lines of `spec` in addition (indented by two).
     pub fn manifest(&self, more: &str) -> String {
         self.manifest_of("backup", "p", "Delete", more)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where the machine stands, exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Step {
+pub enum Phase {
     /// Waiting for planes, then for `Prepared`.
     Preparing,
     /// Waiting for the claim of the TiDB cluster.

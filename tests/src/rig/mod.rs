@@ -42,13 +42,13 @@ use tokio::{
     task::{JoinHandle, LocalSet},
 };
 
-/// Namespace of every backup that a stage's manifests make.
+/// Namespace of every backup that a rig's manifests make.
 pub const NAMESPACE: &str = "br-admin";
-/// Namespace and name of the one backup that a stage's manifest makes.
+/// Namespace and name of the one backup that a rig's manifest makes.
 pub const KEY: &str = "br-admin/backup";
 
 /// A running system. Everything in it runs on the present thread.
-pub struct Stage<N: Network = Net> {
+pub struct Rig<N: Network = Net> {
     /// The TiDB cluster, its cloud, its API servers.
     pub world: World,
     /// VolumeBackup objects and the ledger.
@@ -78,24 +78,24 @@ struct PlaneHost {
     view: watch::Receiver<PlaneView>,
 }
 
-/// Runs `play` on a fresh stage in paused time, inside the outer `LocalSet` of the stage's hosts.
-pub fn run<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Stage>) -> F) -> F::Output {
+/// Runs `play` on a fresh rig in paused time, inside the outer `LocalSet` of the rig's hosts.
+pub fn run<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Rig>) -> F) -> F::Output {
     let net = Net::new(config.seed);
     run_over(config, net, play)
 }
 
 /// The same over a network of the caller's choice.
-pub fn run_over<N: Network, F: Future>(config: WorldConfig, net: N, play: impl FnOnce(Rc<Stage<N>>) -> F) -> F::Output {
+pub fn run_over<N: Network, F: Future>(config: WorldConfig, net: N, play: impl FnOnce(Rc<Rig<N>>) -> F) -> F::Output {
     #[allow(clippy::expect_used)] // Without a runtime there is no test.
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     LocalSet::new().block_on(&runtime, async move {
-        let stage = Rc::new(Stage::new(config, net));
-        play(stage).await
+        let rig = Rc::new(Rig::new(config, net));
+        play(rig).await
     })
 }
 
-impl<N: Network> Stage<N> {
+impl<N: Network> Rig<N> {
     fn new(config: WorldConfig, net: N) -> Self {
         let planes: Vec<_> = config.planes.iter().map(|plane| plane.name.clone()).collect();
         let world = World::new(config);
@@ -105,7 +105,7 @@ impl<N: Network> Stage<N> {
             Arc::new(move || world.wall())
         };
         let limits = Limits { store_uptime: Millis(0), ..Limits::default() };
-        let stage = Self {
+        let rig = Self {
             control: Control::new(limits, wall),
             net,
             coordinator: RefCell::default(),
@@ -119,11 +119,11 @@ impl<N: Network> Stage<N> {
             life: tokio::spawn(async move { living.run().await }),
             world,
         };
-        stage.start_coordinator();
+        rig.start_coordinator();
         for plane in planes {
-            stage.start_plane(&plane);
+            rig.start_plane(&plane);
         }
-        stage
+        rig
     }
 
     /// A coordinator process starts, on the ledger as it is.
@@ -315,7 +315,7 @@ impl<N: Network> Stage<N> {
     }
 }
 
-impl<N: Network> Drop for Stage<N> {
+impl<N: Network> Drop for Rig<N> {
     fn drop(&mut self) {
         self.life.abort();
         self.kill_coordinator();

@@ -1,6 +1,6 @@
 //! What a coordinator tells people who ask: its metrics, and a console.
 
-use super::{Network, Stage};
+use super::{Network, Rig};
 use coordinator::ports::AdminCall;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use tokio::{sync::mpsc, time::timeout};
 /// It answers from memory.
 const LIMIT: Duration = Duration::from_secs(5);
 
-impl<N: Network> Stage<N> {
+impl<N: Network> Rig<N> {
     /// `None`: no coordinator runs, or none answers.
     pub async fn ask(&self, question: &Value) -> Option<Value> {
         let admins = self.admins.borrow().clone()?;
