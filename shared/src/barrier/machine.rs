@@ -1,5 +1,5 @@
-//! The machine: which step it stands in, who has answered, which timers run. Every transition is in a file named after
-//! its part of the protocol: `preparing`, `holding`, `releasing`, `ending`.
+//! The machine: at which phase it stands, who has answered, which timers run. Each transition is in the file of its
+//! step, `step/`; what runs out while something is held is in `clocks`.
 
 use super::{
     input::{Effect, Input, Timer},
@@ -12,7 +12,7 @@ use crate::{
     evidence::{CoverDigest, Evidence},
     ids::PlaneId,
     machine::Machine,
-    time::{Instant, Millis, Now},
+    time::{Instant, Now},
     ts::Ts,
     wire::{Answer, Order, Prepared, Progress, Renew},
 };
@@ -224,29 +224,6 @@ impl Barrier {
         self.arm_plane_lost();
     }
 
-    /// A plane that is away lets go by itself once its own lease is over; from then on waiting for it is pointless.
-    pub(super) fn arm_plane_lost(&mut self) {
-        let lease = self.record.request.limits.plane_lease;
-        match self.planes.values().filter_map(|live| live.away_since).min() {
-            Some(since) if self.holds() => self.set(Timer::PlaneLost, since + lease),
-            _ => self.stop(&[Timer::PlaneLost]),
-        }
-    }
-
-    fn renew(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        if !self.holds() {
-            return;
-        }
-        self.renewals += 1;
-        let order = Order::Renew(Renew { number: self.renewals });
-        for (plane, live) in &self.planes {
-            if live.connected {
-                effects.push(self.send(plane, order.clone()));
-            }
-        }
-        self.set(Timer::Renew, now.at + self.record.request.limits.plane_lease.quarter());
-    }
-
     fn answer(&mut self, now: Now, plane: &PlaneId, epoch: Epoch, answer: Answer, effects: &mut Vec<Effect>) {
         // Below ours: of a claim that granted nothing. Above ours: another process has taken over this very attempt and
         // we do not know it yet; our next save will be refused (I1).
@@ -347,7 +324,3 @@ impl Machine for Barrier {
         Input::Expired(timer)
     }
 }
-
-/// Margin on top of a lease before what it held may be believed gone: TiKV counts whole seconds
-/// (`facts/pd-tikv.md` §2.1), so one second, and one for scheduling.
-pub(super) const HOLD_MARGIN: Millis = Millis::secs(2);

@@ -81,42 +81,4 @@ impl Barrier {
         self.send_all(effects);
         self.arm_again();
     }
-
-    /// Cleaning an attempt that failed, or a backup that is deleted.
-    fn cleans(&self) -> bool {
-        matches!(self.phase, Phase::Failed | Phase::Cleaning)
-    }
-
-    /// This plane is waited for no longer. If it was the last one, nothing is left over.
-    pub(super) fn clean_answered(&mut self, plane: &PlaneId) {
-        if !self.cleans() {
-            return;
-        }
-        let spoke = self.planes.get_mut(plane).and_then(|live| live.refused.take()).is_some();
-        if spoke {
-            self.arm_again();
-        }
-        if self.all_cleaned() {
-            self.record.clean_failure = None;
-            // Of a deletion it stays as history: the object goes with it.
-            if !self.record.deleting {
-                self.record.times.clean_failed = None;
-            }
-        } else if spoke {
-            self.tell_clean_failure();
-        }
-    }
-
-    fn tell_clean_failure(&mut self) {
-        let told: Vec<String> = self
-            .planes
-            .iter()
-            .filter_map(|(plane, live)| Some((plane, &live.refused.as_ref()?.refusal)))
-            .map(|(plane, refusal)| match refusal.reason {
-                Reason::CleanFailed => format!("plane {plane}: {}", refusal.message),
-                _ => format!("plane {plane}: {refusal}"),
-            })
-            .collect();
-        self.record.clean_failure = (!told.is_empty()).then(|| told.join("; "));
-    }
 }

@@ -1,13 +1,13 @@
 //! New attempts, where the user allowed them (`retryWithin`).
 
-use super::{
-    input::{Effect, Timer},
-    machine::{Barrier, Live},
-    phase::Phase,
-    record::{PlaneRecord, Record},
-};
 use crate::{
     backoff::{Backoff, seed},
+    barrier::{
+        input::{Effect, Timer},
+        machine::{Barrier, Live},
+        phase::Phase,
+        record::{PlaneRecord, Record},
+    },
     reason::Reason,
     time::{Millis, Now},
 };
@@ -22,7 +22,7 @@ const RETRY: Backoff = Backoff { first: Millis(2 * RETRY_AFTER.0), cap: Millis::
 impl Barrier {
     /// How long until the next attempt: only when the user allowed it, and for a reason that may pass. The last one
     /// begins when the user's time is over, however long the pause before it would be.
-    pub(super) fn retry_in(&self, now: Now) -> Option<Millis> {
+    pub(in crate::barrier) fn retry_in(&self, now: Now) -> Option<Millis> {
         let within = self.record.request.retry_within?;
         let started = self.record.times.started?;
         let failure = self.record.failure.as_ref()?;
@@ -34,14 +34,14 @@ impl Barrier {
     }
 
     /// The last attempt failed because planes were missing, and now all are here: nothing else has to be waited for.
-    pub(super) fn is_missed_no_more(&self) -> bool {
+    pub(in crate::barrier) fn is_missed_no_more(&self) -> bool {
         self.phase == Phase::Failed
             && self.timers.contains_key(&Timer::Retry)
             && self.record.failure.as_ref().is_some_and(|refusal| refusal.reason == Reason::PlaneNotConnected)
             && self.planes.values().all(|live| live.connected)
     }
 
-    pub(super) fn new_attempt(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn new_attempt(&mut self, now: Now, effects: &mut Vec<Effect>) {
         if self.phase != Phase::Failed || self.record.deleting || !self.all_cleaned() {
             return;
         }

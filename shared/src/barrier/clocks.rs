@@ -1,0 +1,85 @@
+//! What runs out while something is held: the clocks of settle, reach and hold, planes that are away, renewals.
+
+use crate::{
+    barrier::{
+        input::{Effect, Timer},
+        machine::Barrier,
+        phase::Phase,
+    },
+    reason::{Reason, Refusal},
+    time::{Millis, Now},
+    wire::{Order, Renew},
+};
+
+/// Margin on top of a lease before what it held may be believed gone: TiKV counts whole seconds
+/// (`facts/pd-tikv.md` §2.1), so one second, and one for scheduling.
+pub(super) const HOLD_MARGIN: Millis = Millis::secs(2);
+
+impl Barrier {
+    /// A plane that is away lets go by itself once its own lease is over; from then on waiting for it is pointless.
+    pub(super) fn arm_plane_lost(&mut self) {
+        let lease = self.record.request.limits.plane_lease;
+        match self.planes.values().filter_map(|live| live.away_since).min() {
+            Some(since) if self.holds() => self.set(Timer::PlaneLost, since + lease),
+            _ => self.stop(&[Timer::PlaneLost]),
+        }
+    }
+
+    pub(super) fn renew(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.holds() {
+            return;
+        }
+        self.renewals += 1;
+        let order = Order::Renew(Renew { number: self.renewals });
+        for (plane, live) in &self.planes {
+            if live.connected {
+                effects.push(self.send(plane, order.clone()));
+            }
+        }
+        self.set(Timer::Renew, now.at + self.record.request.limits.plane_lease.quarter());
+    }
+
+    pub(super) fn clock_expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
+        if !self.holds() {
+            return;
+        }
+        let limits = self.record.request.limits.clone();
+        let (reason, name, limit) = match timer {
+            Timer::Settle => (Reason::SettleTimedOut, "settle", limits.settle),
+            Timer::Reach => (Reason::ReachTimedOut, "reach", limits.reach),
+            Timer::Hold => (Reason::HoldTimedOut, "hold", limits.hold),
+            Timer::Total => (Reason::HoldTimedOut, "whole barrier", limits.total),
+            _ => (Reason::PlaneLost, "plane lease", limits.plane_lease),
+        };
+        let text = match timer {
+            Timer::PlaneLost => format!("away for longer than its lease of {limit}: {}", self.away()),
+            _ => format!("{name} limit of {limit} ran out, waiting for {}", self.silent()),
+        };
+        self.fail(now, Refusal::new(reason, text), effects);
+    }
+
+    pub(super) fn away(&self) -> String {
+        self.planes
+            .iter()
+            .filter(|(_, live)| live.away_since.is_some())
+            .map(|(plane, _)| plane.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    /// Planes that owe an answer, for messages.
+    pub(super) fn silent(&self) -> String {
+        self.planes
+            .iter()
+            .filter(|(plane, live)| {
+                !live.answered && (self.phase == Phase::Preparing || self.order_for(plane).is_some())
+            })
+            .map(|(plane, live)| match (&live.progress, live.connected) {
+                (_, false) => format!("{plane} (not connected)"),
+                (Some(progress), true) => format!("{plane} ({})", progress.text),
+                (None, true) => plane.to_string(),
+            })
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}

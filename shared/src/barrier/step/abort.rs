@@ -1,0 +1,108 @@
+//! The bad end: everything is let go before anything else.
+
+use crate::{
+    barrier::{
+        input::{Effect, Timer},
+        machine::Barrier,
+        phase::Phase,
+        record::Milestone,
+    },
+    epoch::Epoch,
+    ids::PlaneId,
+    reason::{Reason, Refusal, cut},
+    time::Now,
+    wire::{Abort, CleanReport, Order},
+};
+
+/// Longest text of a failure in the record: it must fit where a certificate did not. Peers' texts are cut before.
+pub(super) const FAILURE_MAX: usize = 8 * 1024;
+
+impl Barrier {
+    /// Ends the attempt badly. Nothing has to be let go while preparing; later everything is, before anything else.
+    pub(in crate::barrier) fn fail(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+        self.measure(now);
+        self.record.failure = Some(Refusal::new(refusal.reason, cut(refusal.message, FAILURE_MAX)));
+        self.record.certificate = None;
+        self.timers.clear();
+        for live in self.planes.values_mut() {
+            live.away_since = None;
+        }
+        if self.record.epoch == Epoch::NONE {
+            self.record.milestone = Milestone::Failed;
+            self.record.times.completed = Some(now.wall);
+            for kept in self.record.planes.values_mut() {
+                kept.cleaned = Some(CleanReport::default());
+            }
+            self.save(effects);
+            if let (true, Some(cluster)) = (self.phase == Phase::Claiming, self.record.cluster) {
+                effects.push(Effect::EndClaim { cluster });
+            }
+            self.begin_failed(now, effects);
+            return;
+        }
+        self.record.milestone = Milestone::Aborting;
+        for kept in self.record.planes.values_mut() {
+            kept.aborted = false;
+            kept.cleaned = None;
+        }
+        self.save(effects);
+        self.begin_aborting(now, effects);
+    }
+
+    /// How long the part that did not end well had lasted: what failed by its clock is what people look for.
+    fn measure(&mut self, now: Now) {
+        let part = match self.phase {
+            Phase::Settling => &mut self.record.barrier.settle,
+            Phase::Suspending | Phase::Covering => &mut self.record.barrier.reach,
+            Phase::Snapshotting | Phase::Confirming => &mut self.record.barrier.hold,
+            _ => return,
+        };
+        *part = self.clock_from.map(|from| now.at.since(from));
+    }
+
+    pub(in crate::barrier) fn begin_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.set(Timer::HoldsGone, now.at + self.holds_end());
+        self.enter(Phase::Aborting, effects);
+    }
+
+    pub(in crate::barrier) fn abort_order(&self) -> Option<Order> {
+        let reason = self.record.failure.as_ref().map_or(Reason::Internal, |refusal| refusal.reason);
+        Some(Order::Abort(Abort { reason }))
+    }
+
+    pub(in crate::barrier) fn aborted(
+        &mut self,
+        now: Now,
+        plane: &PlaneId,
+        cause: Option<Refusal>,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.holds() {
+            let refusal = cause.unwrap_or_else(|| Refusal::new(Reason::PlaneLost, "the plane let go"));
+            let refusal = Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
+            self.fail(now, refusal, effects);
+            return;
+        }
+        if self.mark(plane, Phase::Aborting) {
+            if let Some(kept) = self.record.planes.get_mut(plane) {
+                kept.aborted = true;
+            }
+            if self.all_answered() {
+                self.end_aborting(now, effects);
+            }
+        }
+    }
+
+    /// Everything is let go, or has ended by itself. What the attempt left is cleaned from here on, also after the
+    /// outcome is told: a plane that is away cleans when it comes back.
+    pub(in crate::barrier) fn end_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.stop(&[Timer::HoldsGone]);
+        self.record.milestone = Milestone::Failed;
+        self.record.times.completed = Some(now.wall);
+        self.save(effects);
+        if let Some(cluster) = self.record.cluster {
+            effects.push(Effect::EndClaim { cluster });
+        }
+        self.begin_failed(now, effects);
+    }
+}

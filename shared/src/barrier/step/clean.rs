@@ -1,0 +1,180 @@
+//! Deleting what an attempt, or a whole backup, left.
+
+use super::abort::FAILURE_MAX;
+use crate::{
+    barrier::{
+        input::{Effect, Timer},
+        machine::Barrier,
+        phase::Phase,
+    },
+    ids::{PlaneId, SnapshotId},
+    reason::{Reason, Refusal, cut},
+    request::CleanPolicy,
+    time::Now,
+    wire::{Clean, CleanReport, CleanScope, OldBackup, Order},
+};
+use std::collections::BTreeSet;
+
+impl Barrier {
+    pub(in crate::barrier) fn begin_failed(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.enter(Phase::Failed, effects);
+        self.after_clean(now, effects);
+    }
+
+    pub(in crate::barrier) fn begin_cleaning(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.enter(Phase::Cleaning, effects);
+        self.after_clean(now, effects);
+    }
+
+    pub(in crate::barrier) fn clean_order(&self, plane: &PlaneId) -> Option<Order> {
+        let kept = self.record.planes.get(plane)?;
+        if kept.cleaned.is_some() || kept.abandoned {
+            return None;
+        }
+        let scope = if self.phase == Phase::Cleaning { CleanScope::Backup } else { CleanScope::Attempt };
+        let named = self.record.certificate.as_ref().and_then(|certificate| certificate.planes.get(plane));
+        let snapshots: Vec<SnapshotId> =
+            named.map(|part| part.evidence.snapshots.iter().map(|s| s.snapshot.clone()).collect()).unwrap_or_default();
+        let complete = kept.completed_bytes.is_some();
+        let old_backup = self.record.old_manager.then_some(OldBackup { commit_ts: kept.least_safe_ts, complete });
+        let spec = self.record.request.member_spec(plane)?;
+        Some(Order::Clean(Clean { spec, scope, snapshots, old_backup, taken_back: self.is_taken_back() }))
+    }
+
+    /// The attempt was certified, as its times say, and ended badly all the same; or its user lets everything go. Else a
+    /// certificate in S3 is unknown here, because this record was restored from a time before it.
+    fn is_taken_back(&self) -> bool {
+        let certified = self.record.times.snapshots_created.is_some();
+        let deletes = self.record.deleting && self.record.request.clean_policy == CleanPolicy::Delete;
+        self.phase == Phase::Failed && (certified || deletes)
+    }
+
+    /// A plane has kept what its S3 proves to be good, and that ends its clean-up. False: it was told to take it back.
+    pub(in crate::barrier) fn proven(
+        &mut self,
+        now: Now,
+        plane: &PlaneId,
+        refusal: &Refusal,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
+        if self.phase != Phase::Failed || self.is_taken_back() {
+            return false;
+        }
+        let text = format!("plane {plane}: {}", refusal.message);
+        self.record.failure = Some(Refusal::new(Reason::BackupProven, cut(text, FAILURE_MAX)));
+        if let Some(kept) = self.record.planes.get_mut(plane) {
+            kept.proven = true;
+            kept.cleaned = Some(CleanReport { notes: vec![refusal.message.clone()], ..CleanReport::default() });
+        }
+        self.clean_answered(plane);
+        self.save(effects);
+        self.after_clean(now, effects);
+        true
+    }
+
+    pub(in crate::barrier) fn cleaned(
+        &mut self,
+        now: Now,
+        plane: &PlaneId,
+        report: CleanReport,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !matches!(self.phase, Phase::Failed | Phase::Cleaning) || self.clean_order(plane).is_none() {
+            return;
+        }
+        if !report.left.is_empty() {
+            let text = format!("left over: {}", report.left.join("; "));
+            self.refused(now, plane, Refusal::new(Reason::CleanFailed, text), effects);
+            return;
+        }
+        if self.record.old_manager && !report.old_backup {
+            let text = "its plane actor is too old to clean what the old manager made; upgrade it";
+            self.refused(now, plane, Refusal::new(Reason::CleanFailed, text), effects);
+            return;
+        }
+        if let Some(kept) = self.record.planes.get_mut(plane) {
+            kept.cleaned = Some(report);
+        }
+        self.clean_answered(plane);
+        self.save(effects);
+        self.after_clean(now, effects);
+    }
+
+    pub(in crate::barrier) fn abandon(&mut self, now: Now, planes: &BTreeSet<PlaneId>, effects: &mut Vec<Effect>) {
+        // The record is being deleted at the version of its last save.
+        if self.phase == Phase::Cleaned {
+            return;
+        }
+        let given_up: Vec<PlaneId> = self
+            .record
+            .planes
+            .iter_mut()
+            .filter(|(plane, kept)| planes.contains(plane) && !kept.abandoned)
+            .map(|(plane, kept)| {
+                kept.abandoned = true;
+                plane.clone()
+            })
+            .collect();
+        if !given_up.is_empty() {
+            given_up.iter().for_each(|plane| self.clean_answered(plane));
+            self.save(effects);
+            if matches!(self.phase, Phase::Failed | Phase::Cleaning) {
+                self.after_clean(now, effects);
+            }
+        }
+    }
+
+    pub(in crate::barrier) fn all_cleaned(&self) -> bool {
+        self.record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned)
+    }
+
+    fn after_clean(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if !self.all_cleaned() {
+            return;
+        }
+        self.stop(&[Timer::Again]);
+        if self.record.deleting {
+            self.gone(now, effects);
+        } else if let Some(wait) = self.retry_in(now) {
+            self.set(Timer::Retry, now.at + wait);
+        }
+    }
+
+    /// Cleaning an attempt that failed, or a backup that is deleted.
+    pub(in crate::barrier) fn cleans(&self) -> bool {
+        matches!(self.phase, Phase::Failed | Phase::Cleaning)
+    }
+
+    /// This plane is waited for no longer. If it was the last one, nothing is left over.
+    fn clean_answered(&mut self, plane: &PlaneId) {
+        if !self.cleans() {
+            return;
+        }
+        let spoke = self.planes.get_mut(plane).and_then(|live| live.refused.take()).is_some();
+        if spoke {
+            self.arm_again();
+        }
+        if self.all_cleaned() {
+            self.record.clean_failure = None;
+            // Of a deletion it stays as history: the object goes with it.
+            if !self.record.deleting {
+                self.record.times.clean_failed = None;
+            }
+        } else if spoke {
+            self.tell_clean_failure();
+        }
+    }
+
+    pub(in crate::barrier) fn tell_clean_failure(&mut self) {
+        let told: Vec<String> = self
+            .planes
+            .iter()
+            .filter_map(|(plane, live)| Some((plane, &live.refused.as_ref()?.refusal)))
+            .map(|(plane, refusal)| match refusal.reason {
+                Reason::CleanFailed => format!("plane {plane}: {}", refusal.message),
+                _ => format!("plane {plane}: {refusal}"),
+            })
+            .collect();
+        self.record.clean_failure = (!told.is_empty()).then(|| told.join("; "));
+    }
+}

@@ -1,0 +1,74 @@
+//! Snapshots on their way to S3, metadata written.
+
+use crate::{
+    barrier::{
+        input::{Effect, Timer},
+        machine::Barrier,
+        phase::Phase,
+        record::Milestone,
+    },
+    ids::PlaneId,
+    time::Now,
+    wire::{Complete, Completed, Order},
+};
+
+impl Barrier {
+    pub(in crate::barrier) fn begin_completing(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.stop(&[Timer::HoldsGone, Timer::Hold, Timer::Total]);
+        self.record.barrier.hold = self.record.barrier.hold.or(self.clock_from.map(|from| now.at.since(from)));
+        self.record.times.snapshots_created.get_or_insert(now.wall);
+        self.save(effects);
+        if let Some(cluster) = self.record.cluster {
+            effects.push(Effect::EndClaim { cluster });
+        }
+        self.enter(Phase::Completing, effects);
+        self.complete_if_done(now, effects);
+    }
+
+    pub(in crate::barrier) fn complete_order(&self, plane: &PlaneId) -> Option<Order> {
+        let kept = self.record.planes.get(plane)?;
+        let certificate = self.record.certificate.as_ref()?;
+        if kept.completed_bytes.is_some() {
+            return None;
+        }
+        let snapshots = certificate.planes.get(plane).map(|part| part.evidence.snapshots.clone()).unwrap_or_default();
+        Some(Order::Complete(Complete {
+            spec: self.record.request.member_spec(plane)?,
+            cluster: certificate.cluster,
+            cluster_version: self.record.cluster_version.clone(),
+            commit_ts: certificate.commit_ts,
+            cluster_stores: u32::try_from(self.record.cluster_stores.len()).unwrap_or(u32::MAX),
+            stores: kept.stores.clone(),
+            snapshots,
+            certificate: certificate.to_json(&self.record.barrier),
+        }))
+    }
+
+    pub(in crate::barrier) fn completed(
+        &mut self,
+        now: Now,
+        plane: &PlaneId,
+        completed: Completed,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.mark(plane, Phase::Completing) {
+            return;
+        }
+        if let Some(kept) = self.record.planes.get_mut(plane) {
+            kept.completed_bytes = Some(completed.full_bytes);
+            kept.notes = completed.notes;
+        }
+        self.save(effects);
+        self.complete_if_done(now, effects);
+    }
+
+    fn complete_if_done(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.record.planes.values().all(|kept| kept.completed_bytes.is_some()) {
+            self.record.milestone = Milestone::Complete;
+            self.record.times.completed = Some(now.wall);
+            self.phase = Phase::Complete;
+            self.stop(&[Timer::Again]);
+            self.save(effects);
+        }
+    }
+}

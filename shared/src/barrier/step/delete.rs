@@ -1,0 +1,68 @@
+//! Deletion of the object, by its `cleanPolicy`.
+
+use crate::{
+    barrier::{
+        input::{Effect, Timer},
+        machine::Barrier,
+        phase::Phase,
+        record::Milestone,
+    },
+    reason::{Reason, Refusal},
+    request::CleanPolicy,
+    time::Now,
+};
+
+impl Barrier {
+    /// Deletion works in any step; a running backup is ended first. An incomplete backup keeps nothing, whatever the
+    /// policy says: without metadata its snapshots are worthless.
+    pub(in crate::barrier) fn delete(&mut self, now: Now, policy: CleanPolicy, effects: &mut Vec<Effect>) {
+        if self.record.deleting {
+            return;
+        }
+        self.record.deleting = true;
+        self.record.request.clean_policy = self.record.request.clean_policy.safer(policy);
+        self.record.times.deleted = Some(now.wall);
+        self.timers.remove(&Timer::Retry);
+        match self.phase {
+            Phase::Complete => self.clean_by_policy(now, effects),
+            Phase::Failed => {
+                let proven = self.record.planes.values_mut().filter(|kept| kept.proven);
+                if self.record.request.clean_policy == CleanPolicy::Delete {
+                    proven.for_each(|kept| kept.cleaned = None);
+                }
+                self.save(effects);
+                self.begin_failed(now, effects);
+            }
+            Phase::Aborting => self.save(effects),
+            Phase::Cleaning | Phase::Cleaned => {}
+            _ => self.end_by_wish(
+                now,
+                Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"),
+                effects,
+            ),
+        }
+    }
+
+    fn clean_by_policy(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.record.request.clean_policy == CleanPolicy::Delete {
+            self.record.milestone = Milestone::Cleaning;
+            for kept in self.record.planes.values_mut() {
+                kept.cleaned = None;
+            }
+            self.save(effects);
+            self.begin_cleaning(now, effects);
+        } else {
+            self.gone(now, effects);
+        }
+    }
+
+    pub(in crate::barrier) fn gone(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.record.milestone = Milestone::Cleaned;
+        self.record.times.cleaned = Some(now.wall);
+        self.record.clean_failure = None;
+        self.phase = Phase::Cleaned;
+        self.timers.clear();
+        self.save(effects);
+        effects.push(Effect::Gone);
+    }
+}

@@ -1,0 +1,75 @@
+//! One file per step of the protocol: how it is entered, its order, its answer, its clock.
+//!
+//! | Step | File | Ends when |
+//! |---|---|---|
+//! | look at what is there | `prepare` | every plane is prepared and the whole is admitted |
+//! | one backup per TiDB cluster | `claim` | the claim is granted, with the attempt's epoch |
+//! | lock objects in S3 | `reserve` | all are written |
+//! | PD held, leaders asked | `settle` | every leader's safe_ts is above the GC hold |
+//! | stores held by leases | `suspend` | every store is held |
+//! | regions proved | `cover` | they tile the key space |
+//! | CreateSnapshots | `snapshot` | commitTs is saved, then every call was accepted |
+//! | last renewals, evidence | `confirm` | the certificate is judged |
+//! | let go, the good end | `release` | every plane has, or its leases ended by themselves |
+//! | to S3 | `complete` | metadata is written |
+//! | after a restart | `recover` | every plane has told its evidence |
+//! | the bad end | `abort` | every plane has let go |
+//! | delete what is left | `clean` | nothing is left over |
+//! | deletion of the object | `delete` | what the policy says is gone |
+//! | another attempt | `retry` | the user's time is over |
+//!
+//! `start` says where a record goes on, `stop` who may end an attempt.
+
+mod abort;
+mod claim;
+mod clean;
+mod complete;
+mod confirm;
+mod cover;
+mod delete;
+mod prepare;
+mod recover;
+mod release;
+mod reserve;
+mod retry;
+mod settle;
+mod snapshot;
+mod start;
+mod stop;
+mod suspend;
+
+use crate::{
+    barrier::{machine::Barrier, phase::Phase},
+    ids::PlaneId,
+    wire::{Order, Prepare, Settle},
+};
+
+impl Barrier {
+    /// The order that a plane owes an answer to in the present step; `None` where it has no part.
+    pub(in crate::barrier) fn order_for(&self, plane: &PlaneId) -> Option<Order> {
+        let spec = || self.record.request.member_spec(plane);
+        match self.phase {
+            Phase::Preparing => {
+                let all_here = self.planes.values().all(|live| live.connected);
+                spec().filter(|_| all_here).map(|spec| Order::Prepare(Prepare { round: self.round, spec }))
+            }
+            Phase::Reserving => Some(Order::Reserve),
+            Phase::Settling => match self.gc_hold {
+                None => (self.record.request.init_plane() == Some(plane)).then_some(Order::Settle(Settle::HoldPd)),
+                Some(gc_hold) => Some(Order::Settle(Settle::Leaders { gc_hold })),
+            },
+            Phase::Suspending => Some(Order::Suspend),
+            Phase::Covering => Some(Order::Cover(self.cover_order())),
+            Phase::Snapshotting => {
+                self.record.commit_ts.map(|commit_ts| Order::Snapshot(crate::wire::Snapshot { commit_ts }))
+            }
+            Phase::Confirming => Some(Order::Confirm),
+            Phase::Releasing => Some(Order::Release),
+            Phase::Recovering => Some(Order::Recover),
+            Phase::Completing => self.complete_order(plane),
+            Phase::Aborting => self.abort_order(),
+            Phase::Failed | Phase::Cleaning => self.clean_order(plane),
+            Phase::Claiming | Phase::Complete | Phase::Cleaned => None,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Every plane looks at what is there; nothing is touched.
+
+use crate::{
+    barrier::{
+        admission::admit,
+        input::{Effect, Timer},
+        machine::Barrier,
+        phase::Phase,
+        size::check_room,
+    },
+    ids::PlaneId,
+    reason::{Reason, Refusal},
+    time::Now,
+    wire::Prepared,
+};
+
+impl Barrier {
+    pub(in crate::barrier) fn begin_preparing(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.set(Timer::Connect, now.at + self.record.request.limits.connect);
+        self.all_here(now);
+        self.enter(Phase::Preparing, effects);
+    }
+
+    /// `Prepare` goes out only when every plane is connected, so that a missing plane costs the others nothing. True
+    /// when the last one has just come: the connect clock gives way to the prepare clock.
+    pub(in crate::barrier) fn all_here(&mut self, now: Now) -> bool {
+        let all = self.planes.values().all(|live| live.connected);
+        let last = all && self.timers.remove(&Timer::Connect).is_some();
+        if last {
+            self.set(Timer::Prepare, now.at + self.record.request.limits.prepare);
+        }
+        last
+    }
+
+    pub(in crate::barrier) fn preparing_expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
+        let limits = &self.record.request.limits;
+        let refusal = match timer {
+            Timer::Connect => {
+                let away: Vec<_> =
+                    self.planes.iter().filter(|(_, live)| !live.connected).map(|(p, _)| p.as_str()).collect();
+                Refusal::new(
+                    Reason::PlaneNotConnected,
+                    format!("no plane actor connected for {} within {}", away.join(", "), limits.connect),
+                )
+            }
+            _ => Refusal::new(
+                Reason::PrepareTimedOut,
+                format!("not prepared within {}, waiting for {}", limits.prepare, self.silent()),
+            ),
+        };
+        self.fail(now, refusal, effects);
+    }
+
+    pub(in crate::barrier) fn prepared(
+        &mut self,
+        now: Now,
+        plane: &PlaneId,
+        prepared: Prepared,
+        effects: &mut Vec<Effect>,
+    ) {
+        if prepared.round > self.round && self.phase == Phase::Preparing {
+            return self.overtake(prepared.round, effects);
+        }
+        if prepared.round != self.round || !self.mark(plane, Phase::Preparing) {
+            return;
+        }
+        if let Some(live) = self.planes.get_mut(plane) {
+            live.prepared = Some(prepared);
+        }
+        // Every plane has a part in this, also one that is away just now and so is owed no order.
+        if self.planes.values().any(|live| !live.answered) {
+            return;
+        }
+        let answers = self
+            .planes
+            .iter()
+            .filter_map(|(p, live)| live.prepared.clone().map(|answer| (p.clone(), answer)))
+            .collect();
+        match admit(&self.record.request, &answers) {
+            Err(refusal) => self.fail(now, refusal, effects),
+            Ok(admitted) => {
+                self.record.cluster = Some(admitted.cluster);
+                self.record.cluster_version = admitted.cluster_version;
+                self.record.cluster_stores = admitted.cluster_stores;
+                for (plane, answer) in answers {
+                    let kept = self.record.planes.entry(plane).or_default();
+                    kept.stores = answer.stores;
+                    kept.account = answer.account;
+                    kept.region = answer.region;
+                }
+                if let Err(refusal) = check_room(&self.record) {
+                    return self.fail(now, refusal, effects);
+                }
+                self.phase = Phase::Claiming;
+                self.claim_pending = true;
+                self.stop(&[Timer::Prepare]);
+                effects.push(Effect::Claim { cluster: admitted.cluster, floor: admitted.floor });
+            }
+        }
+    }
+
+    /// A coordinator before this one came further: it prepared anew, and no record says so. Every plane prepares once
+    /// more, above that round; the prepare clock runs on, which bounds this.
+    fn overtake(&mut self, round: u32, effects: &mut Vec<Effect>) {
+        self.next_round_after(round);
+        self.enter(Phase::Preparing, effects);
+    }
+
+    /// What was prepared up to `round` counts no more.
+    pub(in crate::barrier) fn next_round_after(&mut self, round: u32) {
+        self.round = round.saturating_add(1);
+        for live in self.planes.values_mut() {
+            live.prepared = None;
+        }
+    }
+}

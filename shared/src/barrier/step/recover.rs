@@ -1,0 +1,57 @@
+//! Recovery of an attempt whose evidence may already be complete.
+
+use crate::{
+    barrier::{
+        input::{Effect, Timer},
+        machine::Barrier,
+        phase::Phase,
+    },
+    ids::PlaneId,
+    reason::{Reason, Refusal},
+    time::{Millis, Now},
+    wire::Recovered,
+};
+
+/// How long planes are given to tell their evidence after a restart of the coordinator. Their holds end by themselves
+/// meanwhile, so this bounds nobody's pain but the wait for a verdict.
+const RECOVER_LIMIT: Millis = Millis::secs(120);
+
+impl Barrier {
+    pub(in crate::barrier) fn begin_recovering(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        self.set(Timer::Recover, now.at + RECOVER_LIMIT);
+        self.enter(Phase::Recovering, effects);
+    }
+
+    pub(in crate::barrier) fn recovered(
+        &mut self,
+        now: Now,
+        plane: &PlaneId,
+        recovered: Recovered,
+        effects: &mut Vec<Effect>,
+    ) {
+        if !self.mark(plane, Phase::Recovering) {
+            return;
+        }
+        match recovered {
+            Recovered::Aborted => {
+                let text = format!("the coordinator restarted, and plane {plane} had not confirmed");
+                self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+            }
+            Recovered::Evidence(evidence) => {
+                if let Some(live) = self.planes.get_mut(plane) {
+                    live.evidence = Some(evidence);
+                }
+                if self.all_answered() {
+                    self.conclude(now, false, effects);
+                }
+            }
+        }
+    }
+
+    pub(in crate::barrier) fn recover_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.phase == Phase::Recovering {
+            let text = format!("the coordinator restarted, and no evidence came within 120 s from {}", self.silent());
+            self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+        }
+    }
+}

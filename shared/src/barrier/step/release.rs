@@ -1,0 +1,30 @@
+//! Letting go, the good end.
+
+use crate::{
+    barrier::{clocks::HOLD_MARGIN, input::Effect, machine::Barrier, phase::Phase},
+    ids::PlaneId,
+    time::{Millis, Now},
+};
+
+impl Barrier {
+    /// How long after the last order every hold has ended by itself, whoever died: the plane's lease runs out, then the
+    /// longest lease that it may just have renewed.
+    pub(in crate::barrier) fn holds_end(&self) -> Millis {
+        let limits = &self.record.request.limits;
+        limits.plane_lease.plus(Millis(limits.store_lease.0.max(limits.pd_ttl.0))).plus(HOLD_MARGIN)
+    }
+
+    pub(in crate::barrier) fn released(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
+        if self.mark(plane, Phase::Releasing) && self.all_answered() {
+            self.begin_completing(now, effects);
+        }
+    }
+
+    pub(in crate::barrier) fn holds_gone(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Releasing => self.begin_completing(now, effects),
+            Phase::Aborting => self.end_aborting(now, effects),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! commitTs is fixed and saved, then snapshots are asked for; the hold clock begins.
+
+use crate::{
+    barrier::{
+        input::{Effect, Timer},
+        machine::Barrier,
+        phase::Phase,
+        record::Milestone,
+    },
+    ids::PlaneId,
+    reason::{Reason, Refusal},
+    time::Now,
+    ts::Ts,
+};
+
+impl Barrier {
+    /// I4: commitTs is the least safe_ts over the exact tiling, saved before any snapshot is asked for.
+    pub(in crate::barrier) fn fix_commit_ts(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let least = self.planes.values().filter_map(|live| live.cover.as_ref()).map(|c| c.least_safe_ts).min();
+        let commit_ts = least.unwrap_or(Ts::ZERO);
+        let gc_hold = self.gc_hold.unwrap_or(Ts::NOT_INITIALIZED);
+        if !commit_ts.is_real() || commit_ts <= gc_hold {
+            let text = format!("the least safe_ts {commit_ts} is not above the GC hold {gc_hold}");
+            self.fail(now, Refusal::new(Reason::SafeTsStuck, text), effects);
+            return;
+        }
+        self.record.barrier.reach = self.clock_from.map(|from| now.at.since(from));
+        self.stop(&[Timer::Reach]);
+        self.set(Timer::Hold, now.at + self.record.request.limits.hold);
+        self.clock_from = Some(now.at);
+        self.record.commit_ts = Some(commit_ts);
+        for (plane, live) in &self.planes {
+            if let Some(kept) = self.record.planes.get_mut(plane) {
+                kept.least_safe_ts = live.cover.as_ref().map(|c| c.least_safe_ts).filter(|ts| ts.is_real());
+            }
+        }
+        self.record.milestone = Milestone::Snapshotting;
+        self.save(effects);
+        self.enter(Phase::Snapshotting, effects);
+    }
+
+    pub(in crate::barrier) fn snapshotted(&mut self, plane: &PlaneId, effects: &mut Vec<Effect>) {
+        if self.mark(plane, Phase::Snapshotting) && self.all_answered() {
+            self.enter(Phase::Confirming, effects);
+        }
+    }
+}
