@@ -1,6 +1,6 @@
 //! I8: nothing that a kept certificate or backupmeta names is deleted, unless its own object was deleted by a user, under
-//! the policy Delete both when the backup began and when the object was deleted; or by retention of its schedule. A lost
-//! control plane, a lost record, a CRD or namespace that was torn down, a deleted copy: none of them is that.
+//! the policy Delete both when the backup began and when the object was deleted (of the old manager's objects, when it was
+//! deleted); or by retention of its schedule. A lost control plane, a lost record, a CRD or namespace that was torn down, a deleted copy: none of them is that.
 //!
 //! And nothing kept is out of reach: what was Complete, and had not to go, is named by a record in the ledger, unless the
 //! ledger itself was lost, or the object was deleted under a policy that keeps.
@@ -46,10 +46,13 @@ fn comes_from(life: &Life, owner: &BackupUid, lives: &BTreeMap<BackupUid, Life>)
 
 impl Named {
     fn may_go(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
-        let wished = |owner| of_heirs(owner, lives, Life::deletes);
+        let wished = |owner: &BackupUid| of_heirs(owner, lives, Life::deletes);
+        // Nobody knows what policy an object of the old manager began with: the one that it has counts.
+        let foreign = |owner: &BackupUid| of_heirs(owner, lives, |life| life.of_old_manager);
         // An incomplete backup keeps nothing once its object is deleted, whatever the policy says.
         let incomplete = !self.complete && self.is_let_go(lives);
-        incomplete || self.is_given_up(lives) || self.owners.iter().any(|(owner, deletes)| *deletes && wished(owner))
+        let deleted = self.owners.iter().any(|(owner, deletes)| (*deletes || foreign(owner)) && wished(owner));
+        incomplete || self.is_given_up(lives) || deleted
     }
 
     /// By `error` in EC2, or by a person's wish. Then the policy does not matter: there is nothing to restore.

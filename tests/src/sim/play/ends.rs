@@ -116,14 +116,15 @@ impl Play<'_> {
         harmful.iter().all(|kind| !self.faults.contains_key(kind.name()))
     }
 
-    /// Every object that says Complete has a record of its own, or needs none.
+    /// Every object that says how it ended has a record of its own, or needs none.
     pub(super) fn are_bound(&self) -> bool {
         let inner = self.observer.lock();
         let foreign = |uid: &BackupUid| {
             self.rig.control.with_lives(|lives| lives.get(uid).is_some_and(|life| life.of_old_manager))
         };
-        let complete = self.rig.control.objects().into_values().filter(|object| phase(object) == "Complete");
-        let mut uids = complete.filter_map(|object| object["metadata"]["uid"].as_str().map(BackupUid::new));
+        let objects = self.rig.control.objects().into_values();
+        let ended = objects.filter(|object| matches!(phase(object), "Complete" | "Failed"));
+        let mut uids = ended.filter_map(|object| object["metadata"]["uid"].as_str().map(BackupUid::new));
         self.lost || uids.all(|uid| inner.books.records.contains_key(&uid) || foreign(&uid))
     }
 

@@ -13,8 +13,9 @@ use coordinator::ports::LedgerKey;
 use rand::Rng;
 use std::collections::BTreeSet;
 
-/// What a record may still grow by, beyond the largest there is, once the ledger refuses by size.
-const ROOM: std::ops::Range<usize> = 200..6_000;
+/// What a record may still grow by, beyond the largest there is, once the ledger refuses by size. At least what a failure
+/// takes that is kept without the stores: a real ledger's limit is some hundred times as large.
+const ROOM: std::ops::Range<usize> = 600..6_000;
 
 pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
     let control = &aim.rig.control;
