@@ -168,6 +168,11 @@ impl Record {
         record
     }
 
+    /// It is the one that was kept under this name before.
+    pub fn is_adopted_from(&self, from: &BackupUid) -> bool {
+        self.adopted.as_ref().is_some_and(|adopted| adopted.from == *from)
+    }
+
     /// The same backup as `object` has it from now on, under the policy that this object names.
     #[must_use]
     pub fn adopted_by(&self, object: BackupUid, policy: CleanPolicy) -> Self {

@@ -25,6 +25,8 @@ struct Named {
     complete: bool,
     /// Before it was Complete its attempt ended badly: by this, under this object.
     given_up: Option<(BackupUid, Reason)>,
+    /// Before it was Complete, and so before S3 proved it, the ledger was restored from a time before its certificate.
+    forgotten: bool,
 }
 
 #[derive(Default)]
@@ -52,7 +54,7 @@ impl Named {
         // An incomplete backup keeps nothing once its object is deleted, whatever the policy says.
         let incomplete = !self.complete && self.is_let_go(lives);
         let deleted = self.owners.iter().any(|(owner, deletes)| (*deletes || foreign(owner)) && wished(owner));
-        incomplete || self.is_given_up(lives) || deleted
+        incomplete || self.forgotten || self.is_given_up(lives) || deleted
     }
 
     /// By `error` in EC2, or by a person's wish. Then the policy does not matter: there is nothing to restore.
@@ -88,6 +90,10 @@ impl Checker for Kept {
             if let Some(named) = self.named.get_mut(id).filter(|named| !named.complete) {
                 named.given_up = after.failure.as_ref().map(|failure| (uid.clone(), failure.reason));
             }
+        }
+        if after.milestone < Milestone::Certified {
+            let of_this = self.named.values_mut().filter(|named| !named.complete && named.owners.contains_key(uid));
+            of_this.for_each(|named| named.forgotten = true);
         }
         if !matches!(after.milestone, Milestone::Certified | Milestone::Complete) {
             return Vec::new();

@@ -75,7 +75,10 @@ impl Plan {
         let policy = *pick(rng, &[("Delete", 6), ("Retain", 3), ("OnFailure", 2)]);
         let count = *pick(rng, &[(0, 1), (1, 5), (2, 4), (3, 2), (4, 1)]);
         let retry = rng.random_ratio(1, 4);
-        let strikes: Vec<Strike> = (0..count).map(|_| strike(rng, kinds)).collect();
+        let mut strikes: Vec<Strike> = (0..count).map(|_| strike(rng, kinds)).collect();
+        // A second one can bring back what the first one, rightly, had let go.
+        let mut restored = false;
+        strikes.retain(|strike| strike.kind != Kind::LedgerFromBefore || !std::mem::replace(&mut restored, true));
         let weaker = strikes.iter().any(|strike| strike.kind == Kind::Compacting) && rng.random_ratio(2, 3);
         // Nothing else asks what time it is.
         let clock = strikes.iter().any(|strike| strike.kind == Kind::ClockJumped);

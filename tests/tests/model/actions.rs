@@ -11,7 +11,7 @@ use crate::{
     world::{Bounds, Word, World},
 };
 use shared::{
-    barrier::{Record, Milestone, Timer as Clock},
+    barrier::{Milestone, Record, Timer as Clock},
     claims,
     member::{Timer, Work},
 };

@@ -8,7 +8,7 @@ use crate::{
     world::{Run, Word, World},
 };
 use shared::{
-    barrier::{Barrier, Effect, Input, Record, Milestone, Timer},
+    barrier::{Barrier, Effect, Input, Milestone, Record, Timer},
     claims,
     epoch::Epoch,
     machine::Machine,
@@ -276,7 +276,9 @@ impl World {
             Order::Abort(_) => (known && saved.milestone == Milestone::Aborting, Broken::SentUnsaved),
             Order::Recover => (known && saved.milestone == Milestone::Snapshotting, Broken::SentUnsaved),
             Order::Complete(_) => (known && saved.certificate.is_some(), Broken::SentUnsaved),
-            Order::Clean(_) => (known && matches!(saved.milestone, Milestone::Failed | Milestone::Cleaning), Broken::SentUnsaved),
+            Order::Clean(_) => {
+                (known && matches!(saved.milestone, Milestone::Failed | Milestone::Cleaning), Broken::SentUnsaved)
+            }
         };
         self.truth.demand(known || matches!(order, Order::Prepare(_)), Broken::SentUnsaved);
         self.truth.demand(allowed, otherwise);

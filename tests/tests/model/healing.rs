@@ -145,7 +145,7 @@ impl World {
                 return Some(format!("backup {b} stands at {:?}: {:?}", of.saved.milestone, of.run));
             }
         }
-        let ended = |stage| matches!(stage, Milestone::Failed | Milestone::Cleaned);
+        let ended = |milestone| matches!(milestone, Milestone::Failed | Milestone::Cleaned);
         let left = |(by, of): &(&Try, &crate::truth::OfAttempt)| {
             ended(self.coordinators[by.backup].saved.milestone) && of.taken & !of.deleted != 0
         };

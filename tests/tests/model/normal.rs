@@ -9,7 +9,7 @@ use crate::{
     world::{Bounds, Word, World},
 };
 use shared::{
-    barrier::{Record, Milestone},
+    barrier::{Milestone, Record},
     claims,
     time::Timestamp,
     wire::{Answer, Order},

@@ -27,10 +27,14 @@ impl CoordinatorActor {
         if self.adopting.contains(&object.uid) {
             return true;
         }
-        if self.strangers.contains(&object.uid) || object.told.as_ref().is_some_and(Told::has_begun) {
+        if self.strangers.contains(&object.uid) {
             return false;
         }
         let Some(from) = self.namesake(object) else { return false };
+        if object.told.as_ref().is_some_and(Told::has_begun) {
+            // Another process may have taken the record over, and told it.
+            return self.orphans.contains_key(&from) && !self.has_none(object, ctx);
+        }
         // What runs goes on to its end first, what is unread is not known, and who is not missed is no orphan.
         let at_rest = self.ended.get(&from).is_some_and(|ended| is_at_rest(ended.summary.milestone));
         if !at_rest || !self.orphans.contains_key(&from) {
@@ -75,9 +79,6 @@ impl CoordinatorActor {
         match taken {
             Ok(Adoption::Done(record, version)) => {
                 tracing::info!(%uid, %from, "an object took over the record of an earlier one");
-                self.ended.remove(from);
-                self.outcomes.forget(from);
-                self.no_orphan(from);
                 self.start_barrier(*record, Some(version), None, ctx);
                 self.look_again(&uid, ctx);
             }
@@ -89,13 +90,18 @@ impl CoordinatorActor {
             // Somebody deleted it: there is nothing to take over any more.
             Err(PortError::NotFound(what)) if what == missing(from) => {
                 tracing::error!(%uid, %from, "the record that it was to take over is gone");
-                self.ended.remove(from);
-                self.outcomes.forget(from);
-                self.no_orphan(from);
+                self.is_no_more(from);
                 self.look_again(&uid, ctx);
             }
             Err(error) => tracing::warn!(%error, %uid, "a record was not taken over; trying again at the next resync"),
         }
+    }
+
+    /// Nothing is kept under this name any more.
+    pub(super) fn is_no_more(&mut self, from: &BackupUid) {
+        self.ended.remove(from);
+        self.outcomes.forget(from);
+        self.no_orphan(from);
     }
 }
 
@@ -116,9 +122,15 @@ async fn take_over(
     ports.objects.add_finalizer(&reference).await?;
     let policy = record.request.clean_policy.safer(object.clean_policy.unwrap_or(CleanPolicy::Retain));
     let record = record.adopted_by(object.uid.clone(), policy);
-    let mut slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(object.uid), &writer, None);
-    slot.save(&record).await.map_err(|error| PortError::Unavailable(error.to_string()))?;
-    let stored = slot.version().cloned().ok_or_else(gone)?;
+    let mut slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(object.uid.clone()), &writer, None);
+    let (record, stored) = match slot.save(&record).await {
+        Ok(()) => (record, slot.version().cloned().ok_or_else(gone)?),
+        // A coordinator that was deposed, or this one without an answer, was quicker: what it saved counts.
+        Err(error) => match restart::read(ports.ledger.clone(), object.uid).await? {
+            Some((taken, version)) if taken.is_adopted_from(&from) => (taken, version),
+            Some(_) | None => return Err(PortError::Unavailable(error.to_string())),
+        },
+    };
     // Broken off here, the next start finds both and drops the old name.
     if let Err(error) = ports.ledger.delete(&LedgerKey::Record(from.clone()), &version).await {
         tracing::warn!(%error, %from, "the old name of an adopted record was not removed; the next start does it");

@@ -255,8 +255,11 @@ impl CoordinatorActor {
         if self.draining || self.barriers.contains_key(&uid) {
             return;
         }
-        if record.adopted.is_some() {
+        if let Some(adopted) = &record.adopted {
             self.known_as.insert(record.request.backup.clone(), uid.clone());
+            if adopted.from != uid {
+                self.is_no_more(&adopted.from);
+            }
         }
         // Its own first view may be a moment away, and who asks for it by name must find it.
         if !self.views.contains_key(&uid) {

@@ -82,10 +82,10 @@ impl Two {
 
     /// An arbiter says something to a barrier.
     pub(super) fn mail(&mut self, p: usize, b: usize, answer: &Answer) {
-        if let Answer::Granted(epoch) = answer {
-            if self.processes[p].as_mut().and_then(|process| process.grant.take()) != Some(*epoch) {
-                self.broken = Some("an epoch is granted twice, or was saved by another process");
-            }
+        if let Answer::Granted(epoch) = answer
+            && self.processes[p].as_mut().and_then(|process| process.grant.take()) != Some(*epoch)
+        {
+            self.broken = Some("an epoch is granted twice, or was saved by another process");
         }
         let Some(barrier) = self.barrier(p, b) else { return self.tell(p, Input::NotTold(uid(b))) };
         let asked = barrier.phase == Phase::Asks;
