@@ -2,9 +2,17 @@
 //! old manager. Only a deletion of the object itself deletes anything.
 
 use crate::{LIMIT, at, completes, nothing_left, slow, soon, story, world};
-use coordinator::ports::{LedgerKey, ObjectRef, Text};
+use coordinator::{
+    actors::{Stored, Writer},
+    ports::{LedgerKey, ObjectRef, Text},
+};
 use serde_json::{Value, json};
-use shared::{barrier::Milestone, ids::SnapshotId, ts::Ts};
+use shared::{
+    barrier::{Milestone, Record},
+    ids::{BackupUid, SnapshotId},
+    request::CleanPolicy,
+    ts::Ts,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
@@ -143,6 +151,38 @@ fn an_adoption_that_was_broken_off_is_finished() {
         assert_eq!(rig.lies(), Vec::<String>::new());
         nothing_left(&rig).await;
     });
+}
+
+/// A coordinator that was deposed adopts in the same moment; whether it comes to drop the old name or not.
+#[test]
+fn what_a_deposed_coordinator_adopted_is_no_orphan_of_its_successor() {
+    for drops_the_old_name in [false, true] {
+        story(world(330), async |rig: Rc<Rig>| {
+            complete(&rig, "Delete").await;
+            moved(&rig, rig.control.ledger()).await;
+            rig.start_coordinator();
+            tokio::time::sleep(WHILE).await;
+            assert_eq!(rig.orphans_told().await, (Some(1), Some(1)));
+            rig.control.apply(&rig.manifest("")).unwrap();
+            let uid = BackupUid::new(rig.control.get(KEY).unwrap()["metadata"]["uid"].as_str().unwrap());
+            let ledger = rig.control.ports().ledger;
+            let records = rig.control.ledger().into_iter().filter(|(key, _)| matches!(key, LedgerKey::Record(_)));
+            let (old, body) = records.last().unwrap();
+            let mut stored = Stored::<Record>::parse(&body).unwrap();
+            stored.body = stored.body.adopted_by(uid.clone(), CleanPolicy::Delete);
+            stored.writer = Writer("deposed".to_owned());
+            let text = stored.text().unwrap();
+            ledger.write(&LedgerKey::Record(uid), &Text { body: &text, note: "" }, None).await.unwrap();
+            if drops_the_old_name {
+                let version = ledger.read(&old).await.unwrap().unwrap().version;
+                ledger.delete(&old, &version).await.unwrap();
+            }
+            assert!(completes(&rig, KEY, 3 * WHILE).await, "{:?}", rig.control.get(KEY));
+            assert_eq!(rig.orphans_told().await, (Some(0), Some(0)));
+            assert_eq!(rig.lies(), Vec::<String>::new());
+            nothing_left(&rig).await;
+        });
+    }
 }
 
 #[test]

@@ -353,6 +353,10 @@ impl CoordinatorActor {
         let uid = view.record.key().clone();
         let verdict = view.record.certificate.as_ref().map(|certificate| certificate.verdict);
         self.outcomes.set(&uid, view.record.milestone, verdict);
+        // Its object vanished before this process had seen what its own barrier was told: somebody did delete it.
+        if view.record.deleting {
+            self.no_orphan(&uid);
+        }
         self.views.insert(uid, view);
     }
 
