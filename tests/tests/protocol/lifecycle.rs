@@ -166,8 +166,8 @@ fn what_a_deposed_coordinator_adopted_is_no_orphan_of_its_successor() {
             rig.control.apply(&rig.manifest("")).unwrap();
             let uid = BackupUid::new(rig.control.get(KEY).unwrap()["metadata"]["uid"].as_str().unwrap());
             let ledger = rig.control.ports().ledger;
-            let records = rig.control.ledger().into_iter().filter(|(key, _)| matches!(key, LedgerKey::Record(_)));
-            let (old, body) = records.last().unwrap();
+            let mut ledger_then = rig.control.ledger().into_iter();
+            let (old, body) = ledger_then.find(|(key, _)| matches!(key, LedgerKey::Record(_))).unwrap();
             let mut stored = Stored::<Record>::parse(&body).unwrap();
             stored.body = stored.body.adopted_by(uid.clone(), CleanPolicy::Delete);
             stored.writer = Writer("deposed".to_owned());

@@ -9,9 +9,10 @@ use crate::{
     rig::{NAMESPACE, Rig},
     sim::kinds::Kind,
 };
-use coordinator::ports::LedgerKey;
+use coordinator::{actors::Stored, ports::LedgerKey};
 use rand::Rng;
-use std::collections::BTreeSet;
+use shared::barrier::{Milestone, Record};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a record may still grow by, beyond the largest there is, once the ledger refuses by size. At least what a failure
 /// takes that is kept without the stores: a real ledger's limit is some hundred times as large.
@@ -91,8 +92,11 @@ fn from_before(aim: &mut Aim<'_>) -> Option<Struck> {
     let text = format!(
         "control plane copied, and restored in {later} ms, objects {objects} ms later, {restarted:?} restarted; nothing"
     );
-    let ledger = export.clone();
+    let (ledger, then) = (export.clone(), aim.rig.control.ledger());
     let struck = until(text, later, move |rig| {
+        if brings_back_the_dead(&then, &rig.control.ledger()) {
+            return;
+        }
         rig.kill_coordinator();
         rig.kill_deposed();
         rig.control.restore_ledger(&ledger, &BTreeSet::new());
@@ -103,6 +107,17 @@ fn from_before(aim: &mut Aim<'_>) -> Option<Struck> {
         rig.start_coordinator();
     })?;
     Some(struck.and_then(later + objects, move |rig: &Rig| rig.control.restore_objects(&export, false, true)))
+}
+
+/// What was certified then and is let go by now would be completed for ever: its planes have no evidence, and say so, until
+/// a person deletes the orphan at the console.
+fn brings_back_the_dead(then: &BTreeMap<LedgerKey, String>, now: &BTreeMap<LedgerKey, String>) -> bool {
+    let milestone = |ledger: &BTreeMap<LedgerKey, String>, key: &LedgerKey| {
+        let body = ledger.get(key)?;
+        Some(Stored::<Record>::parse(body).ok()?.body.milestone)
+    };
+    let goes_on = |key: &LedgerKey| matches!(milestone(now, key), Some(Milestone::Certified | Milestone::Complete));
+    then.keys().any(|key| milestone(then, key) == Some(Milestone::Certified) && !goes_on(key))
 }
 
 /// At least one, if there is any.
