@@ -294,7 +294,7 @@ fn complete(object: &Object) -> Result<View> {
     let planes = record.planes.keys().cloned().map(|plane: PlaneId| (plane, seen.clone())).collect();
     let waiting_for = "nothing".to_owned();
     let alarms = vec![shared::alarm::Alarm::ReleaseBeforeConfirm];
-    Ok(View { record, step: Phase::Complete, clock: None, planes, waiting_for, alarms })
+    Ok(View { record, phase: Phase::Complete, clock: None, planes, waiting_for, alarms })
 }
 
 #[tokio::test]
