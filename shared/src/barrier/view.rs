@@ -56,6 +56,7 @@ pub struct View {
     /// The durable part.
     pub record: Record,
     /// Where it stands.
+    #[serde(rename = "step")] // Its name in what the console shows.
     pub phase: Phase,
     /// Which clock runs and when it runs out: what is left of it is asked for later than this is made.
     #[serde(skip)]
