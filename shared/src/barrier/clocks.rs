@@ -3,7 +3,7 @@
 use crate::{
     barrier::{
         input::{Effect, Timer},
-        machine::Barrier,
+        machine::{Barrier, Live},
         phase::Phase,
     },
     reason::{Reason, Refusal},
@@ -52,19 +52,19 @@ impl Barrier {
             _ => (Reason::PlaneLost, "plane lease", limits.plane_lease),
         };
         let text = match timer {
-            Timer::PlaneLost => format!("away for longer than its lease of {limit}: {}", self.away()),
+            Timer::PlaneLost => {
+                let away = self.names_of(|live| live.away_since.is_some());
+                format!("away for longer than its lease of {limit}: {away}")
+            }
             _ => format!("{name} limit of {limit} ran out, waiting for {}", self.silent()),
         };
         self.fail(now, Refusal::new(reason, text), effects);
     }
 
-    pub(super) fn away(&self) -> String {
-        self.planes
-            .iter()
-            .filter(|(_, live)| live.away_since.is_some())
-            .map(|(plane, _)| plane.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+    /// Planes of which this is so, for messages.
+    pub(super) fn names_of(&self, is_so: impl Fn(&Live) -> bool) -> String {
+        let planes = self.planes.iter().filter(|(_, live)| is_so(live));
+        planes.map(|(plane, _)| plane.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// Planes that owe an answer, for messages.

@@ -206,7 +206,7 @@ impl Barrier {
         }
         if self.phase == Phase::Preparing {
             // Also those that came back while another one was away: nothing could be sent to them then.
-            self.all_here(now);
+            self.clock_prepare(now);
             self.send_all(effects);
             return;
         }

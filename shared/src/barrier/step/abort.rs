@@ -34,8 +34,8 @@ impl Barrier {
                 kept.cleaned = Some(CleanReport::default());
             }
             self.save(effects);
-            if let (true, Some(cluster)) = (self.phase == Phase::Claiming, self.record.cluster) {
-                effects.push(Effect::EndClaim { cluster });
+            if self.phase == Phase::Claiming {
+                self.end_claim(effects);
             }
             self.begin_failed(now, effects);
             return;
@@ -100,9 +100,7 @@ impl Barrier {
         self.record.milestone = Milestone::Failed;
         self.record.times.completed = Some(now.wall);
         self.save(effects);
-        if let Some(cluster) = self.record.cluster {
-            effects.push(Effect::EndClaim { cluster });
-        }
+        self.end_claim(effects);
         self.begin_failed(now, effects);
     }
 }

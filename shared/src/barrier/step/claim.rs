@@ -17,10 +17,7 @@ impl Barrier {
     pub(in crate::barrier) fn claimed(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {
         self.claim_pending = false;
         if self.phase != Phase::Claiming {
-            if let Some(cluster) = self.record.cluster {
-                effects.push(Effect::EndClaim { cluster });
-            }
-            return;
+            return self.end_claim(effects);
         }
         let floor = self.floor();
         if epoch <= floor {
@@ -38,6 +35,13 @@ impl Barrier {
         self.set(Timer::Prepare, now.at + self.record.request.limits.prepare);
         self.set(Timer::Renew, now.at + self.record.request.limits.plane_lease.quarter());
         self.enter(Phase::Reserving, effects);
+    }
+
+    /// Once nothing of the attempt can be held any more.
+    pub(super) fn end_claim(&self, effects: &mut Vec<Effect>) {
+        if let Some(cluster) = self.record.cluster {
+            effects.push(Effect::EndClaim { cluster });
+        }
     }
 
     fn floor(&self) -> Epoch {

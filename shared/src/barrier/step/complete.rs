@@ -18,9 +18,7 @@ impl Barrier {
         self.record.barrier.hold = self.record.barrier.hold.or(self.clock_from.map(|from| now.at.since(from)));
         self.record.times.snapshots_created.get_or_insert(now.wall);
         self.save(effects);
-        if let Some(cluster) = self.record.cluster {
-            effects.push(Effect::EndClaim { cluster });
-        }
+        self.end_claim(effects);
         self.enter(Phase::Completing, effects);
         self.complete_if_done(now, effects);
     }

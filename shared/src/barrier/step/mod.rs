@@ -50,8 +50,7 @@ impl Barrier {
         let spec = || self.record.request.member_spec(plane);
         match self.phase {
             Phase::Preparing => {
-                let all_here = self.planes.values().all(|live| live.connected);
-                spec().filter(|_| all_here).map(|spec| Order::Prepare(Prepare { round: self.round, spec }))
+                spec().filter(|_| self.all_connected()).map(|spec| Order::Prepare(Prepare { round: self.round, spec }))
             }
             Phase::Reserving => Some(Order::Reserve),
             Phase::Settling => match self.gc_hold {

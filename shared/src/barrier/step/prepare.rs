@@ -17,30 +17,30 @@ use crate::{
 impl Barrier {
     pub(in crate::barrier) fn begin_preparing(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.set(Timer::Connect, now.at + self.record.request.limits.connect);
-        self.all_here(now);
+        self.clock_prepare(now);
         self.enter(Phase::Preparing, effects);
     }
 
-    /// `Prepare` goes out only when every plane is connected, so that a missing plane costs the others nothing. True
-    /// when the last one has just come: the connect clock gives way to the prepare clock.
-    pub(in crate::barrier) fn all_here(&mut self, now: Now) -> bool {
-        let all = self.planes.values().all(|live| live.connected);
-        let last = all && self.timers.remove(&Timer::Connect).is_some();
-        if last {
+    /// `Prepare` goes out only when every plane is connected, so that a missing plane costs the others nothing.
+    pub(in crate::barrier) fn all_connected(&self) -> bool {
+        self.planes.values().all(|live| live.connected)
+    }
+
+    /// When the last plane has just come, the connect clock gives way to the prepare clock.
+    pub(in crate::barrier) fn clock_prepare(&mut self, now: Now) {
+        if self.all_connected() && self.timers.remove(&Timer::Connect).is_some() {
             self.set(Timer::Prepare, now.at + self.record.request.limits.prepare);
         }
-        last
     }
 
     pub(in crate::barrier) fn preparing_expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
         let limits = &self.record.request.limits;
         let refusal = match timer {
             Timer::Connect => {
-                let away: Vec<_> =
-                    self.planes.iter().filter(|(_, live)| !live.connected).map(|(p, _)| p.as_str()).collect();
+                let away = self.names_of(|live| !live.connected);
                 Refusal::new(
                     Reason::PlaneNotConnected,
-                    format!("no plane actor connected for {} within {}", away.join(", "), limits.connect),
+                    format!("no plane actor connected for {away} within {}", limits.connect),
                 )
             }
             _ => Refusal::new(

@@ -38,7 +38,7 @@ impl Barrier {
         self.phase == Phase::Failed
             && self.timers.contains_key(&Timer::Retry)
             && self.record.failure.as_ref().is_some_and(|refusal| refusal.reason == Reason::PlaneNotConnected)
-            && self.planes.values().all(|live| live.connected)
+            && self.all_connected()
     }
 
     pub(in crate::barrier) fn new_attempt(&mut self, now: Now, effects: &mut Vec<Effect>) {
