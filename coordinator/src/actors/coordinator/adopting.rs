@@ -30,8 +30,13 @@ impl CoordinatorActor {
         if self.strangers.contains(&object.uid) {
             return false;
         }
+        let has_begun = object.told.as_ref().is_some_and(Told::has_begun);
+        // There are many such objects, and orphans hardly ever.
+        if has_begun && self.orphans.is_empty() {
+            return false;
+        }
         let Some(from) = self.namesake(object) else { return false };
-        if object.told.as_ref().is_some_and(Told::has_begun) {
+        if has_begun {
             // Another process may have taken the record over, and told it.
             return self.orphans.contains_key(&from) && !self.has_none(object, ctx);
         }
