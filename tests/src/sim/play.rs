@@ -111,10 +111,15 @@ impl Play<'_> {
         self.rig.world.elapsed_ms()
     }
 
+    /// Of the backup that the seed asks for.
+    fn manifest(&self) -> String {
+        self.rig.manifest_of("backup", "p", self.plan.policy, &self.plan.more)
+    }
+
     async fn whole(&mut self) {
         sleep(self.plan.warm_up_ms).await;
         self.wished = self.now();
-        let manifest = self.rig.manifest_of("backup", "p", self.plan.policy, &self.plan.more);
+        let manifest = self.manifest();
         self.apply("backup", manifest);
         self.schedule(false);
         self.under_faults().await;

@@ -204,7 +204,7 @@ impl Play<'_> {
     fn give_specs_back(&self) {
         let known = self.observer.lock().books.records.values().any(|record| record.request.name == "backup");
         if !known && self.faults.contains_key(Kind::SpecEdited.name()) && self.rig.control.get(KEY).is_some() {
-            let made_with = self.rig.manifest_of("backup", "p", "Delete", "");
+            let made_with = self.manifest();
             self.observer.say("the object that has no record gets the spec that it was made with");
             if let Err(error) = self.rig.control.apply(&made_with) {
                 self.observer.broken("play", format!("manifest: {error:#}"));
