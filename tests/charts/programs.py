@@ -13,10 +13,13 @@ from pathlib import Path
 LIMIT = 60
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(type=kind) as bound:
-        bound.bind(("127.0.0.1", 0))
-        return bound.getsockname()[1]
+def free_ports(count: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> list:
+    """All different: each is kept until the last one is found."""
+    with contextlib.ExitStack() as stack:
+        bound = [stack.enter_context(socket.socket(type=kind)) for _ in range(count)]
+        for one in bound:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in bound]
 
 
 def environment(**more: str) -> dict:

@@ -1,13 +1,13 @@
 """A real kube-apiserver with its own etcd, on loopback; as tests/src/servers/kube.rs has it."""
 
 import os
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from kit import helm, run
+from programs import free_ports
 
 # Until it is ready, beside other tests.
 LIMIT = 120
@@ -19,16 +19,6 @@ OTHERS = [
     ("monitoring.coreos.com", "v1", "PrometheusRule", "prometheusrules"),
     ("cert-manager.io", "v1", "Certificate", "certificates"),
 ]
-
-
-def ports(count: int) -> list:
-    listening = [socket.socket() for _ in range(count)]
-    for one in listening:
-        one.bind(("127.0.0.1", 0))
-    found = [one.getsockname()[1] for one in listening]
-    for one in listening:
-        one.close()
-    return found
 
 
 def definition(group: str, version: str, kind: str, plural: str) -> str:
@@ -54,7 +44,7 @@ class Server:
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="isochron-kube-")
         here = Path(self.folder.name)
-        port, client, peer = ports(3)
+        port, client, peer = free_ports(3)
         (here / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
         key, certificates = here / "service-accounts.key", here / "certificates"
         self.kubeconfig = here / "kubeconfig.yaml"

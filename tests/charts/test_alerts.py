@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from kit import DEPLOY, MANIFESTS, ROOT, one, run, template
-from programs import environment, free_port, running, wait
+from programs import environment, free_ports, running, wait
 
 RUNBOOK = (DEPLOY / "runbook.md").read_text()
 TESTS = ROOT / "tests/charts/alerts"
@@ -118,11 +118,11 @@ def plane_metrics() -> set:
         for made in (["init"], ["plane", "prod-az1"]):
             assert run([*pki, *made, "--dir", here / "pki"]).returncode == 0
         shutil.copy(DEPLOY / "examples/topology.yaml", here / "topology.yaml")
-        port = free_port()
+        port, nobody = free_ports(2)
         certificate = here / "pki/plane-prod-az1"
         config = {
             "plane": "prod-az1",
-            "coordinator": [f"127.0.0.1:{free_port()}"],
+            "coordinator": [f"127.0.0.1:{nobody}"],
             "http": f"127.0.0.1:{port}",
             "standalone": f"{here}/topology.yaml",
             "tls": {"ca": f"{here}/pki/ca.crt", "cert": f"{certificate}.crt", "key": f"{certificate}.key"},

@@ -9,7 +9,7 @@ import unittest
 from pathlib import Path
 
 from kit import DEPLOY, merged, one, run, template
-from programs import environment, free_port, running, wait
+from programs import environment, free_ports, running, wait
 
 ISSUER = {"certManager": {"enabled": True, "issuerRef": {"name": "isochron"}}}
 USAGES = {"server auth": "serverAuth", "client auth": "clientAuth"}
@@ -67,7 +67,7 @@ class Programs(unittest.TestCase):
             actor = mounted("isochron-plane", {"plane": plane, "ledgerName": "isochron-plane-x"}, root)
             (root / "objects").mkdir()
             shutil.copy(DEPLOY / "examples/topology.yaml", root / "topology.yaml")
-            quic, leads, ready = free_port(socket.SOCK_DGRAM), free_port(), free_port()
+            (quic,), (leads, ready) = free_ports(1, socket.SOCK_DGRAM), free_ports(2)
             serve = [os.environ["ISOCHRON_COORDINATOR"], "serve", "--config", coordinator / "config.yaml"]
             serve += ["--standalone", root / "objects"]
             work = [os.environ["ISOCHRON_PLANE_ACTOR"], "run", "--config", actor / "config.yaml"]

@@ -16,6 +16,7 @@ mod remembered;
 mod schedules;
 
 pub use disasters::Export;
+pub use ledger::{parse_claim, parse_record};
 pub use remembered::{Deleter, Deletion, Happened, Life, Retired, Scope, Torn};
 
 use crate::bell::Bell;

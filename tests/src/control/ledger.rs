@@ -8,7 +8,7 @@ use coordinator::{
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use shared::{
-    barrier::Record,
+    barrier::{Claim, Record},
     reason::{Reason, Refusal},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -104,8 +104,18 @@ impl Control {
     }
 }
 
+/// Reads a ledger object's text. `None`: it is no record.
+pub fn parse_record(text: &str) -> Option<Record> {
+    Stored::<Record>::parse(text).ok().map(|stored| stored.body)
+}
+
+/// Reads a ledger object's text. `None`: it is no claim.
+pub fn parse_claim(text: &str) -> Option<Claim> {
+    Stored::<Claim>::parse(text).ok().map(|stored| stored.body)
+}
+
 fn is_certified(body: &str) -> bool {
-    Stored::<Record>::parse(body).is_ok_and(|stored| stored.body.certificate.is_some())
+    parse_record(body).is_some_and(|record| record.certificate.is_some())
 }
 
 fn entry(key: &LedgerKey, kept: &Kept) -> Entry {

@@ -34,11 +34,7 @@ use checker::Checker;
 pub use checker::{Books, End, Entry, Frame, Look, Message, Write, certified};
 
 use crate::rig::Way;
-use coordinator::actors::Stored;
-use shared::{
-    barrier::{Claim, Record},
-    wire::{Down, Up},
-};
+use shared::wire::{Down, Up};
 
 /// A broken invariant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,16 +98,6 @@ impl Invariants {
     pub fn end(&mut self, end: &End<'_>) -> Vec<Violation> {
         self.each(|checker| checker.end(end))
     }
-}
-
-/// Reads a ledger object's text. `None`: it is no record.
-pub fn parse_record(text: &str) -> Option<Record> {
-    Stored::<Record>::parse(text).ok().map(|stored| stored.body)
-}
-
-/// Reads a ledger object's text. `None`: it is no claim.
-pub fn parse_claim(text: &str) -> Option<Claim> {
-    Stored::<Claim>::parse(text).ok().map(|stored| stored.body)
 }
 
 /// Reads a frame.

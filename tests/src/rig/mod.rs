@@ -12,7 +12,7 @@ pub use net::{Net, Tap, Way};
 pub use network::Network;
 
 use crate::{
-    control::Control,
+    control::{Control, parse_claim, parse_record},
     world::{World, WorldConfig},
 };
 use coordinator::{
@@ -267,9 +267,7 @@ impl<N: Network> Rig<N> {
     /// The backup's record as the ledger holds it.
     pub fn record(&self) -> Option<Record> {
         self.control.ledger().iter().find_map(|(key, body)| match key {
-            coordinator::ports::LedgerKey::Record(_) => {
-                coordinator::actors::Stored::<Record>::parse(body).ok().map(|stored| stored.body)
-            }
+            coordinator::ports::LedgerKey::Record(_) => parse_record(body),
             coordinator::ports::LedgerKey::Claim(_) => None,
         })
     }
@@ -278,7 +276,7 @@ impl<N: Network> Rig<N> {
     pub fn claims(&self) -> Vec<Claim> {
         let ledger = self.control.ledger();
         let texts = ledger.iter().filter(|(key, _)| matches!(key, coordinator::ports::LedgerKey::Claim(_)));
-        texts.filter_map(|(_, text)| coordinator::actors::Stored::parse(text).ok().map(|stored| stored.body)).collect()
+        texts.filter_map(|(_, text)| parse_claim(text)).collect()
     }
 
     /// Reason and message of the failure.

@@ -2,11 +2,8 @@
 
 use super::trace::Trace;
 use crate::{
-    control::{Control, Happened, Life},
-    invariants::{
-        Books, End, Entry, Frame, Invariants, Look, Message, Violation, Write, parse_claim, parse_frame, parse_record,
-        wrongly_retired,
-    },
+    control::{Control, Happened, Life, parse_claim, parse_record},
+    invariants::{Books, End, Entry, Frame, Invariants, Look, Message, Violation, Write, parse_frame, wrongly_retired},
     rig::Way,
     world::{Counters, World},
 };

@@ -4,11 +4,11 @@
 //! or `§3.4–3.6`, `facts/aws.md` with `A2, A5`. A `§` without a name belongs to the document that was named last in the
 //! same file, and in a document to itself.
 
-use super::root;
+use super::{files, root};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 /// Where a document that is named by less than its whole path may lie.
@@ -26,20 +26,7 @@ struct Citation {
 
 /// Every text of the repository, by its path from the root.
 pub(super) fn texts() -> BTreeMap<String, String> {
-    fn walk(dir: &Path, out: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(dir).unwrap() {
-            let entry = entry.unwrap();
-            let (path, name) = (entry.path(), entry.file_name());
-            let hidden = name.to_str().is_some_and(|name| name.starts_with('.') || name == "target");
-            if path.is_dir() && !hidden {
-                walk(&path, out);
-            } else if path.extension().is_some_and(|kind| KINDS.iter().any(|known| kind == *known)) {
-                out.push(path);
-            }
-        }
-    }
-    let mut files = Vec::new();
-    walk(&root(), &mut files);
+    let files = files(&root(), &KINDS);
     let relative = |path: &PathBuf| path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
     files.iter().map(|path| (relative(path), fs::read_to_string(path).unwrap())).collect()
 }
@@ -145,11 +132,9 @@ fn between(text: &str) -> usize {
 
 /// `2.1` at the beginning, without a full stop behind it.
 fn number(text: &str) -> Option<&str> {
-    let text_length = text.len();
-    let text = text.trim_start();
     let length = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let number = text[..length].trim_end_matches('.');
-    (text.len() == text_length && number.starts_with(|c: char| c.is_ascii_digit())).then_some(number)
+    number.starts_with(|c: char| c.is_ascii_digit()).then_some(number)
 }
 
 fn number_of(text: &str) -> Option<&str> {

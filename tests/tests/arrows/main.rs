@@ -25,20 +25,28 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// Every Rust file below a folder of the workspace.
-fn sources(folder: &str) -> Vec<(PathBuf, String)> {
-    fn walk(dir: &Path, out: &mut Vec<PathBuf>) {
+/// Every file of these kinds below a folder, without what is hidden or built.
+fn files(dir: &Path, kinds: &[&str]) -> Vec<PathBuf> {
+    fn walk(dir: &Path, kinds: &[&str], out: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display())) {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path, out);
-            } else if path.extension().is_some_and(|ext| ext == "rs") {
+            let entry = entry.unwrap();
+            let (path, name) = (entry.path(), entry.file_name());
+            let hidden = name.to_str().is_some_and(|name| name.starts_with('.') || name == "target");
+            if path.is_dir() && !hidden {
+                walk(&path, kinds, out);
+            } else if path.extension().is_some_and(|kind| kinds.iter().any(|known| kind == *known)) {
                 out.push(path);
             }
         }
     }
-    let mut files = Vec::new();
-    walk(&root().join(folder), &mut files);
+    let mut found = Vec::new();
+    walk(dir, kinds, &mut found);
+    found
+}
+
+/// Every Rust file below a folder of the workspace.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut files = files(&root().join(folder), &["rs"]);
     assert!(!files.is_empty(), "{folder} has no sources");
     let is_test =
         |path: &PathBuf| path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "testing.rs");

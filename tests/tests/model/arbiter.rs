@@ -2,15 +2,14 @@
 //! saved by compare-and-set: who has not seen what the other saved is refused.
 
 use crate::{
-    facts::{CLUSTER, Try, backup_of, uid},
+    facts::{CLUSTER, Try, backup_of, stored_claim},
     kept::{Kept, Stepped, Steps, key_of, step},
     truth::Broken,
     world::World,
 };
 use shared::{
-    barrier::{Claim, ClaimHolder},
+    barrier::Claim,
     claims::{Claims, Effect, HolderRecord, Input, Standing, Timer},
-    epoch::Epoch,
     machine::Machine,
     time::Now,
 };
@@ -77,9 +76,7 @@ impl World {
     }
 
     fn stored_claim(&self) -> Option<Claim> {
-        let (epoch, by) = self.claim;
-        let live = by.map(|by| ClaimHolder { backup: uid(by.backup), attempt: by.number });
-        (epoch != Epoch::NONE).then_some(Claim { cluster: CLUSTER, epoch, live })
+        stored_claim(self.claim.0, self.claim.1)
     }
 
     /// Tells an arbiter something and carries out at once what it wants. Barriers hear of it later: by mail.

@@ -286,8 +286,8 @@ impl World {
 
     /// Words that change nothing and start nothing need not be delivered.
     pub(crate) fn is_idle_word(&self, b: usize, word: &Kept<Word>) -> bool {
-        let runs = Process::BOTH.into_iter().filter_map(|by| self.run(by, b));
-        runs.into_iter().all(|run| is_idle(&run.machine, word))
+        let mut runs = Process::BOTH.into_iter().filter_map(|by| self.run(by, b));
+        runs.all(|run| is_idle(&run.machine, word))
     }
 }
 

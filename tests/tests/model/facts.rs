@@ -1,6 +1,7 @@
 //! What planes find when all is well: one store with one volume each, one region each, together the whole key space.
 
 use shared::{
+    barrier::{Claim, ClaimHolder},
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, PdEvidence, PreparedStore, PreparedVolume, StoreState},
     ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
@@ -40,6 +41,12 @@ pub(crate) fn uid(backup: usize) -> BackupUid {
 
 pub(crate) fn backup_of(uid: &BackupUid) -> usize {
     uid.as_str().strip_prefix('b').and_then(|n| n.parse().ok()).expect("made by uid()")
+}
+
+/// The claim as the ledger has it; `None`: it was never granted.
+pub(crate) fn stored_claim(epoch: Epoch, by: Option<Try>) -> Option<Claim> {
+    let live = by.map(|by| ClaimHolder { backup: uid(by.backup), attempt: by.number });
+    (epoch != Epoch::NONE).then_some(Claim { cluster: CLUSTER, epoch, live })
 }
 
 pub(crate) fn plane(p: usize) -> PlaneId {

@@ -7,6 +7,7 @@
 //! world ── the state          coordinator, plane ── feed the machines, carry out effects, check each against the truth
 //! truth ── what is really so  actions ── what may happen next     properties ── what always holds, what has to happen
 //! kept ─── hashed once        normal ─── states made one          healing ───── a fair continuation ends everything
+//! arbiter  who has the claim  claims ─── the arbiter by itself    search ─────── every state of a model
 //! facts ── what planes find   member ─── what members are told and want done, in short
 //! ```
 //! Time: machines get 0 for ever, and any running timer may be the next to run out. Two guards stand for real time:
@@ -16,30 +17,7 @@
 //! Not in here: PD (schedulers, safe point), regions that move within one cover, EC2 calls that take effect after they
 //! were given up, S3. The seeded simulation has them.
 //!
-//! Planted bugs, each put into the machines alone and seen caught:
-//!
-//! | Bug | Caught by | In |
-//! |---|---|---|
-//! | member takes a renewal answered false for true | a certificate is true | six of nine |
-//! | member takes a renewal asked before `Confirm` for the confirmation | a certificate is true | `renewals_on_the_way` |
-//! | member begins before its epoch is saved as live | a certificate is true | `a_plane_dies` |
-//! | member tells evidence after it was aborted | a plane that broke never confirms | `two_coordinators_at_once`, … |
-//! | member says `Confirmed` before the evidence is saved | I2 | all |
-//! | member keeps its evidence through an abort | I2 | all |
-//! | member says `Aborted` before that is saved | I2 | all |
-//! | member lets nothing go when it breaks | I7, fair continuation | all |
-//! | barrier sends `Abort` before it is saved | I2 | all |
-//! | barrier sends `Snapshot` before commitTs is saved | I4 | all |
-//! | barrier covers after the first `Suspended` | a step begins after the one before | all |
-//! | barrier confirms after the first `Snapshotted` | a step begins after the one before | all |
-//! | barrier takes commitTs from an earlier round of covers | a step begins after the one before | six of nine |
-//! | barrier releases each plane as it confirms | Release only after all | all |
-//! | barrier ends its claim when it begins to abort | I7 | all but `clocks_that_lie` |
-//! | barrier ends its claim after the first `Aborted` | I7 | all but `clocks_that_lie` |
-//! | barrier compares neither attempt nor epoch of an answer | I7 | `words_of_the_attempt_before_arrive` |
-//! | barrier begins a new attempt before the old one is cleaned | P4 | four of nine |
-//! | barrier does not repeat its order to a plane that comes back | fair continuation | all |
-//! | barrier goes on snapshotting after a restart, without asking | fair continuation | three of nine |
+//! What these models must catch stands in `tests/mutants/model`, among the planted bugs of all rungs.
 //!
 //! Planted and not caught, because the machines are safe without it: comparing only the attempt or only the epoch of an
 //! answer (one implies the other); refusing an epoch below the highest obeyed in a member that was outbid, and knowing
@@ -58,45 +36,20 @@ mod member;
 mod normal;
 mod plane;
 mod properties;
+mod search;
 mod truth;
 mod world;
 
-use actions::Action;
 use properties::BarrierModel;
-use stateright::{Checker, Expectation, HasDiscoveries, Model};
-use world::{Bounds, Purse, World};
+use search::search;
+use world::{Bounds, Purse};
 
-/// Searches every state. `seen`: what has to happen on the way; `at_least`: states, so that a model which has lost its
-/// way is noticed.
+/// Searches the model of this size.
 fn check(bounds: Bounds, seen: &'static [&'static str], at_least: usize) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let begun = std::time::Instant::now();
-    let checker =
-        BarrierModel { bounds }.checker().threads(threads).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let states = checker.unique_state_count();
-    eprintln!("{states} states, {} steps, {:?}", checker.state_count(), begun.elapsed());
-    for property in checker.model().properties().iter().filter(|property| property.expectation == Expectation::Always) {
-        if let Some(path) = checker.discovery(property.name) {
-            panic!("{}", told(property.name, checker.model(), path.into_vec()));
-        }
-    }
-    for name in seen {
-        assert!(checker.discovery(name).is_some(), "{name}: never");
-    }
-    assert!(states >= at_least, "{states} states, at least {at_least} were expected: what is no longer reached?");
-}
-
-/// A way to a broken rule, one line for each thing that happened.
-fn told(name: &str, model: &BarrierModel, path: Vec<(World, Option<Action>)>) -> String {
-    let mut text = format!("broken: {name}\n");
-    for (_, action) in &path {
-        text.extend(action.iter().map(|action| format!("  {action:?}\n")));
-    }
-    let last = path.last().map(|(world, _)| world);
-    let why = last.and_then(|world| {
-        healing::why_not(&model.bounds, world, false).or_else(|| healing::why_not(&model.bounds, world, true))
+    search(BarrierModel { bounds }, seen, at_least, |BarrierModel { bounds }, world| {
+        let why = healing::why_not(bounds, world, false).or_else(|| healing::why_not(bounds, world, true));
+        format!("seen broken: {:?}\nunhealed: {why:?}", world.truth.broken)
     });
-    text + &format!("seen broken: {:?}\nunhealed: {why:?}", last.map(|world| &world.truth.broken))
 }
 
 const COMPLETE: &str = "complete";

@@ -2,9 +2,12 @@
 
 use crate::{HOLDS_END, LIMIT, at, completes, nothing_left, slow, soon, story, world};
 use coordinator::{config::STOP_GRACE, ending::ABORT_LIMIT};
-use shared::barrier::{Milestone, Record};
+use shared::barrier::Milestone;
 use std::{rc::Rc, time::Duration};
-use tests::rig::{KEY, Rig};
+use tests::{
+    control::parse_record,
+    rig::{KEY, Rig},
+};
 use tokio::time::Instant;
 
 /// From the demand to the end of the process.
@@ -26,8 +29,8 @@ fn milestone_of(rig: &Rig) -> Option<Milestone> {
 fn names(rig: &Rig) -> Vec<String> {
     let ledger = rig.control.ledger();
     let texts = ledger.iter().filter(|(key, _)| matches!(key, coordinator::ports::LedgerKey::Record(_)));
-    let read = texts.filter_map(|(_, text)| coordinator::actors::Stored::<Record>::parse(text).ok());
-    read.map(|stored| format!("{} {:?}", stored.body.request.name, stored.body.milestone)).collect()
+    let read = texts.filter_map(|(_, text)| parse_record(text));
+    read.map(|record| format!("{} {:?}", record.request.name, record.milestone)).collect()
 }
 
 #[test]

@@ -5,13 +5,13 @@ use super::{
     hosts::start_coordinator,
 };
 use crate::{
-    control::Scope,
+    control::{Scope, parse_record},
     rig::{NAMESPACE, Rig},
     sim::kinds::Kind,
 };
-use coordinator::{actors::Stored, ports::LedgerKey};
+use coordinator::ports::LedgerKey;
 use rand::Rng;
-use shared::barrier::{Milestone, Record};
+use shared::barrier::Milestone;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a record may still grow by, beyond the largest there is, once the ledger refuses by size. At least what a failure
@@ -112,10 +112,8 @@ fn from_before(aim: &mut Aim<'_>) -> Option<Struck> {
 /// What was certified then and is let go by now would be completed for ever: its planes have no evidence, and say so, until
 /// a person deletes the orphan at the console.
 fn brings_back_the_dead(then: &BTreeMap<LedgerKey, String>, now: &BTreeMap<LedgerKey, String>) -> bool {
-    let milestone = |ledger: &BTreeMap<LedgerKey, String>, key: &LedgerKey| {
-        let body = ledger.get(key)?;
-        Some(Stored::<Record>::parse(body).ok()?.body.milestone)
-    };
+    let milestone =
+        |ledger: &BTreeMap<LedgerKey, String>, key: &LedgerKey| Some(parse_record(ledger.get(key)?)?.milestone);
     let goes_on = |key: &LedgerKey| matches!(milestone(now, key), Some(Milestone::Certified | Milestone::Complete));
     then.keys().any(|key| milestone(then, key) == Some(Milestone::Certified) && !goes_on(key))
 }

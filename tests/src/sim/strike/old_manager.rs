@@ -4,9 +4,8 @@ use super::{
     aim::{Aim, Struck, once, until},
     hosts::start_coordinator,
 };
-use crate::rig::KEY;
-use coordinator::{actors::Stored, ports::LedgerKey};
-use shared::barrier::Record;
+use crate::{control::parse_record, rig::KEY};
+use coordinator::ports::LedgerKey;
 
 /// What `br` writes into its lock.
 const LOCK: &[u8] = b"DO NOT DELETE\nThis file exists to remind other backup jobs won't use this path";
@@ -17,7 +16,7 @@ const UNFINISHED: &str = "br-admin/old";
 pub(super) fn old_managers_object(aim: &mut Aim<'_>) -> Option<Struck> {
     let rig = aim.rig;
     let complete = rig.control.ledger().into_iter().find_map(|(key, body)| {
-        let record = Stored::<Record>::parse(&body).ok()?.body;
+        let record = parse_record(&body)?;
         let uid = rig.control.get(KEY)?["metadata"]["uid"].as_str()?.to_owned();
         (matches!(key, LedgerKey::Record(of) if of.as_str() == uid)).then_some(record)
     });

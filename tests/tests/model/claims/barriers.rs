@@ -1,11 +1,8 @@
 //! Barriers as an arbiter sees them: each saves its record by compare-and-set before it asks, saves the epoch that it was
 //! granted before it holds anything, and saves that it has ended before it gives the claim back.
 
-use super::{
-    ledger::uid,
-    world::{Barrier, Phase, Record, Two},
-};
-use crate::facts::CLUSTER;
+use super::world::{Barrier, Phase, Record, Two};
+use crate::facts::{CLUSTER, uid};
 use shared::{
     claims::{Answer, Input, Want},
     epoch::Epoch,

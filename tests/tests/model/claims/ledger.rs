@@ -1,22 +1,15 @@
 //! What reaches the ledger, and what a process hears of it.
 
 use super::world::{Process, Record, Two, UnderWay};
-use crate::{facts::CLUSTER, kept::Kept};
+use crate::{
+    facts::{CLUSTER, Try, backup_of, stored_claim, uid},
+    kept::Kept,
+};
 use shared::{
-    barrier::{Claim, ClaimHolder},
+    barrier::Claim,
     claims::{Claims, Effect, HolderRecord, Input, Standing},
-    epoch::Epoch,
-    ids::BackupUid,
     time::Instant,
 };
-
-pub(super) fn uid(b: usize) -> BackupUid {
-    crate::facts::uid(b)
-}
-
-pub(super) fn number(backup: &BackupUid) -> usize {
-    crate::facts::backup_of(backup)
-}
 
 impl Two {
     /// A process begins: it reads the claim and starts a barrier for each record that is under way.
@@ -44,8 +37,7 @@ impl Two {
     }
 
     fn stored(&self) -> Option<Claim> {
-        let live = self.claim.1.map(|b| ClaimHolder { backup: uid(b), attempt: 1 });
-        (self.claim.0 != Epoch::NONE).then_some(Claim { cluster: CLUSTER, epoch: self.claim.0, live })
+        stored_claim(self.claim.0, self.claim.1.map(|backup| Try { backup, number: 1 }))
     }
 
     fn take(&mut self, p: usize, at: usize) -> Option<Effect> {
@@ -86,7 +78,7 @@ impl Two {
                 Input::Read { cluster, claim: self.stored() }
             }
             Some(Effect::ReadHolder { cluster, epoch, backup }) => {
-                let record = self.holder(p, &self.records[number(&backup)]);
+                let record = self.holder(p, &self.records[backup_of(&backup)]);
                 Input::HolderRead { cluster, epoch, backup, record }
             }
             Some(Effect::List) => Input::Listed(self.claim.1.map(|b| (CLUSTER, uid(b))).into_iter().collect()),
@@ -112,7 +104,7 @@ impl Two {
         if !self.processes[p].as_ref().is_some_and(|process| process.current) {
             return false;
         }
-        let live = claim.live.as_ref().map(|live| number(&live.backup));
+        let live = claim.live.as_ref().map(|live| backup_of(&live.backup));
         if live.is_some() && claim.epoch <= self.claim.0 || claim.epoch < self.claim.0 {
             self.broken = Some("an epoch is stored that was granted before");
         }

@@ -8,7 +8,8 @@ mod fair;
 mod ledger;
 mod world;
 
-use stateright::{Checker, HasDiscoveries, Model, Property};
+use crate::search::search;
+use stateright::{Model, Property};
 use world::{Action, Bounds, Two};
 
 static SEEN: [&str; 2] = ["the first process holds", "the other process holds for the other backup"];
@@ -52,24 +53,7 @@ impl Model for ClaimsModel {
 }
 
 fn check(bounds: Bounds, seen: &'static [&'static str], at_least: usize) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let begun = std::time::Instant::now();
-    let model = ClaimsModel { bounds };
-    let checker = model.checker().threads(threads).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let states = checker.unique_state_count();
-    eprintln!("claims: {states} states, {} steps, {:?}", checker.state_count(), begun.elapsed());
-    let broken = checker.discoveries().into_iter().find(|(name, _)| !SEEN.contains(name));
-    if let Some((name, path)) = broken {
-        let path = path.into_vec();
-        let last = path.last().map(|(two, _)| two.clone()).expect("a path has a state");
-        let steps: String =
-            path.iter().flat_map(|(_, action)| action).map(|action| format!("  {action:?}\n")).collect();
-        panic!("broken: {name}\n{steps}{:?}\n{last:#?}", last.broken);
-    }
-    for name in seen {
-        assert!(checker.discovery(name).is_some(), "{name}: never");
-    }
-    assert!(states >= at_least, "{states} states, at least {at_least} were expected: what is no longer reached?");
+    search(ClaimsModel { bounds }, seen, at_least, |_, two| format!("{:?}\n{two:#?}", two.broken));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! One state: the ledger, the processes, what is under way.
 
-use crate::kept::{Kept, Stepped, Steps, key_of, step};
+use crate::{
+    facts::backup_of,
+    kept::{Kept, Stepped, Steps, key_of, step},
+};
 use shared::{
     claims::{Answer, Claims, Effect, Input, Timer},
     epoch::Epoch,
@@ -261,7 +264,7 @@ impl Two {
         process.claims = next;
         for effect in effects.iter() {
             match effect {
-                Effect::Tell(backup, answer) => self.mail(p, super::ledger::number(backup), answer),
+                Effect::Tell(backup, answer) => self.mail(p, backup_of(backup), answer),
                 other => self.put(p, UnderWay::Effect(other.clone())),
             }
         }
