@@ -1,11 +1,12 @@
-//! The machine: where the attempt stands, what is under way, what is held. Every transition is in a file named after its
-//! part: `orders`, `holding`, `confirming`, `ending`.
+//! The machine: where the attempt stands, what is under way, what is held. Which order may follow where is in `orders`,
+//! each transition in the file of its step, `step/`; what runs out while something is held is in `clocks`.
 
 use super::{
     effect::{Effect, Work},
+    holds::StoreHold,
     input::{Done, Input, Timer},
     ledger::{AttemptRecord, AttemptState},
-    state::{Phase, Ready, StoreHold},
+    phase::Phase,
 };
 use crate::{
     alarm::Alarm,
@@ -14,9 +15,10 @@ use crate::{
     ids::{Attempt, ClusterId, StoreId},
     machine::Machine,
     reason::{Reason, Refusal},
+    request::{Limits, MemberSpec},
     time::{Instant, Now},
     ts::Ts,
-    wire::{Answer, Order, Progress},
+    wire::{Answer, Order, Prepared, Progress},
 };
 use std::collections::BTreeMap;
 
@@ -28,6 +30,13 @@ const MAX_ALARMS: usize = 16;
 pub(super) enum Owed {
     Released(Epoch),
     Aborted(Epoch),
+}
+
+/// What `Prepare` brought.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ready {
+    pub(super) spec: MemberSpec,
+    pub(super) prepared: Prepared,
 }
 
 /// One attempt in one plane.
@@ -154,6 +163,10 @@ impl Member {
         prepared.or(self.record.as_ref().map(|record| record.cluster))
     }
 
+    pub(super) fn limits(&self) -> Limits {
+        self.ready.as_ref().map(|ready| ready.spec.limits.clone()).unwrap_or_default()
+    }
+
     /// Under which epoch the order in hand is answered; without one, the attempt's own.
     pub fn answers_under(&self) -> Epoch {
         self.current.as_ref().map_or(self.epoch, |(epoch, _)| *epoch)
@@ -235,22 +248,6 @@ impl Member {
             }
         } else if number > self.numbers {
             self.alarm(format!("work {number} ended, {} were begun", self.numbers), effects);
-        }
-    }
-
-    fn outbid(&mut self, cluster: ClusterId, epoch: Epoch, effects: &mut Vec<Effect>) {
-        if self.cluster() != Some(cluster) {
-            return;
-        }
-        self.highest = self.highest.max(epoch);
-        if epoch <= self.epoch || self.epoch == Epoch::NONE {
-            return;
-        }
-        if self.phase.is_live() {
-            let text = format!("epoch {epoch} is obeyed for TiDB cluster {cluster}, above {}", self.epoch);
-            self.break_off(Refusal::new(Reason::EpochStale, text), effects);
-        } else {
-            self.let_go(effects);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What console, metrics and logs see of a member.
 
-use super::{machine::Member, state::Phase};
+use super::{machine::Member, phase::Phase};
 use crate::{
     alarm::Alarm,
     epoch::Epoch,

@@ -1,35 +1,26 @@
-//! Snapshots, the confirmation, and the evidence: what a plane has to have seen before it says `Confirmed`.
+//! The confirmation and the evidence: what a plane has to have seen before it says `Confirmed`.
 
-use super::{
-    effect::{Effect, Work},
-    input::ReadBack,
-    ledger::AttemptState,
-    machine::Member,
-    state::{Confirmation, Phase},
-};
+use super::snapshot::check_snapshots;
 use crate::{
-    evidence::{AcceptedSnapshot, Evidence, PdEvidence, PreparedStore, StoreEvidence},
-    ids::{InstanceId, SnapshotId, StoreId, VolumeId},
+    evidence::{Evidence, PdEvidence, PreparedStore, StoreEvidence},
+    ids::{InstanceId, StoreId, VolumeId},
+    member::{
+        effect::{Effect, Work},
+        holds::Confirmation,
+        input::ReadBack,
+        ledger::AttemptState,
+        machine::Member,
+        phase::Phase,
+    },
     reason::{Reason, Refusal},
-    time::{Now, Timestamp},
-    wire::{Answer, Confirmed, Snapshotted},
+    time::Now,
+    wire::{Answer, Confirmed},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 impl Member {
-    pub(super) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, effects: &mut Vec<Effect>) {
-        let stores = self.ready.as_ref().map(|ready| ready.prepared.stores.as_slice()).unwrap_or_default();
-        if let Err(refusal) = check_snapshots(stores, &snapshots) {
-            self.break_off(refusal, effects);
-            return;
-        }
-        self.snapshots.clone_from(&snapshots);
-        self.phase = Phase::Snapshotted;
-        self.answer(Answer::Snapshotted(Snapshotted { snapshots }), effects);
-    }
-
     /// One more renewal on every store, asked for after `Confirm` arrived. One that is under way does not count.
-    pub(super) fn begin_confirming(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn begin_confirming(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.phase = Phase::Confirming;
         for hold in self.holds.values_mut() {
             hold.confirmation = Confirmation::Due;
@@ -40,7 +31,7 @@ impl Member {
     }
 
     /// Its numbers are frozen here: later renewals may be on their way when the evidence is saved.
-    pub(super) fn store_confirmed(&mut self, store: StoreId, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn store_confirmed(&mut self, store: StoreId, effects: &mut Vec<Effect>) {
         let known = self.ready.as_ref().and_then(|r| r.prepared.stores.iter().find(|known| known.store == store));
         if let (Some(known), Some(hold)) = (known, self.holds.get_mut(&store)) {
             hold.confirmation = Confirmation::Done(StoreEvidence {
@@ -64,7 +55,7 @@ impl Member {
         }
     }
 
-    pub(super) fn read_back(&mut self, seen: ReadBack, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn read_back(&mut self, seen: ReadBack, effects: &mut Vec<Effect>) {
         match self.prove(seen) {
             Err(refusal) => self.break_off(refusal, effects),
             Ok(evidence) => {
@@ -144,32 +135,6 @@ fn check_attached(
                 );
                 return Err(Refusal::new(Reason::VolumeMoved, text));
             }
-        }
-    }
-    Ok(())
-}
-
-/// E4: one snapshot per volume prepared, each id once, those of an instance from one call (EC2 gives all snapshots of a
-/// call one StartTime, `facts/aws.md` A1), on the instance that was prepared.
-fn check_snapshots(prepared: &[PreparedStore], snapshots: &[AcceptedSnapshot]) -> Result<(), Refusal> {
-    let at: BTreeMap<&VolumeId, &InstanceId> =
-        prepared.iter().flat_map(|store| store.volumes.iter().map(|v| (&v.volume, &store.instance))).collect();
-    let volumes: BTreeSet<&VolumeId> = snapshots.iter().map(|snapshot| &snapshot.volume).collect();
-    let ids: BTreeSet<&SnapshotId> = snapshots.iter().map(|snapshot| &snapshot.snapshot).collect();
-    let bad = |text: String| Err(Refusal::new(Reason::SnapshotFailed, text));
-    if let Some(volume) = at.keys().find(|volume| !volumes.contains(*volume)) {
-        return bad(format!("volume {volume} has no snapshot"));
-    }
-    if volumes.len() != at.len() || snapshots.len() != at.len() || ids.len() != at.len() {
-        return bad(format!("{} snapshots for {} volumes", snapshots.len(), at.len()));
-    }
-    let mut calls: BTreeMap<&InstanceId, Timestamp> = BTreeMap::new();
-    for snapshot in snapshots {
-        if at.get(&snapshot.volume) != Some(&&snapshot.instance) {
-            return bad(format!("volume {} was snapshotted on {}", snapshot.volume, snapshot.instance));
-        }
-        if *calls.entry(&snapshot.instance).or_insert(snapshot.start_time) != snapshot.start_time {
-            return bad(format!("snapshots of instance {} came from more than one call", snapshot.instance));
         }
     }
     Ok(())

@@ -1,0 +1,53 @@
+//! The bad end: that it is one is durable before anything is let go or said.
+
+use crate::{
+    epoch::Epoch,
+    member::{
+        effect::Effect,
+        ledger::AttemptState,
+        machine::{Member, Owed},
+        phase::Phase,
+    },
+    reason::Refusal,
+    wire::{Aborted, Answer},
+};
+
+impl Member {
+    /// Obeyed in every phase. It takes back evidence too: the coordinator has recorded the bad end before it sent this,
+    /// and from then on `Recover` must be answered "aborted" (`design.md` §4).
+    pub(in crate::member) fn abort(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        if epoch < self.epoch {
+            self.refuse_stale(epoch, effects);
+            return;
+        }
+        if self.phase != Phase::Broken {
+            self.epoch = epoch;
+            self.highest = self.highest.max(epoch);
+            self.give_up(None, effects);
+        }
+        self.owed = Some(Owed::Aborted(epoch));
+        self.pay(effects);
+    }
+
+    /// Never confirmed any more: durable before anything is let go or said.
+    pub(in crate::member) fn give_up(&mut self, cause: Option<Refusal>, effects: &mut Vec<Effect>) {
+        self.cancel_work(effects);
+        self.phase = Phase::Broken;
+        self.cause = cause;
+        self.evidence = None;
+        self.last = None;
+        self.save(AttemptState::Broken, effects);
+        self.let_go(effects);
+    }
+
+    /// A hold ended, or work failed, before the confirmation: the coordinator is told unasked.
+    pub(in crate::member) fn break_off(&mut self, cause: Refusal, effects: &mut Vec<Effect>) {
+        self.give_up(Some(cause), effects);
+        self.send(self.epoch, self.aborted(), effects);
+    }
+
+    /// What a broken attempt answers, always the same.
+    pub(in crate::member) fn aborted(&self) -> Answer {
+        Answer::Aborted(Aborted { cause: self.cause.clone() })
+    }
+}

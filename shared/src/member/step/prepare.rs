@@ -1,0 +1,39 @@
+//! This plane looks at what is there; nothing is touched.
+
+use crate::{
+    epoch::Epoch,
+    member::{
+        effect::{Effect, Work},
+        machine::Member,
+        phase::Phase,
+    },
+    wire::{Order, Prepare},
+};
+
+impl Member {
+    pub(in crate::member) fn prepare(&mut self, epoch: Epoch, prepare: Prepare, effects: &mut Vec<Effect>) {
+        if self.epoch != Epoch::NONE || self.phase > Phase::Prepared {
+            self.refuse_stale(epoch, effects);
+            return;
+        }
+        let round = match (&self.current, &self.last) {
+            (Some((_, Order::Prepare(begun))), _) => begun.round,
+            (_, Some((_, Order::Prepare(answered), _))) => answered.round,
+            _ => 0,
+        };
+        if prepare.round < round {
+            // Late, or from a coordinator that restarted and counts anew: what was answered to the newer round tells it
+            // so. A round under way will be answered.
+            if let Some((last_epoch, _, answer)) = &self.last {
+                self.send(*last_epoch, answer.clone(), effects);
+            }
+            return;
+        }
+        self.cancel_work(effects);
+        self.phase = Phase::Preparing;
+        self.ready = None;
+        self.last = None;
+        self.current = Some((epoch, Order::Prepare(prepare.clone())));
+        self.begin(Work::Prepare(prepare), effects);
+    }
+}

@@ -1,0 +1,74 @@
+//! Letting go, the good end.
+
+use crate::{
+    epoch::Epoch,
+    member::{
+        effect::Effect,
+        machine::{Member, Owed},
+        phase::Phase,
+    },
+    reason::Reason,
+    wire::{Answer, Released},
+};
+
+impl Member {
+    pub(in crate::member) fn release(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Broken => {
+                let answer = if epoch < self.epoch { None } else { Some(self.aborted()) };
+                match answer {
+                    Some(answer) => self.send(epoch, answer, effects),
+                    None => self.refuse_stale(epoch, effects),
+                }
+            }
+            // Nothing of this attempt is known any more, so nothing of it is held.
+            Phase::Idle => self.send(epoch, Answer::Released(Released {}), effects),
+            Phase::Confirmed | Phase::Released if epoch == self.epoch => {
+                self.let_go(effects);
+                self.phase = Phase::Released;
+                self.owed = Some(Owed::Released(epoch));
+                self.pay(effects);
+            }
+            phase => {
+                if self.is_ours(epoch, effects) {
+                    let text = format!("Release does not follow {phase:?}: not confirmed here");
+                    self.refuse(epoch, Reason::Internal, text, effects);
+                }
+            }
+        }
+    }
+
+    /// Ends every hold, if there may be one, and stops every clock of theirs.
+    pub(in crate::member) fn let_go(&mut self, effects: &mut Vec<Effect>) {
+        self.holds.clear();
+        (self.lease, self.renew_stores_at, self.renew_pd_at) = (None, None, None);
+        if let Some(number) = self.pd_work.take() {
+            effects.push(Effect::CancelWork { number });
+        }
+        if std::mem::take(&mut self.touched) {
+            self.letting_go = self.letting_go.saturating_add(1);
+            effects.push(Effect::LetGo { good: self.phase.is_confirmed() });
+        }
+    }
+
+    pub(in crate::member) fn let_gone(&mut self, effects: &mut Vec<Effect>) {
+        if self.letting_go == 0 {
+            self.alarm("let go without being asked", effects);
+            return;
+        }
+        self.letting_go -= 1;
+        self.pay(effects);
+    }
+
+    /// Says what is owed once nothing is being let go any more.
+    pub(in crate::member) fn pay(&mut self, effects: &mut Vec<Effect>) {
+        if self.letting_go > 0 {
+            return;
+        }
+        match self.owed.take() {
+            None => {}
+            Some(Owed::Released(epoch)) => self.send(epoch, Answer::Released(Released {}), effects),
+            Some(Owed::Aborted(epoch)) => self.send(epoch, self.aborted(), effects),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Every store of this member held by a lease.
+
+use crate::{
+    evidence::HoldKind,
+    ids::StoreId,
+    member::{effect::Effect, holds::StoreHold, machine::Member, phase::Phase},
+    reason::{Reason, Refusal},
+    time::{Millis, Now},
+    wire::{Answer, Suspended},
+};
+
+impl Member {
+    pub(in crate::member) fn stores(&self) -> std::collections::BTreeSet<crate::ids::StoreId> {
+        self.ready.iter().flat_map(|ready| ready.prepared.stores.iter().map(|store| store.store)).collect()
+    }
+
+    pub(in crate::member) fn store_held(
+        &mut self,
+        now: Now,
+        store: StoreId,
+        age: Millis,
+        kind: HoldKind,
+        effects: &mut Vec<Effect>,
+    ) {
+        let local = self.ready.iter().any(|ready| ready.prepared.stores.iter().any(|known| known.store == store));
+        let allowed = kind.is_full() || self.ready.iter().any(|ready| ready.spec.allow_weaker_holds);
+        if self.phase == Phase::Suspending && local && allowed && !self.holds.contains_key(&store) {
+            self.take_hold(now, store, age, kind, effects);
+        } else if self.phase.is_live() {
+            // Two streams of one store, or a hold that nobody asked for: E2 wants exactly one of the kind allowed.
+            self.alarm(format!("store {store} was held at {:?}", self.phase), effects);
+            let text = format!(
+                "store {store} was held a second time, or in a way that is not allowed, or is none of this member"
+            );
+            self.break_off(Refusal::new(Reason::Internal, text), effects);
+        } else {
+            // It was opened while the attempt ended: the machine has forgotten it, the world has not.
+            self.letting_go = self.letting_go.saturating_add(1);
+            effects.push(Effect::LetGo { good: false });
+        }
+    }
+
+    fn take_hold(&mut self, now: Now, store: StoreId, age: Millis, kind: HoldKind, effects: &mut Vec<Effect>) {
+        let lease = self.limits().store_lease;
+        let until = now.at + Millis(lease.0.saturating_sub(age.0));
+        self.holds.insert(store, StoreHold::new(until, kind));
+        let due = now.at + Millis(lease.quarter().0.saturating_sub(age.0));
+        self.renew_stores_at = Some(self.renew_stores_at.map_or(due, |at| at.min(due)));
+        self.suspended_if_all(effects);
+    }
+
+    pub(in crate::member) fn suspended_if_all(&mut self, effects: &mut Vec<Effect>) {
+        let wanted = self.ready.as_ref().map_or(0, |ready| ready.prepared.stores.len());
+        if self.phase == Phase::Suspending && self.holds_open && self.holds.len() == wanted {
+            self.phase = Phase::Suspended;
+            let stores = u32::try_from(wanted).unwrap_or(u32::MAX);
+            self.answer(Answer::Suspended(Suspended { stores }), effects);
+        }
+    }
+}
