@@ -20,21 +20,15 @@ use std::collections::BTreeSet;
 impl Member {
     /// The plane's own lease from the coordinator: only a new number extends it, because a repeated one may be old.
     pub(super) fn renew(&mut self, now: Now, epoch: Epoch, renew: &Renew, effects: &mut Vec<Effect>) {
-        match self.phase {
-            _ if self.restored => {
-                self.refuse(epoch, Reason::PlaneRestarted, "the plane actor restarted within this attempt", effects);
-                return;
-            }
-            Phase::Idle => {
-                self.refuse(epoch, Reason::NotPrepared, "this plane has not prepared this attempt", effects);
-                return;
-            }
-            // After a reconnect a renewal comes before the `Reserve` that it would extend.
-            Phase::Preparing | Phase::Prepared => return,
-            Phase::Broken => return self.send_broken(epoch, effects),
-            _ => {}
+        if !self.is_open(epoch, effects) {
+            return;
         }
-        if !self.is_ours(epoch, effects) {
+        if self.phase == Phase::Idle {
+            self.refuse(epoch, Reason::NotPrepared, "this plane has not prepared this attempt", effects);
+            return;
+        }
+        // After a reconnect a renewal comes before the `Reserve` that it would extend.
+        if self.phase < Phase::Reserving || !self.is_ours(epoch, effects) {
             return;
         }
         if self.last_renew.is_none_or(|last| renew.number > last) {

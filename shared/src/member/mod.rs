@@ -6,6 +6,9 @@
 //! ```
 //! The coordinator's half knows this one only through [`crate::wire`].
 
+// A phase, an order or a result that comes later has to be thought of in every place.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod clocks;
 pub mod coverage;
 mod effect;

@@ -5,19 +5,9 @@ use crate::{
     epoch::Epoch,
     reason::Reason,
     time::Now,
-    wire::{Clean, Order, Settle},
+    wire::{Clean, Order},
 };
-
-/// Where an order stands against what has been done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    /// It is the next one.
-    Now,
-    /// A late repetition of one that was answered before the last.
-    Past,
-    /// Something has to come before it.
-    Early,
-}
+use std::cmp::Ordering;
 
 impl Member {
     pub(super) fn order(&mut self, now: Now, epoch: Epoch, order: Order, effects: &mut Vec<Effect>) {
@@ -32,19 +22,33 @@ impl Member {
             return;
         }
         match order {
-            Order::Abort(_) => self.abort(epoch, effects),
-            Order::Renew(renew) => self.renew(now, epoch, &renew, effects),
-            Order::Recover => self.recover(epoch, effects),
-            Order::Release => self.release(epoch, effects),
-            Order::Complete(_) | Order::Clean(_) => self.afterwards(epoch, order, effects),
-            _ if self.restored => {
-                self.refuse(epoch, Reason::PlaneRestarted, "the plane actor restarted within this attempt", effects);
-            }
-            _ if self.phase == Phase::Broken => self.send_broken(epoch, effects),
             Order::Prepare(prepare) => self.prepare(epoch, prepare, effects),
             Order::Reserve => self.reserve(now, epoch, effects),
-            order => self.barrier_order(now, epoch, order, effects),
+            Order::Settle(settle) => self.settle(epoch, settle, effects),
+            Order::Suspend => self.suspend(epoch, effects),
+            Order::Cover(cover) => self.cover(epoch, cover, effects),
+            Order::Snapshot(snapshot) => self.snapshot(epoch, snapshot, effects),
+            Order::Confirm => self.confirm(now, epoch, effects),
+            Order::Release => self.release(epoch, effects),
+            Order::Complete(complete) => self.complete(epoch, complete, effects),
+            Order::Recover => self.recover(epoch, effects),
+            Order::Abort(_) => self.abort(epoch, effects),
+            Order::Clean(clean) => self.clean(epoch, clean, effects),
+            Order::Renew(renew) => self.renew(now, epoch, &renew, effects),
         }
+    }
+
+    /// What may not come to be confirmed any more takes no order on the way there.
+    pub(super) fn is_open(&self, epoch: Epoch, effects: &mut Vec<Effect>) -> bool {
+        if self.restored {
+            self.refuse(epoch, Reason::PlaneRestarted, "the plane actor restarted within this attempt", effects);
+            return false;
+        }
+        if self.phase == Phase::Broken {
+            self.send_broken(epoch, effects);
+            return false;
+        }
+        true
     }
 
     pub(super) fn send_broken(&self, epoch: Epoch, effects: &mut Vec<Effect>) {
@@ -74,42 +78,33 @@ impl Member {
         true
     }
 
-    fn barrier_order(&mut self, now: Now, epoch: Epoch, order: Order, effects: &mut Vec<Effect>) {
-        if !self.is_ours(epoch, effects) {
-            return;
+    /// Takes an order that follows on `after`, or says why not. A late repetition is passed over: what came after it was
+    /// answered since.
+    pub(super) fn takes(&mut self, after: Phase, epoch: Epoch, order: Order, effects: &mut Vec<Effect>) -> bool {
+        if !self.is_open(epoch, effects) || !self.is_ours(epoch, effects) {
+            return false;
         }
-        match self.turn(&order) {
-            Turn::Past => {}
-            Turn::Early => {
-                let reason = if self.phase < Phase::Reserving { Reason::NotPrepared } else { Reason::Internal };
-                let text = format!("{} does not follow {:?}", order.name(), self.phase);
-                self.refuse(epoch, reason, text, effects);
-            }
-            Turn::Now => self.obey(now, epoch, order, effects),
+        match self.phase.cmp(&after) {
+            Ordering::Less => self.refuse_early(epoch, &order, effects),
+            Ordering::Equal => self.take(epoch, order, effects),
+            Ordering::Greater => {}
         }
+        self.phase == after
     }
 
-    fn turn(&self, order: &Order) -> Turn {
-        let init = self.ready.as_ref().is_some_and(|ready| ready.spec.init);
-        let after = match order {
-            Order::Settle(Settle::HoldPd) if init => Phase::Reserved,
-            Order::Settle(Settle::HoldPd) => return Turn::Early,
-            Order::Settle(Settle::Leaders { .. }) if init => Phase::PdHeld,
-            Order::Settle(Settle::Leaders { .. }) => Phase::Reserved,
-            Order::Suspend => Phase::Settled,
-            Order::Cover(cover) if matches!(self.phase, Phase::Covering | Phase::Covered) => {
-                return if cover.round > self.cover_round { Turn::Now } else { Turn::Past };
-            }
-            Order::Cover(_) => Phase::Suspended,
-            Order::Snapshot(_) => Phase::Covered,
-            Order::Confirm => Phase::Snapshotted,
-            _ => return Turn::Early,
-        };
-        match self.phase.cmp(&after) {
-            std::cmp::Ordering::Less => Turn::Early,
-            std::cmp::Ordering::Equal => Turn::Now,
-            std::cmp::Ordering::Greater => Turn::Past,
+    pub(super) fn refuse_early(&self, epoch: Epoch, order: &Order, effects: &mut Vec<Effect>) {
+        let reason = if self.phase < Phase::Reserving { Reason::NotPrepared } else { Reason::Internal };
+        let text = format!("{} does not follow {:?}", order.name(), self.phase);
+        self.refuse(epoch, reason, text, effects);
+    }
+
+    /// From here on this is the order in hand.
+    pub(super) fn take(&mut self, epoch: Epoch, order: Order, effects: &mut Vec<Effect>) {
+        if let Some(number) = self.work.take() {
+            effects.push(Effect::CancelWork { number });
         }
+        self.last = None;
+        self.current = Some((epoch, order));
     }
 }
 

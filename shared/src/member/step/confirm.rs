@@ -2,6 +2,7 @@
 
 use super::snapshot::check_snapshots;
 use crate::{
+    epoch::Epoch,
     evidence::{Evidence, PdEvidence, PreparedStore, StoreEvidence},
     ids::{InstanceId, StoreId, VolumeId},
     member::{
@@ -14,13 +15,16 @@ use crate::{
     },
     reason::{Reason, Refusal},
     time::Now,
-    wire::{Answer, Confirmed},
+    wire::{Answer, Confirmed, Order},
 };
 use std::collections::BTreeMap;
 
 impl Member {
     /// One more renewal on every store, asked for after `Confirm` arrived. One that is under way does not count.
-    pub(in crate::member) fn begin_confirming(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn confirm(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {
+        if !self.takes(Phase::Snapshotted, epoch, Order::Confirm, effects) {
+            return;
+        }
         self.phase = Phase::Confirming;
         for hold in self.holds.values_mut() {
             hold.confirmation = Confirmation::Due;
@@ -55,7 +59,7 @@ impl Member {
         }
     }
 
-    pub(in crate::member) fn read_back(&mut self, seen: ReadBack, effects: &mut Vec<Effect>) {
+    pub(super) fn read_back(&mut self, seen: ReadBack, effects: &mut Vec<Effect>) {
         match self.prove(seen) {
             Err(refusal) => self.break_off(refusal, effects),
             Ok(evidence) => {

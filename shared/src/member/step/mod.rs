@@ -19,8 +19,10 @@
 //! `stop` says what else ends an attempt: a process that has to go, an attempt that came after.
 
 mod abort;
+mod clean;
 mod complete;
 mod confirm;
+mod cover;
 mod prepare;
 mod recover;
 mod release;
@@ -31,104 +33,35 @@ mod stop;
 mod suspend;
 
 use crate::{
-    epoch::Epoch,
-    member::{
-        effect::{Effect, Work},
-        input::Done,
-        machine::{Member, Ready},
-        phase::Phase,
-    },
+    member::{effect::Effect, input::Done, machine::Member, phase::Phase},
     reason::{Reason, Refusal},
     time::Now,
-    wire::{Answer, Cleaned, Completed, Order, Reserved, Settle, Settled},
+    wire::{Answer, Order, Settle},
 };
 
 impl Member {
-    pub(in crate::member) fn obey(&mut self, now: Now, epoch: Epoch, order: Order, effects: &mut Vec<Effect>) {
-        let Some(limits) = self.ready.as_ref().map(|ready| ready.spec.limits.clone()) else { return };
-        if let Some(number) = self.work.take() {
-            effects.push(Effect::CancelWork { number });
-        }
-        self.last = None;
-        self.current = Some((epoch, order.clone()));
-        let gc_hold = self.gc_hold.unwrap_or_default();
-        match order {
-            Order::Settle(Settle::HoldPd) => {
-                self.phase = Phase::HoldingPd;
-                self.touched = true;
-                self.begin(Work::HoldPd { service: self.service(), ttl: limits.safe_point_ttl() }, effects);
-            }
-            Order::Settle(Settle::Leaders { gc_hold }) => {
-                self.phase = Phase::Asking;
-                self.gc_hold = Some(gc_hold);
-                self.begin(Work::Leaders { gc_hold }, effects);
-            }
-            Order::Suspend => {
-                self.phase = Phase::Suspending;
-                self.touched = true;
-                self.begin(Work::OpenHolds { stores: self.stores() }, effects);
-            }
-            Order::Cover(cover) => {
-                self.phase = Phase::Covering;
-                self.cover_round = cover.round;
-                let (round, name_missing) = (cover.round, cover.name_missing);
-                self.begin(Work::Cover { round, name_missing, gc_hold }, effects);
-            }
-            Order::Snapshot(snapshot) => {
-                self.phase = Phase::Snapshotting;
-                self.commit_ts = Some(snapshot.commit_ts);
-                self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts }, effects);
-            }
-            Order::Confirm => self.begin_confirming(now, effects),
-            _ => {}
-        }
-    }
-
     pub(in crate::member) fn work_done(&mut self, now: Now, done: Done, effects: &mut Vec<Effect>) {
         let order = self.current.as_ref().map(|(_, order)| order.clone());
         match (order, done) {
-            (Some(Order::Prepare(prepare)), Done::Prepared(prepared)) => {
-                self.phase = Phase::Prepared;
-                self.highest = self.highest.max(prepared.highest_epoch);
-                self.ready = Some(Ready { spec: prepare.spec, prepared: prepared.clone() });
-                self.answer(Answer::Prepared(prepared), effects);
-            }
-            (Some(Order::Reserve), Done::Reserved) => {
-                self.phase = Phase::Reserved;
-                self.answer(Answer::Reserved(Reserved {}), effects);
-            }
+            (Some(Order::Prepare(prepare)), Done::Prepared(prepared)) => self.prepared(prepare.spec, prepared, effects),
+            (Some(Order::Reserve), Done::Reserved) => self.reserved(effects),
             (Some(Order::Settle(Settle::HoldPd)), Done::PdHeld { gc_hold, schedulers }) => {
-                self.phase = Phase::PdHeld;
-                self.gc_hold = Some(gc_hold);
-                self.arm_pd(now);
-                self.answer(Answer::Settled(Settled::PdHeld { gc_hold, schedulers }), effects);
+                self.pd_held(now, gc_hold, schedulers, effects);
             }
             (Some(Order::Settle(Settle::Leaders { .. })), Done::Leaders { regions, least_safe_ts }) => {
-                self.phase = Phase::Settled;
-                self.answer(Answer::Settled(Settled::Leaders { regions, least_safe_ts }), effects);
+                self.leaders_asked(regions, least_safe_ts, effects);
             }
-            (Some(Order::Suspend), Done::HoldsOpen) => {
-                self.holds_open = true;
-                self.suspended_if_all(effects);
-            }
+            (Some(Order::Suspend), Done::HoldsOpen) => self.holds_opened(effects),
             (Some(Order::Cover(cover)), Done::Covered(covered)) if covered.round == cover.round => {
-                self.phase = Phase::Covered;
-                self.cover = Some(covered.digest.clone());
-                self.answer(Answer::Covered(covered), effects);
+                self.covered(covered, effects);
             }
             (Some(Order::Snapshot(_)), Done::Snapshotted(snapshots)) => self.snapshotted(snapshots, effects),
             (Some(Order::Confirm), Done::ReadBack(seen)) => self.read_back(seen, effects),
             (Some(Order::Complete(_)), Done::Completed { full_bytes, notes }) => {
-                self.answer(Answer::Completed(Completed { full_bytes, notes }), effects);
+                self.completed(full_bytes, notes, effects);
             }
-            (Some(Order::Clean(_)), Done::Cleaned(report)) => {
-                // What left something over is done again when it is asked for again.
-                let keep = report.left.is_empty();
-                self.answer(Answer::Cleaned(Cleaned { report }), effects);
-                if !keep {
-                    self.last = None;
-                }
-            }
+            (Some(Order::Clean(_)), Done::Cleaned(report)) => self.cleaned(report, effects),
+            // Another order's, or none's. Every result has its arm above, and its name in `kind`.
             (_, done) => {
                 self.alarm(format!("result of another kind of work: {}", kind(&done)), effects);
                 self.work_failed(Refusal::new(Reason::Internal, "work ended with another's result"), effects);

@@ -4,14 +4,18 @@ use crate::{
     epoch::Epoch,
     member::{
         effect::{Effect, Work},
-        machine::Member,
+        machine::{Member, Ready},
         phase::Phase,
     },
-    wire::{Order, Prepare},
+    request::MemberSpec,
+    wire::{Answer, Order, Prepare, Prepared},
 };
 
 impl Member {
     pub(in crate::member) fn prepare(&mut self, epoch: Epoch, prepare: Prepare, effects: &mut Vec<Effect>) {
+        if !self.is_open(epoch, effects) {
+            return;
+        }
         if self.epoch != Epoch::NONE || self.phase > Phase::Prepared {
             self.refuse_stale(epoch, effects);
             return;
@@ -35,5 +39,12 @@ impl Member {
         self.last = None;
         self.current = Some((epoch, Order::Prepare(prepare.clone())));
         self.begin(Work::Prepare(prepare), effects);
+    }
+
+    pub(super) fn prepared(&mut self, spec: MemberSpec, prepared: Prepared, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Prepared;
+        self.highest = self.highest.max(prepared.highest_epoch);
+        self.ready = Some(Ready { spec, prepared: prepared.clone() });
+        self.answer(Answer::Prepared(prepared), effects);
     }
 }

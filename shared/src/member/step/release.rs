@@ -13,28 +13,19 @@ use crate::{
 
 impl Member {
     pub(in crate::member) fn release(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
-        match self.phase {
-            Phase::Broken => {
-                let answer = if epoch < self.epoch { None } else { Some(self.aborted()) };
-                match answer {
-                    Some(answer) => self.send(epoch, answer, effects),
-                    None => self.refuse_stale(epoch, effects),
-                }
-            }
+        if self.phase == Phase::Broken {
+            self.send_broken(epoch, effects);
+        } else if self.phase == Phase::Idle {
             // Nothing of this attempt is known any more, so nothing of it is held.
-            Phase::Idle => self.send(epoch, Answer::Released(Released {}), effects),
-            Phase::Confirmed | Phase::Released if epoch == self.epoch => {
-                self.let_go(effects);
-                self.phase = Phase::Released;
-                self.owed = Some(Owed::Released(epoch));
-                self.pay(effects);
-            }
-            phase => {
-                if self.is_ours(epoch, effects) {
-                    let text = format!("Release does not follow {phase:?}: not confirmed here");
-                    self.refuse(epoch, Reason::Internal, text, effects);
-                }
-            }
+            self.send(epoch, Answer::Released(Released {}), effects);
+        } else if self.phase.is_confirmed() && epoch == self.epoch {
+            self.let_go(effects);
+            self.phase = Phase::Released;
+            self.owed = Some(Owed::Released(epoch));
+            self.pay(effects);
+        } else if self.is_ours(epoch, effects) {
+            let text = format!("Release does not follow {:?}: not confirmed here", self.phase);
+            self.refuse(epoch, Reason::Internal, text, effects);
         }
     }
 

@@ -10,30 +10,38 @@ use crate::{
     },
     reason::Reason,
     time::Now,
-    wire::Order,
+    wire::{Answer, Order, Reserved},
 };
+use std::cmp::Ordering;
 
 impl Member {
     /// The first touch: the epoch is saved before it (I3), and the plane's own lease starts.
     pub(in crate::member) fn reserve(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {
-        match self.phase {
-            Phase::Idle | Phase::Preparing => {
+        if !self.is_open(epoch, effects) {
+            return;
+        }
+        match self.phase.cmp(&Phase::Prepared) {
+            Ordering::Less => {
                 self.refuse(epoch, Reason::NotPrepared, "this plane has not prepared this attempt", effects);
             }
-            Phase::Prepared if epoch == Epoch::NONE || epoch <= self.highest => self.refuse_stale(epoch, effects),
-            Phase::Prepared => {
+            Ordering::Equal if epoch == Epoch::NONE || epoch <= self.highest => self.refuse_stale(epoch, effects),
+            Ordering::Equal => {
                 self.epoch = epoch;
                 self.highest = epoch;
                 self.phase = Phase::Reserving;
                 self.lease = self.ready.as_ref().map(|ready| now.at + ready.spec.limits.plane_lease);
-                self.last = None;
-                self.current = Some((epoch, Order::Reserve));
+                self.take(epoch, Order::Reserve, effects);
                 self.save(AttemptState::Live, effects);
                 self.begin(Work::Reserve, effects);
             }
-            _ => {
+            Ordering::Greater => {
                 self.is_ours(epoch, effects);
             }
         }
+    }
+
+    pub(super) fn reserved(&mut self, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Reserved;
+        self.answer(Answer::Reserved(Reserved {}), effects);
     }
 }

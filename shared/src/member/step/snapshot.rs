@@ -1,17 +1,30 @@
 //! Snapshots, once every plane has covered.
 
 use crate::{
+    epoch::Epoch,
     evidence::{AcceptedSnapshot, PreparedStore},
     ids::{InstanceId, SnapshotId, VolumeId},
-    member::{effect::Effect, machine::Member, phase::Phase},
+    member::{
+        effect::{Effect, Work},
+        machine::Member,
+        phase::Phase,
+    },
     reason::{Reason, Refusal},
     time::Timestamp,
-    wire::{Answer, Snapshotted},
+    wire::{Answer, Order, Snapshot, Snapshotted},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Member {
-    pub(in crate::member) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn snapshot(&mut self, epoch: Epoch, snapshot: Snapshot, effects: &mut Vec<Effect>) {
+        if self.takes(Phase::Covered, epoch, Order::Snapshot(snapshot.clone()), effects) {
+            self.phase = Phase::Snapshotting;
+            self.commit_ts = Some(snapshot.commit_ts);
+            self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts }, effects);
+        }
+    }
+
+    pub(super) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, effects: &mut Vec<Effect>) {
         let stores = self.ready.as_ref().map(|ready| ready.prepared.stores.as_slice()).unwrap_or_default();
         if let Err(refusal) = check_snapshots(stores, &snapshots) {
             self.break_off(refusal, effects);

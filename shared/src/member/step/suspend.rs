@@ -1,16 +1,36 @@
 //! Every store of this member held by a lease.
 
 use crate::{
+    epoch::Epoch,
     evidence::HoldKind,
     ids::StoreId,
-    member::{effect::Effect, holds::StoreHold, machine::Member, phase::Phase},
+    member::{
+        effect::{Effect, Work},
+        holds::StoreHold,
+        machine::Member,
+        phase::Phase,
+    },
     reason::{Reason, Refusal},
     time::{Millis, Now},
-    wire::{Answer, Suspended},
+    wire::{Answer, Order, Suspended},
 };
+use std::collections::BTreeSet;
 
 impl Member {
-    pub(in crate::member) fn stores(&self) -> std::collections::BTreeSet<crate::ids::StoreId> {
+    pub(in crate::member) fn suspend(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+        if self.takes(Phase::Settled, epoch, Order::Suspend, effects) {
+            self.phase = Phase::Suspending;
+            self.touched = true;
+            self.begin(Work::OpenHolds { stores: self.stores() }, effects);
+        }
+    }
+
+    pub(super) fn holds_opened(&mut self, effects: &mut Vec<Effect>) {
+        self.holds_open = true;
+        self.suspended_if_all(effects);
+    }
+
+    fn stores(&self) -> BTreeSet<StoreId> {
         self.ready.iter().flat_map(|ready| ready.prepared.stores.iter().map(|store| store.store)).collect()
     }
 
@@ -49,7 +69,7 @@ impl Member {
         self.suspended_if_all(effects);
     }
 
-    pub(in crate::member) fn suspended_if_all(&mut self, effects: &mut Vec<Effect>) {
+    fn suspended_if_all(&mut self, effects: &mut Vec<Effect>) {
         let wanted = self.ready.as_ref().map_or(0, |ready| ready.prepared.stores.len());
         if self.phase == Phase::Suspending && self.holds_open && self.holds.len() == wanted {
             self.phase = Phase::Suspended;

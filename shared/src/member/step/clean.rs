@@ -1,0 +1,39 @@
+//! Deleting what an attempt, or a whole backup, left.
+
+use super::settle::safe_point_service;
+use crate::{
+    epoch::Epoch,
+    member::{
+        effect::{Effect, Work},
+        machine::Member,
+        phase::Phase,
+    },
+    wire::{Answer, Clean, CleanReport, CleanScope, Cleaned, Order},
+};
+
+impl Member {
+    pub(in crate::member) fn clean(&mut self, epoch: Epoch, clean: Clean, effects: &mut Vec<Effect>) {
+        if clean.scope == CleanScope::Surplus {
+            if !self.keeps_evidence(epoch, effects) {
+                return;
+            }
+        } else if matches!(self.phase, Phase::Idle | Phase::Broken) {
+            self.cancel_work(effects);
+        } else {
+            // Evidence must not outlive the snapshots that it names.
+            self.give_up(None, effects);
+        }
+        self.take(epoch, Order::Clean(clean.clone()), effects);
+        let service = safe_point_service(&self.attempt, epoch);
+        self.begin(Work::Clean { order: clean, service }, effects);
+    }
+
+    /// What left something over is done again when it is asked for again.
+    pub(super) fn cleaned(&mut self, report: CleanReport, effects: &mut Vec<Effect>) {
+        let is_over = report.left.is_empty();
+        self.answer(Answer::Cleaned(Cleaned { report }), effects);
+        if !is_over {
+            self.last = None;
+        }
+    }
+}
