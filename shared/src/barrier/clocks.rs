@@ -39,26 +39,33 @@ impl Barrier {
         self.set(Timer::Renew, now.at + self.record.request.limits.plane_lease.quarter());
     }
 
-    pub(super) fn clock_expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
-        if !self.holds() {
-            return;
+    pub(super) fn total_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let limit = self.record.request.limits.total;
+        self.clock_expired(now, Reason::HoldTimedOut, "whole barrier", limit, effects);
+    }
+
+    /// A clock ran out while something is held.
+    pub(super) fn clock_expired(
+        &mut self,
+        now: Now,
+        reason: Reason,
+        name: &str,
+        limit: Millis,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.holds() {
+            let text = format!("{name} limit of {limit} ran out, waiting for {}", self.silent());
+            self.fail(now, Refusal::new(reason, text), effects);
         }
-        let limits = self.record.request.limits.clone();
-        let (reason, name, limit) = match timer {
-            Timer::Settle => (Reason::SettleTimedOut, "settle", limits.settle),
-            Timer::Reach => (Reason::ReachTimedOut, "reach", limits.reach),
-            Timer::Hold => (Reason::HoldTimedOut, "hold", limits.hold),
-            Timer::Total => (Reason::HoldTimedOut, "whole barrier", limits.total),
-            _ => (Reason::PlaneLost, "plane lease", limits.plane_lease),
-        };
-        let text = match timer {
-            Timer::PlaneLost => {
-                let away = self.names_of(|live| live.away_since.is_some());
-                format!("away for longer than its lease of {limit}: {away}")
-            }
-            _ => format!("{name} limit of {limit} ran out, waiting for {}", self.silent()),
-        };
-        self.fail(now, Refusal::new(reason, text), effects);
+    }
+
+    pub(super) fn plane_lost(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.holds() {
+            let limit = self.record.request.limits.plane_lease;
+            let away = self.names_of(|live| live.away_since.is_some());
+            let text = format!("away for longer than its lease of {limit}: {away}");
+            self.fail(now, Refusal::new(Reason::PlaneLost, text), effects);
+        }
     }
 
     /// Planes of which this is so, for messages.

@@ -110,7 +110,20 @@ impl Barrier {
         let ended = match self.phase {
             Phase::Complete => true,
             Phase::Failed => self.all_cleaned(),
-            _ => false,
+            Phase::Preparing
+            | Phase::Claiming
+            | Phase::Reserving
+            | Phase::Settling
+            | Phase::Suspending
+            | Phase::Covering
+            | Phase::Snapshotting
+            | Phase::Confirming
+            | Phase::Releasing
+            | Phase::Recovering
+            | Phase::Completing
+            | Phase::Aborting
+            | Phase::Cleaning
+            | Phase::Cleaned => false,
         };
         ended && !self.record.deleting && self.timers.is_empty()
     }
@@ -272,10 +285,13 @@ impl Barrier {
         let due = self.timers.remove(&timer).unwrap_or(now.at).max(now.at);
         match timer {
             Timer::Renew => self.renew(now, effects),
-            Timer::Connect | Timer::Prepare => self.preparing_expired(now, timer, effects),
-            Timer::Settle | Timer::Reach | Timer::Hold | Timer::Total | Timer::PlaneLost => {
-                self.clock_expired(now, timer, effects);
-            }
+            Timer::Connect => self.connect_expired(now, effects),
+            Timer::Prepare => self.prepare_expired(now, effects),
+            Timer::Settle => self.settle_expired(now, effects),
+            Timer::Reach => self.reach_expired(now, effects),
+            Timer::Hold => self.hold_expired(now, effects),
+            Timer::Total => self.total_expired(now, effects),
+            Timer::PlaneLost => self.plane_lost(now, effects),
             Timer::Cover => self.cover_again(effects),
             Timer::HoldsGone => self.holds_gone(now, effects),
             Timer::Recover => self.recover_expired(now, effects),

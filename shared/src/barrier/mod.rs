@@ -6,6 +6,9 @@
 //! ```
 //! `Barrier::new(record)` is the start and the recovery alike; the record's milestone decides where it goes on.
 
+// A phase, a timer or an answer that comes later has to be thought of in every place.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod admission;
 mod certificate;
 mod certify;

@@ -77,7 +77,13 @@ fn is_settled(record: &Record) -> bool {
             let cleaned = record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned);
             cleaned && record.request.retry_within.is_none()
         }
-        _ => false,
+        Milestone::Preparing
+        | Milestone::Barrier
+        | Milestone::Aborting
+        | Milestone::Snapshotting
+        | Milestone::Certified
+        | Milestone::Cleaning
+        | Milestone::Cleaned => false,
     };
     ended && !record.deleting
 }

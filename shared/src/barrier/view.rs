@@ -168,10 +168,26 @@ impl Barrier {
             Phase::Claiming => format!("the claim of the TiDB cluster, held by {}", self.claim_holder),
             Phase::Complete | Phase::Cleaned => String::new(),
             Phase::Preparing if !away.is_empty() => format!("planes to connect: {}", away.join(", ")),
-            _ if silent.is_empty() && away.is_empty() => String::new(),
-            _ if silent.is_empty() => format!("planes to come back: {}", away.join(", ")),
-            _ if away.is_empty() => format!("answers of planes: {}", silent.join(", ")),
-            _ => format!("answers of planes: {}; planes to come back: {}", silent.join(", "), away.join(", ")),
+            Phase::Preparing
+            | Phase::Reserving
+            | Phase::Settling
+            | Phase::Suspending
+            | Phase::Covering
+            | Phase::Snapshotting
+            | Phase::Confirming
+            | Phase::Releasing
+            | Phase::Recovering
+            | Phase::Completing
+            | Phase::Aborting
+            | Phase::Failed
+            | Phase::Cleaning => match (silent.is_empty(), away.is_empty()) {
+                (true, true) => String::new(),
+                (true, false) => format!("planes to come back: {}", away.join(", ")),
+                (false, true) => format!("answers of planes: {}", silent.join(", ")),
+                (false, false) => {
+                    format!("answers of planes: {}; planes to come back: {}", silent.join(", "), away.join(", "))
+                }
+            },
         }
     }
 }

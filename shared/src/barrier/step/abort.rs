@@ -55,7 +55,17 @@ impl Barrier {
             Phase::Settling => &mut self.record.barrier.settle,
             Phase::Suspending | Phase::Covering => &mut self.record.barrier.reach,
             Phase::Snapshotting | Phase::Confirming => &mut self.record.barrier.hold,
-            _ => return,
+            Phase::Preparing
+            | Phase::Claiming
+            | Phase::Reserving
+            | Phase::Releasing
+            | Phase::Recovering
+            | Phase::Completing
+            | Phase::Complete
+            | Phase::Aborting
+            | Phase::Failed
+            | Phase::Cleaning
+            | Phase::Cleaned => return,
         };
         *part = self.clock_from.map(|from| now.at.since(from));
     }

@@ -170,9 +170,9 @@ impl Barrier {
             .planes
             .iter()
             .filter_map(|(plane, live)| Some((plane, &live.refused.as_ref()?.refusal)))
-            .map(|(plane, refusal)| match refusal.reason {
-                Reason::CleanFailed => format!("plane {plane}: {}", refusal.message),
-                _ => format!("plane {plane}: {refusal}"),
+            .map(|(plane, refusal)| {
+                let named = refusal.reason == Reason::CleanFailed;
+                if named { format!("plane {plane}: {}", refusal.message) } else { format!("plane {plane}: {refusal}") }
             })
             .collect();
         self.record.clean_failure = (!told.is_empty()).then(|| told.join("; "));

@@ -35,7 +35,17 @@ impl Barrier {
             }
             Phase::Aborting => self.save(effects),
             Phase::Cleaning | Phase::Cleaned => {}
-            _ => self.end_by_wish(
+            Phase::Preparing
+            | Phase::Claiming
+            | Phase::Reserving
+            | Phase::Settling
+            | Phase::Suspending
+            | Phase::Covering
+            | Phase::Snapshotting
+            | Phase::Confirming
+            | Phase::Releasing
+            | Phase::Recovering
+            | Phase::Completing => self.end_by_wish(
                 now,
                 Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"),
                 effects,

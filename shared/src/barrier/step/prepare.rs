@@ -33,22 +33,17 @@ impl Barrier {
         }
     }
 
-    pub(in crate::barrier) fn preparing_expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
-        let limits = &self.record.request.limits;
-        let refusal = match timer {
-            Timer::Connect => {
-                let away = self.names_of(|live| !live.connected);
-                Refusal::new(
-                    Reason::PlaneNotConnected,
-                    format!("no plane actor connected for {away} within {}", limits.connect),
-                )
-            }
-            _ => Refusal::new(
-                Reason::PrepareTimedOut,
-                format!("not prepared within {}, waiting for {}", limits.prepare, self.silent()),
-            ),
-        };
-        self.fail(now, refusal, effects);
+    pub(in crate::barrier) fn connect_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let limit = self.record.request.limits.connect;
+        let away = self.names_of(|live| !live.connected);
+        let text = format!("no plane actor connected for {away} within {limit}");
+        self.fail(now, Refusal::new(Reason::PlaneNotConnected, text), effects);
+    }
+
+    pub(in crate::barrier) fn prepare_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let limit = self.record.request.limits.prepare;
+        let text = format!("not prepared within {limit}, waiting for {}", self.silent());
+        self.fail(now, Refusal::new(Reason::PrepareTimedOut, text), effects);
     }
 
     pub(in crate::barrier) fn prepared(

@@ -24,7 +24,20 @@ impl Barrier {
         match self.phase {
             Phase::Releasing => self.begin_completing(now, effects),
             Phase::Aborting => self.end_aborting(now, effects),
-            _ => {}
+            Phase::Preparing
+            | Phase::Claiming
+            | Phase::Reserving
+            | Phase::Settling
+            | Phase::Suspending
+            | Phase::Covering
+            | Phase::Snapshotting
+            | Phase::Confirming
+            | Phase::Recovering
+            | Phase::Completing
+            | Phase::Complete
+            | Phase::Failed
+            | Phase::Cleaning
+            | Phase::Cleaned => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
         phase::Phase,
     },
     ids::PlaneId,
+    reason::Reason,
     time::Now,
     wire::Settled,
 };
@@ -19,6 +20,11 @@ impl Barrier {
         self.set(Timer::Total, total);
         self.clock_from = Some(now.at);
         self.enter(Phase::Settling, effects);
+    }
+
+    pub(in crate::barrier) fn settle_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let limit = self.record.request.limits.settle;
+        self.clock_expired(now, Reason::SettleTimedOut, "settle", limit, effects);
     }
 
     pub(in crate::barrier) fn settled(

@@ -39,6 +39,11 @@ impl Barrier {
         self.enter(Phase::Snapshotting, effects);
     }
 
+    pub(in crate::barrier) fn hold_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let limit = self.record.request.limits.hold;
+        self.clock_expired(now, Reason::HoldTimedOut, "hold", limit, effects);
+    }
+
     pub(in crate::barrier) fn snapshotted(&mut self, plane: &PlaneId, effects: &mut Vec<Effect>) {
         if self.mark(plane, Phase::Snapshotting) && self.all_answered() {
             self.enter(Phase::Confirming, effects);

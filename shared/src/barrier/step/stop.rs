@@ -35,7 +35,17 @@ impl Barrier {
     pub(in crate::barrier) fn end_by_wish(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
         match self.phase {
             Phase::Aborting | Phase::Failed | Phase::Complete | Phase::Cleaning | Phase::Cleaned => {}
-            _ => self.fail(now, refusal, effects),
+            Phase::Preparing
+            | Phase::Claiming
+            | Phase::Reserving
+            | Phase::Settling
+            | Phase::Suspending
+            | Phase::Covering
+            | Phase::Snapshotting
+            | Phase::Confirming
+            | Phase::Releasing
+            | Phase::Recovering
+            | Phase::Completing => self.fail(now, refusal, effects),
         }
     }
 

@@ -7,6 +7,7 @@ use crate::{
         phase::Phase,
     },
     ids::PlaneId,
+    reason::Reason,
     time::Now,
 };
 
@@ -17,6 +18,11 @@ impl Barrier {
         self.set(Timer::Reach, now.at + self.record.request.limits.reach);
         self.clock_from = Some(now.at);
         self.enter(Phase::Suspending, effects);
+    }
+
+    pub(in crate::barrier) fn reach_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        let limit = self.record.request.limits.reach;
+        self.clock_expired(now, Reason::ReachTimedOut, "reach", limit, effects);
     }
 
     pub(in crate::barrier) fn suspended(&mut self, plane: &PlaneId, effects: &mut Vec<Effect>) {
