@@ -167,6 +167,20 @@ fn a_save_that_is_refused_for_good_ends_the_attempt() {
     assert_eq!(again.view().phase, Phase::Releasing, "a certificate that is saved stays");
 }
 
+/// The first save of its end is the one that says why; it may have been refused before, and `Unsaved` comes after `Start`.
+#[test]
+fn what_a_restart_ends_is_saved_smaller_than_it_was() {
+    let mut kit = Kit::new(request());
+    kit.suspending();
+    let before = kit.view().record.clone();
+    assert_eq!(before.milestone, Milestone::Barrier);
+    let mut again = Kit::of(before.clone());
+    assert_eq!(again.feed(Input::Start)[0], "save Aborting");
+    let saved = again.view().record.clone();
+    let length = |record: &Record| serde_json::to_vec(record).unwrap().len();
+    assert!(length(&saved) < length(&before), "{} bytes after {}", length(&saved), length(&before));
+}
+
 #[test]
 fn a_claim_that_cannot_be_granted_ends_the_backup() {
     let mut kit = Kit::new(request());

@@ -18,11 +18,12 @@ impl Barrier {
                 self.save(effects);
                 self.begin_preparing(now, effects);
             }
-            Milestone::Barrier => self.fail(
-                now,
-                Refusal::new(Reason::CoordinatorRestarted, "the coordinator restarted before snapshots were asked for"),
-                effects,
-            ),
+            Milestone::Barrier => {
+                // The save that brought us here may have been refused for its size; this one is smaller than what is stored.
+                self.forget_stores();
+                let text = "the coordinator restarted before snapshots were asked for";
+                self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+            }
             Milestone::Aborting => self.begin_aborting(now, effects),
             Milestone::Snapshotting => self.begin_recovering(now, effects),
             Milestone::Certified => {

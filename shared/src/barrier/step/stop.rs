@@ -26,10 +26,15 @@ impl Barrier {
     /// certificate that is saved stays: what is left to do is tried again, with the record as it is.
     pub(in crate::barrier) fn unsaved(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
         if self.record.milestone != Milestone::Certified {
-            self.record.cluster_stores.clear();
-            self.record.planes.values_mut().for_each(|kept| kept.stores.clear());
+            self.forget_stores();
             self.end_by_wish(now, Refusal::new(refusal.reason, cut(refusal.message, UNSAVED_MAX)), effects);
         }
+    }
+
+    /// Letting go and cleaning need none of them, and they are most of a record.
+    pub(super) fn forget_stores(&mut self) {
+        self.record.cluster_stores.clear();
+        self.record.planes.values_mut().for_each(|kept| kept.stores.clear());
     }
 
     pub(in crate::barrier) fn end_by_wish(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
