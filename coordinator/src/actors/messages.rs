@@ -120,7 +120,8 @@ pub(super) enum ToBarrier {
     Drain,
     /// It ends before the barrier does.
     Stop,
-    /// The object's status is not what was published: another process wrote it, and perhaps the record as well.
+    /// The object's status is not what was published, or the claim not what was granted: another process wrote it, and
+    /// perhaps the record as well.
     Contradicted,
 }
 

@@ -132,6 +132,9 @@ pub enum Answer {
     Refused(Refusal),
     /// It is first in the queue, and nobody has the claim: prepare anew and ask.
     Free,
+    /// The claim that its backup holds is not from this process, and neither is the record: another process saved it
+    /// since this barrier did. It goes on only from what the ledger holds.
+    Contradicted,
 }
 
 /// Its timers.

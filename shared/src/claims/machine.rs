@@ -229,6 +229,11 @@ impl Claims {
                 self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
             }
             HolderRecord::Unreadable => {}
+            // A barrier of ours that waits would wait for ever: it saves nothing, so no refused save tells it.
+            HolderRecord::Read { standing, ours: false } if standing.under_way && saved => {
+                self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
+                out.push(Effect::Tell(backup.clone(), Answer::Contradicted));
+            }
             HolderRecord::Read { standing, .. } if standing.may_hold == Some((cluster, epoch)) => {}
             // Whoever saved it last may still save this epoch into it: another process, or a barrier before ours (I1).
             HolderRecord::Read { standing, ours } if standing.under_way && !(saved && ours) => {

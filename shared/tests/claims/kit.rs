@@ -105,5 +105,6 @@ fn line(effect: &Effect) -> String {
         Effect::Tell(backup, Answer::Taken(holder)) => format!("{backup}: taken by {holder}"),
         Effect::Tell(backup, Answer::Refused(refusal)) => format!("{backup}: refused, {}", refusal.reason.as_str()),
         Effect::Tell(backup, Answer::Free) => format!("{backup}: free"),
+        Effect::Tell(backup, Answer::Contradicted) => format!("{backup}: contradicted"),
     }
 }

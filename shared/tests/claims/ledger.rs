@@ -61,9 +61,30 @@ fn what_a_successor_was_granted_is_not_ended_by_who_saved_its_record_before() {
     let mut kit = found();
     kit.tell(started("x"));
     kit.tell(Input::BarrierSaved(uid("x")));
-    assert_eq!(kit.tell(holder(4, "x", record(None, false))), NONE);
+    assert_eq!(kit.tell(holder(4, "x", record(None, false))), ["x: contradicted"]);
     assert_eq!(kit.wait(), ["read record of x for 4"]);
     assert_eq!(kit.tell(holder(4, "x", PREPARES)), ["save 4 free"]);
+}
+
+/// A deposed process was granted the claim and saved the record last, and is gone: whoever leads saves nothing while its
+/// barrier waits, so it would never hear that the record is not its own.
+#[test]
+fn a_barrier_that_waits_for_its_own_claim_is_told_that_another_process_has_its_record() {
+    let mut kit = Kit::new(&["x"]);
+    kit.tell(Input::BarrierSaved(uid("x")));
+    assert_eq!(kit.tell(want("x", 0)), ["save 1 x"]);
+    assert_eq!(kit.tell(crate::kit::not_saved()), ["x: taken by nobody: no answer"]);
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(1, Some("x"))), ["read record of x for 1"]);
+    assert_eq!(kit.tell(holder(1, "x", record(None, false))), ["x: contradicted"]);
+    // It starts again from the ledger, and saves what it found there.
+    assert_eq!(kit.tell(ended("x")), NONE);
+    assert_eq!(kit.tell(started("x")), NONE);
+    assert_eq!(kit.wait(), ["read record of x for 1"]);
+    assert_eq!(kit.tell(holder(1, "x", record(None, false))), NONE, "it has not saved yet");
+    kit.tell(Input::BarrierSaved(uid("x")));
+    assert_eq!(kit.wait(), ["read record of x for 1"]);
+    assert_eq!(kit.tell(holder(1, "x", PREPARES)), ["save 1 free"]);
 }
 
 /// Its give-back met the grant that another process made meanwhile, to the same backup for the same attempt.

@@ -107,7 +107,7 @@ impl World {
                     barrier.granted = Some(*epoch);
                     barrier.asks = false;
                 }
-                Answer::Free | Answer::Refused(_) => barrier.asks = false,
+                Answer::Free | Answer::Refused(_) | Answer::Contradicted => barrier.asks = false,
                 Answer::Taken(_) => {}
             }
         }

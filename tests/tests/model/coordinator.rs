@@ -65,7 +65,7 @@ pub(crate) enum Told {
 impl Told {
     fn input(&self) -> Input {
         match self {
-            Self::Start => Input::Start,
+            Self::Start | Self::Claim(claims::Answer::Contradicted) => Input::Start,
             Self::Up(p) => Input::PlaneUp(plane(*p)),
             Self::Down(p) => Input::PlaneDown(plane(*p)),
             Self::Heard(word) => match &**word {
@@ -186,15 +186,24 @@ impl World {
         }
     }
 
-    /// What is under way comes from its arbiter: that somebody else has the claim is heard at once.
+    /// What is under way comes from its arbiter: that somebody else has the claim, or the record, is heard at once.
     pub(crate) fn tell_taken(&mut self) {
         for by in Process::BOTH {
             for b in 0..self.coordinators.len() {
-                while let Some(run) =
-                    self.run_mut(by, b).filter(|run| matches!(run.mail[..], [claims::Answer::Taken(_), ..]))
-                {
-                    let told = Told::Claim(run.mail.remove(0));
-                    self.tell(by, b, &told, None);
+                while let Some(run) = self.run_mut(by, b) {
+                    match &run.mail[..] {
+                        [claims::Answer::Taken(_), ..] => {
+                            let told = Told::Claim(run.mail.remove(0));
+                            self.tell(by, b, &told, None);
+                        }
+                        [claims::Answer::Contradicted, ..] => {
+                            run.mail.remove(0);
+                            if run.stale {
+                                self.lost(by, b);
+                            }
+                        }
+                        _ => break,
+                    }
                 }
             }
         }

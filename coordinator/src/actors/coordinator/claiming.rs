@@ -143,5 +143,6 @@ fn to_barrier(answer: Answer) -> ToBarrier {
         Answer::Taken(holder) => ToBarrier::ClaimTaken(holder),
         Answer::Refused(refusal) => ToBarrier::ClaimRefused(refusal),
         Answer::Free => ToBarrier::ClaimFree,
+        Answer::Contradicted => ToBarrier::Contradicted,
     }
 }

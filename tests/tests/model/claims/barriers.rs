@@ -51,8 +51,7 @@ impl Two {
         let Some(process) = &mut self.processes[p] else { return false };
         let writer = Some(process.number);
         if process.barriers[b].as_ref().is_none_or(|barrier| !barrier.current) {
-            process.lost[b] = true;
-            self.over(p, b);
+            self.lose(p, b);
             return false;
         }
         self.records[b] = Record { there: true, under_way, holds, writer };
@@ -86,6 +85,10 @@ impl Two {
         }
         let Some(barrier) = self.barrier(p, b) else { return self.tell(p, Input::NotTold(uid(b))) };
         let asked = barrier.phase == Phase::Asks;
+        // One look-up at a time.
+        if *answer == Answer::Contradicted && barrier.mail.contains(answer) {
+            return;
+        }
         barrier.mail.push(answer.clone());
         if matches!(answer, Answer::Granted(_)) && !asked {
             self.broken = Some("a claim is granted to a barrier that did not ask");
@@ -103,7 +106,17 @@ impl Two {
             // It has been given up: nobody needs it.
             (Answer::Granted(_), _) => self.tell(p, Input::GivenBack { backup: uid(b), cluster: CLUSTER }),
             (Answer::Free, Phase::Asks) => barrier.phase = Phase::Preparing,
-            (Answer::Taken(_) | Answer::Refused(_) | Answer::Free, _) => {}
+            // It looks its record up.
+            (Answer::Contradicted, _) if !barrier.current => self.lose(p, b),
+            (Answer::Taken(_) | Answer::Refused(_) | Answer::Free | Answer::Contradicted, _) => {}
         }
+    }
+
+    /// What it believes is another process's past.
+    fn lose(&mut self, p: usize, b: usize) {
+        if let Some(process) = &mut self.processes[p] {
+            process.lost[b] = true;
+        }
+        self.over(p, b);
     }
 }

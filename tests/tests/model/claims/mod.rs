@@ -58,27 +58,32 @@ fn check(bounds: Bounds, seen: &'static [&'static str], at_least: usize) {
 
 #[test]
 fn claims_of_two_processes() {
-    check(Bounds { backups: 2, leads: 1, faults: 0, minutes: 0, epochs: 1 }, &SEEN[..1], 1_000);
+    check(Bounds { backups: 2, leads: 1, faults: 0, minutes: 0, epochs: 1, agains: 0 }, &SEEN[..1], 1_000);
 }
 
 #[test]
 fn claims_whose_saves_go_wrong() {
-    check(Bounds { backups: 1, leads: 1, faults: 1, minutes: 0, epochs: 2 }, &SEEN[..1], 1_000);
+    check(Bounds { backups: 1, leads: 1, faults: 1, minutes: 0, epochs: 2, agains: 0 }, &SEEN[..1], 1_000);
 }
 
 #[test]
 fn claims_and_a_third_process() {
-    check(Bounds { backups: 1, leads: 2, faults: 0, minutes: 0, epochs: 2 }, &SEEN[..1], 1_000);
+    check(Bounds { backups: 1, leads: 2, faults: 0, minutes: 0, epochs: 2, agains: 0 }, &SEEN[..1], 1_000);
+}
+
+#[test]
+fn claims_that_a_deposed_process_takes_over_again() {
+    check(Bounds { backups: 1, leads: 1, faults: 0, minutes: 0, epochs: 2, agains: 1 }, &SEEN[..1], 1_000);
 }
 
 #[test]
 #[ignore = "minutes, as `longer`"]
 fn claims_longer() {
-    check(Bounds { backups: 2, leads: 1, faults: 0, minutes: 0, epochs: 2 }, &SEEN, 1_000_000);
-    check(Bounds { backups: 1, leads: 2, faults: 1, minutes: 0, epochs: 2 }, &SEEN[..1], 100_000);
+    check(Bounds { backups: 2, leads: 1, faults: 0, minutes: 0, epochs: 2, agains: 0 }, &SEEN, 1_000_000);
+    check(Bounds { backups: 1, leads: 2, faults: 1, minutes: 0, epochs: 2, agains: 1 }, &SEEN[..1], 100_000);
 }
 
-/// `CLAIMS="backups=2 leads=2 faults=1 minutes=1 epochs=3"`.
+/// `CLAIMS="backups=2 leads=2 faults=1 minutes=1 epochs=3 agains=1"`.
 #[test]
 #[ignore = "its size is asked for in CLAIMS"]
 fn claims_by_hand() {
@@ -88,5 +93,6 @@ fn claims_by_hand() {
         word.map_or(0, |number| number.parse().expect("a small number"))
     };
     let (backups, epochs) = (size("backups").into(), size("epochs").into());
-    check(Bounds { backups, leads: size("leads"), faults: size("faults"), minutes: size("minutes"), epochs }, &[], 1);
+    let (leads, faults, minutes, agains) = (size("leads"), size("faults"), size("minutes"), size("agains"));
+    check(Bounds { backups, leads, faults, minutes, epochs, agains }, &[], 1);
 }

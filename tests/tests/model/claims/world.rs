@@ -28,6 +28,8 @@ pub(super) struct Bounds {
     pub(super) minutes: u8,
     /// Nobody asks above this epoch.
     pub(super) epochs: u64,
+    /// Barriers that begin again in a process that does not know yet that it is deposed.
+    pub(super) agains: u8,
 }
 
 /// A backup's record in the ledger, as much as a claim depends on.
@@ -99,6 +101,7 @@ pub(super) struct Two {
     pub(super) leads: u8,
     pub(super) faults: u8,
     pub(super) minutes: u8,
+    pub(super) agains: u8,
     pub(super) epochs: Epoch,
     pub(super) broken: Option<&'static str>,
 }
@@ -170,6 +173,7 @@ impl Two {
             leads: bounds.leads,
             faults: bounds.faults,
             minutes: bounds.minutes,
+            agains: bounds.agains,
             epochs: Epoch(bounds.epochs),
             broken: None,
         };
@@ -209,8 +213,8 @@ impl Two {
 
     fn of_barrier(&self, p: usize, b: usize, actions: &mut Vec<Action>) {
         let Some(process) = &self.processes[p] else { return };
-        // What another process goes on to write is taken over by nobody before that process knows that it is deposed.
-        actions.extend((process.lost[b] && p == self.present).then_some(Action::Again { p, b }));
+        let may_begin = p == self.present || self.agains > 0;
+        actions.extend((process.lost[b] && may_begin).then_some(Action::Again { p, b }));
         let Some(barrier) = &process.barriers[b] else { return };
         actions.extend((!barrier.mail.is_empty()).then_some(Action::Mail { p, b }));
         match barrier.phase {
@@ -245,7 +249,10 @@ impl Two {
                 self.faults -= 1;
                 self.end(p, b);
             }
-            Action::Again { p, b } => self.begin(p, b, true),
+            Action::Again { p, b } => {
+                self.agains -= u8::from(p != self.present);
+                self.begin(p, b, true);
+            }
             Action::Timer { p, timer } => {
                 if let Some(process) = self.processes[p].as_mut().filter(|_| timer == Timer::Call) {
                     self.minutes -= 1;
