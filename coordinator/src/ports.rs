@@ -195,6 +195,12 @@ pub trait Objects: Send + Sync {
     async fn teardown(&self, _namespace: &str) -> Result<Teardown, PortError> {
         Ok(Teardown::None)
     }
+    /// Is this very object still there? Asked after `teardown` found nothing: while an object is there, so is what it lives
+    /// in, and a teardown that began before the answer would have been seen. One that is gone may have taken its namespace
+    /// with it, and somebody may have made another one of that name.
+    async fn is_there(&self, _object: &ObjectRef) -> Result<bool, PortError> {
+        Ok(true)
+    }
     /// One event on the object.
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError>;
 }

@@ -76,6 +76,8 @@ struct Inner {
     /// Every VolumeBackup that ever was.
     lives: BTreeMap<BackupUid, Life>,
     torn: BTreeMap<Scope, Torn>,
+    /// A namespace that is gone is there again at once.
+    remakes: bool,
     lose_create_answers: u32,
     mute_schedule_status: bool,
 }
@@ -259,8 +261,15 @@ impl Objects for Control {
             return Err(PortError::Unavailable("the API server does not answer".to_owned()));
         }
         let scopes = [Scope::Crd, Scope::Namespace(namespace.to_owned())];
-        let torn = scopes.iter().find(|scope| self.torn(scope) == Some(Torn::Terminating));
-        Ok(torn.map_or(Teardown::None, |scope| Teardown::Of(format!("{scope:?} is being deleted"))))
+        let torn = scopes.iter().find_map(|scope| Some((scope, self.torn(scope)?)));
+        Ok(torn.map_or(Teardown::None, |(scope, state)| Teardown::Of(format!("{scope:?} is {state:?}"))))
+    }
+
+    async fn is_there(&self, object: &ObjectRef) -> Result<bool, PortError> {
+        if self.lock().objects_down {
+            return Err(PortError::Unavailable("the API server does not answer".to_owned()));
+        }
+        Ok(self.uids().contains(&object.uid))
     }
 
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {

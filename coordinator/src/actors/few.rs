@@ -46,6 +46,10 @@ impl Objects for Few {
         self.one(self.objects.teardown(namespace)).await
     }
 
+    async fn is_there(&self, object: &ObjectRef) -> Result<bool, PortError> {
+        self.one(self.objects.is_there(object)).await
+    }
+
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {
         self.one(self.objects.event(object, kind, reason, message)).await
     }

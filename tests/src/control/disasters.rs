@@ -117,6 +117,11 @@ impl Control {
         self.touched();
     }
 
+    /// Somebody's tool makes a namespace again as soon as it is gone.
+    pub fn remakes_namespaces(&self) {
+        self.lock().remakes = true;
+    }
+
     /// How far the teardown is; `None`: it is there, and stays.
     pub fn torn(&self, scope: &Scope) -> Option<Torn> {
         let mut inner = self.lock();
@@ -136,12 +141,15 @@ impl Control {
 
 impl Inner {
     fn end_teardowns(&mut self) {
-        let Self { objects, torn, .. } = self;
-        for (scope, state) in torn {
+        let Self { objects, torn, .. } = &mut *self;
+        for (scope, state) in torn.iter_mut() {
             if !objects.keys().any(|key| lies_in(key, scope)) {
                 *state = Torn::Gone;
             }
         }
+        let remakes = self.remakes;
+        let made_again = |scope: &Scope, state: &Torn| remakes && *state == Torn::Gone && *scope != Scope::Crd;
+        self.torn.retain(|scope, state| !made_again(scope, state));
     }
 }
 

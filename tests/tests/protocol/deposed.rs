@@ -4,7 +4,10 @@ use crate::{LIMIT, at, soon, story, world};
 use plane_actor::ports::PlaneView;
 use shared::{barrier::Milestone, member::Phase as Member};
 use std::{rc::Rc, time::Duration};
-use tests::rig::{KEY, Rig};
+use tests::{
+    control::Scope,
+    rig::{KEY, NAMESPACE, Rig},
+};
 
 /// Longer than a plane takes to notice that its coordinator is gone, and to find the successor.
 const RECONNECT: Duration = Duration::from_secs(40);
@@ -53,5 +56,25 @@ fn a_claim_of_a_deposed_coordinator_goes_with_its_backup() {
         tokio::time::sleep(Duration::from_secs(10)).await;
         let left: Vec<_> = rig.claims().into_iter().filter(|claim| claim.live.is_some()).collect();
         assert_eq!(left, Vec::new(), "nobody is left who would end these");
+    });
+}
+
+/// Both see the object go with its namespace. The deposed one lets it go, and somebody's tool makes the namespace again,
+/// before the other asks for the cause.
+#[test]
+fn an_object_that_another_process_let_go_with_its_namespace_was_deleted_by_nobody() {
+    story(world(305), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Complete).await;
+        rig.depose_coordinator();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        rig.control.remakes_namespaces();
+        rig.control.tear_down(&Scope::Namespace(NAMESPACE.to_owned()));
+        soon("the object is gone", || rig.control.get(KEY).is_none()).await;
+        tokio::time::sleep(RECONNECT).await;
+        rig.kill_deposed();
+        tokio::time::sleep(RECONNECT).await;
+        assert_eq!(rig.record().map(|record| (record.milestone, record.deleting)), Some((Milestone::Complete, false)));
+        assert_eq!(rig.world.mutations().ec2_deletes, 0);
     });
 }

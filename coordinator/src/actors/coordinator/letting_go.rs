@@ -53,13 +53,26 @@ impl CoordinatorActor {
         ctx: &mut Context<Self>,
     ) {
         match answer {
-            Ok(Teardown::None) => self.judge_all(about, &Cause::Own, ctx),
+            Ok(Teardown::None) => self.judge_those_there(about, ctx),
             Ok(Teardown::Of(what)) => self.judge_all(about, &Cause::Torn(what), ctx),
             Ok(Teardown::Unknown(why)) => {
                 let namespace = namespace.to_owned();
                 ctx.run_later(TOGETHER, move |actor, ctx| actor.judge_by_number(&namespace, about, &why, ctx));
             }
             Err(error) => tracing::warn!(%error, "why objects are deleted cannot be read; the resync asks again"),
+        }
+    }
+
+    /// Another process may have let one go that was torn down, and what it lived in may be there anew.
+    fn judge_those_there(&self, about: BTreeSet<BackupUid>, ctx: &mut Context<Self>) {
+        for object in about.iter().filter_map(|uid| self.objects.get(uid)).filter(|object| object.deleting) {
+            let (objects, of) = (self.ports.objects.clone(), reference(object));
+            let asking = async move { (objects.is_there(&of).await, of.uid) };
+            ctx.spawn(asking.into_actor(self).map(|(there, uid), actor, ctx| match there {
+                Ok(true) => actor.judge_all(BTreeSet::from([uid]), &Cause::Own, ctx),
+                Ok(false) => tracing::warn!(%uid, "a deleted object is gone, and nobody knows why: its record is kept"),
+                Err(error) => tracing::warn!(%error, %uid, "a deleted object cannot be read; the resync asks again"),
+            }));
         }
     }
 

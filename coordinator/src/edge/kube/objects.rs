@@ -65,6 +65,14 @@ impl Objects for KubeObjects {
         teardown(self.0.client(), namespace).await
     }
 
+    async fn is_there(&self, object: &ObjectRef) -> Result<bool, PortError> {
+        match self.0.get(target(object), "read").await {
+            Ok(_) => Ok(true),
+            Err(PortError::NotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {
         self.0.event(target(object), kind, reason, message).await
     }

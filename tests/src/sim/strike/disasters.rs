@@ -48,8 +48,12 @@ pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
             once("the CRD is being deleted with everything in it")
         }
         Kind::NamespaceTornDown => {
+            let remade = aim.rng.random_bool(0.3);
+            if remade {
+                control.remakes_namespaces();
+            }
             control.tear_down(&Scope::Namespace(NAMESPACE.to_owned()));
-            once("the namespace is being deleted with everything in it")
+            once(format!("the namespace is being deleted with everything in it; made again at once: {remade}"))
         }
         Kind::LedgerRefusesBySize => {
             let largest = control.ledger().into_values().map(|body| body.len()).max()?;
@@ -94,7 +98,9 @@ fn from_before(aim: &mut Aim<'_>) -> Option<Struck> {
     );
     let (ledger, then) = (export.clone(), aim.rig.control.ledger());
     let struck = until(text, later, move |rig| {
-        if brings_back_the_dead(&then, &rig.control.ledger()) {
+        // A backup is the old manager's, or it is ours: then its files have become what they never were.
+        let handed = rig.control.lives().values().any(|life| life.of_old_manager);
+        if handed || brings_back_the_dead(&then, &rig.control.ledger()) {
             return;
         }
         rig.kill_coordinator();

@@ -36,6 +36,15 @@ fn invalid() -> Status {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_object_is_there_if_its_name_still_has_its_uid() {
+    let (api, objects) = setup();
+    assert!(objects.is_there(&object("u1")).await.unwrap());
+    assert!(!objects.is_there(&object("u2")).await.unwrap(), "another one has the name");
+    api.remove(PATH);
+    assert!(!objects.is_there(&object("u1")).await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_status_goes_in_by_a_plain_put_and_changes_nothing_else() {
     let (api, objects) = setup();
     let before = api.get(PATH).unwrap();
