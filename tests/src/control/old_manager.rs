@@ -4,8 +4,10 @@
 use super::{Control, history, rfc3339};
 use coordinator::{edge::kube::crd::FINALIZER, ports::LedgerKey};
 use serde_json::{Value, json};
-use shared::ids::BackupUid;
+use shared::{ids::BackupUid, time::Timestamp};
 
+/// How old a backup of the old manager is.
+const MADE_AGO_MS: i64 = 3_600_000;
 /// What only we write into a status.
 const OURS: [&str; 4] = ["uid", "backupUid", "barrier", "certificate"];
 
@@ -21,11 +23,16 @@ impl Control {
         let uid = BackupUid::new(object["metadata"]["uid"].as_str()?);
         let status = object["status"].as_object_mut()?;
         OURS.iter().for_each(|field| drop(status.remove(*field)));
+        // It was made long before anybody copies it.
+        let now = (self.wall)();
+        let ago = |ms: i64| Value::from(rfc3339(Timestamp(now.0 - ms)));
+        (status["timeStarted"], status["timeCompleted"]) = (ago(MADE_AGO_MS), ago(MADE_AGO_MS / 2));
         // Its rows say what stands in their planes' `backupmeta` as resolved_ts; ours, how far a plane itself was.
         let commit_ts = status.get("commitTs").cloned().unwrap_or_default();
         for row in status.get_mut("backups").and_then(Value::as_array_mut).into_iter().flatten() {
             row["commitTs"] = commit_ts.clone();
         }
+        object["metadata"]["creationTimestamp"] = ago(MADE_AGO_MS);
         if let Some(life) = inner.lives.get_mut(&uid) {
             life.of_old_manager = true;
         }

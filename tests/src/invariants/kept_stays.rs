@@ -1,6 +1,6 @@
 //! I8: nothing that a kept certificate or backupmeta names is deleted, unless its own object was deleted by a user, under
 //! the policy Delete both when the backup began and when the object was deleted (of the old manager's objects, when it was
-//! deleted); or by retention of its schedule. A lost control plane, a lost record, a CRD or namespace that was torn down, a deleted copy: none of them is that.
+//! deleted; where the record is lost, too: nothing else says what it began with); or by retention of its schedule. A lost control plane, a lost record, a CRD or namespace that was torn down, a deleted copy: none of them is that.
 //!
 //! And nothing kept is out of reach: what was Complete, and had not to go, is named by a record in the ledger, unless the
 //! ledger itself was lost, or the object was deleted under a policy that keeps.
@@ -9,7 +9,7 @@ use super::checker::{Checker, End, Entry, Look, Write, certified};
 use crate::control::Life;
 use coordinator::ports::LedgerKey;
 use shared::{
-    barrier::Milestone,
+    barrier::{Milestone, Record},
     ids::{BackupUid, SnapshotId},
     reason::Reason,
     request::CleanPolicy,
@@ -33,6 +33,8 @@ struct Named {
 pub(super) struct Kept {
     named: BTreeMap<SnapshotId, Named>,
     told: BTreeSet<SnapshotId>,
+    /// Objects whose record was deleted under them.
+    lost: BTreeSet<BackupUid>,
 }
 
 /// Does this hold of the object, or of one that was restored from it?
@@ -47,13 +49,14 @@ fn comes_from(life: &Life, owner: &BackupUid, lives: &BTreeMap<BackupUid, Life>)
 }
 
 impl Named {
-    fn may_go(&self, lives: &BTreeMap<BackupUid, Life>) -> bool {
+    fn may_go(&self, lives: &BTreeMap<BackupUid, Life>, lost: &BTreeSet<BackupUid>) -> bool {
         let wished = |owner: &BackupUid| of_heirs(owner, lives, Life::deletes);
-        // Nobody knows what policy an object of the old manager began with: the one that it has counts.
+        // Nobody knows what policy an object of the old manager began with, or one without its record: the one that it has
+        // counts.
         let foreign = |owner: &BackupUid| of_heirs(owner, lives, |life| life.of_old_manager);
         // An incomplete backup keeps nothing once its object is deleted, whatever the policy says.
         let incomplete = !self.complete && self.is_let_go(lives);
-        let deleted = self.owners.iter().any(|(owner, deletes)| (*deletes || foreign(owner)) && wished(owner));
+        let deleted = self.owners.iter().any(|(owner, deletes)| (*deletes || lost.contains(owner) || foreign(owner)) && wished(owner));
         incomplete || self.forgotten || self.is_given_up(lives) || deleted
     }
 
@@ -77,13 +80,32 @@ impl Named {
     }
 }
 
+impl Kept {
+    /// Unless it goes because it is done with, or another object has adopted it.
+    fn note_lost(&mut self, uid: &BackupUid, records: &BTreeMap<BackupUid, Record>) {
+        let Some(gone) = records.get(uid).filter(|record| record.milestone != Milestone::Cleaned) else { return };
+        if !records.iter().any(|(other, record)| other != uid && record.request.backup == gone.request.backup) {
+            self.lost.insert(uid.clone());
+        }
+    }
+}
+
 impl Checker for Kept {
     fn name(&self) -> &'static str {
         "I8"
     }
 
     fn write(&mut self, write: &Write<'_>) -> Vec<String> {
-        let (Entry::Record(after), LedgerKey::Record(uid)) = (write.entry, write.key) else { return Vec::new() };
+        let LedgerKey::Record(uid) = write.key else { return Vec::new() };
+        let Entry::Record(after) = write.entry else {
+            self.note_lost(uid, &write.before.records);
+            return Vec::new();
+        };
+        // Whoever adopted it owns it, however far the record is that it adopted.
+        let adopted = self.named.values_mut().filter(|named| named.owners.contains_key(&after.request.backup));
+        for named in adopted {
+            named.owners.entry(uid.clone()).or_insert(after.request.clean_policy == CleanPolicy::Delete);
+        }
         let before = write.before.records.get(uid).map(certified).unwrap_or_default();
         let now = certified(after);
         for id in before.difference(&now) {
@@ -112,7 +134,7 @@ impl Checker for Kept {
         let lost: Vec<_> = self
             .named
             .iter()
-            .filter(|(id, named)| !self.told.contains(*id) && deleted(id) && !named.may_go(look.lives))
+            .filter(|(id, named)| !self.told.contains(*id) && deleted(id) && !named.may_go(look.lives, &self.lost))
             .map(|(id, named)| (id.clone(), named.owners.keys().map(ToString::to_string).collect::<Vec<_>>()))
             .collect();
         self.told.extend(lost.iter().map(|(id, _)| id.clone()));

@@ -13,7 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default)]
 pub(super) struct CommitTs {
     covered: BTreeMap<(Attempt, Epoch), BTreeSet<PlaneId>>,
-    /// Somebody else than the coordinator deleted the record: a new one does not know what there was.
+    /// Its record was deleted: by the coordinator, or by somebody else.
+    gone: BTreeSet<BackupUid>,
+    /// Of these, those that have a record again, or never ought to have lost it: it does not know what there was.
     lost: BTreeSet<BackupUid>,
 }
 
@@ -32,10 +34,15 @@ impl Checker for CommitTs {
     fn write(&mut self, write: &Write<'_>) -> Vec<String> {
         let LedgerKey::Record(uid) = write.key else { return Vec::new() };
         let Entry::Record(after) = write.entry else {
-            let lost = write.before.records.get(uid).filter(|record| record.milestone != Milestone::Cleaned);
+            let before = write.before.records.get(uid);
+            self.gone.extend(before.map(|record| record.request.backup.clone()));
+            let lost = before.filter(|record| record.milestone != Milestone::Cleaned);
             self.lost.extend(lost.map(|record| record.request.backup.clone()));
             return Vec::new();
         };
+        if self.gone.contains(&after.request.backup) {
+            self.lost.insert(after.request.backup.clone());
+        }
         let mut wrong = Vec::new();
         let id = after.attempt_id();
         let before = write.before.records.get(uid).filter(|before| before.attempt == after.attempt);

@@ -50,8 +50,8 @@ struct Play<'a> {
     /// Down on purpose.
     down: BTreeSet<String>,
     ended: BTreeMap<String, u64>,
-    /// Told to end: since when, and by how many faults.
-    told: BTreeMap<String, (u64, u32)>,
+    /// Told to end.
+    told: BTreeMap<String, Told>,
     /// When members and records first came so far.
     members: BTreeMap<shared::member::Phase, u64>,
     records: BTreeMap<Milestone, u64>,
@@ -64,6 +64,16 @@ struct Play<'a> {
     /// When something torn down was first seen to be gone.
     gone: Option<u64>,
     ends: BTreeMap<String, String>,
+}
+
+/// A process was told to end.
+#[derive(Clone, Copy)]
+struct Told {
+    since: u64,
+    /// By how many faults.
+    times: u32,
+    /// Number of the coordinator process that ran then.
+    process: u64,
 }
 
 pub(super) async fn play(rig: &Rc<Rig>, plan: Plan, options: &Options) -> Outcome {
@@ -232,7 +242,8 @@ impl Play<'_> {
             self.told.remove(host);
         }
         if let Some(host) = struck.told {
-            self.told.entry(host).or_insert((now, 0)).1 += 1;
+            let process = self.rig.coordinator_starts();
+            self.told.entry(host).or_insert(Told { since: now, times: 0, process }).times += 1;
         }
         let mut down = struck.down;
         for (ms, undo) in struck.undo {

@@ -52,7 +52,13 @@ impl CoordinatorActor {
     /// It has no record that this process knows of.
     fn consider_new(&mut self, object: &Object, ctx: &mut Context<Self>) {
         match object.told.clone().filter(Told::has_begun) {
-            Some(told) if told.has_ended() => return,
+            // The old manager's, or its record is lost: its deletion has to be seen, as long as it may have left something.
+            Some(told) if told.has_ended() => {
+                if told.phase != "Cleaned" {
+                    self.guard(object, ctx);
+                }
+                return;
+            }
             Some(told) => {
                 if self.has_none(object, ctx) {
                     self.fail_without_record(object, &told, ctx);

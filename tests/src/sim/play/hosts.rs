@@ -1,6 +1,6 @@
 //! Processes that ended: started again, as Kubernetes would; and what those must have done that were told to end.
 
-use super::{Kind, Play};
+use super::{Kind, Play, Told};
 use coordinator::{config::STOP_GRACE, ending::ABORT_LIMIT};
 use shared::{barrier::Milestone, ids::StoreId};
 
@@ -43,7 +43,10 @@ impl Play<'_> {
 
     /// Who was told to end does so in time, and has let go by then if nothing else was wrong.
     fn judge_told(&mut self, now: u64) {
-        for (host, (since, times)) in self.told.clone() {
+        // Of one that another fault replaced, whoever stands in its place was not told.
+        let process = self.rig.coordinator_starts();
+        self.told.retain(|host, told| !host.is_empty() || told.process == process);
+        for (host, Told { since, times, .. }) in self.told.clone() {
             let limit = if host.is_empty() { COORDINATOR_ENDS_MS } else { PLANE_ENDS_MS };
             if !self.runs(&host) {
                 self.told.remove(&host);
@@ -56,7 +59,7 @@ impl Play<'_> {
                 self.observer.broken("ends", format!("{host:?} was told to end {} ms ago and runs on", now - since));
             }
         }
-        let draining = self.told.get("").map(|(since, _)| *since).filter(|_| self.rig.coordinator_runs());
+        let draining = self.told.get("").map(|told| told.since).filter(|_| self.rig.coordinator_runs());
         self.observer.lock().draining = draining;
     }
 
