@@ -13,11 +13,12 @@ use actix::{
 };
 use futures::FutureExt;
 use shared::{
+    epoch::Epoch,
     ids::{Attempt, StoreId},
     member::{AttemptRecord, AttemptState, Effect, Input, Member, Work, coverage::SafeTimes},
     reason::{Reason, Refusal},
     time::{Instant, Now},
-    wire::{Answer, Progress},
+    wire::{Answer, CleanScope, Progress},
 };
 use shell::driver::{Driver, FenceError, Performed, Performer};
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -51,8 +52,10 @@ pub(crate) struct MemberActor {
     safe: Arc<SafeTimes>,
     calls: Arc<Calls>,
     creates: Creates,
+    /// It was there when the attempt reserved its place: what create calls there were, it made.
+    reserved: bool,
     clustermeta: Option<Arc<Vec<u8>>>,
-    /// No create call was made later than this: by an earlier process before this one began.
+    /// No create call was made later than this: by an earlier process, or member of it, before this one began.
     last_create: Instant,
     snapshotting: Option<u64>,
 }
@@ -67,6 +70,7 @@ impl MemberActor {
         let span = tracing::info_span!("attempt", %attempt, plane = %env.config.plane);
         // After a restart nobody knows whether a snapshot call was under way.
         let creates = if restored.is_some() { Creates::Unknown } else { Creates::None };
+        let last_create = env.clock.at();
         Self {
             driver: Driver::new(Member::new(attempt.clone(), restored)),
             env,
@@ -84,8 +88,9 @@ impl MemberActor {
             safe: Arc::default(),
             calls: Arc::default(),
             creates,
+            reserved: false,
             clustermeta: None,
-            last_create: Instant::default(),
+            last_create,
             snapshotting: None,
         }
     }
@@ -93,6 +98,7 @@ impl MemberActor {
     fn begin(&mut self, number: u64, work: Work, ctx: &mut Context<Self>) {
         tracing::info!(parent: &self.span, number, work = work::name(&work), "work begins");
         match &work {
+            Work::Reserve => self.reserved = true,
             Work::HoldPd { service, .. } => self.service = Some(service.clone()),
             Work::Snapshot { .. } => {
                 self.creates = Creates::Unknown;
@@ -104,7 +110,10 @@ impl MemberActor {
                 // It is asked for once the certificate is saved, which names the evidence word for word.
                 self.env.book.forget(&self.attempt);
             }
-            Work::Clean { .. } => (self.site, self.clustermeta) = (None, None),
+            Work::Clean { order, .. } => {
+                (self.site, self.clustermeta) = (None, None);
+                self.doubt_creates(order.scope);
+            }
             _ => {}
         }
         let share = Share {
@@ -134,6 +143,16 @@ impl MemberActor {
             actor.feed(Input::Done { number, result: outcome.result }, ctx);
         }));
         self.works.insert(number, handle);
+    }
+
+    /// Of an attempt that failed, nobody has seen the snapshots in EC2. A member that was made after them (its
+    /// predecessor could not save, or made room, and the ledger forgot the attempt) does not know that there are none. A
+    /// whole backup was Complete: EC2 has shown them all.
+    fn doubt_creates(&mut self, scope: CleanScope) {
+        let may_have_been = self.driver.machine().answers_under() > Epoch::NONE;
+        if scope == CleanScope::Attempt && !self.reserved && may_have_been && self.creates == Creates::None {
+            self.creates = Creates::Unknown;
+        }
     }
 
     /// From here on no create call is made any more.

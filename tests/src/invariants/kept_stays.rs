@@ -56,7 +56,10 @@ impl Named {
         let foreign = |owner: &BackupUid| of_heirs(owner, lives, |life| life.of_old_manager);
         // An incomplete backup keeps nothing once its object is deleted, whatever the policy says.
         let incomplete = !self.complete && self.is_let_go(lives);
-        let deleted = self.owners.iter().any(|(owner, deletes)| (*deletes || lost.contains(owner) || foreign(owner)) && wished(owner));
+        let deleted = self
+            .owners
+            .iter()
+            .any(|(owner, deletes)| (*deletes || lost.contains(owner) || foreign(owner)) && wished(owner));
         incomplete || self.forgotten || self.is_given_up(lives) || deleted
     }
 

@@ -179,6 +179,11 @@ impl<N: Network> Rig<N> {
         }
     }
 
+    /// Does one that was deposed still run?
+    pub fn deposed_run(&self) -> bool {
+        self.deposed.borrow().iter().any(|host| !host.is_finished())
+    }
+
     /// Is a coordinator process alive?
     pub fn coordinator_runs(&self) -> bool {
         self.coordinator.borrow().as_ref().is_some_and(|host| !host.is_finished())

@@ -1,8 +1,12 @@
 //! `kill -9` of anybody at any moment: the outcome is legal, every hold ends within its bound, nothing is left.
 
-use crate::{HOLDS_END, LIMIT, completes, nothing_left, soon, story, world};
+use crate::{HOLDS_END, LIMIT, at, completes, nothing_left, soon, story, world};
+use shared::barrier::Milestone;
 use std::{rc::Rc, time::Duration};
-use tests::rig::{KEY, Rig};
+use tests::{
+    rig::{KEY, Rig},
+    world::Span,
+};
 
 async fn holds_gone(rig: &Rig) -> Duration {
     let begun = tokio::time::Instant::now();
@@ -160,4 +164,26 @@ fn a_plane_that_is_told_to_end_while_it_takes_leases_leaves_none() {
             assert!(left.is_empty(), "told {} ms after it began, it left {left:?} leased", step * 3);
         });
     }
+}
+
+/// The coordinator has the evidence for good, so nothing of the attempt is in the plane's ledger; and what its process knew
+/// ends with a save that failed. EC2 shows new snapshots late.
+#[test]
+fn a_plane_that_knows_nothing_of_an_attempt_waits_for_what_ec2_does_not_show_yet() {
+    let mut config = world(120);
+    (config.ec2.visible, config.ec2.pending) = (Span(20_000, 60_000), Span(90_000, 100_000));
+    story(config, async |rig: Rc<Rig>| {
+        // Long enough ago to prove nothing about what is made later.
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Certified).await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        rig.world.faults(|faults| faults.ledger_down.insert("az1".to_owned()));
+        rig.control.delete(KEY);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        rig.world.faults(|faults| faults.ledger_down.clear());
+        assert!(rig.delete(Duration::from_secs(1_500)).await, "{:?}", rig.record());
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(rig.world.facts().snapshots.values().all(|snapshot| snapshot.deleted));
+    });
 }

@@ -59,7 +59,9 @@ impl Play<'_> {
                 self.observer.broken("ends", format!("{host:?} was told to end {} ms ago and runs on", now - since));
             }
         }
-        let draining = self.told.get("").map(|told| told.since).filter(|_| self.rig.coordinator_runs());
+        // One that was deposed was not told, and goes on.
+        let alone = self.rig.coordinator_runs() && !self.rig.deposed_run();
+        let draining = self.told.get("").map(|told| told.since).filter(|_| alone);
         self.observer.lock().draining = draining;
     }
 
