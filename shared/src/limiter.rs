@@ -32,6 +32,31 @@ impl Budget {
         Self { rate_milli: rate as u64 * 1000, burst_milli: burst as u64 * 1000 }
     }
 
+    /// The part of whoever makes `calls` of the `of` calls that are made out of this budget, rounded down as
+    /// [`Budget::share`] is. More than all of them is all.
+    #[must_use]
+    pub fn part(self, calls: u32, of: u32) -> Self {
+        let of = u64::from(of.max(1));
+        let calls = u64::from(calls).min(of);
+        Self {
+            rate_milli: (self.rate_milli.saturating_mul(calls) / of).max(1),
+            burst_milli: (self.burst_milli.saturating_mul(calls) / of).max(1000),
+        }
+    }
+
+    /// The smaller of both, in what is there at once and in what comes.
+    #[must_use]
+    pub fn at_most(self, other: Self) -> Self {
+        Self { rate_milli: self.rate_milli.min(other.rate_milli), burst_milli: self.burst_milli.min(other.burst_milli) }
+    }
+
+    /// How long so many calls take at least, from a full bucket.
+    #[must_use]
+    pub fn time_for(self, calls: u32) -> Millis {
+        let later = (u64::from(calls) * 1000).saturating_sub(self.burst_milli);
+        Millis(later.saturating_mul(1000).div_ceil(self.rate_milli.max(1)))
+    }
+
     /// The part of one of `planes` that share this budget (0 counts as 1), rounded down so that the parts never exceed
     /// the whole. The one exception: a bucket holds at least one token, because one that holds less can never grant;
     /// with more planes than tokens the rate still bounds them.
@@ -162,6 +187,17 @@ impl Limiter {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn parts_never_exceed_the_whole() {
+        let whole = Budget::EC2_CREATE_SNAPSHOTS;
+        let parts = [(150, 300), (100, 300), (50, 300)].map(|(calls, of)| whole.part(calls, of));
+        assert_eq!(parts.map(|part| part.burst_milli), [50_000, 33_333, 16_666]);
+        assert_eq!(parts.map(|part| part.rate_milli), [2_500, 1_666, 833]);
+        assert_eq!((whole.part(3, 0), whole.part(9, 3)), (whole, whole), "nonsense is everything, and no more");
+        assert_eq!(whole.part(0, 7).burst_milli, 1_000, "less than one token could never grant");
+        assert_eq!(whole.share(2).at_most(whole.part(1, 4)), whole.part(1, 4));
+    }
 
     const fn at(ms: u64) -> Instant {
         Instant(ms)

@@ -1,14 +1,15 @@
 //! What every actor and every piece of work of one plane shares.
 
-use super::{book::Book, stuck::Stuck, uplink::Uplink};
+use super::{book::Book, stuck::Stuck, uplink::Uplink, work::Taken};
 use crate::{
     config::PlaneConfig,
     ports::{PortError, Ports},
 };
 use shared::{
-    ids::BackupUid,
+    ids::{BackupUid, VolumeId},
     limiter::{Budget, Limiter},
-    time::Millis,
+    time::{Instant, Millis},
+    wire::CallShare,
 };
 use shell::clock::Clock;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
@@ -35,6 +36,7 @@ pub struct Env {
     /// In the order in which they came.
     pub(crate) cleans: Semaphore,
     buckets: RefCell<BTreeMap<BucketKey, Limiter>>,
+    taken: RefCell<Taken>,
     objects: RefCell<BTreeMap<BackupUid, Rc<Mutex<()>>>>,
 }
 
@@ -52,6 +54,7 @@ impl Env {
             stuck: Stuck::default(),
             cleans: Semaphore::new(CLEANS_AT_ONCE),
             buckets: RefCell::default(),
+            taken: RefCell::default(),
             objects: RefCell::default(),
         }))
     }
@@ -73,22 +76,51 @@ impl Env {
     /// Waits until the account's budget for this action has room for one call.
     pub(crate) async fn permit(&self, account: &str, region: &str, action: &'static str, budget: Budget) {
         loop {
-            let wait = {
-                let now = self.clock.at();
-                let mut buckets = self.buckets.borrow_mut();
-                let key = (account.to_owned(), region.to_owned(), action);
-                if buckets.len() >= MAX_BUCKETS && !buckets.contains_key(&key) {
-                    buckets.pop_first();
-                }
-                let limiter =
-                    buckets.entry(key).or_insert_with(|| Limiter::new(budget.share(self.config.sharing), now));
-                match limiter.take(now, 1) {
-                    Ok(()) => return,
-                    Err(wait) => wait,
-                }
-            };
-            tokio::time::sleep(length(wait)).await;
+            let taken = self.of_bucket((account.to_owned(), region.to_owned(), action), budget, |limiter, now| {
+                limiter.take(now, 1)
+            });
+            match taken {
+                Ok(()) => return,
+                Err(wait) => tokio::time::sleep(length(wait)).await,
+            }
         }
+    }
+
+    /// From now on this process takes only its part of the account's budget for this action; without a part, what the
+    /// configuration leaves it. A part is of one backup's planes; who else uses the account, only the configuration knows.
+    pub(crate) fn divide(
+        &self,
+        account: &str,
+        region: &str,
+        action: &'static str,
+        budget: Budget,
+        part: Option<CallShare>,
+    ) {
+        let own = budget.share(self.config.sharing);
+        let own = part.map_or(own, |part| own.at_most(budget.part(part.calls, part.of)));
+        self.of_bucket((account.to_owned(), region.to_owned(), action), budget, |limiter, now| {
+            limiter.set_budget(now, own);
+        });
+    }
+
+    fn of_bucket<T>(&self, key: BucketKey, budget: Budget, act: impl FnOnce(&mut Limiter, Instant) -> T) -> T {
+        let now = self.clock.at();
+        let mut buckets = self.buckets.borrow_mut();
+        if buckets.len() >= MAX_BUCKETS && !buckets.contains_key(&key) {
+            buckets.pop_first();
+        }
+        let limiter = buckets.entry(key).or_insert_with(|| Limiter::new(budget.share(self.config.sharing), now));
+        act(limiter, now)
+    }
+
+    /// EC2 was asked for snapshots of these.
+    pub(crate) fn taken<'a>(&self, volumes: impl IntoIterator<Item = &'a VolumeId>) {
+        self.taken.borrow_mut().note(volumes, self.clock.at());
+    }
+
+    /// Until EC2 takes snapshots of these again, as far as this process asked for the last ones.
+    pub(crate) fn rests_in(&self, volumes: &[VolumeId]) -> Millis {
+        self.taken.borrow().wait(volumes, self.clock.at())
     }
 
     /// EC2 refused by rate.

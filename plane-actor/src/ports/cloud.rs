@@ -91,7 +91,7 @@ pub enum CloudError {
     /// is unfinished.
     #[error("not in this state: {0}")]
     InvalidState(String),
-    /// A snapshot quota: waiting may help.
+    /// A snapshot quota. Whatever frees room under it takes minutes at least: no hold is kept up for that.
     #[error("snapshot quota: {0}")]
     Quota(String),
     /// Final. `code` is AWS's.

@@ -1,6 +1,7 @@
 //! What all planes said in `Prepared`, judged together: one cluster, every store that can hold data is well and belongs
 //! to exactly one member (E1, E6).
 
+use super::calls::check_hold;
 use crate::{
     epoch::Epoch,
     evidence::ClusterStore,
@@ -35,6 +36,7 @@ pub(super) fn admit(request: &Request, prepared: &BTreeMap<PlaneId, Prepared>) -
         return Err(unwell);
     }
     check_membership(&first.cluster_stores, prepared)?;
+    check_hold(request, prepared)?;
     Ok(Admitted {
         cluster: first.cluster,
         cluster_version: first.cluster_version.clone(),

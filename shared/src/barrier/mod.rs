@@ -10,6 +10,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod admission;
+mod calls;
 mod certificate;
 mod certify;
 mod clocks;

@@ -7,7 +7,7 @@ use crate::{
     ids::StoreId,
     time::Millis,
     ts::Ts,
-    wire::{Answer, Clean, Complete, Prepare},
+    wire::{Answer, CallShare, Clean, Complete, Prepare},
 };
 use std::collections::BTreeSet;
 
@@ -98,6 +98,8 @@ pub enum Work {
     Snapshot {
         /// For the description and the tags.
         commit_ts: Ts,
+        /// What may be taken of the account's budget.
+        share: Option<CallShare>,
     },
     /// Stores, attachments and (init plane) PD, read once more.
     ReadBack {

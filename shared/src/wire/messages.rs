@@ -1,5 +1,6 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
+use super::CallShare;
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
@@ -228,6 +229,9 @@ pub struct Covered {
 pub struct Snapshot {
     /// Fixed once per attempt, saved before this is sent (I4).
     pub commit_ts: Ts,
+    /// This plane's part of what its account may call; absent: no other plane of this backup works there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<CallShare>,
 }
 
 /// EC2 accepted every call.

@@ -11,6 +11,7 @@ mod bounds;
 mod codec;
 mod hello;
 mod messages;
+mod share;
 
 pub use bounds::{
     DIRECTORIES_MAX, LINES_MAX, PROGRESS_MAX, SNAPSHOTS_MAX, STORES_MAX, TEXT_MAX, TooMuch, VOLUMES_MAX, bounded,
@@ -22,3 +23,4 @@ pub use messages::{
     Down, OldBackup, Order, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered,
     Released, Renew, Renewed, Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up,
 };
+pub use share::CallShare;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, unreachable_pub)]
 
 mod blocked;
+mod calls;
 mod endings;
 mod kit;
 mod path;

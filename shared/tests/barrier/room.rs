@@ -71,18 +71,24 @@ fn listed(stores: u64) -> Vec<ClusterStore> {
         .collect()
 }
 
+/// What one plane has prepared, with so many stores on instances of their own.
+pub(crate) fn large_prepared(plane: usize, stores: u64, volumes: u64) -> Answer {
+    Answer::Prepared(Prepared {
+        stores: large_stores(plane, stores, volumes),
+        cluster_stores: listed(stores),
+        ..prepared(plane, 1)
+    })
+}
+
 /// Every plane has answered; of so many stores each, with so many volumes.
 fn large(stores: u64, volumes: u64) -> (Kit, Vec<String>) {
-    let mut kit = Kit::new(request());
+    let mut request = request();
+    // Long enough for all their calls.
+    request.limits.hold = Millis::secs(3_600);
+    let mut kit = Kit::new(request);
     kit.feed(Input::Start);
     (0..3).for_each(|i| drop(kit.up(i)));
-    let lines = kit.all(|i| {
-        Answer::Prepared(Prepared {
-            stores: large_stores(i, stores, volumes),
-            cluster_stores: listed(stores),
-            ..prepared(i, 1)
-        })
-    });
+    let lines = kit.all(|i| large_prepared(i, stores, volumes));
     (kit, lines)
 }
 

@@ -132,7 +132,7 @@ fn orders() -> Vec<(&'static str, Order)> {
         ("settle_leaders", Order::Settle(Settle::Leaders { gc_hold: Ts(9) })),
         ("suspend", Order::Suspend),
         ("cover", Order::Cover(Cover { round: 3, name_missing: true })),
-        ("snapshot", Order::Snapshot(Snapshot { commit_ts: Ts(449_462_718_912_512_000) })),
+        ("snapshot", Order::Snapshot(Snapshot { commit_ts: Ts(449_462_718_912_512_000), share: None })),
         ("confirm", Order::Confirm),
         ("release", Order::Release),
         ("abort", Order::Abort(Abort { reason: Reason::HoldTimedOut })),

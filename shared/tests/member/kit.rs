@@ -143,7 +143,7 @@ pub fn cover(round: u32) -> Order {
     Order::Cover(Cover { round, name_missing: false })
 }
 pub fn snapshot() -> Order {
-    Order::Snapshot(Snapshot { commit_ts: COMMIT })
+    Order::Snapshot(Snapshot { commit_ts: COMMIT, share: None })
 }
 pub fn abort() -> Order {
     Order::Abort(Abort { reason: Reason::Cancelled })

@@ -298,7 +298,7 @@ impl Hand {
 
     pub(crate) async fn snapshot(&mut self) -> Vec<Answer> {
         let commit_ts = self.commit_ts;
-        self.all(|_| Order::Snapshot(Snapshot { commit_ts })).await
+        self.all(|_| Order::Snapshot(Snapshot { commit_ts, share: None })).await
     }
 
     pub(crate) async fn confirm(&mut self) {

@@ -5,6 +5,7 @@
 mod bad_input;
 mod blocked;
 mod deposed;
+mod ec2_rules;
 mod faults;
 mod good;
 mod kills;

@@ -29,6 +29,8 @@ use std::{
 
 /// As today's tool polls (`facts/tidb-operator.md` §5.4).
 const POLL: Duration = Duration::from_secs(5);
+/// The first polls: what is small or has changed little is completed in seconds.
+const FIRST_POLLS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// A week of polls; a first snapshot of a large volume takes hours.
 const MAX_POLLS: u32 = 7 * 24 * 720;
 /// Describes lag up to five minutes (`facts/aws.md` A2); a certified snapshot that is not shown for this many polls in a
@@ -92,7 +94,7 @@ async fn follow(
     let mut open: BTreeSet<SnapshotId> = ids.iter().cloned().collect();
     let mut finished = BTreeMap::new();
     let (mut unseen, mut failed) = (0, 0);
-    for _ in 0..MAX_POLLS {
+    for polled in 0..MAX_POLLS {
         if open.is_empty() {
             return Ok(finished);
         }
@@ -114,7 +116,8 @@ async fn follow(
             return Err(Refusal::new(Reason::SnapshotFailed, format!("EC2 no longer shows snapshot {first}")));
         }
         if !open.is_empty() {
-            tokio::time::sleep(POLL).await;
+            let first = usize::try_from(polled).ok().and_then(|polled| FIRST_POLLS.get(polled));
+            tokio::time::sleep(*first.unwrap_or(&POLL)).await;
         }
     }
     Err(Refusal::new(Reason::Ec2Unavailable, format!("{} snapshots are not completed after a week", open.len())))

@@ -20,6 +20,7 @@ mod pd;
 mod prepare;
 mod readback;
 mod reserve;
+mod rest;
 mod retry;
 mod safe_ts;
 mod site;
@@ -32,6 +33,7 @@ mod volumes;
 pub(crate) use context::Share;
 pub(crate) use outcome::{Creates, Kept, Outcome};
 pub(crate) use prepare::preflight;
+pub(crate) use rest::Taken;
 pub(crate) use site::Site;
 pub(crate) use volumes::Calls;
 
@@ -49,7 +51,7 @@ pub(crate) async fn run(share: Share, work: Work) -> Outcome {
         Work::Cover { round, name_missing, gc_hold } => {
             with_kept(cover::cover(&share, round, name_missing, gc_hold).await)
         }
-        Work::Snapshot { commit_ts } => snapshot::snapshot(&share, commit_ts).await,
+        Work::Snapshot { commit_ts, share: part } => snapshot::snapshot(&share, commit_ts, part).await,
         Work::ReadBack { gc_hold } => readback::read(&share, gc_hold).await.into(),
         Work::Complete(complete) => with_kept(complete::complete(&share, &complete).await),
         Work::Clean { order, service } => clean::clean(&share, &order, &service).await.into(),

@@ -7,11 +7,12 @@ use super::{
     context::{STORES_AT_ONCE, Share},
     directories::{Placed, placed},
     outcome::Kept,
+    rest::rest,
     retry::{refusal_of, tried},
     site::Site,
     snapshot::{CREATE, all_tags},
     storage, versions,
-    volumes::{Calls, find_volumes},
+    volumes::{Calls, Volumes, find_volumes},
 };
 use crate::{
     actors::env::{Env, length},
@@ -49,7 +50,7 @@ const RIGHT_TRIES: u32 = 4;
 const RIGHT_AGAIN: Duration = Duration::from_secs(6);
 
 /// Steps of a survey, for progress.
-const STEPS: usize = 10;
+const STEPS: usize = 11;
 
 impl Checks<'_> {
     async fn step<T>(
@@ -118,13 +119,17 @@ async fn survey(
         })
         .await?;
     let named = |refusal| cloud::named(spec, in_region(&cloud, refusal));
-    let (stores, calls) = checks
+    let Volumes { ids, stores, calls, youngest } = checks
         .step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local, &directories).map_err(named))
         .await?;
     let attempt = share.map(|share| &share.attempt);
     let asked = Asked { attempt, spec, cluster: cluster.id, calls: &calls };
     checks.step("right to take snapshots", check_right(env, &cloud, asked).map_err(named)).await?;
     checks.step("target in S3", storage::check_prefix(&cloud, spec, ours).map_err(named)).await?;
+    // Last, because nobody may wait for it in vain.
+    if let Some(share) = share {
+        checks.step("volumes at rest", rest(share, &ids, youngest)).await?;
+    }
     let spec = spec.clone();
     Ok(Site { spec, located, pd, cloud, tikv, local, stores, cluster, cluster_stores, calls })
 }

@@ -24,7 +24,7 @@ use shared::{
     request::MemberSpec,
     time::Timestamp,
     ts::Ts,
-    wire::PlanePhase,
+    wire::{CallShare, PlanePhase},
 };
 use std::{
     cell::Cell,
@@ -32,8 +32,9 @@ use std::{
     time::Duration,
 };
 
-/// Calls at a time, as today's tool makes them (`facts/tidb-operator.md` §5.4); the account's budget bounds their rate.
-const CALLS_AT_ONCE: usize = 8;
+/// Calls at a time: as many as EC2's whole bucket takes at once (`facts/aws.md` A7). This plane's part of it bounds them
+/// below that.
+const CALLS_AT_ONCE: usize = 100;
 /// Calls for one instance that were refused before anything happened; the hold clock bounds the whole.
 const TRIES: u32 = 12;
 /// Looks for the snapshots of a call whose answer was lost, before EC2 is asked again. All of them lie within the 15 s in
@@ -44,7 +45,6 @@ const LOOKS: u32 = 3;
 const LOOKS_PROVED: u32 = 30;
 /// From 1 s on, so that [`LOOKS`] of them and their calls stay below 15 s.
 const LOOK: Backoff = Backoff { first: shared::time::Millis(1_000), cap: shared::time::Millis(4_000) };
-const QUOTA_WAIT: Duration = Duration::from_secs(5);
 /// An instance or volume in transition, or an earlier request of a stranger, is over in seconds.
 const STATE_WAIT: Duration = Duration::from_secs(2);
 pub(super) const CREATE: &str = "CreateSnapshots";
@@ -76,8 +76,12 @@ pub(super) fn all_tags(
     tags
 }
 
-pub(super) async fn snapshot(share: &Share, commit_ts: Ts) -> Outcome {
+pub(super) async fn snapshot(share: &Share, commit_ts: Ts, part: Option<CallShare>) -> Outcome {
     let unknown = Cell::new(false);
+    if let Some(site) = &share.site {
+        let (account, region) = (&site.cloud.account, &site.cloud.region);
+        share.env.divide(account, region, CREATE, Budget::EC2_CREATE_SNAPSHOTS, part);
+    }
     match all(share, commit_ts, &unknown).await {
         Ok(Set { snapshots, surplus }) => {
             let kept = snapshots.iter().map(|accepted| accepted.snapshot.clone());
@@ -151,13 +155,11 @@ async fn one(
     let mut lost = false;
     for _ in 0..TRIES {
         env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
-        match throttled(env, cloud, CREATE, cloud.ec2.create_snapshots(&call).await) {
+        let answer = throttled(env, cloud, CREATE, cloud.ec2.create_snapshots(&call).await);
+        env.taken(wanted);
+        match answer {
             Ok(accepted) => return whole(accepted, &instance, wanted),
             Err(error @ CloudError::Throttled(_)) => last = error,
-            Err(error @ CloudError::Quota(_)) => {
-                tokio::time::sleep(QUOTA_WAIT).await;
-                last = error;
-            }
             // Nobody has asked before, so it says only that it is not possible now.
             Err(error @ CloudError::InvalidState(_)) if !lost => {
                 tokio::time::sleep(STATE_WAIT).await;

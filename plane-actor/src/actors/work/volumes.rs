@@ -9,6 +9,7 @@ use shared::{
     evidence::{ClusterStore, PreparedStore, PreparedVolume},
     ids::{InstanceId, VolumeId},
     reason::{Reason, Refusal},
+    time::Timestamp,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,20 +21,29 @@ const MAX_UNFINISHED: usize = 5;
 /// Per instance: its volumes that are snapshotted, and those that are left out.
 pub(crate) type Calls = BTreeMap<InstanceId, (BTreeSet<VolumeId>, Vec<VolumeId>)>;
 
+/// The volumes of this plane's stores.
+pub(super) struct Volumes {
+    pub(super) ids: Vec<VolumeId>,
+    pub(super) stores: Vec<PreparedStore>,
+    pub(super) calls: Calls,
+    /// When the youngest of their unfinished snapshots was started.
+    pub(super) youngest: Option<Timestamp>,
+}
+
 pub(super) async fn find_volumes(
     cloud: &Cloud,
     cluster: &[ClusterStore],
     local: &[LocalStore],
     directories: &Placed,
-) -> Result<((Vec<PreparedStore>, Calls), String), Refusal> {
+) -> Result<(Volumes, String), Refusal> {
     let ids: Vec<VolumeId> = local.iter().flat_map(|store| store.volumes.iter().map(|v| v.volume.clone())).collect();
     let at = cloud_tried(Service::Ec2, "DescribeVolumes", || cloud.ec2.volumes(&ids)).await?;
     let at: BTreeMap<VolumeId, VolumeAt> = at.into_iter().map(|at| (at.volume.clone(), at)).collect();
     let stores = local.iter().map(|store| place(store, cluster, &at, directories)).collect::<Result<Vec<_>, _>>()?;
     let calls = calls_now(cloud, &stores).await?;
-    check_room(cloud, &ids).await?;
+    let youngest = check_room(cloud, &ids).await?;
     let text = format!("{} volumes on {} instances", ids.len(), calls.len());
-    Ok(((stores, calls), text))
+    Ok((Volumes { ids, stores, calls, youngest }, text))
 }
 
 /// The calls as instances are now: a pod of somebody else's may have come or gone with its volume since the last look.
@@ -127,7 +137,8 @@ fn exclusions(
     Ok(exclude)
 }
 
-async fn check_room(cloud: &Cloud, volumes: &[VolumeId]) -> Result<(), Refusal> {
+/// When the youngest unfinished snapshot was started.
+async fn check_room(cloud: &Cloud, volumes: &[VolumeId]) -> Result<Option<Timestamp>, Refusal> {
     let what = "DescribeSnapshots";
     let unfinished = cloud_tried(Service::Ec2, what, || cloud.ec2.unfinished_snapshots(volumes)).await?;
     let mut taken: BTreeMap<&VolumeId, Vec<String>> = BTreeMap::new();
@@ -135,7 +146,7 @@ async fn check_room(cloud: &Cloud, volumes: &[VolumeId]) -> Result<(), Refusal> 
         taken.entry(&snapshot.volume).or_default().push(format!("{} ({:?})", snapshot.snapshot, snapshot.state));
     }
     match taken.iter().find(|(_, snapshots)| snapshots.len() >= MAX_UNFINISHED) {
-        None => Ok(()),
+        None => Ok(unfinished.iter().map(|snapshot| snapshot.start_time).max()),
         Some((volume, snapshots)) => {
             let text =
                 format!("volume {volume} has {} unfinished snapshots: {}", snapshots.len(), snapshots.join(", "));

@@ -39,9 +39,9 @@ mod stop;
 mod suspend;
 
 use crate::{
-    barrier::{machine::Barrier, phase::Phase},
+    barrier::{calls::share, machine::Barrier, phase::Phase},
     ids::PlaneId,
-    wire::{Order, Prepare, Settle},
+    wire::{Order, Prepare, Settle, Snapshot},
 };
 
 impl Barrier {
@@ -59,9 +59,10 @@ impl Barrier {
             },
             Phase::Suspending => Some(Order::Suspend),
             Phase::Covering => Some(Order::Cover(self.cover_order())),
-            Phase::Snapshotting => {
-                self.record.commit_ts.map(|commit_ts| Order::Snapshot(crate::wire::Snapshot { commit_ts }))
-            }
+            Phase::Snapshotting => self
+                .record
+                .commit_ts
+                .map(|commit_ts| Order::Snapshot(Snapshot { commit_ts, share: share(&self.record, plane) })),
             Phase::Confirming => Some(Order::Confirm),
             Phase::Releasing => Some(Order::Release),
             Phase::Recovering => Some(Order::Recover),

@@ -20,7 +20,7 @@ impl Member {
         if self.takes(Phase::Covered, epoch, Order::Snapshot(snapshot.clone()), effects) {
             self.phase = Phase::Snapshotting;
             self.commit_ts = Some(snapshot.commit_ts);
-            self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts }, effects);
+            self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts, share: snapshot.share }, effects);
         }
     }
 
