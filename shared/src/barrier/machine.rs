@@ -271,14 +271,13 @@ impl Barrier {
         if self.phase != phase {
             return false;
         }
-        match self.planes.get_mut(plane) {
-            Some(live) if !live.answered => {
-                live.answered = true;
-                live.refused = None;
-                true
-            }
-            _ => false,
+        let Some(live) = self.planes.get_mut(plane).filter(|live| !live.answered) else { return false };
+        live.answered = true;
+        // Its pause ends with it.
+        if live.refused.take().is_some() {
+            self.arm_again();
         }
+        true
     }
 
     fn expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {

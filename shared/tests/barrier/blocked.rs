@@ -201,3 +201,14 @@ fn a_deadline_is_kept_and_not_what_was_left_of_it() {
     let (clock, ends) = first.clock.expect("a clock runs");
     assert_eq!((clock, ends.since(kit.now.at)), (Clock::Connect, Millis::secs(29)));
 }
+
+#[test]
+fn who_answers_after_a_refusal_is_not_asked_again() {
+    let mut kit = Kit::new(request());
+    kit.snapshotting();
+    kit.feed(Input::Cancel);
+    kit.says(1, unavailable());
+    assert!(kit.machine.timers().any(|timer| timer == Timer::Again));
+    kit.says(1, aborted());
+    assert!(!kit.machine.timers().any(|timer| timer == Timer::Again), "nobody refuses any more");
+}
