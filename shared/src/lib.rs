@@ -25,6 +25,7 @@ pub mod reason;
 pub mod region_set;
 pub mod request;
 pub mod retention;
+mod rules;
 pub mod schedule;
 pub mod tiling;
 pub mod time;

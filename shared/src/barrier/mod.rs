@@ -13,6 +13,7 @@ mod admission;
 mod calls;
 mod certificate;
 mod certify;
+mod check;
 mod clocks;
 mod input;
 mod machine;

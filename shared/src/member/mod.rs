@@ -9,6 +9,7 @@
 // A phase, an order or a result that comes later has to be thought of in every place.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod check;
 mod clocks;
 pub mod coverage;
 mod effect;

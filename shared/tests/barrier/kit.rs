@@ -182,7 +182,9 @@ impl Kit {
     }
 
     pub fn raw(&mut self, input: Input) -> Vec<Effect> {
+        let before = self.machine.clone();
         let effects = self.machine.step(self.now, input);
+        assert_eq!(self.machine.check_step(&before, &effects), Ok(()), "{:#?}", self.machine);
         assert!(self.view().alarms.is_empty(), "alarm: {:?}", self.view().alarms);
         effects
     }

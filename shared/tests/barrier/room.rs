@@ -155,8 +155,8 @@ fn a_save_that_is_refused_for_good_ends_the_attempt() {
     let mut kit = Kit::new(request());
     kit.snapshotting();
     let mut again = Kit::of(kit.view().record.clone());
-    (0..3).for_each(|i| drop(again.up(i)));
     again.feed(Input::Start);
+    (0..3).for_each(|i| drop(again.up(i)));
     let refusal = Refusal::new(Reason::TooLarge, "x".repeat(100_000));
     let lines = again.feed(Input::Unsaved(refusal));
     assert_eq!(lines[0], "save Aborting");

@@ -221,7 +221,9 @@ impl Bench {
     }
 
     pub fn step(&mut self, input: Input) -> Vec<Effect> {
+        let before = self.member.clone();
         let effects = self.member.step(self.now(), input);
+        assert_eq!(self.member.check_step(&before, &effects), Ok(()), "{:#?}", self.member);
         if !effects.iter().any(|effect| matches!(effect, Effect::Alarm(Alarm::WorkUnknown { .. }))) {
             assert_eq!(self.member.view(self.now()).alarms.len(), 0, "alarm without effect");
         }

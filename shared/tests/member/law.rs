@@ -281,7 +281,9 @@ fn run(acts: &[Act]) -> Result<bool, TestCaseError> {
         while let Some((due, timer)) = member.deadline()
             && due <= world.now().at
         {
+            let before = member.clone();
             let effects = member.step(world.now(), Member::expired(timer));
+            assert_eq!(member.check_step(&before, &effects), Ok(()), "{member:#?}");
             world.watch(&effects)?;
             prop_assert!(member.deadline() != Some((due, timer)), "{timer:?} is due again at once");
         }
@@ -289,7 +291,9 @@ fn run(acts: &[Act]) -> Result<bool, TestCaseError> {
         let before = member.view(world.now()).phase;
         world.watch_input(before, &input);
         let lease = member.view(world.now()).plane_lease_left;
+        let was = member.clone();
         let effects = member.step(world.now(), input);
+        assert_eq!(member.check_step(&was, &effects), Ok(()), "{member:#?}");
         if member.view(world.now()).plane_lease_left > lease {
             world.lease_from = world.at;
         }
