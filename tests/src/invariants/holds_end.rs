@@ -1,7 +1,8 @@
 //! I6: every hold ends by itself. Looked at continuously: no lease stands longer than reach and hold clocks and the leases
 //! behind them allow, and nothing at all stands once no attempt has been live for that long.
 
-use super::checker::{Checker, Look};
+use super::checker::{Checker, Entry, Look, Write};
+use coordinator::ports::LedgerKey;
 use shared::{
     barrier::{Milestone, Record},
     ids::StoreId,
@@ -21,7 +22,7 @@ const SAFE_POINT_MS: u64 = 360_000;
 #[derive(Default)]
 pub(super) struct Holds {
     since: BTreeMap<StoreId, u64>,
-    /// When an attempt was last live.
+    /// When an attempt was last live, or may be.
     live: u64,
     told: bool,
 }
@@ -31,6 +32,17 @@ impl Checker for Holds {
         "I6"
     }
 
+    /// Somebody deletes the record of a live attempt: who drives it goes on until a clock of its own, or a save that is
+    /// refused.
+    fn write(&mut self, write: &Write<'_>) -> Vec<String> {
+        if let (LedgerKey::Record(uid), Entry::Gone) = (write.key, write.entry)
+            && write.before.records.get(uid).is_some_and(may_hold)
+        {
+            self.live = self.live.max(write.world.elapsed_ms() + CLOCKS_MS);
+        }
+        Vec::new()
+    }
+
     fn look(&mut self, look: &Look<'_>) -> Vec<String> {
         let (leases, paused, safe_points) = look.holds;
         self.since.retain(|store, _| leases.contains(store));
@@ -38,7 +50,7 @@ impl Checker for Holds {
             self.since.entry(*store).or_insert(look.at);
         }
         if look.books.records.values().any(may_hold) {
-            self.live = look.at;
+            self.live = self.live.max(look.at);
         }
         if self.told {
             return Vec::new();
@@ -49,7 +61,7 @@ impl Checker for Holds {
                 wrong.push(format!("store {store} has been held for {} ms without a break", look.at - since));
             }
         }
-        let quiet = look.at - self.live;
+        let quiet = look.at.saturating_sub(self.live);
         if quiet > AFTER_MS + STRANGERS_MS && !leases.is_empty() {
             wrong.push(format!("{leases:?} are held {quiet} ms after the last attempt was live"));
         }
