@@ -1,6 +1,6 @@
 //! What every actor and every piece of work of one plane shares.
 
-use super::{book::Book, stuck::Stuck, uplink::Uplink, work::Taken};
+use super::{book::Book, stuck::Stuck, taken::Taken, uplink::Uplink};
 use crate::{
     config::PlaneConfig,
     ports::{PortError, Ports},

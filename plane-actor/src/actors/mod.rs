@@ -14,6 +14,7 @@ mod messages;
 mod plane;
 mod session;
 mod stuck;
+mod taken;
 mod uplink;
 mod work;
 

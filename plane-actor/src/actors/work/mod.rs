@@ -33,7 +33,6 @@ mod volumes;
 pub(crate) use context::Share;
 pub(crate) use outcome::{Creates, Kept, Outcome};
 pub(crate) use prepare::preflight;
-pub(crate) use rest::Taken;
 pub(crate) use site::Site;
 pub(crate) use volumes::Calls;
 
