@@ -3,9 +3,10 @@
 use crate::kit::*;
 use shared::{
     barrier::{Clock, Input, Milestone, Phase, Timer},
+    ids::BackupUid,
     machine::Machine,
     reason::{Reason, Refusal},
-    request::Request,
+    request::{CleanPolicy, Request},
     time::Millis,
     wire::Answer,
 };
@@ -130,4 +131,18 @@ fn the_length_of_the_part_that_failed_is_kept() {
     kit.suspending();
     kit.expire(Timer::Reach);
     assert_eq!((kit.view().record.barrier.reach, kit.view().record.barrier.hold), (Some(Millis::secs(120)), None));
+}
+
+/// The object that adopted the backup has it in every later attempt, too: by its uid the record is found and deleted.
+#[test]
+fn another_attempt_of_an_adopted_backup_is_still_the_objects() {
+    let mut kit = Kit::new(within(600));
+    prepares(&mut kit);
+    kit.says(1, Answer::Refused(Refusal::new(Reason::StoreNotUp, "store 3 is Disconnected")));
+    let object = BackupUid::new("restored");
+    let mut kit = Kit::of(kit.view().record.adopted_by(object.clone(), CleanPolicy::Delete));
+    prepares(&mut kit);
+    kit.expire(Timer::Retry);
+    let view = kit.view();
+    assert_eq!((view.phase, view.record.attempt, view.record.key()), (Phase::Preparing, 2, &object));
 }

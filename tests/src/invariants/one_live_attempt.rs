@@ -45,7 +45,7 @@ fn unclaimed(record: &Record, write: &Write<'_>) -> Option<String> {
     }
     let claim = record.cluster.and_then(|cluster| write.before.claims.get(&cluster));
     let named = claim.is_some_and(|claim| {
-        claim.epoch == record.epoch && claim.live.as_ref().is_some_and(|live| live.backup == record.request.backup)
+        claim.epoch == record.epoch && claim.live.as_ref().is_some_and(|live| live.backup == *record.key())
     });
     (!named)
         .then(|| format!("{} is at {:?} under {} and {claim:?}", record.attempt_id(), record.milestone, record.epoch))

@@ -50,8 +50,8 @@ impl Barrier {
         let started = self.record.times.started.unwrap_or(now.wall);
         let abandoned: Vec<_> =
             self.record.planes.iter().filter(|(_, kept)| kept.abandoned).map(|(plane, _)| plane.clone()).collect();
-        self.record = Record::new(request, started);
-        self.record.attempt = attempt;
+        let adopted = self.record.adopted.take();
+        self.record = Record { attempt, adopted, ..Record::new(request, started) };
         for plane in abandoned {
             self.record.planes.insert(plane, PlaneRecord { abandoned: true, ..PlaneRecord::default() });
         }
