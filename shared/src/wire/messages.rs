@@ -336,6 +336,9 @@ pub struct Clean {
     /// Without this an attempt that S3 proves is kept: the record that asks may be older than the backup.
     #[serde(default, skip_serializing_if = "is_false")]
     pub taken_back: bool,
+    /// Of a whole backup whose record is lost, under a policy that keeps what ended well: where S3 proves it, it is kept.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub unless_proven: bool,
 }
 
 /// What a version without the field means.

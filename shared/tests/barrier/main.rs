@@ -5,6 +5,7 @@ mod blocked;
 mod calls;
 mod endings;
 mod kit;
+mod lost;
 mod path;
 mod recovery;
 mod refusals;

@@ -159,6 +159,7 @@ fn orders() -> Vec<(&'static str, Order)> {
                 snapshots: vec![SnapshotId::new("snap-1")],
                 old_backup: None,
                 taken_back: false,
+                unless_proven: false,
             }),
         ),
     ]

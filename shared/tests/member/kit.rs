@@ -164,7 +164,14 @@ pub fn complete() -> Order {
     })
 }
 pub fn clean(scope: CleanScope) -> Order {
-    Order::Clean(Clean { spec: spec(true), scope, snapshots: vec![], old_backup: None, taken_back: false })
+    Order::Clean(Clean {
+        spec: spec(true),
+        scope,
+        snapshots: vec![],
+        old_backup: None,
+        taken_back: false,
+        unless_proven: false,
+    })
 }
 
 pub fn both() -> BTreeSet<StoreId> {

@@ -80,6 +80,7 @@ fn what_ec2_will_not_delete_is_told_apart_and_not_asked_for_again_at_once() {
                     snapshots: Vec::new(),
                     old_backup: None,
                     taken_back: false,
+                    unless_proven: false,
                 })
             };
             of("az1")
@@ -126,6 +127,7 @@ fn cleans_wait_in_a_queue_of_their_own_and_keep_no_backup_from_preparing() {
                 snapshots: Vec::new(),
                 old_backup: None,
                 taken_back: false,
+                unless_proven: false,
             };
             hand.planes[0].say(Order::Clean(clean)).await;
         }

@@ -352,6 +352,7 @@ impl Hand {
                     snapshots: Vec::new(),
                     old_backup: None,
                     taken_back: false,
+                    unless_proven: false,
                 })
             })
             .await;
@@ -372,6 +373,7 @@ impl Hand {
             snapshots: Vec::new(),
             old_backup: Some(old.clone()),
             taken_back: false,
+            unless_proven: false,
         };
         let answers = self.all(|plane| Order::Clean(order(&plane.name))).await;
         let report = |answer| match answer {

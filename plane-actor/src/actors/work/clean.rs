@@ -42,7 +42,7 @@ pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result
     if let Some(old) = &order.old_backup {
         return Ok(Done::Cleaned(old_backup::clean(share, &cloud, order, old).await?));
     }
-    if order.scope == CleanScope::Attempt && !order.taken_back {
+    if order.scope == CleanScope::Attempt && !order.taken_back || order.unless_proven {
         refuse_proven(share, &cloud, order).await?;
     }
     let mut work = Cleaning { share, order, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
@@ -67,8 +67,11 @@ async fn refuse_proven(share: &Share, cloud: &Cloud, order: &Clean) -> Result<()
     let body = storage::get(cloud.objects.as_ref(), &key).await?;
     let attempt = &share.attempt;
     let proven = body.as_deref().and_then(meta::certified_attempt);
-    if proven.is_some_and(|(backup, number)| backup == attempt.backup && number == attempt.number) {
-        let text = format!("s3://{}/{key} certifies this very attempt; nothing of it is deleted", target.bucket);
+    // What is deleted as a whole may have been at a later attempt than its status said.
+    let reaches = |number: u32| number == attempt.number || order.scope == CleanScope::Backup;
+    if proven.is_some_and(|(backup, number)| backup == attempt.backup && reaches(number)) {
+        let what = if order.scope == CleanScope::Backup { "backup" } else { "attempt" };
+        let text = format!("s3://{}/{key} certifies this very {what}; nothing of it is deleted", target.bucket);
         return Err(Refusal::new(Reason::BackupProven, text));
     }
     Ok(())

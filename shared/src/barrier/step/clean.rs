@@ -38,7 +38,15 @@ impl Barrier {
         let complete = kept.completed_bytes.is_some();
         let old_backup = self.record.old_manager.then_some(OldBackup { commit_ts: kept.least_safe_ts, complete });
         let spec = self.record.request.member_spec(plane)?;
-        Some(Order::Clean(Clean { spec, scope, snapshots, old_backup, taken_back: self.is_taken_back() }))
+        let (taken_back, unless_proven) = (self.is_taken_back(), self.is_unless_proven());
+        Some(Order::Clean(Clean { spec, scope, snapshots, old_backup, taken_back, unless_proven }))
+    }
+
+    /// The record was lost, and the policy keeps what ended well: whether it did, only S3 can tell.
+    fn is_unless_proven(&self) -> bool {
+        self.phase == Phase::Cleaning
+            && self.record.request.clean_policy == CleanPolicy::OnFailure
+            && !self.record.old_manager
     }
 
     /// The attempt was certified, as its times say, and ended badly all the same; or its user lets everything go. Else a
@@ -57,7 +65,8 @@ impl Barrier {
         refusal: &Refusal,
         effects: &mut Vec<Effect>,
     ) -> bool {
-        if self.phase != Phase::Failed || self.is_taken_back() {
+        let keeps = self.phase == Phase::Failed && !self.is_taken_back() || self.is_unless_proven();
+        if !keeps {
             return false;
         }
         let text = format!("plane {plane}: {}", refusal.message);
