@@ -107,24 +107,7 @@ impl Barrier {
 
     /// It has ended, and nothing is owed or waited for: only a person's wish moves it again.
     pub fn is_over(&self) -> bool {
-        let ended = match self.phase {
-            Phase::Complete => true,
-            Phase::Failed => self.all_cleaned(),
-            Phase::Preparing
-            | Phase::Claiming
-            | Phase::Reserving
-            | Phase::Settling
-            | Phase::Suspending
-            | Phase::Covering
-            | Phase::Snapshotting
-            | Phase::Confirming
-            | Phase::Releasing
-            | Phase::Recovering
-            | Phase::Completing
-            | Phase::Aborting
-            | Phase::Cleaning
-            | Phase::Cleaned => false,
-        };
+        let ended = self.phase == Phase::Complete || self.phase == Phase::Failed && self.all_cleaned();
         ended && !self.record.deleting && self.timers.is_empty()
     }
 

@@ -43,6 +43,26 @@ pub enum Phase {
     Cleaned,
 }
 
+impl Phase {
+    /// The attempt may still come to a good end, and may be ended by a wish: it is neither Complete nor ending badly.
+    pub(super) fn runs(self) -> bool {
+        match self {
+            Self::Preparing
+            | Self::Claiming
+            | Self::Reserving
+            | Self::Settling
+            | Self::Suspending
+            | Self::Covering
+            | Self::Snapshotting
+            | Self::Confirming
+            | Self::Releasing
+            | Self::Recovering
+            | Self::Completing => true,
+            Self::Complete | Self::Aborting | Self::Failed | Self::Cleaning | Self::Cleaned => false,
+        }
+    }
+}
+
 /// What a plane said last of the present step's order, if that was no: kept until it says yes, or the step is over.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LastRefusal {

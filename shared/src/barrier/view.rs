@@ -180,14 +180,11 @@ impl Barrier {
             | Phase::Completing
             | Phase::Aborting
             | Phase::Failed
-            | Phase::Cleaning => match (silent.is_empty(), away.is_empty()) {
-                (true, true) => String::new(),
-                (true, false) => format!("planes to come back: {}", away.join(", ")),
-                (false, true) => format!("answers of planes: {}", silent.join(", ")),
-                (false, false) => {
-                    format!("answers of planes: {}; planes to come back: {}", silent.join(", "), away.join(", "))
-                }
-            },
+            | Phase::Cleaning => {
+                let silent = (!silent.is_empty()).then(|| format!("answers of planes: {}", silent.join(", ")));
+                let away = (!away.is_empty()).then(|| format!("planes to come back: {}", away.join(", ")));
+                silent.into_iter().chain(away).collect::<Vec<_>>().join("; ")
+            }
         }
     }
 }

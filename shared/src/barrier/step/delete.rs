@@ -23,33 +23,19 @@ impl Barrier {
         self.record.request.clean_policy = self.record.request.clean_policy.safer(policy);
         self.record.times.deleted = Some(now.wall);
         self.timers.remove(&Timer::Retry);
-        match self.phase {
-            Phase::Complete => self.clean_by_policy(now, effects),
-            Phase::Failed => {
-                let proven = self.record.planes.values_mut().filter(|kept| kept.proven);
-                if self.record.request.clean_policy == CleanPolicy::Delete {
-                    proven.for_each(|kept| kept.cleaned = None);
-                }
-                self.save(effects);
-                self.begin_failed(now, effects);
+        if self.phase.runs() {
+            self.fail(now, Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"), effects);
+        } else if self.phase == Phase::Complete {
+            self.clean_by_policy(now, effects);
+        } else if self.phase == Phase::Failed {
+            let proven = self.record.planes.values_mut().filter(|kept| kept.proven);
+            if self.record.request.clean_policy == CleanPolicy::Delete {
+                proven.for_each(|kept| kept.cleaned = None);
             }
-            Phase::Aborting => self.save(effects),
-            Phase::Cleaning | Phase::Cleaned => {}
-            Phase::Preparing
-            | Phase::Claiming
-            | Phase::Reserving
-            | Phase::Settling
-            | Phase::Suspending
-            | Phase::Covering
-            | Phase::Snapshotting
-            | Phase::Confirming
-            | Phase::Releasing
-            | Phase::Recovering
-            | Phase::Completing => self.end_by_wish(
-                now,
-                Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"),
-                effects,
-            ),
+            self.save(effects);
+            self.begin_failed(now, effects);
+        } else if self.phase == Phase::Aborting {
+            self.save(effects);
         }
     }
 

@@ -21,23 +21,10 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn holds_gone(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        match self.phase {
-            Phase::Releasing => self.begin_completing(now, effects),
-            Phase::Aborting => self.end_aborting(now, effects),
-            Phase::Preparing
-            | Phase::Claiming
-            | Phase::Reserving
-            | Phase::Settling
-            | Phase::Suspending
-            | Phase::Covering
-            | Phase::Snapshotting
-            | Phase::Confirming
-            | Phase::Recovering
-            | Phase::Completing
-            | Phase::Complete
-            | Phase::Failed
-            | Phase::Cleaning
-            | Phase::Cleaned => {}
+        if self.phase == Phase::Releasing {
+            self.begin_completing(now, effects);
+        } else if self.phase == Phase::Aborting {
+            self.end_aborting(now, effects);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Who may end an attempt from outside: a person, a lost object, a ledger that refuses, a process that has to go.
 
 use crate::{
-    barrier::{input::Effect, machine::Barrier, phase::Phase, record::Milestone},
+    barrier::{input::Effect, machine::Barrier, record::Milestone},
     reason::{Reason, Refusal, cut},
     time::Now,
 };
@@ -38,19 +38,8 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn end_by_wish(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
-        match self.phase {
-            Phase::Aborting | Phase::Failed | Phase::Complete | Phase::Cleaning | Phase::Cleaned => {}
-            Phase::Preparing
-            | Phase::Claiming
-            | Phase::Reserving
-            | Phase::Settling
-            | Phase::Suspending
-            | Phase::Covering
-            | Phase::Snapshotting
-            | Phase::Confirming
-            | Phase::Releasing
-            | Phase::Recovering
-            | Phase::Completing => self.fail(now, refusal, effects),
+        if self.phase.runs() {
+            self.fail(now, refusal, effects);
         }
     }
 
