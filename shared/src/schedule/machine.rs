@@ -177,10 +177,7 @@ impl One {
 
     /// Sets every timer anew, all of them after now.
     fn arm(&mut self, now: Now, retention: Option<Timestamp>) {
-        let wall = |at: Timestamp| {
-            let left = u64::try_from(at.0.saturating_sub(now.wall.0)).unwrap_or(0);
-            now.at + Millis(left.clamp(1, LOOK.0))
-        };
+        let wall = |at: Timestamp| now.at + at.since(now.wall).clamp(Millis(1), LOOK);
         let runs = self.object.wish.as_ref().is_ok_and(|spec| !spec.pause);
         let next = self.next.filter(|next| runs && *next > now.wall);
         let create_again = match (&self.creating, &self.refused) {

@@ -26,8 +26,7 @@ impl Barrier {
         let within = self.record.request.retry_within?;
         let started = self.record.times.started?;
         let failure = self.record.failure.as_ref()?;
-        let elapsed = u64::try_from(now.wall.0.saturating_sub(started.0)).unwrap_or(0);
-        let left = Millis(within.0.saturating_sub(elapsed));
+        let left = Millis(within.0.saturating_sub(now.wall.since(started).0));
         let wait = RETRY.wait(self.record.attempt, seed(self.record.request.backup.as_str())).max(RETRY_AFTER);
         let may = self.phase == Phase::Failed && failure.reason.is_passing() && left > RETRY_AFTER;
         may.then(|| wait.min(left))

@@ -84,7 +84,7 @@ fn without_record(old: Option<&Map<String, Value>>, phase: &str, refusal: &Refus
 
 fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupStatus {
     let record = &view.record;
-    let taken = record.times.started.zip(record.times.completed).map(|(from, to)| span(from, to));
+    let taken = record.times.started.zip(record.times.completed).map(|(from, to)| to.since(from));
     // A commitTs is shown once it is proved: nobody shall restore from a moment that is not.
     let commit_ts = record.certificate.as_ref().map(|certificate| certificate.commit_ts.to_string());
     let sizes: Vec<Option<u64>> = record.planes.values().map(|plane| plane.completed_bytes).collect();
@@ -343,10 +343,6 @@ pub(crate) fn short(text: &str) -> String {
 /// Time stamps in Kubernetes have whole seconds.
 pub(super) fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_second(at.0.div_euclid(1000)).unwrap_or_default().to_string()
-}
-
-fn span(from: Timestamp, to: Timestamp) -> Millis {
-    Millis(u64::try_from(to.0.saturating_sub(from.0)).unwrap_or(0))
 }
 
 /// Kubernetes integers are int64.
