@@ -189,6 +189,12 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn what_is_beyond_the_burst_takes_its_time() {
+        let budget = Budget::EC2_CREATE_SNAPSHOTS;
+        assert_eq!([1, 100, 101, 300].map(|calls| budget.time_for(calls)), [0, 0, 200, 40_000].map(Millis));
+    }
+
+    #[test]
     fn parts_never_exceed_the_whole() {
         let whole = Budget::EC2_CREATE_SNAPSHOTS;
         let parts = [(150, 300), (100, 300), (50, 300)].map(|(calls, of)| whole.part(calls, of));

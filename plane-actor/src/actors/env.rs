@@ -119,7 +119,7 @@ impl Env {
     }
 
     /// Until EC2 takes snapshots of these again, as far as this process asked for the last ones.
-    pub(crate) fn rests_in(&self, volumes: &[VolumeId]) -> Millis {
+    pub(crate) fn rests_in<'a>(&self, volumes: impl IntoIterator<Item = &'a VolumeId>) -> Millis {
         self.taken.borrow().wait(volumes, self.clock.at())
     }
 

@@ -22,10 +22,9 @@ fn calls_of(stores: &[PreparedStore]) -> u32 {
 pub(super) fn share(record: &Record, plane: &PlaneId) -> Option<CallShare> {
     let own = record.planes.get(plane)?;
     let together = |other: &&PlaneRecord| (&other.account, &other.region) == (&own.account, &own.region);
-    let all = record.planes.values().filter(together);
-    let (planes, of) =
-        all.fold((0_u32, 0_u32), |(planes, calls), plane| (planes + 1, calls.saturating_add(calls_of(&plane.stores))));
-    (planes > 1).then(|| CallShare { calls: calls_of(&own.stores), of })
+    let all = record.planes.values().filter(together).map(|plane| calls_of(&plane.stores));
+    let (calls, of) = (calls_of(&own.stores), all.fold(0, u32::saturating_add));
+    (of > calls).then_some(CallShare { calls, of })
 }
 
 /// All calls must fit into the hold, from a full bucket and with nobody beside: what cannot is refused before anything is
@@ -51,16 +50,4 @@ pub(super) fn check_hold(request: &Request, prepared: &BTreeMap<PlaneId, Prepare
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::Millis;
-
-    #[test]
-    fn the_hold_has_to_be_longer_than_the_calls_take() {
-        let budget = Budget::EC2_CREATE_SNAPSHOTS;
-        assert_eq!([1, 100, 101, 300].map(|calls| budget.time_for(calls)), [0, 0, 200, 40_000].map(Millis));
-    }
 }

@@ -23,6 +23,7 @@ use shared::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    iter,
     sync::Arc,
     time::Duration,
 };
@@ -32,7 +33,7 @@ const POLL: Duration = Duration::from_secs(5);
 /// The first polls: what is small or has changed little is completed in seconds.
 const FIRST_POLLS: [Duration; 3] = [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)];
 /// A week of polls; a first snapshot of a large volume takes hours.
-const MAX_POLLS: u32 = 7 * 24 * 720;
+const MAX_POLLS: usize = 7 * 24 * 720;
 /// Describes lag up to five minutes (`facts/aws.md` A2); a certified snapshot that is not shown for this many polls in a
 /// row (10 min) was deleted by somebody.
 const MAX_UNSEEN: u32 = 120;
@@ -94,7 +95,7 @@ async fn follow(
     let mut open: BTreeSet<SnapshotId> = ids.iter().cloned().collect();
     let mut finished = BTreeMap::new();
     let (mut unseen, mut failed) = (0, 0);
-    for polled in 0..MAX_POLLS {
+    for pause in FIRST_POLLS.into_iter().chain(iter::repeat(POLL)).take(MAX_POLLS) {
         if open.is_empty() {
             return Ok(finished);
         }
@@ -116,8 +117,7 @@ async fn follow(
             return Err(Refusal::new(Reason::SnapshotFailed, format!("EC2 no longer shows snapshot {first}")));
         }
         if !open.is_empty() {
-            let first = usize::try_from(polled).ok().and_then(|polled| FIRST_POLLS.get(polled));
-            tokio::time::sleep(*first.unwrap_or(&POLL)).await;
+            tokio::time::sleep(pause).await;
         }
     }
     Err(Refusal::new(Reason::Ec2Unavailable, format!("{} snapshots are not completed after a week", open.len())))

@@ -119,7 +119,7 @@ async fn survey(
         })
         .await?;
     let named = |refusal| cloud::named(spec, in_region(&cloud, refusal));
-    let Volumes { ids, stores, calls, youngest } = checks
+    let Volumes { stores, calls, youngest } = checks
         .step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local, &directories).map_err(named))
         .await?;
     let attempt = share.map(|share| &share.attempt);
@@ -128,7 +128,7 @@ async fn survey(
     checks.step("target in S3", storage::check_prefix(&cloud, spec, ours).map_err(named)).await?;
     // Last, because nobody may wait for it in vain.
     if let Some(share) = share {
-        checks.step("volumes at rest", rest(share, &ids, youngest)).await?;
+        checks.step("volumes at rest", rest(share, &calls, youngest)).await?;
     }
     let spec = spec.clone();
     Ok(Site { spec, located, pd, cloud, tikv, local, stores, cluster, cluster_stores, calls })

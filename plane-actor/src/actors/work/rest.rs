@@ -1,25 +1,19 @@
 //! EC2 takes one snapshot of a volume in 15 s (`facts/aws.md` A3). Who was there before is waited for while nothing is held.
 
-use super::context::Share;
+use super::{context::Share, volumes::Calls};
 use crate::actors::{env::length, taken::REST};
 use shared::{
-    ids::VolumeId,
     reason::Refusal,
     time::{Millis, Timestamp},
     wire::PlanePhase,
 };
 
-/// Waits until EC2 takes snapshots of these volumes again. `youngest`: when the youngest of their unfinished snapshots was
+/// Waits until EC2 takes snapshots of what these calls take again. `youngest`: when the youngest of their unfinished snapshots was
 /// started, whoever asked for it; by EC2's clock, so no such word is waited for longer than the rule is.
-pub(super) async fn rest(
-    share: &Share,
-    volumes: &[VolumeId],
-    youngest: Option<Timestamp>,
-) -> Result<((), String), Refusal> {
+pub(super) async fn rest(share: &Share, calls: &Calls, youngest: Option<Timestamp>) -> Result<((), String), Refusal> {
     let now = share.env.clock.now();
-    let ours = share.env.rests_in(volumes);
-    let age = |start: Timestamp| Millis(u64::try_from(now.wall.0.saturating_sub(start.0)).unwrap_or(0));
-    let theirs = youngest.map_or(Millis(0), |start| Millis(REST.0.saturating_sub(age(start).0)));
+    let ours = share.env.rests_in(calls.values().flat_map(|(volumes, _)| volumes));
+    let theirs = youngest.map_or(Millis(0), |start| Millis(REST.0.saturating_sub(now.wall.since(start).0)));
     let wait = ours.max(theirs);
     if wait == Millis(0) {
         return Ok(((), "no volume was snapshotted in the last 15 s".to_owned()));

@@ -78,11 +78,7 @@ pub(super) fn all_tags(
 
 pub(super) async fn snapshot(share: &Share, commit_ts: Ts, part: Option<CallShare>) -> Outcome {
     let unknown = Cell::new(false);
-    if let Some(site) = &share.site {
-        let (account, region) = (&site.cloud.account, &site.cloud.region);
-        share.env.divide(account, region, CREATE, Budget::EC2_CREATE_SNAPSHOTS, part);
-    }
-    match all(share, commit_ts, &unknown).await {
+    match all(share, commit_ts, part, &unknown).await {
         Ok(Set { snapshots, surplus }) => {
             let kept = snapshots.iter().map(|accepted| accepted.snapshot.clone());
             let known = || kept.chain(surplus).collect();
@@ -102,8 +98,9 @@ struct Set {
     surplus: Vec<SnapshotId>,
 }
 
-async fn all(share: &Share, commit_ts: Ts, unknown: &Cell<bool>) -> Result<Set, Refusal> {
+async fn all(share: &Share, commit_ts: Ts, part: Option<CallShare>, unknown: &Cell<bool>) -> Result<Set, Refusal> {
     let site = share.site()?;
+    share.env.divide(&site.cloud.account, &site.cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS, part);
     let total = share.calls.len();
     let done = Cell::new(0);
     let tags = attempt_tags(&share.attempt, &share.env.config.plane);

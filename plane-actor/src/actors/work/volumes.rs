@@ -23,7 +23,6 @@ pub(crate) type Calls = BTreeMap<InstanceId, (BTreeSet<VolumeId>, Vec<VolumeId>)
 
 /// The volumes of this plane's stores.
 pub(super) struct Volumes {
-    pub(super) ids: Vec<VolumeId>,
     pub(super) stores: Vec<PreparedStore>,
     pub(super) calls: Calls,
     /// When the youngest of their unfinished snapshots was started.
@@ -43,7 +42,7 @@ pub(super) async fn find_volumes(
     let calls = calls_now(cloud, &stores).await?;
     let youngest = check_room(cloud, &ids).await?;
     let text = format!("{} volumes on {} instances", ids.len(), calls.len());
-    Ok((Volumes { ids, stores, calls, youngest }, text))
+    Ok((Volumes { stores, calls, youngest }, text))
 }
 
 /// The calls as instances are now: a pod of somebody else's may have come or gone with its volume since the last look.
