@@ -1,8 +1,9 @@
 //! How much a plane may say. Its words go into records, statuses and memory: what is for people is cut, what is not of a
 //! shape that a plane of ours sends is refused.
 
-use super::messages::{
-    Aborted, Answer, Cleaned, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up,
+use super::{
+    clean::Cleaned,
+    messages::{Aborted, Answer, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
 };
 use crate::{
     evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, StoreEvidence},

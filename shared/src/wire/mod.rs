@@ -8,6 +8,7 @@
 //! answer. Nothing here is ever retried by the transport.
 
 mod bounds;
+mod clean;
 mod codec;
 mod hello;
 mod messages;
@@ -16,11 +17,12 @@ mod share;
 pub use bounds::{
     DIRECTORIES_MAX, LINES_MAX, PROGRESS_MAX, SNAPSHOTS_MAX, STORES_MAX, TEXT_MAX, TooMuch, VOLUMES_MAX, bounded,
 };
+pub use clean::{Clean, CleanReport, CleanScope, Cleaned, OldBackup};
 pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 pub use messages::{
-    Abort, Aborted, Answer, Clean, CleanReport, CleanScope, Cleaned, Complete, Completed, Confirmed, Cover, Covered,
-    Down, OldBackup, Order, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered,
-    Released, Renew, Renewed, Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up,
+    Abort, Aborted, Answer, Complete, Completed, Confirmed, Cover, Covered, Down, Order, PlanePhase, Preflight,
+    PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Settle,
+    Settled, Snapshot, Snapshotted, Suspended, Up,
 };
 pub use share::CallShare;

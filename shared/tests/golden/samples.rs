@@ -153,14 +153,7 @@ fn orders() -> Vec<(&'static str, Order)> {
         ),
         (
             "clean",
-            Order::Clean(Clean {
-                spec: spec(),
-                scope: CleanScope::Backup,
-                snapshots: vec![SnapshotId::new("snap-1")],
-                old_backup: None,
-                taken_back: false,
-                unless_proven: false,
-            }),
+            Order::Clean(Clean { snapshots: vec![SnapshotId::new("snap-1")], ..Clean::of(spec(), CleanScope::Backup) }),
         ),
     ]
 }

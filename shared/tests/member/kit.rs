@@ -164,14 +164,7 @@ pub fn complete() -> Order {
     })
 }
 pub fn clean(scope: CleanScope) -> Order {
-    Order::Clean(Clean {
-        spec: spec(true),
-        scope,
-        snapshots: vec![],
-        old_backup: None,
-        taken_back: false,
-        unless_proven: false,
-    })
+    Order::Clean(Clean::of(spec(true), scope))
 }
 
 pub fn both() -> BTreeSet<StoreId> {

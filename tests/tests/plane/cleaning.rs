@@ -71,20 +71,7 @@ fn what_ec2_will_not_delete_is_told_apart_and_not_asked_for_again_at_once() {
         ec2(&world, "az1", |faults| {
             faults.undeletable = Some(("OperationNotPermitted", "The snapshot is locked in compliance mode"));
         });
-        let order = |hand: &Hand| {
-            let of = |plane: &str| {
-                let spec = spec(&hand.world, plane);
-                Order::Clean(Clean {
-                    spec,
-                    scope: CleanScope::Backup,
-                    snapshots: Vec::new(),
-                    old_backup: None,
-                    taken_back: false,
-                    unless_proven: false,
-                })
-            };
-            of("az1")
-        };
+        let order = |hand: &Hand| Order::Clean(Clean::of(spec(&hand.world, "az1"), CleanScope::Backup));
         let ask = async |hand: &mut Hand| -> CleanReport {
             let clean = order(hand);
             hand.planes[0].say(clean).await;
@@ -121,14 +108,7 @@ fn cleans_wait_in_a_queue_of_their_own_and_keep_no_backup_from_preparing() {
         let old = 40;
         for number in 100..100 + old {
             hand.turn_to(number, Epoch(3));
-            let clean = Clean {
-                spec: spec(&world, "az1"),
-                scope: CleanScope::Attempt,
-                snapshots: Vec::new(),
-                old_backup: None,
-                taken_back: false,
-                unless_proven: false,
-            };
+            let clean = Clean::of(spec(&world, "az1"), CleanScope::Attempt);
             hand.planes[0].say(Order::Clean(clean)).await;
         }
         hand.turn_to(1, Epoch(3));

@@ -344,18 +344,7 @@ impl Hand {
 
     pub(crate) async fn clean(&mut self, scope: CleanScope) -> Vec<CleanReport> {
         let world = self.world.clone();
-        let answers = self
-            .all(|plane| {
-                Order::Clean(Clean {
-                    spec: spec(&world, &plane.name),
-                    scope,
-                    snapshots: Vec::new(),
-                    old_backup: None,
-                    taken_back: false,
-                    unless_proven: false,
-                })
-            })
-            .await;
+        let answers = self.all(|plane| Order::Clean(Clean::of(spec(&world, &plane.name), scope))).await;
         let reports = answers.into_iter().map(|answer| {
             let Answer::Cleaned(cleaned) = answer else { panic!("{answer:?}") };
             assert_eq!(cleaned.report.left, Vec::<String>::new());
@@ -367,14 +356,8 @@ impl Hand {
     /// The same prefix, as a backup of the old manager. What each plane has left.
     pub(crate) async fn clean_old(&mut self, old: &OldBackup) -> Vec<Vec<String>> {
         let world = self.world.clone();
-        let order = |plane: &str| Clean {
-            spec: spec(&world, plane),
-            scope: CleanScope::Backup,
-            snapshots: Vec::new(),
-            old_backup: Some(old.clone()),
-            taken_back: false,
-            unless_proven: false,
-        };
+        let order =
+            |plane: &str| Clean { old_backup: Some(old.clone()), ..Clean::of(spec(&world, plane), CleanScope::Backup) };
         let answers = self.all(|plane| Order::Clean(order(&plane.name))).await;
         let report = |answer| match answer {
             Answer::Cleaned(cleaned) if cleaned.report.old_backup => cleaned.report.left,
