@@ -18,7 +18,7 @@ pub(super) struct Entry {
     /// It was to be given back, and that save failed: if it is still this very claim, it is given back once more. Under
     /// another epoch it is another process's grant to the same backup.
     pub(super) owed: Option<Claim>,
-    /// To be given back once what is under way is done.
+    /// To be given back once what is being saved is stored.
     pub(super) giving: BTreeSet<BackupUid>,
 }
 
@@ -63,11 +63,15 @@ impl Entry {
         }
     }
 
-    /// Ends it if this backup holds it: at once, or when what is under way is done. The epoch stays, because it must
-    /// grow.
+    /// Ends it if this backup holds it: at once, or when what is being saved is stored. The epoch stays, because it must
+    /// grow. Where nobody knows what is stored, it may be another process's grant to the same backup by the time that it
+    /// is read: its holder's record says then whether it ends.
     pub(super) fn give_back(&mut self, backup: &BackupUid, out: &mut Vec<Effect>) {
         if self.state != State::Known {
-            self.giving.insert(backup.clone());
+            self.granted.take_if(|(granted, _)| granted == backup);
+            if self.state != State::Unknown {
+                self.giving.insert(backup.clone());
+            }
         } else if self.held().is_some_and(|(_, by)| by == backup) {
             let claim = Claim { live: None, ..self.claim.clone() };
             self.state = State::Saving(claim.clone(), Purpose::GiveBack);

@@ -68,6 +68,9 @@ impl Claims {
             if entry.state == State::Known && !(entry.giving.is_empty() && entry.owed.is_none()) {
                 return Err("a claim is known and yet to be given back");
             }
+            if entry.state == State::Unknown && !entry.giving.is_empty() {
+                return Err("what is not known is to be given back without a look");
+            }
         }
         Ok(())
     }
@@ -164,6 +167,7 @@ impl Claims {
     fn not_saved(&mut self, now: Now, cluster: ClusterId, error: &str, out: &mut Vec<Effect>) {
         let entry = self.entry(cluster);
         let before = std::mem::replace(&mut entry.state, State::Unknown);
+        entry.giving.clear();
         self.timers.insert(Timer::Read(cluster), now.at + AGAIN);
         match before {
             State::Saving(_, Purpose::Grant(backup)) => {

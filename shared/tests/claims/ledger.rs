@@ -100,6 +100,35 @@ fn a_give_back_that_failed_ends_no_later_grant() {
     assert_eq!(kit.tell(holder(2, "x", record(Some((CLUSTER, Epoch(2))), false))), NONE);
 }
 
+/// Its grant was not saved and its barrier has ended; what is read then is the grant that another process made meanwhile,
+/// to a barrier of the same backup.
+#[test]
+fn what_was_to_be_given_back_after_a_save_that_failed_is_another_processs() {
+    let mut kit = Kit::new(&["x"]);
+    assert_eq!(kit.tell(want("x", 0)), ["save 1 x"]);
+    assert_eq!(kit.tell(crate::kit::give("x")), NONE);
+    assert_eq!(kit.tell(ended("x")), NONE);
+    assert_eq!(kit.tell(crate::kit::not_saved()), NONE);
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(2, Some("x"))), ["read record of x for 2"]);
+    assert_eq!(kit.tell(holder(2, "x", PREPARES)), NONE, "its record names the epoch as soon as it is saved");
+    // If it had been ours all the same, its record says that nothing is held.
+    assert_eq!(kit.wait(), ["read record of x for 2"]);
+    assert_eq!(kit.tell(holder(2, "x", OVER)), ["save 2 free"]);
+}
+
+/// The same where nobody knew what is stored when it was given back.
+#[test]
+fn what_is_given_back_while_it_is_read_is_judged_by_its_record() {
+    let mut kit = Kit::new(&["x"]);
+    kit.grant("x", 1);
+    kit.tell(Input::Doubted { backup: uid("x"), named: None });
+    assert_eq!(kit.tell(crate::kit::give("x")), NONE);
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(1, Some("x"))), ["read record of x for 1"]);
+    assert_eq!(kit.tell(holder(1, "x", OVER)), ["save 1 free"]);
+}
+
 #[test]
 fn a_record_that_cannot_be_read_keeps_the_claim() {
     let mut kit = found();

@@ -107,7 +107,14 @@ impl World {
                     barrier.granted = Some(*epoch);
                     barrier.asks = false;
                 }
-                Answer::Free | Answer::Refused(_) | Answer::Contradicted => barrier.asks = false,
+                Answer::Free | Answer::Refused(_) => barrier.asks = false,
+                Answer::Contradicted => {
+                    // It looks its record up, and is gone if another process saved it.
+                    if self.ledger.records.get(backup).is_some_and(|record| record.version != barrier.version) {
+                        self.two[p].barriers.remove(backup);
+                        self.tell(p, Input::BarrierEnded { backup: backup.clone(), deleted: false });
+                    }
+                }
                 Answer::Taken(_) => {}
             }
         }
