@@ -15,7 +15,7 @@ pub(super) struct Entry {
     pub(super) state: State,
     /// This process granted it to a barrier that lives: the barrier's record may not name the epoch yet.
     pub(super) granted: Option<(BackupUid, Epoch)>,
-    /// It was to be given back, and that save failed: if it is still this very claim, it is given back once more. Under
+    /// It was given back, and nobody knows what is stored: if it is still this very claim, it is given back then. Under
     /// another epoch it is another process's grant to the same backup.
     pub(super) owed: Option<Claim>,
     /// To be given back once what is being saved is stored.
@@ -64,18 +64,24 @@ impl Entry {
     }
 
     /// Ends it if this backup holds it: at once, or when what is being saved is stored. The epoch stays, because it must
-    /// grow. Where nobody knows what is stored, it may be another process's grant to the same backup by the time that it
-    /// is read: its holder's record says then whether it ends.
+    /// grow. Where nobody knows what is stored, it ends if it is still what was known last; otherwise it may be another
+    /// process's grant to the same backup, and its holder's record says whether it ends.
     pub(super) fn give_back(&mut self, backup: &BackupUid, out: &mut Vec<Effect>) {
+        let held = self.held().is_some_and(|(_, by)| by == backup);
         if self.state != State::Known {
             self.granted.take_if(|(granted, _)| granted == backup);
-            if self.state != State::Unknown {
+        }
+        match self.state {
+            State::Known if held => {
+                let claim = Claim { live: None, ..self.claim.clone() };
+                self.state = State::Saving(claim.clone(), Purpose::GiveBack);
+                out.push(Effect::Save(claim));
+            }
+            State::Unknown if held => self.owed = Some(self.claim.clone()),
+            State::Known | State::Unknown => {}
+            State::Saving(..) => {
                 self.giving.insert(backup.clone());
             }
-        } else if self.held().is_some_and(|(_, by)| by == backup) {
-            let claim = Claim { live: None, ..self.claim.clone() };
-            self.state = State::Saving(claim.clone(), Purpose::GiveBack);
-            out.push(Effect::Save(claim));
         }
     }
 
