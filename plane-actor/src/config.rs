@@ -15,13 +15,22 @@ pub struct PlaneConfig {
     pub clean_quiet: Millis,
     /// Planes that share this AWS account and region: each takes its part of EC2's budgets.
     pub sharing: u32,
-    /// Runs lease renewals apart from everything else; `None`: beside it (tests, simulation).
+    /// Runs lease streams, their connections and their timers, apart from everything else; `None`: beside it (tests,
+    /// simulation).
     pub lease_runtime: Option<tokio::runtime::Handle>,
+    /// Runs what computes: lists of regions and what is asked of each. `None`: on the actors' thread (tests, simulation).
+    pub work_runtime: Option<tokio::runtime::Handle>,
 }
 
 impl PlaneConfig {
     /// Defaults for a plane of this name.
     pub fn new(plane: impl Into<String>) -> Self {
-        Self { plane: PlaneId::new(plane), clean_quiet: CLEAN_QUIET, sharing: 1, lease_runtime: None }
+        Self {
+            plane: PlaneId::new(plane),
+            clean_quiet: CLEAN_QUIET,
+            sharing: 1,
+            lease_runtime: None,
+            work_runtime: None,
+        }
     }
 }

@@ -8,6 +8,7 @@ mod settings;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use plane_actor::config::PlaneConfig;
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use settings::{Common, Settings, plane_config, settings};
 use shell::{
@@ -71,16 +72,31 @@ fn run(args: &RunArgs) -> anyhow::Result<()> {
     telemetry::abort_on_panic();
     anyhow::ensure!(!settings.plane.is_empty(), "no name is configured; set plane: to this plane's k8sClusterName");
     anyhow::ensure!(!settings.coordinator.is_empty(), "no coordinator is configured; set coordinator: [host:7443]");
-    // Leases are renewed on a thread of their own: nothing that the actors do may delay one.
-    let leases =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("leases").enable_all().build()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, serve(settings, leases.handle().clone()))
+    // Lease streams, their connections and their timers have a thread of their own, and so has what computes: neither the
+    // actors nor a million regions may delay a renewal.
+    let (leases, work) = (runtime("leases", 1)?, runtime("work", work_threads())?);
+    let mut config = plane_config(&settings);
+    config.lease_runtime = Some(leases.handle().clone());
+    config.work_runtime = Some(work.handle().clone());
+    let actors = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let outcome = LocalSet::new().block_on(&actors, serve(settings, config));
+    // Nothing is left in them that anybody waits for.
+    leases.shutdown_background();
+    work.shutdown_background();
+    outcome
 }
 
-async fn serve(settings: Settings, leases: tokio::runtime::Handle) -> anyhow::Result<()> {
-    let mut config = plane_config(&settings);
-    config.lease_runtime = Some(leases);
+fn runtime(name: &str, threads: usize) -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).thread_name(name).enable_all().build()
+}
+
+/// One core is enough for a million regions; a few shorten the hold.
+fn work_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(MOST_WORK_THREADS))
+}
+const MOST_WORK_THREADS: usize = 4;
+
+async fn serve(settings: Settings, config: PlaneConfig) -> anyhow::Result<()> {
     let credentials = join::credentials(&settings)?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
     let client = Client::new(credentials.clone())?;

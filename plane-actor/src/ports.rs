@@ -21,7 +21,7 @@ pub use cloud::{
 pub use error::PortError;
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};
 pub use shared::member::coverage::{Applied, LedRegion, RegionAt};
-pub use tikv::{Hold, HoldError, Tikv, TikvConnect, TikvSettings};
+pub use tikv::{EachRegion, Hold, HoldError, Tikv, TikvConnect, TikvSettings};
 pub use topology::{
     ClusterTls, LocalStore, LocalVolume, Located, Manifest, Manifests, Mount, MountedOn, PdEndpoint, Topology,
 };

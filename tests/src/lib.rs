@@ -3,6 +3,7 @@
 mod bell;
 pub mod control;
 pub mod invariants;
+pub mod listed;
 pub mod quic_net;
 pub mod rig;
 #[cfg(feature = "servers")]

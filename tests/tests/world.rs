@@ -12,7 +12,10 @@ use shared::{
     ts::Ts,
 };
 use std::{future::Future, time::Duration};
-use tests::world::{Control, Span, World, WorldConfig};
+use tests::{
+    listed::listed,
+    world::{Control, Span, World, WorldConfig},
+};
 
 /// Seeds that a search may look at before it gives up.
 const SEEDS: std::ops::Range<u64> = 1..41;
@@ -183,7 +186,8 @@ fn a_prepare_stream_has_the_habits_of_tikv() {
         let stores = ports.pd.connect(&located.endpoint).await.unwrap().stores().await.unwrap();
         let tikv = ports.tikv.connect(&stores[0].address, None).await.unwrap();
         let first = tikv.open_hold().await.unwrap();
-        assert_eq!(first.wait_apply(&[tikv.led_regions().await.unwrap()[0].at.clone()]).await, Err(HoldError::Expired));
+        let led = listed(tikv.as_ref()).await.unwrap()[0].at;
+        assert_eq!(first.wait_apply(vec![led]).await, Err(HoldError::Expired));
         assert_eq!(first.lease(Millis::secs(10)).await, Ok(false), "free before");
         assert_eq!(first.lease(Millis::secs(10)).await, Ok(true));
         let second = tikv.open_hold().await.unwrap();

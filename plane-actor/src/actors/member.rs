@@ -4,7 +4,7 @@ use super::{
     env::Env,
     holds::{Grip, Held, HoldEvent, Opening},
     messages::{FromCoordinator, FromMember, Link, Outbid, Stop},
-    work::{self, Calls, Creates, Kept, Outcome, Share, Site},
+    work::{self, Calls, Creates, Kept, Outcome, Said, Share, Site},
 };
 use crate::ports::PdPause;
 use actix::{
@@ -15,7 +15,7 @@ use futures::FutureExt;
 use shared::{
     epoch::Epoch,
     ids::{Attempt, StoreId},
-    member::{AttemptRecord, AttemptState, Effect, Input, Member, Work, coverage::SafeTimes},
+    member::{AttemptRecord, AttemptState, Effect, Input, Member, Work, safe_times::PlaneTimes},
     reason::{Reason, Refusal},
     time::{Instant, Now},
     wire::{Answer, CleanScope, Progress},
@@ -49,7 +49,7 @@ pub(crate) struct MemberActor {
     site: Option<Arc<Site>>,
     pause: Option<PdPause>,
     service: Option<String>,
-    safe: Arc<SafeTimes>,
+    safe: Arc<PlaneTimes>,
     calls: Arc<Calls>,
     creates: Creates,
     /// It was there when the attempt reserved its place: what create calls there were, it made.
@@ -166,9 +166,10 @@ impl MemberActor {
     fn keep(&mut self, kept: Kept) {
         match kept {
             Kept::Nothing => {}
-            Kept::Site(site) => {
+            Kept::Site(site, said) => {
                 self.calls = Arc::new(site.calls.clone());
                 self.site = Some(site);
+                self.learn(said);
             }
             Kept::Pause(pause) => self.pause = Some(pause),
             Kept::SafeTimes(times) => self.learn(times),
@@ -181,10 +182,10 @@ impl MemberActor {
         }
     }
 
-    fn learn(&mut self, times: SafeTimes) {
-        let mut all = (*self.safe).clone();
-        all.merge(times);
-        self.safe = Arc::new(all);
+    fn learn(&mut self, said: Vec<Said>) {
+        // No work is left that looks at them: this changes them in place.
+        let times = Arc::make_mut(&mut self.safe);
+        said.into_iter().for_each(|(store, said)| times.put(store, said));
     }
 
     fn save(&self, record: AttemptRecord) -> Performed {

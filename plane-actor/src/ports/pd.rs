@@ -42,8 +42,8 @@ pub trait Pd: Send + Sync {
     async fn pause_schedulers(&self, ttl: Millis, before: Option<&PdPause>) -> Result<PdPause, PortError>;
     /// Resumes exactly what was paused: delay 0, original values with ttlSecond 0.
     async fn resume_schedulers(&self, pause: &PdPause) -> Result<(), PortError>;
-    /// Regions from `start` on, at most `limit`, as PD believes; used only to name what is missing.
-    async fn regions(&self, start: &[u8], limit: u32) -> Result<Vec<PdRegion>, PortError>;
+    /// A page of regions from `start` on, as PD believes; used only to name what is missing. Empty: there are none.
+    async fn regions(&self, start: &[u8]) -> Result<Vec<PdRegion>, PortError>;
 }
 
 /// What PD says of itself.

@@ -11,10 +11,13 @@ use shared::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
+/// Is told every region of a list.
+pub type EachRegion<'a> = dyn FnMut(LedRegion<'_>) + Send + 'a;
+
 /// Makes TiKV clients.
 #[async_trait]
 pub trait TikvConnect: Send + Sync {
-    /// Dials one store.
+    /// Dials one store. What the connection needs runs where this is called.
     async fn connect(&self, address: &str, tls: Option<&ClusterTls>) -> Result<Arc<dyn Tikv>, PortError>;
 }
 
@@ -29,8 +32,9 @@ pub trait Tikv: Send + Sync {
     /// The weaker hold of a store without the prepare call: its imports are suspended (`facts/pd-tikv.md` §1.13). Touches
     /// nothing before its first lease.
     async fn open_weaker_hold(&self) -> Result<Arc<dyn Hold>, HoldError>;
-    /// CheckPendingAdminOp: the regions this store leads, each with whether an admin command is pending.
-    async fn led_regions(&self) -> Result<Vec<LedRegion>, PortError>;
+    /// CheckPendingAdminOp: the regions this store leads, each with whether an admin command is pending, one by one while
+    /// they are read. After an error what was told counts for nothing.
+    async fn led_regions(&self, each: &mut EachRegion<'_>) -> Result<(), PortError>;
     /// GetRegionReadProgress of one region: its `safe_ts` ([`Ts::ZERO`]: not initialised).
     async fn safe_ts(&self, region: RegionId) -> Result<Ts, PortError>;
 }
@@ -56,9 +60,9 @@ pub trait Hold: Send + Sync {
     /// UpdateLease; returns `last_lease_is_valid` of the reply (the state just before this request). Weaker: suspends
     /// imports for this long from now, and returns whether they were suspended just before.
     async fn lease(&self, length: Millis) -> Result<bool, HoldError>;
-    /// WaitApply of these regions at these epochs; one result per region, when all are in. A weaker hold has no such
-    /// call: `Unimplemented`.
-    async fn wait_apply(&self, regions: &[RegionAt]) -> Result<Vec<(RegionId, Applied)>, HoldError>;
+    /// WaitApply of these regions at these epochs, each named once; accounts for every one, when all are in. A weaker
+    /// hold has no such call: `Unimplemented`.
+    async fn wait_apply(&self, regions: Vec<RegionAt>) -> Result<Applied, HoldError>;
     /// Finish; ends the lease for everybody. Weaker: imports go on.
     async fn finish(&self) -> Result<bool, HoldError>;
 }

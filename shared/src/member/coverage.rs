@@ -5,15 +5,22 @@
 //! CheckPendingAdminOp ──► wait-apply of exactly these ──► safe_ts of what is new ──► CheckPendingAdminOp
 //!       before                     applied                      known                     after
 //! ```
-//! Every region of `after` must be one that was applied here, at that epoch, with nothing pending. A stale leader
+//! Every region of the last list must be one that was applied here, at that epoch, with nothing pending. A stale leader
 //! answers wait-apply (`facts/pd-tikv.md` §2.5), and a split not yet committed is not yet pending: only asking the same
-//! store before and after catches both.
+//! store before and after catches both. A list that leaves a doubt is the "before" of the next one, and only what is in
+//! doubt has to be applied again: the others were led here at one epoch in every list since they were.
+//!
+//! A plane may lead millions of regions. Each is folded into sums while it is read, and nothing here keeps keys.
 
 use crate::{evidence::CoverDigest, ids::RegionId, region_set::RegionSet, tiling::Tiling, ts::Ts};
-use std::{collections::BTreeMap, fmt};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    fmt, mem,
+};
 
-/// A region and its version, as its leader says.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A region at an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RegionAt {
     /// Its number.
     pub region: RegionId,
@@ -21,82 +28,36 @@ pub struct RegionAt {
     pub conf_ver: u64,
     /// RegionEpoch.version
     pub version: u64,
-    /// Empty: −∞.
-    pub start: Vec<u8>,
-    /// Empty: +∞.
-    pub end: Vec<u8>,
 }
 
-impl RegionAt {
-    /// Its part of a [`RegionSet`].
-    pub fn set(&self) -> RegionSet {
-        RegionSet::of_region(self.region.0, self.conf_ver, self.version, &self.start, &self.end)
-    }
-}
-
-/// One answer of CheckPendingAdminOp.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LedRegion {
+/// One answer of CheckPendingAdminOp, while it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LedRegion<'a> {
     /// Which, and at which epoch.
     pub at: RegionAt,
+    /// Empty: −∞.
+    pub start: &'a [u8],
+    /// Empty: +∞.
+    pub end: &'a [u8],
     /// Conf change, merge or split not yet applied.
     pub pending: bool,
 }
 
-/// Result of WaitApply for one region.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Applied {
-    /// All it had proposed is applied.
-    Done,
-    /// region_not_found, epoch_not_match, stale_command, duplicated: look again. The text says which.
-    Again(String),
+impl LedRegion<'_> {
+    /// Its part of a [`RegionSet`].
+    pub fn set(&self) -> RegionSet {
+        let RegionAt { region, conf_ver, version } = self.at;
+        RegionSet::of_region(region.0, conf_ver, version, self.start, self.end)
+    }
 }
 
-/// What leaders said of their `safe_ts`, per region and version. A statement about a key range at a version holds for
-/// ever, whoever leads (`facts/pd-tikv.md` §6.4); another id or version has to be asked anew.
+/// What WaitApply said of all regions that it was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct SafeTimes(BTreeMap<(RegionId, u64), Ts>);
-
-impl SafeTimes {
-    /// Keeps what a leader said. Asked twice, the older statement is kept: both are true, the lower one is careful.
-    pub fn put(&mut self, at: &RegionAt, safe_ts: Ts) {
-        let kept = self.0.entry((at.region, at.version)).or_insert(safe_ts);
-        *kept = (*kept).min(safe_ts);
-    }
-
-    /// What was said of this region at this version.
-    pub fn of(&self, at: &RegionAt) -> Option<Ts> {
-        self.0.get(&(at.region, at.version)).copied()
-    }
-
-    /// What is known of these regions.
-    pub fn only<'a>(&self, regions: impl IntoIterator<Item = &'a RegionAt>) -> SafeTimes {
-        let known = |at: &RegionAt| self.of(at).map(|ts| ((at.region, at.version), ts));
-        Self(regions.into_iter().filter_map(known).collect())
-    }
-
-    /// Takes over everything that another one knows.
-    pub fn merge(&mut self, other: SafeTimes) {
-        for (key, ts) in other.0 {
-            let kept = self.0.entry(key).or_insert(ts);
-            *kept = (*kept).min(ts);
-        }
-    }
-
-    /// Regions known.
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Nothing known.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The least of all; `None` when nothing is known.
-    pub fn least(&self) -> Option<Ts> {
-        self.0.values().min().copied()
-    }
+pub struct Applied {
+    /// So many have applied all they had proposed, at the epoch asked for.
+    pub done: usize,
+    /// The others: region_not_found, epoch_not_match, stale_command, duplicated, not in time. The text says which.
+    pub again: BTreeMap<RegionId, Cow<'static, str>>,
 }
 
 /// Why one store has to be asked again. Names the first region that stands in the way.
@@ -132,64 +93,160 @@ impl fmt::Display for Repeat {
     }
 }
 
-/// One store's part of a `Covered`, or why it has to be asked again. A store that leads nothing contributes nothing.
-pub fn judge(
-    before: &[LedRegion],
-    applied: &[(RegionId, Applied)],
-    known: &SafeTimes,
-    after: &[LedRegion],
-) -> Result<CoverDigest, Repeat> {
-    let mut results: BTreeMap<RegionId, &Applied> = BTreeMap::new();
-    for (region, result) in applied {
-        // Of two answers for one region the bad one counts.
-        let kept = results.entry(*region).or_insert(result);
-        if matches!(result, Applied::Again(_)) {
-            *kept = result;
+/// A region that the last list named: 48 bytes, because there may be millions.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Kept {
+    at: RegionAt,
+    /// Number, epoch and keys.
+    set: RegionSet,
+    /// The list that named it last.
+    list: u32,
+    applied: bool,
+}
+
+/// What one store has said under its hold.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StoreCover {
+    /// By number.
+    kept: Vec<Kept>,
+    /// Wait-apply can be asked for.
+    waits: bool,
+    /// Why regions were not applied, of the last answer.
+    again: BTreeMap<RegionId, Cow<'static, str>>,
+    /// Lists begun.
+    list: u32,
+    /// Of the list that is being read: what was not in the one before, and what the rest adds up to.
+    new: Vec<Kept>,
+    digest: CoverDigest,
+    doubt: Option<Repeat>,
+}
+
+impl StoreCover {
+    /// Of a store that has said nothing. Under a weaker hold it cannot be asked whether it has applied (`waits` false):
+    /// what it had proposed before is seen as pending, or as a change of the set until the confirmation.
+    pub fn new(waits: bool) -> Self {
+        let (kept, new, again) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { kept, waits, again, list: 0, new, digest: nothing_led(), doubt: None }
+    }
+
+    /// A list begins; one that was not read to its end counts for nothing.
+    pub fn begin_list(&mut self) {
+        self.list = self.list.saturating_add(1);
+        self.new.clear();
+        self.digest = nothing_led();
+        self.doubt = None;
+    }
+
+    /// A region of the list, and what its leader said of its `safe_ts` at this version.
+    pub fn take(&mut self, led: LedRegion<'_>, safe_ts: Option<Ts>) {
+        if let Err(doubt) = self.judge(led, safe_ts) {
+            self.doubt.get_or_insert(doubt);
         }
     }
-    digest(before, known, after, |region| match results.get(&region) {
-        Some(Applied::Done) => Ok(()),
-        Some(Applied::Again(why)) => Err(Repeat::NotApplied(region, why.clone())),
-        None => Err(Repeat::NotApplied(region, "it was not answered".to_owned())),
-    })
-}
 
-/// The same of a store under a weaker hold, which cannot be asked whether it has applied. What it had proposed before is
-/// seen as pending, or as a change of the set until the confirmation.
-pub fn judge_weaker(before: &[LedRegion], known: &SafeTimes, after: &[LedRegion]) -> Result<CoverDigest, Repeat> {
-    digest(before, known, after, |_| Ok(()))
-}
-
-/// All regions of one answer as a set; the first with an admin command pending stands in the way.
-pub fn settled_set(led: &[LedRegion]) -> Result<RegionSet, Repeat> {
-    match led.iter().find(|led| led.pending) {
-        Some(led) => Err(Repeat::Pending(led.at.region)),
-        None => Ok(led.iter().map(|led| led.at.set()).sum()),
-    }
-}
-
-fn digest(
-    before: &[LedRegion],
-    known: &SafeTimes,
-    after: &[LedRegion],
-    applied: impl Fn(RegionId) -> Result<(), Repeat>,
-) -> Result<CoverDigest, Repeat> {
-    let before: BTreeMap<RegionId, &RegionAt> = before.iter().map(|led| (led.at.region, &led.at)).collect();
-    let mut digest = nothing_led();
-    let mut seen = BTreeMap::new();
-    for led in after {
-        let region = led.at.region;
-        if seen.insert(region, ()).is_some() {
+    fn judge(&mut self, led: LedRegion<'_>, safe_ts: Option<Ts>) -> Result<(), Repeat> {
+        let (region, set) = (led.at.region, led.set());
+        let fresh = Kept { at: led.at, set, list: self.list, applied: !self.waits };
+        let pending = if led.pending { Err(Repeat::Pending(region)) } else { Ok(()) };
+        let found = self.kept.binary_search_by_key(&region, |kept| kept.at.region);
+        let Some(kept) = found.ok().and_then(|at| self.kept.get_mut(at)) else {
+            self.new.push(fresh);
+            return pending.and(Err(Repeat::New(region)));
+        };
+        if mem::replace(&mut kept.list, self.list) == self.list {
             return Err(Repeat::Twice(region));
         }
-        let safe_ts = judge_region(led, before.get(&region).copied(), &applied, known)?;
-        let tiling = Tiling::of_region(&led.at.start, &led.at.end).ok_or(Repeat::UpsideDown(region))?;
-        digest.regions += 1;
-        digest.tiling = digest.tiling + tiling;
-        digest.least_safe_ts = digest.least_safe_ts.min(safe_ts);
-        digest.set = digest.set + led.at.set();
+        // Keys belong to the epoch: they cannot differ when version and conf_ver do not, and are compared all the same.
+        if (kept.at, kept.set) != (led.at, set) {
+            *kept = fresh;
+            return pending.and(Err(Repeat::Moved(region)));
+        }
+        pending?;
+        if !kept.applied {
+            let why = self.again.get(&region).map_or("it was not answered", |why| why.as_ref());
+            return Err(Repeat::NotApplied(region, why.to_owned()));
+        }
+        let safe_ts = safe_ts.filter(|ts| ts.is_real()).ok_or(Repeat::NoSafeTs(region))?;
+        let tiling = Tiling::of_region(led.start, led.end).ok_or(Repeat::UpsideDown(region))?;
+        self.digest.regions += 1;
+        self.digest.tiling = self.digest.tiling + tiling;
+        self.digest.least_safe_ts = self.digest.least_safe_ts.min(safe_ts);
+        self.digest.set = self.digest.set + set;
+        Ok(())
     }
-    Ok(digest)
+
+    /// The list was read to its end: this store's part of a `Covered`, or why it has to be asked again. What is no longer
+    /// led here is somebody else's. A store that leads nothing contributes nothing.
+    pub fn end_list(&mut self) -> Result<CoverDigest, Repeat> {
+        let list = self.list;
+        self.kept.retain(|kept| kept.list == list);
+        if !self.new.is_empty() {
+            self.kept.append(&mut self.new);
+            self.kept.sort_by_key(|kept| kept.at.region);
+            let twice = self.kept.windows(2).find_map(|two| match two {
+                [a, b] if a.at.region == b.at.region => Some(a.at.region),
+                _ => None,
+            });
+            self.doubt = twice.map(Repeat::Twice).or(self.doubt.take());
+            self.kept.dedup_by_key(|kept| kept.at.region);
+        }
+        self.doubt.take().map_or_else(|| Ok(mem::take(&mut self.digest)), Err)
+    }
+
+    /// Regions led here.
+    pub fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    /// None is.
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// All regions of the last list.
+    pub fn regions(&self) -> impl Iterator<Item = RegionAt> {
+        self.kept.iter().map(|kept| kept.at)
+    }
+
+    /// What has to be applied before the next list.
+    pub fn unapplied(&self) -> Vec<RegionAt> {
+        self.kept.iter().filter(|kept| !kept.applied).map(|kept| kept.at).collect()
+    }
+
+    /// What wait-apply said of exactly these. An answer that does not account for every one of them proves nothing.
+    pub fn applied(&mut self, asked: &[RegionAt], said: Applied) {
+        let asked: BTreeSet<RegionId> = if said.done + said.again.len() == asked.len() {
+            asked.iter().map(|at| at.region).collect()
+        } else {
+            BTreeSet::new()
+        };
+        for kept in self.kept.iter_mut().filter(|kept| asked.contains(&kept.at.region)) {
+            kept.applied |= !said.again.contains_key(&kept.at.region);
+        }
+        self.again = said.again;
+    }
+}
+
+/// All regions of one list as a set; the first with an admin command pending stands in the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct SettledSet {
+    set: RegionSet,
+    pending: Option<RegionId>,
+}
+
+impl SettledSet {
+    /// A region of the list.
+    pub fn take(&mut self, led: LedRegion<'_>) {
+        self.set = self.set + led.set();
+        if led.pending {
+            self.pending.get_or_insert(led.at.region);
+        }
+    }
+
+    /// The list was read to its end.
+    pub fn end(self) -> Result<RegionSet, Repeat> {
+        self.pending.map_or(Ok(self.set), |region| Err(Repeat::Pending(region)))
+    }
 }
 
 /// What a plane reports that leads nothing: its `safe_ts` must never become the minimum of all planes.
@@ -207,159 +264,5 @@ pub fn join(left: CoverDigest, right: CoverDigest) -> CoverDigest {
     }
 }
 
-fn judge_region(
-    led: &LedRegion,
-    before: Option<&RegionAt>,
-    applied: impl Fn(RegionId) -> Result<(), Repeat>,
-    known: &SafeTimes,
-) -> Result<Ts, Repeat> {
-    let region = led.at.region;
-    if led.pending {
-        return Err(Repeat::Pending(region));
-    }
-    match before {
-        None => return Err(Repeat::New(region)),
-        // Keys belong to the epoch: they cannot differ when version and conf_ver do not, and are compared all the same.
-        Some(before) if *before != led.at => return Err(Repeat::Moved(region)),
-        Some(_) => {}
-    }
-    applied(region)?;
-    known.of(&led.at).filter(|ts| ts.is_real()).ok_or(Repeat::NoSafeTs(region))
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn led(region: u64, version: u64, start: &str, end: &str) -> LedRegion {
-        let at = RegionAt {
-            region: RegionId(region),
-            conf_ver: 5,
-            version,
-            start: start.as_bytes().to_vec(),
-            end: end.as_bytes().to_vec(),
-        };
-        LedRegion { at, pending: false }
-    }
-
-    fn pending(mut led: LedRegion) -> LedRegion {
-        led.pending = true;
-        led
-    }
-
-    fn done(regions: &[u64]) -> Vec<(RegionId, Applied)> {
-        regions.iter().map(|region| (RegionId(*region), Applied::Done)).collect()
-    }
-
-    fn known(times: &[(&LedRegion, u64)]) -> SafeTimes {
-        let mut known = SafeTimes::default();
-        times.iter().for_each(|(led, ts)| known.put(&led.at, Ts(*ts)));
-        known
-    }
-
-    fn a_set() -> RegionSet {
-        led(1, 7, "", "").at.set()
-    }
-
-    /// Pending, new or moved is a doubt under a weaker hold too; only wait-apply is not asked for.
-    #[test]
-    fn a_weaker_hold_leaves_out_wait_apply_and_nothing_else() {
-        let (a, b) = (led(1, 7, "", "m"), led(2, 7, "m", ""));
-        let (both, times) = (vec![a.clone(), b.clone()], known(&[(&a, 90), (&b, 80)]));
-        let digest = judge_weaker(&both, &times, &both).unwrap();
-        assert_eq!((digest.regions, digest.least_safe_ts), (2, Ts(80)));
-        assert_eq!(digest.set, judge(&both, &done(&[1, 2]), &times, &both).unwrap().set);
-        assert_eq!(settled_set(&both), Ok(digest.set));
-        let moved = [led(1, 6, "", "m"), b.clone()];
-        assert_eq!(judge_weaker(&moved, &times, &both), Err(Repeat::Moved(RegionId(1))));
-        assert_eq!(judge_weaker(&both[..1], &times, &both), Err(Repeat::New(RegionId(2))));
-        let busy = [a.clone(), pending(b)];
-        assert_eq!(judge_weaker(&both, &times, &busy), Err(Repeat::Pending(RegionId(2))));
-        assert_eq!(settled_set(&busy), Err(Repeat::Pending(RegionId(2))));
-        assert_eq!(judge_weaker(&both, &SafeTimes::default(), &both), Err(Repeat::NoSafeTs(RegionId(1))));
-    }
-
-    #[test]
-    fn a_quiet_store_is_covered_and_the_least_safe_ts_counts() {
-        let (a, b) = (led(1, 7, "", "m"), led(2, 7, "m", ""));
-        let both = vec![a.clone(), b.clone()];
-        let digest = judge(&both, &done(&[1, 2]), &known(&[(&a, 90), (&b, 80)]), &both).unwrap();
-        assert_eq!((digest.regions, digest.least_safe_ts), (2, Ts(80)));
-        assert!(digest.tiling.is_whole());
-    }
-
-    #[test]
-    fn what_is_no_longer_led_here_is_somebody_elses() {
-        let (a, b) = (led(1, 7, "", "m"), led(2, 7, "m", ""));
-        let times = known(&[(&a, 90), (&b, 80)]);
-        let digest = judge(&[a.clone(), b], &done(&[1, 2]), &times, &[a]).unwrap();
-        assert_eq!((digest.regions, digest.least_safe_ts), (1, Ts(90)));
-    }
-
-    #[test]
-    fn a_store_that_leads_nothing_does_not_lower_the_minimum() {
-        let digest = judge(&[], &[], &SafeTimes::default(), &[]).unwrap();
-        assert_eq!(digest, nothing_led());
-        let other = CoverDigest { regions: 1, tiling: Tiling::whole(), least_safe_ts: Ts(3), set: a_set() };
-        assert_eq!(join(digest, other.clone()), other);
-    }
-
-    #[test]
-    fn every_doubt_repeats_the_store() {
-        let a = led(1, 7, "", "");
-        let times = known(&[(&a, 90)]);
-        let again = vec![(RegionId(1), Applied::Again("epoch_not_match".to_owned()))];
-        let mixed = [done(&[1]), again.clone()].concat();
-        let conf = LedRegion { at: RegionAt { conf_ver: 6, ..a.at.clone() }, ..a.clone() };
-        let upside = led(1, 7, "b", "a");
-        let none = SafeTimes::default();
-        let zero = known(&[(&a, 0)]);
-        type Answers = Vec<(RegionId, Applied)>;
-        type Row<'a> = (&'a str, Vec<LedRegion>, Answers, &'a SafeTimes, Vec<LedRegion>, Repeat);
-        let table: Vec<Row<'_>> = vec![
-            ("pending", vec![a.clone()], done(&[1]), &times, vec![pending(a.clone())], Repeat::Pending(RegionId(1))),
-            ("new here", vec![], done(&[1]), &times, vec![a.clone()], Repeat::New(RegionId(1))),
-            ("split", vec![led(1, 6, "", "")], done(&[1]), &times, vec![a.clone()], Repeat::Moved(RegionId(1))),
-            ("conf change", vec![conf], done(&[1]), &times, vec![a.clone()], Repeat::Moved(RegionId(1))),
-            ("keys", vec![led(1, 7, "", "q")], done(&[1]), &times, vec![a.clone()], Repeat::Moved(RegionId(1))),
-            (
-                "aborted wait",
-                vec![a.clone()],
-                again,
-                &times,
-                vec![a.clone()],
-                Repeat::NotApplied(RegionId(1), "epoch_not_match".to_owned()),
-            ),
-            (
-                "two answers",
-                vec![a.clone()],
-                mixed,
-                &times,
-                vec![a.clone()],
-                Repeat::NotApplied(RegionId(1), "epoch_not_match".to_owned()),
-            ),
-            (
-                "no answer",
-                vec![a.clone()],
-                vec![],
-                &times,
-                vec![a.clone()],
-                Repeat::NotApplied(RegionId(1), "it was not answered".to_owned()),
-            ),
-            ("not asked", vec![a.clone()], done(&[1]), &none, vec![a.clone()], Repeat::NoSafeTs(RegionId(1))),
-            ("not initialised", vec![a.clone()], done(&[1]), &zero, vec![a.clone()], Repeat::NoSafeTs(RegionId(1))),
-            ("twice", vec![a.clone()], done(&[1]), &times, vec![a.clone(), a.clone()], Repeat::Twice(RegionId(1))),
-            ("upside down", vec![upside.clone()], done(&[1]), &times, vec![upside], Repeat::UpsideDown(RegionId(1))),
-        ];
-        for (name, before, applied, known, after, why) in table {
-            assert_eq!(judge(&before, &applied, known, &after), Err(why), "{name}");
-        }
-    }
-
-    #[test]
-    fn pending_before_but_not_after_at_the_same_epoch_is_no_doubt() {
-        let a = led(1, 7, "", "");
-        assert!(judge(&[pending(a.clone())], &done(&[1]), &known(&[(&a, 90)]), std::slice::from_ref(&a)).is_ok());
-    }
-}
+mod tests;

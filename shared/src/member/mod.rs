@@ -19,6 +19,7 @@ mod ledger;
 mod machine;
 mod orders;
 mod phase;
+pub mod safe_times;
 mod step;
 mod view;
 

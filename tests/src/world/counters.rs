@@ -17,6 +17,12 @@ pub struct Counters {
     pub tikv_leases: u64,
     /// Finish requests that arrived.
     pub tikv_finishes: u64,
+    /// CheckPendingAdminOp, which wakes every peer of its store: reads, so not in the total.
+    pub tikv_lists: u64,
+    /// Regions asked for their `safe_ts`: reads, so not in the total.
+    pub tikv_asks: u64,
+    /// Regions named in wait-apply: reads, so not in the total.
+    pub tikv_waits: u64,
     /// CreateSnapshots calls that created something.
     pub ec2_creates: u64,
     /// Pages of DescribeSnapshots by tag: reads, so not in the total.

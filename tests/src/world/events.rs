@@ -35,6 +35,11 @@ impl World {
         self.with(|state| state.stores.iter().map(|(store, held)| (*store, held.plane.clone())).collect())
     }
 
+    /// Where their gRPC ports are, as PD lists them; in the same order.
+    pub fn addresses(&self) -> Vec<String> {
+        self.with(|state| state.stores.values().map(|held| held.address.clone()).collect())
+    }
+
     /// The TiKV process ends and comes back after `down`: lease, streams and resolvers are gone.
     pub fn restart_store(&self, store: StoreId, down: Duration) {
         self.with(|state| state.restart(store, millis(down)));

@@ -42,6 +42,9 @@ fn pause_values() -> [(&'static str, Value); 8] {
 /// A pause that has longer to go than this is somebody else's, in milliseconds: the edge leaves it to him.
 const OTHERS: u64 = 60_000;
 
+/// Regions of one page: few, so that a cluster of this size has several.
+const REGION_PAGE: u32 = 8;
+
 pub(crate) struct PdDouble {
     pub(crate) world: World,
     pub(crate) plane: String,
@@ -255,7 +258,7 @@ impl Pd for PdDouble {
         .await
     }
 
-    async fn regions(&self, start: &[u8], limit: u32) -> Result<Vec<PdRegion>, PortError> {
-        self.enter("ScanRegions", |state| Ok(state.pd_regions(start, limit))).await
+    async fn regions(&self, start: &[u8]) -> Result<Vec<PdRegion>, PortError> {
+        self.enter("ScanRegions", |state| Ok(state.pd_regions(start, REGION_PAGE))).await
     }
 }

@@ -6,9 +6,10 @@ use super::{
     k8s,
     store::{Store, Wait},
 };
+use crate::listed::Listed;
 use async_trait::async_trait;
 use plane_actor::ports::{
-    Applied, ClusterTls, Hold, HoldError, LedRegion, PortError, RegionAt, Tikv, TikvConnect, TikvSettings,
+    Applied, ClusterTls, EachRegion, Hold, HoldError, PortError, RegionAt, Tikv, TikvConnect, TikvSettings,
 };
 use shared::{
     evidence::HoldKind,
@@ -17,7 +18,7 @@ use shared::{
     time::Millis,
     ts::Ts,
 };
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 /// How long the edge waits for an answer on a prepare stream before it calls the stream broken.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
@@ -59,20 +60,16 @@ impl State {
         Ok(held)
     }
 
-    fn led(&self, store: StoreId) -> Vec<LedRegion> {
+    fn led(&self, store: StoreId) -> Vec<Listed> {
         let Some(held) = self.stores.get(&store) else { return Vec::new() };
         let stale = self.faults.stale_leads.get(&store);
         held.peers
             .iter()
             .filter(|(id, _)| self.leads(**id, store) || stale.is_some_and(|stale| stale.contains(id)))
-            .map(|(id, peer)| LedRegion {
-                at: RegionAt {
-                    region: *id,
-                    conf_ver: peer.region.conf_ver,
-                    version: peer.region.version,
-                    start: peer.region.start.clone(),
-                    end: peer.region.end.clone(),
-                },
+            .map(|(id, peer)| Listed {
+                at: RegionAt { region: *id, conf_ver: peer.region.conf_ver, version: peer.region.version },
+                start: peer.region.start.clone(),
+                end: peer.region.end.clone(),
                 pending: self.admin_pending(*id, peer),
             })
             .collect()
@@ -124,12 +121,21 @@ impl Tikv for TikvDouble {
         Ok(Arc::new(ImportDouble { world: self.world.clone(), store: self.store }))
     }
 
-    async fn led_regions(&self) -> Result<Vec<LedRegion>, PortError> {
-        self.enter(|state| Ok(state.led(self.store))).await
+    async fn led_regions(&self, each: &mut EachRegion<'_>) -> Result<(), PortError> {
+        let listed = self.enter(|state| {
+            state.counters.tikv_lists += 1;
+            Ok(state.led(self.store))
+        });
+        listed.await?.iter().for_each(|led| each(led.region()));
+        Ok(())
     }
 
     async fn safe_ts(&self, region: RegionId) -> Result<Ts, PortError> {
-        self.enter(|state| Ok(state.peer(region, self.store).map_or(Ts::ZERO, |peer| peer.safe_ts))).await
+        self.enter(|state| {
+            state.counters.tikv_asks += 1;
+            Ok(state.peer(region, self.store).map_or(Ts::ZERO, |peer| peer.safe_ts))
+        })
+        .await
     }
 }
 
@@ -170,33 +176,33 @@ impl State {
     }
 
     /// Steps 1 to 6 of WaitApply: what is decided at once, and what is waited for.
-    fn begin_wait(&mut self, store: StoreId, stream: u64, at: &RegionAt) -> Option<Applied> {
+    fn begin_wait(&mut self, store: StoreId, stream: u64, at: &RegionAt) -> Option<Result<(), String>> {
         let term = self.regions.get(&at.region).map_or(0, |region| region.term);
         let Some(held) = self.stores.get_mut(&store) else {
-            return Some(Applied::Again("store is gone".to_owned()));
+            return Some(Err("store is gone".to_owned()));
         };
         let Some(peer) = held.peers.get(&at.region) else {
-            return Some(Applied::Again(format!("region_not_found: region {} not found", at.region)));
+            return Some(Err(format!("region_not_found: region {} not found", at.region)));
         };
         if held.waits.get(&at.region).is_some_and(|wait| wait.outcome.is_none()) {
-            return Some(Applied::Again(format!("wait apply has been aborted: Duplicated, region {}", at.region)));
+            return Some(Err(format!("wait apply has been aborted: Duplicated, region {}", at.region)));
         }
         if (peer.region.conf_ver, peer.region.version) != (at.conf_ver, at.version) {
-            return Some(Applied::Again(format!("epoch_not_match: region {}", at.region)));
+            return Some(Err(format!("epoch_not_match: region {}", at.region)));
         }
         // Leadership is not asked: a follower answers for its own log (§2.5).
         if peer.last() == peer.applied {
-            return Some(Applied::Done);
+            return Some(Ok(()));
         }
         held.waits.insert(at.region, Wait { target: peer.last(), term, outcome: None, stream });
         None
     }
 
-    fn end_wait(&mut self, store: StoreId, region: RegionId) -> Option<Applied> {
+    fn end_wait(&mut self, store: StoreId, region: RegionId) -> Option<Result<(), String>> {
         let held = self.stores.get_mut(&store)?;
         let outcome = held.waits.get(&region)?.outcome?;
         held.waits.remove(&region);
-        Some(if outcome { Applied::Done } else { Applied::Again(format!("stale_command: region {region}")) })
+        Some(if outcome { Ok(()) } else { Err(format!("stale_command: region {region}")) })
     }
 }
 
@@ -243,18 +249,23 @@ impl Hold for HoldDouble {
         self.answer(valid).await
     }
 
-    async fn wait_apply(&self, regions: &[RegionAt]) -> Result<Vec<(RegionId, Applied)>, HoldError> {
+    async fn wait_apply(&self, regions: Vec<RegionAt>) -> Result<Applied, HoldError> {
         self.travel().await?;
-        let mut answers = Vec::new();
+        let mut said = Applied::default();
+        let mut take = |region, answer| match answer {
+            Ok(()) => said.done += 1,
+            Err(why) => drop(said.again.insert(region, Cow::Owned(why))),
+        };
         let mut open = Vec::new();
         self.world.with(|state| {
             state.on_stream(self)?;
             if !state.leased(self.store) && !regions.is_empty() {
                 return Err(HoldError::Expired);
             }
-            for at in regions {
+            state.counters.tikv_waits += regions.len() as u64;
+            for at in &regions {
                 match state.begin_wait(self.store, self.stream, at) {
-                    Some(answer) => answers.push((at.region, answer)),
+                    Some(answer) => take(at.region, answer),
                     None => open.push(at.region),
                 }
             }
@@ -266,7 +277,7 @@ impl Hold for HoldDouble {
                 state.on_stream(self)?;
                 open.retain(|region| match state.end_wait(self.store, *region) {
                     Some(answer) => {
-                        answers.push((*region, answer));
+                        take(*region, answer);
                         false
                     }
                     None => true,
@@ -274,7 +285,7 @@ impl Hold for HoldDouble {
                 Ok(())
             })?;
         }
-        self.answer(answers).await
+        self.answer(said).await
     }
 
     async fn finish(&self) -> Result<bool, HoldError> {
@@ -326,7 +337,7 @@ impl Hold for ImportDouble {
         Ok(before)
     }
 
-    async fn wait_apply(&self, _: &[RegionAt]) -> Result<Vec<(RegionId, Applied)>, HoldError> {
+    async fn wait_apply(&self, _: Vec<RegionAt>) -> Result<Applied, HoldError> {
         Err(HoldError::Unimplemented)
     }
 

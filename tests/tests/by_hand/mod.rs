@@ -1,7 +1,7 @@
 //! The steps of a barrier by hand, through the ports, with one step left out on demand. No line of the protocol is used.
 
 use async_trait::async_trait;
-use plane_actor::ports::{Applied, CloudIdentity, CreateSnapshots, Dialer, Hold, Pd, PortError, Ports, Tikv};
+use plane_actor::ports::{CloudIdentity, CreateSnapshots, Dialer, Hold, Pd, PortError, Ports, Tikv};
 use shared::{
     ids::{InstanceId, SnapshotId, StoreId},
     request::Storage,
@@ -10,7 +10,10 @@ use shared::{
 };
 use shell::link::Link;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
-use tests::world::{Cut, World};
+use tests::{
+    listed::listed,
+    world::{Cut, World},
+};
 
 /// Which step to leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +84,10 @@ async fn hold_all(ports: &Ports, pd: &Arc<dyn Pd>) -> anyhow::Result<Vec<Held>> 
 async fn cover(held: &[Held]) -> anyhow::Result<()> {
     for one in held {
         for _ in 0..200 {
-            let before = one.tikv.led_regions().await?;
-            let at: Vec<_> = before.iter().map(|led| led.at.clone()).collect();
-            let applied = one.hold.wait_apply(&at).await?.iter().all(|(_, applied)| *applied == Applied::Done);
-            let after = one.tikv.led_regions().await?;
+            let before = listed(one.tikv.as_ref()).await?;
+            let at: Vec<_> = before.iter().map(|led| led.at).collect();
+            let applied = one.hold.wait_apply(at).await?.again.is_empty();
+            let after = listed(one.tikv.as_ref()).await?;
             if applied && after == before && after.iter().all(|led| !led.pending) {
                 break;
             }
@@ -98,7 +101,7 @@ async fn least_safe_ts(all: &[Arc<dyn Tikv>]) -> anyhow::Result<Ts> {
     for _ in 0..200 {
         let mut least = Ts(u64::MAX);
         for tikv in all {
-            for led in tikv.led_regions().await? {
+            for led in listed(tikv.as_ref()).await? {
                 least = least.min(tikv.safe_ts(led.at.region).await?);
             }
         }

@@ -17,7 +17,7 @@ async fn imports_of_an_old_store_are_suspended_again_and_again() {
     assert_eq!(hold.lease(LEASE).await, Ok(false), "nobody had suspended them");
     assert!(world.cluster.imports_suspended(store));
     assert_eq!(hold.lease(LEASE).await, Ok(true));
-    assert_eq!(hold.wait_apply(&world.led(0).await).await, Err(HoldError::Unimplemented));
+    assert_eq!(hold.wait_apply(world.led(0).await).await, Err(HoldError::Unimplemented));
 
     world.cluster.expire_lease(store);
     assert_eq!(hold.lease(LEASE).await, Ok(false), "there was a gap, and the renewal says so");

@@ -6,7 +6,7 @@ mod imports;
 
 use plane_actor::{
     edge::tikv::{StatusAddresses, TikvConnector},
-    ports::{Applied, Hold, HoldError, LedRegion, PortError, RegionAt, Tikv, TikvConnect},
+    ports::{Applied, Hold, HoldError, PortError, RegionAt, Tikv, TikvConnect},
 };
 use shared::{
     ids::{ClusterId, RegionId, StoreId},
@@ -16,7 +16,10 @@ use shared::{
     ts::Ts,
 };
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
-use tests::servers::tikv::{Mode, StoreSpec, TikvCluster};
+use tests::{
+    listed::{Listed, listed},
+    servers::tikv::{Mode, StoreSpec, TikvCluster},
+};
 use tokio::time::{Instant, sleep, timeout};
 
 const LEASE: Millis = Millis::secs(10);
@@ -59,16 +62,21 @@ impl World {
 
     /// What the store leads, as WaitApply takes it.
     async fn led(&self, index: usize) -> Vec<RegionAt> {
-        let led = self.tikv(index).await.led_regions().await.unwrap();
-        led.into_iter().map(|region| region.at).collect()
+        self.listed(index).await.into_iter().map(|led| led.at).collect()
+    }
+
+    async fn listed(&self, index: usize) -> Vec<Listed> {
+        listed(self.tikv(index).await.as_ref()).await.unwrap()
     }
 }
 
-fn again(results: &[(RegionId, Applied)], region: RegionId) -> String {
-    match results.iter().find(|(id, _)| *id == region) {
-        Some((_, Applied::Again(text))) => text.clone(),
-        other => panic!("expected Again for region {region}, got {other:?}"),
-    }
+fn again(said: &Applied, region: RegionId) -> String {
+    said.again.get(&region).unwrap_or_else(|| panic!("region {region} is not to be asked again: {said:?}")).to_string()
+}
+
+/// All of them were applied.
+fn all(done: usize) -> Applied {
+    Applied { done, ..Applied::default() }
 }
 
 #[tokio::test]
@@ -90,7 +98,7 @@ async fn reading_opens_no_prepare_stream() {
     let world = World::start(2);
     let tikv = world.tikv(0).await;
     tikv.settings().await.unwrap();
-    let led = tikv.led_regions().await.unwrap();
+    let led = listed(tikv.as_ref()).await.unwrap();
     tikv.safe_ts(led[0].at.region).await.unwrap();
     assert_eq!(world.cluster.counters(world.store(0)), Default::default());
 }
@@ -114,7 +122,7 @@ async fn an_expired_lease_is_seen_by_renewal_and_by_wait_apply() {
     assert_eq!(hold.lease(LEASE).await, Ok(false), "a gap is an answer, not an error");
     world.cluster.expire_lease(world.store(0));
     let led = world.led(0).await;
-    assert_eq!(hold.wait_apply(&led).await, Err(HoldError::Expired));
+    assert_eq!(hold.wait_apply(led).await, Err(HoldError::Expired));
     assert_eq!(hold.lease(LEASE).await, Err(HoldError::Expired), "the end of a stream is remembered");
 }
 
@@ -184,7 +192,7 @@ async fn stores_that_cannot_be_held_say_so_at_the_probe() {
         assert!(matches!(probe(mode).await, (Err(HoldError::NotReady(_)), Err(HoldError::NotReady(_)))));
     }
     world.cluster.turn(world.store(0), |knobs| knobs.mode = Mode::V2);
-    match world.tikv(0).await.led_regions().await {
+    match listed(world.tikv(0).await.as_ref()).await {
         Err(PortError::Refused(refusal)) => assert_eq!(refusal.reason, Reason::EngineUnsupported),
         other => panic!("{other:?}"),
     }
@@ -200,7 +208,7 @@ async fn wait_apply_waits_for_the_slow_while_renewals_go_on() {
     world.cluster.propose(slow.0);
     let waiting = {
         let (hold, led) = (Arc::clone(&hold), led.clone());
-        tokio::spawn(async move { hold.wait_apply(&led).await })
+        tokio::spawn(async move { hold.wait_apply(led).await })
     };
     sleep(Duration::from_millis(300)).await;
     assert_eq!(hold.lease(LEASE).await, Ok(true));
@@ -209,9 +217,8 @@ async fn wait_apply_waits_for_the_slow_while_renewals_go_on() {
     sleep(Duration::from_millis(100)).await;
     assert!(!waiting.is_finished(), "a follower's apply is not the leader's");
     world.cluster.apply(slow.0, None);
-    let results = timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
-    assert_eq!(results.len(), 2);
-    assert!(results.iter().all(|(_, applied)| *applied == Applied::Done), "{results:?}");
+    let said = timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap().unwrap();
+    assert_eq!(said, all(2));
 }
 
 #[tokio::test]
@@ -221,12 +228,12 @@ async fn wait_apply_says_which_regions_to_look_at_again() {
     let mut asked = world.led(0).await;
     let (moved, slow) = (asked[0].region, asked[1].region);
     asked[0].version += 1;
-    asked.push(RegionAt { region: RegionId(999_999), ..asked[1].clone() });
+    asked.push(RegionAt { region: RegionId(999_999), ..asked[1] });
     world.cluster.propose(slow.0);
     world.cluster.elect(slow.0, Some(world.store(1)));
     let waiting = tokio::spawn({
         let (hold, asked) = (Arc::clone(&hold), asked.clone());
-        async move { hold.wait_apply(&asked).await }
+        async move { hold.wait_apply(asked).await }
     });
     sleep(Duration::from_millis(200)).await;
     // The term it waits under is the present one: another election makes it stale, and the next apply tells.
@@ -246,27 +253,27 @@ async fn a_wait_left_by_a_dead_stream_is_a_duplicate() {
     world.cluster.propose(led[0].region.0);
     let dead = world.held(0).await;
     // Given up by its asker: the store goes on waiting.
-    assert!(timeout(Duration::from_millis(300), dead.wait_apply(&led[..1])).await.is_err());
-    assert!(again(&dead.wait_apply(&led[..1]).await.unwrap(), led[0].region).contains("has not been answered"));
+    assert!(timeout(Duration::from_millis(300), dead.wait_apply(vec![led[0]])).await.is_err());
+    assert!(again(&dead.wait_apply(vec![led[0]]).await.unwrap(), led[0].region).contains("has not been answered"));
     drop(dead);
     let hold = world.tikv(0).await.open_hold().await.unwrap();
     assert_eq!(hold.lease(LEASE).await, Ok(true));
-    assert!(again(&hold.wait_apply(&led[..1]).await.unwrap(), led[0].region).contains("Duplicated"));
+    assert!(again(&hold.wait_apply(vec![led[0]]).await.unwrap(), led[0].region).contains("Duplicated"));
     world.cluster.apply(led[0].region.0, None);
-    assert_eq!(hold.wait_apply(&led[..1]).await.unwrap(), [(led[0].region, Applied::Done)]);
-    assert_eq!(hold.wait_apply(&[]).await.unwrap(), [], "TiKV never answers an empty list");
+    assert_eq!(hold.wait_apply(vec![led[0]]).await.unwrap(), all(1));
+    assert_eq!(hold.wait_apply(Vec::new()).await.unwrap(), all(0), "TiKV never answers an empty list");
 }
 
-async fn all_led(world: &World) -> Vec<LedRegion> {
+async fn all_led(world: &World) -> Vec<Listed> {
     let mut all = Vec::new();
     for index in 0..3 {
-        all.extend(world.tikv(index).await.led_regions().await.unwrap());
+        all.extend(world.listed(index).await);
     }
     all
 }
 
-fn tiling(led: &[LedRegion]) -> Tiling {
-    led.iter().map(|region| Tiling::of_region(&region.at.start, &region.at.end).unwrap()).sum()
+fn tiling(led: &[Listed]) -> Tiling {
+    led.iter().map(|region| Tiling::of_region(&region.start, &region.end).unwrap()).sum()
 }
 
 #[tokio::test]
@@ -304,8 +311,8 @@ async fn a_lease_refuses_what_would_tear_a_backup() {
 #[tokio::test]
 async fn safe_ts_is_the_regions_own_word() {
     let world = World::start(14);
-    let led = world.led(0).await;
-    let (region, tikv) = (led[0].region, world.tikv(0).await);
+    let led = world.listed(0).await;
+    let (region, tikv) = (led[0].at.region, world.tikv(0).await);
     let first = tikv.safe_ts(region).await.unwrap();
     sleep(Duration::from_millis(50)).await;
     assert!(first.is_real() && tikv.safe_ts(region).await.unwrap() > first, "it follows the clock");

@@ -1,7 +1,8 @@
 //! Cleaning: what is ours goes although a lock is missing, what is not is named, and nobody waits for it.
 
 use crate::{
-    hand::{Hand, attempt, spec},
+    hand::Hand,
+    orders::{attempt, spec},
     scenario,
 };
 use shared::{

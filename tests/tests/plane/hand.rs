@@ -1,7 +1,12 @@
 //! The hand: what a coordinator would order, spoken over real links to real plane actors, step by step.
 
+use crate::{
+    orders::{attempt, spec},
+    threads::Apart,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::future::{Either, join_all, select};
 use plane_actor::{
     config::PlaneConfig,
     ports::{Dialer, PortError},
@@ -9,8 +14,7 @@ use plane_actor::{
 use shared::{
     epoch::Epoch,
     evidence::Evidence,
-    ids::{Attempt, BackupUid, SnapshotId},
-    request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
+    ids::SnapshotId,
     tiling::Tiling,
     ts::Ts,
     wire::{
@@ -19,8 +23,8 @@ use shared::{
     },
 };
 use shell::link::{Identity, Link, pair};
-use std::{cell::Cell, collections::BTreeMap, sync::Arc, time::Duration};
-use tests::world::World;
+use std::{cell::Cell, collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
+use tests::world::{PlaneConfig as PlaneOfWorld, World};
 use tokio::{
     sync::{Notify, mpsc},
     task::LocalSet,
@@ -57,13 +61,15 @@ pub(crate) struct Plane {
     links: mpsc::Receiver<Link>,
     door: mpsc::Sender<Link>,
     link: Option<Link>,
+    /// Its runtimes are as in production.
+    apart: Option<Arc<Apart>>,
     renewals: u64,
     attempt: u32,
     epoch: Epoch,
 }
 
 impl Plane {
-    pub(crate) fn new(world: &World, name: &str) -> Self {
+    pub(crate) fn new(world: &World, name: &str, apart: Option<Arc<Apart>>) -> Self {
         let (door, links) = mpsc::channel(4);
         let mut plane = Self {
             name: name.into(),
@@ -72,6 +78,7 @@ impl Plane {
             links,
             door,
             link: None,
+            apart,
             renewals: 0,
             attempt: 1,
             epoch: EPOCH,
@@ -85,8 +92,13 @@ impl Plane {
         self.life = LocalSet::new();
         self.link = None;
         let dialer = Door { links: self.door.clone(), name: self.name.clone(), outdated: self.outdated.clone() };
-        let ports = world.plane_ports(&self.name, std::sync::Arc::new(dialer));
-        let config = PlaneConfig::new(self.name.clone());
+        let mut ports = world.plane_ports(&self.name, Arc::new(dialer));
+        let mut config = PlaneConfig::new(self.name.clone());
+        if let Some(apart) = &self.apart {
+            let (leases, work) = apart.handles();
+            (config.lease_runtime, config.work_runtime) = (Some(leases), Some(work));
+            ports.tikv = apart.watch(ports.tikv);
+        }
         self.life.spawn_local(async move {
             if let Err(error) = plane_actor::run(config, ports, std::future::pending()).await {
                 eprintln!("plane ended: {error:#}");
@@ -147,38 +159,6 @@ impl Plane {
     }
 }
 
-pub(crate) fn attempt(number: u32) -> Attempt {
-    Attempt { backup: BackupUid::new("uid-1"), number }
-}
-
-pub(crate) fn spec(world: &World, plane: &str) -> MemberSpec {
-    let planes = world.config().planes;
-    let here = planes.iter().find(|p| p.name == plane).unwrap();
-    MemberSpec {
-        backup_name: "nightly".into(),
-        backup_namespace: "admin".into(),
-        tc_name: here.tc_name.clone(),
-        tc_namespace: here.tc_namespace.clone(),
-        init: planes[0].name == plane,
-        storage: Storage {
-            provider: "aws".into(),
-            region: String::new(),
-            bucket: world.config().bucket,
-            prefix: format!("nightly-{plane}"),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        },
-        credentials: Credentials::Default,
-        size_level: SizeLevel::Full,
-        delete_ratio_milli: 1000,
-        limits: Limits::default(),
-        allow_weaker_holds: false,
-    }
-}
-
 /// The coordinator's part, by hand.
 pub(crate) struct Hand {
     pub(crate) world: World,
@@ -186,13 +166,25 @@ pub(crate) struct Hand {
     pub(crate) prepared: BTreeMap<String, Prepared>,
     pub(crate) evidence: BTreeMap<String, Evidence>,
     pub(crate) commit_ts: Ts,
+    /// Regions of the last tiling.
+    pub(crate) regions: u64,
 }
 
 impl Hand {
     pub(crate) fn new(world: &World) -> Self {
-        let planes = world.config().planes.iter().map(|plane| Plane::new(world, &plane.name)).collect();
+        Self::with(world, None)
+    }
+
+    /// Planes whose runtimes are as in production.
+    pub(crate) fn apart(world: &World, apart: &Arc<Apart>) -> Self {
+        Self::with(world, Some(apart))
+    }
+
+    fn with(world: &World, apart: Option<&Arc<Apart>>) -> Self {
+        let plane = |plane: &PlaneOfWorld| Plane::new(world, &plane.name, apart.cloned());
+        let planes = world.config().planes.iter().map(plane).collect();
         let (prepared, evidence) = Default::default();
-        Self { world: world.clone(), planes, prepared, evidence, commit_ts: Ts::ZERO }
+        Self { world: world.clone(), planes, prepared, evidence, commit_ts: Ts::ZERO, regions: 0 }
     }
 
     /// Every store is held and covered.
@@ -264,11 +256,10 @@ impl Hand {
 
     pub(crate) async fn hear_first(&mut self) -> Answer {
         let (first, rest) = self.planes.split_first_mut().unwrap();
-        let living =
-            futures::future::join_all(rest.iter().map(|plane| plane.life.run_until(std::future::pending::<()>())));
-        tokio::select! {
-            answer = first.hear(true) => answer,
-            _ = living => unreachable!(),
+        let living = rest.iter().map(|plane| plane.life.run_until(std::future::pending::<()>()));
+        match select(pin!(first.hear(true)), pin!(join_all(living))).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right((_, heard)) => heard.await,
         }
     }
 
@@ -290,6 +281,7 @@ impl Hand {
             let tiling: Tiling = digests.iter().map(|digest| digest.tiling).sum();
             if tiling.is_whole() {
                 self.commit_ts = digests.iter().map(|digest| digest.least_safe_ts).min().unwrap();
+                self.regions = digests.iter().map(|digest| digest.regions).sum();
                 return;
             }
         }

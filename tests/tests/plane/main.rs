@@ -6,7 +6,10 @@ mod hand;
 mod lost;
 mod metadata;
 mod old_backup;
+mod orders;
+mod regions;
 mod renewed;
+mod threads;
 mod truth;
 
 use hand::{EPOCH, Hand};

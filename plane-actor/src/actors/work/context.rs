@@ -1,6 +1,6 @@
 //! What a piece of work takes with it.
 
-use super::{outcome::Creates, site::Site, volumes::Calls};
+use super::{beside::beside, outcome::Creates, site::Site, volumes::Calls};
 use crate::{
     actors::{
         env::Env,
@@ -10,7 +10,7 @@ use crate::{
 };
 use shared::{
     ids::{Attempt, StoreId},
-    member::coverage::SafeTimes,
+    member::safe_times::PlaneTimes,
     reason::{Reason, Refusal},
     time::Instant,
     wire::{PlanePhase, Progress},
@@ -28,7 +28,7 @@ pub(crate) struct Share {
     pub(crate) number: u64,
     pub(crate) site: Option<Arc<Site>>,
     pub(crate) pause: Option<PdPause>,
-    pub(crate) safe: Arc<SafeTimes>,
+    pub(crate) safe: Arc<PlaneTimes>,
     pub(crate) holds: BTreeMap<StoreId, Arc<dyn Hold>>,
     pub(crate) opening: Opening,
     pub(crate) hold_events: Option<mpsc::Sender<HoldEvent>>,
@@ -48,10 +48,37 @@ impl Share {
         self.site.clone().ok_or_else(|| Refusal::new(Reason::NotPrepared, "this plane has lost what it had prepared"))
     }
 
-    /// Overflow rule: a report that finds no room is replaced by the next.
     pub(super) fn progress(&self, phase: PlanePhase, done: usize, total: usize, text: impl Into<String>) {
+        self.reporter(phase).progress(done, total, text);
+    }
+
+    /// For work that runs elsewhere.
+    pub(super) fn reporter(&self, phase: PlanePhase) -> Reporter {
+        Reporter { progress: self.progress.clone(), number: self.number, phase }
+    }
+
+    /// Work that computes, away from the actors' thread.
+    pub(super) async fn beside<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        beside(self.env.config.work_runtime.as_ref(), work).await
+    }
+}
+
+/// Reports how far a piece of work has come.
+#[derive(Clone)]
+pub(super) struct Reporter {
+    progress: Option<mpsc::Sender<(u64, Progress)>>,
+    number: u64,
+    phase: PlanePhase,
+}
+
+impl Reporter {
+    /// Overflow rule: a report that finds no room is replaced by the next.
+    pub(super) fn progress(&self, done: usize, total: usize, text: impl Into<String>) {
         if let Some(progress) = &self.progress {
-            let said = Progress { phase, done: done as u64, total: total as u64, text: text.into() };
+            let said = Progress { phase: self.phase, done: done as u64, total: total as u64, text: text.into() };
             let _ = progress.try_send((self.number, said));
         }
     }

@@ -1,19 +1,25 @@
 //! Work: what the machine wants done, as futures over ports. Nothing here touches an actor: a future takes what it needs
 //! ([`Share`]) and brings home its result and what later work needs ([`Outcome`]).
 
+mod ahead;
+mod beside;
 mod clean;
 mod cloud;
 mod complete;
+mod connect;
 mod context;
 mod cover;
 mod deleting;
 mod directories;
 #[cfg(test)]
 mod kit;
+mod leaders;
+mod list;
 mod looking;
 mod looks;
 mod manifests;
 mod meta;
+mod missing;
 mod old_backup;
 mod outcome;
 mod pd;
@@ -31,7 +37,7 @@ mod versions;
 mod volumes;
 
 pub(crate) use context::Share;
-pub(crate) use outcome::{Creates, Kept, Outcome};
+pub(crate) use outcome::{Creates, Kept, Outcome, Said};
 pub(crate) use prepare::preflight;
 pub(crate) use site::Site;
 pub(crate) use volumes::Calls;
@@ -45,7 +51,7 @@ pub(crate) async fn run(share: Share, work: Work) -> Outcome {
         Work::Reserve => with_kept(reserve::reserve(&share).await),
         Work::HoldPd { service, ttl } => with_kept(pd::hold(&share, &service, ttl).await),
         Work::RenewPd { service, ttl, gc_hold } => with_kept(pd::renew(&share, &service, ttl, gc_hold).await),
-        Work::Leaders { gc_hold } => with_kept(safe_ts::leaders(&share, gc_hold).await),
+        Work::Leaders { gc_hold } => with_kept(leaders::leaders(&share, gc_hold).await),
         Work::OpenHolds { stores } => suspend::open(&share, &stores).await.into(),
         Work::Cover { round, name_missing, gc_hold } => {
             with_kept(cover::cover(&share, round, name_missing, gc_hold).await)

@@ -3,8 +3,8 @@
 use super::{site::Site, volumes::Calls};
 use crate::ports::PdPause;
 use shared::{
-    ids::SnapshotId,
-    member::{Done, coverage::SafeTimes},
+    ids::{SnapshotId, StoreId},
+    member::{Done, safe_times::SafeTimes},
     reason::Refusal,
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -20,14 +20,18 @@ pub(crate) enum Creates {
     Unknown,
 }
 
+/// All that a store has said.
+pub(crate) type Said = (StoreId, Arc<SafeTimes>);
+
 /// What later work needs.
 pub(crate) enum Kept {
     Nothing,
-    Site(Arc<Site>),
+    /// And what leaders said of their `safe_ts` already.
+    Site(Arc<Site>, Vec<Said>),
     Pause(PdPause),
-    SafeTimes(SafeTimes),
+    SafeTimes(Vec<Said>),
     /// Learned while covering: times, and the calls as they have to be now.
-    Covered(SafeTimes, Calls),
+    Covered(Vec<Said>, Calls),
     Creates(Creates),
     /// As it stands in S3 since `Reserve`; `None`: nobody needs it any more.
     ClusterMeta(Option<Arc<Vec<u8>>>),

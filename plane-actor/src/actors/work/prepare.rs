@@ -2,10 +2,11 @@
 //! stream is opened (`facts/pd-tikv.md` §2.3: opening one cuts off another client's).
 
 use super::{
+    ahead::ask_ahead,
     cloud,
     cloud::{Service, cloud_refusal},
-    context::{STORES_AT_ONCE, Share},
-    directories::{Placed, placed},
+    connect::{Dialled, connect_tikv},
+    context::Share,
     outcome::Kept,
     rest::rest,
     retry::{refusal_of, tried},
@@ -16,12 +17,12 @@ use super::{
 };
 use crate::{
     actors::env::{Env, length},
-    ports::{Cloud, CloudError, CreateSnapshots, LocalStore, Located, Pd, PdCluster, Tikv, TikvSettings},
+    ports::{Cloud, CloudError, CreateSnapshots, LocalStore, Located, Pd, PdCluster},
 };
-use futures::{StreamExt, TryFutureExt, TryStreamExt, stream};
+use futures::TryFutureExt;
 use shared::{
     evidence::ClusterStore,
-    ids::{Attempt, BackupUid, ClusterId, StoreId},
+    ids::{Attempt, BackupUid, ClusterId},
     limiter::Budget,
     member::Done,
     reason::{Reason, Refusal},
@@ -29,11 +30,8 @@ use shared::{
     time::Millis,
     wire::{PlanePhase, PreflightCheck, Prepare, Prepared},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// Makes one check after the other and notes each with the time it took.
 pub(super) struct Checks<'a> {
@@ -82,6 +80,7 @@ pub(crate) async fn preflight(env: &Env, spec: &MemberSpec) -> Vec<PreflightChec
 pub(super) async fn prepare(share: &Share, prepare: Prepare) -> Result<(Done, Kept), Refusal> {
     let env = &share.env;
     let mut checks = Checks { env, share: Some(share), list: Vec::new() };
+    let begun = Instant::now();
     let site = survey(env, &prepare.spec, Some(&share.attempt.backup), &mut checks).await?;
     let prepared = Prepared {
         round: prepare.round,
@@ -93,7 +92,8 @@ pub(super) async fn prepare(share: &Share, prepare: Prepare) -> Result<(Done, Ke
         region: site.cloud.region.clone(),
         highest_epoch: env.book.highest(site.cluster.id),
     };
-    Ok((Done::Prepared(prepared), Kept::Site(Arc::new(site))))
+    let said = ask_ahead(share, &site.spec.limits, &site.tikv, begun).await;
+    Ok((Done::Prepared(prepared), Kept::Site(Arc::new(site), said)))
 }
 
 async fn survey(
@@ -108,7 +108,8 @@ async fn survey(
     let cluster = checks.step("PD's settings", check_pd(pd.as_ref())).await?;
     let cluster_stores = checks.step("TiKV stores", list_stores(pd.as_ref(), spec, share)).await?;
     let local = checks.step("TiKV pods, claims and volumes", find_local(env, spec, &cluster_stores)).await?;
-    let (tikv, directories) = checks.step("TiKV answers", connect_tikv(env, &located, &cluster_stores, &local)).await?;
+    let connecting = connect_tikv(env, &located, &cluster_stores, &local);
+    let (Dialled { tikv, leases }, directories) = checks.step("TiKV answers", connecting).await?;
     let cloud = checks
         .step("credentials", async {
             let cloud = cloud::connect(env, spec).await?;
@@ -131,7 +132,7 @@ async fn survey(
         checks.step("volumes at rest", rest(share, &calls, youngest)).await?;
     }
     let spec = spec.clone();
-    Ok(Site { spec, located, pd, cloud, tikv, local, stores, cluster, cluster_stores, calls })
+    Ok(Site { spec, located, pd, cloud, tikv, leases, local, stores, cluster, cluster_stores, calls })
 }
 
 /// What EC2 does not know may be in another region, if this one is a fallback.
@@ -194,7 +195,7 @@ async fn list_stores(
     spec: &MemberSpec,
     share: Option<&Share>,
 ) -> Result<(Vec<ClusterStore>, String), Refusal> {
-    let end = share.map(|_| tokio::time::Instant::now() + length(wait_for_stores(&spec.limits)));
+    let end = share.map(|_| Instant::now() + length(wait_for_stores(&spec.limits)));
     loop {
         let stores = tried(Reason::PdUnavailable, || pd.stores()).await?;
         check_versions(&stores, spec.allow_weaker_holds)?;
@@ -211,7 +212,7 @@ async fn list_stores(
             _ => STORES_AGAIN,
         };
         match (share, end) {
-            (Some(share), Some(end)) if tokio::time::Instant::now() + needs <= end => {
+            (Some(share), Some(end)) if Instant::now() + needs <= end => {
                 share.progress(PlanePhase::Preparing, 0, STEPS, format!("waiting: {}", unwell.message));
             }
             _ => return Err(unwell),
@@ -266,55 +267,6 @@ async fn find_local(
     let volumes: usize = local.iter().map(|store| store.volumes.len()).sum();
     let text = format!("{} stores with {volumes} volumes", local.len());
     Ok((local, text))
-}
-
-/// Connections by store, and what TiKV keeps on which volume.
-type Connected = (BTreeMap<StoreId, Arc<dyn Tikv>>, Placed);
-
-async fn connect_tikv(
-    env: &Env,
-    located: &Located,
-    stores: &[ClusterStore],
-    local: &[LocalStore],
-) -> Result<(Connected, String), Refusal> {
-    let connected: Vec<(StoreId, Arc<dyn Tikv>, Placed)> = stream::iter(local)
-        .map(|store| async move {
-            let address = address_of(stores, store.store)?;
-            let tls = located.endpoint.tls.as_ref();
-            let tikv = tried(Reason::StoreUnavailable, || env.ports.tikv.connect(address, tls)).await?;
-            let settings = check_settings(store.store, tikv.as_ref()).await?;
-            Ok::<_, Refusal>((store.store, tikv, placed(store, &settings.directories)?))
-        })
-        .buffer_unordered(STORES_AT_ONCE)
-        .try_collect()
-        .await?;
-    let (mut tikv, mut directories) = (BTreeMap::new(), Placed::new());
-    for (store, client, placed) in connected {
-        tikv.insert(store, client);
-        // No two stores share a volume.
-        directories.extend(placed);
-    }
-    let text = format!("{} stores, settings as needed, every directory on a volume of theirs", tikv.len());
-    Ok(((tikv, directories), text))
-}
-
-fn address_of(stores: &[ClusterStore], store: StoreId) -> Result<&str, Refusal> {
-    let known = stores.iter().find(|known| known.store == store);
-    known
-        .map(|known| known.address.as_str())
-        .ok_or_else(|| Refusal::new(Reason::Internal, format!("store {store} was found locally, PD does not list it")))
-}
-
-async fn check_settings(store: StoreId, tikv: &dyn Tikv) -> Result<TikvSettings, Refusal> {
-    let settings = tried(Reason::StoreUnavailable, || tikv.settings()).await?;
-    if !settings.raft_kv {
-        let text = format!("store {store} runs storage.engine partitioned-raft-kv");
-        return Err(Refusal::new(Reason::EngineUnsupported, text));
-    }
-    if !settings.resolved_ts_enabled {
-        return Err(Refusal::new(Reason::ResolvedTsDisabled, format!("resolved-ts.enable is false on store {store}")));
-    }
-    Ok(settings)
 }
 
 /// Asks EC2 for one instance of many, in the very form of the real call: rights go by role, tags and volumes, and each

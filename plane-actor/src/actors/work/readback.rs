@@ -3,15 +3,16 @@
 use super::{
     cloud::{Service, cloud_tried},
     context::Share,
+    list::{Fold, list},
     prepare::stores_now,
     retry::tried,
-    safe_ts::led,
     site::Site,
 };
+use crate::ports::LedRegion;
 use futures::future::try_join_all;
 use shared::{
     evidence::PdEvidence,
-    member::{Done, ReadBack, coverage::settled_set},
+    member::{Done, ReadBack, coverage::SettledSet},
     reason::{Reason, Refusal},
     region_set::RegionSet,
     ts::Ts,
@@ -36,17 +37,31 @@ pub(super) async fn read(share: &Share, gc_hold: Ts) -> Result<Done, Refusal> {
     } else {
         None
     };
-    let set = if site.spec.allow_weaker_holds { Some(regions(&site).await?) } else { None };
+    let set = if site.spec.allow_weaker_holds { Some(regions(share, &site).await?) } else { None };
     Ok(Done::ReadBack(ReadBack { stores, attached, pd, set }))
 }
 
+impl Fold for SettledSet {
+    fn begin(&mut self) {
+        *self = Self::default();
+    }
+
+    fn take(&mut self, led: LedRegion<'_>) {
+        SettledSet::take(self, led);
+    }
+}
+
 /// Every region led here, none with an admin command pending; the certificate compares them with those covered.
-async fn regions(site: &Site) -> Result<RegionSet, Refusal> {
-    let asking = site.tikv.iter().map(|(store, tikv)| async move {
-        let led = led(*store, tikv.as_ref()).await?;
-        settled_set(&led).map_err(|repeat| {
-            let text = format!("store {store} after the snapshots: {repeat}");
-            Refusal::new(Reason::CoverageUnstable, text)
+async fn regions(share: &Share, site: &Site) -> Result<RegionSet, Refusal> {
+    let asking = site.tikv.iter().map(|(store, tikv)| {
+        let (store, tikv) = (*store, tikv.clone());
+        share.beside(async move {
+            let mut led = SettledSet::default();
+            list(store, tikv.as_ref(), &mut led).await?;
+            led.end().map_err(|repeat| {
+                let text = format!("store {store} after the snapshots: {repeat}");
+                Refusal::new(Reason::CoverageUnstable, text)
+            })
         })
     });
     Ok(try_join_all(asking).await?.into_iter().sum())

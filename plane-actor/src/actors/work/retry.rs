@@ -31,14 +31,17 @@ where
     E: std::fmt::Debug,
     F: Future<Output = Result<T, E>>,
 {
-    let mut wait = FIRST_WAIT;
-    for _ in 1..TRIES {
+    for wait in waits() {
         match call().await {
             Err(error) if passes(&error) => tracing::debug!(?error, "trying again"),
             done => return done,
         }
         tokio::time::sleep(wait).await;
-        wait *= 2;
     }
     call().await
+}
+
+/// Between the tries.
+pub(super) fn waits() -> impl Iterator<Item = Duration> + Send {
+    (0..TRIES - 1).map(|before| FIRST_WAIT * 2_u32.pow(before))
 }

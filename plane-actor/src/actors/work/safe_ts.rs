@@ -1,138 +1,131 @@
-//! Every local leader says its own `safe_ts` (`facts/pd-tikv.md` §6.4): what PD's minimum would silently skip.
+//! What a leader says of its own `safe_ts` (`facts/pd-tikv.md` §6.4): what PD's minimum would silently skip.
 
-use super::{context::Share, outcome::Kept, retry::tried};
-use crate::{
-    actors::env::length,
-    ports::{LedRegion, Pd, RegionAt, Tikv},
-};
-use futures::{StreamExt, future::try_join_all, stream};
+use super::{context::Share, outcome::Said, retry::tried};
+use crate::ports::{Pd, RegionAt, Tikv};
+use futures::{StreamExt, stream};
 use shared::{
     ids::StoreId,
-    member::{Done, coverage::SafeTimes},
+    member::safe_times::{PlaneTimes, SafeTimes},
     reason::{Reason, Refusal},
     time::Millis,
     ts::Ts,
-    wire::PlanePhase,
 };
-use std::time::Duration;
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// Calls at a time to one store: small reads beside its usual work.
 const CALLS_AT_ONCE: usize = 16;
-/// Between two passes over the regions that have not said enough yet: `safe_ts` moves with resolved-ts' own steps, 20 s by
-/// default, and fresh regions are initialised within a few.
-const PASS: Duration = Duration::from_secs(1);
 
 /// What a `safe_ts` has to be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     /// Above this: a restore to it finds every version.
-    pub(super) above: Ts,
-    /// PD's clock at the pass.
-    pub(super) now: Ts,
+    above: Ts,
+    /// PD's clock, and when it was read.
+    read: (Ts, Instant),
     /// Not older than this.
-    pub(super) age: Millis,
+    age: Millis,
 }
 
 impl Wanted {
+    /// One look at PD's clock serves all stores and all passes: the age is a limit for comfort, no evidence.
+    pub(super) async fn read(pd: &dyn Pd, above: Ts, age: Millis) -> Result<Self, Refusal> {
+        let now = tried(Reason::PdUnavailable, || pd.now()).await?;
+        Ok(Self { above, read: (now, Instant::now()), age })
+    }
+
+    /// Any that a leader has: it is judged later.
+    pub(super) fn any() -> Self {
+        Self { above: Ts::ZERO, read: (Ts::ZERO, Instant::now()), age: Millis(u64::MAX) }
+    }
+
+    fn age_of(&self, safe_ts: Ts) -> Millis {
+        let passed = u64::try_from(self.read.1.elapsed().as_millis()).unwrap_or(u64::MAX);
+        safe_ts.age(Ts::compose(self.read.0.physical_ms().saturating_add(passed), 0))
+    }
+
+    /// It will do.
+    pub(super) fn enough(&self, safe_ts: Ts) -> bool {
+        safe_ts.is_real() && safe_ts > self.above && self.age_of(safe_ts) <= self.age
+    }
+
     /// Why this will not do yet.
-    fn lacks(&self, safe_ts: Ts) -> Option<String> {
+    fn lacks(&self, safe_ts: Ts) -> String {
         if !safe_ts.is_real() {
-            Some("its safe_ts is not initialised".to_owned())
+            "its safe_ts is not initialised".to_owned()
         } else if safe_ts <= self.above {
-            Some(format!("its safe_ts {safe_ts} is not above the GC hold {}", self.above))
-        } else if safe_ts.age(self.now) > self.age {
-            let (age, limit) = (safe_ts.age(self.now).0 / 1000, self.age.0 / 1000);
-            Some(format!("its safe_ts is {age} s old, the limit is {limit} s"))
+            format!("its safe_ts {safe_ts} is not above the GC hold {}", self.above)
         } else {
-            None
+            let (age, limit) = (self.age_of(safe_ts).0 / 1000, self.age.0 / 1000);
+            format!("its safe_ts is {age} s old, the limit is {limit} s")
         }
     }
 }
 
-/// One pass over regions that have not said enough yet. Returns what was learned, and one that is still missing.
-pub(super) async fn ask(
-    tikv: &dyn Tikv,
-    regions: &[&RegionAt],
-    wanted: Wanted,
-) -> (SafeTimes, Option<(RegionAt, String)>) {
-    let answers: Vec<_> = stream::iter(regions)
-        .map(|at| async move { (*at, tikv.safe_ts(at.region).await) })
-        .buffer_unordered(CALLS_AT_ONCE)
-        .collect()
-        .await;
-    let (mut known, mut missing) = (SafeTimes::default(), None);
-    for (at, answer) in answers {
-        let lacks = match answer {
-            Ok(safe_ts) => match wanted.lacks(safe_ts) {
-                None => {
-                    known.put(at, safe_ts);
-                    None
+/// What one pass over some regions has brought.
+pub(super) struct Asked {
+    pub(super) said: Vec<(RegionAt, Ts)>,
+    /// Regions that have not said enough yet.
+    pub(super) open: Vec<RegionAt>,
+    /// The first of them, and why, for people.
+    pub(super) why: Option<String>,
+}
+
+/// One store, and what is known of its regions. Send, so that it can be asked beside the actors.
+pub(super) struct Asking {
+    pub(super) store: StoreId,
+    pub(super) tikv: Arc<dyn Tikv>,
+    own: Arc<SafeTimes>,
+    plane: Arc<PlaneTimes>,
+}
+
+impl Asking {
+    pub(super) fn of(share: &Share, store: StoreId, tikv: &Arc<dyn Tikv>) -> Self {
+        Self { store, tikv: tikv.clone(), own: share.safe.by(store), plane: share.safe.clone() }
+    }
+
+    /// What was said of this region, here or at another store of this plane.
+    pub(super) fn known(&self, at: &RegionAt) -> Option<Ts> {
+        self.own.of(at).or_else(|| self.plane.elsewhere(self.store, at))
+    }
+
+    /// Takes over what was learned.
+    pub(super) fn learn(&mut self, said: Vec<(RegionAt, Ts)>) {
+        if !said.is_empty() {
+            Arc::make_mut(&mut self.own).merge(said.into_iter().collect());
+        }
+    }
+
+    /// Forgets what will not do any more.
+    pub(super) fn keep(&mut self, wanted: &Wanted) {
+        if self.own.least().is_some_and(|least| !wanted.enough(least)) {
+            Arc::make_mut(&mut self.own).retain(|ts| wanted.enough(ts));
+        }
+    }
+
+    pub(super) fn said(self) -> Said {
+        (self.store, self.own)
+    }
+
+    /// One pass over these regions.
+    pub(super) async fn ask(&self, regions: Vec<RegionAt>, wanted: &Wanted) -> Asked {
+        let tikv = self.tikv.as_ref();
+        let mut answers = stream::iter(regions)
+            .map(|at| async move { (at, tikv.safe_ts(at.region).await) })
+            .buffer_unordered(CALLS_AT_ONCE);
+        let (mut said, mut open, mut why) = (Vec::new(), Vec::new(), None);
+        while let Some((at, answer)) = answers.next().await {
+            let lacks = match answer {
+                Ok(safe_ts) if wanted.enough(safe_ts) => {
+                    said.push((at, safe_ts));
+                    continue;
                 }
-                lacks => lacks,
-            },
-            Err(error) => Some(error.to_string()),
-        };
-        missing = missing.or(lacks.map(|why| (at.clone(), why)));
-    }
-    (known, missing)
-}
-
-/// PD's clock now and the limits, for one pass.
-pub(super) async fn wanted(pd: &dyn Pd, above: Ts, age: Millis) -> Result<Wanted, Refusal> {
-    let now = tried(Reason::PdUnavailable, || pd.now()).await?;
-    Ok(Wanted { above, now, age })
-}
-
-pub(super) async fn leaders(share: &Share, gc_hold: Ts) -> Result<(Done, Kept), Refusal> {
-    let site = share.site()?;
-    let end = Instant::now() + length(site.spec.limits.settle);
-    let asking = site.tikv.iter().map(|(store, tikv)| one_store(share, *store, tikv.as_ref(), gc_hold, end));
-    let answers = try_join_all(asking).await?;
-    let regions = answers.iter().map(|(regions, _, _)| *regions).sum();
-    let least_safe_ts = answers.iter().map(|(_, least, _)| *least).min().unwrap_or(Ts::NOT_INITIALIZED);
-    let mut known = SafeTimes::default();
-    answers.into_iter().for_each(|(_, _, times)| known.merge(times));
-    Ok((Done::Leaders { regions, least_safe_ts }, Kept::SafeTimes(known)))
-}
-
-/// Until every region that this store leads has said enough. Leaders move while only PD is held, so they are listed anew
-/// in every pass; what was once said stays true.
-async fn one_store(
-    share: &Share,
-    store: StoreId,
-    tikv: &dyn Tikv,
-    gc_hold: Ts,
-    end: Instant,
-) -> Result<(u64, Ts, SafeTimes), Refusal> {
-    let site = share.site()?;
-    let mut known = SafeTimes::default();
-    loop {
-        let led = led(store, tikv).await?;
-        let open: Vec<&RegionAt> = unknown(&led, &known);
-        let (learned, missing) =
-            ask(tikv, &open, wanted(site.pd.as_ref(), gc_hold, site.spec.limits.safe_ts_age).await?).await;
-        known.merge(learned);
-        let Some((at, why)) = missing else {
-            let least = led.iter().filter_map(|led| known.of(&led.at)).min().unwrap_or(Ts::NOT_INITIALIZED);
-            return Ok((led.len() as u64, least, known));
-        };
-        let text = format!("store {store}, region {}: {why}", at.region);
-        share.progress(PlanePhase::Settling, led.len().saturating_sub(unknown(&led, &known).len()), led.len(), &text);
-        if Instant::now() >= end {
-            return Err(Refusal::new(Reason::SafeTsStuck, text));
+                Ok(safe_ts) => wanted.lacks(safe_ts),
+                Err(error) => error.to_string(),
+            };
+            why.get_or_insert_with(|| format!("store {}, region {}: {lacks}", self.store, at.region));
+            open.push(at);
         }
-        tokio::time::sleep(PASS).await;
+        Asked { said, open, why }
     }
-}
-
-/// Regions whose version has not said enough yet.
-pub(super) fn unknown<'a>(led: &'a [LedRegion], known: &SafeTimes) -> Vec<&'a RegionAt> {
-    led.iter().map(|led| &led.at).filter(|at| known.of(at).is_none()).collect()
-}
-
-/// A store's list of led regions.
-pub(super) async fn led(store: StoreId, tikv: &dyn Tikv) -> Result<Vec<LedRegion>, Refusal> {
-    let named = |refusal: Refusal| Refusal::new(refusal.reason, format!("store {store}: {}", refusal.message));
-    tried(Reason::StoreUnavailable, || tikv.led_regions()).await.map_err(named)
 }

@@ -16,6 +16,8 @@ pub(crate) struct Site {
     pub(crate) pd: Arc<dyn Pd>,
     pub(crate) cloud: Cloud,
     pub(crate) tikv: BTreeMap<StoreId, Arc<dyn Tikv>>,
+    /// Connections for leases alone.
+    pub(crate) leases: BTreeMap<StoreId, Arc<dyn Tikv>>,
     pub(crate) local: Vec<LocalStore>,
     pub(crate) stores: Vec<PreparedStore>,
     pub(crate) cluster: PdCluster,

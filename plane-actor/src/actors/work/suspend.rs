@@ -2,6 +2,7 @@
 //! one gets a weaker hold.
 
 use super::{
+    beside::beside,
     context::{STORES_AT_ONCE, Share},
     versions,
 };
@@ -56,10 +57,10 @@ async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
     let site = share.site()?;
     let lease = site.spec.limits.store_lease;
     let tikv = site
-        .tikv
+        .leases
         .get(&store)
         .ok_or_else(|| Refusal::new(Reason::Internal, format!("store {store} was not prepared")))?;
-    let (hold, taken) = match probe(store, tikv.as_ref()).await {
+    let (hold, taken) = match probe(share, store, tikv).await {
         Err(refusal) if refusal.reason == Reason::VersionUnsupported && site.spec.allow_weaker_holds => {
             return open_weaker(share, store, tikv.as_ref(), &site.spec.limits).await;
         }
@@ -132,13 +133,20 @@ fn by_other(store: StoreId, why: &str) -> Refusal {
     Refusal::new(Reason::StoreHeldByOther, format!("store {store} is leased by another client: {why}"))
 }
 
+/// The stream's own task belongs where leases are renewed.
+async fn open_stream(share: &Share, tikv: &Arc<dyn Tikv>) -> Result<Arc<dyn Hold>, HoldError> {
+    let tikv = tikv.clone();
+    let opened = beside(share.env.config.lease_runtime.as_ref(), async move { Ok(tikv.open_hold().await) });
+    opened.await.unwrap_or_else(|ending| Err(HoldError::Broken(ending.message)))
+}
+
 /// UpdateLease of 0 seconds: suspends for the rest of a second, never shortens a lease, and tells whether one lives
 /// (`facts/pd-tikv.md` §2.3).
-async fn probe(store: StoreId, tikv: &dyn Tikv) -> Result<(Arc<dyn Hold>, bool), Refusal> {
+async fn probe(share: &Share, store: StoreId, tikv: &Arc<dyn Tikv>) -> Result<(Arc<dyn Hold>, bool), Refusal> {
     let mut tries = 1;
     loop {
         let outcome = async {
-            let hold = tikv.open_hold().await?;
+            let hold = open_stream(share, tikv).await?;
             let taken = hold.lease(Millis(0)).await?;
             Ok::<_, HoldError>((hold, taken))
         };

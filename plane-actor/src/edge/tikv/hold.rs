@@ -7,7 +7,7 @@
 use super::mux::{self, Ask, Ended};
 use crate::ports::{Applied, Hold, HoldError, RegionAt};
 use async_trait::async_trait;
-use shared::{evidence::HoldKind, ids::RegionId, time::Millis};
+use shared::{evidence::HoldKind, time::Millis};
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -90,11 +90,10 @@ impl Hold for PrepareHold {
         answer
     }
 
-    async fn wait_apply(&self, regions: &[RegionAt]) -> Result<Vec<(RegionId, Applied)>, HoldError> {
+    async fn wait_apply(&self, regions: Vec<RegionAt>) -> Result<Applied, HoldError> {
         self.still_answered()?;
         // The task answers by itself before this limit; the second is for its own way here.
         let limit = APPLY_LIMIT + Duration::from_secs(1);
-        let regions = regions.to_vec();
         self.ask(|reply| Ask::WaitApply { regions, within: APPLY_LIMIT, reply }, limit, "wait-apply").await
     }
 

@@ -5,24 +5,31 @@ use crate::{
     ports::{Applied, RegionAt},
 };
 use shared::ids::RegionId;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 use tokio::{sync::oneshot, time::Instant};
 
 /// A wait-apply whose asker still waits.
 struct Batch {
-    missing: BTreeSet<u64>,
-    results: Vec<(RegionId, Applied)>,
+    /// Asked for and not answered.
+    missing: usize,
+    said: Applied,
     deadline: Instant,
-    reply: oneshot::Sender<Vec<(RegionId, Applied)>>,
+    reply: oneshot::Sender<Applied>,
 }
 
 impl Batch {
-    /// Answers the asker; whatever is still missing gets `text`.
-    fn close(mut self, text: &str) {
-        self.results.extend(self.missing.iter().map(|id| (RegionId(*id), Applied::Again(text.to_owned()))));
+    /// Answers the asker.
+    fn close(self) {
         // An asker that stopped waiting needs no answer.
-        let _ = self.reply.send(self.results);
+        let _ = self.reply.send(self.said);
     }
+}
+
+/// What was asked of a region, and whether the present wait waits for it.
+struct Asked {
+    conf_ver: u64,
+    version: u64,
+    waited_for: bool,
 }
 
 #[derive(Default)]
@@ -30,10 +37,16 @@ pub(super) struct Pairing {
     // UpdateLease and Finish, in the order they were sent. An asker that gave up keeps its place, so that a late reply
     // is never taken for the next one's.
     leases: VecDeque<oneshot::Sender<bool>>,
-    // Epochs of regions asked for and not answered, also by batches that are over: an answer to an older question must
-    // never be taken for the answer to a newer one. As many as the store leads.
-    asked: BTreeMap<u64, metapb::RegionEpoch>,
+    // Regions asked for and not answered, also by batches that are over: an answer to an older question must never be
+    // taken for the answer to a newer one. As many as the store leads.
+    asked: BTreeMap<u64, Asked>,
     batch: Option<Batch>,
+}
+
+/// A region as WaitApply looks at it: by number and epoch (`facts/pd-tikv.md` §2.4).
+pub(super) fn without_keys(at: &RegionAt) -> metapb::Region {
+    let region_epoch = Some(metapb::RegionEpoch { conf_ver: at.conf_ver, version: at.version });
+    metapb::Region { id: at.region.0, region_epoch, ..metapb::Region::default() }
 }
 
 impl Pairing {
@@ -54,51 +67,44 @@ impl Pairing {
     /// as TiKV would answer it ("Duplicated", `facts/pd-tikv.md` §2.5).
     pub(super) fn wait_apply(
         &mut self,
-        regions: Vec<RegionAt>,
+        mut regions: Vec<RegionAt>,
         deadline: Instant,
-        reply: oneshot::Sender<Vec<(RegionId, Applied)>>,
-    ) -> Vec<metapb::Region> {
-        if let Some(older) = self.batch.take() {
-            older.close("another wait-apply took the place of this one");
-        }
-        let mut batch = Batch { missing: BTreeSet::new(), results: Vec::new(), deadline, reply };
-        let mut to_send = Vec::with_capacity(regions.len());
-        for region in regions {
-            let id = region.region.0;
-            let epoch = metapb::RegionEpoch { conf_ver: region.conf_ver, version: region.version };
-            if self.asked.contains_key(&id) {
-                let text = "an earlier wait for this region has not been answered";
-                batch.results.push((region.region, Applied::Again(text.to_owned())));
-                continue;
+        reply: oneshot::Sender<Applied>,
+    ) -> Vec<RegionAt> {
+        self.give_up("another wait-apply took the place of this one");
+        let mut said = Applied::default();
+        regions.retain(|at| {
+            let asked = Asked { conf_ver: at.conf_ver, version: at.version, waited_for: true };
+            match self.asked.entry(at.region.0) {
+                Entry::Occupied(_) => {
+                    said.again.insert(at.region, "an earlier wait for this region has not been answered".into());
+                    false
+                }
+                Entry::Vacant(place) => {
+                    place.insert(asked);
+                    true
+                }
             }
-            self.asked.insert(id, epoch);
-            batch.missing.insert(id);
-            to_send.push(metapb::Region {
-                id,
-                start_key: region.start,
-                end_key: region.end,
-                region_epoch: Some(epoch),
-                peers: Vec::new(),
-            });
-        }
-        self.batch = Some(batch);
+        });
+        self.batch = Some(Batch { missing: regions.len(), said, deadline, reply });
         self.close_if_complete();
-        to_send
+        regions
     }
 
     /// A region was answered. False: it was not asked for.
     pub(super) fn applied(&mut self, region: metapb::Region, error: Option<&errorpb::Error>) -> bool {
         let Some(asked) = self.asked.remove(&region.id) else { return false };
-        let result = match error {
-            Some(error) => Applied::Again(describe(error)),
+        let Some(batch) = self.batch.as_mut().filter(|_| asked.waited_for) else { return true };
+        batch.missing = batch.missing.saturating_sub(1);
+        let echo = metapb::RegionEpoch { conf_ver: asked.conf_ver, version: asked.version };
+        match error {
+            Some(error) => drop(batch.said.again.insert(RegionId(region.id), describe(error).into())),
             // The echo is how a reply names its question; another epoch answers another question.
-            None if region.region_epoch == Some(asked) => Applied::Done,
-            None => Applied::Again("the answer names another epoch than was asked for".to_owned()),
-        };
-        if let Some(batch) = &mut self.batch
-            && batch.missing.remove(&region.id)
-        {
-            batch.results.push((RegionId(region.id), result));
+            None if region.region_epoch == Some(echo) => batch.said.done += 1,
+            None => {
+                let text = "the answer names another epoch than was asked for";
+                batch.said.again.insert(RegionId(region.id), text.into());
+            }
         }
         self.close_if_complete();
         true
@@ -111,14 +117,22 @@ impl Pairing {
 
     /// The deadline has passed.
     pub(super) fn expire(&mut self) {
-        if let Some(batch) = self.batch.take() {
-            batch.close("it has not applied what it had proposed in time");
+        self.give_up("it has not applied what it had proposed in time");
+    }
+
+    /// Answers the asker of the present wait; whatever is still missing gets `text`.
+    fn give_up(&mut self, text: &'static str) {
+        let Some(mut batch) = self.batch.take() else { return };
+        for (id, asked) in self.asked.iter_mut().filter(|(_, asked)| asked.waited_for) {
+            asked.waited_for = false;
+            batch.said.again.insert(RegionId(*id), text.into());
         }
+        batch.close();
     }
 
     fn close_if_complete(&mut self) {
-        if let Some(batch) = self.batch.take_if(|batch| batch.missing.is_empty()) {
-            batch.close("");
+        if let Some(batch) = self.batch.take_if(|batch| batch.missing == 0) {
+            batch.close();
         }
     }
 }
@@ -141,7 +155,7 @@ mod tests {
     use std::time::Duration;
 
     fn at(id: u64, version: u64) -> RegionAt {
-        RegionAt { region: RegionId(id), conf_ver: 1, version, start: Vec::new(), end: Vec::new() }
+        RegionAt { region: RegionId(id), conf_ver: 1, version }
     }
 
     fn echo(id: u64, version: u64) -> metapb::Region {
@@ -174,7 +188,8 @@ mod tests {
         drop(given_up);
         let (reply, answer) = oneshot::channel();
         assert!(pairing.wait_apply(vec![at(7, 1)], soon(), reply).is_empty());
-        assert!(matches!(&answer.await.unwrap()[..], [(RegionId(7), Applied::Again(_))]));
+        let said = answer.await.unwrap();
+        assert!(said.done == 0 && said.again.contains_key(&RegionId(7)), "{said:?}");
         assert!(pairing.applied(echo(7, 1), None));
         assert!(!pairing.applied(echo(7, 1), None), "answered twice");
     }
@@ -185,8 +200,8 @@ mod tests {
         let (reply, answer) = oneshot::channel();
         pairing.wait_apply(vec![at(7, 1), at(8, 1)], soon(), reply);
         assert!(pairing.applied(echo(7, 2), None) && pairing.applied(echo(8, 1), None));
-        let results = answer.await.unwrap();
-        assert!(matches!(&results[..], [(_, Applied::Again(_)), (RegionId(8), Applied::Done)]));
+        let said = answer.await.unwrap();
+        assert!(said.done == 1 && said.again.contains_key(&RegionId(7)), "{said:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -197,6 +212,7 @@ mod tests {
         assert!(pairing.applied(echo(8, 1), None));
         pairing.expire();
         assert!(pairing.deadline().is_none());
-        assert!(matches!(&answer.await.unwrap()[..], [(_, Applied::Done), (RegionId(7), Applied::Again(_))]));
+        let said = answer.await.unwrap();
+        assert!(said.done == 1 && said.again.contains_key(&RegionId(7)), "{said:?}");
     }
 }

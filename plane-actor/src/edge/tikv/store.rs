@@ -6,12 +6,11 @@ use crate::{
         proto::{
             backup::{CheckAdminRequest, CheckAdminResponse, backup_client::BackupClient},
             debugpb::{GetRegionReadProgressRequest, debug_client::DebugClient},
-            metapb,
         },
         rest::Rest,
         tls::chain_of,
     },
-    ports::{Hold, HoldError, LedRegion, PortError, RegionAt, Tikv, TikvSettings},
+    ports::{EachRegion, Hold, HoldError, LedRegion, PortError, RegionAt, Tikv, TikvSettings},
 };
 use async_trait::async_trait;
 use shared::{ids::RegionId, reason::Reason, ts::Ts};
@@ -26,7 +25,7 @@ const SAFE_TS_LIMIT: Duration = Duration::from_secs(10);
 /// cannot be of use: the whole reach clock is 120 s, and the store is asked twice.
 const LED_REGIONS_LIMIT: Duration = Duration::from_secs(30);
 
-/// Ten times what TiKV is run with; an endless stream must not eat our memory.
+/// Ten times what TiKV is run with; a stream must not be endless.
 const LED_REGIONS_MOST: usize = 1_000_000;
 
 /// A dialled store.
@@ -59,41 +58,33 @@ impl TikvStore {
         PortError::Unavailable(format!("TiKV {}, {call}: {text}", self.address))
     }
 
-    async fn read_led_regions(&self) -> Result<Vec<LedRegion>, PortError> {
+    async fn read_led_regions(&self, each: &mut EachRegion<'_>) -> Result<(), PortError> {
         let call = "CheckPendingAdminOp";
         let mut client = BackupClient::new(self.channel.clone());
         let answer = client.check_pending_admin_op(CheckAdminRequest {}).await;
         let mut stream = answer.map_err(|s| self.refused(call, &s))?.into_inner();
-        let mut regions = Vec::new();
+        let mut regions = 0;
         while let Some(answer) = stream.message().await.map_err(|s| self.refused(call, &s))? {
-            if regions.len() == LED_REGIONS_MOST {
+            if regions == LED_REGIONS_MOST {
                 return Err(self.unavailable(call, "more than a million regions were named"));
             }
-            regions.push(led_region(answer).map_err(|text| self.unavailable(call, &text))?);
+            regions += 1;
+            each(led_region(&answer).map_err(|text| self.unavailable(call, &text))?);
+            // A stream that is full of answers is always ready: what else this thread has to do gets its turn.
+            tokio::task::coop::consume_budget().await;
         }
-        Ok(regions)
+        Ok(())
     }
 }
 
-fn led_region(answer: CheckAdminResponse) -> Result<LedRegion, String> {
-    if let Some(error) = answer.error {
-        return Err(error.msg);
+fn led_region(answer: &CheckAdminResponse) -> Result<LedRegion<'_>, String> {
+    if let Some(error) = &answer.error {
+        return Err(error.msg.clone());
     }
-    let region = answer.region.ok_or("an answer names no region")?;
-    let at = region_at(region).ok_or("an answer names a region without an epoch")?;
-    Ok(LedRegion { at, pending: answer.has_pending_admin })
-}
-
-/// A region from the wire; `None` without an epoch, which no region is without.
-fn region_at(region: metapb::Region) -> Option<RegionAt> {
-    let epoch = region.region_epoch?;
-    Some(RegionAt {
-        region: RegionId(region.id),
-        conf_ver: epoch.conf_ver,
-        version: epoch.version,
-        start: region.start_key,
-        end: region.end_key,
-    })
+    let region = answer.region.as_ref().ok_or("an answer names no region")?;
+    let epoch = region.region_epoch.ok_or("an answer names a region without an epoch")?;
+    let at = RegionAt { region: RegionId(region.id), conf_ver: epoch.conf_ver, version: epoch.version };
+    Ok(LedRegion { at, start: &region.start_key, end: &region.end_key, pending: answer.has_pending_admin })
 }
 
 #[async_trait]
@@ -110,8 +101,8 @@ impl Tikv for TikvStore {
         Ok(Arc::new(ImportHold::new(self.channel.clone())))
     }
 
-    async fn led_regions(&self) -> Result<Vec<LedRegion>, PortError> {
-        timeout(LED_REGIONS_LIMIT, self.read_led_regions()).await.unwrap_or_else(|_| {
+    async fn led_regions(&self, each: &mut EachRegion<'_>) -> Result<(), PortError> {
+        timeout(LED_REGIONS_LIMIT, self.read_led_regions(each)).await.unwrap_or_else(|_| {
             let text = format!("not all leaders answered within {} s", LED_REGIONS_LIMIT.as_secs());
             Err(self.unavailable("CheckPendingAdminOp", &text))
         })

@@ -7,7 +7,7 @@ use crate::{
     ports::{Applied, Hold, HoldError, RegionAt},
 };
 use async_trait::async_trait;
-use shared::{evidence::HoldKind, ids::RegionId, time::Millis};
+use shared::{evidence::HoldKind, time::Millis};
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
@@ -49,7 +49,7 @@ impl Hold for ImportHold {
         self.suspend(Some(length)).await
     }
 
-    async fn wait_apply(&self, _: &[RegionAt]) -> Result<Vec<(RegionId, Applied)>, HoldError> {
+    async fn wait_apply(&self, _: Vec<RegionAt>) -> Result<Applied, HoldError> {
         Err(HoldError::Unimplemented)
     }
 
