@@ -37,13 +37,13 @@ impl Backup for BackupService {
         &self,
         _: Request<CheckAdminRequest>,
     ) -> Result<Response<Self::CheckPendingAdminOpStream>, Status> {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
         if state.stores.get(&self.store).is_some_and(|store| store.knobs.mode == Mode::V2) {
             return Err(Status::internal("CheckPendingAdminOp is not implemented for raftstore v2"));
         }
         // Only leaders answer; a region between leaders is answered by nobody.
-        let led = state.regions.values().filter(|region| region.leader == Some(self.store));
-        let answers: Vec<_> = led
+        let answers: Vec<_> = state
+            .led_by(self.store)
             .map(|region| {
                 let has_pending_admin = region.pending_admin;
                 Ok(CheckAdminResponse { error: None, region: Some(region.to_pb()), has_pending_admin })
@@ -137,6 +137,7 @@ impl PrepareStream {
             // Also answered by a server that is not initialised (§2.4).
             Kind::Finish => {
                 store.counters.finishes += 1;
+                store.note_lease(false);
                 Handled::Last(lease_result(store.lease.finish(now)))
             }
             _ if !initialized => Handled::Fatal(Status::unavailable("coprocessor not initialized")),
@@ -144,7 +145,7 @@ impl PrepareStream {
                 let taken = asked.lease_in_seconds > 0;
                 if taken {
                     store.counters.leases += 1;
-                    store.leased_at = Some(std::time::Instant::now());
+                    store.note_lease(true);
                 } else {
                     store.counters.probes += 1;
                 }

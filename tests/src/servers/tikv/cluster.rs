@@ -77,7 +77,7 @@ impl TikvCluster {
         for _ in 0..specs.len() + regions * (1 + specs.len().min(3)) {
             ids.push(leader.alloc_id().await?);
         }
-        let mut cluster = Self::launch(specs, ids, urls)?;
+        let mut cluster = Self::launch(specs, 2, ids, urls)?;
         let (store, region) = cluster.first()?;
         leader.bootstrap(store, region).await?;
         let runtime = launch::runtime("tikv-heartbeats")?;
@@ -94,10 +94,18 @@ impl TikvCluster {
     /// # Errors
     /// An address is taken.
     pub fn start_alone(specs: &[StoreSpec]) -> Result<Self> {
-        Self::launch(specs, Vec::new(), Vec::new())
+        Self::start_large(specs, 2)
     }
 
-    fn launch(specs: &[StoreSpec], ids: Vec<u64>, urls: Vec<String>) -> Result<Self> {
+    /// The same with so many regions led by each store.
+    ///
+    /// # Errors
+    /// An address is taken.
+    pub fn start_large(specs: &[StoreSpec], leaders: usize) -> Result<Self> {
+        Self::launch(specs, leaders, Vec::new(), Vec::new())
+    }
+
+    fn launch(specs: &[StoreSpec], leaders: usize, ids: Vec<u64>, urls: Vec<String>) -> Result<Self> {
         ensure!(!specs.is_empty(), "a cluster needs at least one store");
         let mut ids = ids.into_iter().chain(1..);
         let mut take = || ids.next().context("ran out of numbers");
@@ -111,7 +119,7 @@ impl TikvCluster {
             listeners.push((id, grpc, http));
         }
         let stores: Vec<u64> = listeners.iter().map(|(id, ..)| *id).collect();
-        let count = stores.len() * 2;
+        let count = stores.len() * leaders;
         for index in 0..count {
             let region = new_region(&stores, index, count, &mut take)?;
             state.regions.insert(region.id, region);
@@ -211,6 +219,12 @@ impl TikvCluster {
         self.read(store, |store| store.leased_at).flatten()
     }
 
+    /// The longest time that a store went without a request for its lease, from the first one to Finish.
+    #[must_use]
+    pub fn longest_gap(&self, store: StoreId) -> Duration {
+        self.read(store, |store| store.longest_gap).unwrap_or_default()
+    }
+
     /// Changes a store's behaviour.
     pub fn turn(&self, store: StoreId, change: impl FnOnce(&mut Knobs)) {
         if let Some(store) = self.shared.lock().stores.get_mut(&store.0) {
@@ -297,6 +311,7 @@ fn new_store(spec: &StoreSpec, address: SocketAddr, status: SocketAddr) -> Store
         running: true,
         lease: Lease::default(),
         leased_at: None,
+        longest_gap: Duration::ZERO,
         imports_end: 0,
         knobs: Knobs {
             mode: Mode::Normal,

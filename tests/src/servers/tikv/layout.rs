@@ -5,6 +5,9 @@ use anyhow::Result;
 use plane_actor::edge::proto::metapb::RegionEpoch;
 use std::collections::BTreeMap;
 
+/// Regions up to which tests write keys themselves.
+const FEW: usize = 9_999;
+
 /// Region `index` of `count`: an equal part of the key space, peers on up to three neighbouring stores, led by the
 /// first of them. Epochs are those after the first region's splits and conf changes.
 pub(super) fn new_region(
@@ -13,7 +16,12 @@ pub(super) fn new_region(
     count: usize,
     take: &mut impl FnMut() -> Result<u64>,
 ) -> Result<Region> {
-    let edge = |at: usize| if at == 0 || at == count { Vec::new() } else { format!("t{at:04}").into_bytes() };
+    let edge = |at: usize| match at {
+        at if at == 0 || at == count => Vec::new(),
+        // As long as the keys of a table's rows are.
+        at if count > FEW => format!("t{at:08}_r{at:024}").into_bytes(),
+        at => format!("t{at:04}").into_bytes(),
+    };
     let on: Vec<u64> = (0..stores.len().min(3)).map(|step| stores[(index + step) % stores.len()]).collect();
     let id = take()?;
     let mut peers = BTreeMap::new();

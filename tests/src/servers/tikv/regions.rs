@@ -12,7 +12,10 @@ use std::{collections::BTreeMap, sync::PoisonError};
 
 impl TikvCluster {
     fn change<T>(&self, region: u64, change: impl FnOnce(&mut Region) -> T) -> Option<T> {
-        let changed = self.shared.lock().regions.get_mut(&region).map(change);
+        let mut state = self.shared.lock();
+        state.led.clear();
+        let changed = state.regions.get_mut(&region).map(change);
+        drop(state);
         self.shared.ring();
         changed
     }
@@ -67,6 +70,7 @@ impl TikvCluster {
         if store.is_none_or(|store| store.lease.rejects(now)) {
             return Err(Suspended);
         }
+        state.led.clear();
         let done = command(&mut state.regions);
         drop(state);
         self.shared.ring();

@@ -83,6 +83,8 @@ pub(super) struct Store {
     pub(super) lease: Lease,
     /// When it was last asked for.
     pub(super) leased_at: Option<Instant>,
+    /// The longest time between two requests for it, or between one and Finish.
+    pub(super) longest_gap: Duration,
     /// Imports are suspended until then, Unix milliseconds.
     pub(super) imports_end: u64,
     pub(super) knobs: Knobs,
@@ -96,11 +98,38 @@ pub(super) struct Store {
 pub(super) struct State {
     pub(super) stores: BTreeMap<u64, Store>,
     pub(super) regions: BTreeMap<u64, Region>,
+    /// Regions by leader, as of the last list; empty since one changed.
+    pub(super) led: BTreeMap<u64, Vec<u64>>,
     /// How far safe_ts lies behind the clock.
     pub(super) lag: Millis,
 }
 
+impl Store {
+    /// A lease was asked for, or ended.
+    pub(super) fn note_lease(&mut self, taken: bool) {
+        let now = Instant::now();
+        if let Some(before) = self.leased_at {
+            self.longest_gap = self.longest_gap.max(now - before);
+        }
+        self.leased_at = taken.then_some(now).or(self.leased_at);
+    }
+}
+
 impl State {
+    /// What a store leads. A cluster may have millions of regions, so this is sorted out once for all stores.
+    pub(super) fn led_by(&mut self, store: u64) -> impl Iterator<Item = &Region> {
+        let Self { led, regions, .. } = self;
+        if led.is_empty() {
+            for (id, region) in &*regions {
+                if let Some(leader) = region.leader {
+                    led.entry(leader).or_default().push(*id);
+                }
+            }
+        }
+        let regions = &*regions;
+        led.get(&store).into_iter().flatten().filter_map(move |id| regions.get(id))
+    }
+
     /// safe_ts of a region now.
     pub(super) fn safe_ts(&self, region: &Region) -> Ts {
         match region.safe_ts {

@@ -32,7 +32,8 @@ pub(super) struct Peer {
     last: u64,
     applied: u64,
     voted: bool,
-    wait: Option<Wait>,
+    /// Rare, and a cluster may have millions of peers.
+    wait: Option<Box<Wait>>,
 }
 
 impl Peer {
@@ -198,7 +199,7 @@ pub(super) fn wait_apply(
     } else if peer.last == peer.applied || (!leads && !peer.voted) {
         at_once(answer, None);
     } else {
-        peer.wait = Some(Wait { target: peer.last, term, echo: asked, answer });
+        peer.wait = Some(Box::new(Wait { target: peer.last, term, echo: asked, answer }));
     }
     receiver
 }
