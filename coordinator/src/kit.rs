@@ -2,12 +2,12 @@
 
 use crate::ports::Text;
 use shared::{
-    barrier::{Certificate, Record, Verdict},
+    barrier::{BarrierTimes, Certificate, Milestone, Record, Verdict},
     epoch::Epoch,
-    ids::ClusterId,
+    ids::{ClusterId, PlaneId},
     request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
     tiling::Tiling,
-    time::Timestamp,
+    time::{Millis, Timestamp},
     ts::Ts,
 };
 use std::collections::BTreeMap;
@@ -47,6 +47,32 @@ pub(crate) fn record() -> Record {
         allow_weaker_holds: false,
     };
     Record::new(request, Timestamp(START + 300))
+}
+
+/// It is good, and its snapshots are being copied.
+pub(crate) fn certified() -> Record {
+    let mut record = record();
+    record.milestone = Milestone::Certified;
+    record.epoch = Epoch(7);
+    record.commit_ts = Some(Ts(449_462_718_912_512_000));
+    record.certificate = Some(certificate(Verdict::Consistent));
+    record.times.snapshots_created = Some(Timestamp(START + 162_000));
+    record.barrier = BarrierTimes { settle: Some(Millis(812)), reach: Some(Millis(1_204)), hold: Some(Millis(2_020)) };
+    for (plane, ts) in [("az1", 449_462_718_912_512_000), ("az2", 449_462_718_938_726_401)] {
+        record.planes.get_mut(&PlaneId::from(plane)).unwrap().least_safe_ts = Some(Ts(ts));
+    }
+    record
+}
+
+/// It has ended well.
+pub(crate) fn complete() -> Record {
+    let mut record = certified();
+    record.milestone = Milestone::Complete;
+    record.times.completed = Some(Timestamp(START + 964_000));
+    for plane in record.planes.values_mut() {
+        plane.completed_bytes = Some(1_099_511_627_776);
+    }
+    record
 }
 
 /// Of that backup, without a word on its planes.

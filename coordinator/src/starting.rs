@@ -12,7 +12,7 @@ use crate::{
 use kube::Client;
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Milestone, Record, Summary},
+    barrier::{Record, Summary},
     cron::Zone,
     ids::BackupUid,
     request::Limits,
@@ -28,10 +28,9 @@ use tokio::{
 const BACKUPS: &str = "/apis/federation.pingcap.com/v1alpha1/namespaces/br-admin/volumebackups";
 
 fn ended(number: usize) -> Record {
-    let mut record = kit::record();
+    let mut record = kit::complete();
     record.request.backup = BackupUid::new(format!("uid-{number}"));
     record.request.name = format!("nightly-{number}");
-    record.milestone = Milestone::Complete;
     record.times.completed = Some(Timestamp(kit::START + 60_000));
     record
 }

@@ -311,6 +311,7 @@ impl Machine for Barrier {
             Input::Stop => self.cut_short(now, &mut effects),
             Input::Expired(timer) => self.expired(now, timer, &mut effects),
         }
+        debug_assert_eq!(self.check(), Ok(()), "{self:#?}");
         effects
     }
 

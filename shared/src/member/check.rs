@@ -1,5 +1,5 @@
-//! What is always so of the machine, looked at after every step that a test makes: a rule that is broken is a fault in
-//! Isochron, never in the world. `PROTOCOL.md` says what the rules are for.
+//! What is always so of the machine, looked at after every step of a build with debug assertions (tests, models,
+//! simulation): a rule that is broken is a fault in Isochron, never in the world. `PROTOCOL.md` says what the rules are for.
 
 use super::{
     effect::{Effect, Work},
@@ -24,7 +24,7 @@ impl Member {
         self.check_effects(before.record.as_ref(), effects)
     }
 
-    fn check(&self) -> Result<(), &'static str> {
+    pub(super) fn check(&self) -> Result<(), &'static str> {
         self.check_saved()?;
         self.check_holds()?;
         self.check_clocks()?;

@@ -278,6 +278,7 @@ impl Machine for Member {
             Input::LinkLost => self.linked = false,
             Input::Expired(timer) => self.expired_timer(now, timer, &mut effects),
         }
+        debug_assert_eq!(self.check(), Ok(()), "{self:#?}");
         effects
     }
 

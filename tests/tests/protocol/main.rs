@@ -10,6 +10,7 @@ mod faults;
 mod good;
 mod kills;
 mod lifecycle;
+mod panics;
 mod planes;
 mod schedules;
 mod standby;
@@ -55,9 +56,12 @@ async fn completes(rig: &Rig, key: &str, limit: Duration) -> bool {
     tokio::time::timeout(limit, rig.control.wait(key, complete)).await.is_ok()
 }
 
-/// Runs a story on a rig; no alarm may have been raised in it.
+/// Runs a story on a rig; no actor may have panicked in it.
 fn story<F: Future<Output = ()>>(config: WorldConfig, play: impl FnOnce(Rc<Rig>) -> F) {
+    panics::begin();
     tests::rig::run(config, play);
+    let heard = panics::heard();
+    assert!(heard.is_empty(), "an actor panicked: {heard:#?}");
 }
 
 /// CreateSnapshots take 4 s, so that there is time to break something under the hold.

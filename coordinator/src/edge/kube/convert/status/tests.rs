@@ -1,35 +1,8 @@
 use super::*;
-use crate::kit::{START, certificate, record};
+use crate::kit::{START, certified, complete, record};
 use serde_json::json;
-use shared::{
-    barrier::{BarrierTimes, LastRefusal, Phase, PlaneView, Verdict},
-    epoch::Epoch,
-};
+use shared::barrier::{LastRefusal, Phase, PlaneView, Verdict};
 use std::{collections::BTreeMap, sync::Arc};
-
-fn certified() -> Record {
-    let mut record = record();
-    record.milestone = Milestone::Certified;
-    record.epoch = Epoch(7);
-    record.commit_ts = Some(Ts(449_462_718_912_512_000));
-    record.certificate = Some(certificate(Verdict::Consistent));
-    record.times.snapshots_created = Some(Timestamp(START + 162_000));
-    record.barrier = BarrierTimes { settle: Some(Millis(812)), reach: Some(Millis(1_204)), hold: Some(Millis(2_020)) };
-    for (plane, ts) in [("az1", 449_462_718_912_512_000), ("az2", 449_462_718_938_726_401)] {
-        record.planes.get_mut(&PlaneId::from(plane)).unwrap().least_safe_ts = Some(Ts(ts));
-    }
-    record
-}
-
-fn complete() -> Record {
-    let mut record = certified();
-    record.milestone = Milestone::Complete;
-    record.times.completed = Some(Timestamp(START + 964_000));
-    for plane in record.planes.values_mut() {
-        plane.completed_bytes = Some(1_099_511_627_776);
-    }
-    record
-}
 
 fn view(record: Record) -> Status {
     let step = Phase::Complete;
