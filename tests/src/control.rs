@@ -73,6 +73,8 @@ struct Inner {
     ledger_way: Option<((u64, u64), SmallRng)>,
     /// No record may grow beyond this many bytes.
     ledger_limit: Option<usize>,
+    /// Bytes of the longest record that there ever was.
+    longest_record: usize,
     /// Every VolumeBackup that ever was.
     lives: BTreeMap<BackupUid, Life>,
     torn: BTreeMap<Scope, Torn>,

@@ -40,6 +40,11 @@ impl Control {
         self.lock().ledger_limit = most;
     }
 
+    /// Bytes of the longest record that there ever was.
+    pub fn longest_record(&self) -> usize {
+        self.lock().longest_record
+    }
+
     /// Somebody puts a label on the ledger's objects: other versions, the same bodies.
     pub fn label_ledger(&self) {
         let mut inner = self.lock();
@@ -78,6 +83,9 @@ impl Control {
         {
             let text = format!("{} bytes are above the limit of {most}", text.body.len());
             return Err(Refusal::new(Reason::TooLarge, text).into());
+        }
+        if matches!(key, LedgerKey::Record(_)) {
+            inner.longest_record = inner.longest_record.max(text.body.len());
         }
         inner.version += 1;
         let version = inner.version;

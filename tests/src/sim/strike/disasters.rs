@@ -14,8 +14,8 @@ use rand::Rng;
 use shared::barrier::Milestone;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a record may still grow by, beyond the largest there is, once the ledger refuses by size. At least what a failure
-/// takes that is kept without the stores: a real ledger's limit is some hundred times as large.
+/// What a record may still grow by, beyond the longest there ever was, once the ledger refuses by size. At least what a
+/// failure takes that is kept without the stores: a real ledger's limit is some hundred times as large.
 const ROOM: std::ops::Range<usize> = 600..6_000;
 
 pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
@@ -56,8 +56,8 @@ pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
             once(format!("the namespace is being deleted with everything in it; made again at once: {remade}"))
         }
         Kind::LedgerRefusesBySize => {
-            let largest = control.ledger().into_values().map(|body| body.len()).max()?;
-            let most = largest + aim.rng.random_range(ROOM);
+            // A record that is away may come back from a copy, and has to fit as it was.
+            let most = control.longest_record() + aim.rng.random_range(ROOM);
             control.limit_ledger(Some(most));
             once(format!("records of more than {most} bytes are refused from now on"))
         }
