@@ -4,12 +4,13 @@
 use crate::{LIMIT, at, completes, nothing_left, slow, soon, story, world};
 use coordinator::{
     actors::{Stored, Writer},
-    ports::{LedgerKey, ObjectRef, Text},
+    ports::{LedgerKey, ObjectRef, Status, Text},
 };
 use serde_json::{Value, json};
 use shared::{
     barrier::{Milestone, Record},
     ids::{BackupUid, SnapshotId},
+    reason::{Reason, Refusal},
     request::CleanPolicy,
     ts::Ts,
 };
@@ -331,6 +332,12 @@ fn an_unfinished_backup_of_the_old_manager_is_not_begun_anew() {
         assert_eq!(object["status"]["conditions"][0]["reason"], "LeftByOldManager", "{object}");
         assert_eq!(object["status"]["backups"][0]["backupPath"], "s3://backups/p-az1", "its rows are kept");
         assert!(is_there(&rig, &made));
+        // A coordinator that was deposed had its last word later.
+        let late = Status::Without("SnapshotsCreated", Refusal::new(Reason::LeftByOldManager, "late"));
+        rig.control.ports().objects.publish(&reference(&rig), &late).await.unwrap();
+        soon("its end is told again", || rig.control.phase(KEY) == "Failed").await;
+        let told = rig.control.events().iter().filter(|told| told.reason == "LeftByOldManager").count();
+        assert_eq!(told, 1, "an event is for what is new");
         nothing_left(&rig).await;
     });
 }

@@ -6,7 +6,7 @@ use crate::{
         messages::{Known, ObjectSeen, ToBarrier},
         planes::unknown_planes,
     },
-    ports::{EventKind, Object, ObjectEvent, ObjectRef, Status, Told},
+    ports::{EventKind, Object, ObjectEvent, ObjectRef, PortError, Status, Told},
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{barrier::Record, ids::BackupUid, reason::Refusal, request::Request};
@@ -118,27 +118,30 @@ impl CoordinatorActor {
     }
 
     pub(super) fn refuse(&mut self, object: &Object, refusal: Refusal, ctx: &mut Context<Self>) {
-        self.tell_once(|actor| &mut actor.invalid, Status::Invalid, object, refusal, ctx);
+        self.tell_once(|actor| &mut actor.invalid, ("Invalid", Status::Invalid(refusal.clone())), object, refusal, ctx);
     }
 
     /// Writes a refusal into the object's status and says it in an event, unless `told` has it for this object already.
-    /// True: it is new.
+    /// Where a coordinator that was deposed had the last word on the phase, it is written again. True: it is new.
     pub(super) fn tell_once(
         &mut self,
         told: fn(&mut Self) -> &mut BTreeMap<BackupUid, Refusal>,
-        status: impl FnOnce(Refusal) -> Status,
+        (phase, status): (&'static str, Status),
         object: &Object,
         refusal: Refusal,
         ctx: &mut Context<Self>,
     ) -> bool {
-        if told(self).insert(object.uid.clone(), refusal.clone()).as_ref() == Some(&refusal) {
+        let new = told(self).insert(object.uid.clone(), refusal.clone()).as_ref() != Some(&refusal);
+        if !new && object.phase == phase {
             return false;
         }
         let (objects, reference, uid) = (self.ports.objects.clone(), reference(object), object.uid.clone());
-        let status = status(refusal.clone());
         let telling = async move {
             objects.publish(&reference, &status).await?;
-            objects.event(&reference, EventKind::Warning, refusal.reason.as_str(), &refusal.message).await
+            if new {
+                objects.event(&reference, EventKind::Warning, refusal.reason.as_str(), &refusal.message).await?;
+            }
+            Ok::<_, PortError>(())
         };
         ctx.spawn(telling.into_actor(self).map(move |said, actor, _| {
             if let Err(error) = said {
@@ -146,7 +149,7 @@ impl CoordinatorActor {
                 told(actor).remove(&uid);
             }
         }));
-        true
+        new
     }
 
     pub(super) fn release_object(&self, object: &Object, ctx: &mut Context<Self>) {

@@ -86,7 +86,7 @@ impl CoordinatorActor {
     }
 
     fn say_without(&mut self, phase: &'static str, object: &Object, refusal: Refusal, ctx: &mut Context<Self>) {
-        let status = |refusal| Status::Without(phase, refusal);
+        let status = (phase, Status::Without(phase, refusal.clone()));
         if self.tell_once(|actor| &mut actor.said, status, object, refusal.clone(), ctx) {
             tracing::warn!(uid = %object.uid, phase, %refusal, "an object without a record");
         }
