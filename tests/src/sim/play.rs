@@ -35,6 +35,8 @@ const RUNS_MS: u64 = 170_000;
 const ENDS_MS: u64 = 2_600_000;
 /// A resync, and a second one if the first finds the API server away.
 const RESYNCS_MS: u64 = 70_000;
+/// A coordinator that was started last has seen every object by then.
+const SEEN_MS: u64 = 30_000;
 /// Nothing was written for so long: no new attempt is about to start (16 s after a clean).
 const QUIET_MS: u64 = 25_000;
 
@@ -139,7 +141,11 @@ impl Play<'_> {
             let states = self.states();
             self.observer.broken("ends", format!("not ended {} ms after healing: {states}", self.now() - healed));
         }
-        // What came with a status of another object looks as if it had ended.
+        // What came with a status of another object looks as if it had ended. Where records are lost, none tells whether
+        // it has: the coordinator has to have seen it.
+        if self.lost {
+            self.wait(SEEN_MS, |_| false).await;
+        }
         self.wait(RESYNCS_MS, |play| play.are_bound() && play.has_ended()).await;
         self.note_ends();
         // The last holds end by themselves.

@@ -85,8 +85,10 @@ impl Play<'_> {
             [one] => SURVIVED.contains(&one.kind) && self.plan.second.is_none() && self.plan.scheduled.is_none(),
             _ => false,
         };
-        // A copy may be refused for its prefix, which is another one's.
+        // A copy may be refused for its prefix, which is another one's; and a copy that was quicker has it.
         let wished = |name: &str| !name.ends_with("/copy");
+        let copied = self.ends.iter().any(|(name, end)| !wished(name) && end == "Complete");
+        let good = |end: &str| good(end) || copied && end.ends_with("PrefixInUse");
         for (name, end) in self.ends.iter().filter(|(name, end)| must && wished(name) && !good(end)) {
             let faults: Vec<_> = self.plan.strikes.iter().map(|strike| strike.kind.name()).collect();
             self.observer.broken("survives", format!("{name} ended as {end} with {faults:?} alone"));
