@@ -89,6 +89,15 @@ fn what_is_no_message_is_an_error_not_a_panic() {
         assert!(wire::decode::<Down>(body).is_err());
         assert!(wire::decode::<Up>(body).is_err());
     }
+    // Deeper than anything of ours, and deeper than a thread's stack.
+    assert!(wire::decode::<Down>(&b"\x81".repeat(100_000)).is_err());
+    // One frame is one message: nothing may follow it, whole or cut.
+    for (name, hex) in kept().into_iter().filter(|(name, _)| name.starts_with("down.")) {
+        for more in [&b"\xc0"[..], b"\x00", b"\x93", b"\xd9", b"\xc1", &bytes(&hex)] {
+            let glued = [&bytes(&hex), more].concat();
+            assert!(matches!(wire::decode::<Down>(&glued), Err(wire::CodecError::Surplus)), "{name}, {more:x?}");
+        }
+    }
     assert!(matches!(wire::decode::<Up>(&vec![0; wire::MAX_FRAME_BYTES + 1]), Err(wire::CodecError::TooLarge { .. })));
 }
 
