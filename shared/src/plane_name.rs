@@ -89,7 +89,9 @@ pub fn object_name(name: &str) -> String {
         return labels(name);
     }
     let readable = readable(name, MAX_PLAIN, |char| char.is_ascii_alphanumeric() || "-.".contains(char));
-    labels(&readable)
+    let labels = labels(&readable);
+    // Of a name of dashes and dots nothing is left.
+    if labels.is_empty() { format!("{:016x}", hash(name)) } else { labels }
 }
 
 /// At most `max` characters, none of which is not `allowed`: itself, or its end (which is where names differ) and a hash.
@@ -102,9 +104,13 @@ pub fn readable(name: &str, max: usize, allowed: impl Fn(char) -> bool) -> Strin
     let kept: Vec<char> = name.chars().map(|char| if allowed(char) { char } else { '-' }).collect();
     let from = kept.len().saturating_sub(max.saturating_sub(HASH_CHARS));
     let end: String = kept.iter().skip(from).collect();
+    format!("{}-{:016x}", end.trim_matches(['-', '.', '_']), hash(name)).trim_start_matches('-').to_owned()
+}
+
+fn hash(name: &str) -> u64 {
     let mut hasher = SipHasher24::new();
     hasher.write(name.as_bytes());
-    format!("{}-{:016x}", end.trim_matches(['-', '.', '_']), hasher.finish()).trim_start_matches('-').to_owned()
+    hasher.finish()
 }
 
 /// Lower case, and labels between dots that begin and end with a letter or digit (RFC 1123).
@@ -161,6 +167,12 @@ mod tests {
                 assert!(seen.insert(called.clone()), "{name} is called {called}, as another");
             }
         }
+    }
+
+    #[test]
+    fn a_name_of_which_nothing_is_left_is_called_by_its_hash() {
+        let names: BTreeSet<String> = ["-", "--", "...", "-._"].map(object_name).into();
+        assert!(names.len() == 4 && names.iter().all(|name| name.len() >= 16), "{names:?}");
     }
 
     #[test]

@@ -21,8 +21,9 @@ impl Cron {
     /// `timezone`).
     pub fn parse_in(text: &str, zone: &Zone) -> Result<Self, CronError> {
         let text = text.trim();
-        if text.len() > MAX_LENGTH {
-            return Err(CronError::TooLong { length: text.chars().count(), limit: MAX_LENGTH });
+        let length = text.chars().count();
+        if length > MAX_LENGTH {
+            return Err(CronError::TooLong { length, limit: MAX_LENGTH });
         }
         let (zone, expression) = match text.strip_prefix("CRON_TZ=").or_else(|| text.strip_prefix("TZ=")) {
             None => (zone.clone(), text),
