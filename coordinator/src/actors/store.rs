@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     barrier::{Claim, Record, Summary},
     pack::{pack, unpack},
+    reason::cut,
+    wire::TEXT_MAX,
 };
 use shell::driver::FenceError;
 use std::sync::Arc;
@@ -62,6 +64,11 @@ struct Form<T> {
     gzip: Option<String>,
 }
 
+/// It quotes a value that is wrong, which may be as long as the text is.
+fn wrong(error: serde_json::Error) -> String {
+    cut(error.to_string(), TEXT_MAX)
+}
+
 fn none<T>() -> Option<T> {
     None
 }
@@ -69,13 +76,12 @@ fn none<T>() -> Option<T> {
 impl<T: DeserializeOwned> Stored<T> {
     /// Reads an object's text, of this version or of one before.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let Form { format, writer, save, body, gzip } =
-            serde_json::from_str::<Form<T>>(text).map_err(|error| error.to_string())?;
+        let Form { format, writer, save, body, gzip } = serde_json::from_str::<Form<T>>(text).map_err(wrong)?;
         let body = match (format, body, gzip) {
             (PLAIN, Some(body), _) => body,
             (PACKED, _, Some(packed)) => {
                 let text = unpack(&packed, UNPACKED_MAX).map_err(|error| error.to_string())?;
-                serde_json::from_slice(&text).map_err(|error| error.to_string())?
+                serde_json::from_slice(&text).map_err(wrong)?
             }
             (PLAIN | PACKED, ..) => return Err(format!("there is no body of format {format}")),
             _ => return Err(format!("format {format} is not known to this version")),

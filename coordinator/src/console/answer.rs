@@ -9,8 +9,9 @@ use shared::{
     calendar::rfc3339,
     epoch::Epoch,
     ids::{BackupUid, ClusterId},
-    reason::Refusal,
+    reason::{Refusal, cut},
     time::{Instant, Timestamp},
+    wire::TEXT_MAX,
 };
 
 /// What an admin may ask.
@@ -127,6 +128,11 @@ pub fn orphan_to_delete(body: &[u8]) -> Option<String> {
     }
 }
 
+/// The error quotes what was asked, and what was asked may be as long as a frame.
+pub(super) fn no_question(error: &serde_json::Error) -> String {
+    cut(format!("not a question this coordinator knows: {error}"), TEXT_MAX)
+}
+
 /// Answers one question; the text is JSON of [`Answered`].
 pub fn answer(snapshot: &Snapshot<'_>, who: &str, body: &[u8]) -> String {
     let answered = match serde_json::from_slice::<Question>(body) {
@@ -134,7 +140,7 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, body: &[u8]) -> String {
             tracing::info!(who, ?question, "console");
             answer_question(snapshot, &question)
         }
-        Err(error) => Answered::Error(format!("not a question this coordinator knows: {error}")),
+        Err(error) => Answered::Error(no_question(&error)),
     };
     text(&answered)
 }
@@ -317,7 +323,10 @@ fn find<'a>(snapshot: &'a Snapshot<'_>, wanted: &str) -> Result<Found<'a>, Strin
     names.sort_unstable();
     match (found.pop(), names.as_slice()) {
         (Some((_, only)), [_]) => Ok(only),
-        (_, []) => Err(format!("no VolumeBackup called {wanted}; `console backups` lists them")),
+        (_, []) => {
+            let wanted = cut(wanted.to_owned(), TEXT_MAX);
+            Err(format!("no VolumeBackup called {wanted}; `console backups` lists them"))
+        }
         (_, names) => Err(format!("{wanted} is in several namespaces; say which: {}", names.join(", "))),
     }
 }

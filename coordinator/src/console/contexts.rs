@@ -14,6 +14,8 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
+use shared::{reason::cut, wire::TEXT_MAX};
+use shell::yaml;
 use std::{
     ffi::OsString,
     fs,
@@ -109,10 +111,17 @@ impl Contexts {
             }
             Ok(_) => fs::read_to_string(path).map_err(failed)?,
         };
+        Self::parse(&text).map_err(|message| ContextError::Unreadable { path: path.to_owned(), message })
+    }
+
+    /// Reads the file's text.
+    ///
+    /// # Errors
+    /// What is wrong, at which line.
+    pub fn parse(text: &str) -> Result<Self, String> {
         // Comments only is nothing yet.
-        serde_saphyr::from_str::<Option<Self>>(&text)
-            .map(Option::unwrap_or_default)
-            .map_err(|error| ContextError::Unreadable { path: path.to_owned(), message: error.to_string() })
+        let read = yaml::read::<Option<Self>>(text);
+        read.map(Option::unwrap_or_default).map_err(|error| cut(error.to_string(), TEXT_MAX))
     }
 
     /// The one that `name` says, or the current one; `None`: no name is said here or there.

@@ -1,13 +1,15 @@
 //! `console schedules`: when backups are made, and which of them stay or go and why, now or at any date.
 
-use super::answer::{Answered, Question};
+use super::answer::{Answered, Question, no_question};
 use serde_json::{Value, json};
 use shared::{
     calendar::rfc3339,
     cron::{Cron, Zone},
+    reason::cut,
     retention::{BackupState, Plan, Verdict},
     schedule::{Scheduler, View},
     time::Timestamp,
+    wire::TEXT_MAX,
 };
 
 /// Coming runs shown for one schedule.
@@ -31,7 +33,7 @@ pub fn answer_schedules(scheduler: &Scheduler, now: Timestamp, who: &str, body: 
                 _ => Answered::Error("not a question about schedules".to_owned()),
             }
         }
-        Err(error) => Answered::Error(format!("not a question this coordinator knows: {error}")),
+        Err(error) => Answered::Error(no_question(&error)),
     };
     serde_json::to_string(&answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
 }
@@ -71,6 +73,7 @@ fn one(scheduler: &Scheduler, name: &str, plan: bool, at: Option<Timestamp>, now
     let view = match found.as_slice() {
         [view] => *view,
         [] => {
+            let name = cut(name.to_owned(), TEXT_MAX);
             return Answered::Error(format!("no VolumeBackupSchedule called {name}; `console schedules` lists them"));
         }
         _ => return Answered::Error(format!("{name} is in several namespaces; say namespace/name")),

@@ -6,6 +6,7 @@
 use crate::ports::AdminCall;
 use bytes::Bytes;
 use shared::wire::MAX_FRAME_BYTES;
+use shell::quic::QUESTION_BYTES;
 use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
@@ -87,7 +88,7 @@ pub async fn serve(listener: UnixListener, admins: mpsc::Sender<AdminCall>) {
 }
 
 async fn converse(mut stream: UnixStream, admins: mpsc::Sender<AdminCall>) -> io::Result<()> {
-    let Some(body) = timeout(QUESTION_LIMIT, read(&mut stream)).await?? else { return Ok(()) };
+    let Some(body) = timeout(QUESTION_LIMIT, read(&mut stream, QUESTION_BYTES)).await?? else { return Ok(()) };
     let (reply, mut answers) = mpsc::channel(ANSWERS);
     if admins.send(AdminCall { who: WHO.to_owned(), body, reply }).await.is_err() {
         return Ok(());
@@ -107,19 +108,19 @@ pub async fn ask(path: &Path, question: &[u8], limit: Duration) -> io::Result<By
         let mut stream = UnixStream::connect(path).await?;
         write(&mut stream, question).await?;
         let ended = || io::Error::new(io::ErrorKind::UnexpectedEof, "the coordinator ended without an answer");
-        read(&mut stream).await?.ok_or_else(ended)
+        read(&mut stream, MAX_FRAME_BYTES).await?.ok_or_else(ended)
     };
     timeout(limit, asked).await.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "no answer in time")))
 }
 
-/// One frame; `None`: the other side has ended.
-async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Bytes>> {
+/// One frame of at most `limit` bytes; `None`: the other side has ended.
+async fn read(stream: &mut (impl AsyncRead + Unpin), limit: usize) -> io::Result<Option<Bytes>> {
     let length = match stream.read_u32().await {
         Ok(length) => usize::try_from(length).unwrap_or(usize::MAX),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
         Err(error) => return Err(error),
     };
-    if length > MAX_FRAME_BYTES {
+    if length > limit {
         return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a frame of {length} bytes is too large")));
     }
     let mut frame = vec![0; length];

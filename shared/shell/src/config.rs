@@ -4,8 +4,10 @@
 //! must stand in its serialised default (no `skip_serializing_if`, no section that is `None`), because that is the list
 //! of keys. The variable of `quic.maxSessions` (or `quic.max_sessions`) is `ISOCHRON_QUIC_MAX_SESSIONS`.
 
+use crate::yaml;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use shared::{reason::cut, wire::TEXT_MAX};
 use std::{
     collections::BTreeMap,
     fmt,
@@ -96,14 +98,26 @@ pub fn load<T>(file: Option<&Path>, env: impl IntoIterator<Item = (String, Strin
 where
     T: Serialize + DeserializeOwned + Default,
 {
+    let text = file.map(|path| text_of(path).map(|text| (path, text))).transpose()?;
+    merge(text.as_ref().map(|(path, text)| (*path, text.as_str())), env)
+}
+
+/// The layers in one: what the file of this path says, under what the variables say.
+pub fn merge<T>(
+    file: Option<(&Path, &str)>,
+    env: impl IntoIterator<Item = (String, String)>,
+) -> Result<Loaded<T>, ConfigError>
+where
+    T: Serialize + DeserializeOwned + Default,
+{
     let mut tree = tree_of(&T::default())?;
     let mut sources = BTreeMap::new();
     leaves(&tree, &mut Vec::new(), &mut |path, _| {
         sources.insert(path.join("."), Source::Default);
     });
     let variables = variables(&tree)?;
-    if let Some(path) = file {
-        let (value, given) = read::<T>(path)?;
+    if let Some((path, text)) = file {
+        let (value, given) = read::<T>(path, text)?;
         tree = tree_of(&value)?;
         for key in sources.iter_mut().filter(|(key, _)| names(&given, key)) {
             *key.1 = Source::File(path.to_owned());
@@ -208,21 +222,28 @@ fn variables(defaults: &Value) -> Result<BTreeMap<String, Vec<String>>, ConfigEr
     clash.map_or(Ok(found), |clash| Err(ConfigError::Program(clash)))
 }
 
-/// The file as the program's struct (which refuses unknown keys, with their line) and as it was written.
-fn read<T: DeserializeOwned + Default>(path: &Path) -> Result<(T, Value), ConfigError> {
+fn text_of(path: &Path) -> Result<String, ConfigError> {
     let failed = |source| ConfigError::Read { path: path.to_owned(), source };
     let size = std::fs::metadata(path).map_err(failed)?.len();
     if size > MAX_FILE_BYTES {
         return Err(failed(std::io::Error::other(format!("{size} bytes are over the limit of {MAX_FILE_BYTES}"))));
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    let wrong = |error: serde_saphyr::Error| ConfigError::File { path: path.to_owned(), message: error.to_string() };
-    let given: Value = serde_saphyr::from_str(&text).map_err(wrong)?;
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+/// The file as the program's struct (which refuses unknown keys, with their line) and as it was written.
+fn read<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<(T, Value), ConfigError> {
+    // A wrong value is quoted in it, however long it is.
+    let wrong = |error: serde_saphyr::Error| {
+        let message = cut(error.to_string(), TEXT_MAX);
+        ConfigError::File { path: path.to_owned(), message }
+    };
+    let given: Value = yaml::read(text).map_err(wrong)?;
     if given.is_null() {
         // A file of comments only.
         return Ok((T::default(), given));
     }
-    Ok((serde_saphyr::from_str(&text).map_err(wrong)?, given))
+    Ok((yaml::read(text).map_err(wrong)?, given))
 }
 
 fn names(given: &Value, key: &str) -> bool {
@@ -233,7 +254,7 @@ fn names(given: &Value, key: &str) -> bool {
 /// a list with commas: whichever the program's struct takes first.
 fn overlay<T: DeserializeOwned>(tree: &Value, path: &[String], name: &str, text: &str) -> Result<Value, ConfigError> {
     let list = text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect();
-    let yaml = serde_saphyr::from_str::<Value>(text).ok();
+    let yaml = yaml::read::<Value>(text).ok();
     let mut message = None;
     for candidate in yaml.into_iter().chain([Value::from(text), Value::Array(list)]) {
         let mut tried = tree.clone();
@@ -246,8 +267,8 @@ fn overlay<T: DeserializeOwned>(tree: &Value, path: &[String], name: &str, text:
     }
     Err(ConfigError::Env {
         name: name.to_owned(),
-        value: text.to_owned(),
+        value: cut(text.to_owned(), TEXT_MAX),
         key: path.join("."),
-        message: message.unwrap_or_default(),
+        message: cut(message.unwrap_or_default(), TEXT_MAX),
     })
 }

@@ -1,7 +1,8 @@
 //! Isochron's thin shell around the machines: what both programs share that has a clock, a socket or a file.
 //!
 //! `driver` runs a pure machine inside an actix actor, `clock` reads time for it, `link` and `quic` carry frames between
-//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `config`, `telemetry` and `http` are how a program meets its admin.
+//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `config` (in `yaml`), `telemetry` and `http` are
+//! how a program meets its admin.
 #![warn(missing_docs)]
 
 #[cfg(feature = "breakpoints")]
@@ -18,3 +19,4 @@ pub mod quic;
 pub mod signals;
 pub mod telemetry;
 pub mod tls;
+pub mod yaml;

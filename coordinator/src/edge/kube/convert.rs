@@ -20,11 +20,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use shared::{
     duration::{self, Units},
     ids::{BackupUid, PlaneId},
-    reason::{Reason, Refusal},
+    reason::{Reason, Refusal, cut},
     request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
     retention::{Backup, BackupState, HOLD_ANNOTATION},
     schedule::SCHEDULE_LABEL,
     time::Millis,
+    wire::TEXT_MAX,
 };
 use std::collections::BTreeSet;
 
@@ -89,7 +90,8 @@ fn clean_policy(template: &Template) -> Option<CleanPolicy> {
 /// may be replaced: it is Invalid, and its deletion still works.
 pub fn unreadable(metadata: &ObjectMeta, error: &str) -> Option<Object> {
     let mut object = known(metadata, "")?;
-    object.wish = Err(Refusal::new(Reason::SpecInvalid, format!("the object is not a VolumeBackup: {error}")));
+    let message = cut(format!("the object is not a VolumeBackup: {error}"), TEXT_MAX);
+    object.wish = Err(Refusal::new(Reason::SpecInvalid, message));
     Some(object)
 }
 

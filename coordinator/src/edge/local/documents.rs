@@ -4,11 +4,18 @@
 use super::super::kube::crd::{API_VERSION, BackupSpec, KIND, SCHEDULE_KIND, ScheduleSpec};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use shared::{reason::cut, wire::TEXT_MAX};
+use shell::yaml;
+
+/// Most documents of one file, as many as there may be files: each costs some memory and a line of the log.
+const MAX_DOCUMENTS: usize = 10_000;
 
 /// What a document is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// A VolumeBackup.
     Backup,
+    /// A VolumeBackupSchedule.
     Schedule,
 }
 
@@ -25,41 +32,50 @@ impl Kind {
 
 /// One object as it stands in a file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Document {
-    pub(super) kind: Kind,
-    pub(super) namespace: String,
-    pub(super) name: String,
+pub struct Document {
+    /// What it is.
+    pub kind: Kind,
+    /// `default` where it names none.
+    pub namespace: String,
+    /// Of the object.
+    pub name: String,
     /// Where it begins in its file, from 1.
-    pub(super) line: usize,
+    pub line: usize,
     /// The whole document.
-    pub(super) manifest: Value,
+    pub manifest: Value,
     /// Why its spec cannot be understood, with the line.
-    pub(super) problem: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// What is wrong in a file, and where.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Fault {
-    pub(super) line: usize,
-    pub(super) text: String,
+pub struct Fault {
+    /// Of the file, from 1.
+    pub line: usize,
+    /// In one line, at most [`TEXT_MAX`] bytes.
+    pub text: String,
 }
 
 /// A file that could be read.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Parsed {
-    pub(super) documents: Vec<Document>,
+pub struct Parsed {
+    /// Those of our kinds.
+    pub documents: Vec<Document>,
     /// Documents of other kinds.
-    pub(super) ignored: Vec<Fault>,
+    pub ignored: Vec<Fault>,
 }
 
 /// Reads a file. One document that is no YAML, or does not say whose it is, makes the whole file unreadable: what is
 /// missing from it cannot be told from what was deleted.
-pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
+pub fn parse(text: &str) -> Result<Parsed, Fault> {
     let mut parsed = Parsed::default();
-    for (line, document) in split(text) {
-        // Blank lines in front make the parser count as the file does.
-        let padded = format!("{}{document}", "\n".repeat(line - 1));
-        let manifest: Value = serde_saphyr::from_str(&padded).map_err(|error| fault(&error, line))?;
+    let documents = split(text);
+    if let Some((line, _)) = documents.get(MAX_DOCUMENTS) {
+        let text = format!("the file has {} documents; at most {MAX_DOCUMENTS} are read", documents.len());
+        return Err(Fault { line: *line, text });
+    }
+    for (line, document) in documents {
+        let manifest: Value = yaml::read(&document).map_err(|error| fault(&error, line))?;
         if manifest.is_null() {
             continue;
         }
@@ -69,7 +85,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
             let text = format!(
                 "apiVersion {api_version:?}, kind {kind:?} is no {KIND} or {SCHEDULE_KIND} of {API_VERSION}; ignored"
             );
-            parsed.ignored.push(Fault { line, text });
+            parsed.ignored.push(Fault { line, text: cut(text, TEXT_MAX) });
             continue;
         };
         let name = field("/metadata/name").to_owned();
@@ -77,10 +93,10 @@ pub(super) fn parse(text: &str) -> Result<Parsed, Fault> {
             "" => "default".to_owned(),
             namespace => namespace.to_owned(),
         };
-        check_names(&namespace, &name).map_err(|text| Fault { line, text })?;
+        check_names(&namespace, &name).map_err(|text| Fault { line, text: cut(text, TEXT_MAX) })?;
         let problem = match kind {
-            Kind::Backup => problem::<BackupSpec>(&padded, &manifest, line),
-            Kind::Schedule => problem::<ScheduleSpec>(&padded, &manifest, line),
+            Kind::Backup => problem::<BackupSpec>(&document, &manifest, line),
+            Kind::Schedule => problem::<ScheduleSpec>(&document, &manifest, line),
         };
         let problem = problem.map(|fault| format!("line {}: {}", fault.line, fault.text));
         parsed.documents.push(Document { kind, namespace, name, line, manifest, problem });
@@ -105,19 +121,19 @@ fn split(text: &str) -> Vec<(usize, String)> {
 }
 
 /// Why the spec is not one of its kind.
-fn problem<S: Serialize + DeserializeOwned>(padded: &str, manifest: &Value, line: usize) -> Option<Fault> {
+fn problem<S: Serialize + DeserializeOwned>(document: &str, manifest: &Value, line: usize) -> Option<Fault> {
     #[derive(Deserialize)]
     struct Shape<S> {
         spec: S,
     }
-    let shape: Shape<S> = match serde_saphyr::from_str(padded) {
+    let shape: Shape<S> = match yaml::read(document) {
         Ok(shape) => shape,
         Err(error) => return Some(fault(&error, line)),
     };
     let known = serde_json::to_value(&shape.spec).unwrap_or_default();
     let stray = stray("spec", manifest.get("spec")?, &known)?;
     // As kubectl refuses it: a field that nobody reads is a wish that nobody grants.
-    Some(Fault { line, text: format!("unknown field {stray}") })
+    Some(Fault { line, text: cut(format!("unknown field {stray}"), TEXT_MAX) })
 }
 
 /// The first field of `given` that the type did not take.
@@ -159,9 +175,13 @@ fn check_names(namespace: &str, name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// `document`: the line of the file on which the parser's first line stands.
 fn fault(error: &serde_saphyr::Error, document: usize) -> Fault {
+    let before = document.saturating_sub(1);
     let line = error.location().and_then(|at| usize::try_from(at.line()).ok()).filter(|line| *line > 0);
+    let options = serde_saphyr::render_options! { line_offset: before as u64 };
     // The first line is the cause; the others draw the place, which we name ourselves.
-    let text = error.without_snippet().to_string();
-    Fault { line: line.unwrap_or(document), text: text.lines().next().unwrap_or_default().to_owned() }
+    let text = error.without_snippet().render_with_options(options);
+    let text = cut(text.lines().next().unwrap_or_default().to_owned(), TEXT_MAX);
+    Fault { line: line.map_or(document, |line| before.saturating_add(line)), text }
 }

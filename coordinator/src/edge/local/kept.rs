@@ -11,6 +11,7 @@ use crate::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+use shell::yaml;
 use std::path::{Path, PathBuf};
 
 /// Everything that is kept in a folder.
@@ -28,7 +29,7 @@ pub(super) fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>, Ope
 /// The status in a file. It is derived: one that cannot be understood is written anew.
 pub(super) fn read_status(path: &Path) -> Result<Option<Value>, OpenError> {
     let text = disk::read(path).map_err(|source| OpenError::Io { path: path.to_owned(), source })?;
-    let shown = text.and_then(|text| serde_saphyr::from_str::<Value>(&text).ok());
+    let shown = text.and_then(|text| yaml::read::<Value>(&text).ok());
     Ok(shown.and_then(|mut shown| shown.get_mut("status").map(Value::take)))
 }
 

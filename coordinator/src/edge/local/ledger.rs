@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use shared::{
     ids::{BackupUid, ClusterId},
-    reason::{Reason, Refusal},
+    reason::{Reason, Refusal, cut},
+    wire::TEXT_MAX,
 };
 use std::{
     path::{Path, PathBuf},
@@ -89,7 +90,8 @@ fn read(path: &Path) -> Result<Option<Kept>, PortError> {
     let broken =
         |error: &dyn std::fmt::Display| PortError::Unavailable(format!("cannot read {}: {error}", path.display()));
     match disk::read(path).map_err(|error| broken(&error))? {
-        Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| broken(&error)),
+        // It quotes a value that is wrong, which may be as long as the file is.
+        Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| broken(&cut(error.to_string(), TEXT_MAX))),
         None => Ok(None),
     }
 }

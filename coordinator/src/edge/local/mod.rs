@@ -15,7 +15,7 @@
 //! A namespace has no dots, so the first dot of `NS.NAME` parts the two.
 
 mod disk;
-mod documents;
+pub mod documents;
 mod follow;
 mod home;
 mod kept;

@@ -15,7 +15,7 @@ mod server;
 pub use admission::{Counts, Limits, Monitor};
 pub use client::{AdminConnection, Client, DialError, Responses};
 pub use frames::FrameError;
-pub use server::{AdminRequest, Incoming, PlaneIncoming, Server};
+pub use server::{AdminRequest, Incoming, PlaneIncoming, QUESTION_BYTES, Server};
 
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 use std::{sync::Arc, time::Duration};

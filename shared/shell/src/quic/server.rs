@@ -33,7 +33,7 @@ use tokio::{
 /// restart waits here, or in QUIC.
 const ARRIVALS: usize = 64;
 /// A question of an admin names an object or two.
-const QUESTION_BYTES: usize = 64 * 1024;
+pub const QUESTION_BYTES: usize = 64 * 1024;
 /// Response frames that may wait for a slow console before the request's worker has to wait.
 const RESPONSES: usize = 16;
 

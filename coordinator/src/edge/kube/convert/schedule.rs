@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 use shared::{
     cron::{Cron, Zone},
     ids::PlaneId,
-    reason::{Reason, Refusal},
+    reason::{Reason, Refusal, cut},
     request::Limits,
     retention::{Policy, PolicyText, Tier},
     schedule::{GROUP_LABEL, Object, Phase, ScheduleKey, Spec, Status},
     time::Timestamp,
+    wire::TEXT_MAX,
 };
 
 /// A schedule's name is a label's value on its backups, which Kubernetes bounds.
@@ -42,7 +43,7 @@ pub fn unreadable_schedule(metadata: &ObjectMeta, error: &str) -> Option<Schedul
     let mut known = known(metadata, Status::default())?;
     // Such a number also stops the old manager's reader.
     let hint = if error.contains("i32") { "; whole numbers like spec.maxBackups are at most 2147483647" } else { "" };
-    let message = format!("the object is not a VolumeBackupSchedule: {error}{hint}");
+    let message = cut(format!("the object is not a VolumeBackupSchedule: {error}"), TEXT_MAX - hint.len()) + hint;
     known.object.wish = Err(Refusal::new(Reason::SpecInvalid, message));
     Some(known)
 }
