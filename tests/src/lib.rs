@@ -1,7 +1,11 @@
-//! Isochron's simulated world, and the guards and protocol servers that the higher rungs of the tests use.
+//! Isochron's simulated world, the laws of its decoders, and the guards and protocol servers that the higher rungs of the
+//! tests use.
 
 mod bell;
 pub mod control;
+// They are judged by panics, for whoever catches those.
+#[allow(clippy::panic)]
+pub mod decoders;
 pub mod invariants;
 pub mod listed;
 pub mod quic_net;

@@ -289,6 +289,8 @@ impl Machine for Barrier {
     type Timer = Timer;
 
     fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        // What a ledger holds may break a rule; a step must not.
+        let sound = cfg!(debug_assertions) && self.check().is_ok();
         let mut effects = Vec::new();
         match input {
             Input::Start => self.start(now, &mut effects),
@@ -311,7 +313,7 @@ impl Machine for Barrier {
             Input::Stop => self.cut_short(now, &mut effects),
             Input::Expired(timer) => self.expired(now, timer, &mut effects),
         }
-        debug_assert_eq!(self.check(), Ok(()), "{self:#?}");
+        debug_assert!(!sound || self.check() == Ok(()), "{:?}: {self:#?}", self.check());
         effects
     }
 

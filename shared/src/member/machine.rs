@@ -258,6 +258,8 @@ impl Machine for Member {
     type Timer = Timer;
 
     fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
+        // What a ledger holds may break a rule; a step must not.
+        let sound = cfg!(debug_assertions) && self.check().is_ok();
         let mut effects = Vec::new();
         match input {
             Input::Order { epoch, order } => self.order(now, epoch, order, &mut effects),
@@ -278,7 +280,7 @@ impl Machine for Member {
             Input::LinkLost => self.linked = false,
             Input::Expired(timer) => self.expired_timer(now, timer, &mut effects),
         }
-        debug_assert_eq!(self.check(), Ok(()), "{self:#?}");
+        debug_assert!(!sound || self.check() == Ok(()), "{:?}: {self:#?}", self.check());
         effects
     }
 
