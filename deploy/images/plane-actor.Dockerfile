@@ -5,7 +5,7 @@ FROM rust:1.95-slim-trixie AS build
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential cmake && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p plane-actor && cp target/release/plane-actor /plane-actor
+RUN cargo build --release --locked -p isochron-plane-actor && cp target/release/plane-actor /plane-actor
 
 FROM debian:trixie-slim
 # EC2, STS and S3 show public certificates.

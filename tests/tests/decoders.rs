@@ -1,5 +1,5 @@
 //! Every decoder on its corpus and on seeded mutations of it. How many there are is bounded by a count, so the same
-//! revision gives the same bytes. `DECODERS_TIMES=100 cargo test -p tests --test decoders` makes a hundred times as many.
+//! revision gives the same bytes. `DECODERS_TIMES=100 cargo test -p isochron-testing --test decoders` makes a hundred times as many.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{collections::BTreeSet, thread};

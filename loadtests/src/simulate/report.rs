@@ -35,7 +35,7 @@ impl Report {
             [] => String::new(),
             kinds => format!(" --kinds '{}'", kinds.join(";")),
         };
-        format!("cargo run --profile sim -p loadtests -- simulate --seed {seed} --attempts 1 --trace{kinds}")
+        format!("cargo run --profile sim -p isochron-loadtests -- simulate --seed {seed} --attempts 1 --trace{kinds}")
     }
 
     pub(crate) fn add(&mut self, outcome: &Outcome) {

@@ -131,7 +131,7 @@ fn clocks_that_lie() {
 
 /// Larger worlds, about two minutes on two idle cores. The first number of each is the least count of states.
 #[test]
-#[ignore = "minutes: cargo test -p tests --test model longer -- --ignored --nocapture"]
+#[ignore = "minutes: cargo test -p isochron-testing --test model longer -- --ignored --nocapture"]
 fn longer() {
     let all = [
         (490_000, "plane troubles"),
@@ -158,7 +158,7 @@ fn longer() {
     }
 }
 
-/// Any other size: `MODEL="attempts=2 coordinator=1 troubles=2 late" cargo test -p tests --test model by_hand --
+/// Any other size: `MODEL="attempts=2 coordinator=1 troubles=2 late" cargo test -p isochron-testing --test model by_hand --
 /// --ignored --nocapture`.
 #[test]
 #[ignore = "its size is asked for in MODEL"]
