@@ -353,3 +353,19 @@ fn a_finalizer_that_somebody_took_off_is_put_back() {
         nothing_left(&rig).await;
     });
 }
+
+#[test]
+fn an_orphan_whose_record_another_process_deleted_is_told_no_more() {
+    story(world(314), async |rig: Rc<Rig>| {
+        complete(&rig, "Retain").await;
+        vanish(&rig).await;
+        tokio::time::sleep(WHILE).await;
+        assert_eq!(rig.orphans_told().await, (Some(1), Some(1)));
+        let ledger = rig.control.ports().ledger;
+        for noted in ledger.records().await.unwrap() {
+            ledger.delete(&LedgerKey::Record(noted.backup), &noted.version).await.unwrap();
+        }
+        tokio::time::sleep(WHILE).await;
+        assert_eq!(rig.orphans_told().await, (Some(0), Some(0)));
+    });
+}

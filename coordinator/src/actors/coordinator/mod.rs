@@ -330,7 +330,10 @@ impl Handler<Lead> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, _: Lead, ctx: &mut Self::Context) {
         self.read_ledger(ctx);
-        ctx.run_interval(RESYNC, |actor, _| actor.tell_sessions());
+        ctx.run_interval(RESYNC, |actor, ctx| {
+            actor.tell_sessions();
+            actor.recount_orphans(ctx);
+        });
     }
 }
 

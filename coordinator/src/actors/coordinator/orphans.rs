@@ -8,7 +8,7 @@ use crate::{
     console::{Answered, Orphan},
     ports::{EventKind, LedgerKey, ObjectRef, Version},
 };
-use actix::{AsyncContext, Context, WrapFuture};
+use actix::{AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
 use serde_json::json;
 use shared::{
     barrier::{Milestone, Summary},
@@ -16,6 +16,7 @@ use shared::{
     request::CleanPolicy,
     time::Timestamp,
 };
+use std::collections::BTreeSet;
 
 /// Orphans that get a line in the log when many are found at once; the others are counted.
 const NAMED: usize = 20;
@@ -77,6 +78,31 @@ impl CoordinatorActor {
             }
         }
         new
+    }
+
+    /// At each resync. An orphan may go without this process: another coordinator had seen its deletion, or a person
+    /// deletes its record by hand. The alarm about it would never end.
+    pub(super) fn recount_orphans(&self, ctx: &mut Context<Self>) {
+        if self.orphans.is_empty() {
+            return;
+        }
+        let (ledger, told) = (self.ports.ledger.clone(), self.orphans.keys().cloned().collect::<Vec<_>>());
+        let listing = async move { ledger.records().await };
+        ctx.spawn(listing.into_actor(self).map(|listed, actor: &mut Self, _| {
+            let there: BTreeSet<BackupUid> = match listed {
+                Ok(listed) => listed.into_iter().map(|noted| noted.backup).collect(),
+                Err(error) => {
+                    return tracing::warn!(%error, "orphans are not counted anew; the next resync tries again");
+                }
+            };
+            for uid in told.into_iter().filter(|uid| !there.contains(uid)) {
+                // Whoever has it in its hands looks it up and ends.
+                if !actor.tell_backup(&uid, ToBarrier::Contradicted) && actor.ended.contains_key(&uid) {
+                    tracing::warn!(%uid, "the record of an orphan is gone, and not by this process");
+                    actor.is_no_more(&uid);
+                }
+            }
+        }));
     }
 
     pub(super) fn no_orphan(&mut self, uid: &BackupUid) {

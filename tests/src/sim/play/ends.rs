@@ -159,10 +159,7 @@ impl Play<'_> {
             self.turn();
             let there = self.orphans().iter().filter(|record| !record.deleting).count();
             let told = self.rig.orphans_told().await;
-            // Of a record that somebody deletes under a coordinator that runs, that one still has what it said.
-            let deleted = self.faults.contains_key(Kind::LedgerLostInPart.name());
-            let right = |told: Option<usize>| told.is_some_and(|told| told == there || deleted && told > there);
-            if told.0 == told.1 && right(told.0) {
+            if told == (Some(there), Some(there)) {
                 return;
             }
             if self.now() - begun > RESYNCS_MS {
