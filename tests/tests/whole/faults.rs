@@ -90,10 +90,11 @@ async fn a_renewal_that_nobody_answers(rig: &Rig) {
 async fn a_volume_that_moves_after_it_was_prepared(rig: &Rig) {
     let site = &rig.sites[0];
     let slow = site.stores_of(1)[0];
-    site.tikv.turn(slow, |knobs| knobs.safe_ts_delay = Duration::from_secs(2));
+    // Its lease is opened so late that the volume has moved before anybody asks for a snapshot.
+    site.tikv.turn(slow, |knobs| knobs.renewal_delay = Duration::from_secs(2));
     let calls = rig.ec2.handle.count("CreateSnapshots");
     rig.apply_backup(&Wish::of(site, "moved").manifest()).await.unwrap();
-    until("settling", async || !rig.traces().await.unwrap().paused.is_empty()).await;
+    until("pausing PD", async || !rig.traces().await.unwrap().paused.is_empty()).await;
     let (volume, home) = (&site.parts[2].stores[0].raft, &site.parts[2].stores[0].instance);
     // On nobody's instance: one of ours would notice a volume too many, maybe before the volume's own plane notices.
     attach(rig, volume, "i-0000000000000dead");
@@ -101,7 +102,7 @@ async fn a_volume_that_moves_after_it_was_prepared(rig: &Rig) {
     let made = rig.ec2.handle.count("CreateSnapshots") - calls;
     assert!(made < site.stores().count() as u64, "the moved volume's instance was asked for nothing");
     attach(rig, volume, home);
-    site.tikv.turn(slow, |knobs| knobs.safe_ts_delay = Duration::ZERO);
+    site.tikv.turn(slow, |knobs| knobs.renewal_delay = Duration::ZERO);
 }
 
 async fn a_volume_that_moves_under_the_hold(rig: &Rig) {
