@@ -25,8 +25,8 @@ const CALL_AGAIN: Millis = Millis::secs(30);
 /// Every claim that this process has heard of. One per process that leads.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Claims {
-    entries: BTreeMap<ClusterId, Entry>,
-    barriers: BTreeMap<BackupUid, Barrier>,
+    pub(super) entries: BTreeMap<ClusterId, Entry>,
+    pub(super) barriers: BTreeMap<BackupUid, Barrier>,
     queue: Queue,
     /// Backups that are deleted: a process that was deposed may have claimed for them what this one never heard of.
     deleted: BTreeSet<BackupUid>,
@@ -57,22 +57,6 @@ impl Claims {
     /// Something is being saved.
     pub fn is_saving(&self) -> bool {
         self.entries.values().any(|entry| matches!(entry.state, State::Saving(..)))
-    }
-
-    /// The rules that the state itself must keep, each in words if it is broken.
-    pub fn check(&self) -> Result<(), &'static str> {
-        for entry in self.entries.values() {
-            if entry.granted.as_ref().is_some_and(|(backup, _)| !self.barriers.contains_key(backup)) {
-                return Err("a claim is granted to a barrier that is gone");
-            }
-            if entry.state == State::Known && !(entry.giving.is_empty() && entry.owed.is_none()) {
-                return Err("a claim is known and yet to be given back");
-            }
-            if entry.state == State::Unknown && !entry.giving.is_empty() {
-                return Err("what is not known is to be given back without a look");
-            }
-        }
-        Ok(())
     }
 
     fn entry(&mut self, cluster: ClusterId) -> &mut Entry {

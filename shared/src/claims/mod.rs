@@ -11,6 +11,7 @@
 //! Several processes may believe for a while that they lead. Each has a machine of its own; the ledger's compare-and-set
 //! is all that they share.
 
+mod check;
 mod entry;
 mod epochs;
 mod input;
