@@ -33,13 +33,8 @@ pub struct Request {
     /// `barrier.retryWithin`: until how long after the start new attempts may be made; `None`: one attempt.
     pub retry_within: Option<Millis>,
     /// `barrier.allowWeakerHolds`: see [`MemberSpec::allow_weaker_holds`].
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_weaker_holds: bool,
-}
-
-/// What a version without the field means.
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 impl Request {
@@ -238,7 +233,7 @@ pub struct MemberSpec {
     pub limits: Limits,
     /// A store whose TiKV does not know the prepare call may be held by suspending its imports only; what a full hold
     /// prevents is then looked for after the snapshots (`facts/pd-tikv.md` §7). The certificate says so.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_weaker_holds: bool,
 }
 

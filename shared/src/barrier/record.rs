@@ -79,13 +79,8 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adopted>,
     /// Made for the deletion of a backup that the old manager made: what is there is found by its `backupmeta` alone.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub old_manager: bool,
-}
-
-/// What a version without the field means.
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// How a record came to another object. Planes, tags and S3 go on to know the backup by `request.backup`.
@@ -118,7 +113,7 @@ pub struct PlaneRecord {
     /// This plane cleaned what the current milestone asks for.
     pub cleaned: Option<CleanReport>,
     /// It has not: S3 proves this attempt there, and all of it was kept.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub proven: bool,
     /// An admin gave this plane up knowingly; it is not waited for.
     pub abandoned: bool,

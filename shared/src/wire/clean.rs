@@ -17,10 +17,10 @@ pub struct Clean {
     pub old_backup: Option<OldBackup>,
     /// Of an attempt: its certificate was saved and taken back, or a person deletes the backup under a policy that deletes.
     /// Without this an attempt that S3 proves is kept: the record that asks may be older than the backup.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub taken_back: bool,
     /// Of a whole backup whose record is lost, under a policy that keeps what ended well: where S3 proves it, it is kept.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unless_proven: bool,
 }
 
@@ -29,11 +29,6 @@ impl Clean {
     pub fn of(spec: MemberSpec, scope: CleanScope) -> Self {
         Self { spec, scope, snapshots: Vec::new(), old_backup: None, taken_back: false, unless_proven: false }
     }
-}
-
-/// What a version without the field means.
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// What is known of a plane's part in a backup of the old manager.
