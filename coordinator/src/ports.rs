@@ -161,9 +161,8 @@ pub struct ObjectRef {
 /// What is written into an object's status.
 #[derive(Clone, Debug)]
 pub enum Status {
-    /// The spec can never work.
-    Invalid(Refusal),
-    /// There is no record to derive from: this phase, `Failed` or `CleanFailed`, and why. All else stays as it is.
+    /// There is no record to derive from: this phase and why. `Invalid`: the spec can never work; `Failed`, `CleanFailed`:
+    /// the record is lost, or was the old manager's. All else stays as it is.
     Without(&'static str, Refusal),
     /// Derived from a barrier.
     Barrier(Arc<View>),

@@ -102,7 +102,7 @@ mod tests {
         let slow = Arc::new(Slow::default());
         let few = Few::new(slow.clone());
         let object = ObjectRef { uid: "u".into(), namespace: "n".to_owned(), name: "b".to_owned() };
-        let status = Status::Invalid(Refusal::new(Reason::SpecInvalid, "no"));
+        let status = Status::Without("Invalid", Refusal::new(Reason::SpecInvalid, "no"));
         let all = (0..250).map(|_| async {
             few.publish(&object, &status).await?;
             few.add_finalizer(&object).await?;

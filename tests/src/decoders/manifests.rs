@@ -83,7 +83,7 @@ fn backup(value: Value) -> bool {
         Ok(request) => laws::json(request),
         Err(refusal) => told(refusal),
     }
-    let status = Status::Invalid(Refusal::new(Reason::SpecInvalid, "x".repeat(3 * TEXT_MAX)));
+    let status = Status::Without("Invalid", Refusal::new(Reason::SpecInvalid, "x".repeat(3 * TEXT_MAX)));
     let merged = merge_status(value.get("status"), &status, NOW.wall);
     assert_eq!(merge_status(Some(&merged), &status, NOW.wall), merged, "the same is published twice");
     known.wish.is_ok()

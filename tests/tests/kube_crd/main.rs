@@ -235,7 +235,9 @@ async fn an_object_stored_before_the_rules_still_changes_and_goes() -> Result<()
     let uid = get(&api, "bad").await?["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
     let target = ObjectRef { uid: uid.as_str().into(), namespace: "default".to_owned(), name: "bad".to_owned() };
     objects.add_finalizer(&target).await?;
-    objects.publish(&target, &Status::Invalid(Refusal::new(Reason::BrMissing, "spec.template.br is missing"))).await?;
+    objects
+        .publish(&target, &Status::Without("Invalid", Refusal::new(Reason::BrMissing, "spec.template.br is missing")))
+        .await?;
     ensure!(get(&api, "bad").await?["status"]["phase"] == "Invalid");
     api.kubectl(&["delete", "vbk", "bad", "--wait=false"]).await?;
     objects.remove_finalizer(&target).await?;

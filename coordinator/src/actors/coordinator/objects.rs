@@ -118,7 +118,7 @@ impl CoordinatorActor {
     }
 
     pub(super) fn refuse(&mut self, object: &Object, refusal: Refusal, ctx: &mut Context<Self>) {
-        self.tell_once(|actor| &mut actor.invalid, ("Invalid", Status::Invalid(refusal.clone())), object, refusal, ctx);
+        self.tell_once(|actor| &mut actor.invalid, "Invalid", refusal, object, ctx);
     }
 
     /// Writes a refusal into the object's status and says it in an event, unless `told` has it for this object already.
@@ -126,9 +126,9 @@ impl CoordinatorActor {
     pub(super) fn tell_once(
         &mut self,
         told: fn(&mut Self) -> &mut BTreeMap<BackupUid, Refusal>,
-        (phase, status): (&'static str, Status),
-        object: &Object,
+        phase: &'static str,
         refusal: Refusal,
+        object: &Object,
         ctx: &mut Context<Self>,
     ) -> bool {
         let new = told(self).insert(object.uid.clone(), refusal.clone()).as_ref() != Some(&refusal);
@@ -137,7 +137,7 @@ impl CoordinatorActor {
         }
         let (objects, reference, uid) = (self.ports.objects.clone(), reference(object), object.uid.clone());
         let telling = async move {
-            objects.publish(&reference, &status).await?;
+            objects.publish(&reference, &Status::Without(phase, refusal.clone())).await?;
             if new {
                 objects.event(&reference, EventKind::Warning, refusal.reason.as_str(), &refusal.message).await?;
             }

@@ -4,7 +4,7 @@
 use super::{AsyncContext, CoordinatorActor, reading::Cause, restart};
 use crate::{
     actors::store::Slot,
-    ports::{By, LedgerKey, Object, PortError, Status, Told, ToldRow},
+    ports::{By, LedgerKey, Object, PortError, Told, ToldRow},
 };
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
@@ -86,8 +86,7 @@ impl CoordinatorActor {
     }
 
     fn say_without(&mut self, phase: &'static str, object: &Object, refusal: Refusal, ctx: &mut Context<Self>) {
-        let status = (phase, Status::Without(phase, refusal.clone()));
-        if self.tell_once(|actor| &mut actor.said, status, object, refusal.clone(), ctx) {
+        if self.tell_once(|actor| &mut actor.said, phase, refusal.clone(), object, ctx) {
             tracing::warn!(uid = %object.uid, phase, %refusal, "an object without a record");
         }
     }

@@ -272,7 +272,7 @@ async fn a_status_is_shown_as_yaml_and_survives() {
     assert!(watch.next().await.starts_with("a SpecInvalid: spec.template.cleanPolicy is \"delete\""));
     assert_eq!(watch.next().await, "synced");
     let a = kept(home.path(), "a").unwrap();
-    let status = Status::Invalid(Refusal::new(Reason::SpecInvalid, "x"));
+    let status = Status::Without("Invalid", Refusal::new(Reason::SpecInvalid, "x"));
     local.objects.publish(&a, &status).await.unwrap();
     assert!(matches!(watch.events.recv().await.unwrap(), ObjectEvent::Applied(object) if object.phase == "Invalid"));
     let path = home.path().join(".isochron/status/tidb.a.yaml");

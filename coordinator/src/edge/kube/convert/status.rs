@@ -56,7 +56,6 @@ pub fn merge_status(old: Option<&Value>, status: &Status, now: Timestamp) -> Val
     let kept = kept_conditions(old);
     let mut merged = old.cloned().unwrap_or_default();
     let fresh = match status {
-        Status::Invalid(refusal) => return without_record(old, "Invalid", refusal, now),
         Status::Without(phase, refusal) => return without_record(old, phase, refusal, now),
         Status::Barrier(view) => derive(view, kept, now),
     };

@@ -32,7 +32,7 @@ fn setup() -> (FakeApi, KubeObjects) {
 }
 
 fn invalid() -> Status {
-    Status::Invalid(Refusal::new(Reason::ClustersEmpty, "spec.clusters is empty"))
+    Status::Without("Invalid", Refusal::new(Reason::ClustersEmpty, "spec.clusters is empty"))
 }
 
 #[tokio::test(start_paused = true)]

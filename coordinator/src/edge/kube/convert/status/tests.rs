@@ -158,8 +158,10 @@ fn what_is_not_known_yet_is_null_or_absent_as_users_know_it() {
 
 #[test]
 fn the_same_record_never_changes_a_status_that_was_written() {
-    let mut invalid = merge_status(None, &Status::Invalid(Refusal::new(Reason::BrMissing, "x")), Timestamp(START));
-    let again = merge_status(Some(&invalid), &Status::Invalid(Refusal::new(Reason::BrMissing, "x")), Timestamp(0));
+    let mut invalid =
+        merge_status(None, &Status::Without("Invalid", Refusal::new(Reason::BrMissing, "x")), Timestamp(START));
+    let again =
+        merge_status(Some(&invalid), &Status::Without("Invalid", Refusal::new(Reason::BrMissing, "x")), Timestamp(0));
     assert_eq!(invalid, again);
     assert_eq!(invalid["conditions"][0]["lastTransitionTime"], "2024-05-01T03:00:20Z");
     assert_eq!(invalid["phase"], "Invalid");
