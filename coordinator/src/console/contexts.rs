@@ -14,7 +14,6 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
-use shared::{reason::cut, wire::TEXT_MAX};
 use shell::yaml;
 use std::{
     ffi::OsString,
@@ -121,7 +120,7 @@ impl Contexts {
     pub fn parse(text: &str) -> Result<Self, String> {
         // Comments only is nothing yet.
         let read = yaml::read::<Option<Self>>(text);
-        read.map(Option::unwrap_or_default).map_err(|error| cut(error.to_string(), TEXT_MAX))
+        read.map(Option::unwrap_or_default).map_err(|error| yaml::told(&error))
     }
 
     /// The one that `name` says, or the current one; `None`: no name is said here or there.

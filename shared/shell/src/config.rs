@@ -233,11 +233,7 @@ fn text_of(path: &Path) -> Result<String, ConfigError> {
 
 /// The file as the program's struct (which refuses unknown keys, with their line) and as it was written.
 fn read<T: DeserializeOwned + Default>(path: &Path, text: &str) -> Result<(T, Value), ConfigError> {
-    // A wrong value is quoted in it, however long it is.
-    let wrong = |error: serde_saphyr::Error| {
-        let message = cut(error.to_string(), TEXT_MAX);
-        ConfigError::File { path: path.to_owned(), message }
-    };
+    let wrong = |error| ConfigError::File { path: path.to_owned(), message: yaml::told(&error) };
     let given: Value = yaml::read(text).map_err(wrong)?;
     if given.is_null() {
         // A file of comments only.

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use serde_saphyr::{Error, alias_limits, from_str_with_options, options};
+use shared::{reason::cut, wire::TEXT_MAX};
 
 /// Values that aliases may repeat, all together. People repeat a list of planes or a template; some hundred bytes of
 /// aliases of aliases are a million values by the library's own bound, and seconds of work at every look at a file.
@@ -10,10 +11,15 @@ const REPEATED_MAX: usize = 10_000;
 /// One document as a value. The library bounds depth, size and documents.
 ///
 /// # Errors
-/// Says what is wrong, and where; it quotes a wrong value, however long that is.
+/// Says what is wrong, and where; it quotes a wrong value, however long that is ([`told`]).
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     let repeated = alias_limits! { max_total_replayed_events: REPEATED_MAX };
     from_str_with_options(text, options! { alias_limits: repeated })
+}
+
+/// The error in words of bounded length: what it quotes is not.
+pub fn told(error: &Error) -> String {
+    cut(error.to_string(), TEXT_MAX)
 }
 
 #[cfg(test)]

@@ -56,6 +56,12 @@ pub struct Fault {
     pub text: String,
 }
 
+impl Fault {
+    fn new(line: usize, text: String) -> Self {
+        Self { line, text: cut(text, TEXT_MAX) }
+    }
+}
+
 /// A file that could be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parsed {
@@ -72,7 +78,7 @@ pub fn parse(text: &str) -> Result<Parsed, Fault> {
     let documents = split(text);
     if let Some((line, _)) = documents.get(MAX_DOCUMENTS) {
         let text = format!("the file has {} documents; at most {MAX_DOCUMENTS} are read", documents.len());
-        return Err(Fault { line: *line, text });
+        return Err(Fault::new(*line, text));
     }
     for (line, document) in documents {
         let manifest: Value = yaml::read(&document).map_err(|error| fault(&error, line))?;
@@ -85,7 +91,7 @@ pub fn parse(text: &str) -> Result<Parsed, Fault> {
             let text = format!(
                 "apiVersion {api_version:?}, kind {kind:?} is no {KIND} or {SCHEDULE_KIND} of {API_VERSION}; ignored"
             );
-            parsed.ignored.push(Fault { line, text: cut(text, TEXT_MAX) });
+            parsed.ignored.push(Fault::new(line, text));
             continue;
         };
         let name = field("/metadata/name").to_owned();
@@ -93,7 +99,7 @@ pub fn parse(text: &str) -> Result<Parsed, Fault> {
             "" => "default".to_owned(),
             namespace => namespace.to_owned(),
         };
-        check_names(&namespace, &name).map_err(|text| Fault { line, text: cut(text, TEXT_MAX) })?;
+        check_names(&namespace, &name).map_err(|text| Fault::new(line, text))?;
         let problem = match kind {
             Kind::Backup => problem::<BackupSpec>(&document, &manifest, line),
             Kind::Schedule => problem::<ScheduleSpec>(&document, &manifest, line),
@@ -133,7 +139,7 @@ fn problem<S: Serialize + DeserializeOwned>(document: &str, manifest: &Value, li
     let known = serde_json::to_value(&shape.spec).unwrap_or_default();
     let stray = stray("spec", manifest.get("spec")?, &known)?;
     // As kubectl refuses it: a field that nobody reads is a wish that nobody grants.
-    Some(Fault { line, text: cut(format!("unknown field {stray}"), TEXT_MAX) })
+    Some(Fault::new(line, format!("unknown field {stray}")))
 }
 
 /// The first field of `given` that the type did not take.
@@ -182,6 +188,10 @@ fn fault(error: &serde_saphyr::Error, document: usize) -> Fault {
     let options = serde_saphyr::render_options! { line_offset: before as u64 };
     // The first line is the cause; the others draw the place, which we name ourselves.
     let text = error.without_snippet().render_with_options(options);
-    let text = cut(text.lines().next().unwrap_or_default().to_owned(), TEXT_MAX);
-    Fault { line: line.map_or(document, |line| before.saturating_add(line)), text }
+    let text = text.lines().next().unwrap_or_default().to_owned();
+    Fault::new(line.map_or(document, |line| before.saturating_add(line)), text)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

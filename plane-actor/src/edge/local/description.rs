@@ -33,8 +33,7 @@ use serde_json::json;
 use shared::{
     evidence::ClusterStore,
     ids::{StoreId, VolumeId},
-    reason::{Reason, cut},
-    wire::TEXT_MAX,
+    reason::Reason,
 };
 use shell::yaml;
 use std::{
@@ -140,8 +139,7 @@ impl LocalTopology {
         };
         let bytes = read(&self.file).await.map_err(&refused)?;
         let text = String::from_utf8(bytes).map_err(|_| refused("is not UTF-8".to_owned()))?;
-        let unread = |error: serde_saphyr::Error| refused(cut(error.to_string(), TEXT_MAX));
-        let description: Description = yaml::read(&text).map_err(unread)?;
+        let description: Description = yaml::read(&text).map_err(|error| refused(yaml::told(&error)))?;
         for store in description.clusters.iter().flat_map(|cluster| &cluster.stores) {
             if store.volumes.is_empty() {
                 return Err(refused(format!("store {} has no volumes", store.address)));
