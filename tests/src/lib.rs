@@ -2,6 +2,7 @@
 //! tests use.
 
 mod bell;
+pub mod by_order;
 pub mod control;
 // They are judged by panics, for whoever catches those.
 #[allow(clippy::panic)]

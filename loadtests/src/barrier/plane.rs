@@ -8,18 +8,21 @@ use clap::Args;
 use plane_actor::{
     config::PlaneConfig,
     edge::tikv::{StatusAddresses, TikvConnector},
-    ports::{ClusterTls, Dialer, PlaneView, PortError, Tikv, TikvConnect},
+    ports::{ClusterTls, PlaneView, PortError, Tikv, TikvConnect},
 };
 use shared::{
     epoch::Epoch,
     ids::{Attempt, BackupUid, ClusterId},
     reason::Reason,
-    request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
+    request::{Limits, MemberSpec, SizeLevel},
     wire::{self, Abort, Answer, Cover, Down, Order, Prepare, Renew, Settle, Settled, Up},
 };
-use shell::link::{Identity, Link, pair};
+use shell::link::Link;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
-use tests::world::{World, WorldConfig};
+use tests::{
+    by_order::{Door, member_spec},
+    world::{World, WorldConfig},
+};
 use tokio::{
     runtime::{Builder, Runtime},
     sync::{mpsc, watch},
@@ -69,7 +72,8 @@ async fn run(stores: &[(String, String)], leases: &Runtime, work: &Runtime) -> a
     tokio::spawn(async move { living.run().await });
     let plane = world.config().planes.first().context("a plane")?.name.clone();
     let (door, mut links) = mpsc::channel(4);
-    let mut ports = world.plane_ports(&plane, Arc::new(Door { links: door, name: plane.clone() }));
+    let mut ports =
+        world.plane_ports(&plane, Arc::new(Door { links: door, name: plane.clone(), outdated: Arc::default() }));
     let listed = world.stores().len();
     ensure!(listed == stores.len(), "{listed} stores in the world, {} servers", stores.len());
     ports.tikv = Arc::new(Servers::new(&world, stores));
@@ -146,20 +150,6 @@ impl TikvConnect for Servers {
     }
 }
 
-struct Door {
-    links: mpsc::Sender<Link>,
-    name: String,
-}
-
-#[async_trait]
-impl Dialer for Door {
-    async fn dial(&self) -> Result<Link, PortError> {
-        let (ours, theirs) = pair(Identity::Coordinator("hand".into()), Identity::Plane(self.name.clone()));
-        self.links.send(theirs).await.map_err(|_| PortError::Unavailable("closed".into()))?;
-        Ok(ours)
-    }
-}
-
 /// What a coordinator would order, and what it costs.
 struct Hand {
     link: Link,
@@ -233,32 +223,8 @@ impl Hand {
 }
 
 fn spec(world: &World, plane: &str) -> MemberSpec {
-    let config = world.config();
-    let here = config.planes.iter().find(|known| known.name == plane);
-    let (tc_name, tc_namespace) = here.map(|p| (p.tc_name.clone(), p.tc_namespace.clone())).unwrap_or_default();
-    MemberSpec {
-        backup_name: "regions".into(),
-        backup_namespace: "admin".into(),
-        tc_name,
-        tc_namespace,
-        init: true,
-        storage: Storage {
-            provider: "aws".into(),
-            region: String::new(),
-            bucket: config.bucket,
-            prefix: "regions".into(),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        },
-        credentials: Credentials::Default,
-        size_level: SizeLevel::None,
-        delete_ratio_milli: 1000,
-        limits: Limits { store_uptime: shared::time::Millis(0), ..Limits::default() },
-        allow_weaker_holds: false,
-    }
+    let limits = Limits { store_uptime: shared::time::Millis(0), ..Limits::default() };
+    MemberSpec { size_level: SizeLevel::None, limits, ..member_spec(world, plane) }
 }
 
 /// Of all threads of this process.

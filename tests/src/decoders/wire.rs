@@ -1,12 +1,13 @@
 //! Frames of QUIC.
 
 use super::laws::{self, NOW};
+use crate::by_order::storage;
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     barrier::{Barrier, Input as Told, Record},
     ids::{Attempt, BackupUid, PlaneId},
     member::{Input as Ordered, Member},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
+    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel},
     time::Timestamp,
     wire::{self, CodecError, Down, Hello, Up, Welcome, bounded},
 };
@@ -84,17 +85,7 @@ pub(super) fn backup() -> Record {
         name: "nightly".to_owned(),
         namespace: "br".to_owned(),
         members: vec![MemberRequest { plane: plane(), tc_name: "shop".to_owned(), tc_namespace: "tidb".to_owned() }],
-        storage: Storage {
-            provider: "aws".to_owned(),
-            region: "eu-west-1".to_owned(),
-            bucket: "shop-bk".to_owned(),
-            prefix: "vol".to_owned(),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        },
+        storage: storage("shop-bk", "vol"),
         credentials: Credentials::Default,
         clean_policy: CleanPolicy::Delete,
         size_level: SizeLevel::Full,

@@ -11,6 +11,7 @@ use shared::{
 use shell::link::Link;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tests::{
+    by_order,
     listed::listed,
     world::{Cut, World},
 };
@@ -41,17 +42,7 @@ pub(crate) fn dialer() -> Arc<dyn Dialer> {
 }
 
 pub(crate) fn storage() -> Storage {
-    Storage {
-        provider: "aws".into(),
-        region: String::new(),
-        bucket: "backups".into(),
-        prefix: "nightly".into(),
-        endpoint: String::new(),
-        force_path_style: true,
-        acl: String::new(),
-        sse: String::new(),
-        storage_class: String::new(),
-    }
+    by_order::storage("backups", "nightly")
 }
 
 struct Held {

@@ -1,8 +1,7 @@
 //! Cleaning: what is ours goes although a lock is missing, what is not is named, and nobody waits for it.
 
 use crate::{
-    hand::Hand,
-    orders::{attempt, spec},
+    hand::{Hand, attempt},
     scenario,
 };
 use shared::{
@@ -10,7 +9,10 @@ use shared::{
     reason::Reason,
     wire::{Abort, Answer, Clean, CleanReport, CleanScope, Order, Prepare},
 };
-use tests::world::{Ec2Faults, Span, World, WorldConfig};
+use tests::{
+    by_order::member_spec,
+    world::{Ec2Faults, Span, World, WorldConfig},
+};
 
 fn ec2(world: &World, plane: &str, change: impl FnOnce(&mut Ec2Faults)) {
     world.faults(|faults| change(faults.ec2.entry(plane.to_owned()).or_default()));
@@ -72,7 +74,7 @@ fn what_ec2_will_not_delete_is_told_apart_and_not_asked_for_again_at_once() {
         ec2(&world, "az1", |faults| {
             faults.undeletable = Some(("OperationNotPermitted", "The snapshot is locked in compliance mode"));
         });
-        let order = |hand: &Hand| Order::Clean(Clean::of(spec(&hand.world, "az1"), CleanScope::Backup));
+        let order = |hand: &Hand| Order::Clean(Clean::of(member_spec(&hand.world, "az1"), CleanScope::Backup));
         let ask = async |hand: &mut Hand| -> CleanReport {
             let clean = order(hand);
             hand.planes[0].say(clean).await;
@@ -109,11 +111,11 @@ fn cleans_wait_in_a_queue_of_their_own_and_keep_no_backup_from_preparing() {
         let old = 40;
         for number in 100..100 + old {
             hand.turn_to(number, Epoch(3));
-            let clean = Clean::of(spec(&world, "az1"), CleanScope::Attempt);
+            let clean = Clean::of(member_spec(&world, "az1"), CleanScope::Attempt);
             hand.planes[0].say(Order::Clean(clean)).await;
         }
         hand.turn_to(1, Epoch(3));
-        hand.planes[0].say(Order::Prepare(Prepare { round: 1, spec: spec(&world, "az1") })).await;
+        hand.planes[0].say(Order::Prepare(Prepare { round: 1, spec: member_spec(&world, "az1") })).await;
         let (mut cleaned, mut prepared_after) = (0, None);
         while cleaned < old || prepared_after.is_none() {
             match hand.hear_first().await {

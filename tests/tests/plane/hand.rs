@@ -1,20 +1,13 @@
 //! The hand: what a coordinator would order, spoken over real links to real plane actors, step by step.
 
-use crate::{
-    orders::{attempt, spec},
-    threads::Apart,
-};
-use async_trait::async_trait;
+use crate::threads::Apart;
 use bytes::Bytes;
 use futures::future::{Either, join_all, select};
-use plane_actor::{
-    config::PlaneConfig,
-    ports::{Dialer, PortError},
-};
+use plane_actor::config::PlaneConfig;
 use shared::{
     epoch::Epoch,
     evidence::Evidence,
-    ids::SnapshotId,
+    ids::{Attempt, BackupUid, SnapshotId},
     tiling::Tiling,
     ts::Ts,
     wire::{
@@ -22,9 +15,12 @@ use shared::{
         Renew, Settle, Settled, Snapshot, Up,
     },
 };
-use shell::link::{Identity, Link, pair};
+use shell::link::Link;
 use std::{cell::Cell, collections::BTreeMap, pin::pin, sync::Arc, time::Duration};
-use tests::world::{PlaneConfig as PlaneOfWorld, World};
+use tests::{
+    by_order::{Door, member_spec},
+    world::{PlaneConfig as PlaneOfWorld, World},
+};
 use tokio::{
     sync::{Notify, mpsc},
     task::LocalSet,
@@ -33,23 +29,8 @@ use tokio::{
 
 pub(crate) const EPOCH: Epoch = Epoch(3);
 
-struct Door {
-    links: mpsc::Sender<Link>,
-    name: String,
-    outdated: Arc<Notify>,
-}
-
-#[async_trait]
-impl Dialer for Door {
-    async fn dial(&self) -> Result<Link, PortError> {
-        let (ours, theirs) = pair(Identity::Coordinator("hand".into()), Identity::Plane(self.name.clone()));
-        self.links.send(theirs).await.map_err(|_| PortError::Unavailable("closed".into()))?;
-        Ok(ours)
-    }
-
-    async fn outdated(&self) {
-        self.outdated.notified().await;
-    }
+pub(crate) fn attempt(number: u32) -> Attempt {
+    Attempt { backup: BackupUid::new("uid-1"), number }
 }
 
 /// One plane, and the hand's end of its link.
@@ -234,7 +215,8 @@ impl Hand {
 
     pub(crate) async fn prepare(&mut self) -> Vec<Answer> {
         let world = self.world.clone();
-        let answers = self.all(|plane| Order::Prepare(Prepare { round: 1, spec: spec(&world, &plane.name) })).await;
+        let answers =
+            self.all(|plane| Order::Prepare(Prepare { round: 1, spec: member_spec(&world, &plane.name) })).await;
         for (plane, answer) in self.planes.iter().zip(&answers) {
             if let Answer::Prepared(prepared) = answer {
                 self.prepared.insert(plane.name.clone(), prepared.clone());
@@ -321,7 +303,7 @@ impl Hand {
         self.all(|plane| {
             let known = &prepared[&plane.name];
             Order::Complete(Complete {
-                spec: spec(&world, &plane.name),
+                spec: member_spec(&world, &plane.name),
                 cluster: known.cluster,
                 cluster_version: known.cluster_version.clone(),
                 commit_ts,
@@ -336,7 +318,7 @@ impl Hand {
 
     pub(crate) async fn clean(&mut self, scope: CleanScope) -> Vec<CleanReport> {
         let world = self.world.clone();
-        let answers = self.all(|plane| Order::Clean(Clean::of(spec(&world, &plane.name), scope))).await;
+        let answers = self.all(|plane| Order::Clean(Clean::of(member_spec(&world, &plane.name), scope))).await;
         let reports = answers.into_iter().map(|answer| {
             let Answer::Cleaned(cleaned) = answer else { panic!("{answer:?}") };
             assert_eq!(cleaned.report.left, Vec::<String>::new());
@@ -348,8 +330,10 @@ impl Hand {
     /// The same prefix, as a backup of the old manager. What each plane has left.
     pub(crate) async fn clean_old(&mut self, old: &OldBackup) -> Vec<Vec<String>> {
         let world = self.world.clone();
-        let order =
-            |plane: &str| Clean { old_backup: Some(old.clone()), ..Clean::of(spec(&world, plane), CleanScope::Backup) };
+        let order = |plane: &str| Clean {
+            old_backup: Some(old.clone()),
+            ..Clean::of(member_spec(&world, plane), CleanScope::Backup)
+        };
         let answers = self.all(|plane| Order::Clean(order(&plane.name))).await;
         let report = |answer| match answer {
             Answer::Cleaned(cleaned) if cleaned.report.old_backup => cleaned.report.left,
@@ -366,6 +350,20 @@ impl Hand {
     }
 
     /// Lets time pass for the planes.
+    /// A region is split, and whatever is new says no `safe_ts`.
+    pub(crate) fn split_in_silence(&self) {
+        self.world.faults(|faults| faults.zero_safe_ts = true);
+        assert!(self.world.fresh_split().is_some());
+    }
+
+    pub(crate) fn silence_ends_in(&self, length: Duration) {
+        let world = self.world.clone();
+        tokio::spawn(async move {
+            sleep(length).await;
+            world.faults(|faults| faults.zero_safe_ts = false);
+        });
+    }
+
     pub(crate) async fn wait(&mut self, length: Duration) {
         let living = futures::future::join_all(
             self.planes.iter().map(|plane| plane.life.run_until(std::future::pending::<()>())),

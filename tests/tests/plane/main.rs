@@ -6,7 +6,6 @@ mod hand;
 mod lost;
 mod metadata;
 mod old_backup;
-mod orders;
 mod regions;
 mod renewed;
 mod threads;
@@ -159,15 +158,10 @@ fn a_region_whose_safe_ts_comes_late_is_waited_for() {
         let mut hand = Hand::new(&world);
         hand.prepare().await;
         hand.settle().await;
-        world.faults(|faults| faults.zero_safe_ts = true);
-        assert!(world.fresh_split().is_some());
+        hand.split_in_silence();
         hand.wait(Duration::from_millis(500)).await;
         hand.suspend().await;
-        let late = world.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(20)).await;
-            late.faults(|faults| faults.zero_safe_ts = false);
-        });
+        hand.silence_ends_in(Duration::from_secs(20));
         hand.cover().await;
         hand.snapshot().await;
         hand.confirm().await;

@@ -49,13 +49,8 @@ fn a_region_that_is_stuck_in_settle_is_asked_for_alone() {
         let stores = world.stores().len() as u64;
         let mut hand = Hand::new(&world);
         hand.prepare().await;
-        world.faults(|faults| faults.zero_safe_ts = true);
-        assert!(world.fresh_split().is_some());
-        let late = world.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(60)).await;
-            late.faults(|faults| faults.zero_safe_ts = false);
-        });
+        hand.split_in_silence();
+        hand.silence_ends_in(Duration::from_secs(60));
         let before = world.mutations();
         hand.settle().await;
         let (lists, asked, _) = since(&world, before);
@@ -73,15 +68,10 @@ fn a_doubt_in_cover_repeats_what_is_in_doubt() {
         let mut hand = Hand::new(&world);
         hand.prepare().await;
         hand.settle().await;
-        world.faults(|faults| faults.zero_safe_ts = true);
-        assert!(world.fresh_split().is_some());
+        hand.split_in_silence();
         hand.wait(Duration::from_millis(500)).await;
         hand.suspend().await;
-        let late = world.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_secs(20)).await;
-            late.faults(|faults| faults.zero_safe_ts = false);
-        });
+        hand.silence_ends_in(Duration::from_secs(20));
         let before = world.mutations();
         hand.cover().await;
         let (lists, _, waits) = since(&world, before);
