@@ -96,8 +96,8 @@ struct PrepareStream {
 impl PrepareStream {
     async fn run(mut self, mut asked: Streaming<Asked>) {
         loop {
+            // In no order, as TiKV's own loop (`components/backup/src/disk_snap.rs`): no renewal waits for replies.
             let next = tokio::select! {
-                biased;
                 () = superseded(&mut self.newest, self.mine) => Next::Newer,
                 Some(Ok(answer)) = self.waits.next(), if !self.waits.is_empty() => Next::Applied(answer),
                 asked = asked.message() => Next::Asked(asked.ok().flatten()),
