@@ -181,7 +181,8 @@ impl StoreCover {
         let list = self.list;
         self.kept.retain(|kept| kept.list == list);
         if !self.new.is_empty() {
-            self.kept.append(&mut self.new);
+            // Taken whole: an empty list keeps its room, and there are hundreds of stores.
+            self.kept.append(&mut mem::take(&mut self.new));
             self.kept.sort_by_key(|kept| kept.at.region);
             let twice = self.kept.windows(2).find_map(|two| match two {
                 [a, b] if a.at.region == b.at.region => Some(a.at.region),

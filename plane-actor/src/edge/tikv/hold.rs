@@ -4,7 +4,10 @@
 //! The stream is opened at once, by that task: TiKV sends no response headers before its first reply, so awaiting the
 //! call here would hang (§2.3). Whether it stands is told by the first `lease`, which callers use as a probe.
 
-use super::mux::{self, Ask, Ended};
+use super::{
+    mux::{self, Ask, Ended},
+    turns::Turns,
+};
 use crate::ports::{Applied, Hold, HoldError, RegionAt};
 use async_trait::async_trait;
 use shared::{evidence::HoldKind, time::Millis};
@@ -46,10 +49,10 @@ pub(super) struct PrepareHold {
 }
 
 impl PrepareHold {
-    pub(super) fn open(channel: Channel) -> Self {
+    pub(super) fn open(channel: Channel, turns: Turns) -> Self {
         let (asks, queue) = mpsc::channel(ASKS);
         let ended = Ended::default();
-        tokio::spawn(mux::run(channel, queue, ended.clone()));
+        tokio::spawn(mux::run(channel, turns, queue, ended.clone()));
         Self { asks, ended, unanswered: Mutex::new(None) }
     }
 

@@ -7,6 +7,7 @@ mod mux;
 mod pairing;
 mod settings;
 mod store;
+mod turns;
 mod weaker;
 
 pub use addresses::StatusAddresses;
@@ -18,6 +19,7 @@ use async_trait::async_trait;
 use shared::reason::Reason;
 use std::{sync::Arc, time::Duration};
 use store::TikvStore;
+use turns::Turns;
 
 /// TiKV's own keep-alive, which is also what its other clients use and what it permits on idle connections
 /// (`facts/pd-tikv.md` §4.4): a peer that stopped answering is noticed within 13 s even if nothing is asked.
@@ -33,13 +35,14 @@ const CONNECTION_WINDOW: u32 = 512 << 10;
 #[derive(Clone, Debug)]
 pub struct TikvConnector {
     status: StatusAddresses,
+    turns: Turns,
 }
 
 impl TikvConnector {
     /// `status` is shared with the [`super::pd::PdConnector`] of the same plane.
     #[must_use]
     pub fn new(status: StatusAddresses) -> Self {
-        Self { status }
+        Self { status, turns: Turns::default() }
     }
 }
 
@@ -59,6 +62,6 @@ impl TikvConnect for TikvConnector {
         let channel = tls::dial(endpoint)
             .await
             .map_err(|text| PortError::Unavailable(format!("TiKV {address} cannot be reached: {text}")))?;
-        Ok(Arc::new(TikvStore::new(address.to_owned(), channel, rest, status_url)))
+        Ok(Arc::new(TikvStore::new(address.to_owned(), channel, self.turns.clone(), rest, status_url)))
     }
 }

@@ -2,7 +2,10 @@
 //! §2.4). Lease and Finish replies come in the order of their requests; WaitApply replies come in any order, between
 //! them, each naming its region.
 
-use super::pairing::{Pairing, without_keys};
+use super::{
+    pairing::{Pairing, without_keys},
+    turns::{Queue, Turns},
+};
 use crate::{
     edge::{
         proto::backup::{
@@ -31,7 +34,7 @@ use tonic::{Code, Response, Status, Streaming, transport::Channel};
 
 /// Regions of one WaitApply request. Without their keys, which TiKV does not look at (§2.4), some 20 KiB, where TiKV's
 /// other client sends up to 1 MiB (§5.3).
-const CHUNK: usize = 1024;
+const PART: usize = 1024;
 
 /// Replies taken in one turn. Waits of all stores may be answered at once, and their renewals share this thread.
 const REPLIES: u32 = 64;
@@ -60,28 +63,27 @@ impl Ended {
 }
 
 /// Runs until the stream ends or its owner is gone. Askers left over find the reason in `ended`.
-pub(super) async fn run(channel: Channel, mut asks: mpsc::Receiver<Ask>, ended: Ended) {
+pub(super) async fn run(channel: Channel, turns: Turns, mut asks: mpsc::Receiver<Ask>, ended: Ended) {
     let mut pairing = Pairing::default();
-    let why = serve(channel, &mut asks, &mut pairing).await;
+    let why = serve(channel, turns.queue(), &mut asks, &mut pairing).await;
     // Before `asks` and `pairing` are dropped, which closes every asker's channel: who sees that finds the reason here.
     let _ = ended.0.set(why);
 }
 
-async fn serve(channel: Channel, asks: &mut mpsc::Receiver<Ask>, pairing: &mut Pairing) -> HoldError {
+async fn serve(channel: Channel, mut turns: Queue, asks: &mut mpsc::Receiver<Ask>, pairing: &mut Pairing) -> HoldError {
     let (out, requests) = mpsc::channel(OUT);
     let mut client = BackupClient::new(channel);
     let mut opening = Box::pin(client.prepare_snapshot_backup(ReceiverStream::new(requests)));
     let mut replies = None;
     // Renewals overtake WaitApply requests: a large cover must not let a lease run out.
     let mut urgent = VecDeque::new();
-    let mut bulk = VecDeque::new();
     let (mut writable, mut taken) = (true, 0);
     loop {
         if taken == REPLIES {
             taken = 0;
             tokio::task::yield_now().await;
         }
-        let waiting = !urgent.is_empty() || !bulk.is_empty();
+        let (waiting, unsent) = (!urgent.is_empty() || turns.granted(), pairing.has_unsent());
         let expiry = pairing.deadline();
         tokio::select! {
             biased;
@@ -95,22 +97,26 @@ async fn serve(channel: Channel, asks: &mut mpsc::Receiver<Ask>, pairing: &mut P
                     urgent.push_back(Request { ty: Kind::Finish.into(), ..Request::default() });
                 }
                 Some(Ask::WaitApply { regions, within, reply }) => {
-                    bulk.extend(pairing.wait_apply(regions, Instant::now() + within, reply));
+                    pairing.wait_apply(regions, Instant::now() + within, reply);
                 }
                 None => return HoldError::Broken("the stream was let go".to_owned()),
             },
             permit = out.reserve(), if writable && waiting => match permit {
                 Ok(permit) => {
-                    if let Some(request) = urgent.pop_front().or_else(|| next_chunk(&mut bulk)) {
+                    if let Some(request) = urgent.pop_front().or_else(|| next_wait(pairing, &mut turns)) {
                         permit.send(request);
                     }
                 }
                 // The connection took its end away; the reason comes as the next reply.
                 Err(_) => writable = false,
             },
+            () = turns.change(unsent) => {}
             reply = next_reply(opening.as_mut(), &mut replies) => match reply {
                 Ok(Some(reply)) => {
                     taken += 1;
+                    if reply.ty() == Event::WaitApplyDone {
+                        turns.answered();
+                    }
                     if let Err(error) = take(pairing, reply) {
                         return error;
                     }
@@ -166,9 +172,14 @@ pub(super) fn hold_error(status: &Status) -> HoldError {
 }
 
 /// The next part of a wait; made only when it can be sent, because in this form a region is five times as large.
-fn next_chunk(regions: &mut VecDeque<RegionAt>) -> Option<Request> {
-    let part: Vec<_> = regions.drain(..regions.len().min(CHUNK)).map(|at| without_keys(&at)).collect();
-    (!part.is_empty()).then(|| Request { ty: Kind::WaitApply.into(), regions: part, ..Request::default() })
+fn next_wait(pairing: &mut Pairing, turns: &mut Queue) -> Option<Request> {
+    let part = if turns.granted() { pairing.next_part(PART) } else { Vec::new() };
+    turns.sent(part.len());
+    (!part.is_empty()).then(|| wait(&part))
+}
+
+fn wait(part: &[RegionAt]) -> Request {
+    Request { ty: Kind::WaitApply.into(), regions: part.iter().map(without_keys).collect(), ..Request::default() }
 }
 
 #[cfg(test)]
@@ -178,15 +189,14 @@ mod tests {
     use shared::ids::RegionId;
 
     #[test]
-    fn chunks_are_small_and_lose_nothing() {
+    fn a_request_is_small() {
         let at = |id| RegionAt { region: RegionId(id), conf_ver: 1 << 40, version: 1 << 40 };
-        let mut waiting: VecDeque<_> = (1..=2500).map(at).collect();
-        let requests: Vec<_> = std::iter::from_fn(|| next_chunk(&mut waiting)).collect();
-        assert_eq!(requests.iter().map(|r| r.regions.len()).collect::<Vec<_>>(), [1024, 1024, 452]);
-        assert!(requests.iter().all(|r| r.encoded_len() < 40_000 && r.ty() == Kind::WaitApply));
-        let ids: Vec<u64> = requests.iter().flat_map(|r| &r.regions).map(|r| r.id).collect();
-        assert_eq!(ids, (1..=2500).collect::<Vec<_>>());
-        assert!(requests.iter().flat_map(|r| &r.regions).all(|r| r.start_key.is_empty() && r.end_key.is_empty()));
+        let part: Vec<_> = (1..=1024).map(at).collect();
+        assert_eq!(part.len(), PART);
+        let request = wait(&part);
+        assert!(request.encoded_len() < 40_000 && request.ty() == Kind::WaitApply);
+        assert_eq!(request.regions.iter().map(|region| region.id).collect::<Vec<_>>(), (1..=1024).collect::<Vec<_>>());
+        assert!(request.regions.iter().all(|region| region.start_key.is_empty() && region.end_key.is_empty()));
     }
 
     #[test]

@@ -5,12 +5,14 @@ use crate::{
     ports::{Applied, RegionAt},
 };
 use shared::ids::RegionId;
-use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
+use std::collections::{BTreeMap, VecDeque};
 use tokio::{sync::oneshot, time::Instant};
 
 /// A wait-apply whose asker still waits.
 struct Batch {
-    /// Asked for and not answered.
+    /// Not sent yet.
+    unsent: VecDeque<RegionAt>,
+    /// Not answered, sent or not.
     missing: usize,
     said: Applied,
     deadline: Instant,
@@ -37,8 +39,8 @@ pub(super) struct Pairing {
     // UpdateLease and Finish, in the order they were sent. An asker that gave up keeps its place, so that a late reply
     // is never taken for the next one's.
     leases: VecDeque<oneshot::Sender<bool>>,
-    // Regions asked for and not answered, also by batches that are over: an answer to an older question must never be
-    // taken for the answer to a newer one. As many as the store leads.
+    // Regions sent and not answered, also by batches that are over: an answer to an older question must never be taken for
+    // the answer to a newer one. As many as the store leads at most.
     asked: BTreeMap<u64, Asked>,
     batch: Option<Batch>,
 }
@@ -63,32 +65,41 @@ impl Pairing {
         true
     }
 
-    /// Notes a wait-apply; returns what is to be sent. A region that an earlier wait still waits for is answered here,
-    /// as TiKV would answer it ("Duplicated", `facts/pd-tikv.md` §2.5).
+    /// Notes a wait-apply, to be sent in parts. A region that an earlier wait still waits for is answered here, as TiKV would
+    /// answer it ("Duplicated", `facts/pd-tikv.md` §2.5).
     pub(super) fn wait_apply(
         &mut self,
         mut regions: Vec<RegionAt>,
         deadline: Instant,
         reply: oneshot::Sender<Applied>,
-    ) -> Vec<RegionAt> {
+    ) {
         self.give_up("another wait-apply took the place of this one");
         let mut said = Applied::default();
         regions.retain(|at| {
-            let asked = Asked { conf_ver: at.conf_ver, version: at.version, waited_for: true };
-            match self.asked.entry(at.region.0) {
-                Entry::Occupied(_) => {
-                    said.again.insert(at.region, "an earlier wait for this region has not been answered".into());
-                    false
-                }
-                Entry::Vacant(place) => {
-                    place.insert(asked);
-                    true
-                }
+            let vacant = !self.asked.contains_key(&at.region.0);
+            if !vacant {
+                said.again.insert(at.region, "an earlier wait for this region has not been answered".into());
             }
+            vacant
         });
-        self.batch = Some(Batch { missing: regions.len(), said, deadline, reply });
+        self.batch = Some(Batch { missing: regions.len(), unsent: regions.into(), said, deadline, reply });
         self.close_if_complete();
-        regions
+    }
+
+    /// Some regions are still to be sent.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.batch.as_ref().is_some_and(|batch| !batch.unsent.is_empty())
+    }
+
+    /// At most so many of them, about to be sent.
+    pub(super) fn next_part(&mut self, most: usize) -> Vec<RegionAt> {
+        let Some(batch) = &mut self.batch else { return Vec::new() };
+        let part: Vec<_> = batch.unsent.drain(..batch.unsent.len().min(most)).collect();
+        self.asked.extend(part.iter().map(|at| {
+            let RegionAt { region, conf_ver, version } = *at;
+            (region.0, Asked { conf_ver, version, waited_for: true })
+        }));
+        part
     }
 
     /// A region was answered. False: it was not asked for.
@@ -127,6 +138,7 @@ impl Pairing {
             asked.waited_for = false;
             batch.said.again.insert(RegionId(*id), text.into());
         }
+        batch.said.again.extend(batch.unsent.drain(..).map(|at| (at.region, text.into())));
         batch.close();
     }
 
@@ -184,10 +196,12 @@ mod tests {
     async fn an_answer_to_an_abandoned_wait_does_not_count_for_a_new_one() {
         let mut pairing = Pairing::default();
         let (reply, given_up) = oneshot::channel();
-        assert_eq!(pairing.wait_apply(vec![at(7, 1)], soon(), reply).len(), 1);
+        pairing.wait_apply(vec![at(7, 1)], soon(), reply);
+        assert_eq!(pairing.next_part(10), [at(7, 1)]);
         drop(given_up);
         let (reply, answer) = oneshot::channel();
-        assert!(pairing.wait_apply(vec![at(7, 1)], soon(), reply).is_empty());
+        pairing.wait_apply(vec![at(7, 1)], soon(), reply);
+        assert!(!pairing.has_unsent());
         let said = answer.await.unwrap();
         assert!(said.done == 0 && said.again.contains_key(&RegionId(7)), "{said:?}");
         assert!(pairing.applied(echo(7, 1), None));
@@ -199,20 +213,40 @@ mod tests {
         let mut pairing = Pairing::default();
         let (reply, answer) = oneshot::channel();
         pairing.wait_apply(vec![at(7, 1), at(8, 1)], soon(), reply);
+        assert_eq!(pairing.next_part(10).len(), 2);
         assert!(pairing.applied(echo(7, 2), None) && pairing.applied(echo(8, 1), None));
         let said = answer.await.unwrap();
         assert!(said.done == 1 && said.again.contains_key(&RegionId(7)), "{said:?}");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn parts_are_small_and_lose_nothing() {
+        let mut pairing = Pairing::default();
+        let (reply, mut answer) = oneshot::channel();
+        pairing.wait_apply((1..=5).map(|id| at(id, 1)).collect(), soon(), reply);
+        let mut sent = Vec::new();
+        while pairing.has_unsent() {
+            let part = pairing.next_part(2);
+            assert!(part.len() <= 2 && answer.try_recv().is_err());
+            assert!(part.iter().all(|at| pairing.applied(echo(at.region.0, 1), None)));
+            sent.extend(part);
+        }
+        assert_eq!(sent, (1..=5).map(|id| at(id, 1)).collect::<Vec<_>>());
+        assert_eq!(answer.await, Ok(Applied { done: 5, ..Applied::default() }));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn what_is_missing_at_the_deadline_is_named() {
         let mut pairing = Pairing::default();
         let (reply, answer) = oneshot::channel();
-        pairing.wait_apply(vec![at(7, 1), at(8, 1)], soon(), reply);
+        pairing.wait_apply(vec![at(7, 1), at(8, 1), at(9, 1)], soon(), reply);
+        assert_eq!(pairing.next_part(2).len(), 2);
         assert!(pairing.applied(echo(8, 1), None));
         pairing.expire();
         assert!(pairing.deadline().is_none());
         let said = answer.await.unwrap();
-        assert!(said.done == 1 && said.again.contains_key(&RegionId(7)), "{said:?}");
+        let again: Vec<_> = said.again.keys().map(|region| region.0).collect();
+        assert!(said.done == 1 && again == [7, 9], "{said:?}");
+        assert!(!pairing.has_unsent(), "what nobody waits for is not sent");
     }
 }

@@ -1,6 +1,6 @@
 //! [`Tikv`] for a real store.
 
-use super::{hold::PrepareHold, settings, weaker::ImportHold};
+use super::{hold::PrepareHold, settings, turns::Turns, weaker::ImportHold};
 use crate::{
     edge::{
         proto::{
@@ -32,13 +32,14 @@ const LED_REGIONS_MOST: usize = 1_000_000;
 pub(super) struct TikvStore {
     address: String,
     channel: Channel,
+    turns: Turns,
     rest: Rest,
     status_url: String,
 }
 
 impl TikvStore {
-    pub(super) fn new(address: String, channel: Channel, rest: Rest, status_url: String) -> Self {
-        Self { address, channel, rest, status_url }
+    pub(super) fn new(address: String, channel: Channel, turns: Turns, rest: Rest, status_url: String) -> Self {
+        Self { address, channel, turns, rest, status_url }
     }
 
     fn refused(&self, call: &str, status: &Status) -> PortError {
@@ -94,7 +95,7 @@ impl Tikv for TikvStore {
     }
 
     async fn open_hold(&self) -> Result<Arc<dyn Hold>, HoldError> {
-        Ok(Arc::new(PrepareHold::open(self.channel.clone())))
+        Ok(Arc::new(PrepareHold::open(self.channel.clone(), self.turns.clone())))
     }
 
     async fn open_weaker_hold(&self) -> Result<Arc<dyn Hold>, HoldError> {
