@@ -140,7 +140,8 @@ impl Control {
 }
 
 impl Inner {
-    fn end_teardowns(&mut self) {
+    /// Notes which have ended: whoever asks hears what is so now.
+    pub(super) fn end_teardowns(&mut self) {
         let Self { objects, torn, .. } = &mut *self;
         for (scope, state) in torn.iter_mut() {
             if !objects.keys().any(|key| lies_in(key, scope)) {

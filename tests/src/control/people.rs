@@ -26,6 +26,7 @@ impl Control {
     pub(super) fn store(&self, mut object: Value, restored_from: Option<BackupUid>) -> bool {
         let now = rfc3339((self.wall)());
         let mut inner = self.lock();
+        inner.end_teardowns();
         let key = key_of(&object);
         let is_schedule = object["kind"] == SCHEDULE_KIND;
         let uid = format!("00000000-0000-4000-8000-{:012}", inner.uids + 1);
