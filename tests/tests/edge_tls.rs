@@ -10,7 +10,10 @@ use plane_actor::{
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use shared::{reason::Reason, ts::Ts};
 use std::{path::Path, sync::Arc, time::Duration};
-use tests::servers::process::{self, Process};
+use tests::servers::{
+    ports,
+    process::{self, Process},
+};
 use tokio::{
     net::TcpStream,
     time::{Instant, sleep},
@@ -46,7 +49,7 @@ impl Server {
             std::fs::write(&path, body).unwrap();
             path.display().to_string()
         };
-        let (port, peer) = (process::free_port().unwrap(), process::free_port().unwrap());
+        let (port, peer) = (ports::free().unwrap(), ports::free().unwrap());
         let args = [
             "--name=pd".to_owned(),
             format!("--data-dir={}", Path::join(folder.path(), "data").display()),

@@ -12,7 +12,10 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
-use crate::servers::process::{self, Process, START_LIMIT};
+use crate::servers::{
+    ports,
+    process::{self, Process, START_LIMIT},
+};
 
 /// One kubectl call. Every call here asks for something small; a `kubectl wait` brings its own, shorter limit.
 const KUBECTL_LIMIT: Duration = Duration::from_secs(60);
@@ -45,7 +48,7 @@ impl KubeApi {
     /// Starts one and returns once it answers that it is ready (about 4 s, 300 MB).
     pub async fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("isochron-kube-").tempdir()?;
-        let port = process::free_port()?;
+        let port = ports::free()?;
         let mut api = Self {
             url: format!("https://127.0.0.1:{port}"),
             token: ADMIN_TOKEN.to_owned(),
@@ -98,7 +101,7 @@ impl KubeApi {
     /// until the API server is dropped; a second call replaces the first.
     pub async fn start_controller_manager(&mut self, controllers: &[&str]) -> Result<()> {
         self.controller_manager = None;
-        let port = process::free_port()?;
+        let port = ports::free()?;
         let kubeconfig = self.kubeconfig.display();
         let args = [
             "kube-controller-manager".to_owned(),
@@ -171,8 +174,8 @@ fn server_args(folder: &Path, port: u16) -> Result<Vec<String>> {
     Ok(vec![
         "kube-apiserver".to_owned(),
         format!("--etcd-dir={}", file("etcd")),
-        format!("--etcd-client-url=http://127.0.0.1:{}", process::free_port()?),
-        format!("--etcd-peer-url=http://127.0.0.1:{}", process::free_port()?),
+        format!("--etcd-client-url=http://127.0.0.1:{}", ports::free()?),
+        format!("--etcd-peer-url=http://127.0.0.1:{}", ports::free()?),
         format!("--cert-dir={}", file("certificates")),
         format!("--secure-port={port}"),
         "--bind-address=127.0.0.1".to_owned(),

@@ -9,6 +9,7 @@ pub mod kube;
 pub mod moto;
 pub mod namespace;
 pub mod pd;
+pub mod ports;
 pub mod process;
 pub mod relay;
 pub mod tikv;

@@ -8,7 +8,10 @@ use std::net::SocketAddr;
 use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
-use crate::servers::process::{self, Process, START_LIMIT};
+use crate::servers::{
+    ports,
+    process::{self, Process, START_LIMIT},
+};
 
 /// A running moto. Dropping it kills it; it keeps everything in memory.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ impl Moto {
     /// Starts one and returns once it answers (about 2 s).
     pub async fn start() -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("isochron-moto-").tempdir()?;
-        let port = process::free_port()?;
+        let port = ports::free()?;
         let address = process::loopback(port);
         let port = port.to_string();
         let binary = process::program("ISOCHRON_MOTO")?;

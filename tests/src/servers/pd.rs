@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use crate::servers::process::{self, Answer, Process, START_LIMIT};
+use crate::servers::{
+    ports,
+    process::{self, Answer, Process, START_LIMIT},
+};
 
 /// Until all members agree on another leader. Measured: 1.2 s after a handover, 14 s after the leader was killed (its
 /// lease and etcd's election both run out first).
@@ -72,8 +75,8 @@ impl Pd {
         for index in 0..count {
             members.push(Member {
                 name: format!("pd-{index}"),
-                address: process::loopback(process::free_port()?),
-                peer: process::loopback(process::free_port()?),
+                address: process::loopback(ports::free()?),
+                peer: process::loopback(ports::free()?),
                 process: None,
             });
         }

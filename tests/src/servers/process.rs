@@ -11,13 +11,13 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
+use shared::reason::cut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
@@ -33,8 +33,10 @@ const POLL_PAUSE: Duration = Duration::from_millis(50);
 /// One look at a condition; a server that accepts a connection and then says nothing is not ready.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
-/// Last lines of a log that a failure shows.
+/// Last lines of a log that a failure shows, and bytes of each: some servers log their whole configuration in one, and why
+/// they ended stands after it.
 const LOG_TAIL_LINES: usize = 40;
+const LOG_LINE: usize = 400;
 
 /// Runs the command line it is given and ends the whole group once standard input closes. The program itself gets
 /// neither the pipe nor a terminal; its exit code becomes the shell's. A signal meant for the group reaches the shell
@@ -112,7 +114,10 @@ impl Process {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
-        let tail = &lines[lines.len().saturating_sub(LOG_TAIL_LINES)..];
+        let tail: Vec<_> = lines[lines.len().saturating_sub(LOG_TAIL_LINES)..]
+            .iter()
+            .map(|line| cut((*line).to_owned(), LOG_LINE))
+            .collect();
         format!("last lines of {}:\n{}", self.log.display(), tail.join("\n"))
     }
 
@@ -239,30 +244,6 @@ fn shown(command: &std::process::Command) -> String {
     words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
-/// First port and number of ports that [`free_port`] picks from: below those that the system hands to outgoing
-/// connections (from 32768), because such a connection could take a port between the pick and the server's bind.
-const PORTS: (u32, u32) = (20_000, 12_000);
-
-/// Ports that one test process is expected to need; the next process id starts that much further on.
-const PORTS_PER_PROCESS: u32 = 64;
-
-/// A loopback port that nobody listens on, for TCP or UDP. No two calls in one process return the same port, and processes start
-/// far apart, because a server that is still starting does not listen yet.
-pub fn free_port() -> Result<u16> {
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    let (first, count) = PORTS;
-    let start = std::process::id().wrapping_mul(PORTS_PER_PROCESS);
-    for _ in 0..count {
-        let offset = start.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % count;
-        let port = u16::try_from(first + offset)?;
-        let address = loopback(port);
-        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no free loopback port between {first} and {}", first + count - 1)
-}
-
 /// The loopback address with this port.
 #[must_use]
 pub fn loopback(port: u16) -> SocketAddr {
@@ -385,11 +366,5 @@ mod tests {
         let outcome = process.wait_until("ready", Duration::from_millis(200), || async { false }).await;
         assert!(format!("{:#}", outcome.expect_err("never ready")).contains("not ready within 200ms"));
         assert!(started.elapsed() < Duration::from_secs(5));
-    }
-
-    #[test]
-    fn ports_are_never_given_twice() {
-        let ports: std::collections::BTreeSet<u16> = (0..50).map(|_| free_port().expect("a port")).collect();
-        assert_eq!(ports.len(), 50);
     }
 }

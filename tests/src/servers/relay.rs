@@ -1,7 +1,7 @@
 //! A way for UDP between one client program and a server, which can be cut in each direction: what a broken network does
 //! to QUIC. It needs nothing; a `namespace` shows programs the kernel's own answers, but needs rights and tools.
 
-use super::process;
+use super::{ports, process};
 use anyhow::Result;
 use std::{
     collections::VecDeque,
@@ -50,7 +50,7 @@ impl Relay {
     /// # Errors
     /// No socket.
     pub async fn to(server: SocketAddr) -> Result<Self> {
-        let front = Arc::new(UdpSocket::bind(process::loopback(process::free_port()?)).await?);
+        let front = Arc::new(UdpSocket::bind(process::loopback(ports::free()?)).await?);
         let (address, cuts) = (front.local_addr()?, Arc::new(Cuts::default()));
         let task = tokio::spawn(carry(front, server, cuts.clone()));
         Ok(Self { address, cuts, task })

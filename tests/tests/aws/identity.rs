@@ -129,7 +129,7 @@ async fn a_token_that_the_api_server_does_not_make_is_told_in_its_words() {
 
 #[tokio::test]
 async fn an_sts_that_is_not_there_may_come_back() {
-    let nobody = tests::servers::process::free_port().expect("a port");
+    let nobody = tests::servers::ports::free().expect("a port");
     let config = AwsConfig { endpoint_sts: format!("http://127.0.0.1:{nobody}"), ..config("") };
     for identity in [keys(KEY), account()] {
         let outcome = AwsCloud::new(config.clone()).connect(&identity, &storage("b")).await;

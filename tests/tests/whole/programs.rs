@@ -14,7 +14,10 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-use tests::servers::process::{self, Process, START_LIMIT};
+use tests::servers::{
+    ports,
+    process::{self, Process, START_LIMIT},
+};
 use tokio::{process::Command, time::sleep};
 
 const TRUST_DOMAIN: &str = "whole.test";
@@ -161,7 +164,7 @@ impl Programs {
 
     async fn start_plane(&self, rig: &Rig, folder: &Path, plane: &str, dialled: SocketAddr) -> Result<Program> {
         let file = folder.join(format!("{plane}.yaml"));
-        let http = process::loopback(process::free_port()?);
+        let http = process::loopback(ports::free()?);
         std::fs::write(&file, plane_config(&self.pki, plane, dialled, http, &rig.front.url))?;
         let kubeconfig = rig.kubeconfig(plane).await?;
         let env = plane_env(rig, &kubeconfig, plane);

@@ -9,7 +9,7 @@ use std::{
 use tests::servers::{
     forward::Forward,
     namespace::{Namespace, Wire},
-    process,
+    ports, process,
     relay::Relay,
 };
 
@@ -61,7 +61,7 @@ impl Ways {
             Reach::Direct | Reach::Relayed => None,
         };
         let host = elsewhere.as_ref().map_or(Ipv4Addr::LOCALHOST, |elsewhere| elsewhere.office.there());
-        let address = || anyhow::Ok(SocketAddr::from((host, process::free_port()?)));
+        let address = || anyhow::Ok(SocketAddr::from((host, ports::free()?)));
         let mut ways = Self { quic: address()?, http: address()?, planes: Vec::new(), elsewhere };
         for number in 1..=u8::try_from(planes)? {
             match (reach, &ways.elsewhere) {

@@ -12,6 +12,7 @@ use std::{
 };
 use tests::servers::{
     kube::KubeApi,
+    ports,
     process::{self, Process},
 };
 use tokio::time::{sleep, timeout};
@@ -48,7 +49,7 @@ pub(super) struct Ports {
 
 impl Ports {
     pub(super) fn free() -> Result<Self> {
-        Ok(Self { quic: process::free_port()?, http: process::free_port()? })
+        Ok(Self { quic: ports::free()?, http: ports::free()? })
     }
 }
 
