@@ -40,7 +40,9 @@ pub(crate) enum Applied {
 pub(crate) fn apply(peers: &mut Peers, id: RegionId, entry: &Entry) -> Applied {
     match &entry.command {
         Command::Split { at, child } => split(peers, id, at, *child),
-        Command::CommitMerge { source, prepared_at, entries } => merge(peers, id, *source, *prepared_at, entries),
+        Command::CommitMerge { source, prepared_at, entries } => {
+            merge(peers, id, entry.index, (*source, *prepared_at), entries)
+        }
         command => peers.get_mut(&id).map_or(Applied::Stale, |peer| apply_one(peer, entry.index, command)),
     }
 }
@@ -120,7 +122,13 @@ fn split(peers: &mut Peers, id: RegionId, at: &[u8], child: RegionId) -> Applied
 
 /// The target takes over the source's range. A source peer that is behind catches up from the entries that the command
 /// carries; `safe_ts` becomes the lesser of both, and 0 if either was.
-fn merge(peers: &mut Peers, id: RegionId, source: RegionId, prepared_at: u64, entries: &[Arc<Entry>]) -> Applied {
+fn merge(
+    peers: &mut Peers,
+    id: RegionId,
+    at: u64,
+    (source, prepared_at): (RegionId, u64),
+    entries: &[Arc<Entry>],
+) -> Applied {
     loop {
         let Some(peer) = peers.get(&source) else { return Applied::Stale };
         let index = peer.applied + 1;
@@ -146,6 +154,7 @@ fn merge(peers: &mut Peers, id: RegionId, source: RegionId, prepared_at: u64, en
     peer.rows.extend(gone.rows);
     peer.ingested.extend(gone.ingested);
     peer.safe_ts = peer.safe_ts.min(gone.safe_ts);
+    peer.merged_at = at;
     peer.resolver_ready &= peer.safe_ts != Ts::ZERO;
     Applied::Merged { source, seam, start: peer.region.start.clone() }
 }

@@ -95,6 +95,10 @@ pub(crate) struct Peer {
     pub(crate) merging: Option<(RegionId, u64)>,
     /// 0: not initialised.
     pub(crate) safe_ts: Ts,
+    /// What its leader had applied when it said so.
+    pub(crate) safe_at: u64,
+    /// Index of the last merge that was applied here.
+    pub(crate) merged_at: u64,
     pub(crate) resolver_ready: bool,
     pub(crate) apply_queued: bool,
 }
@@ -110,6 +114,8 @@ impl Peer {
             applied: FIRST_INDEX - 1,
             merging: None,
             safe_ts: Ts::ZERO,
+            safe_at: 0,
+            merged_at: 0,
             resolver_ready: false,
             apply_queued: false,
         }

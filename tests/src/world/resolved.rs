@@ -28,12 +28,17 @@ impl State {
             return;
         }
         let locks = leader.rows.values().filter_map(|row| row.lock.as_ref()).map(|lock| Ts(lock.start_ts.0 - 1)).min();
-        let (before, peers) = (leader.safe_ts, leader.region.peers.clone());
-        let safe_ts = self.tso().min(locks.unwrap_or(Ts(u64::MAX))).max(before);
+        let (before, peers) = ((leader.safe_ts, leader.safe_at), leader.region.peers.clone());
+        let applied = leader.applied;
+        let safe_ts = self.tso().min(locks.unwrap_or(Ts(u64::MAX))).max(before.0);
         for other in peers {
-            let value = if other == store { safe_ts } else { before };
-            if let Some(peer) = self.peer_mut(id, other).filter(|peer| peer.resolver_ready) {
-                peer.safe_ts = peer.safe_ts.max(value);
+            let (value, at) = if other == store { (safe_ts, applied) } else { before };
+            let Some(peer) = self.peer_mut(id, other).filter(|peer| peer.resolver_ready) else { continue };
+            // What a leader said before a merge is not true of the region after it: a lock that came with the source lies
+            // below. And nobody takes over what is beyond its own log (TiKV: components/raftstore/src/store/util.rs,
+            // RegionReadProgressCore::update_safe_ts).
+            if value > peer.safe_ts && at >= peer.merged_at && peer.applied >= at {
+                (peer.safe_ts, peer.safe_at) = (value, at);
             }
         }
     }
@@ -98,6 +103,53 @@ impl State {
         let Some(held) = self.stores.get_mut(&store) else { return };
         for row in held.peers.values_mut().flat_map(|peer| peer.rows.values_mut()) {
             row.collect_garbage(safe_point);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{
+        apply::apply,
+        config::WorldConfig,
+        kv::Lock,
+        peer::{Command, Entry},
+    };
+
+    #[test]
+    fn what_a_leader_said_before_a_merge_does_not_count_after_it() {
+        let mut config = WorldConfig::seeded(3);
+        (config.transfers_per_second, config.scheduler_every, config.unruly_every) = (0, None, None);
+        let mut state = State::new(config);
+        state.advance_to(30_000);
+        let neighbours = state.regions.keys().flat_map(|left| state.regions.keys().map(move |right| (*left, *right)));
+        let together = |(left, right): &(RegionId, RegionId)| {
+            let (Some(left), Some(right)) = (state.leader(*left), state.leader(*right)) else { return false };
+            left.region.end == right.region.start
+                && left.region.peers == right.region.peers
+                && !left.region.end.is_empty()
+        };
+        let (source, target) = neighbours.into_iter().find(together).unwrap();
+        let start_ts = state.tso();
+        let lock = Lock { start_ts, primary: b"p".to_vec(), value: 1 };
+        for row in state.stores.values_mut().filter_map(|held| held.peers.get_mut(&source)) {
+            row.rows.values_mut().next().unwrap().lock = Some(lock.clone());
+        }
+        state.advance_to(33_000);
+        let leader = state.regions[&target].leader;
+        let (prepared_at, index) = (state.leader(source).unwrap().applied, state.leader(target).unwrap().last() + 1);
+        let follower = *state.leader(target).unwrap().region.peers.iter().find(|store| **store != leader).unwrap();
+        assert!(state.peer(source, follower).unwrap().safe_ts < start_ts);
+        assert!(state.leader(target).unwrap().safe_ts > start_ts);
+        // The follower applies the merge first: it has the lock, its leader has not yet.
+        let command = Command::CommitMerge { source, prepared_at, entries: Vec::new() };
+        let entry = Entry { index, term: 9, mark: 0, command };
+        apply(&mut state.stores.get_mut(&follower).unwrap().peers, target, &entry);
+        state.peer_mut(target, follower).unwrap().applied = index;
+        for _ in 0..3 {
+            state.advance_resolved_ts();
+            assert!(state.peer(target, follower).unwrap().safe_ts < start_ts);
         }
     }
 }
