@@ -19,13 +19,13 @@ mod starting;
 
 use actix::Actor;
 use actors::{
-    Ask, AskSchedules, CoordinatorActor, Knocked, Known, Lead, LedgerKnown, ObjectSeen, Outcomes, ScheduleActor,
-    ScheduleSeen,
+    Ask, AskSchedules, CoordinatorActor, Known, LedgerKnown, ObjectSeen, Outcomes, PlaneConnecting, ScheduleActor,
+    ScheduleSeen, StartLeading,
 };
 use config::CoordinatorConfig;
 use ending::Ending;
 use metrics::Metrics;
-use ports::{Gates, Ports};
+use ports::{Inbound, Ports};
 use shell::clock::Clock;
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::LocalSet};
@@ -43,9 +43,9 @@ pub async fn run(
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
-    gates: Gates,
+    inbound: Inbound,
 ) -> anyhow::Result<()> {
-    LocalSet::new().run_until(act(config, ports, clock, metrics, gates)).await
+    LocalSet::new().run_until(act(config, ports, clock, metrics, inbound)).await
 }
 
 async fn act(
@@ -53,13 +53,13 @@ async fn act(
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
-    mut gates: Gates,
+    mut inbound: Inbound,
 ) -> anyhow::Result<()> {
     let (events_tx, mut events) = mpsc::channel(OBJECT_QUEUE);
     let (schedules_tx, mut schedule_events) = mpsc::channel(OBJECT_QUEUE);
     let (source, schedule_source) = (ports.source.clone(), ports.schedules.clone());
     let mut ending = Ending::new(Duration::from_secs(config.stop_grace_seconds));
-    let (known, standing) = (gates.known.borrow_and_update().clone(), gates.standing.clone());
+    let (known, standing) = (inbound.known.borrow_and_update().clone(), inbound.standing.clone());
     let outcomes = Arc::new(Outcomes::default());
     let mut ledger_known = outcomes.are_complete();
     let (plane_names, told) = (known.clone(), (standing.clone(), outcomes.clone()));
@@ -68,12 +68,12 @@ async fn act(
     let coordinator = CoordinatorActor::new(known, ports, clock, metrics, standing.clone(), outcomes).start();
     let (mut led, mut decided) = (false, false);
     loop {
-        let leading = *gates.leading.borrow_and_update();
+        let leading = *inbound.leading.borrow_and_update();
         match (leading, led) {
             (true, false) => {
                 led = true;
                 standing.lead();
-                coordinator.send(Lead).await?;
+                coordinator.send(StartLeading).await?;
                 let (source, events) = (source.clone(), events_tx.clone());
                 tokio::task::spawn_local(async move { source.run(events).await });
                 let (source, events) = (schedule_source.clone(), schedules_tx.clone());
@@ -84,7 +84,7 @@ async fn act(
         }
         tokio::select! {
             biased;
-            Some(()) = gates.stops.recv() => {
+            Some(()) = inbound.stops.recv() => {
                 // Who never led has begun nothing.
                 if !led || ending.demand(&coordinator, &schedules).await? {
                     break;
@@ -95,13 +95,13 @@ async fn act(
                     break;
                 }
             }
-            Ok(()) = gates.known.changed() => {
-                let known = gates.known.borrow_and_update().clone();
+            Ok(()) = inbound.known.changed() => {
+                let known = inbound.known.borrow_and_update().clone();
                 schedules.send(Known(known.clone())).await?;
                 coordinator.send(Known(known)).await?;
             }
             // A decision whose maker is gone is final: stand-alone always leads.
-            changed = gates.leading.changed(), if !decided => match changed {
+            changed = inbound.leading.changed(), if !decided => match changed {
                 Ok(()) => {}
                 Err(_) if led => decided = true,
                 Err(_) => anyhow::bail!("nobody decides who leads"),
@@ -113,8 +113,8 @@ async fn act(
                 coordinator.send(ObjectSeen(event)).await?;
             }
             Some(event) = schedule_events.recv() => schedules.send(ScheduleSeen(event)).await?,
-            Some(knock) = gates.planes.recv() => coordinator.send(Knocked(knock)).await?,
-            Some(call) = gates.admins.recv() => {
+            Some(connecting) = inbound.planes.recv() => coordinator.send(PlaneConnecting(connecting)).await?,
+            Some(call) = inbound.admins.recv() => {
                 if !led {
                     // Nothing is known here; an empty answer would be taken for the truth.
                     let reply = console::not_leading(standing.holder(), &call.who);

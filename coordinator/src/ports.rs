@@ -7,7 +7,7 @@ mod schedules;
 mod told;
 
 pub use error::PortError;
-pub use event::{EventKind, Seen};
+pub use event::{EventKind, WatchEvent};
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
 pub use shared::barrier::LEDGER_TEXT_MAX;
 pub use told::{By, Told, ToldRow};
@@ -76,7 +76,7 @@ pub struct Object {
 }
 
 /// What happened to VolumeBackups.
-pub type ObjectEvent = Seen<BackupUid, Object>;
+pub type ObjectEvent = WatchEvent<BackupUid, Object>;
 
 /// Watches VolumeBackup objects.
 #[async_trait]
@@ -205,7 +205,7 @@ pub trait Objects: Send + Sync {
 }
 
 /// A plane that dialled in and said `Hello`; it is up once `accept` has returned.
-pub struct Knock {
+pub struct IncomingPlane {
     /// As its certificate says.
     pub plane: PlaneId,
     /// What it said.
@@ -225,9 +225,9 @@ pub struct AdminCall {
 }
 
 /// What comes in.
-pub struct Gates {
+pub struct Inbound {
     /// Planes.
-    pub planes: mpsc::Receiver<Knock>,
+    pub planes: mpsc::Receiver<IncomingPlane>,
     /// Admins.
     pub admins: mpsc::Receiver<AdminCall>,
     /// Does this replica lead? While false, planes are told to look elsewhere and nothing is acted on.

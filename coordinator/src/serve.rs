@@ -8,7 +8,7 @@ use coordinator::{
     edge::{self, kube, local::Local},
     known,
     metrics::Metrics,
-    ports::{AdminCall, Gates, Ports},
+    ports::{AdminCall, Inbound, Ports},
     standing::Standing,
 };
 use shared::{cron::Zone, request::Limits};
@@ -194,8 +194,8 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
     let (tell, known) = watch::channel(config.planes.clone());
     let listed = file.map(|file| tokio::spawn(known::follow(file, RELOAD_EVERY, tell, metrics.clone())));
     let stops = shell::signals::each()?;
-    let gates = Gates { planes, admins, leading: world.leading.clone(), standing, known, stops };
-    let outcome = coordinator::run(config, world.ports, clock, metrics, gates).await;
+    let inbound = Inbound { planes, admins, leading: world.leading.clone(), standing, known, stops };
+    let outcome = coordinator::run(config, world.ports, clock, metrics, inbound).await;
 
     serving.abort();
     for task in [local, following, listed].into_iter().flatten() {

@@ -7,7 +7,7 @@ use crate::{
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::Api},
     kit,
     metrics::Metrics,
-    ports::{AdminCall, Gates, Ledger, LedgerKey, Ports, Text},
+    ports::{AdminCall, Inbound, Ledger, LedgerKey, Ports, Text},
 };
 use kube::Client;
 use serde_json::{Value, json};
@@ -63,12 +63,12 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
     };
     let planes: BTreeSet<String> = ["az1".to_owned(), "az2".to_owned()].into();
     let config = CoordinatorConfig { planes: planes.clone(), ..CoordinatorConfig::default() };
-    let (_knock, knocks) = mpsc::channel(1);
+    let (_knock, connecting) = mpsc::channel(1);
     let (ask, admins) = mpsc::channel(1);
     let (_lead, leading) = watch::channel(true);
     let (_know, known) = watch::channel(planes);
     let (stop, stops) = mpsc::channel(1);
-    let gates = Gates { planes: knocks, admins, leading, standing: Arc::default(), known, stops };
+    let inbound = Inbound { planes: connecting, admins, leading, standing: Arc::default(), known, stops };
     let mut answer = None;
     let asking = async {
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -80,7 +80,7 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
         }
         stop.send(()).await.unwrap();
     };
-    let running = crate::run(config, ports, Clock::system(), Arc::new(Metrics::new()), gates);
+    let running = crate::run(config, ports, Clock::system(), Arc::new(Metrics::new()), inbound);
     let (ended, ()) = tokio::join!(running, asking);
     ended.unwrap();
     answer

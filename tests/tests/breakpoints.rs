@@ -14,7 +14,7 @@ fn programs(
         coordinator::ports::Ports,
         shell::clock::Clock,
         std::sync::Arc<coordinator::metrics::Metrics>,
-        coordinator::ports::Gates,
+        coordinator::ports::Inbound,
     ),
     plane: plane_actor::config::PlaneConfig,
     plane_ports: plane_actor::ports::Ports,

@@ -1,6 +1,6 @@
 //! What actors tell each other. Domain and wire types stay free of actix: each message wraps them.
 
-use crate::ports::{AdminCall, Knock, ObjectEvent, Version};
+use crate::ports::{AdminCall, IncomingPlane, ObjectEvent, Version};
 use actix::Message;
 use bytes::Bytes;
 use shared::{
@@ -26,7 +26,7 @@ pub struct ObjectSeen(pub ObjectEvent);
 /// A plane knocked.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Knocked(pub Knock);
+pub struct PlaneConnecting(pub IncomingPlane);
 
 /// An admin asks.
 #[derive(Message)]
@@ -36,7 +36,7 @@ pub struct Ask(pub AdminCall);
 /// This replica leads from now on: read the ledger and go on from it.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Lead;
+pub struct StartLeading;
 
 /// Every plane that may be named from now on.
 #[derive(Message)]
@@ -67,12 +67,12 @@ pub(super) struct LinkOpen {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(super) enum FromSession {
-    Heard(Heard),
+    PlaneMessage(PlaneMessage),
     Over(SessionOver),
 }
 
 /// A plane said something.
-pub(super) struct Heard {
+pub(super) struct PlaneMessage {
     pub(super) plane: PlaneId,
     pub(super) generation: u64,
     pub(super) up: Up,
@@ -132,7 +132,7 @@ pub(super) enum FromBarrier {
     WantClaim(WantClaim),
     GiveClaim(GiveClaim),
     /// Its newest view.
-    Viewed(Arc<View>),
+    ViewChanged(Arc<View>),
     /// It has saved its record for the first time: whoever had the record before cannot save it any more.
     Saved(BackupUid),
     Over(BarrierOver),

@@ -23,7 +23,7 @@ mod session;
 mod store;
 
 pub use coordinator::CoordinatorActor;
-pub use messages::{AbortAll, Ask, Drain, Knocked, Known, Lead, ObjectSeen};
+pub use messages::{AbortAll, Ask, Drain, Known, ObjectSeen, PlaneConnecting, StartLeading};
 pub use outcomes::Outcomes;
 pub use schedule::{AskSchedules, BeginNothing, LedgerKnown, ScheduleActor, ScheduleSeen};
 pub use store::{Stored, Writer};

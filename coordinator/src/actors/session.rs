@@ -1,7 +1,7 @@
 //! One connected plane: reads its frames and hands them on. It has a generation; words from a dead one are ignored by
 //! its parent. It never restarts: a new link makes a new session.
 
-use super::messages::{FromSession, Heard, SessionOver};
+use super::messages::{FromSession, PlaneMessage, SessionOver};
 use actix::{Actor, ActorContext, AsyncContext, Context, Recipient, WrapFuture, fut::ActorFutureExt};
 use bytes::Bytes;
 use shared::{
@@ -155,7 +155,7 @@ async fn read(frames: mpsc::Receiver<Bytes>, plane: PlaneId, generation: u64, pa
                 return;
             }
         };
-        let heard = FromSession::Heard(Heard { plane: plane.clone(), generation, up });
+        let heard = FromSession::PlaneMessage(PlaneMessage { plane: plane.clone(), generation, up });
         if !matches!(tokio::time::timeout(HAND_ON_LIMIT, parent.send(heard)).await, Ok(Ok(()))) {
             tracing::warn!(%plane, "message of plane was not taken in time; closing its session");
             return;

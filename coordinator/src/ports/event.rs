@@ -2,7 +2,7 @@
 
 /// What happened to objects of a kind. Wake-ups are hints: a resync repeats `Applied` for everything.
 #[derive(Clone, Debug)]
-pub enum Seen<U, T> {
+pub enum WatchEvent<U, T> {
     /// It exists, like this.
     Applied(Box<T>),
     /// It is gone altogether.

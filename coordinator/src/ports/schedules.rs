@@ -2,7 +2,7 @@
 
 use super::{
     error::PortError,
-    event::{EventKind, Seen},
+    event::{EventKind, WatchEvent},
 };
 use async_trait::async_trait;
 use shared::{
@@ -52,7 +52,7 @@ pub struct Scheduled {
 }
 
 /// What happened to VolumeBackupSchedules.
-pub type ScheduleEvent = Seen<ScheduleRef, Schedule>;
+pub type ScheduleEvent = WatchEvent<ScheduleRef, Schedule>;
 
 /// VolumeBackupSchedules and the backups that they make.
 #[async_trait]

@@ -14,7 +14,7 @@ use coordinator::{
     console::{Answered, Question},
     edge,
     metrics::Metrics,
-    ports::{Gates, LedgerKey},
+    ports::{Inbound, LedgerKey},
 };
 use plane_actor::{config::PlaneConfig, edge::quic::QuicDialer};
 use serde_json::Value;
@@ -136,11 +136,11 @@ fn start_coordinator(
     };
     let never = mpsc::channel(1).1;
     let known = watch::channel(config.planes.clone()).1;
-    let (ports, gates) =
-        (control.ports(), Gates { planes, admins, leading, standing: Arc::default(), known, stops: never });
+    let (ports, inbound) =
+        (control.ports(), Inbound { planes, admins, leading, standing: Arc::default(), known, stops: never });
     tokio::task::spawn_local(async move {
         let _decision = decision;
-        if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), gates).await {
+        if let Err(error) = coordinator::run(config, ports, clock, Arc::new(Metrics::new()), inbound).await {
             tracing::error!(%error, "coordinator ended");
         }
     });

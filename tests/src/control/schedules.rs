@@ -12,7 +12,7 @@ use coordinator::{
         convert::{self, merge_schedule_status, run},
         crd::VolumeBackupSchedule,
     },
-    ports::{EventKind, PortError, ScheduleEvent, ScheduleRef, Schedules, Seen},
+    ports::{EventKind, PortError, ScheduleEvent, ScheduleRef, Schedules, WatchEvent},
 };
 use serde_json::Value;
 use shared::{
@@ -102,12 +102,12 @@ impl Schedules for Control {
                     now.insert(schedule.reference(), schedule);
                 }
             }
-            let gone = known.keys().filter(|key| !now.contains_key(*key)).cloned().map(Seen::Gone);
+            let gone = known.keys().filter(|key| !now.contains_key(*key)).cloned().map(WatchEvent::Gone);
             let changed = now.iter().filter(|(key, schedule)| known.get(*key) != Some(*schedule));
             let mut news: Vec<ScheduleEvent> = gone.collect();
-            news.extend(changed.map(|(_, schedule)| Seen::Applied(Box::new(schedule.clone()))));
+            news.extend(changed.map(|(_, schedule)| WatchEvent::Applied(Box::new(schedule.clone()))));
             if !std::mem::replace(&mut synced, true) {
-                news.push(Seen::Synced);
+                news.push(WatchEvent::Synced);
             }
             known = now;
             for event in news {

@@ -17,7 +17,7 @@ mod wire;
 pub use wire::{Counts, Seen, Weather, Wire};
 
 use crate::rig::Network;
-use coordinator::{edge, ports::Knock};
+use coordinator::{edge, ports::IncomingPlane};
 use plane_actor::{edge::quic::QuicDialer, ports::Dialer};
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
 use shared::ids::PlaneId;
@@ -147,7 +147,7 @@ fn address_of(number: usize) -> IpAddr {
 }
 
 impl Network for QuicNet {
-    fn coordinator_up(&self, gate: mpsc::Sender<Knock>) {
+    fn coordinator_up(&self, gate: mpsc::Sender<IncomingPlane>) {
         let endpoint = self.endpoint(COORDINATOR_HOST, COORDINATOR);
         let credentials = self.certificates.of(Kind::Coordinator, "main");
         #[allow(clippy::expect_used)] // The certificates were read above.

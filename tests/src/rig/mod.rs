@@ -18,7 +18,7 @@ use crate::{
 use coordinator::{
     config::CoordinatorConfig,
     metrics::Metrics,
-    ports::{AdminCall, Gates},
+    ports::{AdminCall, Inbound},
 };
 use plane_actor::{config::PlaneConfig, ports::PlaneView};
 use serde_json::Value;
@@ -144,8 +144,8 @@ impl<N: Network> Rig<N> {
         let host = async move {
             let _alive = (decision, admins_tx);
             let clock = Clock::with_wall(Arc::new(move || world.wall_of("")));
-            let gates = Gates { planes, admins, leading, standing: Arc::default(), known, stops };
-            if let Err(error) = coordinator::run(config, ports, clock, metrics, gates).await {
+            let inbound = Inbound { planes, admins, leading, standing: Arc::default(), known, stops };
+            if let Err(error) = coordinator::run(config, ports, clock, metrics, inbound).await {
                 tracing::warn!(%error, "coordinator ended");
             }
         };

@@ -5,7 +5,7 @@ use super::Network;
 use crate::bell::Bell;
 use async_trait::async_trait;
 use bytes::Bytes;
-use coordinator::ports::{Knock, PortError as CoordinatorError};
+use coordinator::ports::{IncomingPlane, PortError as CoordinatorError};
 use futures::FutureExt;
 use plane_actor::ports::{Dialer, PortError};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
@@ -42,7 +42,7 @@ pub enum Way {
 pub type Tap = Arc<dyn Fn(&str, Way, &[u8]) + Send + Sync>;
 
 struct Inner {
-    gate: Option<mpsc::Sender<Knock>>,
+    gate: Option<mpsc::Sender<IncomingPlane>>,
     cut: BTreeSet<(String, Way)>,
     tap: Option<Tap>,
     random: SmallRng,
@@ -175,7 +175,7 @@ impl Net {
 }
 
 impl Network for Net {
-    fn coordinator_up(&self, gate: mpsc::Sender<Knock>) {
+    fn coordinator_up(&self, gate: mpsc::Sender<IncomingPlane>) {
         self.lock().gate = Some(gate);
     }
 
@@ -221,7 +221,7 @@ impl Dialer for SimDialer {
         let (plane_end, near) = pair(plane.clone(), coordinator.clone());
         let (far, coordinator_end) = pair(plane, coordinator);
         let (told, welcomed) = oneshot::channel::<Welcome>();
-        let knock = Knock {
+        let connecting = IncomingPlane {
             plane: PlaneId::new(self.plane.clone()),
             hello: Hello {
                 wire: WIRE_VERSION,
@@ -238,7 +238,7 @@ impl Dialer for SimDialer {
             }),
         };
         let failed = |what: &str| PortError::Unavailable(what.to_owned());
-        gate.send(knock).await.map_err(|_| failed("the coordinator is gone"))?;
+        gate.send(connecting).await.map_err(|_| failed("the coordinator is gone"))?;
         let welcome = timeout(DIAL_LIMIT, welcomed).await.map_err(|_| failed("no answer"))?;
         if !welcome.map_err(|_| failed("refused"))?.leading {
             return Err(failed("not leading"));

@@ -1,6 +1,6 @@
 //! What joins a coordinator and its planes on a rig.
 
-use coordinator::ports::Knock;
+use coordinator::ports::IncomingPlane;
 use plane_actor::ports::Dialer;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -8,8 +8,8 @@ use tokio::sync::mpsc;
 /// Links between processes that start and die. A death is silent: the other side learns of it as over a real network,
 /// from an idle limit or from a new process that answers in its place.
 pub trait Network {
-    /// A coordinator process starts; planes that reach it knock at `gate`.
-    fn coordinator_up(&self, gate: mpsc::Sender<Knock>);
+    /// A coordinator process starts; planes that reach it connecting at `gate`.
+    fn coordinator_up(&self, gate: mpsc::Sender<IncomingPlane>);
 
     /// It dies. Called also when none runs.
     fn coordinator_down(&self);

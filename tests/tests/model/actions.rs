@@ -95,7 +95,7 @@ impl World {
     fn word_up(&self, b: usize, word: &Kept<Word>, actions: &mut Vec<Action>) {
         for by in Process::BOTH {
             if self.run(by, b).is_some_and(|run| !is_idle(&run.machine, word)) {
-                self.tells(by, b, Told::Heard(word.clone()), actions);
+                self.tells(by, b, Told::PlaneMessage(word.clone()), actions);
             }
         }
     }
@@ -352,7 +352,7 @@ impl World {
             Word::Down { plane, to, .. } => self.said(bounds, *plane, *to, &Said::Ordered(word.clone())),
             Word::Outbid { plane, to, epoch } => self.said(bounds, *plane, *to, &Said::Outbid(*epoch)),
             Word::Up { of, .. } => {
-                self.tell(Process::Present, of.backup, &Told::Heard(word.clone()), None);
+                self.tell(Process::Present, of.backup, &Told::PlaneMessage(word.clone()), None);
                 true
             }
         }

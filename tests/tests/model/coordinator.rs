@@ -54,7 +54,7 @@ pub(crate) enum Told {
     Start,
     Up(usize),
     Down(usize),
-    Heard(Kept<Word>),
+    PlaneMessage(Kept<Word>),
     /// Its process's arbiter answers.
     Claim(claims::Answer),
     Cancel,
@@ -68,7 +68,7 @@ impl Told {
             Self::Start | Self::Claim(claims::Answer::Contradicted) => Input::Start,
             Self::Up(p) => Input::PlaneUp(plane(*p)),
             Self::Down(p) => Input::PlaneDown(plane(*p)),
-            Self::Heard(word) => match &**word {
+            Self::PlaneMessage(word) => match &**word {
                 Word::Up { plane: p, of, epoch, answer } => {
                     Input::Answer { plane: plane(*p), attempt: of.attempt(), epoch: *epoch, answer: answer.clone() }
                 }
@@ -301,7 +301,7 @@ impl World {
 }
 
 pub(crate) fn is_idle(machine: &Kept<Barrier>, word: &Kept<Word>) -> bool {
-    let (next, deeds) = look(machine, &Told::Heard(word.clone()));
+    let (next, deeds) = look(machine, &Told::PlaneMessage(word.clone()));
     next == *machine && deeds.is_empty()
 }
 

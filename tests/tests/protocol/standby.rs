@@ -3,7 +3,7 @@
 use coordinator::{
     config::CoordinatorConfig,
     metrics::Metrics,
-    ports::{AdminCall, Gates},
+    ports::{AdminCall, Inbound},
     standing::Standing,
 };
 use serde_json::{Value, json};
@@ -31,16 +31,16 @@ async fn ask(admins: &mpsc::Sender<AdminCall>, question: Value) -> Value {
 async fn a_standby_names_the_leader_and_knows_nothing() {
     let control = Control::new(Limits::default(), Arc::new(|| Timestamp(0)));
     let (admins, calls) = mpsc::channel(4);
-    let (_planes, knocks) = mpsc::channel(4);
+    let (_planes, connecting) = mpsc::channel(4);
     let (decision, leading) = watch::channel(false);
     let (_holder, holder) = watch::channel("isochron-coordinator-0-uuid".to_owned());
     let standing = Arc::new(Standing::following(holder));
     let known = watch::channel(["az1".to_owned()].into()).1;
     let stops = mpsc::channel(1).1;
-    let gates = Gates { planes: knocks, admins: calls, leading, standing: standing.clone(), known, stops };
+    let inbound = Inbound { planes: connecting, admins: calls, leading, standing: standing.clone(), known, stops };
     let config = CoordinatorConfig::default();
     let clock = Clock::with_wall(Arc::new(|| Timestamp(0)));
-    let serving = coordinator::run(config, control.ports(), clock, Arc::new(Metrics::new()), gates);
+    let serving = coordinator::run(config, control.ports(), clock, Arc::new(Metrics::new()), inbound);
     let play = async {
         for question in [json!({"ask": "status"}), json!({"ask": "show", "name": "nightly"}), json!({"ask": "backups"})]
         {

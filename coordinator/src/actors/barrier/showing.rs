@@ -50,7 +50,7 @@ impl BarrierActor {
         self.published = Some(view.clone());
         self.views.send_replace(Some(view.clone()));
         // Only the console looks at it; the next view replaces one that was lost to a full mailbox.
-        let _ = self.parent.try_send(FromBarrier::Viewed(view));
+        let _ = self.parent.try_send(FromBarrier::ViewChanged(view));
     }
 
     /// A backup that has ended and owes nothing needs no actor: some time after its last view was written into the

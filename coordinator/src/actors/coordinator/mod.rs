@@ -23,7 +23,7 @@ use super::{
     claims::ClaimStore,
     counted::Counted,
     few::{Few, IN_FLIGHT},
-    messages::{BarrierOver, Channel, Ended, Ending, FromBarrier, Lead, ToBarrier},
+    messages::{BarrierOver, Channel, Ended, Ending, FromBarrier, StartLeading, ToBarrier},
     outcomes::Outcomes,
     store::{Stored, Writer},
 };
@@ -140,7 +140,7 @@ pub struct CoordinatorActor {
 }
 
 impl CoordinatorActor {
-    /// An actor that does nothing until it is told to `Lead`.
+    /// An actor that does nothing until it is told to `StartLeading`.
     pub fn new(
         known: BTreeSet<String>,
         mut ports: Ports,
@@ -326,9 +326,9 @@ impl Actor for CoordinatorActor {
     }
 }
 
-impl Handler<Lead> for CoordinatorActor {
+impl Handler<StartLeading> for CoordinatorActor {
     type Result = ();
-    fn handle(&mut self, _: Lead, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: StartLeading, ctx: &mut Self::Context) {
         self.read_ledger(ctx);
         ctx.run_interval(RESYNC, |actor, ctx| {
             actor.tell_sessions();
@@ -344,7 +344,7 @@ impl Handler<FromBarrier> for CoordinatorActor {
             FromBarrier::WantClaim(want) => self.want_claim(want, ctx),
             FromBarrier::GiveClaim(give) => self.give_claim(give, ctx),
             FromBarrier::Saved(backup) => self.feed(claims::Input::BarrierSaved(backup), ctx),
-            FromBarrier::Viewed(view) => self.viewed(view),
+            FromBarrier::ViewChanged(view) => self.viewed(view),
             FromBarrier::Over(over) => self.barrier_over(over, ctx),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{CoordinatorActor, Live, Session};
 use crate::actors::{
-    messages::{Channel, FromSession, Heard, Knocked, LinkOpen, SessionOver, ToBarrier},
+    messages::{Channel, FromSession, LinkOpen, PlaneConnecting, PlaneMessage, SessionOver, ToBarrier},
     session::PlaneSession,
 };
 use actix::{Actor, AsyncContext, Handler, WrapFuture};
@@ -20,23 +20,23 @@ impl CoordinatorActor {
     }
 }
 
-impl Handler<Knocked> for CoordinatorActor {
+impl Handler<PlaneConnecting> for CoordinatorActor {
     type Result = ();
-    fn handle(&mut self, Knocked(knock): Knocked, ctx: &mut Self::Context) {
-        let wanted = self.known.contains(knock.plane.as_str()) || self.has_part(&knock.plane);
+    fn handle(&mut self, PlaneConnecting(connecting): PlaneConnecting, ctx: &mut Self::Context) {
+        let wanted = self.known.contains(connecting.plane.as_str()) || self.has_part(&connecting.plane);
         let leading = self.ready && wanted;
         if !wanted {
-            tracing::warn!(plane = %knock.plane, "a plane that is not configured dialled in");
+            tracing::warn!(plane = %connecting.plane, "a plane that is not configured dialled in");
         }
         self.generation += 1;
         let generation = self.generation;
         let welcome = Welcome {
-            wire: knock.hello.wire.clamp(MIN_WIRE_VERSION, WIRE_VERSION),
+            wire: connecting.hello.wire.clamp(MIN_WIRE_VERSION, WIRE_VERSION),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             generation,
             leading,
         };
-        let (plane, version, accept) = (knock.plane, knock.hello.version, knock.accept);
+        let (plane, version, accept) = (connecting.plane, connecting.hello.version, connecting.accept);
         let parent = ctx.address();
         ctx.spawn(
             async move {
@@ -84,7 +84,7 @@ impl Handler<FromSession> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, said: FromSession, _: &mut Self::Context) {
         match said {
-            FromSession::Heard(heard) => self.heard(heard),
+            FromSession::PlaneMessage(heard) => self.heard(heard),
             FromSession::Over(over) => self.session_over(&over),
         }
     }
@@ -101,7 +101,7 @@ impl CoordinatorActor {
         self.tell_members(&over.plane, || ToBarrier::PlaneDown(over.plane.clone(), over.generation));
     }
 
-    fn heard(&mut self, heard: Heard) {
+    fn heard(&mut self, heard: PlaneMessage) {
         if self.sessions.get(&heard.plane).is_none_or(|session| session.generation != heard.generation) {
             return;
         }

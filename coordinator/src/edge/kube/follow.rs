@@ -1,7 +1,7 @@
 //! Objects of a kind as the API server lists and streams them. What is seen is a hint: everything is told again every
 //! 30 s, and a relist finds what a broken stream missed.
 
-use crate::ports::Seen;
+use crate::ports::WatchEvent;
 use futures::StreamExt;
 use kube::{
     Api, Client, Resource,
@@ -42,12 +42,12 @@ struct Known<U, T> {
 }
 
 impl<U: Ord + Clone, T: Clone> Known<U, T> {
-    fn all(&self) -> Vec<Seen<U, T>> {
-        self.objects.values().cloned().map(|object| Seen::Applied(Box::new(object))).collect()
+    fn all(&self) -> Vec<WatchEvent<U, T>> {
+        self.objects.values().cloned().map(|object| WatchEvent::Applied(Box::new(object))).collect()
     }
 
     /// What an event of the watcher means for the coordinator.
-    fn take<K>(&mut self, event: watcher::Event<K>, convert: impl Fn(&K) -> Option<(U, T)>) -> Vec<Seen<U, T>> {
+    fn take<K>(&mut self, event: watcher::Event<K>, convert: impl Fn(&K) -> Option<(U, T)>) -> Vec<WatchEvent<U, T>> {
         match event {
             watcher::Event::Init => {
                 self.listed = Some(BTreeSet::new());
@@ -59,12 +59,12 @@ impl<U: Ord + Clone, T: Clone> Known<U, T> {
                     listed.insert(uid.clone());
                 }
                 self.objects.insert(uid, object.clone());
-                vec![Seen::Applied(Box::new(object))]
+                vec![WatchEvent::Applied(Box::new(object))]
             }
             watcher::Event::Delete(object) => {
                 let Some((uid, _)) = convert(&object) else { return Vec::new() };
                 self.objects.remove(&uid);
-                vec![Seen::Gone(uid)]
+                vec![WatchEvent::Gone(uid)]
             }
             watcher::Event::InitDone => {
                 let listed = self.listed.take().unwrap_or_default();
@@ -72,11 +72,11 @@ impl<U: Ord + Clone, T: Clone> Known<U, T> {
                 let mut events = Vec::new();
                 for uid in gone {
                     self.objects.remove(&uid);
-                    events.push(Seen::Gone(uid));
+                    events.push(WatchEvent::Gone(uid));
                 }
                 if !self.synced {
                     self.synced = true;
-                    events.push(Seen::Synced);
+                    events.push(WatchEvent::Synced);
                 }
                 events
             }
@@ -90,7 +90,7 @@ pub(super) async fn follow<K, U, T>(
     api: Guarded<K>,
     kind: &str,
     convert: impl Fn(&DeserializeGuard<K>) -> Option<(U, T)>,
-    events: mpsc::Sender<Seen<U, T>>,
+    events: mpsc::Sender<WatchEvent<U, T>>,
 ) where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + 'static,
     U: Ord + Clone,

@@ -1,6 +1,6 @@
 //! Looks once a second, and tells what differs.
 
-use crate::ports::Seen;
+use crate::ports::WatchEvent;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -10,7 +10,7 @@ const SCAN: Duration = Duration::from_secs(1);
 const RESYNC: Duration = Duration::from_secs(30);
 
 /// Tells what `look` finds, whenever it differs, until the receiver is gone. `None`: nothing can be said now.
-pub(super) async fn tell<U, T, F>(look: impl Fn() -> F + Send + Sync, events: mpsc::Sender<Seen<U, T>>)
+pub(super) async fn tell<U, T, F>(look: impl Fn() -> F + Send + Sync, events: mpsc::Sender<WatchEvent<U, T>>)
 where
     U: Ord + Clone + Send,
     T: PartialEq + Clone + Send,
@@ -32,12 +32,12 @@ where
         if again {
             resync = Instant::now() + RESYNC;
         }
-        let gone = told.keys().filter(|uid| !now.contains_key(*uid)).cloned().map(Seen::Gone);
+        let gone = told.keys().filter(|uid| !now.contains_key(*uid)).cloned().map(WatchEvent::Gone);
         let changed = now.iter().filter(|(uid, object)| again || told.get(*uid) != Some(*object));
-        let mut news: Vec<Seen<U, T>> = gone.collect();
-        news.extend(changed.map(|(_, object)| Seen::Applied(Box::new(object.clone()))));
+        let mut news: Vec<WatchEvent<U, T>> = gone.collect();
+        news.extend(changed.map(|(_, object)| WatchEvent::Applied(Box::new(object.clone()))));
         if !std::mem::replace(&mut synced, true) {
-            news.push(Seen::Synced);
+            news.push(WatchEvent::Synced);
         }
         told = now;
         for event in news {

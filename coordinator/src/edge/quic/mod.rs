@@ -1,6 +1,6 @@
-//! From the QUIC server to the coordinator's gates.
+//! From the QUIC server to what comes in to the coordinator.
 
-use crate::ports::{AdminCall, Knock, PortError};
+use crate::ports::{AdminCall, IncomingPlane, PortError};
 use futures::FutureExt;
 use shared::ids::PlaneId;
 use shell::{
@@ -13,10 +13,10 @@ use tokio::sync::mpsc;
 pub const GATE_QUEUE: usize = 64;
 
 /// Hands on whoever comes in, until the server or the coordinator is gone. Returns the server for a clean shutdown.
-pub async fn serve(mut server: Server, planes: mpsc::Sender<Knock>, admins: mpsc::Sender<AdminCall>) -> Server {
+pub async fn serve(mut server: Server, planes: mpsc::Sender<IncomingPlane>, admins: mpsc::Sender<AdminCall>) -> Server {
     while let Some(incoming) = server.accept().await {
         let taken = match incoming {
-            Incoming::Plane(plane) => planes.send(knock(plane)).await.is_ok(),
+            Incoming::Plane(plane) => planes.send(connecting(plane)).await.is_ok(),
             Incoming::Admin(request) => {
                 let who = match request.identity {
                     Identity::Admin(name) | Identity::Plane(name) | Identity::Coordinator(name) => name,
@@ -31,13 +31,13 @@ pub async fn serve(mut server: Server, planes: mpsc::Sender<Knock>, admins: mpsc
     server
 }
 
-fn knock(incoming: PlaneIncoming) -> Knock {
+fn connecting(incoming: PlaneIncoming) -> IncomingPlane {
     let plane = match &incoming.identity {
         Identity::Plane(name) | Identity::Admin(name) | Identity::Coordinator(name) => PlaneId::new(name.clone()),
     };
     let mut hello = incoming.hello.clone();
     hello.wire = incoming.wire;
-    Knock {
+    IncomingPlane {
         plane,
         hello,
         accept: Box::new(move |welcome| {
