@@ -1,6 +1,6 @@
 //! What every actor and every piece of work of one plane shares.
 
-use super::{book::Book, stuck::Stuck, taken::Taken, uplink::Uplink};
+use super::{ledger::LedgerHandle, stuck::Stuck, taken::Taken, uplink::Uplink};
 use crate::{
     config::PlaneConfig,
     ports::{PortError, Ports},
@@ -30,7 +30,7 @@ pub struct Env {
     pub(crate) config: PlaneConfig,
     pub(crate) ports: Ports,
     pub(crate) clock: Clock,
-    pub(crate) book: Book,
+    pub(crate) ledger: LedgerHandle,
     pub(crate) uplink: Uplink,
     pub(crate) stuck: Stuck,
     /// In the order in which they came.
@@ -43,13 +43,13 @@ pub struct Env {
 impl Env {
     /// Reads the ledger; nothing else is touched.
     pub async fn open(config: PlaneConfig, ports: Ports) -> Result<Rc<Self>, PortError> {
-        let book = Book::open(ports.ledger.clone()).await?;
+        let ledger = LedgerHandle::open(ports.ledger.clone()).await?;
         let clock = Clock::with_wall(ports.wall.clone());
         Ok(Rc::new(Self {
             config,
             ports,
             clock,
-            book,
+            ledger,
             uplink: Uplink::default(),
             stuck: Stuck::default(),
             cleans: Semaphore::new(CLEANS_AT_ONCE),
@@ -61,7 +61,7 @@ impl Env {
 
     /// Becomes `Some(why)` when another process writes this plane's ledger.
     pub fn lost(&self) -> tokio::sync::watch::Receiver<Option<String>> {
-        self.book.lost()
+        self.ledger.lost()
     }
 
     /// Who changes a backup's objects in S3 does so alone, though several of its attempts may be at work here: S3 cannot

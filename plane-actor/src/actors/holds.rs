@@ -124,7 +124,7 @@ impl Opening {
 }
 
 /// Everything of one attempt that can be let go.
-pub(crate) struct Grip {
+pub(crate) struct OpenHolds {
     pub(crate) stores: Vec<(StoreId, Held)>,
     pub(crate) opening: Vec<(StoreId, Arc<dyn Hold>)>,
     pub(crate) pd: Option<Arc<dyn Pd>>,
@@ -133,7 +133,7 @@ pub(crate) struct Grip {
     pub(crate) service: Option<String>,
 }
 
-impl Grip {
+impl OpenHolds {
     /// Ends all at once, each part bounded; what fails ends by itself and is only logged.
     pub(crate) async fn let_go(self, good: bool) {
         let held = self.stores.iter().map(|(store, held)| (store, &held.hold));

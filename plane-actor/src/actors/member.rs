@@ -2,9 +2,9 @@
 
 use super::{
     env::Env,
-    holds::{Grip, Held, HoldEvent, Opening},
-    messages::{FromCoordinator, FromMember, Link, Outbid, Stop},
-    work::{self, Calls, Creates, Kept, Outcome, Said, Share, Site},
+    holds::{Held, HoldEvent, OpenHolds, Opening},
+    messages::{FromCoordinator, FromMember, Link, Stop, Superseded},
+    work::{self, Calls, Carried, Discovery, Outcome, Said, SnapshotCalls, WorkContext},
 };
 use crate::ports::PdPause;
 use actix::{
@@ -46,12 +46,12 @@ pub(crate) struct MemberActor {
     hold_events: Option<mpsc::Sender<HoldEvent>>,
     progress: Option<mpsc::Sender<(u64, Progress)>>,
     /// What `Prepare` found.
-    site: Option<Arc<Site>>,
+    discovery: Option<Arc<Discovery>>,
     pause: Option<PdPause>,
     service: Option<String>,
     safe: Arc<PlaneTimes>,
     calls: Arc<Calls>,
-    creates: Creates,
+    creates: SnapshotCalls,
     /// It was there when the attempt reserved its place: what create calls there were, it made.
     reserved: bool,
     clustermeta: Option<Arc<Vec<u8>>>,
@@ -69,7 +69,7 @@ impl MemberActor {
     ) -> Self {
         let span = tracing::info_span!("attempt", %attempt, plane = %env.config.plane);
         // After a restart nobody knows whether a snapshot call was under way.
-        let creates = if restored.is_some() { Creates::Unknown } else { Creates::None };
+        let creates = if restored.is_some() { SnapshotCalls::Unknown } else { SnapshotCalls::None };
         let last_create = env.clock.at();
         Self {
             driver: Driver::new(Member::new(attempt.clone(), restored)),
@@ -82,7 +82,7 @@ impl MemberActor {
             opening: Opening::default(),
             hold_events: None,
             progress: None,
-            site: None,
+            discovery: None,
             pause: None,
             service: None,
             safe: Arc::default(),
@@ -101,26 +101,26 @@ impl MemberActor {
             Work::Reserve => self.reserved = true,
             Work::HoldPd { service, .. } => self.service = Some(service.clone()),
             Work::Snapshot { .. } => {
-                self.creates = Creates::Unknown;
+                self.creates = SnapshotCalls::Unknown;
                 self.snapshotting = Some(number);
             }
             // All holds have ended by now. Both connect anew, so what was prepared goes, and its credentials with it.
             Work::Complete(_) => {
-                self.site = None;
+                self.discovery = None;
                 // It is asked for once the certificate is saved, which names the evidence word for word.
-                self.env.book.forget(&self.attempt);
+                self.env.ledger.forget(&self.attempt);
             }
             Work::Clean { order, .. } => {
-                (self.site, self.clustermeta) = (None, None);
+                (self.discovery, self.clustermeta) = (None, None);
                 self.doubt_creates(order.scope);
             }
             _ => {}
         }
-        let share = Share {
+        let context = WorkContext {
             env: self.env.clone(),
             attempt: self.attempt.clone(),
             number,
-            site: self.site.clone(),
+            discovery: self.discovery.clone(),
             pause: self.pause.clone(),
             safe: self.safe.clone(),
             holds: self.holds.iter().map(|(store, held)| (*store, held.hold.clone())).collect(),
@@ -132,7 +132,7 @@ impl MemberActor {
             clustermeta: self.clustermeta.clone(),
             last_create: self.last_create,
         };
-        let running = work::run(share, work).instrument(self.span.clone());
+        let running = work::run(context, work).instrument(self.span.clone());
         let handle = ctx.spawn(running.into_actor(self).map(move |outcome: Outcome, actor, ctx| {
             actor.works.remove(&number);
             actor.snapshots_over(number);
@@ -150,8 +150,8 @@ impl MemberActor {
     /// whole backup was Complete: EC2 has shown them all.
     fn doubt_creates(&mut self, scope: CleanScope) {
         let may_have_been = self.driver.machine().answers_under() > Epoch::NONE;
-        if scope == CleanScope::Attempt && !self.reserved && may_have_been && self.creates == Creates::None {
-            self.creates = Creates::Unknown;
+        if scope == CleanScope::Attempt && !self.reserved && may_have_been && self.creates == SnapshotCalls::None {
+            self.creates = SnapshotCalls::Unknown;
         }
     }
 
@@ -163,22 +163,22 @@ impl MemberActor {
         }
     }
 
-    fn keep(&mut self, kept: Kept) {
+    fn keep(&mut self, kept: Carried) {
         match kept {
-            Kept::Nothing => {}
-            Kept::Site(site, said) => {
-                self.calls = Arc::new(site.calls.clone());
-                self.site = Some(site);
+            Carried::Nothing => {}
+            Carried::Discovery(discovery, said) => {
+                self.calls = Arc::new(discovery.calls.clone());
+                self.discovery = Some(discovery);
                 self.learn(said);
             }
-            Kept::Pause(pause) => self.pause = Some(pause),
-            Kept::SafeTimes(times) => self.learn(times),
-            Kept::Covered(times, calls) => {
+            Carried::Pause(pause) => self.pause = Some(pause),
+            Carried::SafeTimes(times) => self.learn(times),
+            Carried::Covered(times, calls) => {
                 self.learn(times);
                 self.calls = Arc::new(calls);
             }
-            Kept::Creates(creates) => self.creates = creates,
-            Kept::ClusterMeta(meta) => self.clustermeta = meta,
+            Carried::SnapshotCalls(creates) => self.creates = creates,
+            Carried::ClusterMeta(meta) => self.clustermeta = meta,
         }
     }
 
@@ -189,14 +189,14 @@ impl MemberActor {
     }
 
     fn save(&self, record: AttemptRecord) -> Performed {
-        let raised = (record.state == AttemptState::Live).then(|| FromMember::Raised {
+        let raised = (record.state == AttemptState::Live).then(|| FromMember::EpochRaised {
             attempt: record.attempt.clone(),
             cluster: record.cluster,
             epoch: record.epoch,
         });
-        let (book, plane) = (self.env.book.clone(), self.plane.clone());
+        let (ledger, plane) = (self.env.ledger.clone(), self.plane.clone());
         let saving = async move {
-            book.save(record).await?;
+            ledger.save(record).await?;
             if let Some(raised) = raised {
                 // Overflow rule: see the handler; the ledger guards I3 without it.
                 let _ = plane.try_send(raised);
@@ -207,24 +207,24 @@ impl MemberActor {
     }
 
     /// Takes everything that is held, or is being, out of this actor.
-    fn grip(&mut self) -> Grip {
-        Grip {
+    fn open_holds(&mut self) -> OpenHolds {
+        OpenHolds {
             stores: std::mem::take(&mut self.holds).into_iter().collect(),
             opening: self.opening.take(),
-            pd: self.site.as_ref().map(|site| site.pd.clone()),
+            pd: self.discovery.as_ref().map(|discovery| discovery.pd.clone()),
             pause: self.pause.take(),
             service: self.service.take(),
         }
     }
 
     fn let_go(&mut self, good: bool, ctx: &mut Context<Self>) {
-        let going = self.grip().let_go(good).instrument(self.span.clone());
+        let going = self.open_holds().let_go(good).instrument(self.span.clone());
         ctx.spawn(going.into_actor(self).map(|(), actor, ctx| actor.feed(Input::LetGone, ctx)));
     }
 
     /// Holds that were on their way open meanwhile: they go as well. No work is left that could open more.
     fn end_unsaved(&mut self, refusal: Refusal, ctx: &mut Context<Self>) {
-        let going = self.grip().let_go(false).instrument(self.span.clone());
+        let going = self.open_holds().let_go(false).instrument(self.span.clone());
         ctx.spawn(going.into_actor(self).map(move |(), actor, ctx| {
             if actor.holds.is_empty() {
                 let epoch = actor.driver.machine().answers_under();
@@ -289,7 +289,7 @@ impl Performer for MemberActor {
     fn stepped(&mut self, _: &mut Context<Self>) {
         let view = self.driver.machine().view(self.env.clock.now());
         // Overflow rule: the next view says more.
-        let _ = self.plane.try_send(FromMember::Viewed(Box::new(view)));
+        let _ = self.plane.try_send(FromMember::ViewChanged(Box::new(view)));
     }
 }
 
@@ -318,10 +318,10 @@ impl StreamHandler<HoldEvent> for MemberActor {
                 if !self.opening.over(work, store) {
                     return;
                 }
-                let Some(site) = self.site.clone() else { return };
+                let Some(discovery) = self.discovery.clone() else { return };
                 let Some(events) = self.hold_events.clone() else { return };
                 tracing::debug!(parent: &self.span, %store, work, "store held");
-                let lease = site.spec.limits.store_lease;
+                let lease = discovery.spec.limits.store_lease;
                 // A second hold of one store ends the first one's task; the machine breaks the epoch for it.
                 self.holds.insert(store, Held::start(&self.env.config, store, lease, hold, events));
                 let age = self.env.clock.at().since(asked_at);
@@ -363,10 +363,10 @@ impl Handler<Link> for MemberActor {
     }
 }
 
-impl Handler<Outbid> for MemberActor {
+impl Handler<Superseded> for MemberActor {
     type Result = ();
-    fn handle(&mut self, Outbid { cluster, epoch }: Outbid, ctx: &mut Context<Self>) {
-        self.feed(Input::Outbid { cluster, epoch }, ctx);
+    fn handle(&mut self, Superseded { cluster, epoch }: Superseded, ctx: &mut Context<Self>) {
+        self.feed(Input::Superseded { cluster, epoch }, ctx);
     }
 }
 

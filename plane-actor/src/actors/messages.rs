@@ -41,7 +41,7 @@ pub(crate) struct Link(pub(crate) bool);
 /// Another attempt's epoch was saved.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct Outbid {
+pub(crate) struct Superseded {
     pub(crate) cluster: ClusterId,
     pub(crate) epoch: Epoch,
 }
@@ -59,7 +59,7 @@ pub(crate) struct Stop {
 #[rtype(result = "()")]
 pub(crate) enum FromMember {
     /// It has stepped.
-    Viewed(Box<View>),
+    ViewChanged(Box<View>),
     /// An epoch was saved as obeyed.
-    Raised { attempt: Attempt, cluster: ClusterId, epoch: Epoch },
+    EpochRaised { attempt: Attempt, cluster: ClusterId, epoch: Epoch },
 }

@@ -6,9 +6,9 @@
 //!        └────────── uplink ◄────────────────┘     └── holds (a renewal task per store)
 //! ```
 
-mod book;
 mod env;
 mod holds;
+mod ledger;
 mod member;
 mod messages;
 mod plane;

@@ -3,7 +3,7 @@
 use super::{
     env::Env,
     member::MemberActor,
-    messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Outbid, Stop},
+    messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Stop, Superseded},
     work::preflight,
 };
 use crate::ports::PlaneView;
@@ -40,7 +40,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Preflights at a time; each holds connections to every store.
 const MAX_PREFLIGHTS: usize = 2;
 
-struct Kept {
+struct LiveMember {
     addr: Addr<MemberActor>,
     view: Option<View>,
     /// Its last order was `Clean`.
@@ -52,7 +52,7 @@ struct Kept {
 /// One per process.
 pub struct PlaneActor {
     env: Rc<Env>,
-    members: BTreeMap<Attempt, Kept>,
+    members: BTreeMap<Attempt, LiveMember>,
     uses: u64,
     linked: bool,
     preflights: usize,
@@ -83,17 +83,17 @@ impl PlaneActor {
         if !self.members.contains_key(attempt) {
             self.make_room(cleans)?;
         }
-        let restored = self.env.book.attempt(attempt);
+        let restored = self.env.ledger.attempt(attempt);
         let addr = MemberActor::new(self.env.clone(), attempt.clone(), restored, ctx.address().recipient()).start();
-        self.members.insert(attempt.clone(), Kept { addr: addr.clone(), view: None, cleans, used: self.uses });
+        self.members.insert(attempt.clone(), LiveMember { addr: addr.clone(), view: None, cleans, used: self.uses });
         Some(addr)
     }
 
     /// Forgets the idle member that was longest without an order, if there are too many of the kind that comes. One that
     /// has not shown itself yet has an order to begin with.
     fn make_room(&mut self, cleans: bool) -> Option<()> {
-        let idle = |kept: &Kept| !kept.addr.connected() || kept.view.as_ref().is_some_and(|view| !view.busy);
-        let busy = |kept: &&Kept| kept.cleans == cleans && !idle(kept);
+        let idle = |kept: &LiveMember| !kept.addr.connected() || kept.view.as_ref().is_some_and(|view| !view.busy);
+        let busy = |kept: &&LiveMember| kept.cleans == cleans && !idle(kept);
         let limit = if cleans { MAX_CLEANING } else { MAX_MEMBERS };
         if self.members.values().filter(busy).count() >= limit {
             return None;
@@ -139,7 +139,7 @@ impl PlaneActor {
 
     /// Says that the end has come, once it has.
     fn end_if_over(&mut self) {
-        let over = |kept: &Kept| !kept.addr.connected() || kept.view.as_ref().is_some_and(|view| view.over);
+        let over = |kept: &LiveMember| !kept.addr.connected() || kept.view.as_ref().is_some_and(|view| view.over);
         if self.ending.is_some() && self.members.values().all(over) {
             // Nobody listens any more: the process ends without this word.
             let _ = self.ending.take().map(|ending| ending.send(()));
@@ -158,7 +158,7 @@ impl PlaneActor {
         for (_, kept) in self.members.iter().filter(|(attempt, _)| *attempt != of) {
             // Overflow rule: lost without harm to I3, which the ledger itself guards; the older attempt then ends by its
             // own lease.
-            let _ = kept.addr.try_send(Outbid { cluster, epoch });
+            let _ = kept.addr.try_send(Superseded { cluster, epoch });
         }
     }
 
@@ -224,8 +224,8 @@ impl Handler<FromMember> for PlaneActor {
     type Result = ();
     fn handle(&mut self, said: FromMember, _: &mut Context<Self>) {
         match said {
-            FromMember::Viewed(view) => self.viewed(*view),
-            FromMember::Raised { attempt, cluster, epoch } => self.raised(&attempt, cluster, epoch),
+            FromMember::ViewChanged(view) => self.viewed(*view),
+            FromMember::EpochRaised { attempt, cluster, epoch } => self.raised(&attempt, cluster, epoch),
         }
     }
 }

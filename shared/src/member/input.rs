@@ -64,7 +64,7 @@ pub enum Input {
     /// `LetGo` has been carried out.
     LetGone,
     /// Another attempt of this TiDB cluster was obeyed under this epoch.
-    Outbid {
+    Superseded {
         /// Of which TiDB cluster.
         cluster: ClusterId,
         /// The highest epoch obeyed now.

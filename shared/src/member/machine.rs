@@ -274,7 +274,7 @@ impl Machine for Member {
             Input::StoreLeased { store, number, valid } => self.store_leased(now, store, number, valid, &mut effects),
             Input::StoreBroken { store, refusal } => self.store_broken(store, refusal, &mut effects),
             Input::LetGone => self.let_gone(&mut effects),
-            Input::Outbid { cluster, epoch } => self.outbid(cluster, epoch, &mut effects),
+            Input::Superseded { cluster, epoch } => self.outbid(cluster, epoch, &mut effects),
             Input::Stop { finish } => self.stop(finish, &mut effects),
             Input::LinkUp => self.linked = true,
             Input::LinkLost => self.linked = false,

@@ -33,7 +33,7 @@ enum Act {
     Leased(u64, bool),
     Broken(u64),
     LetGone,
-    Outbid(u64),
+    Superseded(u64),
     Wait(u64),
     Expired(usize),
     Restart,
@@ -51,7 +51,7 @@ fn act() -> impl Strategy<Value = Act> {
         30 => (1u64..3, prop::bool::weighted(0.98)).prop_map(|(store, valid)| Act::Leased(store, valid)),
         1 => (1u64..4).prop_map(Act::Broken),
         2 => Just(Act::LetGone),
-        1 => (5u64..9).prop_map(Act::Outbid),
+        1 => (5u64..9).prop_map(Act::Superseded),
         8 => (0u64..3_000).prop_map(Act::Wait),
         1 => (0usize..4).prop_map(Act::Expired),
         1 => Just(Act::Restart),
@@ -185,7 +185,7 @@ impl World {
                 Input::StoreBroken { store: StoreId(*store), refusal: refusal(Reason::StoreHoldLost) }
             }
             Act::LetGone => Input::LetGone,
-            Act::Outbid(epoch) => Input::Outbid { cluster: CLUSTER, epoch: Epoch(*epoch) },
+            Act::Superseded(epoch) => Input::Superseded { cluster: CLUSTER, epoch: Epoch(*epoch) },
             Act::Expired(timer) => {
                 Input::Expired([Timer::PlaneLease, Timer::StoreLease, Timer::RenewStores, Timer::RenewPd][*timer])
             }

@@ -162,19 +162,19 @@ fn a_newer_attempt_of_the_same_cluster_ends_this_one() {
     for phase in LIVE {
         let mut b = Bench::at_phase(phase);
         assert_eq!(
-            b.step(Input::Outbid { cluster: shared::ids::ClusterId(1), epoch: Epoch(9) }),
+            b.step(Input::Superseded { cluster: shared::ids::ClusterId(1), epoch: Epoch(9) }),
             [],
             "another cluster"
         );
-        let effects = b.step(Input::Outbid { cluster: CLUSTER, epoch: Epoch(9) });
+        let effects = b.step(Input::Superseded { cluster: CLUSTER, epoch: Epoch(9) });
         assert_eq!(broken_by(&effects), Some(Reason::EpochStale), "{phase:?}");
         assert!(effects.contains(&save(AttemptState::Broken)), "{phase:?}");
     }
     let mut b = Bench::at_phase(Phase::Prepared);
-    assert_eq!(b.step(Input::Outbid { cluster: CLUSTER, epoch: Epoch(9) }), []);
+    assert_eq!(b.step(Input::Superseded { cluster: CLUSTER, epoch: Epoch(9) }), []);
     assert_eq!(reasons(&b.order(Order::Reserve)), [Reason::EpochStale]);
     let mut b = Bench::at_phase(Phase::Confirmed);
-    assert_eq!(b.step(Input::Outbid { cluster: CLUSTER, epoch: Epoch(9) }), [Effect::LetGo { good: true }]);
+    assert_eq!(b.step(Input::Superseded { cluster: CLUSTER, epoch: Epoch(9) }), [Effect::LetGo { good: true }]);
     assert_eq!(b.phase(), Phase::Confirmed);
 }
 

@@ -84,7 +84,9 @@ impl World {
                 Word::Down { plane, to, .. } if !self.is_idle_order(*plane, *to, &Said::Ordered(word.clone())) => {
                     actions.push(Action::Arrive(word.clone()));
                 }
-                Word::Outbid { plane, to, epoch } if !self.is_idle_order(*plane, *to, &Said::Outbid(*epoch)) => {
+                Word::Superseded { plane, to, epoch }
+                    if !self.is_idle_order(*plane, *to, &Said::Superseded(*epoch)) =>
+                {
                     actions.push(Action::Arrive(word.clone()));
                 }
                 _ => {}
@@ -350,7 +352,7 @@ impl World {
     pub(crate) fn arrive(&mut self, bounds: &Bounds, word: &Kept<Word>) -> bool {
         match &**word {
             Word::Down { plane, to, .. } => self.said(bounds, *plane, *to, &Said::Ordered(word.clone())),
-            Word::Outbid { plane, to, epoch } => self.said(bounds, *plane, *to, &Said::Outbid(*epoch)),
+            Word::Superseded { plane, to, epoch } => self.said(bounds, *plane, *to, &Said::Superseded(*epoch)),
             Word::Up { of, .. } => {
                 self.tell(Process::Present, of.backup, &Told::PlaneMessage(word.clone()), None);
                 true

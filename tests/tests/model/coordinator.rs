@@ -72,7 +72,7 @@ impl Told {
                 Word::Up { plane: p, of, epoch, answer } => {
                     Input::Answer { plane: plane(*p), attempt: of.attempt(), epoch: *epoch, answer: answer.clone() }
                 }
-                Word::Down { .. } | Word::Outbid { .. } => Input::Start,
+                Word::Down { .. } | Word::Superseded { .. } => Input::Start,
             },
             Self::Claim(claims::Answer::Granted(epoch)) => Input::Claimed(*epoch),
             Self::Claim(claims::Answer::Taken(_)) => Input::ClaimTaken("another backup".to_owned()),

@@ -23,7 +23,7 @@ thread_local! {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Said {
     Ordered(Kept<Word>),
-    Outbid(Epoch),
+    Superseded(Epoch),
     Done(u64, Outcome),
     Held(u64),
     Leased { number: u64, valid: bool },
@@ -73,9 +73,9 @@ impl Said {
         match self {
             Self::Ordered(word) => match &**word {
                 Word::Down { epoch, order, .. } => Input::Order { epoch: *epoch, order: order.clone() },
-                Word::Up { .. } | Word::Outbid { .. } => Input::LinkLost,
+                Word::Up { .. } | Word::Superseded { .. } => Input::LinkLost,
             },
-            Self::Outbid(epoch) => Input::Outbid { cluster: CLUSTER, epoch: *epoch },
+            Self::Superseded(epoch) => Input::Superseded { cluster: CLUSTER, epoch: *epoch },
             Self::Done(number, outcome) => Input::Done { number: *number, result: outcome.result(planes, p, by) },
             Self::Held(_) => Input::StoreHeld { store: store(p), age: Millis(0), kind: HoldKind::Full },
             Self::Leased { number, valid } => Input::StoreLeased { store: store(p), number: *number, valid: *valid },

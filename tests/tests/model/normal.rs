@@ -61,7 +61,7 @@ impl World {
         self.truth.attempts.retain(|by, _| !over(by));
         if !late {
             self.net.retain(|word| match &**word {
-                Word::Down { to, .. } | Word::Outbid { to, .. } => !over(to),
+                Word::Down { to, .. } | Word::Superseded { to, .. } => !over(to),
                 Word::Up { of, .. } => !over(of),
             });
         }
@@ -100,7 +100,7 @@ impl World {
                 let keeps_members = self.purse.plane == 0 && self.purse.ledger == 0 && !self.planes[*plane].unsaved;
                 keeps_members && passes && self.is_idle_order(*plane, *to, &Said::Ordered(word.clone()))
             }
-            Word::Outbid { .. } => false,
+            Word::Superseded { .. } => false,
         }
     }
 }

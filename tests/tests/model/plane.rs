@@ -52,7 +52,7 @@ impl World {
 
     /// True if this order or outbidding would change anything in its plane.
     pub(crate) fn is_idle_order(&self, p: usize, to: Try, said: &Said) -> bool {
-        let Some(slot) = self.slot(p, to) else { return matches!(said, Said::Outbid(_)) };
+        let Some(slot) = self.slot(p, to) else { return matches!(said, Said::Superseded(_)) };
         let (next, deeds) = look(self.planes.len(), p, to, &slot.member, said);
         let idle = |deed: &Deed| matches!(deed, Deed::Say(word) if is_small_talk(word) || self.is_said(word));
         next == slot.member && deeds.iter().all(idle)
@@ -167,7 +167,7 @@ impl World {
         match &record.state {
             AttemptState::Live => {
                 for (to, _) in self.planes[p].slots.clone().into_iter().filter(|(of, _)| *of != by) {
-                    self.say(&Kept::new(Word::Outbid { plane: p, to, epoch: record.epoch }));
+                    self.say(&Kept::new(Word::Superseded { plane: p, to, epoch: record.epoch }));
                 }
             }
             AttemptState::Broken => {

@@ -74,7 +74,7 @@ pub(crate) enum Word {
         answer: Answer,
     },
     /// Inside a plane: another attempt's epoch was saved.
-    Outbid {
+    Superseded {
         plane: usize,
         to: Try,
         epoch: Epoch,
@@ -105,7 +105,7 @@ impl fmt::Debug for Word {
                 };
                 write!(f, "←p{plane} b{}/{}@{epoch} {answer}", of.backup, of.number)
             }
-            Self::Outbid { plane, to, epoch } => {
+            Self::Superseded { plane, to, epoch } => {
                 write!(f, "p{plane} outbids b{}/{} with {epoch}", to.backup, to.number)
             }
         }

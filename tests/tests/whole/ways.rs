@@ -9,7 +9,7 @@ use std::{
 use tests::servers::{
     forward::Forward,
     namespace::{Namespace, Wire},
-    ports, process,
+    ports,
     relay::Relay,
 };
 

@@ -3,7 +3,7 @@
 //! asked in Settle.
 
 use super::{
-    context::Share,
+    context::WorkContext,
     list::{Fold, list},
     outcome::Said,
     safe_ts::{Asking, Wanted},
@@ -41,15 +41,16 @@ struct Count {
 
 /// Asks every leader of these stores, until three quarters of Preparing's time have gone by since `begun`. Refuses nothing.
 pub(super) async fn ask_ahead(
-    share: &Share,
+    context: &WorkContext,
     limits: &Limits,
     tikv: &BTreeMap<StoreId, Arc<dyn Tikv>>,
     begun: Instant,
 ) -> Vec<Said> {
     let end = begun + length(limits.prepare) * 3 / 4;
     let count = Arc::new(Count::default());
-    let asking =
-        tikv.iter().map(|(store, tikv)| share.beside(one_store(Asking::of(share, *store, tikv), count.clone(), end)));
+    let asking = tikv
+        .iter()
+        .map(|(store, tikv)| context.beside(one_store(Asking::of(context, *store, tikv), count.clone(), end)));
     let mut all = pin!(join_all(asking));
     let answers = loop {
         tokio::select! {
@@ -57,7 +58,7 @@ pub(super) async fn ask_ahead(
             answers = &mut all => break answers,
             () = tokio::time::sleep(REPORT) => {
                 let (asked, total) = (count.asked.load(Ordering::Relaxed), count.total.load(Ordering::Relaxed));
-                share.progress(PlanePhase::Preparing, asked, total, format!("safe_ts of {asked} of {total} regions"));
+                context.progress(PlanePhase::Preparing, asked, total, format!("safe_ts of {asked} of {total} regions"));
             }
         }
     };

@@ -4,10 +4,10 @@
 use super::{
     cloud,
     cloud::{Service, cloud_refusal, cloud_tried},
-    context::Share,
+    context::WorkContext,
     deleting::{delete, delete_found, line, told},
     looking, manifests, meta, old_backup,
-    outcome::Creates,
+    outcome::SnapshotCalls,
     prepare,
     snapshot::{attempt_tags, backup_tags},
     storage,
@@ -34,18 +34,18 @@ const MAX_LOOKS: u32 = 240;
 /// Ids of one question to the Recycle Bin.
 const BIN: usize = 1000;
 
-pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result<Done, Refusal> {
+pub(super) async fn clean(context: &WorkContext, order: &Clean, service: &str) -> Result<Done, Refusal> {
     if order.spec.init && order.scope != CleanScope::Surplus {
-        prepare::drop_forgotten_gc_hold(share, &order.spec, service).await;
+        prepare::drop_forgotten_gc_hold(context, &order.spec, service).await;
     }
-    let cloud = cloud::connect(&share.env, &order.spec).await?;
+    let cloud = cloud::connect(&context.env, &order.spec).await?;
     if let Some(old) = &order.old_backup {
-        return Ok(Done::Cleaned(old_backup::clean(share, &cloud, order, old).await?));
+        return Ok(Done::Cleaned(old_backup::clean(context, &cloud, order, old).await?));
     }
     if order.scope == CleanScope::Attempt && !order.taken_back || order.unless_proven {
-        refuse_proven(share, &cloud, order).await?;
+        refuse_proven(context, &cloud, order).await?;
     }
-    let mut work = Cleaning { share, order, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
+    let mut work = Cleaning { context, order, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
     let below = work.below(&BTreeSet::new()).await?;
     work.delete_snapshots(&below).await?;
     if work.report.left.is_empty() && order.scope != CleanScope::Surplus {
@@ -61,11 +61,11 @@ pub(super) async fn clean(share: &Share, order: &Clean, service: &str) -> Result
 
 /// The certificate of this very attempt lies in S3, and whoever orders does not know of it: a ledger that was restored from
 /// an earlier time. What is proven is not cleaned as the rest of a failure.
-async fn refuse_proven(share: &Share, cloud: &Cloud, order: &Clean) -> Result<(), Refusal> {
+async fn refuse_proven(context: &WorkContext, cloud: &Cloud, order: &Clean) -> Result<(), Refusal> {
     let target = &order.spec.storage;
     let key = target.key(storage::CERTIFICATE);
     let body = storage::get(cloud.objects.as_ref(), &key).await?;
-    let attempt = &share.attempt;
+    let attempt = &context.attempt;
     let proven = body.as_deref().and_then(meta::certified_attempt);
     // What is deleted as a whole may have been at a later attempt than its status said.
     let reaches = |number: u32| number == attempt.number || order.scope == CleanScope::Backup;
@@ -89,7 +89,7 @@ enum Below {
 }
 
 struct Cleaning<'a> {
-    share: &'a Share,
+    context: &'a WorkContext,
     order: &'a Clean,
     cloud: &'a Cloud,
     report: CleanReport,
@@ -102,7 +102,7 @@ impl Cleaning<'_> {
     /// later one's metadata.
     async fn below(&self, ours: &BTreeSet<SnapshotId>) -> Result<Below, Refusal> {
         let (objects, target) = (self.cloud.objects.as_ref(), &self.order.spec.storage);
-        let attempt = &self.share.attempt;
+        let attempt = &self.context.attempt;
         let reaches = |number: u32| self.order.scope == CleanScope::Backup || number <= attempt.number;
         let lock = storage::lock(objects, target, &attempt.backup).await?;
         if lock == Lock::Foreign || matches!(lock, Lock::Ours(number) if !reaches(number)) {
@@ -132,7 +132,7 @@ impl Cleaning<'_> {
 
     /// Until nothing is found any more and nothing that was accepted can still be hidden.
     async fn delete_snapshots(&mut self, below: &Below) -> Result<(), Refusal> {
-        let (share, order) = (self.share, self.order);
+        let (context, order) = (self.context, self.order);
         let mut named: BTreeSet<SnapshotId> = BTreeSet::new();
         if order.scope != CleanScope::Surplus {
             named.extend(order.snapshots.iter().cloned());
@@ -140,14 +140,14 @@ impl Cleaning<'_> {
                 named.extend(in_backupmeta.iter().cloned());
             }
         }
-        let mut unseen = accepted(share, order);
+        let mut unseen = accepted(context, order);
         for looked in 1..=MAX_LOOKS {
             let turn = self.turn().await?;
             let mut now = self.find().await?;
             now.extend(self.shown(&unseen).await?);
             now.extend(named.iter().cloned());
             now.retain(|id| !self.deleted.contains(id));
-            let part = delete_found(share, self.cloud, &order.spec, now.iter().cloned().collect()).await;
+            let part = delete_found(context, self.cloud, &order.spec, now.iter().cloned().collect()).await;
             drop(turn);
             self.report.snapshots += part.snapshots;
             self.report.left = part.left;
@@ -156,12 +156,12 @@ impl Cleaning<'_> {
             }
             unseen.retain(|id| !now.contains(id));
             self.deleted.extend(now);
-            let outstanding = share.creates == Creates::Unknown || !unseen.is_empty();
-            if !outstanding || share.env.clock.at().since(share.last_create) >= share.env.config.clean_quiet {
+            let outstanding = context.creates == SnapshotCalls::Unknown || !unseen.is_empty();
+            if !outstanding || context.env.clock.at().since(context.last_create) >= context.env.config.clean_quiet {
                 break;
             }
-            share.progress(PlanePhase::Cleaning, 0, 0, "waiting for snapshots that EC2 may not show yet");
-            tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
+            context.progress(PlanePhase::Cleaning, 0, 0, "waiting for snapshots that EC2 may not show yet");
+            tokio::time::sleep(length(LOOK.wait(looked, context.number))).await;
         }
         self.delete_unseen(unseen).await;
         Ok(())
@@ -169,9 +169,9 @@ impl Cleaning<'_> {
 
     /// Some cleans at a time; those that wait for EC2 to show something let others pass.
     async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
-        let cleans = &self.share.env.cleans;
+        let cleans = &self.context.env.cleans;
         if cleans.available_permits() == 0 {
-            self.share.progress(PlanePhase::Cleaning, 0, 0, "waiting for other cleans of this plane");
+            self.context.progress(PlanePhase::Cleaning, 0, 0, "waiting for other cleans of this plane");
         }
         let over = |_| Refusal::new(Reason::Internal, "the queue of cleans is closed");
         cleans.acquire().await.map_err(over)
@@ -181,7 +181,7 @@ impl Cleaning<'_> {
     async fn delete_unseen(&mut self, unseen: BTreeSet<SnapshotId>) {
         for id in unseen {
             let shown = format!("EC2 accepted {id} and never showed it");
-            match delete(self.share, self.cloud, &id).await {
+            match delete(self.context, self.cloud, &id).await {
                 Ok(true) => {
                     self.report.snapshots += 1;
                     line(&mut self.report.notes, format!("{shown}; it was deleted by its id"));
@@ -199,18 +199,18 @@ impl Cleaning<'_> {
     /// Those of `ids` that EC2 shows.
     async fn shown(&self, ids: &BTreeSet<SnapshotId>) -> Result<Vec<SnapshotId>, Refusal> {
         let ids: Vec<SnapshotId> = ids.iter().cloned().collect();
-        let (env, cloud) = (&self.share.env, self.cloud);
+        let (env, cloud) = (&self.context.env, self.cloud);
         let infos = cloud_tried(Service::Ec2, "DescribeSnapshots", || looking::by_id(env, cloud, &ids)).await?;
         Ok(infos.into_iter().map(|info| info.snapshot).collect())
     }
 
     /// What EC2 shows under our tags. Finding nothing is not absence.
     async fn find(&self) -> Result<BTreeSet<SnapshotId>, Refusal> {
-        let (env, cloud, order) = (&self.share.env, self.cloud, self.order);
+        let (env, cloud, order) = (&self.context.env, self.cloud, self.order);
         let plane = &env.config.plane;
         let tags = match order.scope {
-            CleanScope::Backup => backup_tags(&self.share.attempt, plane),
-            CleanScope::Attempt | CleanScope::Surplus => attempt_tags(&self.share.attempt, plane),
+            CleanScope::Backup => backup_tags(&self.context.attempt, plane),
+            CleanScope::Attempt | CleanScope::Surplus => attempt_tags(&self.context.attempt, plane),
         };
         let by = Find { tags, volumes: Vec::new() };
         let found = cloud_tried(Service::Ec2, "DescribeSnapshots by tag", || looking::find(env, cloud, &by)).await?;
@@ -221,7 +221,7 @@ impl Cleaning<'_> {
     /// Looked at again, and no later attempt of this plane takes the prefix in between. Ours by name only: another backup
     /// may lie further down the same prefix.
     async fn delete_objects(&mut self) -> Result<(), Refusal> {
-        let alone = self.share.env.objects_of(&self.share.attempt.backup);
+        let alone = self.context.env.objects_of(&self.context.attempt.backup);
         let _alone = alone.lock().await;
         let (objects, target) = (self.cloud.objects.as_ref(), &self.order.spec.storage);
         match self.below(&self.deleted).await? {
@@ -286,9 +286,9 @@ impl Cleaning<'_> {
 
 /// Snapshots that EC2 accepted in this process. They are deleted once EC2 shows them: a delete before that may be told
 /// "not found", which would pass for success.
-fn accepted(share: &Share, order: &Clean) -> BTreeSet<SnapshotId> {
-    match (&share.creates, order.scope) {
-        (Creates::Known(ids), CleanScope::Attempt | CleanScope::Backup) => ids.clone(),
+fn accepted(context: &WorkContext, order: &Clean) -> BTreeSet<SnapshotId> {
+    match (&context.creates, order.scope) {
+        (SnapshotCalls::Known(ids), CleanScope::Attempt | CleanScope::Backup) => ids.clone(),
         _ => BTreeSet::new(),
     }
 }

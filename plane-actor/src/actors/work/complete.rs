@@ -4,10 +4,10 @@
 use super::{
     cloud,
     cloud::{Service, cloud_refusal},
-    context::Share,
+    context::WorkContext,
     deleting::delete_found,
     looking, manifests, meta,
-    outcome::{Creates, Kept},
+    outcome::{Carried, SnapshotCalls},
     reserve,
     snapshot::attempt_tags,
     storage,
@@ -40,43 +40,44 @@ const MAX_UNSEEN: u32 = 120;
 /// Polls in a row that failed: an hour.
 const MAX_FAILED: u32 = 720;
 
-pub(super) async fn complete(share: &Share, order: &Complete) -> Result<(Done, Kept), Refusal> {
-    let cloud = cloud::connect(&share.env, &order.spec).await?;
+pub(super) async fn complete(context: &WorkContext, order: &Complete) -> Result<(Done, Carried), Refusal> {
+    let cloud = cloud::connect(&context.env, &order.spec).await?;
     let ids: Vec<SnapshotId> = order.snapshots.iter().map(|taken| taken.snapshot.clone()).collect();
-    let finished = follow(share, &cloud, &ids).await?;
+    let finished = follow(context, &cloud, &ids).await?;
     let (objects, target) = (cloud.objects.as_ref(), &order.spec.storage);
-    let alone = share.env.objects_of(&share.attempt.backup);
+    let alone = context.env.objects_of(&context.attempt.backup);
     let _alone = alone.lock().await;
-    hold_prefix(share, objects, target).await?;
-    let clustermeta = clustermeta(share, objects, target).await?;
+    hold_prefix(context, objects, target).await?;
+    let clustermeta = clustermeta(context, objects, target).await?;
     let backupmeta = meta::backupmeta(order, &clustermeta)?;
-    let notes = manifests::write(share, objects, &order.spec).await;
+    let notes = manifests::write(context, objects, &order.spec).await;
     storage::put(objects, &target.key(storage::CERTIFICATE), order.certificate.as_bytes()).await?;
     storage::put(objects, &target.key(storage::BACKUPMETA), &backupmeta).await?;
-    delete_surplus(share, &cloud, order, &ids).await;
+    delete_surplus(context, &cloud, order, &ids).await;
     let wanted = matches!(order.spec.size_level, SizeLevel::All | SizeLevel::Full);
     let full_bytes = if wanted { finished.values().filter_map(|info| info.full_bytes).sum() } else { 0 };
-    Ok((Done::Completed { full_bytes, notes }, Kept::ClusterMeta(None)))
+    Ok((Done::Completed { full_bytes, notes }, Carried::ClusterMeta(None)))
 }
 
 /// The lock names this attempt. Where it is gone (a person or a lifecycle rule), the process that wrote it puts it back;
 /// one that has restarted cannot know whether the backup was deleted meanwhile, and leaves that to a person.
-async fn hold_prefix(share: &Share, objects: &dyn Objects, target: &Storage) -> Result<(), Refusal> {
-    let lock = storage::lock(objects, target, &share.attempt.backup).await?;
+async fn hold_prefix(context: &WorkContext, objects: &dyn Objects, target: &Storage) -> Result<(), Refusal> {
+    let lock = storage::lock(objects, target, &context.attempt.backup).await?;
     match lock {
-        Lock::Ours(number) if number == share.attempt.number => Ok(()),
-        Lock::Absent if share.clustermeta.is_some() => reserve::take_lock(share, objects, target).await,
+        Lock::Ours(number) if number == context.attempt.number => Ok(()),
+        Lock::Absent if context.clustermeta.is_some() => reserve::take_lock(context, objects, target).await,
         Lock::Absent | Lock::Ours(_) | Lock::Foreign => {
             let lock = target.key(storage::LOCK);
-            let text = format!("s3://{}/{lock} no longer names attempt {}; put it back", target.bucket, share.attempt);
+            let text =
+                format!("s3://{}/{lock} no longer names attempt {}; put it back", target.bucket, context.attempt);
             Err(Refusal::new(Reason::StorageUnavailable, text))
         }
     }
 }
 
 /// As this process wrote it; after a restart S3's copy is all there is.
-async fn clustermeta(share: &Share, objects: &dyn Objects, target: &Storage) -> Result<Arc<Vec<u8>>, Refusal> {
-    if let Some(meta) = &share.clustermeta {
+async fn clustermeta(context: &WorkContext, objects: &dyn Objects, target: &Storage) -> Result<Arc<Vec<u8>>, Refusal> {
+    if let Some(meta) = &context.clustermeta {
         return Ok(meta.clone());
     }
     let key = target.key(storage::CLUSTERMETA);
@@ -88,7 +89,7 @@ async fn clustermeta(share: &Share, objects: &dyn Objects, target: &Storage) -> 
 
 /// Until every snapshot is completed.
 async fn follow(
-    share: &Share,
+    context: &WorkContext,
     cloud: &Cloud,
     ids: &[SnapshotId],
 ) -> Result<BTreeMap<SnapshotId, SnapshotInfo>, Refusal> {
@@ -100,11 +101,11 @@ async fn follow(
             return Ok(finished);
         }
         let asked: Vec<SnapshotId> = open.iter().cloned().collect();
-        match looking::by_id(&share.env, cloud, &asked).await {
+        match looking::by_id(&context.env, cloud, &asked).await {
             Ok(found) => {
                 failed = 0;
                 unseen = if found.len() < open.len() { unseen + 1 } else { 0 };
-                take_finished(found, &mut open, &mut finished, share, ids.len())?;
+                take_finished(found, &mut open, &mut finished, context, ids.len())?;
             }
             Err(error @ (CloudError::Throttled(_) | CloudError::OutcomeUnknown(_))) if failed < MAX_FAILED => {
                 failed += 1;
@@ -127,7 +128,7 @@ fn take_finished(
     found: Vec<SnapshotInfo>,
     open: &mut BTreeSet<SnapshotId>,
     finished: &mut BTreeMap<SnapshotId, SnapshotInfo>,
-    share: &Share,
+    context: &WorkContext,
     total: usize,
 ) -> Result<(), Refusal> {
     let mut slowest: Option<(u8, SnapshotId)> = None;
@@ -152,15 +153,15 @@ fn take_finished(
         Some((percent, snapshot)) => format!("{} of {total} snapshots; {snapshot} at {percent} %", finished.len()),
         None => format!("{} of {total} snapshots", finished.len()),
     };
-    share.progress(PlanePhase::Completing, finished.len(), total, text);
+    context.progress(PlanePhase::Completing, finished.len(), total, text);
     Ok(())
 }
 
 /// A delete before EC2 shows a snapshot may be told "not found", which would pass for success.
-async fn until_shown(share: &Share, cloud: &Cloud, ids: &BTreeSet<SnapshotId>) {
+async fn until_shown(context: &WorkContext, cloud: &Cloud, ids: &BTreeSet<SnapshotId>) {
     let ids: Vec<SnapshotId> = ids.iter().cloned().collect();
-    while !ids.is_empty() && share.env.clock.at().since(share.last_create) < share.env.config.clean_quiet {
-        match looking::by_id(&share.env, cloud, &ids).await {
+    while !ids.is_empty() && context.env.clock.at().since(context.last_create) < context.env.config.clean_quiet {
+        match looking::by_id(&context.env, cloud, &ids).await {
             Ok(found) if found.len() >= ids.len() => return,
             Ok(_) => {}
             Err(error) => tracing::debug!(%error, "surplus snapshots not described"),
@@ -172,26 +173,27 @@ async fn until_shown(share: &Share, cloud: &Cloud, ids: &BTreeSet<SnapshotId>) {
 /// Snapshots of this attempt that the certificate does not name: left by answers that were lost, or of volumes that came to
 /// an instance at the last moment. They fail nothing; what
 /// cannot be deleted now is found by its tags when the backup is deleted.
-async fn delete_surplus(share: &Share, cloud: &Cloud, order: &Complete, certified: &[SnapshotId]) {
-    if share.creates == Creates::Unknown {
+async fn delete_surplus(context: &WorkContext, cloud: &Cloud, order: &Complete, certified: &[SnapshotId]) {
+    if context.creates == SnapshotCalls::Unknown {
         // What a lost answer left may still be hidden; finding nothing is not absence (`facts/aws.md` A2).
-        let quiet = share.env.config.clean_quiet.0.saturating_sub(share.env.clock.at().since(share.last_create).0);
+        let quiet =
+            context.env.config.clean_quiet.0.saturating_sub(context.env.clock.at().since(context.last_create).0);
         tokio::time::sleep(Duration::from_millis(quiet)).await;
     }
-    let mut surplus: BTreeSet<SnapshotId> = match &share.creates {
-        Creates::Known(made) => made.clone(),
-        Creates::None | Creates::Unknown => BTreeSet::new(),
+    let mut surplus: BTreeSet<SnapshotId> = match &context.creates {
+        SnapshotCalls::Known(made) => made.clone(),
+        SnapshotCalls::None | SnapshotCalls::Unknown => BTreeSet::new(),
     };
     surplus.retain(|id| !certified.contains(id));
-    until_shown(share, cloud, &surplus).await;
-    let find = Find { tags: attempt_tags(&share.attempt, &share.env.config.plane), volumes: Vec::new() };
-    match looking::find(&share.env, cloud, &find).await {
+    until_shown(context, cloud, &surplus).await;
+    let find = Find { tags: attempt_tags(&context.attempt, &context.env.config.plane), volumes: Vec::new() };
+    match looking::find(&context.env, cloud, &find).await {
         Ok(found) => surplus.extend(found.into_iter().map(|info| info.snapshot)),
         Err(error) => tracing::warn!(%error, "surplus snapshots not looked for"),
     }
     let surplus: Vec<SnapshotId> = surplus.into_iter().filter(|id| !certified.contains(id)).collect();
     if !surplus.is_empty() {
-        let left = delete_found(share, cloud, &order.spec, surplus).await.left;
+        let left = delete_found(context, cloud, &order.spec, surplus).await.left;
         tracing::info!(?left, "surplus snapshots deleted");
     }
 }

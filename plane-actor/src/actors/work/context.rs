@@ -1,6 +1,6 @@
 //! What a piece of work takes with it.
 
-use super::{beside::beside, outcome::Creates, site::Site, volumes::Calls};
+use super::{beside::beside, discovery::Discovery, outcome::SnapshotCalls, volumes::Calls};
 use crate::{
     actors::{
         env::Env,
@@ -22,11 +22,11 @@ use tokio::sync::mpsc;
 pub(super) const STORES_AT_ONCE: usize = 32;
 
 /// The actor's, as they stand when it begins.
-pub(crate) struct Share {
+pub(crate) struct WorkContext {
     pub(crate) env: Rc<Env>,
     pub(crate) attempt: Attempt,
     pub(crate) number: u64,
-    pub(crate) site: Option<Arc<Site>>,
+    pub(crate) discovery: Option<Arc<Discovery>>,
     pub(crate) pause: Option<PdPause>,
     pub(crate) safe: Arc<PlaneTimes>,
     pub(crate) holds: BTreeMap<StoreId, Arc<dyn Hold>>,
@@ -35,17 +35,19 @@ pub(crate) struct Share {
     pub(crate) progress: Option<mpsc::Sender<(u64, Progress)>>,
     /// One CreateSnapshots per instance, as instances were at the last look.
     pub(crate) calls: Arc<Calls>,
-    pub(crate) creates: Creates,
+    pub(crate) creates: SnapshotCalls,
     /// What this process has written to S3 as clustermeta.
     pub(crate) clustermeta: Option<Arc<Vec<u8>>>,
     /// No create call was made later than this.
     pub(crate) last_create: Instant,
 }
 
-impl Share {
+impl WorkContext {
     /// What `Prepare` found. The machine orders nothing that needs it before.
-    pub(super) fn site(&self) -> Result<Arc<Site>, Refusal> {
-        self.site.clone().ok_or_else(|| Refusal::new(Reason::NotPrepared, "this plane has lost what it had prepared"))
+    pub(super) fn discovery(&self) -> Result<Arc<Discovery>, Refusal> {
+        self.discovery
+            .clone()
+            .ok_or_else(|| Refusal::new(Reason::NotPrepared, "this plane has lost what it had prepared"))
     }
 
     pub(super) fn progress(&self, phase: PlanePhase, done: usize, total: usize, text: impl Into<String>) {

@@ -2,12 +2,12 @@
 //! What is in doubt is proved again, and nothing else.
 
 use super::{
-    context::{Reporter, Share},
+    context::{Reporter, WorkContext},
+    discovery::Discovery,
     list::{Fold, list},
     missing,
-    outcome::{Kept, Said},
+    outcome::{Carried, Said},
     safe_ts::{Asking, Wanted},
-    site::Site,
     volumes::calls_now,
 };
 use crate::{
@@ -39,26 +39,31 @@ const WAIT_CAP: Duration = Duration::from_secs(2);
 /// leader that was away and came back shows in one, if lists are closer together than an election takes (10 s at least).
 const LIST_AGAIN: Duration = Duration::from_secs(5);
 
-pub(super) async fn cover(share: &Share, round: u32, name_missing: bool, gc_hold: Ts) -> Result<(Done, Kept), Refusal> {
-    let site = share.site()?;
-    let reach = length(site.spec.limits.reach);
+pub(super) async fn cover(
+    context: &WorkContext,
+    round: u32,
+    name_missing: bool,
+    gc_hold: Ts,
+) -> Result<(Done, Carried), Refusal> {
+    let discovery = context.discovery()?;
+    let reach = length(discovery.spec.limits.reach);
     // Before the coordinator's clock ends the round from outside: this refusal says which region, and why.
     let end = Instant::now() + reach * 3 / 4;
-    let asking = site.tikv.iter().map(|(store, tikv)| {
-        let hold = share.holds.get(store).cloned();
+    let asking = discovery.tikv.iter().map(|(store, tikv)| {
+        let hold = context.holds.get(store).cloned();
         let one = OneStore {
-            asking: Asking::of(share, *store, tikv),
+            asking: Asking::of(context, *store, tikv),
             cover: StoreCover::new(hold.as_ref().is_some_and(|hold| hold.kind() != HoldKind::Weaker)),
-            site: site.clone(),
+            discovery: discovery.clone(),
             gc_hold,
             end,
             wait: WAIT,
-            report: share.reporter(PlanePhase::Covering),
+            report: context.reporter(PlanePhase::Covering),
         };
-        share.beside(one.prove(hold, name_missing))
+        context.beside(one.prove(hold, name_missing))
     });
     // What the calls leave out was read minutes ago; now is the last moment outside the hold.
-    let (covers, calls) = try_join!(try_join_all(asking), calls_now(&site.cloud, &site.stores))?;
+    let (covers, calls) = try_join!(try_join_all(asking), calls_now(&discovery.cloud, &discovery.stores))?;
     let (mut digest, mut regions, mut said) = (coverage::nothing_led(), Vec::new(), Vec::new());
     for cover in covers {
         digest = coverage::join(digest, cover.digest);
@@ -67,11 +72,11 @@ pub(super) async fn cover(share: &Share, round: u32, name_missing: bool, gc_hold
     }
     let missing = if name_missing {
         regions.sort_unstable();
-        share.beside(missing::name(site.clone(), regions, Instant::now() + reach / 4)).await?
+        context.beside(missing::name(discovery.clone(), regions, Instant::now() + reach / 4)).await?
     } else {
         Vec::new()
     };
-    Ok((Done::Covered(Covered { round, digest, missing }), Kept::Covered(said, calls)))
+    Ok((Done::Covered(Covered { round, digest, missing }), Carried::Covered(said, calls)))
 }
 
 struct Proved {
@@ -84,7 +89,7 @@ struct Proved {
 struct OneStore {
     asking: Asking,
     cover: StoreCover,
-    site: Arc<Site>,
+    discovery: Arc<Discovery>,
     gc_hold: Ts,
     end: Instant,
     wait: Duration,
@@ -139,9 +144,9 @@ impl OneStore {
         let mut open: Vec<RegionAt> = self.cover.regions().filter(|at| self.asking.known(at).is_none()).collect();
         let wanted = OnceCell::new();
         while !open.is_empty() && begun.elapsed() < LIST_AGAIN {
-            let (site, gc_hold) = (&self.site, self.gc_hold);
+            let (discovery, gc_hold) = (&self.discovery, self.gc_hold);
             let wanted = wanted
-                .get_or_try_init(|| Wanted::read(site.pd.as_ref(), gc_hold, site.spec.limits.safe_ts_age))
+                .get_or_try_init(|| Wanted::read(discovery.pd.as_ref(), gc_hold, discovery.spec.limits.safe_ts_age))
                 .await?;
             let asked = self.asking.ask(open, wanted).await;
             self.asking.learn(asked.said);

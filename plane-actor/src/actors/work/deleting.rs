@@ -1,7 +1,7 @@
 //! Deleting snapshots: one after the other, at the user's rate and within the account's budget; what EC2 refuses is told
 //! apart by what a person has to do about it.
 
-use super::{cloud::throttled, context::Share};
+use super::{cloud::throttled, context::WorkContext};
 use crate::{
     actors::env::length,
     ports::{Cloud, CloudError},
@@ -23,12 +23,12 @@ const DELETE: &str = "DeleteSnapshot";
 
 /// Deletes one after the other.
 pub(super) async fn delete_found(
-    share: &Share,
+    context: &WorkContext,
     cloud: &Cloud,
     spec: &MemberSpec,
     snapshots: Vec<SnapshotId>,
 ) -> CleanReport {
-    let env = &share.env;
+    let env = &context.env;
     let budget = Budget { rate_milli: u64::from(spec.delete_ratio_milli.max(1)), burst_milli: GROUP_MILLI };
     let mut rate = Limiter::new(budget, env.clock.at());
     let mut report = CleanReport::default();
@@ -41,8 +41,8 @@ pub(super) async fn delete_found(
         while let Err(wait) = rate.take(env.clock.at(), 1) {
             tokio::time::sleep(length(wait)).await;
         }
-        share.progress(PlanePhase::Cleaning, done, total, format!("deleting {id}"));
-        match delete(share, cloud, &id).await {
+        context.progress(PlanePhase::Cleaning, done, total, format!("deleting {id}"));
+        match delete(context, cloud, &id).await {
             Ok(_) => report.snapshots += 1,
             Err(error) => {
                 let text = told(&id, &error);
@@ -64,8 +64,8 @@ pub(super) fn line(lines: &mut Vec<String>, text: String) {
 }
 
 /// Deletes one. False: EC2 knows no such snapshot.
-pub(super) async fn delete(share: &Share, cloud: &Cloud, id: &SnapshotId) -> Result<bool, CloudError> {
-    let env = &share.env;
+pub(super) async fn delete(context: &WorkContext, cloud: &Cloud, id: &SnapshotId) -> Result<bool, CloudError> {
+    let env = &context.env;
     let mut last = CloudError::Throttled("not asked".to_owned());
     for _ in 0..TRIES {
         env.permit(&cloud.account, &cloud.region, DELETE, Budget::EC2_DELETE_SNAPSHOT).await;

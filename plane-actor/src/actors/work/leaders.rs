@@ -1,9 +1,9 @@
 //! Settle: every local leader has said a `safe_ts` that will do. What was said in Preparing is not asked again.
 
 use super::{
-    context::{Reporter, Share},
+    context::{Reporter, WorkContext},
     list::{Fold, list},
-    outcome::{Kept, Said},
+    outcome::{Carried, Said},
     safe_ts::{Asking, Wanted},
 };
 use crate::{
@@ -30,13 +30,13 @@ const PASS_CAP: Duration = Duration::from_secs(2);
 const LIST_AGAIN: Duration = Duration::from_secs(4);
 const LIST_AGAIN_CAP: Duration = Duration::from_secs(20);
 
-pub(super) async fn leaders(share: &Share, gc_hold: Ts) -> Result<(Done, Kept), Refusal> {
-    let site = share.site()?;
-    let end = Instant::now() + length(site.spec.limits.settle);
-    let wanted = Wanted::read(site.pd.as_ref(), gc_hold, site.spec.limits.safe_ts_age).await?;
-    let asking = site.tikv.iter().map(|(store, tikv)| {
-        let asking = Asking::of(share, *store, tikv);
-        share.beside(one_store(asking, wanted, end, share.reporter(PlanePhase::Settling)))
+pub(super) async fn leaders(context: &WorkContext, gc_hold: Ts) -> Result<(Done, Carried), Refusal> {
+    let discovery = context.discovery()?;
+    let end = Instant::now() + length(discovery.spec.limits.settle);
+    let wanted = Wanted::read(discovery.pd.as_ref(), gc_hold, discovery.spec.limits.safe_ts_age).await?;
+    let asking = discovery.tikv.iter().map(|(store, tikv)| {
+        let asking = Asking::of(context, *store, tikv);
+        context.beside(one_store(asking, wanted, end, context.reporter(PlanePhase::Settling)))
     });
     let (mut regions, mut least_safe_ts, mut said) = (0, Ts::NOT_INITIALIZED, Vec::new());
     for store in try_join_all(asking).await? {
@@ -44,7 +44,7 @@ pub(super) async fn leaders(share: &Share, gc_hold: Ts) -> Result<(Done, Kept), 
         least_safe_ts = least_safe_ts.min(store.least);
         said.push(store.said);
     }
-    Ok((Done::Leaders { regions, least_safe_ts }, Kept::SafeTimes(said)))
+    Ok((Done::Leaders { regions, least_safe_ts }, Carried::SafeTimes(said)))
 }
 
 struct Settled {

@@ -1,7 +1,7 @@
 //! `manifests/<namespace>/<Kind>/<name>.yaml` beside a backup, for people (`facts/tidb-operator.md` §5.1). Whatever goes
 //! wrong here is told and fails nothing.
 
-use super::{context::Share, deleting::line, storage};
+use super::{context::WorkContext, deleting::line, storage};
 use crate::ports::{Manifest, Objects};
 use shared::{
     reason::Refusal,
@@ -13,8 +13,8 @@ const FOLDER: &str = "manifests/";
 const MAX: usize = 1000;
 
 /// Writes what can be read; returns what a person should know.
-pub(super) async fn write(share: &Share, objects: &dyn Objects, spec: &MemberSpec) -> Vec<String> {
-    let all = share.env.ports.topology.manifests(&spec.tc_namespace, &spec.tc_name).await;
+pub(super) async fn write(context: &WorkContext, objects: &dyn Objects, spec: &MemberSpec) -> Vec<String> {
+    let all = context.env.ports.topology.manifests(&spec.tc_namespace, &spec.tc_name).await;
     let mut notes = Vec::new();
     for unread in all.unread {
         line(&mut notes, format!("manifests/ is not complete: {unread}"));

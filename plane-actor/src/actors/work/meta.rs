@@ -1,7 +1,7 @@
 //! `clustermeta` and `backupmeta`, in the order and with the names that today's restore reads
 //! (`facts/tidb-operator.md` §5.2, §5.3; `facts/topology.md` §2). Object parts pass through as generic JSON.
 
-use super::site::Site;
+use super::discovery::Discovery;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
@@ -88,8 +88,8 @@ struct Kubernetes {
 }
 
 /// What stands in S3 before the first hold. Only objects of volumes that are used (#5459).
-pub(super) fn clustermeta(site: &Site) -> Result<Vec<u8>, Refusal> {
-    let stores = site
+pub(super) fn clustermeta(discovery: &Discovery) -> Result<Vec<u8>, Refusal> {
+    let stores = discovery
         .stores
         .iter()
         .map(|store| StoreMeta {
@@ -107,15 +107,15 @@ pub(super) fn clustermeta(site: &Site) -> Result<Vec<u8>, Refusal> {
                 .collect(),
         })
         .collect();
-    let volumes = || site.local.iter().flat_map(|store| store.volumes.iter());
+    let volumes = || discovery.local.iter().flat_map(|store| store.volumes.iter());
     let meta = ClusterMeta {
-        tikv: TikvMeta { replicas: count(site.cluster_stores.len()), stores },
-        pd: Replicas { replicas: site.located.pd_replicas },
-        tidb: Replicas { replicas: site.located.tidb_replicas },
+        tikv: TikvMeta { replicas: count(discovery.cluster_stores.len()), stores },
+        pd: Replicas { replicas: discovery.located.pd_replicas },
+        tidb: Replicas { replicas: discovery.located.tidb_replicas },
         kubernetes: Kubernetes {
             pvs: volumes().map(|volume| volume.pv.clone()).collect(),
             pvcs: volumes().map(|volume| volume.pvc.clone()).collect(),
-            crd_tidb_cluster: counted(site.located.tidb_cluster.clone(), site.stores.len()),
+            crd_tidb_cluster: counted(discovery.located.tidb_cluster.clone(), discovery.stores.len()),
             options: Value::Null,
         },
         options: Value::Null,

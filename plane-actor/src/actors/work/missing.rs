@@ -1,6 +1,6 @@
 //! Naming a hole: what PD expects to be led here, or nowhere, and no leader here reported.
 
-use super::{retry::tried, site::Site};
+use super::{discovery::Discovery, retry::tried};
 use crate::ports::PdRegion;
 use shared::{
     ids::RegionId,
@@ -13,11 +13,15 @@ use tokio::time::Instant;
 const MAX_NAMED: usize = 20;
 
 /// `reported` in order. PD's list is read page by page until `end`: 800 pages for a cluster of 3.3 million regions.
-pub(super) async fn name(site: Arc<Site>, reported: Vec<RegionId>, end: Instant) -> Result<Vec<String>, Refusal> {
+pub(super) async fn name(
+    discovery: Arc<Discovery>,
+    reported: Vec<RegionId>,
+    end: Instant,
+) -> Result<Vec<String>, Refusal> {
     let (mut start, mut missing) = (Vec::new(), Vec::new());
     loop {
-        let page = tried(Reason::PdUnavailable, || site.pd.regions(&start)).await?;
-        let here = |region: &&PdRegion| region.leader.is_none_or(|leader| site.tikv.contains_key(&leader));
+        let page = tried(Reason::PdUnavailable, || discovery.pd.regions(&start)).await?;
+        let here = |region: &&PdRegion| region.leader.is_none_or(|leader| discovery.tikv.contains_key(&leader));
         let absent = |region: &&PdRegion| reported.binary_search(&region.region).is_err();
         missing.extend(page.iter().filter(here).filter(absent).map(describe));
         match page.last() {

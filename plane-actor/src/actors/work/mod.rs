@@ -1,5 +1,5 @@
 //! Work: what the machine wants done, as futures over ports. Nothing here touches an actor: a future takes what it needs
-//! ([`Share`]) and brings home its result and what later work needs ([`Outcome`]).
+//! ([`WorkContext`]) and brings home its result and what later work needs ([`Outcome`]).
 
 mod ahead;
 mod beside;
@@ -11,6 +11,7 @@ mod context;
 mod cover;
 mod deleting;
 mod directories;
+mod discovery;
 #[cfg(test)]
 mod kit;
 mod leaders;
@@ -29,37 +30,36 @@ mod reserve;
 mod rest;
 mod retry;
 mod safe_ts;
-mod site;
 mod snapshot;
 mod storage;
 mod suspend;
 mod versions;
 mod volumes;
 
-pub(crate) use context::Share;
-pub(crate) use outcome::{Creates, Kept, Outcome, Said};
+pub(crate) use context::WorkContext;
+pub(crate) use discovery::Discovery;
+pub(crate) use outcome::{Carried, Outcome, Said, SnapshotCalls};
 pub(crate) use prepare::preflight;
-pub(crate) use site::Site;
 pub(crate) use volumes::Calls;
 
 use outcome::with_kept;
 use shared::member::Work;
 
-pub(crate) async fn run(share: Share, work: Work) -> Outcome {
+pub(crate) async fn run(context: WorkContext, work: Work) -> Outcome {
     match work {
-        Work::Prepare(prepare) => with_kept(prepare::prepare(&share, prepare).await),
-        Work::Reserve => with_kept(reserve::reserve(&share).await),
-        Work::HoldPd { service, ttl } => with_kept(pd::hold(&share, &service, ttl).await),
-        Work::RenewPd { service, ttl, gc_hold } => with_kept(pd::renew(&share, &service, ttl, gc_hold).await),
-        Work::Leaders { gc_hold } => with_kept(leaders::leaders(&share, gc_hold).await),
-        Work::OpenHolds { stores } => suspend::open(&share, &stores).await.into(),
+        Work::Prepare(prepare) => with_kept(prepare::prepare(&context, prepare).await),
+        Work::Reserve => with_kept(reserve::reserve(&context).await),
+        Work::HoldPd { service, ttl } => with_kept(pd::hold(&context, &service, ttl).await),
+        Work::RenewPd { service, ttl, gc_hold } => with_kept(pd::renew(&context, &service, ttl, gc_hold).await),
+        Work::Leaders { gc_hold } => with_kept(leaders::leaders(&context, gc_hold).await),
+        Work::OpenHolds { stores } => suspend::open(&context, &stores).await.into(),
         Work::Cover { round, name_missing, gc_hold } => {
-            with_kept(cover::cover(&share, round, name_missing, gc_hold).await)
+            with_kept(cover::cover(&context, round, name_missing, gc_hold).await)
         }
-        Work::Snapshot { commit_ts, share: part } => snapshot::snapshot(&share, commit_ts, part).await,
-        Work::ReadBack { gc_hold } => readback::read(&share, gc_hold).await.into(),
-        Work::Complete(complete) => with_kept(complete::complete(&share, &complete).await),
-        Work::Clean { order, service } => clean::clean(&share, &order, &service).await.into(),
+        Work::Snapshot { commit_ts, share: part } => snapshot::snapshot(&context, commit_ts, part).await,
+        Work::ReadBack { gc_hold } => readback::read(&context, gc_hold).await.into(),
+        Work::Complete(complete) => with_kept(complete::complete(&context, &complete).await),
+        Work::Clean { order, service } => clean::clean(&context, &order, &service).await.into(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     cloud::{Service, cloud_tried},
-    context::Share,
+    context::WorkContext,
     deleting, meta, storage,
 };
 use crate::ports::Cloud;
@@ -19,7 +19,7 @@ const PAGE: usize = 200;
 const PAGES: usize = 50;
 
 pub(super) async fn clean(
-    share: &Share,
+    context: &WorkContext,
     cloud: &Cloud,
     order: &Clean,
     old: &OldBackup,
@@ -37,7 +37,7 @@ pub(super) async fn clean(
         delete_files(cloud, target, &mut report).await?;
         return Ok(report);
     };
-    let part = deleting::delete_found(share, cloud, &order.spec, backupmeta).await;
+    let part = deleting::delete_found(context, cloud, &order.spec, backupmeta).await;
     (report.snapshots, report.left) = (part.snapshots, part.left);
     if report.left.is_empty() {
         delete_files(cloud, target, &mut report).await?;

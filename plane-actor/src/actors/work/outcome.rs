@@ -1,6 +1,6 @@
 //! What a piece of work brings home, and what later work needs of it.
 
-use super::{site::Site, volumes::Calls};
+use super::{discovery::Discovery, volumes::Calls};
 use crate::ports::PdPause;
 use shared::{
     ids::{SnapshotId, StoreId},
@@ -11,7 +11,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 /// What is known of CreateSnapshots calls of this attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Creates {
+pub(crate) enum SnapshotCalls {
     /// None was made.
     None,
     /// Every call was answered, with these, a surplus included.
@@ -24,15 +24,15 @@ pub(crate) enum Creates {
 pub(crate) type Said = (StoreId, Arc<SafeTimes>);
 
 /// What later work needs.
-pub(crate) enum Kept {
+pub(crate) enum Carried {
     Nothing,
     /// And what leaders said of their `safe_ts` already.
-    Site(Arc<Site>, Vec<Said>),
+    Discovery(Arc<Discovery>, Vec<Said>),
     Pause(PdPause),
     SafeTimes(Vec<Said>),
     /// Learned while covering: times, and the calls as they have to be now.
     Covered(Vec<Said>, Calls),
-    Creates(Creates),
+    SnapshotCalls(SnapshotCalls),
     /// As it stands in S3 since `Reserve`; `None`: nobody needs it any more.
     ClusterMeta(Option<Arc<Vec<u8>>>),
 }
@@ -40,19 +40,19 @@ pub(crate) enum Kept {
 /// What a piece of work brings home.
 pub(crate) struct Outcome {
     pub(crate) result: Result<Done, Refusal>,
-    pub(crate) kept: Kept,
+    pub(crate) kept: Carried,
 }
 
 impl From<Result<Done, Refusal>> for Outcome {
     fn from(result: Result<Done, Refusal>) -> Self {
-        Self { result, kept: Kept::Nothing }
+        Self { result, kept: Carried::Nothing }
     }
 }
 
 /// The result's `Done`, and what is kept only when it went well.
-pub(super) fn with_kept(result: Result<(Done, Kept), Refusal>) -> Outcome {
+pub(super) fn with_kept(result: Result<(Done, Carried), Refusal>) -> Outcome {
     match result {
         Ok((done, kept)) => Outcome { result: Ok(done), kept },
-        Err(refusal) => Outcome { result: Err(refusal), kept: Kept::Nothing },
+        Err(refusal) => Outcome { result: Err(refusal), kept: Carried::Nothing },
     }
 }

@@ -1,8 +1,8 @@
 //! PD's holds: the service safe point, so that GC stands still, and the scheduler pause.
 
 use super::{
-    context::Share,
-    outcome::Kept,
+    context::WorkContext,
+    outcome::Carried,
     retry::{refusal_of, tried},
 };
 use crate::ports::{Pd, PdPause, PortError};
@@ -22,13 +22,13 @@ const TRIES: u32 = 5;
 const PAUSE_TRIES: u32 = 40;
 const PAUSE_WAIT: Duration = Duration::from_secs(3);
 
-pub(super) async fn hold(share: &Share, service: &str, ttl: Millis) -> Result<(Done, Kept), Refusal> {
-    let site = share.site()?;
-    let pd = site.pd.as_ref();
+pub(super) async fn hold(context: &WorkContext, service: &str, ttl: Millis) -> Result<(Done, Carried), Refusal> {
+    let discovery = context.discovery()?;
+    let pd = discovery.pd.as_ref();
     let gc_hold = hold_gc(pd, service, ttl).await?;
-    let pause = pause(pd, site.spec.limits.pd_ttl).await?;
+    let pause = pause(pd, discovery.spec.limits.pd_ttl).await?;
     let done = Done::PdHeld { gc_hold, schedulers: pause.schedulers.clone() };
-    Ok((done, Kept::Pause(pause)))
+    Ok((done, Carried::Pause(pause)))
 }
 
 /// At the present minimum of all services. A refusal looks like success: accepted means that the minimum replied is not
@@ -60,17 +60,22 @@ async fn pause(pd: &dyn Pd, ttl: Millis) -> Result<PdPause, Refusal> {
 }
 
 /// Both once more; the safe point first, because it is the one that counts.
-pub(super) async fn renew(share: &Share, service: &str, ttl: Millis, at: Ts) -> Result<(Done, Kept), Refusal> {
-    let site = share.site()?;
+pub(super) async fn renew(
+    context: &WorkContext,
+    service: &str,
+    ttl: Millis,
+    at: Ts,
+) -> Result<(Done, Carried), Refusal> {
+    let discovery = context.discovery()?;
     let unavailable = |error| refusal_of(error, Reason::PdUnavailable);
-    let minimum = site.pd.hold_gc(service, ttl, at).await.map_err(unavailable)?;
+    let minimum = discovery.pd.hold_gc(service, ttl, at).await.map_err(unavailable)?;
     if minimum > at {
         let text = format!("service safe point {at} was not renewed: the minimum has moved to {minimum}");
         return Err(Refusal::new(Reason::SafePointRefused, text));
     }
-    let before = share.pause.clone().unwrap_or_default();
-    let now = site.pd.pause_schedulers(site.spec.limits.pd_ttl, Some(&before)).await.map_err(unavailable)?;
-    Ok((Done::PdRenewed, Kept::Pause(joined(before, now))))
+    let before = context.pause.clone().unwrap_or_default();
+    let now = discovery.pd.pause_schedulers(discovery.spec.limits.pd_ttl, Some(&before)).await.map_err(unavailable)?;
+    Ok((Done::PdRenewed, Carried::Pause(joined(before, now))))
 }
 
 /// Everything that was ever paused, with the values from before the first pause.

@@ -6,11 +6,11 @@ use super::{
     cloud,
     cloud::{Service, cloud_refusal},
     connect::{Dialled, connect_tikv},
-    context::Share,
-    outcome::Kept,
+    context::WorkContext,
+    discovery::Discovery,
+    outcome::Carried,
     rest::rest,
     retry::{refusal_of, tried},
-    site::Site,
     snapshot::{CREATE, all_tags},
     storage, versions,
     volumes::{Calls, Volumes, find_volumes},
@@ -36,7 +36,7 @@ use tokio::time::Instant;
 /// Makes one check after the other and notes each with the time it took.
 pub(super) struct Checks<'a> {
     env: &'a Env,
-    share: Option<&'a Share>,
+    context: Option<&'a WorkContext>,
     list: Vec<PreflightCheck>,
 }
 
@@ -56,8 +56,8 @@ impl Checks<'_> {
         what: &str,
         check: impl Future<Output = Result<(T, String), Refusal>>,
     ) -> Result<T, Refusal> {
-        if let Some(share) = self.share {
-            share.progress(PlanePhase::Preparing, self.list.len(), STEPS, what);
+        if let Some(context) = self.context {
+            context.progress(PlanePhase::Preparing, self.list.len(), STEPS, what);
         }
         let begun = self.env.clock.at();
         let (value, result) = match check.await {
@@ -71,29 +71,29 @@ impl Checks<'_> {
 
 /// What a backup would need, checked, as far as the first thing that stands in its way.
 pub(crate) async fn preflight(env: &Env, spec: &MemberSpec) -> Vec<PreflightCheck> {
-    let mut checks = Checks { env, share: None, list: Vec::new() };
+    let mut checks = Checks { env, context: None, list: Vec::new() };
     // The list tells the outcome.
     let _ = survey(env, spec, None, &mut checks).await;
     checks.list
 }
 
-pub(super) async fn prepare(share: &Share, prepare: Prepare) -> Result<(Done, Kept), Refusal> {
-    let env = &share.env;
-    let mut checks = Checks { env, share: Some(share), list: Vec::new() };
+pub(super) async fn prepare(context: &WorkContext, prepare: Prepare) -> Result<(Done, Carried), Refusal> {
+    let env = &context.env;
+    let mut checks = Checks { env, context: Some(context), list: Vec::new() };
     let begun = Instant::now();
-    let site = survey(env, &prepare.spec, Some(&share.attempt.backup), &mut checks).await?;
+    let discovery = survey(env, &prepare.spec, Some(&context.attempt.backup), &mut checks).await?;
     let prepared = Prepared {
         round: prepare.round,
-        cluster: site.cluster.id,
-        cluster_version: site.cluster.version.clone(),
-        stores: site.stores.clone(),
-        cluster_stores: site.cluster_stores.clone(),
-        account: site.cloud.account.clone(),
-        region: site.cloud.region.clone(),
-        highest_epoch: env.book.highest(site.cluster.id),
+        cluster: discovery.cluster.id,
+        cluster_version: discovery.cluster.version.clone(),
+        stores: discovery.stores.clone(),
+        cluster_stores: discovery.cluster_stores.clone(),
+        account: discovery.cloud.account.clone(),
+        region: discovery.cloud.region.clone(),
+        highest_epoch: env.ledger.highest(discovery.cluster.id),
     };
-    let said = ask_ahead(share, &site.spec.limits, &site.tikv, begun).await;
-    Ok((Done::Prepared(prepared), Kept::Site(Arc::new(site), said)))
+    let said = ask_ahead(context, &discovery.spec.limits, &discovery.tikv, begun).await;
+    Ok((Done::Prepared(prepared), Carried::Discovery(Arc::new(discovery), said)))
 }
 
 async fn survey(
@@ -101,12 +101,12 @@ async fn survey(
     spec: &MemberSpec,
     ours: Option<&BackupUid>,
     checks: &mut Checks<'_>,
-) -> Result<Site, Refusal> {
-    let share = checks.share;
+) -> Result<Discovery, Refusal> {
+    let context = checks.context;
     let located = checks.step("TidbCluster and PD's address", locate(env, spec)).await?;
     let pd = checks.step("PD answers", connect_pd(env, &located)).await?;
     let cluster = checks.step("PD's settings", check_pd(pd.as_ref())).await?;
-    let cluster_stores = checks.step("TiKV stores", list_stores(pd.as_ref(), spec, share)).await?;
+    let cluster_stores = checks.step("TiKV stores", list_stores(pd.as_ref(), spec, context)).await?;
     let local = checks.step("TiKV pods, claims and volumes", find_local(env, spec, &cluster_stores)).await?;
     let connecting = connect_tikv(env, &located, &cluster_stores, &local);
     let (Dialled { tikv, leases }, directories) = checks.step("TiKV answers", connecting).await?;
@@ -123,16 +123,16 @@ async fn survey(
     let Volumes { stores, calls, youngest } = checks
         .step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local, &directories).map_err(named))
         .await?;
-    let attempt = share.map(|share| &share.attempt);
+    let attempt = context.map(|context| &context.attempt);
     let asked = Asked { attempt, spec, cluster: cluster.id, calls: &calls };
     checks.step("right to take snapshots", check_right(env, &cloud, asked).map_err(named)).await?;
     checks.step("target in S3", storage::check_prefix(&cloud, spec, ours).map_err(named)).await?;
     // Last, because nobody may wait for it in vain.
-    if let Some(share) = share {
-        checks.step("volumes at rest", rest(share, &calls, youngest)).await?;
+    if let Some(context) = context {
+        checks.step("volumes at rest", rest(context, &calls, youngest)).await?;
     }
     let spec = spec.clone();
-    Ok(Site { spec, located, pd, cloud, tikv, leases, local, stores, cluster, cluster_stores, calls })
+    Ok(Discovery { spec, located, pd, cloud, tikv, leases, local, stores, cluster, cluster_stores, calls })
 }
 
 /// What EC2 does not know may be in another region, if this one is a fallback.
@@ -162,10 +162,10 @@ async fn connect_pd(env: &Env, located: &Located) -> Result<(Arc<dyn Pd>, String
 
 /// After a restart nobody here remembers where PD was, so the safe point would stand until its ttl is over. Best effort:
 /// it still ends by itself.
-pub(super) async fn drop_forgotten_gc_hold(share: &Share, spec: &MemberSpec, service: &str) {
+pub(super) async fn drop_forgotten_gc_hold(context: &WorkContext, spec: &MemberSpec, service: &str) {
     let dropping = async {
-        let (located, _) = locate(&share.env, spec).await?;
-        let (pd, _) = connect_pd(&share.env, &located).await?;
+        let (located, _) = locate(&context.env, spec).await?;
+        let (pd, _) = connect_pd(&context.env, &located).await?;
         tried(Reason::PdUnavailable, || pd.drop_gc_hold(service)).await
     };
     if let Err(refusal) = dropping.await {
@@ -189,13 +189,13 @@ async fn check_pd(pd: &dyn Pd) -> Result<(PdCluster, String), Refusal> {
 
 /// Every store that can hold data, of versions that will do, each of them well. One that is away or has just started is
 /// looked at again within what Preparing has to spare: a rolling restart is no reason to lose a night's backup. With
-/// `share`: a preflight wants to know at once.
+/// `context`: a preflight wants to know at once.
 async fn list_stores(
     pd: &dyn Pd,
     spec: &MemberSpec,
-    share: Option<&Share>,
+    context: Option<&WorkContext>,
 ) -> Result<(Vec<ClusterStore>, String), Refusal> {
-    let end = share.map(|_| Instant::now() + length(wait_for_stores(&spec.limits)));
+    let end = context.map(|_| Instant::now() + length(wait_for_stores(&spec.limits)));
     loop {
         let stores = tried(Reason::PdUnavailable, || pd.stores()).await?;
         check_versions(&stores, spec.allow_weaker_holds)?;
@@ -211,9 +211,9 @@ async fn list_stores(
             Reason::StoreJustStarted => Duration::from_millis(uptime.0.saturating_sub(store.uptime.0)),
             _ => STORES_AGAIN,
         };
-        match (share, end) {
-            (Some(share), Some(end)) if Instant::now() + needs <= end => {
-                share.progress(PlanePhase::Preparing, 0, STEPS, format!("waiting: {}", unwell.message));
+        match (context, end) {
+            (Some(context), Some(end)) if Instant::now() + needs <= end => {
+                context.progress(PlanePhase::Preparing, 0, STEPS, format!("waiting: {}", unwell.message));
             }
             _ => return Err(unwell),
         }
@@ -271,15 +271,15 @@ async fn find_local(
 
 /// Asks EC2 for one instance of many, in the very form of the real call: rights go by role, tags and volumes, and each
 /// question takes a token from the bucket that the barrier needs. Asked is the call that leaves out most.
-async fn check_right(env: &Env, cloud: &Cloud, site: Asked<'_>) -> Result<((), String), Refusal> {
-    let Some((instance, (_, exclude))) = site.calls.iter().max_by_key(|(_, (_, exclude))| exclude.len()) else {
+async fn check_right(env: &Env, cloud: &Cloud, discovery: Asked<'_>) -> Result<((), String), Refusal> {
+    let Some((instance, (_, exclude))) = discovery.calls.iter().max_by_key(|(_, (_, exclude))| exclude.len()) else {
         return Ok(((), String::new()));
     };
     let nobody = Attempt { backup: BackupUid::new("preflight"), number: 0 };
-    let attempt = site.attempt.unwrap_or(&nobody);
-    let tags = all_tags(attempt, &env.config.plane, site.spec, site.cluster);
+    let attempt = discovery.attempt.unwrap_or(&nobody);
+    let tags = all_tags(attempt, &env.config.plane, discovery.spec, discovery.cluster);
     let keys = tags.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ");
-    let (spec, instance) = (site.spec, instance.clone());
+    let (spec, instance) = (discovery.spec, instance.clone());
     let description = format!("{}/{}, dry run", spec.backup_namespace, spec.backup_name);
     let call = CreateSnapshots { instance, exclude: exclude.clone(), tags, description };
     let what = format!("{CREATE} of {} with tags {keys}, dry run", call.instance);

@@ -4,9 +4,9 @@
 
 use super::{
     cloud::{Service, cloud_refusal},
-    context::Share,
+    context::WorkContext,
     meta,
-    outcome::Kept,
+    outcome::Carried,
     storage,
 };
 use crate::ports::{CloudError, Objects};
@@ -21,15 +21,15 @@ use std::{sync::Arc, time::Duration};
 const TRIES: u32 = 4;
 const WAIT: Duration = Duration::from_secs(1);
 
-pub(super) async fn reserve(share: &Share) -> Result<(Done, Kept), Refusal> {
-    let site = share.site()?;
-    let objects = share.env.objects_of(&share.attempt.backup);
+pub(super) async fn reserve(context: &WorkContext) -> Result<(Done, Carried), Refusal> {
+    let discovery = context.discovery()?;
+    let objects = context.env.objects_of(&context.attempt.backup);
     let _alone = objects.lock().await;
-    let (objects, target) = (site.cloud.objects.as_ref(), &site.spec.storage);
-    take_lock(share, objects, target).await?;
-    let body = meta::clustermeta(&site)?;
+    let (objects, target) = (discovery.cloud.objects.as_ref(), &discovery.spec.storage);
+    take_lock(context, objects, target).await?;
+    let body = meta::clustermeta(&discovery)?;
     storage::put(objects, &target.key(storage::CLUSTERMETA), &body).await?;
-    let lock = storage::lock_text(&share.attempt).into_bytes();
+    let lock = storage::lock_text(&context.attempt).into_bytes();
     for (name, written) in [(storage::LOCK, &lock), (storage::CLUSTERMETA, &body)] {
         let key = target.key(name);
         if storage::get(objects, &key).await?.as_ref() != Some(written) {
@@ -37,13 +37,13 @@ pub(super) async fn reserve(share: &Share) -> Result<(Done, Kept), Refusal> {
             return Err(Refusal::new(Reason::StorageUnavailable, text));
         }
     }
-    Ok((Done::Reserved, Kept::ClusterMeta(Some(Arc::new(body)))))
+    Ok((Done::Reserved, Carried::ClusterMeta(Some(Arc::new(body)))))
 }
 
 /// Put only if absent. An answer that was lost, or an object that is there, is decided by what stands in it.
-pub(super) async fn take_lock(share: &Share, objects: &dyn Objects, target: &Storage) -> Result<(), Refusal> {
+pub(super) async fn take_lock(context: &WorkContext, objects: &dyn Objects, target: &Storage) -> Result<(), Refusal> {
     let key = target.key(storage::LOCK);
-    let body = storage::lock_text(&share.attempt).into_bytes();
+    let body = storage::lock_text(&context.attempt).into_bytes();
     let mut last = String::new();
     for _ in 0..TRIES {
         match objects.put_if_absent(&key, body.clone()).await {
@@ -56,10 +56,10 @@ pub(super) async fn take_lock(share: &Share, objects: &dyn Objects, target: &Sto
             tokio::time::sleep(WAIT).await;
             continue;
         };
-        return match storage::locked_by(&found, &share.attempt.backup) {
-            Some(number) if number == share.attempt.number => Ok(()),
+        return match storage::locked_by(&found, &context.attempt.backup) {
+            Some(number) if number == context.attempt.number => Ok(()),
             // Left by an attempt that nobody cleaned here (its plane was given up): its successor takes over.
-            Some(number) if number < share.attempt.number => storage::put(objects, &key, &body).await,
+            Some(number) if number < context.attempt.number => storage::put(objects, &key, &body).await,
             Some(number) => {
                 let text = format!("attempt {number} of this backup already holds s3://{}/{key}", target.bucket);
                 Err(Refusal::new(Reason::EpochStale, text))

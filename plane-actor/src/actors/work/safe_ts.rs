@@ -1,6 +1,6 @@
 //! What a leader says of its own `safe_ts` (`facts/pd-tikv.md` §6.4): what PD's minimum would silently skip.
 
-use super::{context::Share, outcome::Said, retry::tried};
+use super::{context::WorkContext, outcome::Said, retry::tried};
 use crate::ports::{Pd, RegionAt, Tikv};
 use futures::{StreamExt, stream};
 use shared::{
@@ -80,8 +80,8 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn of(share: &Share, store: StoreId, tikv: &Arc<dyn Tikv>) -> Self {
-        Self { store, tikv: tikv.clone(), own: share.safe.by(store), plane: share.safe.clone() }
+    pub(super) fn of(context: &WorkContext, store: StoreId, tikv: &Arc<dyn Tikv>) -> Self {
+        Self { store, tikv: tikv.clone(), own: context.safe.by(store), plane: context.safe.clone() }
     }
 
     /// What was said of this region, here or at another store of this plane.

@@ -3,10 +3,10 @@
 
 use super::{
     cloud::{Service, cloud_refusal, throttled},
-    context::Share,
+    context::WorkContext,
+    discovery::Discovery,
     looks::Looks,
-    outcome::{Creates, Kept, Outcome},
-    site::Site,
+    outcome::{Carried, Outcome, SnapshotCalls},
     volumes::exclusions_now,
 };
 use crate::{
@@ -76,16 +76,16 @@ pub(super) fn all_tags(
     tags
 }
 
-pub(super) async fn snapshot(share: &Share, commit_ts: Ts, part: Option<CallShare>) -> Outcome {
+pub(super) async fn snapshot(context: &WorkContext, commit_ts: Ts, part: Option<CallShare>) -> Outcome {
     let unknown = Cell::new(false);
-    match all(share, commit_ts, part, &unknown).await {
+    match all(context, commit_ts, part, &unknown).await {
         Ok(Set { snapshots, surplus }) => {
             let kept = snapshots.iter().map(|accepted| accepted.snapshot.clone());
             let known = || kept.chain(surplus).collect();
-            let creates = if unknown.get() { Creates::Unknown } else { Creates::Known(known()) };
-            Outcome { result: Ok(Done::Snapshotted(snapshots)), kept: Kept::Creates(creates) }
+            let creates = if unknown.get() { SnapshotCalls::Unknown } else { SnapshotCalls::Known(known()) };
+            Outcome { result: Ok(Done::Snapshotted(snapshots)), kept: Carried::SnapshotCalls(creates) }
         }
-        Err(refusal) => Outcome { result: Err(refusal), kept: Kept::Nothing },
+        Err(refusal) => Outcome { result: Err(refusal), kept: Carried::Nothing },
     }
 }
 
@@ -98,26 +98,39 @@ struct Set {
     surplus: Vec<SnapshotId>,
 }
 
-async fn all(share: &Share, commit_ts: Ts, part: Option<CallShare>, unknown: &Cell<bool>) -> Result<Set, Refusal> {
-    let site = share.site()?;
-    share.env.divide(&site.cloud.account, &site.cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS, part);
-    let total = share.calls.len();
+async fn all(
+    context: &WorkContext,
+    commit_ts: Ts,
+    part: Option<CallShare>,
+    unknown: &Cell<bool>,
+) -> Result<Set, Refusal> {
+    let discovery = context.discovery()?;
+    context.env.divide(&discovery.cloud.account, &discovery.cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS, part);
+    let total = context.calls.len();
     let done = Cell::new(0);
-    let tags = attempt_tags(&share.attempt, &share.env.config.plane);
-    let looks = Looks::new(&share.env, &site.cloud, tags);
-    let sets: Vec<Set> = stream::iter(share.calls.iter())
+    let tags = attempt_tags(&context.attempt, &context.env.config.plane);
+    let looks = Looks::new(&context.env, &discovery.cloud, tags);
+    let sets: Vec<Set> = stream::iter(context.calls.iter())
         .map(|(instance, (volumes, exclude))| {
             let call = CreateSnapshots {
                 instance: instance.clone(),
                 exclude: exclude.clone(),
-                tags: all_tags(&share.attempt, &share.env.config.plane, &site.spec, site.cluster.id),
-                description: format!("{}/{} at {commit_ts}", site.spec.backup_namespace, site.spec.backup_name),
+                tags: all_tags(&context.attempt, &context.env.config.plane, &discovery.spec, discovery.cluster.id),
+                description: format!(
+                    "{}/{} at {commit_ts}",
+                    discovery.spec.backup_namespace, discovery.spec.backup_name
+                ),
             };
-            let (site, done, looks) = (&site, &done, &looks);
+            let (discovery, done, looks) = (&discovery, &done, &looks);
             async move {
-                let set = one(share, site, call, volumes, unknown, looks).await?;
+                let set = one(context, discovery, call, volumes, unknown, looks).await?;
                 done.set(done.get() + 1);
-                share.progress(PlanePhase::Snapshotting, done.get(), total, format!("{} of {total} calls", done.get()));
+                context.progress(
+                    PlanePhase::Snapshotting,
+                    done.get(),
+                    total,
+                    format!("{} of {total} calls", done.get()),
+                );
                 Ok::<_, Refusal>(set)
             }
         })
@@ -133,14 +146,14 @@ async fn all(share: &Share, commit_ts: Ts, part: Option<CallShare>, unknown: &Ce
 }
 
 async fn one(
-    share: &Share,
-    site: &Site,
+    context: &WorkContext,
+    discovery: &Discovery,
     mut call: CreateSnapshots,
     wanted: &BTreeSet<VolumeId>,
     unknown: &Cell<bool>,
     looks: &Looks<'_>,
 ) -> Result<Set, Refusal> {
-    let (env, cloud) = (&share.env, &site.cloud);
+    let (env, cloud) = (&context.env, &discovery.cloud);
     let instance = call.instance.clone();
     let failed = |error: &CloudError| {
         let refusal = cloud_refusal(Service::Ec2, &format!("{CREATE} of {instance}"), error);
@@ -165,7 +178,7 @@ async fn one(
             Err(error @ CloudError::OutcomeUnknown(_)) => {
                 (lost, last) = (true, error);
                 unknown.set(true);
-                if let Some(set) = look(share, looks, &instance, wanted, LOOKS).await? {
+                if let Some(set) = look(context, looks, &instance, wanted, LOOKS).await? {
                     return Ok(set);
                 }
             }
@@ -174,7 +187,7 @@ async fn one(
             Err(error @ (CloudError::PerVolumeRate(_) | CloudError::InvalidState(_))) => {
                 last = error;
                 let times = if lost { LOOKS_PROVED } else { LOOKS };
-                if let Some(set) = look(share, looks, &instance, wanted, times).await? {
+                if let Some(set) = look(context, looks, &instance, wanted, times).await? {
                     return Ok(set);
                 }
             }
@@ -194,7 +207,7 @@ async fn one(
 
 /// Looks for a complete set of this attempt on this instance.
 async fn look(
-    share: &Share,
+    context: &WorkContext,
     looks: &Looks<'_>,
     instance: &InstanceId,
     wanted: &BTreeSet<VolumeId>,
@@ -203,7 +216,7 @@ async fn look(
     looks.join(instance, wanted);
     let mut found = Ok(None);
     for looked in 1..=times {
-        tokio::time::sleep(length(LOOK.wait(looked, share.number))).await;
+        tokio::time::sleep(length(LOOK.wait(looked, context.number))).await;
         found = match looks.look().await {
             Ok(shown) => {
                 let set = complete_set(&shown, instance, wanted);

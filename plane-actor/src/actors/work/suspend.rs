@@ -3,7 +3,7 @@
 
 use super::{
     beside::beside,
-    context::{STORES_AT_ONCE, Share},
+    context::{STORES_AT_ONCE, WorkContext},
     versions,
 };
 use crate::{
@@ -38,13 +38,13 @@ const WAIT: Duration = Duration::from_secs(1);
 /// A lease ends up to a second late (`facts/pd-tikv.md` §2.1, whole seconds of a coarse clock), and one more for the way.
 const LEASE_SLACK: Millis = Millis::secs(2);
 
-pub(super) async fn open(share: &Share, stores: &BTreeSet<StoreId>) -> Result<Done, Refusal> {
+pub(super) async fn open(context: &WorkContext, stores: &BTreeSet<StoreId>) -> Result<Done, Refusal> {
     let (opened, total) = (AtomicUsize::new(0), stores.len());
     stream::iter(stores)
         .map(|store| async {
-            open_one(share, *store).await?;
+            open_one(context, *store).await?;
             let count = opened.fetch_add(1, Ordering::Relaxed) + 1;
-            share.progress(PlanePhase::Suspending, count, total, format!("{count} of {total} stores held"));
+            context.progress(PlanePhase::Suspending, count, total, format!("{count} of {total} stores held"));
             Ok::<_, Refusal>(())
         })
         .buffer_unordered(STORES_AT_ONCE)
@@ -53,22 +53,22 @@ pub(super) async fn open(share: &Share, stores: &BTreeSet<StoreId>) -> Result<Do
     Ok(Done::HoldsOpen)
 }
 
-async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
-    let site = share.site()?;
-    let lease = site.spec.limits.store_lease;
-    let tikv = site
+async fn open_one(context: &WorkContext, store: StoreId) -> Result<(), Refusal> {
+    let discovery = context.discovery()?;
+    let lease = discovery.spec.limits.store_lease;
+    let tikv = discovery
         .leases
         .get(&store)
         .ok_or_else(|| Refusal::new(Reason::Internal, format!("store {store} was not prepared")))?;
-    let (hold, taken) = match probe(share, store, tikv).await {
-        Err(refusal) if refusal.reason == Reason::VersionUnsupported && site.spec.allow_weaker_holds => {
-            return open_weaker(share, store, tikv.as_ref(), &site.spec.limits).await;
+    let (hold, taken) = match probe(context, store, tikv).await {
+        Err(refusal) if refusal.reason == Reason::VersionUnsupported && discovery.spec.allow_weaker_holds => {
+            return open_weaker(context, store, tikv.as_ref(), &discovery.spec.limits).await;
         }
         probed => probed?,
     };
     if taken {
         // It may be what we left behind: a lease ends by itself. Anybody else renews it.
-        share.progress(
+        context.progress(
             PlanePhase::Suspending,
             0,
             0,
@@ -80,52 +80,52 @@ async fn open_one(share: &Share, store: StoreId) -> Result<(), Refusal> {
             return Err(by_other(store, "its lease outlived the longest that could be ours"));
         }
     }
-    let asked_at = share.env.clock.at();
-    share.opening.begin(share.number, store, hold.clone());
+    let asked_at = context.env.clock.at();
+    context.opening.begin(context.number, store, hold.clone());
     if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
-        share.opening.over(share.number, store);
+        context.opening.over(context.number, store);
         return Err(by_other(store, "somebody took a lease between our probe and our lease"));
     }
-    let listed = site.cluster_stores.iter().find(|listed| listed.store == store);
+    let listed = discovery.cluster_stores.iter().find(|listed| listed.store == store);
     let kind = versions::kind_of_lease(listed.map_or("", |listed| &listed.version));
-    opened(share, store, (hold, kind), asked_at).await
+    opened(context, store, (hold, kind), asked_at).await
 }
 
 /// Imports are suspended instead. A call replaces what stands there, so nothing can be probed first: a suspension that
 /// outlives ours is somebody else's. And PD must have been held for a whole refresh, because nothing on the store stops
 /// what PD had begun (`facts/pd-tikv.md` §1.13, §7).
-async fn open_weaker(share: &Share, store: StoreId, tikv: &dyn Tikv, limits: &Limits) -> Result<(), Refusal> {
+async fn open_weaker(context: &WorkContext, store: StoreId, tikv: &dyn Tikv, limits: &Limits) -> Result<(), Refusal> {
     let lease = limits.store_lease;
     let hold = tikv.open_weaker_hold().await.map_err(|error| hold_refusal(store, &error))?;
-    share.progress(
+    context.progress(
         PlanePhase::Suspending,
         0,
         0,
         format!("store {store} is too old for a full hold; suspending its imports"),
     );
     tokio::time::sleep(length(limits.pd_ttl.quarter())).await;
-    let mut asked_at = share.env.clock.at();
-    share.opening.begin(share.number, store, hold.clone());
+    let mut asked_at = context.env.clock.at();
+    context.opening.begin(context.number, store, hold.clone());
     if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
         tokio::time::sleep(length(lease.plus(LEASE_SLACK))).await;
-        asked_at = share.env.clock.at();
+        asked_at = context.env.clock.at();
         if hold.lease(lease).await.map_err(|error| hold_refusal(store, &error))? {
-            share.opening.over(share.number, store);
+            context.opening.over(context.number, store);
             let text = format!("imports of store {store} are suspended by another client, which goes on renewing");
             return Err(Refusal::new(Reason::StoreHeldByOther, text));
         }
     }
-    opened(share, store, (hold, HoldKind::Weaker), asked_at).await
+    opened(context, store, (hold, HoldKind::Weaker), asked_at).await
 }
 
 async fn opened(
-    share: &Share,
+    context: &WorkContext,
     store: StoreId,
     (hold, kind): (Arc<dyn Hold>, HoldKind),
     asked_at: Instant,
 ) -> Result<(), Refusal> {
-    let Some(events) = &share.hold_events else { return Err(Refusal::new(Reason::Internal, "no place for holds")) };
-    let event = HoldEvent::Open { work: share.number, store, hold, kind, asked_at };
+    let Some(events) = &context.hold_events else { return Err(Refusal::new(Reason::Internal, "no place for holds")) };
+    let event = HoldEvent::Open { work: context.number, store, hold, kind, asked_at };
     events.send(event).await.map_err(|_| Refusal::new(Reason::Internal, "the member is gone"))
 }
 
@@ -134,19 +134,19 @@ fn by_other(store: StoreId, why: &str) -> Refusal {
 }
 
 /// The stream's own task belongs where leases are renewed.
-async fn open_stream(share: &Share, tikv: &Arc<dyn Tikv>) -> Result<Arc<dyn Hold>, HoldError> {
+async fn open_stream(context: &WorkContext, tikv: &Arc<dyn Tikv>) -> Result<Arc<dyn Hold>, HoldError> {
     let tikv = tikv.clone();
-    let opened = beside(share.env.config.lease_runtime.as_ref(), async move { Ok(tikv.open_hold().await) });
+    let opened = beside(context.env.config.lease_runtime.as_ref(), async move { Ok(tikv.open_hold().await) });
     opened.await.unwrap_or_else(|ending| Err(HoldError::Broken(ending.message)))
 }
 
 /// UpdateLease of 0 seconds: suspends for the rest of a second, never shortens a lease, and tells whether one lives
 /// (`facts/pd-tikv.md` §2.3).
-async fn probe(share: &Share, store: StoreId, tikv: &Arc<dyn Tikv>) -> Result<(Arc<dyn Hold>, bool), Refusal> {
+async fn probe(context: &WorkContext, store: StoreId, tikv: &Arc<dyn Tikv>) -> Result<(Arc<dyn Hold>, bool), Refusal> {
     let mut tries = 1;
     loop {
         let outcome = async {
-            let hold = open_stream(share, tikv).await?;
+            let hold = open_stream(context, tikv).await?;
             let taken = hold.lease(Millis(0)).await?;
             Ok::<_, HoldError>((hold, taken))
         };

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, oneshot, watch};
 
 /// Clones share one ledger.
 #[derive(Clone)]
-pub(crate) struct Book(Rc<Inner>);
+pub(crate) struct LedgerHandle(Rc<Inner>);
 
 struct Inner {
     port: Arc<dyn PlaneLedger>,
@@ -24,7 +24,7 @@ struct Inner {
     lost: watch::Sender<Option<String>>,
 }
 
-impl Book {
+impl LedgerHandle {
     /// Reads the ledger as a starting process: what was live is broken.
     pub(crate) async fn open(port: Arc<dyn PlaneLedger>) -> Result<Self, PortError> {
         let kept = RefCell::new(port.load().await?.after_restart());
@@ -55,10 +55,10 @@ impl Book {
     /// and what this process believes must not part.
     pub(crate) async fn save(&self, record: AttemptRecord) -> Result<(), FenceError> {
         let (done, outcome) = oneshot::channel();
-        let book = self.clone();
+        let ledger = self.clone();
         tokio::task::spawn_local(async move {
             // The waiting side may have given up; the save counts all the same.
-            let _ = done.send(book.write(record).await);
+            let _ = done.send(ledger.write(record).await);
         });
         outcome.await.unwrap_or_else(|_| Err(FenceError::Unknown("the save was dropped".to_owned())))
     }

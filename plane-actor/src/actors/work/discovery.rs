@@ -10,7 +10,7 @@ use shared::{
 use std::{collections::BTreeMap, sync::Arc};
 
 /// The plane's part of the TiDB cluster, and the connections that were made.
-pub(crate) struct Site {
+pub(crate) struct Discovery {
     pub(crate) spec: MemberSpec,
     pub(crate) located: Located,
     pub(crate) pd: Arc<dyn Pd>,
@@ -25,7 +25,7 @@ pub(crate) struct Site {
     pub(crate) calls: Calls,
 }
 
-impl Site {
+impl Discovery {
     /// All volumes to be snapshotted.
     pub(crate) fn volumes(&self) -> Vec<VolumeId> {
         self.stores.iter().flat_map(|store| store.volumes.iter().map(|volume| volume.volume.clone())).collect()
