@@ -5,7 +5,7 @@ use shared::{
     barrier::{BarrierTimes, Certificate, Milestone, Record, Verdict},
     epoch::Epoch,
     ids::{ClusterId, PlaneId},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
+    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, S3Target, SizeLevel},
     tiling::Tiling,
     time::{Millis, Timestamp},
     ts::Ts,
@@ -27,7 +27,7 @@ pub(crate) fn record() -> Record {
         name: "nightly".to_owned(),
         namespace: "br-admin".to_owned(),
         members: vec![member("az1"), member("az2")],
-        storage: Storage {
+        storage: S3Target {
             provider: "aws".to_owned(),
             region: "eu-west-1".to_owned(),
             bucket: "shop-bk".to_owned(),

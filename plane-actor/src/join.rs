@@ -92,7 +92,7 @@ fn cloud(_: &Settings) -> Arc<dyn CloudConnect> {
         async fn connect(
             &self,
             _: &plane_actor::ports::CloudIdentity,
-            _: &shared::request::Storage,
+            _: &shared::request::S3Target,
         ) -> Result<plane_actor::ports::Cloud, PortError> {
             let reason = shared::reason::Reason::Ec2Unavailable;
             Err(PortError::refused(reason, "this program was built without feature aws"))

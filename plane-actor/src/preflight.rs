@@ -5,7 +5,7 @@ use crate::{
     settings::{Common, plane_config, settings},
 };
 use clap::Args;
-use shared::request::{Credentials, Limits, MemberSpec, SizeLevel, Storage};
+use shared::request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel};
 use tokio::task::LocalSet;
 
 #[derive(Args)]
@@ -52,7 +52,7 @@ pub(crate) struct PreflightArgs {
 
 impl PreflightArgs {
     fn spec(&self, plane: &str) -> MemberSpec {
-        let storage = Storage {
+        let storage = S3Target {
             provider: "aws".to_owned(),
             region: self.region.clone(),
             bucket: self.bucket.clone(),

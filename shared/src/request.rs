@@ -19,7 +19,7 @@ pub struct Request {
     /// In the order of `spec.clusters`; never empty, no plane twice; index 0 is the init plane.
     pub members: Vec<MemberRequest>,
     /// `spec.template.s3`, prefix still without the plane suffix.
-    pub storage: Storage,
+    pub storage: S3Target,
     /// Who the planes are towards AWS.
     pub credentials: Credentials,
     /// What deletion of the object deletes.
@@ -61,7 +61,7 @@ pub struct MemberRequest {
 
 /// S3 target. In a [`MemberSpec`] the prefix is the plane's own (`<prefix>-<k8sClusterName>`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Storage {
+pub struct S3Target {
     /// aws, ceph, …
     pub provider: String,
     /// May be empty: the plane's own region.
@@ -82,7 +82,7 @@ pub struct Storage {
     pub storage_class: String,
 }
 
-impl Storage {
+impl S3Target {
     /// `s3://bucket/prefix`, slashes cleaned, no trailing slash: `status.backups[].backupPath`.
     pub fn path(&self) -> String {
         let parts = self.prefix.split('/').filter(|part| !part.is_empty() && *part != ".");
@@ -100,8 +100,8 @@ impl Storage {
     }
 
     /// The plane's own storage: prefix, dash, plane (a plain join, as `facts/tidb-operator.md` §1.7 has it).
-    pub fn of_plane(&self, plane: &PlaneId) -> Storage {
-        Storage { prefix: format!("{}-{}", self.prefix, plane), ..self.clone() }
+    pub fn of_plane(&self, plane: &PlaneId) -> S3Target {
+        S3Target { prefix: format!("{}-{}", self.prefix, plane), ..self.clone() }
     }
 }
 
@@ -222,7 +222,7 @@ pub struct MemberSpec {
     /// True for `spec.clusters[0]`: it also holds PD for all.
     pub init: bool,
     /// Target with this plane's own prefix.
-    pub storage: Storage,
+    pub storage: S3Target,
     /// Who this plane is towards AWS.
     pub credentials: Credentials,
     /// Which sizes to compute.

@@ -3,15 +3,15 @@
 use crate::world::World;
 use async_trait::async_trait;
 use plane_actor::ports::{Dialer, PortError};
-use shared::request::{Credentials, Limits, MemberSpec, SizeLevel, Storage};
+use shared::request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel};
 use shell::link::{Identity, Link, pair};
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 /// Where a backup goes: the very bucket, without any wish about it.
 #[must_use]
-pub fn storage(bucket: &str, prefix: &str) -> Storage {
-    Storage {
+pub fn storage(bucket: &str, prefix: &str) -> S3Target {
+    S3Target {
         provider: "aws".to_owned(),
         region: String::new(),
         bucket: bucket.to_owned(),

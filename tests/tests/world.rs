@@ -7,7 +7,7 @@ use by_hand::{Skip, cut_by_hand, dialer};
 use plane_actor::ports::{CloudError, CloudIdentity, CreateSnapshots, Find, HoldError};
 use shared::{
     ids::{InstanceId, StoreId},
-    request::Storage,
+    request::S3Target,
     time::Millis,
     ts::Ts,
 };
@@ -207,7 +207,7 @@ fn ec2_has_the_habits_of_ec2() {
     scenario(WorldConfig::seeded(2), |world| async move {
         let ports = world.plane_ports("az1", dialer());
         let cloud = ports.cloud.connect(&CloudIdentity::Default, &by_hand::storage()).await.unwrap();
-        let elsewhere = Storage { bucket: "missing".into(), ..by_hand::storage() };
+        let elsewhere = S3Target { bucket: "missing".into(), ..by_hand::storage() };
         let wrong = ports.cloud.connect(&CloudIdentity::Default, &elsewhere).await.unwrap();
         assert!(matches!(wrong.objects.list("", 1).await, Err(CloudError::NotFound(_))));
         let instance = InstanceId("i-00000000000000001".into());

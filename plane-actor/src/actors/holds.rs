@@ -135,7 +135,7 @@ pub(crate) struct OpenHolds {
 
 impl OpenHolds {
     /// Ends all at once, each part bounded; what fails ends by itself and is only logged.
-    pub(crate) async fn let_go(self, good: bool) {
+    pub(crate) async fn drop_holds(self, confirmed: bool) {
         let held = self.stores.iter().map(|(store, held)| (store, &held.hold));
         let all = held.chain(self.opening.iter().map(|(store, hold)| (store, hold)));
         let finishing = join_all(all.map(|(store, hold)| async move {
@@ -161,7 +161,7 @@ impl OpenHolds {
                 Err(_) => tracing::warn!(service, "safe point not dropped in time; it ends by itself"),
             }
         };
-        tracing::info!(stores = self.stores.len(), opening = self.opening.len(), good, "letting go");
+        tracing::info!(stores = self.stores.len(), opening = self.opening.len(), confirmed, "letting go");
         futures::join!(finishing, resuming, dropping);
     }
 }

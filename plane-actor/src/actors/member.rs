@@ -217,14 +217,14 @@ impl MemberActor {
         }
     }
 
-    fn let_go(&mut self, good: bool, ctx: &mut Context<Self>) {
-        let going = self.open_holds().let_go(good).instrument(self.span.clone());
-        ctx.spawn(going.into_actor(self).map(|(), actor, ctx| actor.feed(Input::LetGone, ctx)));
+    fn drop_holds(&mut self, confirmed: bool, ctx: &mut Context<Self>) {
+        let going = self.open_holds().drop_holds(confirmed).instrument(self.span.clone());
+        ctx.spawn(going.into_actor(self).map(|(), actor, ctx| actor.feed(Input::HoldsDropped, ctx)));
     }
 
     /// Holds that were on their way open meanwhile: they go as well. No work is left that could open more.
     fn end_unsaved(&mut self, refusal: Refusal, ctx: &mut Context<Self>) {
-        let going = self.open_holds().let_go(false).instrument(self.span.clone());
+        let going = self.open_holds().drop_holds(false).instrument(self.span.clone());
         ctx.spawn(going.into_actor(self).map(move |(), actor, ctx| {
             if actor.holds.is_empty() {
                 let epoch = actor.driver.machine().answers_under();
@@ -264,7 +264,7 @@ impl Performer for MemberActor {
                     held.renew(number);
                 }
             }
-            Effect::LetGo { good } => self.let_go(good, ctx),
+            Effect::DropHolds { confirmed } => self.drop_holds(confirmed, ctx),
             Effect::Alarm(alarm) => tracing::error!(parent: &self.span, ?alarm, "impossible state"),
         }
         Performed::Done

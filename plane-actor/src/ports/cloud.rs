@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use shared::{
     evidence::AcceptedSnapshot,
     ids::{InstanceId, SnapshotId, VolumeId},
-    request::Storage,
+    request::S3Target,
     time::Timestamp,
 };
 use std::{fmt, sync::Arc};
@@ -15,7 +15,7 @@ use std::{fmt, sync::Arc};
 pub trait CloudConnect: Send + Sync {
     /// `region` may be empty: the plane's own. Refuses `CredentialsUnreadable`, `CredentialsRefused` or `AccessDenied`.
     /// The clients renew their credentials by themselves for as long as they live, and nobody keeps them longer.
-    async fn connect(&self, identity: &CloudIdentity, storage: &Storage) -> Result<Cloud, PortError>;
+    async fn connect(&self, identity: &CloudIdentity, storage: &S3Target) -> Result<Cloud, PortError>;
 }
 
 /// Who to be.

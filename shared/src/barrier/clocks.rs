@@ -3,7 +3,7 @@
 use crate::{
     barrier::{
         input::{Effect, Timer},
-        machine::{Barrier, Live},
+        machine::{Barrier, PlaneState},
         phase::Phase,
     },
     reason::{Reason, Refusal},
@@ -69,7 +69,7 @@ impl Barrier {
     }
 
     /// Planes of which this is so, for messages.
-    pub(super) fn names_of(&self, is_so: impl Fn(&Live) -> bool) -> String {
+    pub(super) fn names_of(&self, is_so: impl Fn(&PlaneState) -> bool) -> String {
         let planes = self.planes.iter().filter(|(_, live)| is_so(live));
         planes.map(|(plane, _)| plane.as_str()).collect::<Vec<_>>().join(", ")
     }

@@ -23,7 +23,7 @@ const MAX_ALARMS: usize = 16;
 
 /// What the machine remembers of one plane besides the record. Gone with the process, on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Live {
+pub(super) struct PlaneState {
     pub(super) connected: bool,
     /// When it went away, while something is held.
     pub(super) away_since: Option<Instant>,
@@ -43,7 +43,7 @@ pub(super) struct Live {
 pub struct Barrier {
     pub(super) record: Record,
     pub(super) phase: Phase,
-    pub(super) planes: BTreeMap<PlaneId, Live>,
+    pub(super) planes: BTreeMap<PlaneId, PlaneState>,
     pub(super) timers: BTreeMap<Timer, Instant>,
     /// Grows when a backup prepares anew.
     pub(super) round: u32,
@@ -63,7 +63,7 @@ pub struct Barrier {
 impl Barrier {
     /// The machine of a record, new or found in the ledger: the same path.
     pub fn new(record: Record) -> Self {
-        let planes = record.planes.keys().map(|plane| (plane.clone(), Live::default())).collect();
+        let planes = record.planes.keys().map(|plane| (plane.clone(), PlaneState::default())).collect();
         let phase = match record.milestone {
             Milestone::Preparing => Phase::Preparing,
             Milestone::Barrier | Milestone::Aborting => Phase::Aborting,
@@ -152,7 +152,7 @@ impl Barrier {
     }
 
     pub(super) fn send_outstanding(&self, plane: &PlaneId, effects: &mut Vec<Effect>) {
-        let pauses = |live: &Live| live.refused.as_ref().is_some_and(|last| last.again.is_some());
+        let pauses = |live: &PlaneState| live.refused.as_ref().is_some_and(|last| last.again.is_some());
         let owes = self.planes.get(plane).is_some_and(|live| live.connected && !live.answered && !pauses(live));
         if let (true, Some(order)) = (owes, self.order_for(plane)) {
             effects.push(self.send(plane, order));

@@ -2,7 +2,7 @@
 
 use super::{
     input::Timer,
-    machine::{Barrier, Live},
+    machine::{Barrier, PlaneState},
     phase::{LastRefusal, Phase},
     record::Record,
 };
@@ -109,7 +109,7 @@ impl Barrier {
         self.planes.iter().map(|(plane, live)| live.refused.as_ref().filter(|_| self.owes(plane)))
     }
 
-    fn plane_view(&self, plane: &PlaneId, live: &Live) -> PlaneView {
+    fn plane_view(&self, plane: &PlaneId, live: &PlaneState) -> PlaneView {
         let progress = live.progress.clone();
         PlaneView {
             connected: live.connected,

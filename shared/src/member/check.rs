@@ -109,7 +109,7 @@ impl Member {
                 !(init && within(Phase::PdHeld, Phase::ReadingBack)) || self.renew_pd_at.is_some(),
             ),
             ("a renewal of PD's holds ends with them", self.pd_work.is_none() || self.renew_pd_at.is_some()),
-            ("what is owed waits for something to be let go", self.owed.is_none() || self.letting_go > 0),
+            ("what is pending waits for something to be let go", self.pending.is_none() || self.dropping > 0),
         ])
     }
 
@@ -185,7 +185,7 @@ impl Member {
                 }
                 Effect::Work { work, .. } => !touches(work) || open,
                 Effect::RenewStores { .. } => open,
-                Effect::LetGo { .. } => !live,
+                Effect::DropHolds { .. } => !live,
                 Effect::Send { .. } | Effect::CancelWork { .. } | Effect::Alarm(_) => true,
             };
             if !fine {

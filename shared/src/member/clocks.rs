@@ -74,7 +74,7 @@ impl Member {
             );
             self.break_off(Refusal::new(Reason::PlaneLeaseExpired, text), effects);
         } else {
-            self.let_go(effects);
+            self.drop_holds(effects);
         }
     }
 

@@ -42,11 +42,11 @@ pub enum Effect {
         /// Those that owe no earlier answer.
         stores: BTreeSet<StoreId>,
     },
-    /// End every hold that there is: finish streams, resume PD, drop the safe point. Ends in `LetGone`, in bounded time.
+    /// End every hold that there is: finish streams, resume PD, drop the safe point. Ends in `HoldsDropped`, in bounded time.
     /// Carried out again it ends what has come meanwhile.
-    LetGo {
+    DropHolds {
         /// The attempt was confirmed here; for the log only.
-        good: bool,
+        confirmed: bool,
     },
     /// An impossible state was seen.
     Alarm(Alarm),

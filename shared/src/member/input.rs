@@ -61,8 +61,8 @@ pub enum Input {
         /// Why.
         refusal: Refusal,
     },
-    /// `LetGo` has been carried out.
-    LetGone,
+    /// `DropHolds` has been carried out.
+    HoldsDropped,
     /// Another attempt of this TiDB cluster was obeyed under this epoch.
     Superseded {
         /// Of which TiDB cluster.

@@ -27,7 +27,7 @@ const MAX_ALARMS: usize = 16;
 
 /// What is said once everything was let go.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Owed {
+pub(super) enum Pending {
     Released(Epoch),
     Aborted(Epoch),
 }
@@ -79,11 +79,11 @@ pub struct Member {
     pub(super) commit_ts: Option<Ts>,
     pub(super) snapshots: Vec<AcceptedSnapshot>,
     pub(super) evidence: Option<Evidence>,
-    /// Something may be held: `HoldPd` or `OpenHolds` was begun and `LetGo` was not asked for since.
+    /// Something may be held: `HoldPd` or `OpenHolds` was begun and `DropHolds` was not asked for since.
     pub(super) touched: bool,
-    /// `LetGo`s not yet answered.
-    pub(super) letting_go: u32,
-    pub(super) owed: Option<Owed>,
+    /// `DropHolds`s not yet answered.
+    pub(super) dropping: u32,
+    pub(super) pending: Option<Pending>,
     pub(super) linked: bool,
     /// The process is told to end.
     pub(super) stopping: bool,
@@ -130,8 +130,8 @@ impl Member {
             snapshots: Vec::new(),
             evidence,
             touched: false,
-            letting_go: 0,
-            owed: None,
+            dropping: 0,
+            pending: None,
             linked: false,
             stopping: false,
             progress: None,
@@ -174,12 +174,12 @@ impl Member {
 
     /// Work is under way, or something is held or being let go.
     pub(super) fn is_busy(&self) -> bool {
-        self.phase.is_live() || self.touched || self.letting_go > 0 || self.work.is_some() || self.current.is_some()
+        self.phase.is_live() || self.touched || self.dropping > 0 || self.work.is_some() || self.current.is_some()
     }
 
     /// Told to end, and nothing is held, being held or being let go any more.
     pub(super) fn is_over(&self) -> bool {
-        self.stopping && !self.phase.is_live() && !self.touched && self.letting_go == 0
+        self.stopping && !self.phase.is_live() && !self.touched && self.dropping == 0
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
@@ -273,7 +273,7 @@ impl Machine for Member {
             Input::StoreHeld { store, age, kind } => self.store_held(now, store, age, kind, &mut effects),
             Input::StoreLeased { store, number, valid } => self.store_leased(now, store, number, valid, &mut effects),
             Input::StoreBroken { store, refusal } => self.store_broken(store, refusal, &mut effects),
-            Input::LetGone => self.let_gone(&mut effects),
+            Input::HoldsDropped => self.holds_dropped(&mut effects),
             Input::Superseded { cluster, epoch } => self.outbid(cluster, epoch, &mut effects),
             Input::Stop { finish } => self.stop(finish, &mut effects),
             Input::LinkUp => self.linked = true,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  orders ──► orders.rs ──► step/ ──► Work(number, …) ──► Done(number, …) ──► step/ ──► Send(answer)
-//!  store leases, clocks ──► clocks.rs ─── a hold that ends before `Confirmed` ──► step/abort.rs: Save(Broken), LetGo, Aborted
+//!  store leases, clocks ──► clocks.rs ─── a hold that ends before `Confirmed` ──► step/abort.rs: Save(Broken), DropHolds, Aborted
 //! ```
 //! The coordinator's half knows this one only through [`crate::wire`].
 

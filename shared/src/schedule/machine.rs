@@ -4,7 +4,7 @@ use super::{
     clock::WallCheck,
     input::{Effect, EventKind, Input, Object, Timer},
     key::ScheduleKey,
-    state::One,
+    state::ScheduleState,
     status::View,
 };
 use crate::{
@@ -24,7 +24,7 @@ pub struct Scheduler {
     /// The process is to end.
     ending: bool,
     clock: WallCheck,
-    schedules: BTreeMap<ScheduleKey, One>,
+    schedules: BTreeMap<ScheduleKey, ScheduleState>,
 }
 
 impl Scheduler {
@@ -73,10 +73,10 @@ impl Scheduler {
 
     fn schedule(&mut self, key: ScheduleKey, object: Object) -> BTreeSet<ScheduleKey> {
         let mut touched = self.group_of(&key);
-        let mut one = One::new(object);
+        let mut one = ScheduleState::new(object);
         if let Some(old) = self.schedules.remove(&key) {
             if old.object.uid == one.object.uid {
-                one = One { object: one.object, ..old };
+                one = ScheduleState { object: one.object, ..old };
             } else {
                 // Lists go by name, whichever object bears it.
                 (one.backups, one.listed) = (old.backups, old.listed);
@@ -141,7 +141,7 @@ impl Scheduler {
     }
 }
 
-impl One {
+impl ScheduleState {
     fn look(
         &mut self,
         now: Now,

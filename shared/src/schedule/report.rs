@@ -1,12 +1,12 @@
 //! What users are told of a schedule's state.
 
 use super::{
-    state::{Blocked, One},
+    state::{Blocked, ScheduleState},
     status::{Phase, Status},
 };
 use crate::{calendar::rfc3339, retention::last_good};
 
-impl One {
+impl ScheduleState {
     /// The status that this state asks for.
     pub(super) fn desired(&self) -> Status {
         let mut status = Status {

@@ -4,7 +4,7 @@ use super::{
     input::{DeleteResult, Effect, EventKind},
     key::ScheduleKey,
     run::{AGAIN, UNSEEN},
-    state::{Deleting, One},
+    state::{Deleting, ScheduleState},
 };
 use crate::{
     backoff::seed,
@@ -12,7 +12,7 @@ use crate::{
     time::{Now, Timestamp},
 };
 
-impl One {
+impl ScheduleState {
     /// What is to happen to its backups at `at`; `None` for an Invalid schedule.
     pub(super) fn plan(&self, at: Timestamp) -> Option<Plan> {
         let spec = self.object.wish.as_ref().ok()?;

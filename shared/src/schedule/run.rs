@@ -4,7 +4,7 @@ use super::{
     input::{CreateResult, Effect, EventKind, NewBackup},
     key::ScheduleKey,
     names::{backup_name, fire_of_name, run_annotations, run_labels},
-    state::{Blocked, Creating, One},
+    state::{Blocked, Creating, ScheduleState},
 };
 use crate::{
     backoff::{Backoff, seed},
@@ -22,7 +22,7 @@ pub(super) const AGAIN: Backoff = Backoff { first: Millis::secs(2), cap: Millis:
 /// How long something that was made or deleted may be missing from lists before the memory of it is given up.
 pub(super) const UNSEEN: Millis = Millis::secs(300);
 
-impl One {
+impl ScheduleState {
     /// Brings "done" up to date: the first look, a changed expression, a clock that went back.
     pub(super) fn settle(&mut self, now: Now, key: &ScheduleKey) {
         let Ok(spec) = &self.object.wish else { return };

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// One schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct One {
+pub(super) struct ScheduleState {
     pub(super) object: Object,
     /// By name, as last listed.
     pub(super) backups: BTreeMap<String, Backup>,
@@ -83,7 +83,7 @@ pub(super) enum Blocked {
     Unknown(String),
 }
 
-impl One {
+impl ScheduleState {
     pub(super) fn new(object: Object) -> Self {
         let status = &object.status;
         Self {

@@ -11,7 +11,7 @@ use shared::{
     machine::Machine,
     reason::Reason,
     region_set::RegionSet,
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
+    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, S3Target, SizeLevel},
     tiling::Tiling,
     time::{Instant, Millis, Now, Timestamp},
     ts::Ts,
@@ -45,7 +45,7 @@ pub fn request() -> Request {
             .iter()
             .map(|p| MemberRequest { plane: PlaneId::from(*p), tc_name: "shop".into(), tc_namespace: "tidb".into() })
             .collect(),
-        storage: Storage {
+        storage: S3Target {
             provider: "aws".into(),
             region: "eu-west-1".into(),
             bucket: "b".into(),

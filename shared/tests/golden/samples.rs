@@ -9,7 +9,7 @@ use shared::{
     ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     reason::{Reason, Refusal},
     region_set::RegionSet,
-    request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
+    request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel},
     tiling::Tiling,
     time::{Millis, Timestamp},
     ts::Ts,
@@ -28,7 +28,7 @@ fn spec() -> MemberSpec {
         tc_name: "shop-az1".into(),
         tc_namespace: "tidb".into(),
         init: true,
-        storage: Storage {
+        storage: S3Target {
             provider: "aws".into(),
             region: "eu-west-1".into(),
             bucket: "b".into(),

@@ -65,5 +65,5 @@ fn completing_without_evidence_is_refused() {
 fn completing_lets_go_when_the_release_was_lost() {
     let mut b = Bench::at_phase(Phase::Confirmed);
     let effects = b.order(complete());
-    assert!(matches!(&effects[..], [Effect::LetGo { good: true }, Effect::Work { .. }]), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::DropHolds { confirmed: true }, Effect::Work { .. }]), "{effects:?}");
 }

@@ -107,7 +107,7 @@ fn a_process_that_ends_breaks_off_at_once_what_is_not_close_to_its_evidence() {
         }
         assert_eq!(b.member.view(b.now()).over, !touches(phase), "{phase:?}: not before all is let go");
         if touches(phase) {
-            b.step(Input::LetGone);
+            b.step(Input::HoldsDropped);
         }
         assert!(b.member.view(b.now()).over, "{phase:?}");
     }
@@ -117,12 +117,12 @@ fn a_process_that_ends_breaks_off_at_once_what_is_not_close_to_its_evidence() {
 fn a_process_that_ends_keeps_saved_evidence_and_waits_for_the_release() {
     let mut b = Bench::at_phase(Phase::Confirmed);
     assert_eq!(b.step(Input::Stop { finish: true }), []);
-    assert_eq!(b.order(Order::Release), [Effect::LetGo { good: true }]);
-    assert_eq!(b.step(Input::LetGone), [say(Answer::Released(shared::wire::Released {}))]);
+    assert_eq!(b.order(Order::Release), [Effect::DropHolds { confirmed: true }]);
+    assert_eq!(b.step(Input::HoldsDropped), [say(Answer::Released(shared::wire::Released {}))]);
     assert!(b.member.view(b.now()).over);
     let mut b = Bench::at_phase(Phase::Confirmed);
     b.step(Input::Stop { finish: true });
-    assert_eq!(b.step(Input::Stop { finish: false }), [Effect::LetGo { good: true }], "nothing is broken");
+    assert_eq!(b.step(Input::Stop { finish: false }), [Effect::DropHolds { confirmed: true }], "nothing is broken");
     for phase in [Phase::Idle, Phase::Preparing, Phase::Prepared, Phase::Released, Phase::Broken] {
         let mut b = Bench::at_phase(phase);
         assert_eq!(b.step(Input::Stop { finish: true }), [], "{phase:?}");
@@ -247,8 +247,8 @@ fn after_the_confirmation_no_hold_that_ends_breaks_anything() {
         assert_eq!(b.phase(), Phase::Confirmed);
     }
     let mut b = Bench::at_phase(Phase::Confirmed);
-    assert_eq!(b.expire(Timer::PlaneLease), [Effect::LetGo { good: true }]);
-    b.step(Input::LetGone);
+    assert_eq!(b.expire(Timer::PlaneLease), [Effect::DropHolds { confirmed: true }]);
+    b.step(Input::HoldsDropped);
     assert_eq!(b.phase(), Phase::Confirmed);
     assert!(matches!(&b.order(Order::Recover)[..], [Effect::Send { answer: Answer::Recovered(_), .. }]));
     assert!(matches!(&b.order(Order::Release)[..], [Effect::Send { answer: Answer::Released(_), .. }]));
@@ -258,9 +258,9 @@ fn after_the_confirmation_no_hold_that_ends_breaks_anything() {
 fn a_store_that_opens_after_the_end_is_let_go_and_one_that_opens_twice_breaks() {
     let mut b = Bench::at_phase(Phase::Suspending);
     b.order(abort());
-    assert_eq!(b.held(1), [Effect::LetGo { good: false }]);
-    assert_eq!(b.step(Input::LetGone), []);
-    assert_eq!(b.step(Input::LetGone), [say(aborted(None))], "aborted once all is let go");
+    assert_eq!(b.held(1), [Effect::DropHolds { confirmed: false }]);
+    assert_eq!(b.step(Input::HoldsDropped), []);
+    assert_eq!(b.step(Input::HoldsDropped), [say(aborted(None))], "aborted once all is let go");
 
     let mut b = Bench::at_phase(Phase::Suspending);
     b.held(1);

@@ -10,7 +10,7 @@ use shared::{
         AttemptRecord, AttemptState, Done, Effect, Input, Member, Phase, ReadBack, Timer, Work, coverage::nothing_led,
     },
     reason::{Reason, Refusal},
-    request::{Credentials, Limits, MemberSpec, SizeLevel, Storage},
+    request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel},
     time::{Instant, Millis, Now, Timestamp},
     ts::Ts,
     wire::{
@@ -36,7 +36,7 @@ pub fn spec(init: bool) -> MemberSpec {
         tc_name: "tc".into(),
         tc_namespace: "tidb".into(),
         init,
-        storage: Storage {
+        storage: S3Target {
             provider: "aws".into(),
             region: "eu-west-1".into(),
             bucket: "bucket".into(),
@@ -195,7 +195,7 @@ pub fn breaking(work: &[u64], held: bool, cause: Refusal) -> Vec<Effect> {
     let mut effects: Vec<_> = work.iter().map(|number| Effect::CancelWork { number: *number }).collect();
     effects.push(save(AttemptState::Broken));
     if held {
-        effects.push(Effect::LetGo { good: false });
+        effects.push(Effect::DropHolds { confirmed: false });
     }
     effects.push(say(aborted(Some(cause))));
     effects
@@ -300,13 +300,13 @@ impl Bench {
             (Phase::Confirmed, |b| drop(b.done(9, Done::ReadBack(seen())))),
             (Phase::Released, |b| {
                 b.order(Order::Release);
-                b.step(Input::LetGone);
+                b.step(Input::HoldsDropped);
             }),
         ];
         if phase == Phase::Broken {
             bench = Self::at_phase(Phase::Settled);
             bench.order(abort());
-            bench.step(Input::LetGone);
+            bench.step(Input::HoldsDropped);
         }
         for (reached, way) in ways {
             if reached > phase || phase == Phase::Broken {

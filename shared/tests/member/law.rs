@@ -32,7 +32,7 @@ enum Act {
     /// The oldest unanswered renewal of a store is answered.
     Leased(u64, bool),
     Broken(u64),
-    LetGone,
+    HoldsDropped,
     Superseded(u64),
     Wait(u64),
     Expired(usize),
@@ -50,7 +50,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (1u64..4).prop_map(Act::Held),
         30 => (1u64..3, prop::bool::weighted(0.98)).prop_map(|(store, valid)| Act::Leased(store, valid)),
         1 => (1u64..4).prop_map(Act::Broken),
-        2 => Just(Act::LetGone),
+        2 => Just(Act::HoldsDropped),
         1 => (5u64..9).prop_map(Act::Superseded),
         8 => (0u64..3_000).prop_map(Act::Wait),
         1 => (0usize..4).prop_map(Act::Expired),
@@ -184,7 +184,7 @@ impl World {
             Act::Broken(store) => {
                 Input::StoreBroken { store: StoreId(*store), refusal: refusal(Reason::StoreHoldLost) }
             }
-            Act::LetGone => Input::LetGone,
+            Act::HoldsDropped => Input::HoldsDropped,
             Act::Superseded(epoch) => Input::Superseded { cluster: CLUSTER, epoch: Epoch(*epoch) },
             Act::Expired(timer) => {
                 Input::Expired([Timer::PlaneLease, Timer::StoreLease, Timer::RenewStores, Timer::RenewPd][*timer])
@@ -248,7 +248,7 @@ impl World {
                 Effect::Send { answer: Answer::Aborted(_), .. } => {
                     prop_assert!(!matches!(self.saved, Some(AttemptState::Live | AttemptState::Confirmed(_))));
                 }
-                Effect::Send { .. } | Effect::LetGo { .. } | Effect::Alarm(_) => {}
+                Effect::Send { .. } | Effect::DropHolds { .. } | Effect::Alarm(_) => {}
             }
         }
         Ok(())

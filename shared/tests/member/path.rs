@@ -75,9 +75,9 @@ fn an_attempt_from_prepare_to_release() {
         [save(AttemptState::Confirmed(evidence())), say(Answer::Confirmed(Confirmed { evidence: evidence() }))]
     );
     assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Evidence(evidence())))]);
-    assert_eq!(b.order(Order::Release), [Effect::LetGo { good: true }]);
+    assert_eq!(b.order(Order::Release), [Effect::DropHolds { confirmed: true }]);
     assert_eq!(b.order(Order::Release), [], "asked again while letting go");
-    assert_eq!(b.step(Input::LetGone), [say(Answer::Released(Released {}))]);
+    assert_eq!(b.step(Input::HoldsDropped), [say(Answer::Released(Released {}))]);
     assert_eq!(b.order(Order::Release), [say(Answer::Released(Released {}))]);
     let Order::Complete(work) = complete() else { unreachable!() };
     assert_eq!(b.order(complete()), [begins(10, Work::Complete(work))]);

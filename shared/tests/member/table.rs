@@ -97,14 +97,14 @@ fn abort_is_obeyed_in_every_stage() {
             expected.push(save(AttemptState::Broken));
         }
         if held {
-            expected.push(Effect::LetGo { good: false });
+            expected.push(Effect::DropHolds { confirmed: false });
         } else {
             expected.push(say(aborted(None)));
         }
         assert_eq!(b.order(abort()), expected, "{phase:?}");
         if held {
             assert_eq!(b.order(abort()), [], "{phase:?}: said once all is let go");
-            assert_eq!(b.step(Input::LetGone), [say(aborted(None))], "{phase:?}");
+            assert_eq!(b.step(Input::HoldsDropped), [say(aborted(None))], "{phase:?}");
         }
         assert_eq!(b.order(abort()), [say(aborted(None))], "{phase:?}");
         assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Aborted))], "{phase:?}");
@@ -121,7 +121,7 @@ fn recover_ends_what_is_not_confirmed() {
         let effects = b.order(Order::Recover);
         assert_eq!(effects.last(), Some(&say(Answer::Recovered(Recovered::Aborted))), "{phase:?}");
         assert!(effects.contains(&save(AttemptState::Broken)), "{phase:?}");
-        assert_eq!(effects.contains(&Effect::LetGo { good: false }), touches(phase), "{phase:?}");
+        assert_eq!(effects.contains(&Effect::DropHolds { confirmed: false }), touches(phase), "{phase:?}");
         assert_eq!(b.phase(), Phase::Broken);
     }
 }
@@ -174,7 +174,10 @@ fn a_newer_attempt_of_the_same_cluster_ends_this_one() {
     assert_eq!(b.step(Input::Superseded { cluster: CLUSTER, epoch: Epoch(9) }), []);
     assert_eq!(reasons(&b.order(Order::Reserve)), [Reason::EpochStale]);
     let mut b = Bench::at_phase(Phase::Confirmed);
-    assert_eq!(b.step(Input::Superseded { cluster: CLUSTER, epoch: Epoch(9) }), [Effect::LetGo { good: true }]);
+    assert_eq!(
+        b.step(Input::Superseded { cluster: CLUSTER, epoch: Epoch(9) }),
+        [Effect::DropHolds { confirmed: true }]
+    );
     assert_eq!(b.phase(), Phase::Confirmed);
 }
 

@@ -17,7 +17,7 @@ use shared::{
     evidence::AcceptedSnapshot,
     ids::{InstanceId, SnapshotId, VolumeId},
     reason::Reason,
-    request::Storage,
+    request::S3Target,
 };
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub(crate) struct CloudDouble {
 
 #[async_trait]
 impl CloudConnect for CloudDouble {
-    async fn connect(&self, identity: &CloudIdentity, storage: &Storage) -> Result<Cloud, PortError> {
+    async fn connect(&self, identity: &CloudIdentity, storage: &S3Target) -> Result<Cloud, PortError> {
         self.world.pause(self.world.with(|state| state.config.s3)).await;
         if let CloudIdentity::Keys { access_key, secret_key } = identity
             && (access_key != ACCESS_KEY || secret_key != SECRET_KEY)

@@ -6,7 +6,7 @@ use plane_actor::{
 };
 use shared::{
     ids::{InstanceId, VolumeId},
-    request::Storage,
+    request::S3Target,
 };
 use std::sync::{OnceLock, mpsc};
 use tests::servers::{
@@ -40,8 +40,8 @@ pub(crate) fn moto() -> &'static str {
     })
 }
 
-pub(crate) fn storage(bucket: &str) -> Storage {
-    Storage {
+pub(crate) fn storage(bucket: &str) -> S3Target {
+    S3Target {
         provider: "aws".into(),
         region: REGION.into(),
         bucket: bucket.into(),

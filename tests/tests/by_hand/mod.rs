@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use plane_actor::ports::{CloudIdentity, CreateSnapshots, Dialer, Hold, Pd, PortError, Ports, Tikv};
 use shared::{
     ids::{InstanceId, SnapshotId, StoreId},
-    request::Storage,
+    request::S3Target,
     time::Millis,
     ts::Ts,
 };
@@ -41,7 +41,7 @@ pub(crate) fn dialer() -> Arc<dyn Dialer> {
     Arc::new(NoDialer)
 }
 
-pub(crate) fn storage() -> Storage {
+pub(crate) fn storage() -> S3Target {
     by_order::storage("backups", "nightly")
 }
 

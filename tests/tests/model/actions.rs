@@ -36,7 +36,7 @@ pub(crate) enum Action {
     /// A member hears that its stream is gone.
     StreamGone { plane: usize, of: Try },
     /// What was held has been let go.
-    LetGone { plane: usize, of: Try },
+    HoldsDropped { plane: usize, of: Try },
     /// A store's lease ends: it ran out, the store restarted, or somebody's `Finish` ended it.
     LeaseEnds(usize),
     /// Another client opens a stream to the store: ours ends, and the lease is that client's to end.
@@ -173,9 +173,8 @@ impl World {
         let by = self.current(b);
         let lives = |p: usize| {
             let slot = self.slot(p, by);
-            let renews = slot.is_some_and(|slot| {
-                slot.letting_go > 0 || slot.member.timers().any(|timer| timer == Timer::PlaneLease)
-            });
+            let renews = slot
+                .is_some_and(|slot| slot.dropping > 0 || slot.member.timers().any(|timer| timer == Timer::PlaneLease));
             renews || self.truth.stores[p].holder == Some(by)
         };
         !(0..self.planes.len()).any(lives)
@@ -214,8 +213,8 @@ impl World {
             if self.stream_is_gone(p, of) {
                 actions.push(Action::StreamGone { plane, of });
             }
-            if slot.letting_go > 0 {
-                actions.push(Action::LetGone { plane, of });
+            if slot.dropping > 0 {
+                actions.push(Action::HoldsDropped { plane, of });
             }
         }
         if trouble && self.truth.stores[p].holder.is_some() {
@@ -286,7 +285,7 @@ impl World {
                 }
                 return self.said(bounds, *plane, *of, &Said::Broken);
             }
-            Action::LetGone { plane, of } => self.let_gone(bounds, *plane, *of),
+            Action::HoldsDropped { plane, of } => self.holds_dropped(bounds, *plane, *of),
             Action::LeaseEnds(p) => {
                 pay(&mut self.purse.troubles);
                 let store = &mut self.truth.stores[*p];

@@ -97,8 +97,8 @@ impl World {
             }
         }
         self.slots().find_map(|(plane, of, slot)| {
-            if slot.letting_go > 0 {
-                return Some(Action::LetGone { plane, of });
+            if slot.dropping > 0 {
+                return Some(Action::HoldsDropped { plane, of });
             }
             if slot.answered.is_some() {
                 return Some(Action::HearsRenewed { plane, of });
@@ -161,7 +161,7 @@ impl World {
             }
         }
         let busy = |(_, _, slot): &(usize, Try, &crate::world::Slot)| {
-            slot.member.timers().next().is_some() || slot.letting_go > 0 || !slot.works.is_empty()
+            slot.member.timers().next().is_some() || slot.dropping > 0 || !slot.works.is_empty()
         };
         self.slots().find(busy).map(|(p, of, slot)| format!("plane {p} is busy with {of:?}: {slot:?}"))
     }

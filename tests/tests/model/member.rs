@@ -28,7 +28,7 @@ pub(crate) enum Said {
     Held(u64),
     Leased { number: u64, valid: bool },
     Broken,
-    LetGone,
+    HoldsDropped,
     Expired(Timer),
 }
 
@@ -83,7 +83,7 @@ impl Said {
                 let refusal = Refusal::new(Reason::StoreHoldLost, "the stream was taken over");
                 Input::StoreBroken { store: store(p), refusal }
             }
-            Self::LetGone => Input::LetGone,
+            Self::HoldsDropped => Input::HoldsDropped,
             Self::Expired(timer) => Input::Expired(*timer),
         }
     }
@@ -97,7 +97,7 @@ pub(crate) enum Deed {
     Work(u64, Kept<Work>),
     Cancel(u64),
     Renew(u64),
-    LetGo,
+    DropHolds,
     Alarm,
 }
 
@@ -109,7 +109,7 @@ impl Deed {
             Effect::Work { number, work } => Self::Work(number, Kept::new(work)),
             Effect::CancelWork { number } => Self::Cancel(number),
             Effect::RenewStores { number, .. } => Self::Renew(number),
-            Effect::LetGo { .. } => Self::LetGo,
+            Effect::DropHolds { .. } => Self::DropHolds,
             Effect::Alarm(_) => Self::Alarm,
         }
     }

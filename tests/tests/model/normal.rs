@@ -55,7 +55,7 @@ impl World {
         let over = |by: &Try| by.number < current[by.backup].0 || current[by.backup].1;
         for plane in &mut self.planes {
             plane.slots.retain(|(by, slot)| {
-                !over(by) || !slot.works.is_empty() || slot.letting_go > 0 || slot.member.timers().next().is_some()
+                !over(by) || !slot.works.is_empty() || slot.dropping > 0 || slot.member.timers().next().is_some()
             });
         }
         self.truth.attempts.retain(|by, _| !over(by));

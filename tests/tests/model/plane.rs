@@ -32,7 +32,7 @@ impl Plane {
         }
         let restored = self.ledger.attempt(&by.attempt()).cloned();
         let member = Kept::new(Member::new(by.attempt(), restored));
-        let slot = Slot { member, works: Vec::new(), asked: None, answered: None, letting_go: 0 };
+        let slot = Slot { member, works: Vec::new(), asked: None, answered: None, dropping: 0 };
         let at = self.slots.partition_point(|(of, _)| *of < by);
         self.slots.insert(at, (by, slot));
     }
@@ -117,14 +117,14 @@ impl World {
                     slot.asked = Some(*number);
                 }
             }
-            Deed::LetGo => {
+            Deed::DropHolds => {
                 self.finish(p, by);
                 if let Some(slot) = self.slot_mut(p, by) {
                     (slot.asked, slot.answered) = (None, None);
-                    slot.letting_go += 1;
+                    slot.dropping += 1;
                 }
                 if !bounds.slow {
-                    self.let_gone(bounds, p, by);
+                    self.holds_dropped(bounds, p, by);
                 }
             }
             Deed::Alarm => self.truth.breaks(Broken::Alarm),
@@ -132,10 +132,10 @@ impl World {
         true
     }
 
-    pub(crate) fn let_gone(&mut self, bounds: &Bounds, p: usize, by: Try) {
+    pub(crate) fn holds_dropped(&mut self, bounds: &Bounds, p: usize, by: Try) {
         if let Some(slot) = self.slot_mut(p, by) {
-            slot.letting_go -= 1;
-            self.said(bounds, p, by, &Said::LetGone);
+            slot.dropping -= 1;
+            self.said(bounds, p, by, &Said::HoldsDropped);
         }
     }
 

@@ -148,8 +148,8 @@ pub(crate) struct Slot {
     pub(crate) asked: Option<u64>,
     /// The store's answer to one, not heard yet.
     pub(crate) answered: Option<(u64, bool)>,
-    /// `LetGo`s not yet answered.
-    pub(crate) letting_go: u8,
+    /// `DropHolds`s not yet answered.
+    pub(crate) dropping: u8,
 }
 
 /// One plane.

@@ -12,7 +12,7 @@ use plane_actor::{
     ports::{Cloud, CloudConnect, CloudIdentity},
 };
 use serde_json::Value;
-use shared::request::Storage;
+use shared::request::S3Target;
 use std::{fmt::Write as _, path::PathBuf};
 use tempfile::TempDir;
 use tests::servers::{
@@ -177,7 +177,7 @@ impl Rig {
             session: String::new(),
         };
         let identity = CloudIdentity::Keys { access_key: ACCESS_KEY.into(), secret_key: "any".into() };
-        let storage = Storage {
+        let storage = S3Target {
             provider: "aws".into(),
             region: REGION.into(),
             bucket: BUCKET.into(),

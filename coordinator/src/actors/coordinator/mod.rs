@@ -61,7 +61,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 const RESYNC: Duration = Duration::from_secs(30);
 
 /// A backup that is under way, or owes something.
-struct Live {
+struct LiveBarrier {
     addr: Addr<BarrierActor>,
     incarnation: u64,
     /// Who has a part in it: what happens to other planes is not told to it.
@@ -88,7 +88,7 @@ pub struct CoordinatorActor {
     /// Who may run an attempt on which TiDB cluster.
     claims: Driver<Claims>,
     claim_store: ClaimStore,
-    barriers: BTreeMap<BackupUid, Live>,
+    barriers: BTreeMap<BackupUid, LiveBarrier>,
     /// Barriers that this process has begun.
     incarnations: u64,
     views: BTreeMap<BackupUid, Arc<View>>,
@@ -279,7 +279,7 @@ impl CoordinatorActor {
             ctx.address().recipient(),
         );
         self.feed(claims::Input::BarrierStarted { backup: uid.clone(), name }, ctx);
-        self.barriers.insert(uid, Live { addr: actor.start(), incarnation, planes });
+        self.barriers.insert(uid, LiveBarrier { addr: actor.start(), incarnation, planes });
     }
 
     /// Every barrier hears of every session it may have missed, because its mailbox was full.

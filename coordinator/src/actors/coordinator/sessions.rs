@@ -1,6 +1,6 @@
 //! Planes that dial in: a newer session supersedes an older one, words from a dead one are ignored.
 
-use super::{CoordinatorActor, Live, Session};
+use super::{CoordinatorActor, LiveBarrier, Session};
 use crate::actors::{
     messages::{Channel, FromSession, LinkOpen, PlaneConnecting, PlaneMessage, SessionOver, ToBarrier},
     session::PlaneSession,
@@ -108,7 +108,7 @@ impl CoordinatorActor {
         match heard.up {
             Up::Answer { attempt, epoch, answer } => {
                 let key = self.known_as.get(&attempt.backup).unwrap_or(&attempt.backup);
-                let Some(Live { addr, .. }) = self.barriers.get(key) else { return };
+                let Some(LiveBarrier { addr, .. }) = self.barriers.get(key) else { return };
                 let is_progress = matches!(answer, Answer::Progress(_));
                 let message = ToBarrier::Answer {
                     plane: heard.plane.clone(),

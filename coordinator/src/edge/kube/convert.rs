@@ -21,7 +21,7 @@ use shared::{
     duration::{self, Units},
     ids::{BackupUid, PlaneId},
     reason::{Reason, Refusal, cut},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel, Storage},
+    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, S3Target, SizeLevel},
     retention::{Backup, BackupState, HOLD_ANNOTATION},
     schedule::SCHEDULE_LABEL,
     time::Millis,
@@ -207,7 +207,7 @@ fn members(clusters: &[ClusterRef], faults: &mut Faults) -> Vec<MemberRequest> {
     members
 }
 
-fn storage(template: &Template, faults: &mut Faults) -> Storage {
+fn storage(template: &Template, faults: &mut Faults) -> S3Target {
     let others =
         [("gcs", template.gcs.is_some()), ("azblob", template.azblob.is_some()), ("local", template.local.is_some())];
     let empty = S3::default();
@@ -235,7 +235,7 @@ fn storage(template: &Template, faults: &mut Faults) -> Storage {
             format!("spec.template.s3.endpoint is {endpoint:?}; it must begin with http:// or https://"),
         );
     }
-    Storage {
+    S3Target {
         // Two makers whose stores refuse path style (`facts/tidb-operator.md` §6).
         force_path_style: s3.force_path_style.unwrap_or(!matches!(s3.provider.as_str(), "alibaba" | "netease")),
         provider: s3.provider.clone(),

@@ -18,7 +18,7 @@ use shared::{
     ids::SnapshotId,
     member::Done,
     reason::{Reason, Refusal},
-    request::{SizeLevel, Storage},
+    request::{S3Target, SizeLevel},
     wire::{Complete, PlanePhase},
 };
 use std::{
@@ -61,7 +61,7 @@ pub(super) async fn complete(context: &WorkContext, order: &Complete) -> Result<
 
 /// The lock names this attempt. Where it is gone (a person or a lifecycle rule), the process that wrote it puts it back;
 /// one that has restarted cannot know whether the backup was deleted meanwhile, and leaves that to a person.
-async fn hold_prefix(context: &WorkContext, objects: &dyn Objects, target: &Storage) -> Result<(), Refusal> {
+async fn hold_prefix(context: &WorkContext, objects: &dyn Objects, target: &S3Target) -> Result<(), Refusal> {
     let lock = storage::lock(objects, target, &context.attempt.backup).await?;
     match lock {
         Lock::Ours(number) if number == context.attempt.number => Ok(()),
@@ -76,7 +76,7 @@ async fn hold_prefix(context: &WorkContext, objects: &dyn Objects, target: &Stor
 }
 
 /// As this process wrote it; after a restart S3's copy is all there is.
-async fn clustermeta(context: &WorkContext, objects: &dyn Objects, target: &Storage) -> Result<Arc<Vec<u8>>, Refusal> {
+async fn clustermeta(context: &WorkContext, objects: &dyn Objects, target: &S3Target) -> Result<Arc<Vec<u8>>, Refusal> {
     if let Some(meta) = &context.clustermeta {
         return Ok(meta.clone());
     }

@@ -1,10 +1,10 @@
 //! What tests of work share.
 
-use shared::request::{Credentials, Limits, MemberSpec, SizeLevel, Storage};
+use shared::request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel};
 
 /// A member of the init plane.
 pub(super) fn spec(credentials: Credentials) -> MemberSpec {
-    let storage = Storage {
+    let storage = S3Target {
         provider: "aws".into(),
         region: String::new(),
         bucket: "b".into(),

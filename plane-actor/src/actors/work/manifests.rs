@@ -5,7 +5,7 @@ use super::{context::WorkContext, deleting::line, storage};
 use crate::ports::{Manifest, Objects};
 use shared::{
     reason::Refusal,
-    request::{MemberSpec, Storage},
+    request::{MemberSpec, S3Target},
 };
 
 const FOLDER: &str = "manifests/";
@@ -30,7 +30,7 @@ pub(super) async fn write(context: &WorkContext, objects: &dyn Objects, spec: &M
     notes
 }
 
-async fn write_one(objects: &dyn Objects, target: &Storage, manifest: &Manifest) -> Result<(), String> {
+async fn write_one(objects: &dyn Objects, target: &S3Target, manifest: &Manifest) -> Result<(), String> {
     let Manifest { namespace, kind, name, object } = manifest;
     let body = serde_saphyr::to_string(object).map_err(|error| format!("{kind} {namespace}/{name}: {error}"))?;
     let key = target.key(&format!("{FOLDER}{namespace}/{kind}/{name}.yaml"));
@@ -38,7 +38,7 @@ async fn write_one(objects: &dyn Objects, target: &Storage, manifest: &Manifest)
 }
 
 /// The keys of those that are there. By their form, because another backup may lie further down the same prefix.
-pub(super) async fn keys(objects: &dyn Objects, target: &Storage) -> Result<Vec<String>, Refusal> {
+pub(super) async fn keys(objects: &dyn Objects, target: &S3Target) -> Result<Vec<String>, Refusal> {
     let folder = target.key(FOLDER);
     let found = storage::list(objects, &folder, MAX).await?;
     let ours = |key: &String| {

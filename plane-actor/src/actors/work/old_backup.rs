@@ -9,7 +9,7 @@ use super::{
 use crate::ports::Cloud;
 use shared::{
     reason::Refusal,
-    request::Storage,
+    request::S3Target,
     wire::{Clean, CleanReport, OldBackup},
 };
 
@@ -54,7 +54,7 @@ enum Found {
 }
 
 /// What lies below the prefix, as far as it is surely this backup's.
-async fn whose(cloud: &Cloud, target: &Storage, old: &OldBackup) -> Result<Found, Refusal> {
+async fn whose(cloud: &Cloud, target: &S3Target, old: &OldBackup) -> Result<Found, Refusal> {
     let objects = cloud.objects.as_ref();
     let at = |name: &str| format!("s3://{}/{}", target.bucket, target.key(name));
     let lock = storage::get(objects, &target.key(storage::LOCK)).await?;
@@ -85,7 +85,7 @@ async fn whose(cloud: &Cloud, target: &Storage, old: &OldBackup) -> Result<Found
 
 /// By name only, as another backup may lie further down. A second try after a lost answer finds `backupmeta` until all
 /// else is gone.
-async fn delete_files(cloud: &Cloud, target: &Storage, report: &mut CleanReport) -> Result<(), Refusal> {
+async fn delete_files(cloud: &Cloud, target: &S3Target, report: &mut CleanReport) -> Result<(), Refusal> {
     let objects = cloud.objects.as_ref();
     let below = target.key("manifests/");
     let mut keys = Vec::new();

@@ -13,7 +13,7 @@ use crate::ports::{CloudError, Objects};
 use shared::{
     member::Done,
     reason::{Reason, Refusal},
-    request::Storage,
+    request::S3Target,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -41,7 +41,7 @@ pub(super) async fn reserve(context: &WorkContext) -> Result<(Done, Carried), Re
 }
 
 /// Put only if absent. An answer that was lost, or an object that is there, is decided by what stands in it.
-pub(super) async fn take_lock(context: &WorkContext, objects: &dyn Objects, target: &Storage) -> Result<(), Refusal> {
+pub(super) async fn take_lock(context: &WorkContext, objects: &dyn Objects, target: &S3Target) -> Result<(), Refusal> {
     let key = target.key(storage::LOCK);
     let body = storage::lock_text(&context.attempt).into_bytes();
     let mut last = String::new();

@@ -5,7 +5,7 @@ use crate::ports::{Cloud, Objects};
 use shared::{
     ids::{Attempt, BackupUid},
     reason::{Reason, Refusal},
-    request::{MemberSpec, Storage},
+    request::{MemberSpec, S3Target},
 };
 
 /// What restore reads.
@@ -73,12 +73,12 @@ pub(super) enum Lock {
     Ours(u32),
 }
 
-pub(super) async fn lock(objects: &dyn Objects, storage: &Storage, backup: &BackupUid) -> Result<Lock, Refusal> {
+pub(super) async fn lock(objects: &dyn Objects, storage: &S3Target, backup: &BackupUid) -> Result<Lock, Refusal> {
     let Some(body) = get(objects, &storage.key(LOCK)).await? else { return Ok(Lock::Absent) };
     Ok(locked_by(&body, backup).map_or(Lock::Foreign, Lock::Ours))
 }
 
-pub(super) fn in_use(storage: &Storage, name: &str) -> Refusal {
+pub(super) fn in_use(storage: &S3Target, name: &str) -> Refusal {
     let text = format!("s3://{}/{} is there already and is not this backup's", storage.bucket, storage.key(name));
     Refusal::new(Reason::PrefixInUse, text)
 }

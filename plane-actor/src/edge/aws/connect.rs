@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
 };
-use shared::{reason::Reason, request::Storage};
+use shared::{reason::Reason, request::S3Target};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::Mutex,
@@ -119,7 +119,7 @@ impl AwsCloud {
         timeout(REGION_LIMIT, chain.region()).await.ok().flatten()
     }
 
-    async fn identify(&self, identity: &CloudIdentity, storage: &Storage) -> Result<Cloud, PortError> {
+    async fn identify(&self, identity: &CloudIdentity, storage: &S3Target) -> Result<Cloud, PortError> {
         let own = self.own().await;
         // Volumes are where the plane is. Only a plane that does not know its region falls back to that of the bucket,
         // which is what BR does today.
@@ -151,7 +151,7 @@ impl AwsCloud {
 
 #[async_trait]
 impl CloudConnect for AwsCloud {
-    async fn connect(&self, identity: &CloudIdentity, storage: &Storage) -> Result<Cloud, PortError> {
+    async fn connect(&self, identity: &CloudIdentity, storage: &S3Target) -> Result<Cloud, PortError> {
         timeout(IDENTITY_LIMIT, self.identify(identity, storage)).await.unwrap_or_else(|_| {
             Err(PortError::Unavailable(format!("AWS: no credentials or account within {IDENTITY_LIMIT:?}")))
         })

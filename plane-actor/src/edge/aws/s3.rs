@@ -13,7 +13,7 @@ use aws_sdk_s3::{
     primitives::ByteStream,
     types::{ObjectCannedAcl, ServerSideEncryption, StorageClass},
 };
-use shared::request::Storage;
+use shared::request::S3Target;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -38,7 +38,7 @@ const CONDITIONAL_PAUSE: Duration = Duration::from_millis(200);
 /// One bucket with the options of one backup.
 pub(crate) struct S3Edge {
     client: Client,
-    storage: Storage,
+    storage: S3Target,
 }
 
 /// What became of one conditional write.
@@ -51,7 +51,7 @@ enum Conditional {
 
 impl S3Edge {
     /// `endpoint`: as backup or configuration name it; it comes before the environment's.
-    pub(crate) fn new(config: &SdkConfig, endpoint: Option<&str>, storage: &Storage) -> Self {
+    pub(crate) fn new(config: &SdkConfig, endpoint: Option<&str>, storage: &S3Target) -> Self {
         let mut builder = Builder::from(config).force_path_style(storage.force_path_style);
         if let Some(endpoint) = endpoint {
             builder = builder.endpoint_url(endpoint);

@@ -4,7 +4,7 @@ use crate::{
     backoff::{Backoff, seed},
     barrier::{
         input::{Effect, Timer},
-        machine::{Barrier, Live},
+        machine::{Barrier, PlaneState},
         phase::Phase,
         record::{PlaneRecord, Record},
     },
@@ -55,7 +55,7 @@ impl Barrier {
             self.record.planes.insert(plane, PlaneRecord { abandoned: true, ..PlaneRecord::default() });
         }
         for live in self.planes.values_mut() {
-            *live = Live { connected: live.connected, ..Live::default() };
+            *live = PlaneState { connected: live.connected, ..PlaneState::default() };
         }
         self.stop(&[Timer::Retry]);
         (self.round, self.cover_round, self.gc_hold, self.renewals) = (1, 0, None, 0);

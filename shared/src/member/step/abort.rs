@@ -5,7 +5,7 @@ use crate::{
     member::{
         effect::Effect,
         ledger::AttemptState,
-        machine::{Member, Owed},
+        machine::{Member, Pending},
         phase::Phase,
     },
     reason::Refusal,
@@ -25,7 +25,7 @@ impl Member {
             self.highest = self.highest.max(epoch);
             self.give_up(None, effects);
         }
-        self.owed = Some(Owed::Aborted(epoch));
+        self.pending = Some(Pending::Aborted(epoch));
         self.pay(effects);
     }
 
@@ -37,7 +37,7 @@ impl Member {
         self.evidence = None;
         self.last = None;
         self.save(AttemptState::Broken, effects);
-        self.let_go(effects);
+        self.drop_holds(effects);
     }
 
     /// A hold ended, or work failed, before the confirmation: the coordinator is told unasked.

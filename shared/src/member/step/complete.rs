@@ -28,7 +28,7 @@ impl Member {
             return false;
         }
         self.cancel_work(effects);
-        self.let_go(effects);
+        self.drop_holds(effects);
         if self.phase == Phase::Confirmed {
             self.phase = Phase::Released;
         }

@@ -4,7 +4,7 @@ use crate::{
     epoch::Epoch,
     member::{
         effect::Effect,
-        machine::{Member, Owed},
+        machine::{Member, Pending},
         phase::Phase,
     },
     reason::Reason,
@@ -19,9 +19,9 @@ impl Member {
             // Nothing of this attempt is known any more, so nothing of it is held.
             self.send(epoch, Answer::Released(Released {}), effects);
         } else if self.phase.is_confirmed() && epoch == self.epoch {
-            self.let_go(effects);
+            self.drop_holds(effects);
             self.phase = Phase::Released;
-            self.owed = Some(Owed::Released(epoch));
+            self.pending = Some(Pending::Released(epoch));
             self.pay(effects);
         } else if self.is_ours(epoch, effects) {
             let text = format!("Release does not follow {:?}: not confirmed here", self.phase);
@@ -30,36 +30,36 @@ impl Member {
     }
 
     /// Ends every hold, if there may be one, and stops every clock of theirs.
-    pub(in crate::member) fn let_go(&mut self, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn drop_holds(&mut self, effects: &mut Vec<Effect>) {
         self.holds.clear();
         (self.lease, self.renew_stores_at, self.renew_pd_at) = (None, None, None);
         if let Some(number) = self.pd_work.take() {
             effects.push(Effect::CancelWork { number });
         }
         if std::mem::take(&mut self.touched) {
-            self.letting_go = self.letting_go.saturating_add(1);
-            effects.push(Effect::LetGo { good: self.phase.is_confirmed() });
+            self.dropping = self.dropping.saturating_add(1);
+            effects.push(Effect::DropHolds { confirmed: self.phase.is_confirmed() });
         }
     }
 
-    pub(in crate::member) fn let_gone(&mut self, effects: &mut Vec<Effect>) {
-        if self.letting_go == 0 {
+    pub(in crate::member) fn holds_dropped(&mut self, effects: &mut Vec<Effect>) {
+        if self.dropping == 0 {
             self.alarm("let go without being asked", effects);
             return;
         }
-        self.letting_go -= 1;
+        self.dropping -= 1;
         self.pay(effects);
     }
 
-    /// Says what is owed once nothing is being let go any more.
+    /// Says what is pending once nothing is being let go any more.
     pub(in crate::member) fn pay(&mut self, effects: &mut Vec<Effect>) {
-        if self.letting_go > 0 {
+        if self.dropping > 0 {
             return;
         }
-        match self.owed.take() {
+        match self.pending.take() {
             None => {}
-            Some(Owed::Released(epoch)) => self.send(epoch, Answer::Released(Released {}), effects),
-            Some(Owed::Aborted(epoch)) => self.send(epoch, self.aborted(), effects),
+            Some(Pending::Released(epoch)) => self.send(epoch, Answer::Released(Released {}), effects),
+            Some(Pending::Aborted(epoch)) => self.send(epoch, self.aborted(), effects),
         }
     }
 }

@@ -19,7 +19,7 @@ impl Member {
         if self.phase.is_live() {
             self.break_off(Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end"), effects);
         } else {
-            self.let_go(effects);
+            self.drop_holds(effects);
         }
     }
 
@@ -35,7 +35,7 @@ impl Member {
             let text = format!("epoch {epoch} is obeyed for TiDB cluster {cluster}, above {}", self.epoch);
             self.break_off(Refusal::new(Reason::EpochStale, text), effects);
         } else {
-            self.let_go(effects);
+            self.drop_holds(effects);
         }
     }
 }

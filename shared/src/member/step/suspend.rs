@@ -55,8 +55,8 @@ impl Member {
             self.break_off(Refusal::new(Reason::Internal, text), effects);
         } else {
             // It was opened while the attempt ended: the machine has forgotten it, the world has not.
-            self.letting_go = self.letting_go.saturating_add(1);
-            effects.push(Effect::LetGo { good: false });
+            self.dropping = self.dropping.saturating_add(1);
+            effects.push(Effect::DropHolds { confirmed: false });
         }
     }
 

@@ -4,7 +4,7 @@
 use super::faults::Faults;
 use shared::{
     reason::Reason,
-    request::{MemberRequest, Storage},
+    request::{MemberRequest, S3Target},
 };
 
 /// Longest key that S3 takes, in bytes.
@@ -19,7 +19,7 @@ fn longest_file(member: &MemberRequest) -> usize {
     manifest.max("/isochron-certificate.json".len())
 }
 
-pub(super) fn storage(storage: &Storage, members: &[MemberRequest], faults: &mut Faults) {
+pub(super) fn storage(storage: &S3Target, members: &[MemberRequest], faults: &mut Faults) {
     if !storage.bucket.is_empty() && !is_bucket(&storage.bucket) {
         faults.add(
             Reason::SpecInvalid,
