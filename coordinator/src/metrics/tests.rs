@@ -9,7 +9,7 @@ use shared::{
     barrier::{BarrierTimes, LastRefusal, Phase, PlaneView, Record},
     ids::PlaneId,
     reason::Refusal,
-    time::Millis,
+    time::{Millis, Timestamp},
 };
 
 fn seen(metrics: &Metrics, record: &Record) {
@@ -53,7 +53,7 @@ fn the_five_old_names_stand_as_they_did() {
         format!("fed_volume_backup_total_size_gb{{{of}}} 2.0"),
         format!(r#"fed_volume_backup_cleanup_status{{{of},status="Cleaned"}} 1"#),
         format!("fed_volume_backup_cleanup_total_time_sec{{{of}}} 4.25"),
-        r#"isochron_barrier_duration_seconds_sum{part="Hold"} 2.0"#.to_owned(),
+        r#"isochron_barrier_duration_seconds_sum{part="Hold",outcome="Complete"} 2.0"#.to_owned(),
         r#"isochron_barrier_limit_seconds{part="Hold"} 60.0"#.to_owned(),
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
@@ -100,6 +100,56 @@ fn a_deletion_that_leaves_something_over_counts_once() {
 }
 
 #[test]
+fn a_barrier_is_a_series_while_it_holds() {
+    let metrics = Metrics::new();
+    let record = record();
+    let line = r#"isochron_barrier_holding{namespace="br-admin",name="nightly"} 1"#;
+    for (phase, holds) in [
+        (Phase::Reserving, false),
+        (Phase::Settling, true),
+        (Phase::Snapshotting, true),
+        (Phase::Releasing, true),
+        (Phase::Completing, false),
+        (Phase::Suspending, true),
+        (Phase::Aborting, false),
+    ] {
+        metrics.viewed(&refused(&record, phase, &[]));
+        assert_eq!(has(&metrics, line), holds, "{phase:?}");
+    }
+}
+
+#[test]
+fn planes_are_told_by_name_and_forgotten() {
+    let metrics = Metrics::new();
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let az1 = PlaneId::from("az1");
+    metrics.planes(&names(&["az1", "az2"]), [&az1].into_iter());
+    for line in [
+        "isochron_planes_configured 2",
+        "isochron_planes_connected 1",
+        r#"isochron_plane_session{plane="az1"} 1"#,
+        r#"isochron_plane_session{plane="az2"} 0"#,
+    ] {
+        assert!(has(&metrics, line), "{line} is missing in\n{}", text(&metrics));
+    }
+    // Taken from the list: it is told while it is there.
+    metrics.planes(&names(&["az2"]), [&az1].into_iter());
+    assert!(has(&metrics, r#"isochron_plane_session{plane="az1"} 1"#));
+    metrics.planes(&names(&["az2"]), [].into_iter());
+    assert!(!text(&metrics).contains("az1"), "{}", text(&metrics));
+}
+
+#[test]
+fn the_first_clean_up_is_an_increase() {
+    let metrics = Metrics::new();
+    seen(&metrics, &record());
+    let of = r#"namespace="br-admin",tc="shop-az1,shop-az2""#;
+    for status in ["Cleaned", "CleanFailed"] {
+        assert!(has(&metrics, &format!(r#"fed_volume_backup_cleanup_status{{{of},status="{status}"}} 0"#)));
+    }
+}
+
+#[test]
 fn what_blocks_a_backup_is_a_series_while_it_does() {
     let metrics = Metrics::new();
     let mut record = record();
@@ -140,5 +190,9 @@ fn the_first_failure_of_a_reason_is_an_increase_and_its_hold_is_measured() {
     record.barrier.hold = Some(Millis(60_000));
     seen(&metrics, &record);
     assert!(has(&metrics, r#"isochron_failures_total{reason="HoldTimedOut"} 1"#));
-    assert!(has(&metrics, r#"isochron_barrier_duration_seconds_sum{part="Hold"} 60.0"#), "{}", text(&metrics));
+    assert!(
+        has(&metrics, r#"isochron_barrier_duration_seconds_sum{part="Hold",outcome="Failed"} 60.0"#),
+        "{}",
+        text(&metrics)
+    );
 }

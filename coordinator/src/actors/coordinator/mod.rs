@@ -329,6 +329,8 @@ impl Actor for CoordinatorActor {
 impl Handler<StartLeading> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, _: StartLeading, ctx: &mut Self::Context) {
+        self.metrics.leads();
+        self.tell_planes();
         self.read_ledger(ctx);
         ctx.run_interval(RESYNC, |actor, ctx| {
             actor.tell_sessions();

@@ -194,6 +194,9 @@ impl Handler<Known> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, Known(known): Known, ctx: &mut Self::Context) {
         self.known = known;
+        if self.ready {
+            self.tell_planes();
+        }
         // What was refused may be right now.
         let refused = self.invalid.keys().filter_map(|uid| self.objects.get(uid)).cloned().collect::<Vec<_>>();
         for object in refused {

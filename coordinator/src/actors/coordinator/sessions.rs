@@ -14,6 +14,11 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 impl CoordinatorActor {
+    /// To the metrics.
+    pub(super) fn tell_planes(&self) {
+        self.metrics.planes(&self.known, self.sessions.keys());
+    }
+
     /// A plane that was taken from the list finishes, and cleans, what it has a part in.
     fn has_part(&self, plane: &PlaneId) -> bool {
         self.views.values().any(|view| view.record.planes.contains_key(plane))
@@ -75,7 +80,7 @@ impl Handler<LinkOpen> for CoordinatorActor {
             tracing::info!(%plane, generation, "plane connected");
         }
         self.last_seen.remove(&plane);
-        self.metrics.planes_connected(self.sessions.len());
+        self.tell_planes();
         self.tell_members(&plane, || ToBarrier::PlaneUp(plane.clone(), channel.clone()));
     }
 }
@@ -95,7 +100,7 @@ impl CoordinatorActor {
         if self.sessions.get(&over.plane).is_some_and(|session| session.generation == over.generation) {
             self.sessions.remove(&over.plane);
             self.last_seen.insert(over.plane.clone(), self.clock.wall());
-            self.metrics.planes_connected(self.sessions.len());
+            self.tell_planes();
             tracing::info!(plane = %over.plane, generation = over.generation, "plane disconnected");
         }
         self.tell_members(&over.plane, || ToBarrier::PlaneDown(over.plane.clone(), over.generation));

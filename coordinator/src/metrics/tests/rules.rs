@@ -3,6 +3,7 @@
 use super::*;
 use crate::kit::certificate;
 use shared::{
+    barrier::Verdict,
     schedule::{Phase, Status as ScheduleStatus},
     time::Timestamp,
 };
@@ -34,6 +35,9 @@ fn everything() -> Metrics {
     seen(&metrics, &record);
     (other.milestone, other.deleting) = (Milestone::Certified, false);
     metrics.viewed(&refused(&other, shared::barrier::Phase::Completing, &[("az1", Reason::AccessDenied)]));
+    (other.milestone, other.request.backup) = (Milestone::Barrier, BackupUid::new("held"));
+    metrics.viewed(&refused(&other, shared::barrier::Phase::Covering, &[]));
+    metrics.planes(&["az1".to_owned()].into(), [].into_iter());
     let status = ScheduleStatus {
         last_success_time: Some(Timestamp(1)),
         next_run: Some(Timestamp(2)),

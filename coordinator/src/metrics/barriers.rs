@@ -1,0 +1,162 @@
+//! Barriers: how long each part took, how long it may, how attempts ended, and which holds stores now.
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+use shared::{
+    barrier::{Milestone, Phase, Record, Verdict, View},
+    reason::Reason,
+    time::Millis,
+};
+use std::sync::atomic::AtomicU64;
+
+/// Seconds, from a tenth to ten minutes: the barrier's limits are 120 s and 60 s.
+const BUCKETS: [f64; 12] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 120.0, 600.0];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Part {
+    Settle,
+    Reach,
+    Hold,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartLabel {
+    part: Part,
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum Outcome {
+    Complete,
+    Failed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartOutcome {
+    part: Part,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Why {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfBackup {
+    namespace: String,
+    name: String,
+}
+
+impl OfBackup {
+    fn of(record: &Record) -> Self {
+        Self { namespace: record.request.namespace.clone(), name: record.request.name.clone() }
+    }
+}
+
+/// Instruments of attempts and their barriers.
+pub(super) struct Barriers {
+    limits: Family<PartLabel, Gauge<f64, AtomicU64>>,
+    duration: Family<PartOutcome, Histogram>,
+    failures: Family<Why, Counter>,
+    weaker: Counter,
+    holding: Family<OfBackup, Gauge>,
+}
+
+impl Barriers {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(BUCKETS);
+        let all = Self {
+            limits: Family::default(),
+            duration: Family::new_with_constructor(histogram),
+            failures: Family::default(),
+            weaker: Counter::default(),
+            holding: Family::default(),
+        };
+        registry.register_with_unit(
+            "isochron_barrier_duration",
+            "Length of each part of the barrier, by how the attempt ended: settle (PD only), reach, hold",
+            Unit::Seconds,
+            all.duration.clone(),
+        );
+        registry.register_with_unit(
+            "isochron_barrier_limit",
+            "Limit of each part of the barrier in the latest attempt",
+            Unit::Seconds,
+            all.limits.clone(),
+        );
+        registry.register(
+            "isochron_barrier_holding",
+            "1 while a backup holds PD or stores, from Settle until all have let go; by backup",
+            all.holding.clone(),
+        );
+        registry.register("isochron_failures", "Attempts that ended badly, by reason", all.failures.clone());
+        registry.register(
+            "isochron_weaker_certificates",
+            "Certificates that prove less than consistency, because TiKV was too old to be held in full",
+            all.weaker.clone(),
+        );
+        for reason in Reason::ALL {
+            // Without a 0 before it the first failure of a reason would be no increase.
+            drop(all.failures.get_or_create(&Why { reason: reason.as_str() }));
+        }
+        all
+    }
+
+    /// An attempt is at this milestone for the first time.
+    pub(super) fn reached(&self, record: &Record) {
+        match record.milestone {
+            Milestone::Preparing => {
+                let limits = &record.request.limits;
+                for (part, limit) in
+                    [(Part::Settle, limits.settle), (Part::Reach, limits.reach), (Part::Hold, limits.hold)]
+                {
+                    self.limits.get_or_create(&PartLabel { part }).set(seconds(limit));
+                }
+            }
+            Milestone::Certified => {
+                if record.certificate.as_ref().is_some_and(|certificate| certificate.verdict == Verdict::Weaker) {
+                    self.weaker.inc();
+                }
+            }
+            Milestone::Complete => self.observe(record, Outcome::Complete),
+            Milestone::Failed => {
+                let reason = record.failure.as_ref().map_or(Reason::Internal, |refusal| refusal.reason);
+                self.failures.get_or_create(&Why { reason: reason.as_str() }).inc();
+                self.observe(record, Outcome::Failed);
+            }
+            Milestone::Barrier
+            | Milestone::Snapshotting
+            | Milestone::Aborting
+            | Milestone::Cleaning
+            | Milestone::Cleaned => {}
+        }
+    }
+
+    /// A barrier showed itself.
+    pub(super) fn shown(&self, view: &View) {
+        let of = OfBackup::of(&view.record);
+        if (Phase::Settling..=Phase::Releasing).contains(&view.phase) {
+            self.holding.get_or_create(&of).set(1);
+        } else {
+            self.holding.remove(&of);
+        }
+    }
+
+    /// Also of attempts that failed: the hold that ran out is the one to look for.
+    fn observe(&self, record: &Record, outcome: Outcome) {
+        let times = &record.barrier;
+        for (part, length) in [(Part::Settle, times.settle), (Part::Reach, times.reach), (Part::Hold, times.hold)] {
+            if let Some(length) = length {
+                self.duration.get_or_create(&PartOutcome { part, outcome }).observe(seconds(length));
+            }
+        }
+    }
+}
+
+fn seconds(length: Millis) -> f64 {
+    length.0 as f64 / 1000.0
+}

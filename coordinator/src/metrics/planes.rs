@@ -1,0 +1,53 @@
+//! Which planes there should be, and which are there.
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge},
+    registry::Registry,
+};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPlane {
+    plane: String,
+}
+
+/// One series per plane of the configuration, and per plane that is connected although it was taken from there.
+#[derive(Default)]
+pub(super) struct Planes {
+    configured: Gauge,
+    connected: Gauge,
+    each: Family<OfPlane, Gauge>,
+    told: Mutex<BTreeSet<String>>,
+}
+
+impl Planes {
+    pub(super) fn register(&self, registry: &mut Registry) {
+        registry.register("isochron_planes_configured", "Planes that the configuration names", self.configured.clone());
+        registry.register("isochron_planes_connected", "Planes with a live session", self.connected.clone());
+        registry.register(
+            "isochron_plane_session",
+            "1 while this plane has a live session; 0 while it should have one",
+            self.each.clone(),
+        );
+    }
+
+    pub(super) fn are(&self, configured: &BTreeSet<String>, connected: BTreeSet<&str>) {
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.configured.set(number(configured.len()));
+        self.connected.set(number(connected.len()));
+        let mut now: BTreeSet<String> = configured.clone();
+        now.extend(connected.iter().map(|plane| (*plane).to_owned()));
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        for plane in told.difference(&now) {
+            self.each.remove(&OfPlane { plane: plane.clone() });
+        }
+        for plane in &now {
+            self.each.get_or_create(&OfPlane { plane: plane.clone() }).set(connected.contains(plane.as_str()).into());
+        }
+        *told = now;
+    }
+}
