@@ -17,6 +17,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod laws;
+mod objects;
 mod user;
 mod world;
 
@@ -37,12 +38,12 @@ fn year(seed: u64) -> World {
 #[test]
 fn a_thousand_years_with_faults() {
     let threads = std::thread::available_parallelism().map_or(2, usize::from).min(4);
-    let mut seen = world::Seen::default();
+    let mut seen = objects::Seen::default();
     std::thread::scope(|scope| {
         let parts: Vec<_> = (0..threads)
             .map(|part| {
                 scope.spawn(move || {
-                    let mut seen = world::Seen::default();
+                    let mut seen = objects::Seen::default();
                     for seed in (0..1000).filter(|seed| seed % threads == part) {
                         seen.add(&year(seed.try_into().unwrap()).seen);
                     }

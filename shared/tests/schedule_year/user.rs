@@ -1,6 +1,9 @@
 //! What people want, and what they and the machines below break.
 
-use crate::world::{DAY, HOUR, SECOND, Schedule, World};
+use crate::{
+    objects::Schedule,
+    world::{DAY, HOUR, SECOND, World},
+};
 use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 use shared::{
     cron::{Cron, Zone},

@@ -1,15 +1,16 @@
 //! API server, object store, clocks, and the process with its watch. All times are milliseconds since the year began.
 
-use crate::{laws, user};
+use crate::{
+    laws,
+    objects::{Schedule, Seen, Stored},
+    user,
+};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use shared::{
-    cron::Cron,
     ids::BackupUid,
     machine::Machine,
-    retention::{Backup, BackupState, Policy},
-    schedule::{
-        CreateResult, DeleteResult, Effect, Input, NewBackup, Object, Phase, ScheduleKey, Scheduler, Spec, Status,
-    },
+    retention::{Backup, BackupState},
+    schedule::{CreateResult, DeleteResult, Effect, Input, NewBackup, Object, Phase, ScheduleKey, Scheduler},
     time::{Instant, Now, Timestamp},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,59 +22,6 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 pub(crate) const START: i64 = 1_704_067_200_000;
 /// Objects are read again this often.
 const RESYNC: i64 = DAY;
-
-/// One schedule at the API server.
-pub(crate) struct Schedule {
-    pub(crate) spec: Spec,
-    pub(crate) group: Option<String>,
-    pub(crate) status: Status,
-    pub(crate) backups: BTreeMap<String, Stored>,
-    /// What the process was told last.
-    pub(crate) listed: Vec<Backup>,
-    list_due: Option<i64>,
-    /// Names ever made.
-    pub(crate) made: BTreeSet<String>,
-    /// It had a good backup once.
-    pub(crate) had_good: bool,
-}
-
-/// One backup at the API server.
-pub(crate) struct Stored {
-    pub(crate) backup: Backup,
-    ends: i64,
-    well: bool,
-    gone: Option<i64>,
-}
-
-/// What happened, to see that it did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) steps: u64,
-    pub(crate) made: u64,
-    pub(crate) deleted: u64,
-    pub(crate) found: u64,
-    pub(crate) unknown: u64,
-    pub(crate) crashes: u64,
-    pub(crate) late: u64,
-    pub(crate) back: u64,
-    pub(crate) waited: u64,
-    pub(crate) overtaken: u64,
-}
-
-impl Seen {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.steps += other.steps;
-        self.made += other.made;
-        self.deleted += other.deleted;
-        self.found += other.found;
-        self.unknown += other.unknown;
-        self.crashes += other.crashes;
-        self.late += other.late;
-        self.back += other.back;
-        self.waited += other.waited;
-        self.overtaken += other.overtaken;
-    }
-}
 
 pub(crate) struct World {
     pub(crate) seed: u64,
@@ -414,20 +362,4 @@ impl World {
 
 fn cast(at: Instant) -> i64 {
     i64::try_from(at.0).unwrap_or(i64::MAX)
-}
-
-impl Schedule {
-    pub(crate) fn new(cron: Cron, policy: Policy, group: Option<String>) -> Self {
-        let spec = Spec { cron, pause: false, policy, labels: BTreeMap::new(), annotations: BTreeMap::new() };
-        Self {
-            spec,
-            group,
-            status: Status::default(),
-            backups: BTreeMap::new(),
-            listed: Vec::new(),
-            list_due: None,
-            made: BTreeSet::new(),
-            had_good: false,
-        }
-    }
 }

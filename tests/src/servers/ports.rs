@@ -31,7 +31,7 @@ static OWN: Mutex<Own> = Mutex::new(Own { left: 0..0, locks: Vec::new() });
 pub fn free() -> Result<u16> {
     let mut own = OWN.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        while let Some(port) = own.left.next() {
+        for port in own.left.by_ref() {
             let address = loopback(port);
             if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
                 return Ok(port);

@@ -10,12 +10,14 @@
 mod admission;
 mod client;
 mod frames;
+mod incoming;
 mod server;
 
 pub use admission::{Counts, Limits, Monitor};
 pub use client::{AdminConnection, Client, DialError, Responses};
 pub use frames::FrameError;
-pub use server::{AdminRequest, Incoming, PlaneIncoming, QUESTION_BYTES, Server};
+pub use incoming::{AdminRequest, Incoming, PlaneIncoming, QUESTION_BYTES};
+pub use server::Server;
 
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 use std::{sync::Arc, time::Duration};

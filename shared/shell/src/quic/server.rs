@@ -4,24 +4,21 @@
 use super::{
     Close, FLUSH_LIMIT, HELLO_BYTES, HELLO_LIMIT, QuicError,
     admission::{Admission, Limits, Monitor, Place},
-    frames::{self, FrameError, Reader, Writer},
+    frames::{self, FrameError, Writer},
+    incoming::{AdminRequest, Incoming, Open, PlaneIncoming, QUESTION_BYTES},
     transport,
 };
 use crate::{
-    link::{Identity, Link},
+    link::Identity,
     tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, Material, Peer, RELOAD_EVERY, peer_of},
 };
-use bytes::Bytes;
 use futures::SinkExt;
 use quinn::{
     Connection, Endpoint, EndpointConfig,
     crypto::rustls::{HandshakeData, QuicServerConfig},
 };
 use rustls::pki_types::CertificateDer;
-use shared::{
-    time::Timestamp,
-    wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome},
-};
+use shared::wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
@@ -32,91 +29,8 @@ use tokio::{
 /// Arrivals that the coordinator has not yet taken. Each is bounded by the admission limits; a burst of planes after a
 /// restart waits here, or in QUIC.
 const ARRIVALS: usize = 64;
-/// A question of an admin names an object or two.
-pub const QUESTION_BYTES: usize = 64 * 1024;
 /// Response frames that may wait for a slow console before the request's worker has to wait.
 const RESPONSES: usize = 16;
-
-/// What came in.
-pub enum Incoming {
-    /// A plane said `Hello`.
-    Plane(PlaneIncoming),
-    /// An admin asked for something.
-    Admin(AdminRequest),
-}
-
-/// One request of an admin.
-#[derive(Debug)]
-pub struct AdminRequest {
-    /// Always [`Identity::Admin`].
-    pub identity: Identity,
-    /// What is asked, one frame.
-    pub body: Bytes,
-    /// Answers, in order; dropping it ends the answer. Closed when the admin is gone.
-    pub reply: mpsc::Sender<Bytes>,
-}
-
-/// A plane whose identity is proven and whose wire version is understood. Dropping it refuses the session.
-pub struct PlaneIncoming {
-    /// Always [`Identity::Plane`], with the name that `hello` says.
-    pub identity: Identity,
-    /// Serial of its certificate.
-    pub serial: String,
-    until: Timestamp,
-    /// What it said.
-    pub hello: Hello,
-    /// Wire version that both understand; goes into `Welcome`.
-    pub wire: u16,
-    open: Option<Open>,
-}
-
-struct Open {
-    connection: Connection,
-    writer: Writer,
-    reader: Reader,
-    place: Place,
-}
-
-impl PlaneIncoming {
-    /// Lets it in: `welcome` is sent first, then whatever goes into the link.
-    pub fn accept(mut self, welcome: &Welcome) -> Result<Link, FrameError> {
-        let first = Bytes::from(wire::encode(welcome)?);
-        let open = self.open.take().ok_or(FrameError::Ended)?;
-        let peer = Peer { identity: self.identity.clone(), serial: self.serial.clone(), until: self.until };
-        keep(open.connection.clone(), open.place);
-        Ok(frames::link(open.connection, peer, open.writer, open.reader, Some(first)))
-    }
-
-    /// Sends it away with a `Welcome` (`leading: false`), so that it dials the next replica.
-    pub fn turn_away(mut self, welcome: &Welcome) -> Result<(), FrameError> {
-        let answer = Bytes::from(wire::encode(welcome)?);
-        if let Some(mut open) = self.open.take() {
-            tokio::spawn(async move {
-                let _place = open.place;
-                if open.writer.send(answer).await.is_ok() {
-                    frames::finish(open.writer).await;
-                }
-                open.connection.close(Close::Done.code(), b"not leading");
-            });
-        }
-        Ok(())
-    }
-
-    /// Refuses it; `why` is read by a person at the plane.
-    pub fn refuse(mut self, why: &str) {
-        if let Some(open) = self.open.take() {
-            open.connection.close(Close::Refused.code(), why.as_bytes());
-        }
-    }
-}
-
-impl Drop for PlaneIncoming {
-    fn drop(&mut self) {
-        if let Some(open) = self.open.take() {
-            open.connection.close(Close::Refused.code(), b"session not taken");
-        }
-    }
-}
 
 /// A listening endpoint for planes and admins. Dropping it closes every connection.
 pub struct Server {
@@ -355,14 +269,6 @@ async fn greet(connection: &Connection, name: &str, peer: Peer, place: Place) ->
     }
     let open = Some(Open { connection: connection.clone(), writer, reader, place });
     Ok(PlaneIncoming { identity: peer.identity, serial: peer.serial, until: peer.until, hello, wire, open })
-}
-
-/// Keeps a session's place until its connection is closed.
-fn keep(connection: Connection, place: Place) {
-    tokio::spawn(async move {
-        connection.closed().await;
-        drop(place);
-    });
 }
 
 /// An admin's requests, each on a stream of its own; QUIC bounds how many there are.
