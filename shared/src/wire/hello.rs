@@ -18,7 +18,7 @@ pub struct Hello {
     pub version: String,
     /// Who it believes to be; the certificate decides.
     pub plane: PlaneId,
-    /// Grows with every process start and dial of this plane; a higher one supersedes.
+    /// A name of this process of the plane, another with every start. For people: sessions are told apart by their generation.
     pub boot: String,
 }
 
