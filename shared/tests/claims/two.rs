@@ -139,9 +139,10 @@ impl World {
                 self.save_record(p, b, None);
             }
             Event::Ask(p, b) => {
-                let Some(barrier) = self.two[p].barriers.get_mut(&uid(b)).filter(|barrier| !barrier.asks) else {
-                    return;
-                };
+                // One that was granted its epoch asks no more before it has ended (`barrier/step/claim.rs`): a second grant would
+                // leave it with an epoch that the claim does not name.
+                let may_ask = |barrier: &&mut Barrier| !barrier.asks && barrier.granted.is_none();
+                let Some(barrier) = self.two[p].barriers.get_mut(&uid(b)).filter(may_ask) else { return };
                 barrier.asks = true;
                 let want = Want { backup: uid(b), attempt: 1, cluster: CLUSTER, floor: Epoch::NONE };
                 self.tell(p, Input::Wanted(want));
