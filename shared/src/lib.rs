@@ -29,5 +29,6 @@ mod rules;
 pub mod schedule;
 pub mod tiling;
 pub mod time;
+mod timers;
 pub mod ts;
 pub mod wire;

@@ -77,7 +77,7 @@ impl Barrier {
 
     /// I6: whatever is waited for has its clock, and no clock runs for what is over.
     fn check_clocks(&self) -> Result<(), &'static str> {
-        let runs = |timer: Timer| self.timers.contains_key(&timer);
+        let runs = |timer: Timer| self.timers.runs(timer);
         let needed: &[Timer] = match self.phase {
             Phase::Preparing if runs(Timer::Connect) => &[],
             Phase::Preparing => &[Timer::Prepare],
@@ -98,7 +98,7 @@ impl Barrier {
         };
         check(&[
             ("I6: what is waited for has its clock", needed.iter().all(|timer| runs(*timer))),
-            ("no clock runs for what is over", self.timers.keys().all(|timer| self.has_use_for(*timer))),
+            ("no clock runs for what is over", self.timers.names().all(|timer| self.has_use_for(timer))),
             (
                 "a plane that is away is not connected",
                 self.planes.values().all(|live| live.away_since.is_none() || !live.connected),
@@ -142,7 +142,7 @@ impl Barrier {
         );
         check(&[
             ("a step that everybody has answered is over", !(moves_on && stands)),
-            ("who is asked again has the clock for it", !pauses || self.timers.contains_key(&Timer::Again)),
+            ("who is asked again has the clock for it", !pauses || self.timers.runs(Timer::Again)),
             ("settled planes know what GC stands still at", {
                 let after = [Phase::Suspending, Phase::Covering, Phase::Snapshotting, Phase::Confirming];
                 !after.contains(&self.phase) || self.gc_hold.is_some()

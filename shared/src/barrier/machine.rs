@@ -13,6 +13,7 @@ use crate::{
     ids::PlaneId,
     machine::Machine,
     time::{Instant, Now},
+    timers::Timers,
     ts::Ts,
     wire::{Answer, Order, Prepared, Progress, Renew},
 };
@@ -44,7 +45,7 @@ pub struct Barrier {
     pub(super) record: Record,
     pub(super) phase: Phase,
     pub(super) planes: BTreeMap<PlaneId, PlaneState>,
-    pub(super) timers: BTreeMap<Timer, Instant>,
+    pub(super) timers: Timers<Timer>,
     /// Grows when a backup prepares anew.
     pub(super) round: u32,
     pub(super) cover_round: u32,
@@ -78,7 +79,7 @@ impl Barrier {
             record,
             phase,
             planes,
-            timers: BTreeMap::new(),
+            timers: Timers::default(),
             round: 1,
             cover_round: 0,
             gc_hold: None,
@@ -92,7 +93,7 @@ impl Barrier {
 
     /// Every timer that runs. A model checker has no clock: any of them may be the next to run out.
     pub fn timers(&self) -> impl Iterator<Item = Timer> {
-        self.timers.keys().copied()
+        self.timers.names()
     }
 
     /// The durable part, as last saved or about to be.
@@ -112,12 +113,12 @@ impl Barrier {
     }
 
     pub(super) fn set(&mut self, timer: Timer, at: Instant) {
-        self.timers.insert(timer, at);
+        self.timers.set(timer, at);
     }
 
     pub(super) fn stop(&mut self, timers: &[Timer]) {
         for timer in timers {
-            self.timers.remove(timer);
+            self.timers.stop(*timer);
         }
     }
 
@@ -264,7 +265,7 @@ impl Barrier {
     }
 
     fn expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
-        let due = self.timers.remove(&timer).unwrap_or(now.at).max(now.at);
+        let due = self.timers.stop(timer).unwrap_or(now.at).max(now.at);
         match timer {
             Timer::Renew => self.renew(now, effects),
             Timer::Connect => self.connect_expired(now, effects),
@@ -318,7 +319,7 @@ impl Machine for Barrier {
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {
-        self.timers.iter().map(|(timer, at)| (*at, *timer)).min()
+        self.timers.next()
     }
 
     fn expired(timer: Timer) -> Input {

@@ -124,7 +124,7 @@ impl Barrier {
 
     /// The clock that ends the present step; some steps have none.
     fn clock(&self) -> Option<(Clock, Instant)> {
-        let at = |timer: Timer| self.timers.get(&timer).copied();
+        let at = |timer: Timer| self.timers.at(timer);
         let held = |timer: Timer| [at(timer), at(Timer::Total)].into_iter().flatten().min();
         let (clock, ends) = match self.phase {
             Phase::Preparing if at(Timer::Connect).is_some() => (Clock::Connect, at(Timer::Connect)),

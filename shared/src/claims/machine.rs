@@ -14,6 +14,7 @@ use crate::{
     machine::Machine,
     reason::Refusal,
     time::{Instant, Millis, Now},
+    timers::Timers,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,7 +33,7 @@ pub struct Claims {
     deleted: BTreeSet<BackupUid>,
     /// Those of them for which the claims are being listed.
     listing: BTreeSet<BackupUid>,
-    timers: BTreeMap<Timer, Instant>,
+    timers: Timers<Timer>,
     draining: bool,
 }
 
@@ -51,7 +52,7 @@ impl Claims {
 
     /// Its timers that run, whenever they are due: for a model without a clock.
     pub fn timers(&self) -> impl Iterator<Item = Timer> {
-        self.timers.keys().copied()
+        self.timers.names()
     }
 
     /// Something is being saved.
@@ -152,7 +153,7 @@ impl Claims {
         let entry = self.entry(cluster);
         let before = std::mem::replace(&mut entry.state, State::Unknown);
         entry.giving.clear();
-        self.timers.insert(Timer::Read(cluster), now.at + AGAIN);
+        self.timers.set(Timer::Read(cluster), now.at + AGAIN);
         match before {
             State::Saving(_, Purpose::Grant(backup)) => {
                 self.queue_anew(cluster, &backup);
@@ -173,7 +174,7 @@ impl Claims {
         }
         entry.claim = claim.unwrap_or(Claim { cluster, epoch: Epoch::NONE, live: None });
         entry.state = State::Known;
-        self.timers.remove(&Timer::Read(cluster));
+        self.timers.stop(Timer::Read(cluster));
         self.known(now, cluster, out);
     }
 
@@ -182,7 +183,7 @@ impl Claims {
         let entry = self.entry(cluster);
         if entry.state == State::Known {
             entry.state = State::Unknown;
-            self.timers.insert(Timer::Read(cluster), now.at + AGAIN);
+            self.timers.set(Timer::Read(cluster), now.at + AGAIN);
         }
     }
 
@@ -214,18 +215,18 @@ impl Claims {
         }
         match record {
             HolderRecord::NotRead => {
-                self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
+                self.timers.set(Timer::Judge(cluster), now.at + AGAIN);
             }
             HolderRecord::Unreadable => {}
             // A barrier of ours that waits would wait for ever: it saves nothing, so no refused save tells it.
             HolderRecord::Read { standing, ours: false } if standing.under_way && saved => {
-                self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
+                self.timers.set(Timer::Judge(cluster), now.at + AGAIN);
                 out.push(Effect::Tell(backup.clone(), Answer::Contradicted));
             }
             HolderRecord::Read { standing, .. } if standing.may_hold == Some((cluster, epoch)) => {}
             // Whoever saved it last may still save this epoch into it: another process, or a barrier before ours (I1).
             HolderRecord::Read { standing, ours } if standing.under_way && !(saved && ours) => {
-                self.timers.insert(Timer::Judge(cluster), now.at + AGAIN);
+                self.timers.set(Timer::Judge(cluster), now.at + AGAIN);
             }
             HolderRecord::Read { .. } | HolderRecord::Absent => entry.give_back(backup, out),
         }
@@ -291,7 +292,7 @@ impl Claims {
     }
 
     fn list(&mut self, out: &mut Vec<Effect>) {
-        if self.listing.is_empty() && !self.deleted.is_empty() && !self.timers.contains_key(&Timer::List) {
+        if self.listing.is_empty() && !self.deleted.is_empty() && !self.timers.runs(Timer::List) {
             self.listing = std::mem::take(&mut self.deleted);
             out.push(Effect::List);
         }
@@ -307,14 +308,14 @@ impl Claims {
 
     fn not_listed(&mut self, now: Now) {
         self.deleted.append(&mut self.listing);
-        self.timers.insert(Timer::List, now.at + AGAIN);
+        self.timers.set(Timer::List, now.at + AGAIN);
     }
 
     /// Whatever else is due is due with it: a process that begins to lead may have to look at hundreds of claims again.
     fn expired(&mut self, now: Now, timer: Timer, out: &mut Vec<Effect>) {
-        let due = self.timers.iter().filter(|(other, at)| **other == timer || **at <= now.at);
-        for timer in due.map(|(timer, _)| *timer).collect::<Vec<_>>() {
-            self.timers.remove(&timer);
+        let due = self.timers.due().filter(|(at, other)| *other == timer || *at <= now.at);
+        for timer in due.map(|(_, timer)| timer).collect::<Vec<_>>() {
+            self.timers.stop(timer);
             match timer {
                 Timer::Read(cluster) => out.push(Effect::Read(cluster)),
                 Timer::Judge(cluster) => self.judge(now, cluster, out),
@@ -331,9 +332,9 @@ impl Claims {
     /// The call timer runs while somebody waits.
     fn wind_up(&mut self, now: Now) {
         if self.queue.is_empty() {
-            self.timers.remove(&Timer::Call);
-        } else {
-            self.timers.entry(Timer::Call).or_insert(now.at + CALL_AGAIN);
+            self.timers.stop(Timer::Call);
+        } else if !self.timers.runs(Timer::Call) {
+            self.timers.set(Timer::Call, now.at + CALL_AGAIN);
         }
     }
 }
@@ -362,7 +363,7 @@ impl Machine for Claims {
             Input::NotSaved { cluster, error } => self.not_saved(now, cluster, &error, &mut out),
             Input::Read { cluster, claim } => self.read(now, cluster, claim, &mut out),
             Input::NotRead(cluster) => {
-                self.timers.insert(Timer::Read(cluster), now.at + AGAIN);
+                self.timers.set(Timer::Read(cluster), now.at + AGAIN);
             }
             Input::HolderRead { cluster, epoch, backup, record } => {
                 self.holder_read(now, cluster, epoch, &backup, record, &mut out);
@@ -379,7 +380,7 @@ impl Machine for Claims {
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {
-        self.timers.iter().map(|(timer, at)| (*at, *timer)).min()
+        self.timers.next()
     }
 
     fn expired(timer: Timer) -> Input {

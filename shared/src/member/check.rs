@@ -4,6 +4,7 @@
 use super::{
     effect::{Effect, Work},
     holds::{Confirmation, StoreHold},
+    input::Timer,
     ledger::{AttemptRecord, AttemptState},
     machine::Member,
     phase::Phase,
@@ -93,22 +94,28 @@ impl Member {
     fn check_clocks(&self) -> Result<(), &'static str> {
         let init = self.ready.as_ref().is_some_and(|ready| ready.spec.init);
         let within = |from: Phase, to: Phase| (from..=to).contains(&self.phase);
-        let renews = self.renew_stores_at.is_some() || self.renew_pd_at.is_some();
+        let renews = self.timers.runs(Timer::RenewStores) || self.timers.runs(Timer::RenewPd);
         check(&[
-            ("I6: the plane's own lease runs while it is live", !self.phase.is_live() || self.lease.is_some()),
-            ("I6: the plane's own lease runs while something is held", !self.touched || self.lease.is_some()),
+            (
+                "I6: the plane's own lease runs while it is live",
+                !self.phase.is_live() || self.timers.runs(Timer::PlaneLease),
+            ),
+            (
+                "I6: the plane's own lease runs while something is held",
+                !self.touched || self.timers.runs(Timer::PlaneLease),
+            ),
             ("what is held is known to be", self.touched || self.holds.is_empty()),
             (
                 "something is held between Settle and the release only",
                 !self.touched || within(Phase::HoldingPd, Phase::Confirmed),
             ),
             ("nothing is renewed that is not held", self.touched || !renews),
-            ("store leases are renewed", self.holds.is_empty() || self.renew_stores_at.is_some()),
+            ("store leases are renewed", self.holds.is_empty() || self.timers.runs(Timer::RenewStores)),
             (
                 "E5: PD's holds are renewed",
-                !(init && within(Phase::PdHeld, Phase::ReadingBack)) || self.renew_pd_at.is_some(),
+                !(init && within(Phase::PdHeld, Phase::ReadingBack)) || self.timers.runs(Timer::RenewPd),
             ),
-            ("a renewal of PD's holds ends with them", self.pd_work.is_none() || self.renew_pd_at.is_some()),
+            ("a renewal of PD's holds ends with them", self.pd_work.is_none() || self.timers.runs(Timer::RenewPd)),
             ("what is pending waits for something to be let go", self.pending.is_none() || self.dropping > 0),
         ])
     }

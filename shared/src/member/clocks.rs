@@ -34,8 +34,8 @@ impl Member {
         if self.last_renew.is_none_or(|last| renew.number > last) {
             self.last_renew = Some(renew.number);
             let length = self.ready.as_ref().map(|ready| ready.spec.limits.plane_lease);
-            if let (Some(_), Some(length)) = (self.lease, length) {
-                self.lease = Some(now.at + length);
+            if let (true, Some(length)) = (self.timers.runs(Timer::PlaneLease), length) {
+                self.timers.set(Timer::PlaneLease, now.at + length);
             }
         }
         self.send(epoch, Answer::Renewed(Renewed { number: renew.number }), effects);
@@ -44,14 +44,14 @@ impl Member {
     /// A timer that is not armed was overtaken by what ended it.
     pub(super) fn expired_timer(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
         match timer {
-            Timer::PlaneLease if self.lease.is_some() => self.plane_lease_ended(effects),
+            Timer::PlaneLease if self.timers.runs(timer) => self.plane_lease_ended(effects),
             Timer::StoreLease => self.store_lease_ended(now.at, effects),
-            Timer::RenewStores if self.renew_stores_at.is_some() => {
-                self.renew_stores_at = Some(now.at + self.limits().store_lease.quarter());
+            Timer::RenewStores if self.timers.runs(timer) => {
+                self.timers.set(timer, now.at + self.limits().store_lease.quarter());
                 let all = self.holds.keys().copied().collect();
                 self.renew_some(now, &all, effects);
             }
-            Timer::RenewPd if self.renew_pd_at.is_some() => {
+            Timer::RenewPd if self.timers.runs(timer) => {
                 self.arm_pd(now);
                 if let (None, Some(gc_hold)) = (self.pd_work, self.gc_hold) {
                     let number = self.next_number();
@@ -65,7 +65,7 @@ impl Member {
     }
 
     fn plane_lease_ended(&mut self, effects: &mut Vec<Effect>) {
-        self.lease = None;
+        self.timers.stop(Timer::PlaneLease);
         if self.phase.is_live() {
             let text = format!(
                 "no renewal from the coordinator for {} s; {}",
@@ -155,7 +155,7 @@ impl Member {
     }
 
     pub(super) fn arm_pd(&mut self, now: Now) {
-        self.renew_pd_at = Some(now.at + self.limits().pd_ttl.quarter());
+        self.timers.set(Timer::RenewPd, now.at + self.limits().pd_ttl.quarter());
     }
 
     /// Schedulers and TTL configs are comfort (`facts/pd-tikv.md` §5.7): a failed renewal is counted and tried again. A

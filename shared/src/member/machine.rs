@@ -17,6 +17,7 @@ use crate::{
     reason::{Reason, Refusal},
     request::{Limits, MemberSpec},
     time::{Instant, Now},
+    timers::Timers,
     ts::Ts,
     wire::{Answer, Order, Prepared, Progress},
 };
@@ -65,11 +66,9 @@ pub struct Member {
     pub(super) pd_work: Option<u64>,
     /// Numbers given to work and to renewals.
     pub(super) numbers: u64,
-    /// The plane's own lease ends.
-    pub(super) lease: Option<Instant>,
+    /// All but the stores' leases, which their holds know: the plane's own lease, and the renewals.
+    pub(super) timers: Timers<Timer>,
     pub(super) last_renew: Option<u64>,
-    pub(super) renew_stores_at: Option<Instant>,
-    pub(super) renew_pd_at: Option<Instant>,
     pub(super) gc_hold: Option<Ts>,
     pub(super) holds: BTreeMap<StoreId, StoreHold>,
     /// `OpenHolds` has ended well.
@@ -117,10 +116,8 @@ impl Member {
             work: None,
             pd_work: None,
             numbers: 0,
-            lease: None,
+            timers: Timers::default(),
             last_renew: None,
-            renew_stores_at: None,
-            renew_pd_at: None,
             gc_hold: None,
             holds: BTreeMap::new(),
             holds_open: false,
@@ -142,14 +139,7 @@ impl Member {
 
     fn running(&self) -> impl Iterator<Item = (Instant, Timer)> {
         let store = self.holds.values().map(|hold| hold.until).min();
-        [
-            (self.lease, Timer::PlaneLease),
-            (store, Timer::StoreLease),
-            (self.renew_stores_at, Timer::RenewStores),
-            (self.renew_pd_at, Timer::RenewPd),
-        ]
-        .into_iter()
-        .filter_map(|(at, timer)| at.map(|at| (at, timer)))
+        self.timers.due().chain(store.map(|at| (at, Timer::StoreLease)))
     }
 
     /// Every timer that runs. A model checker has no clock: any of them may be the next to run out.

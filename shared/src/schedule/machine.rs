@@ -118,7 +118,7 @@ impl Scheduler {
     fn woken(&self, now: Now, timer: Timer) -> BTreeSet<ScheduleKey> {
         self.schedules
             .iter()
-            .filter(|(_, one)| one.wakes.get(&timer).is_some_and(|at| *at <= now.at))
+            .filter(|(_, one)| one.timers.at(timer).is_some_and(|at| at <= now.at))
             .flat_map(|(key, _)| self.group_of(key))
             .collect()
     }
@@ -193,7 +193,7 @@ impl ScheduleState {
             (Timer::DeleteAgain, self.delete_again),
             (Timer::Unseen, unseen.into_iter().chain(gone).min()),
         ];
-        self.wakes =
+        self.timers =
             timers.into_iter().filter_map(|(timer, at)| Some((timer, at.filter(|at| *at > now.at)?))).collect();
     }
 }
@@ -253,7 +253,7 @@ impl Machine for Scheduler {
             return None;
         }
         let clock = self.clock.deadline().map(|at| (at, Timer::Clock));
-        self.schedules.values().flat_map(|one| one.wakes.iter()).map(|(timer, at)| (*at, *timer)).chain(clock).min()
+        self.schedules.values().flat_map(|one| one.timers.due()).chain(clock).min()
     }
 
     fn expired(timer: Timer) -> Input {

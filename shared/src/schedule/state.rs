@@ -9,6 +9,7 @@ use crate::{
     ids::BackupUid,
     retention::{Backup, Why},
     time::{Instant, Timestamp},
+    timers::Timers,
 };
 use std::collections::BTreeMap;
 
@@ -41,7 +42,7 @@ pub(super) struct ScheduleState {
     pub(super) delete_again: Option<Instant>,
     /// Why retention deletes nothing, although it has limits; as told.
     pub(super) distrust: Option<String>,
-    pub(super) wakes: BTreeMap<Timer, Instant>,
+    pub(super) timers: Timers<Timer>,
     /// The last message that was to be saved.
     pub(super) told: String,
 }
@@ -105,7 +106,7 @@ impl ScheduleState {
             delete_failures: 0,
             delete_again: None,
             distrust: None,
-            wakes: BTreeMap::new(),
+            timers: Timers::default(),
             told: String::new(),
         }
     }

@@ -23,7 +23,7 @@ impl Barrier {
         self.measure(now);
         self.record.failure = Some(Refusal::new(refusal.reason, cut(refusal.message, FAILURE_MAX)));
         self.record.certificate = None;
-        self.timers.clear();
+        self.timers.stop_all();
         for live in self.planes.values_mut() {
             live.away_since = None;
         }

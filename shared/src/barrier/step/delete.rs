@@ -22,7 +22,7 @@ impl Barrier {
         self.record.deleting = true;
         self.record.request.clean_policy = self.record.request.clean_policy.safer(policy);
         self.record.times.deleted = Some(now.wall);
-        self.timers.remove(&Timer::Retry);
+        self.timers.stop(Timer::Retry);
         if self.phase.runs() {
             self.fail(now, Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"), effects);
         } else if self.phase == Phase::Complete {
@@ -57,7 +57,7 @@ impl Barrier {
         self.record.times.cleaned = Some(now.wall);
         self.record.clean_failure = None;
         self.phase = Phase::Cleaned;
-        self.timers.clear();
+        self.timers.stop_all();
         self.save(effects);
         effects.push(Effect::Gone);
     }

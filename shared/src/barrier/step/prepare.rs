@@ -28,7 +28,7 @@ impl Barrier {
 
     /// When the last plane has just come, the connect clock gives way to the prepare clock.
     pub(in crate::barrier) fn clock_prepare(&mut self, now: Now) {
-        if self.all_connected() && self.timers.remove(&Timer::Connect).is_some() {
+        if self.all_connected() && self.timers.stop(Timer::Connect).is_some() {
             self.set(Timer::Prepare, now.at + self.record.request.limits.prepare);
         }
     }

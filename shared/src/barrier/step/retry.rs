@@ -35,7 +35,7 @@ impl Barrier {
     /// The last attempt failed because planes were missing, and now all are here: nothing else has to be waited for.
     pub(in crate::barrier) fn is_missed_no_more(&self) -> bool {
         self.phase == Phase::Failed
-            && self.timers.contains_key(&Timer::Retry)
+            && self.timers.runs(Timer::Retry)
             && self.record.failure.as_ref().is_some_and(|refusal| refusal.reason == Reason::PlaneNotConnected)
             && self.all_connected()
     }

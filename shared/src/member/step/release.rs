@@ -32,7 +32,7 @@ impl Member {
     /// Ends every hold, if there may be one, and stops every clock of theirs.
     pub(in crate::member) fn drop_holds(&mut self, effects: &mut Vec<Effect>) {
         self.holds.clear();
-        (self.lease, self.renew_stores_at, self.renew_pd_at) = (None, None, None);
+        self.timers.stop_all();
         if let Some(number) = self.pd_work.take() {
             effects.push(Effect::CancelWork { number });
         }

@@ -4,6 +4,7 @@ use crate::{
     epoch::Epoch,
     member::{
         effect::{Effect, Work},
+        input::Timer,
         ledger::AttemptState,
         machine::Member,
         phase::Phase,
@@ -29,7 +30,9 @@ impl Member {
                 self.epoch = epoch;
                 self.highest = epoch;
                 self.phase = Phase::Reserving;
-                self.lease = self.ready.as_ref().map(|ready| now.at + ready.spec.limits.plane_lease);
+                if let Some(ready) = &self.ready {
+                    self.timers.set(Timer::PlaneLease, now.at + ready.spec.limits.plane_lease);
+                }
                 self.take(epoch, Order::Reserve, effects);
                 self.save(AttemptState::Live, effects);
                 self.begin(Work::Reserve, effects);

@@ -7,6 +7,7 @@ use crate::{
     member::{
         effect::{Effect, Work},
         holds::StoreHold,
+        input::Timer,
         machine::Member,
         phase::Phase,
     },
@@ -65,7 +66,7 @@ impl Member {
         let until = now.at + Millis(lease.0.saturating_sub(age.0));
         self.holds.insert(store, StoreHold::new(until, kind));
         let due = now.at + Millis(lease.quarter().0.saturating_sub(age.0));
-        self.renew_stores_at = Some(self.renew_stores_at.map_or(due, |at| at.min(due)));
+        self.timers.set_sooner(Timer::RenewStores, due);
         self.suspended_if_all(effects);
     }
 
