@@ -29,7 +29,7 @@ impl Planes {
         registry.register("isochron_planes_configured", "Planes that the configuration names", self.configured.clone());
         registry.register("isochron_planes_connected", "Planes with a live session", self.connected.clone());
         registry.register(
-            "isochron_plane_session",
+            "isochron_session_up",
             "1 while this plane has a live session; 0 while it should have one",
             self.each.clone(),
         );

@@ -127,14 +127,14 @@ fn planes_are_told_by_name_and_forgotten() {
     for line in [
         "isochron_planes_configured 2",
         "isochron_planes_connected 1",
-        r#"isochron_plane_session{plane="az1"} 1"#,
-        r#"isochron_plane_session{plane="az2"} 0"#,
+        r#"isochron_session_up{plane="az1"} 1"#,
+        r#"isochron_session_up{plane="az2"} 0"#,
     ] {
         assert!(has(&metrics, line), "{line} is missing in\n{}", text(&metrics));
     }
     // Taken from the list: it is told while it is there.
     metrics.planes(&names(&["az2"]), [&az1].into_iter());
-    assert!(has(&metrics, r#"isochron_plane_session{plane="az1"} 1"#));
+    assert!(has(&metrics, r#"isochron_session_up{plane="az1"} 1"#));
     metrics.planes(&names(&["az2"]), [].into_iter());
     assert!(!text(&metrics).contains("az1"), "{}", text(&metrics));
 }
