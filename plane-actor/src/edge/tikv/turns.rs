@@ -73,6 +73,10 @@ impl Queue {
 
     /// Until the turn changes: granted where `wanted`, or over. Can be dropped without losing the place in the queue.
     pub(super) async fn change(&mut self, wanted: bool) {
+        if !wanted {
+            // A place in the queue that nobody looks after would be given a turn all the same, and keep it.
+            self.turns = self.turns.clone();
+        }
         match &self.turn {
             Turn::None if wanted => match poll_fn(|context| self.turns.poll_acquire(context)).await {
                 Some(permit) => self.turn = Turn::Granted(permit),
@@ -131,6 +135,17 @@ mod tests {
         assert!(late.granted());
         // It queues again, behind those that wait already.
         assert!(others[7].change(true).now_or_never().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_wants_none_any_more_leaves_the_queue() {
+        let turns = Turns::default();
+        let mut others = taken(&turns);
+        let mut over = turns.queue();
+        assert!(over.change(true).now_or_never().is_none());
+        assert!(over.change(false).now_or_never().is_none());
+        drop(others.pop());
+        assert!(turns.queue().change(true).now_or_never().is_some());
     }
 
     #[tokio::test(start_paused = true)]
