@@ -90,7 +90,7 @@ impl Barriers {
         );
         registry.register(
             "isochron_barrier_holding",
-            "1 while a backup holds PD or stores, from Settle until all have let go; by backup",
+            "1 from Settle until a backup has released its holds or begins to abort; by backup",
             all.holding.clone(),
         );
         registry.register("isochron_failures", "Attempts that ended badly, by reason", all.failures.clone());

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 /// Links between processes that start and die. A death is silent: the other side learns of it as over a real network,
 /// from an idle limit or from a new process that answers in its place.
 pub trait Network {
-    /// A coordinator process starts; planes that reach it connecting at `gate`.
+    /// A coordinator process starts; planes that reach it connect at `gate`.
     fn coordinator_up(&self, gate: mpsc::Sender<IncomingPlane>);
 
     /// It dies. Called also when none runs.

@@ -16,7 +16,7 @@ pub const GATE_QUEUE: usize = 64;
 pub async fn serve(mut server: Server, planes: mpsc::Sender<IncomingPlane>, admins: mpsc::Sender<AdminCall>) -> Server {
     while let Some(incoming) = server.accept().await {
         let taken = match incoming {
-            Incoming::Plane(plane) => planes.send(connecting(plane)).await.is_ok(),
+            Incoming::Plane(plane) => planes.send(incoming_plane(plane)).await.is_ok(),
             Incoming::Admin(request) => {
                 let who = match request.identity {
                     Identity::Admin(name) | Identity::Plane(name) | Identity::Coordinator(name) => name,
@@ -31,7 +31,7 @@ pub async fn serve(mut server: Server, planes: mpsc::Sender<IncomingPlane>, admi
     server
 }
 
-fn connecting(incoming: PlaneIncoming) -> IncomingPlane {
+fn incoming_plane(incoming: PlaneIncoming) -> IncomingPlane {
     let plane = match &incoming.identity {
         Identity::Plane(name) | Identity::Admin(name) | Identity::Coordinator(name) => PlaneId::new(name.clone()),
     };
