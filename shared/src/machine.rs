@@ -35,3 +35,24 @@ pub trait Machine {
     /// The input that says that a timer is due.
     fn expired(timer: Self::Timer) -> Self::Input;
 }
+
+/// One step under way: when it happens, and what it has come to want.
+#[derive(Debug)]
+pub struct Step<E> {
+    /// The moment of the input; a step takes no time.
+    pub now: Now,
+    /// In order.
+    pub out: Vec<E>,
+}
+
+impl<E> Step<E> {
+    /// Nothing is wanted yet.
+    pub fn new(now: Now) -> Self {
+        Self { now, out: Vec::new() }
+    }
+
+    /// Wants one thing more, after all others.
+    pub fn push(&mut self, effect: E) {
+        self.out.push(effect);
+    }
+}

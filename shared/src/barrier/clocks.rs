@@ -2,12 +2,12 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::{Barrier, PlaneState},
         phase::Phase,
     },
     reason::{Reason, Refusal},
-    time::{Millis, Now},
+    time::Millis,
     wire::{Order, Renew},
 };
 
@@ -25,7 +25,7 @@ impl Barrier {
         }
     }
 
-    pub(super) fn renew(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn renew(&mut self, step: &mut Step) {
         if !self.holds() {
             return;
         }
@@ -33,38 +33,31 @@ impl Barrier {
         let order = Order::Renew(Renew { number: self.renewals });
         for (plane, live) in &self.planes {
             if live.connected {
-                effects.push(self.send(plane, order.clone()));
+                step.push(self.send(plane, order.clone()));
             }
         }
-        self.set(Timer::Renew, now.at + self.record.request.limits.plane_lease.quarter());
+        self.set(Timer::Renew, step.now.at + self.record.request.limits.plane_lease.quarter());
     }
 
-    pub(super) fn total_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn total_expired(&mut self, step: &mut Step) {
         let limit = self.record.request.limits.total;
-        self.clock_expired(now, Reason::HoldTimedOut, "whole barrier", limit, effects);
+        self.clock_expired(Reason::HoldTimedOut, "whole barrier", limit, step);
     }
 
     /// A clock ran out while something is held.
-    pub(super) fn clock_expired(
-        &mut self,
-        now: Now,
-        reason: Reason,
-        name: &str,
-        limit: Millis,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn clock_expired(&mut self, reason: Reason, name: &str, limit: Millis, step: &mut Step) {
         if self.holds() {
             let text = format!("{name} limit of {limit} ran out, waiting for {}", self.silent());
-            self.fail(now, Refusal::new(reason, text), effects);
+            self.fail(Refusal::new(reason, text), step);
         }
     }
 
-    pub(super) fn plane_lost(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(super) fn plane_lost(&mut self, step: &mut Step) {
         if self.holds() {
             let limit = self.record.request.limits.plane_lease;
             let away = self.names_of(|live| live.away_since.is_some());
             let text = format!("away for longer than its lease of {limit}: {away}");
-            self.fail(now, Refusal::new(Reason::PlaneLost, text), effects);
+            self.fail(Refusal::new(Reason::PlaneLost, text), step);
         }
     }
 

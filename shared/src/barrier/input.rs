@@ -119,3 +119,6 @@ pub enum Timer {
     /// A new attempt may start.
     Retry,
 }
+
+/// One step of this machine, under way.
+pub(super) type Step = crate::machine::Step<Effect>;

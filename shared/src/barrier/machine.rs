@@ -2,7 +2,7 @@
 //! step, `step/`; what runs out while something is held is in `clocks`.
 
 use super::{
-    input::{Effect, Input, Timer},
+    input::{Effect, Input, Step, Timer},
     phase::{LastRefusal, Phase},
     record::{Milestone, Record},
 };
@@ -122,19 +122,19 @@ impl Barrier {
         }
     }
 
-    pub(super) fn save(&self, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Save(Box::new(self.record.clone())));
+    pub(super) fn save(&self, step: &mut Step) {
+        step.push(Effect::Save(Box::new(self.record.clone())));
     }
 
-    pub(super) fn alarm(&mut self, alarm: Alarm, effects: &mut Vec<Effect>) {
+    pub(super) fn alarm(&mut self, alarm: Alarm, step: &mut Step) {
         if self.alarms.len() < MAX_ALARMS {
             self.alarms.push(alarm.clone());
         }
-        effects.push(Effect::Alarm(alarm));
+        step.push(Effect::Alarm(alarm));
     }
 
     /// Enters a step: nobody has answered it yet, and everybody who has a part in it is told.
-    pub(super) fn enter(&mut self, phase: Phase, effects: &mut Vec<Effect>) {
+    pub(super) fn enter(&mut self, phase: Phase, step: &mut Step) {
         self.phase = phase;
         for live in self.planes.values_mut() {
             live.answered = false;
@@ -142,21 +142,21 @@ impl Barrier {
             live.progress = None;
         }
         self.stop(&[Timer::Again]);
-        self.send_all(effects);
+        self.send_all(step);
     }
 
     /// Sends the present step's order to every connected plane that still owes its answer.
-    pub(super) fn send_all(&self, effects: &mut Vec<Effect>) {
+    pub(super) fn send_all(&self, step: &mut Step) {
         for plane in self.planes.keys() {
-            self.send_outstanding(plane, effects);
+            self.send_outstanding(plane, step);
         }
     }
 
-    pub(super) fn send_outstanding(&self, plane: &PlaneId, effects: &mut Vec<Effect>) {
+    pub(super) fn send_outstanding(&self, plane: &PlaneId, step: &mut Step) {
         let pauses = |live: &PlaneState| live.refused.as_ref().is_some_and(|last| last.again.is_some());
         let owes = self.planes.get(plane).is_some_and(|live| live.connected && !live.answered && !pauses(live));
         if let (true, Some(order)) = (owes, self.order_for(plane)) {
-            effects.push(self.send(plane, order));
+            step.push(self.send(plane, order));
         }
     }
 
@@ -189,7 +189,7 @@ impl Barrier {
         self.holds() || matches!(self.phase, Phase::Releasing | Phase::Aborting)
     }
 
-    fn plane_up(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
+    fn plane_up(&mut self, plane: &PlaneId, step: &mut Step) {
         let Some(live) = self.planes.get_mut(plane) else { return };
         live.connected = true;
         live.away_since = None;
@@ -199,18 +199,18 @@ impl Barrier {
         self.arm_again();
         self.arm_plane_lost();
         if self.is_missed_no_more() {
-            return self.new_attempt(now, effects);
+            return self.new_attempt(step);
         }
         if self.phase == Phase::Preparing {
             // Also those that came back while another one was away: nothing could be sent to them then.
-            self.clock_prepare(now);
-            self.send_all(effects);
+            self.clock_prepare(step.now);
+            self.send_all(step);
             return;
         }
         if self.holds() {
-            effects.push(self.send(plane, Order::Renew(Renew { number: self.renewals })));
+            step.push(self.send(plane, Order::Renew(Renew { number: self.renewals })));
         }
-        self.send_outstanding(plane, effects);
+        self.send_outstanding(plane, step);
     }
 
     fn plane_down(&mut self, now: Now, plane: &PlaneId) {
@@ -221,7 +221,7 @@ impl Barrier {
         self.arm_plane_lost();
     }
 
-    fn answer(&mut self, now: Now, plane: &PlaneId, epoch: Epoch, answer: Answer, effects: &mut Vec<Effect>) {
+    fn answer(&mut self, plane: &PlaneId, epoch: Epoch, answer: Answer, step: &mut Step) {
         // Below ours: of a claim that granted nothing. Above ours: another process has taken over this very attempt and
         // we do not know it yet; our next save will be refused (I1).
         if epoch != self.record.epoch {
@@ -234,19 +234,19 @@ impl Barrier {
                 }
             }
             Answer::Renewed(_) => {}
-            Answer::Refused(refusal) => self.refused(now, plane, refusal, effects),
-            Answer::Prepared(prepared) => self.prepared(now, plane, prepared, effects),
-            Answer::Reserved(_) => self.reserved(now, plane, effects),
-            Answer::Settled(settled) => self.settled(now, plane, settled, effects),
-            Answer::Suspended(_) => self.suspended(plane, effects),
-            Answer::Covered(covered) => self.covered(now, plane, covered, effects),
-            Answer::Snapshotted(_) => self.snapshotted(plane, effects),
-            Answer::Confirmed(confirmed) => self.confirmed(now, plane, confirmed.evidence, effects),
-            Answer::Released(_) => self.released(now, plane, effects),
-            Answer::Aborted(aborted) => self.aborted(now, plane, aborted.cause, effects),
-            Answer::Recovered(recovered) => self.recovered(now, plane, recovered, effects),
-            Answer::Completed(completed) => self.completed(now, plane, completed, effects),
-            Answer::Cleaned(cleaned) => self.cleaned(now, plane, cleaned.report, effects),
+            Answer::Refused(refusal) => self.refused(plane, refusal, step),
+            Answer::Prepared(prepared) => self.prepared(plane, prepared, step),
+            Answer::Reserved(_) => self.reserved(plane, step),
+            Answer::Settled(settled) => self.settled(plane, settled, step),
+            Answer::Suspended(_) => self.suspended(plane, step),
+            Answer::Covered(covered) => self.covered(plane, covered, step),
+            Answer::Snapshotted(_) => self.snapshotted(plane, step),
+            Answer::Confirmed(confirmed) => self.confirmed(plane, confirmed.evidence, step),
+            Answer::Released(_) => self.released(plane, step),
+            Answer::Aborted(aborted) => self.aborted(plane, aborted.cause, step),
+            Answer::Recovered(recovered) => self.recovered(plane, recovered, step),
+            Answer::Completed(completed) => self.completed(plane, completed, step),
+            Answer::Cleaned(cleaned) => self.cleaned(plane, cleaned.report, step),
         }
     }
 
@@ -264,22 +264,22 @@ impl Barrier {
         true
     }
 
-    fn expired(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
-        let due = self.timers.stop(timer).unwrap_or(now.at).max(now.at);
+    fn expired(&mut self, timer: Timer, step: &mut Step) {
+        let due = self.timers.stop(timer).unwrap_or(step.now.at).max(step.now.at);
         match timer {
-            Timer::Renew => self.renew(now, effects),
-            Timer::Connect => self.connect_expired(now, effects),
-            Timer::Prepare => self.prepare_expired(now, effects),
-            Timer::Settle => self.settle_expired(now, effects),
-            Timer::Reach => self.reach_expired(now, effects),
-            Timer::Hold => self.hold_expired(now, effects),
-            Timer::Total => self.total_expired(now, effects),
-            Timer::PlaneLost => self.plane_lost(now, effects),
-            Timer::Cover => self.cover_again(effects),
-            Timer::HoldsGone => self.holds_gone(now, effects),
-            Timer::Recover => self.recover_expired(now, effects),
-            Timer::Again => self.try_again(due, effects),
-            Timer::Retry => self.new_attempt(now, effects),
+            Timer::Renew => self.renew(step),
+            Timer::Connect => self.connect_expired(step),
+            Timer::Prepare => self.prepare_expired(step),
+            Timer::Settle => self.settle_expired(step),
+            Timer::Reach => self.reach_expired(step),
+            Timer::Hold => self.hold_expired(step),
+            Timer::Total => self.total_expired(step),
+            Timer::PlaneLost => self.plane_lost(step),
+            Timer::Cover => self.cover_again(step),
+            Timer::HoldsGone => self.holds_gone(step),
+            Timer::Recover => self.recover_expired(step),
+            Timer::Again => self.try_again(due, step),
+            Timer::Retry => self.new_attempt(step),
         }
     }
 }
@@ -292,30 +292,30 @@ impl Machine for Barrier {
     fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
         // What a ledger holds may break a rule; a step must not.
         let sound = cfg!(debug_assertions) && self.check().is_ok();
-        let mut effects = Vec::new();
+        let mut step = Step::new(now);
         match input {
-            Input::Start => self.start(now, &mut effects),
-            Input::PlaneUp(plane) => self.plane_up(now, &plane, &mut effects),
+            Input::Start => self.start(&mut step),
+            Input::PlaneUp(plane) => self.plane_up(&plane, &mut step),
             Input::PlaneDown(plane) => self.plane_down(now, &plane),
             Input::Answer { plane, attempt, epoch, answer } => {
                 if attempt == self.record.attempt_id() && self.planes.contains_key(&plane) {
-                    self.answer(now, &plane, epoch, answer, &mut effects);
+                    self.answer(&plane, epoch, answer, &mut step);
                 }
             }
-            Input::Claimed(epoch) => self.claimed(now, epoch, &mut effects),
+            Input::Claimed(epoch) => self.claimed(epoch, &mut step),
             Input::ClaimTaken(holder) => self.claim_taken(holder),
-            Input::ClaimRefused(refusal) => self.claim_refused(now, refusal, &mut effects),
-            Input::ClaimFree => self.claim_free(now, &mut effects),
-            Input::Unsaved(refusal) => self.unsaved(now, refusal, &mut effects),
-            Input::Cancel => self.cancel(now, &mut effects),
-            Input::Delete(policy) => self.delete(now, policy, &mut effects),
-            Input::ObjectLost => self.object_lost(now, &mut effects),
-            Input::Abandon(planes) => self.abandon(now, &planes, &mut effects),
-            Input::Stop => self.cut_short(now, &mut effects),
-            Input::Expired(timer) => self.expired(now, timer, &mut effects),
+            Input::ClaimRefused(refusal) => self.claim_refused(refusal, &mut step),
+            Input::ClaimFree => self.claim_free(&mut step),
+            Input::Unsaved(refusal) => self.unsaved(refusal, &mut step),
+            Input::Cancel => self.cancel(&mut step),
+            Input::Delete(policy) => self.delete(policy, &mut step),
+            Input::ObjectLost => self.object_lost(&mut step),
+            Input::Abandon(planes) => self.abandon(&planes, &mut step),
+            Input::Stop => self.cut_short(&mut step),
+            Input::Expired(timer) => self.expired(timer, &mut step),
         }
         debug_assert!(!sound || self.check() == Ok(()), "{:?}: {self:#?}", self.check());
-        effects
+        step.out
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {

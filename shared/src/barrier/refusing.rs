@@ -2,7 +2,7 @@
 //! a person's wish or by a snapshot in error, so the order is repeated, ever more seldom, and the cause stays in view.
 
 use super::{
-    input::{Effect, Timer},
+    input::{Step, Timer},
     machine::Barrier,
     phase::{LastRefusal, Phase},
 };
@@ -18,25 +18,25 @@ use crate::{
 const AGAIN: Backoff = Backoff { first: Millis::secs(15), cap: Millis::secs(600) };
 
 impl Barrier {
-    pub(super) fn refused(&mut self, now: Now, plane: &PlaneId, refusal: Refusal, effects: &mut Vec<Effect>) {
+    pub(super) fn refused(&mut self, plane: &PlaneId, refusal: Refusal, step: &mut Step) {
         if self.order_for(plane).is_none() {
             return;
         }
-        if refusal.reason == Reason::BackupProven && self.proven(now, plane, &refusal, effects) {
+        if refusal.reason == Reason::BackupProven && self.proven(plane, &refusal, step) {
             return;
         }
         let named = |refusal: Refusal| Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
         match self.phase {
-            Phase::Completing if refusal.reason == Reason::SnapshotFailed => self.fail(now, named(refusal), effects),
+            Phase::Completing if refusal.reason == Reason::SnapshotFailed => self.fail(named(refusal), step),
             Phase::Completing
             | Phase::Failed
             | Phase::Cleaning
             | Phase::Releasing
             | Phase::Aborting
             | Phase::Recovering => {
-                self.keep_refusal(now, plane, refusal);
+                self.keep_refusal(step.now, plane, refusal);
                 if self.cleans() {
-                    self.record.times.clean_failed.get_or_insert(now.wall);
+                    self.record.times.clean_failed.get_or_insert(step.now.wall);
                     self.tell_clean_failure();
                 }
             }
@@ -46,7 +46,7 @@ impl Barrier {
             | Phase::Suspending
             | Phase::Covering
             | Phase::Snapshotting
-            | Phase::Confirming => self.fail(now, named(refusal), effects),
+            | Phase::Confirming => self.fail(named(refusal), step),
             Phase::Claiming | Phase::Complete | Phase::Cleaned => {}
         }
     }
@@ -74,11 +74,11 @@ impl Barrier {
     }
 
     /// Repeats the order to every plane that owes an answer, but to those whose next try is later than `due`.
-    pub(super) fn try_again(&mut self, due: Instant, effects: &mut Vec<Effect>) {
+    pub(super) fn try_again(&mut self, due: Instant, step: &mut Step) {
         for last in self.planes.values_mut().filter_map(|live| live.refused.as_mut()) {
             last.again.take_if(|at| *at <= due);
         }
-        self.send_all(effects);
+        self.send_all(step);
         self.arm_again();
     }
 }

@@ -1,6 +1,6 @@
 //! One claim: what is stored of it as far as this process knows, and what is still to be done with it.
 
-use super::input::Effect;
+use super::input::{Effect, Step};
 use crate::{
     barrier::Claim,
     epoch::Epoch,
@@ -66,7 +66,7 @@ impl Entry {
     /// Ends it if this backup holds it: at once, or when what is being saved is stored. The epoch stays, because it must
     /// grow. Where nobody knows what is stored, it ends if it is still what was known last; otherwise it may be another
     /// process's grant to the same backup, and its holder's record says whether it ends.
-    pub(super) fn give_back(&mut self, backup: &BackupUid, out: &mut Vec<Effect>) {
+    pub(super) fn give_back(&mut self, backup: &BackupUid, step: &mut Step) {
         let held = self.held().is_some_and(|(_, by)| by == backup);
         if self.state != State::Known {
             self.granted.take_if(|(granted, _)| granted == backup);
@@ -75,7 +75,7 @@ impl Entry {
             State::Known if held => {
                 let claim = Claim { live: None, ..self.claim.clone() };
                 self.state = State::Saving(claim.clone(), Purpose::GiveBack);
-                out.push(Effect::Save(claim));
+                step.push(Effect::Save(claim));
             }
             State::Unknown if held => self.owed = Some(self.claim.clone()),
             State::Known | State::Unknown => {}
@@ -86,10 +86,10 @@ impl Entry {
     }
 
     /// What was to be given back while it was busy.
-    pub(super) fn give_what_waited(&mut self, out: &mut Vec<Effect>) {
+    pub(super) fn give_what_waited(&mut self, step: &mut Step) {
         let owed = self.owed.take().filter(|owed| self.claim == *owed).and_then(|owed| owed.live);
         for backup in owed.map(|live| live.backup).into_iter().chain(std::mem::take(&mut self.giving)) {
-            self.give_back(&backup, out);
+            self.give_back(&backup, step);
         }
     }
 }

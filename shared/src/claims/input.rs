@@ -149,3 +149,6 @@ pub enum Timer {
     /// See whether a claim that is waited for is free and nobody comes for it.
     Call,
 }
+
+/// One step of this machine, under way.
+pub(super) type Step = crate::machine::Step<Effect>;

@@ -3,7 +3,7 @@
 use super::{
     entry::{Entry, Purpose, State},
     epochs::above,
-    input::{Answer, Effect, Input, Timer, Want},
+    input::{Answer, Effect, Input, Step, Timer, Want},
     queue::Queue,
     standing::{Barrier, HolderRecord},
 };
@@ -64,31 +64,31 @@ impl Claims {
         self.entries.entry(cluster).or_insert_with(|| Entry::free(cluster))
     }
 
-    fn wanted(&mut self, now: Now, want: Want, out: &mut Vec<Effect>) {
+    fn wanted(&mut self, want: Want, step: &mut Step) {
         let Want { backup, cluster, .. } = &want;
         if self.draining || !self.barriers.contains_key(backup) {
             return;
         }
-        let first = self.queue.first(*cluster, now.at);
+        let first = self.queue.first(*cluster, step.now.at);
         if first.is_some_and(|first| first != backup) {
             self.queue.join(*cluster, backup.clone());
-            out.push(Effect::Tell(want.backup, Answer::Taken("one that has waited longer".to_owned())));
+            step.push(Effect::Tell(want.backup, Answer::Taken("one that has waited longer".to_owned())));
             return;
         }
         match self.verdict(&want) {
             Verdict::Save(claim) => {
                 self.entry(want.cluster).state = State::Saving(claim.clone(), Purpose::Grant(want.backup));
-                out.push(Effect::Save(claim));
+                step.push(Effect::Save(claim));
             }
             Verdict::Taken(holder) => {
                 self.queue_anew(want.cluster, &want.backup);
-                out.push(Effect::Tell(want.backup, Answer::Taken(holder)));
+                step.push(Effect::Tell(want.backup, Answer::Taken(holder)));
             }
             Verdict::Refused(refusal) => {
                 // Whoever waits behind it asks with numbers of its own.
                 self.queue.leave(want.cluster, &want.backup);
-                out.push(Effect::Tell(want.backup, Answer::Refused(refusal)));
-                self.call(now, want.cluster, out);
+                step.push(Effect::Tell(want.backup, Answer::Refused(refusal)));
+                self.call(want.cluster, step);
             }
         }
     }
@@ -117,47 +117,47 @@ impl Claims {
         self.queue.join(cluster, backup.clone());
     }
 
-    fn given_back(&mut self, now: Now, cluster: ClusterId, backup: &BackupUid, out: &mut Vec<Effect>) {
+    fn given_back(&mut self, cluster: ClusterId, backup: &BackupUid, step: &mut Step) {
         let called = self.queue.leave(cluster, backup);
-        self.entry(cluster).give_back(backup, out);
+        self.entry(cluster).give_back(backup, step);
         if called {
-            self.call(now, cluster, out);
+            self.call(cluster, step);
         }
     }
 
-    fn saved(&mut self, now: Now, cluster: ClusterId, out: &mut Vec<Effect>) {
+    fn saved(&mut self, cluster: ClusterId, step: &mut Step) {
         let Some(entry) = self.entries.get_mut(&cluster) else { return };
         let State::Saving(claim, purpose) = std::mem::replace(&mut entry.state, State::Known) else {
             // Nobody asked: what is stored is not what is believed.
-            return self.doubt(now, cluster);
+            return self.doubt(step.now, cluster);
         };
         let epoch = claim.epoch;
         (entry.claim, entry.granted) = (claim, None);
         if let Purpose::Grant(backup) = purpose {
             self.queue.taken(cluster);
             entry.granted = Some((backup.clone(), epoch));
-            out.push(Effect::Tell(backup, Answer::Granted(epoch)));
+            step.push(Effect::Tell(backup, Answer::Granted(epoch)));
         }
-        self.known(now, cluster, out);
+        self.known(cluster, step);
     }
 
     /// What is stored is known again.
-    fn known(&mut self, now: Now, cluster: ClusterId, out: &mut Vec<Effect>) {
+    fn known(&mut self, cluster: ClusterId, step: &mut Step) {
         if let Some(entry) = self.entries.get_mut(&cluster) {
-            entry.give_what_waited(out);
+            entry.give_what_waited(step);
         }
-        self.judge(now, cluster, out);
+        self.judge(cluster, step);
     }
 
-    fn not_saved(&mut self, now: Now, cluster: ClusterId, error: &str, out: &mut Vec<Effect>) {
+    fn not_saved(&mut self, cluster: ClusterId, error: &str, step: &mut Step) {
         let entry = self.entry(cluster);
         let before = std::mem::replace(&mut entry.state, State::Unknown);
         entry.giving.clear();
-        self.timers.set(Timer::Read(cluster), now.at + AGAIN);
+        self.timers.set(Timer::Read(cluster), step.now.at + AGAIN);
         match before {
             State::Saving(_, Purpose::Grant(backup)) => {
                 self.queue_anew(cluster, &backup);
-                out.push(Effect::Tell(backup, Answer::Taken(format!("nobody: {error}"))));
+                step.push(Effect::Tell(backup, Answer::Taken(format!("nobody: {error}"))));
             }
             State::Saving(_, Purpose::GiveBack) => {
                 let entry = self.entry(cluster);
@@ -167,7 +167,7 @@ impl Claims {
         }
     }
 
-    fn read(&mut self, now: Now, cluster: ClusterId, claim: Option<Claim>, out: &mut Vec<Effect>) {
+    fn read(&mut self, cluster: ClusterId, claim: Option<Claim>, step: &mut Step) {
         let entry = self.entry(cluster);
         if matches!(entry.state, State::Saving(..)) {
             return; // What it says is older than what is being written.
@@ -175,7 +175,7 @@ impl Claims {
         entry.claim = claim.unwrap_or(Claim { cluster, epoch: Epoch::NONE, live: None });
         entry.state = State::Known;
         self.timers.stop(Timer::Read(cluster));
-        self.known(now, cluster, out);
+        self.known(cluster, step);
     }
 
     /// Until it is read, nothing is granted and nothing given back.
@@ -190,23 +190,22 @@ impl Claims {
     /// A claim that is held, but not by an attempt that may hold anything, granted nothing (I2) and is ended. What its
     /// holder's record says is read from the ledger: what this process knows of it may be another process's past. A
     /// grant of this very process is its barrier's, which has not saved it yet.
-    fn judge(&mut self, now: Now, cluster: ClusterId, out: &mut Vec<Effect>) {
+    fn judge(&mut self, cluster: ClusterId, step: &mut Step) {
         let Some(entry) = self.entries.get(&cluster).filter(|entry| entry.state == State::Known) else { return };
         match entry.held() {
-            None => self.call(now, cluster, out),
+            None => self.call(cluster, step),
             Some(_) if entry.is_granted() => {}
-            Some((epoch, backup)) => out.push(Effect::ReadHolder { cluster, epoch, backup: backup.clone() }),
+            Some((epoch, backup)) => step.push(Effect::ReadHolder { cluster, epoch, backup: backup.clone() }),
         }
     }
 
     fn holder_read(
         &mut self,
-        now: Now,
         cluster: ClusterId,
         epoch: Epoch,
         backup: &BackupUid,
         record: HolderRecord,
-        out: &mut Vec<Effect>,
+        step: &mut Step,
     ) {
         let saved = self.barriers.get(backup).is_some_and(|barrier| barrier.saved);
         let Some(entry) = self.entries.get_mut(&cluster) else { return };
@@ -215,32 +214,32 @@ impl Claims {
         }
         match record {
             HolderRecord::NotRead => {
-                self.timers.set(Timer::Judge(cluster), now.at + AGAIN);
+                self.timers.set(Timer::Judge(cluster), step.now.at + AGAIN);
             }
             HolderRecord::Unreadable => {}
             // A barrier of ours that waits would wait for ever: it saves nothing, so no refused save tells it.
             HolderRecord::Read { standing, ours: false } if standing.under_way && saved => {
-                self.timers.set(Timer::Judge(cluster), now.at + AGAIN);
-                out.push(Effect::Tell(backup.clone(), Answer::Contradicted));
+                self.timers.set(Timer::Judge(cluster), step.now.at + AGAIN);
+                step.push(Effect::Tell(backup.clone(), Answer::Contradicted));
             }
             HolderRecord::Read { standing, .. } if standing.may_hold == Some((cluster, epoch)) => {}
             // Whoever saved it last may still save this epoch into it: another process, or a barrier before ours (I1).
             HolderRecord::Read { standing, ours } if standing.under_way && !(saved && ours) => {
-                self.timers.set(Timer::Judge(cluster), now.at + AGAIN);
+                self.timers.set(Timer::Judge(cluster), step.now.at + AGAIN);
             }
-            HolderRecord::Read { .. } | HolderRecord::Absent => entry.give_back(backup, out),
+            HolderRecord::Read { .. } | HolderRecord::Absent => entry.give_back(backup, step),
         }
     }
 
     /// Calls the first that waits and has a barrier, if nobody holds the claim.
-    fn call(&mut self, now: Now, cluster: ClusterId, out: &mut Vec<Effect>) {
+    fn call(&mut self, cluster: ClusterId, step: &mut Step) {
         let free = |entry: &Entry| entry.state == State::Known && entry.held().is_none();
         if !self.entries.get(&cluster).is_none_or(free) {
             return;
         }
-        while let Some(backup) = self.queue.call(cluster, now.at) {
+        while let Some(backup) = self.queue.call(cluster, step.now.at) {
             if self.barriers.contains_key(&backup) {
-                out.push(Effect::Tell(backup, Answer::Free));
+                step.push(Effect::Tell(backup, Answer::Free));
                 return;
             }
             self.queue.leave(cluster, &backup);
@@ -248,7 +247,7 @@ impl Claims {
     }
 
     /// It has no place in a queue any more, and nothing that was granted to it is its own.
-    fn forget(&mut self, now: Now, backup: &BackupUid, out: &mut Vec<Effect>) {
+    fn forget(&mut self, backup: &BackupUid, step: &mut Step) {
         for entry in self.entries.values_mut() {
             entry.granted.take_if(|(granted, _)| granted == backup);
             if let State::Saving(_, purpose) = &mut entry.state
@@ -259,27 +258,27 @@ impl Claims {
         }
         for cluster in self.entries.keys().copied().collect::<Vec<_>>() {
             if self.queue.leave(cluster, backup) {
-                self.call(now, cluster, out);
+                self.call(cluster, step);
             }
         }
     }
 
-    fn barrier_ended(&mut self, now: Now, backup: BackupUid, deleted: bool, out: &mut Vec<Effect>) {
+    fn barrier_ended(&mut self, backup: BackupUid, deleted: bool, step: &mut Step) {
         self.barriers.remove(&backup);
-        self.forget(now, &backup, out);
+        self.forget(&backup, step);
         if deleted {
             self.deleted.insert(backup);
-            self.list(out);
+            self.list(step);
         }
     }
 
     /// It knows nothing of what it was told, so it has nothing.
-    fn not_told(&mut self, now: Now, backup: &BackupUid, out: &mut Vec<Effect>) {
+    fn not_told(&mut self, backup: &BackupUid, step: &mut Step) {
         let granted = |entry: &&Entry| entry.granted.as_ref().is_some_and(|(to, _)| to == backup);
         let lost: Vec<ClusterId> = self.entries.values().filter(granted).map(|entry| entry.claim.cluster).collect();
-        self.forget(now, backup, out);
+        self.forget(backup, step);
         for cluster in lost {
-            self.judge(now, cluster, out);
+            self.judge(cluster, step);
         }
     }
 
@@ -291,19 +290,19 @@ impl Claims {
         }
     }
 
-    fn list(&mut self, out: &mut Vec<Effect>) {
+    fn list(&mut self, step: &mut Step) {
         if self.listing.is_empty() && !self.deleted.is_empty() && !self.timers.runs(Timer::List) {
             self.listing = std::mem::take(&mut self.deleted);
-            out.push(Effect::List);
+            step.push(Effect::List);
         }
     }
 
-    fn listed(&mut self, now: Now, held: Vec<(ClusterId, BackupUid)>, out: &mut Vec<Effect>) {
+    fn listed(&mut self, held: Vec<(ClusterId, BackupUid)>, step: &mut Step) {
         let left = std::mem::take(&mut self.listing);
         for (cluster, _) in held.into_iter().filter(|(_, backup)| left.contains(backup)) {
-            self.doubt(now, cluster);
+            self.doubt(step.now, cluster);
         }
-        self.list(out);
+        self.list(step);
     }
 
     fn not_listed(&mut self, now: Now) {
@@ -312,17 +311,17 @@ impl Claims {
     }
 
     /// Whatever else is due is due with it: a process that begins to lead may have to look at hundreds of claims again.
-    fn expired(&mut self, now: Now, timer: Timer, out: &mut Vec<Effect>) {
-        let due = self.timers.due().filter(|(at, other)| *other == timer || *at <= now.at);
+    fn expired(&mut self, timer: Timer, step: &mut Step) {
+        let due = self.timers.due().filter(|(at, other)| *other == timer || *at <= step.now.at);
         for timer in due.map(|(_, timer)| timer).collect::<Vec<_>>() {
             self.timers.stop(timer);
             match timer {
-                Timer::Read(cluster) => out.push(Effect::Read(cluster)),
-                Timer::Judge(cluster) => self.judge(now, cluster, out),
-                Timer::List => self.list(out),
+                Timer::Read(cluster) => step.push(Effect::Read(cluster)),
+                Timer::Judge(cluster) => self.judge(cluster, step),
+                Timer::List => self.list(step),
                 Timer::Call => {
                     for cluster in self.queue.clusters() {
-                        self.call(now, cluster, out);
+                        self.call(cluster, step);
                     }
                 }
             }
@@ -345,7 +344,7 @@ impl Machine for Claims {
     type Timer = Timer;
 
     fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
-        let mut out = Vec::new();
+        let mut step = Step::new(now);
         match input {
             Input::BarrierStarted { backup, name } => {
                 self.barriers.insert(backup, Barrier { name, saved: false });
@@ -355,28 +354,28 @@ impl Machine for Claims {
                     barrier.saved = true;
                 }
             }
-            Input::BarrierEnded { backup, deleted } => self.barrier_ended(now, backup, deleted, &mut out),
-            Input::NotTold(backup) => self.not_told(now, &backup, &mut out),
-            Input::Wanted(want) => self.wanted(now, want, &mut out),
-            Input::GivenBack { backup, cluster } => self.given_back(now, cluster, &backup, &mut out),
-            Input::Saved(cluster) => self.saved(now, cluster, &mut out),
-            Input::NotSaved { cluster, error } => self.not_saved(now, cluster, &error, &mut out),
-            Input::Read { cluster, claim } => self.read(now, cluster, claim, &mut out),
+            Input::BarrierEnded { backup, deleted } => self.barrier_ended(backup, deleted, &mut step),
+            Input::NotTold(backup) => self.not_told(&backup, &mut step),
+            Input::Wanted(want) => self.wanted(want, &mut step),
+            Input::GivenBack { backup, cluster } => self.given_back(cluster, &backup, &mut step),
+            Input::Saved(cluster) => self.saved(cluster, &mut step),
+            Input::NotSaved { cluster, error } => self.not_saved(cluster, &error, &mut step),
+            Input::Read { cluster, claim } => self.read(cluster, claim, &mut step),
             Input::NotRead(cluster) => {
                 self.timers.set(Timer::Read(cluster), now.at + AGAIN);
             }
             Input::HolderRead { cluster, epoch, backup, record } => {
-                self.holder_read(now, cluster, epoch, &backup, record, &mut out);
+                self.holder_read(cluster, epoch, &backup, record, &mut step);
             }
             Input::Doubted { backup, named } => self.doubted(now, &backup, named),
-            Input::Listed(held) => self.listed(now, held, &mut out),
+            Input::Listed(held) => self.listed(held, &mut step),
             Input::NotListed => self.not_listed(now),
             Input::Draining => self.draining = true,
-            Input::Expired(timer) => self.expired(now, timer, &mut out),
+            Input::Expired(timer) => self.expired(timer, &mut step),
         }
         self.wind_up(now);
         debug_assert_eq!(self.check(), Ok(()));
-        out
+        step.out
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {

@@ -2,7 +2,7 @@
 //! coordinator cannot hold a store for ever.
 
 use super::{
-    effect::{Effect, Work},
+    effect::{Effect, Step, Work},
     holds::Confirmation,
     input::{Done, Timer},
     machine::Member,
@@ -12,59 +12,59 @@ use crate::{
     epoch::Epoch,
     ids::StoreId,
     reason::{Reason, Refusal},
-    time::{Instant, Now},
+    time::Now,
     wire::{Answer, Renew, Renewed},
 };
 use std::collections::BTreeSet;
 
 impl Member {
     /// The plane's own lease from the coordinator: only a new number extends it, because a repeated one may be old.
-    pub(super) fn renew(&mut self, now: Now, epoch: Epoch, renew: &Renew, effects: &mut Vec<Effect>) {
-        if !self.is_open(epoch, effects) {
+    pub(super) fn renew(&mut self, epoch: Epoch, renew: &Renew, step: &mut Step) {
+        if !self.is_open(epoch, step) {
             return;
         }
         if self.phase == Phase::Idle {
-            self.refuse(epoch, Reason::NotPrepared, "this plane has not prepared this attempt", effects);
+            self.refuse(epoch, Reason::NotPrepared, "this plane has not prepared this attempt", step);
             return;
         }
         // After a reconnect a renewal comes before the `Reserve` that it would extend.
-        if self.phase < Phase::Reserving || !self.is_ours(epoch, effects) {
+        if self.phase < Phase::Reserving || !self.is_ours(epoch, step) {
             return;
         }
         if self.last_renew.is_none_or(|last| renew.number > last) {
             self.last_renew = Some(renew.number);
             let length = self.ready.as_ref().map(|ready| ready.spec.limits.plane_lease);
             if let (true, Some(length)) = (self.timers.runs(Timer::PlaneLease), length) {
-                self.timers.set(Timer::PlaneLease, now.at + length);
+                self.timers.set(Timer::PlaneLease, step.now.at + length);
             }
         }
-        self.send(epoch, Answer::Renewed(Renewed { number: renew.number }), effects);
+        self.send(epoch, Answer::Renewed(Renewed { number: renew.number }), step);
     }
 
     /// A timer that is not armed was overtaken by what ended it.
-    pub(super) fn expired_timer(&mut self, now: Now, timer: Timer, effects: &mut Vec<Effect>) {
+    pub(super) fn expired_timer(&mut self, timer: Timer, step: &mut Step) {
         match timer {
-            Timer::PlaneLease if self.timers.runs(timer) => self.plane_lease_ended(effects),
-            Timer::StoreLease => self.store_lease_ended(now.at, effects),
+            Timer::PlaneLease if self.timers.runs(timer) => self.plane_lease_ended(step),
+            Timer::StoreLease => self.store_lease_ended(step),
             Timer::RenewStores if self.timers.runs(timer) => {
-                self.timers.set(timer, now.at + self.limits().store_lease.quarter());
+                self.timers.set(timer, step.now.at + self.limits().store_lease.quarter());
                 let all = self.holds.keys().copied().collect();
-                self.renew_some(now, &all, effects);
+                self.renew_some(&all, step);
             }
             Timer::RenewPd if self.timers.runs(timer) => {
-                self.arm_pd(now);
+                self.arm_pd(step.now);
                 if let (None, Some(gc_hold)) = (self.pd_work, self.gc_hold) {
                     let number = self.next_number();
                     self.pd_work = Some(number);
                     let (service, ttl) = (self.service(), self.limits().safe_point_ttl());
-                    effects.push(Effect::Work { number, work: Work::RenewPd { service, ttl, gc_hold } });
+                    step.push(Effect::Work { number, work: Work::RenewPd { service, ttl, gc_hold } });
                 }
             }
             Timer::PlaneLease | Timer::RenewStores | Timer::RenewPd => {}
         }
     }
 
-    fn plane_lease_ended(&mut self, effects: &mut Vec<Effect>) {
+    fn plane_lease_ended(&mut self, step: &mut Step) {
         self.timers.stop(Timer::PlaneLease);
         if self.phase.is_live() {
             let text = format!(
@@ -72,17 +72,21 @@ impl Member {
                 self.limits().plane_lease.0 / 1000,
                 if self.linked { "a session is up" } else { "no session is up" }
             );
-            self.break_off(Refusal::new(Reason::PlaneLeaseExpired, text), effects);
+            self.break_off(Refusal::new(Reason::PlaneLeaseExpired, text), step);
         } else {
-            self.drop_holds(effects);
+            self.drop_holds(step);
         }
     }
 
     /// Every store whose lease has ended for all we know; at least the one that the timer was armed for.
-    fn store_lease_ended(&mut self, now: Instant, effects: &mut Vec<Effect>) {
+    fn store_lease_ended(&mut self, step: &mut Step) {
         let Some(first) = self.holds.values().map(|hold| hold.until).min() else { return };
-        let ended: Vec<StoreId> =
-            self.holds.iter().filter(|(_, hold)| hold.until <= now.max(first)).map(|(store, _)| *store).collect();
+        let ended: Vec<StoreId> = self
+            .holds
+            .iter()
+            .filter(|(_, hold)| hold.until <= step.now.at.max(first))
+            .map(|(store, _)| *store)
+            .collect();
         let Some(named) = ended.first().copied() else { return };
         for store in ended {
             self.holds.remove(&store);
@@ -92,57 +96,50 @@ impl Member {
                 "store {named} did not answer a renewal within its lease of {} s",
                 self.limits().store_lease.0 / 1000
             );
-            self.break_off(Refusal::new(Reason::StoreHoldLost, text), effects);
+            self.break_off(Refusal::new(Reason::StoreHoldLost, text), step);
         }
     }
 
-    pub(super) fn store_leased(
-        &mut self,
-        now: Now,
-        store: StoreId,
-        number: u64,
-        valid: bool,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn store_leased(&mut self, store: StoreId, number: u64, valid: bool, step: &mut Step) {
         let lease = self.limits().store_lease;
         let Some(hold) = self.holds.get_mut(&store) else { return };
         let Some((_, asked_at)) = hold.asked.filter(|(asked, _)| *asked == number) else { return };
         if !valid {
             let text = format!("store {store} answered a renewal: the lease before it had ended");
-            self.hold_ended(store, Refusal::new(Reason::StoreHoldLost, text), effects);
+            self.hold_ended(store, Refusal::new(Reason::StoreHoldLost, text), step);
             return;
         }
         hold.asked = None;
         hold.valid += 1;
         hold.until = asked_at + lease;
         if hold.confirmation == Confirmation::Due {
-            self.renew_some(now, &BTreeSet::from([store]), effects);
+            self.renew_some(&BTreeSet::from([store]), step);
         } else if hold.confirmation == Confirmation::Asked(number) {
-            self.store_confirmed(store, effects);
+            self.store_confirmed(store, step);
         }
     }
 
-    pub(super) fn store_broken(&mut self, store: StoreId, refusal: Refusal, effects: &mut Vec<Effect>) {
+    pub(super) fn store_broken(&mut self, store: StoreId, refusal: Refusal, step: &mut Step) {
         if self.phase == Phase::Suspending || self.holds.contains_key(&store) {
-            self.hold_ended(store, refusal, effects);
+            self.hold_ended(store, refusal, step);
         }
     }
 
     /// Before the confirmation it breaks the epoch; afterwards it ends nothing but itself.
-    fn hold_ended(&mut self, store: StoreId, refusal: Refusal, effects: &mut Vec<Effect>) {
+    fn hold_ended(&mut self, store: StoreId, refusal: Refusal, step: &mut Step) {
         self.holds.remove(&store);
         if self.phase.is_live() {
-            self.break_off(refusal, effects);
+            self.break_off(refusal, step);
         }
     }
 
     /// Asks these stores for a renewal; who still owes an earlier answer is left out.
-    pub(super) fn renew_some(&mut self, now: Now, stores: &BTreeSet<StoreId>, effects: &mut Vec<Effect>) {
+    pub(super) fn renew_some(&mut self, stores: &BTreeSet<StoreId>, step: &mut Step) {
         let number = self.next_number();
         let mut asked = BTreeSet::new();
         for store in stores {
             let Some(hold) = self.holds.get_mut(store).filter(|hold| hold.asked.is_none()) else { continue };
-            hold.asked = Some((number, now.at));
+            hold.asked = Some((number, step.now.at));
             hold.sent += 1;
             if hold.confirmation == Confirmation::Due {
                 hold.confirmation = Confirmation::Asked(number);
@@ -150,7 +147,7 @@ impl Member {
             asked.insert(*store);
         }
         if !asked.is_empty() {
-            effects.push(Effect::RenewStores { number, stores: asked });
+            step.push(Effect::RenewStores { number, stores: asked });
         }
     }
 
@@ -160,14 +157,14 @@ impl Member {
 
     /// Schedulers and TTL configs are comfort (`facts/pd-tikv.md` §5.7): a failed renewal is counted and tried again. A
     /// safe point that PD refuses before the evidence is saved means that GC may pass commitTs.
-    pub(super) fn pd_renewed(&mut self, result: Result<Done, Refusal>, effects: &mut Vec<Effect>) {
+    pub(super) fn pd_renewed(&mut self, result: Result<Done, Refusal>, step: &mut Step) {
         match result {
             Ok(Done::PdRenewed) => {}
-            Ok(_) => self.alarm("renewal of PD's holds ended with another's result", effects),
+            Ok(_) => self.alarm("renewal of PD's holds ended with another's result", step),
             Err(refusal) => {
                 self.pd_failures = self.pd_failures.saturating_add(1);
                 if self.phase.is_live() && refusal.reason == Reason::SafePointRefused {
-                    self.break_off(refusal, effects);
+                    self.break_off(refusal, step);
                 }
             }
         }

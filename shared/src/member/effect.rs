@@ -11,6 +11,9 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
+/// One step of this machine, under way.
+pub(super) type Step = crate::machine::Step<Effect>;
+
 /// Carried out in order. `Save` is a fence: nothing after it happens before it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {

@@ -2,7 +2,7 @@
 //! each transition in the file of its step, `step/`; what runs out while something is held is in `clocks`.
 
 use super::{
-    effect::{Effect, Work},
+    effect::{Effect, Step, Work},
     holds::StoreHold,
     input::{Done, Input, Timer},
     ledger::{AttemptRecord, AttemptState},
@@ -178,66 +178,66 @@ impl Member {
     }
 
     /// Begins the work of the present order.
-    pub(super) fn begin(&mut self, work: Work, effects: &mut Vec<Effect>) {
+    pub(super) fn begin(&mut self, work: Work, step: &mut Step) {
         let number = self.next_number();
         self.work = Some(number);
         self.progress = None;
-        effects.push(Effect::Work { number, work });
+        step.push(Effect::Work { number, work });
     }
 
-    pub(super) fn cancel_work(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn cancel_work(&mut self, step: &mut Step) {
         self.current = None;
         self.progress = None;
         for number in [self.work.take(), self.pd_work.take()].into_iter().flatten() {
-            effects.push(Effect::CancelWork { number });
+            step.push(Effect::CancelWork { number });
         }
     }
 
-    pub(super) fn send(&self, epoch: Epoch, answer: Answer, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Send { epoch, answer });
+    pub(super) fn send(&self, epoch: Epoch, answer: Answer, step: &mut Step) {
+        step.push(Effect::Send { epoch, answer });
     }
 
-    pub(super) fn refuse(&self, epoch: Epoch, reason: Reason, message: impl Into<String>, effects: &mut Vec<Effect>) {
-        self.send(epoch, Answer::Refused(Refusal::new(reason, message)), effects);
+    pub(super) fn refuse(&self, epoch: Epoch, reason: Reason, message: impl Into<String>, step: &mut Step) {
+        self.send(epoch, Answer::Refused(Refusal::new(reason, message)), step);
     }
 
     /// Answers the present order and keeps the answer for its repetitions.
-    pub(super) fn answer(&mut self, answer: Answer, effects: &mut Vec<Effect>) {
+    pub(super) fn answer(&mut self, answer: Answer, step: &mut Step) {
         let Some((epoch, order)) = self.current.take() else { return };
         self.last = Some((epoch, order, answer.clone()));
-        self.send(epoch, answer, effects);
+        self.send(epoch, answer, step);
     }
 
     /// Saves what the attempt has come to. Nothing was obeyed before an epoch and a TiDB cluster are known: then there
     /// is nothing to save.
-    pub(super) fn save(&mut self, state: AttemptState, effects: &mut Vec<Effect>) {
+    pub(super) fn save(&mut self, state: AttemptState, step: &mut Step) {
         let Some(cluster) = self.cluster().filter(|_| self.epoch != Epoch::NONE) else { return };
         let record = AttemptRecord { attempt: self.attempt.clone(), epoch: self.epoch, cluster, state };
         self.record = Some(record.clone());
-        effects.push(Effect::Save(Box::new(record)));
+        step.push(Effect::Save(Box::new(record)));
     }
 
-    pub(super) fn alarm(&mut self, what: impl Into<String>, effects: &mut Vec<Effect>) {
+    pub(super) fn alarm(&mut self, what: impl Into<String>, step: &mut Step) {
         let alarm = Alarm::WorkUnknown { what: what.into() };
         if self.alarms.len() < MAX_ALARMS {
             self.alarms.push(alarm.clone());
         }
-        effects.push(Effect::Alarm(alarm));
+        step.push(Effect::Alarm(alarm));
     }
 
-    fn done(&mut self, now: Now, number: u64, result: Result<Done, Refusal>, effects: &mut Vec<Effect>) {
+    fn done(&mut self, number: u64, result: Result<Done, Refusal>, step: &mut Step) {
         if self.pd_work == Some(number) {
             self.pd_work = None;
-            self.pd_renewed(result, effects);
+            self.pd_renewed(result, step);
         } else if self.work == Some(number) {
             self.work = None;
             self.progress = None;
             match result {
-                Ok(done) => self.work_done(now, done, effects),
-                Err(refusal) => self.work_failed(refusal, effects),
+                Ok(done) => self.work_done(done, step),
+                Err(refusal) => self.work_failed(refusal, step),
             }
         } else if number > self.numbers {
-            self.alarm(format!("work {number} ended, {} were begun", self.numbers), effects);
+            self.alarm(format!("work {number} ended, {} were begun", self.numbers), step);
         }
     }
 }
@@ -250,28 +250,28 @@ impl Machine for Member {
     fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
         // What a ledger holds may break a rule; a step must not.
         let sound = cfg!(debug_assertions) && self.check().is_ok();
-        let mut effects = Vec::new();
+        let mut step = Step::new(now);
         match input {
-            Input::Order { epoch, order } => self.order(now, epoch, order, &mut effects),
-            Input::Done { number, result } => self.done(now, number, result, &mut effects),
+            Input::Order { epoch, order } => self.order(epoch, order, &mut step),
+            Input::Done { number, result } => self.done(number, result, &mut step),
             Input::Progress { number, progress } => {
                 if let (true, Some((epoch, _))) = (self.work == Some(number), &self.current) {
-                    self.send(*epoch, Answer::Progress(progress.clone()), &mut effects);
+                    self.send(*epoch, Answer::Progress(progress.clone()), &mut step);
                     self.progress = Some(progress);
                 }
             }
-            Input::StoreHeld { store, age, kind } => self.store_held(now, store, age, kind, &mut effects),
-            Input::StoreLeased { store, number, valid } => self.store_leased(now, store, number, valid, &mut effects),
-            Input::StoreBroken { store, refusal } => self.store_broken(store, refusal, &mut effects),
-            Input::HoldsDropped => self.holds_dropped(&mut effects),
-            Input::Superseded { cluster, epoch } => self.outbid(cluster, epoch, &mut effects),
-            Input::Stop { finish } => self.stop(finish, &mut effects),
+            Input::StoreHeld { store, age, kind } => self.store_held(store, age, kind, &mut step),
+            Input::StoreLeased { store, number, valid } => self.store_leased(store, number, valid, &mut step),
+            Input::StoreBroken { store, refusal } => self.store_broken(store, refusal, &mut step),
+            Input::HoldsDropped => self.holds_dropped(&mut step),
+            Input::Superseded { cluster, epoch } => self.outbid(cluster, epoch, &mut step),
+            Input::Stop { finish } => self.stop(finish, &mut step),
             Input::LinkUp => self.linked = true,
             Input::LinkLost => self.linked = false,
-            Input::Expired(timer) => self.expired_timer(now, timer, &mut effects),
+            Input::Expired(timer) => self.expired_timer(timer, &mut step),
         }
         debug_assert!(!sound || self.check() == Ok(()), "{:?}: {self:#?}", self.check());
-        effects
+        step.out
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {

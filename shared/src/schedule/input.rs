@@ -194,3 +194,6 @@ pub enum Timer {
     /// A wall clock that jumped has gone steadily for long enough.
     Clock,
 }
+
+/// One step of this machine, under way.
+pub(super) type Step = crate::machine::Step<Effect>;

@@ -2,7 +2,7 @@
 
 use super::{
     clock::WallCheck,
-    input::{Effect, EventKind, Input, Object, Timer},
+    input::{Effect, EventKind, Input, Object, Step, Timer},
     key::ScheduleKey,
     state::ScheduleState,
     status::View,
@@ -124,7 +124,7 @@ impl Scheduler {
     }
 
     /// Looks again at these schedules; whose last run is the longest ago comes first, and begins first.
-    fn look(&mut self, now: Now, touched: BTreeSet<ScheduleKey>, effects: &mut Vec<Effect>) {
+    fn look(&mut self, touched: BTreeSet<ScheduleKey>, step: &mut Step) {
         if !self.synced || self.ending {
             return;
         }
@@ -135,25 +135,18 @@ impl Scheduler {
             let mate = self.busy_mate(&key);
             let clock = &self.clock;
             if let Some(one) = self.schedules.get_mut(&key).filter(|one| one.listed) {
-                one.look(now, &key, mate, clock, effects);
+                one.look(&key, mate, clock, step);
             }
         }
     }
 }
 
 impl ScheduleState {
-    fn look(
-        &mut self,
-        now: Now,
-        key: &ScheduleKey,
-        mate: Option<ScheduleKey>,
-        clock: &WallCheck,
-        effects: &mut Vec<Effect>,
-    ) {
-        self.settle(now, key);
-        self.run(now, key, mate, effects);
-        self.heed_clock(key, clock.trouble(), effects);
-        let retention = self.retain(now, key, clock.trusts(), effects);
+    fn look(&mut self, key: &ScheduleKey, mate: Option<ScheduleKey>, clock: &WallCheck, step: &mut Step) {
+        self.settle(step.now, key);
+        self.run(key, mate, step);
+        self.heed_clock(key, clock.trouble(), step);
+        let retention = self.retain(key, clock.trusts(), step);
         let status = self.desired();
         if self.object.status != status {
             // Of one cause there is one event. What is stored may be cut off, and what was read older than that.
@@ -169,10 +162,10 @@ impl ScheduleState {
             });
             // Until the object is read again it counts as stored.
             self.object.status = status.clone();
-            effects.push(Effect::SaveStatus { key: key.clone(), status: Box::new(status) });
-            effects.extend(event);
+            step.push(Effect::SaveStatus { key: key.clone(), status: Box::new(status) });
+            step.out.extend(event);
         }
-        self.arm(now, retention);
+        self.arm(step.now, retention);
     }
 
     /// Sets every timer anew, all of them after now.
@@ -204,7 +197,7 @@ impl Machine for Scheduler {
     type Timer = Timer;
 
     fn step(&mut self, now: Now, input: Input) -> Vec<Effect> {
-        let mut effects = Vec::new();
+        let mut step = Step::new(now);
         let touched = match input {
             Input::Schedule { key, object } => self.schedule(key, *object),
             Input::ScheduleGone(key) => {
@@ -223,13 +216,13 @@ impl Machine for Scheduler {
             }
             Input::Created { key, name, result } => {
                 if let Some(one) = self.schedules.get_mut(&key) {
-                    one.created(now, &key, &name, result, &mut effects);
+                    one.created(&key, &name, result, &mut step);
                 }
                 self.group_of(&key)
             }
             Input::Deleted { key, name, result } => {
                 if let Some(one) = self.schedules.get_mut(&key) {
-                    one.deleted(now, &key, &name, result, &mut effects);
+                    one.deleted(&key, &name, result, &mut step);
                 }
                 self.group_of(&key)
             }
@@ -244,8 +237,8 @@ impl Machine for Scheduler {
         // Last, because the word that just came is part of it.
         let turned = self.clock.look(now);
         let touched = if turned { self.schedules.keys().cloned().collect() } else { touched };
-        self.look(now, touched, &mut effects);
-        effects
+        self.look(touched, &mut step);
+        step.out
     }
 
     fn deadline(&self) -> Option<(Instant, Timer)> {

@@ -1,7 +1,7 @@
 //! Deletions: what retention names, one at a time.
 
 use super::{
-    input::{DeleteResult, Effect, EventKind},
+    input::{DeleteResult, Effect, EventKind, Step},
     key::ScheduleKey,
     run::{AGAIN, UNSEEN},
     state::{Deleting, ScheduleState},
@@ -9,7 +9,7 @@ use super::{
 use crate::{
     backoff::seed,
     retention::{Plan, plan},
-    time::{Now, Timestamp},
+    time::Timestamp,
 };
 
 impl ScheduleState {
@@ -21,32 +21,26 @@ impl ScheduleState {
 
     /// Asks for the deletion that is due, and says when to look again (wall clock).
     /// `trusted`: the wall clock is to be believed.
-    pub(super) fn retain(
-        &mut self,
-        now: Now,
-        key: &ScheduleKey,
-        trusted: bool,
-        effects: &mut Vec<Effect>,
-    ) -> Option<Timestamp> {
+    pub(super) fn retain(&mut self, key: &ScheduleKey, trusted: bool, step: &mut Step) -> Option<Timestamp> {
         let spec = self.object.wish.as_ref().ok()?;
-        self.deleting.take_if(|deleting| deleting.unseen.is_some_and(|until| until <= now.at));
-        self.delete_again.take_if(|at| *at <= now.at);
+        self.deleting.take_if(|deleting| deleting.unseen.is_some_and(|until| until <= step.now.at));
+        self.delete_again.take_if(|at| *at <= step.now.at);
         if self.deleting.is_some() || self.delete_again.is_some() || !trusted {
             return None;
         }
-        let plan = plan(self.backups.values(), &spec.policy, now.wall);
+        let plan = plan(self.backups.values(), &spec.policy, step.now.wall);
         if let Some((name, uid, why)) = plan.delete_now {
             let deleting =
-                Deleting { name: name.clone(), uid: uid.clone(), why: why.clone(), since: now.wall, unseen: None };
+                Deleting { name: name.clone(), uid: uid.clone(), why: why.clone(), since: step.now.wall, unseen: None };
             self.deleting = Some(deleting);
-            effects.push(Effect::Delete { key: key.clone(), name, uid, why });
+            step.push(Effect::Delete { key: key.clone(), name, uid, why });
             return None;
         }
-        plan.next.map(|next| next.at).filter(|at| *at > now.wall)
+        plan.next.map(|next| next.at).filter(|at| *at > step.now.wall)
     }
 
     /// The wall clock is not to be believed, or is again: said once, of schedules that delete anything.
-    pub(super) fn heed_clock(&mut self, key: &ScheduleKey, trouble: Option<String>, effects: &mut Vec<Effect>) {
+    pub(super) fn heed_clock(&mut self, key: &ScheduleKey, trouble: Option<String>, step: &mut Step) {
         let limits = self.object.wish.as_ref().is_ok_and(|spec| spec.policy.limits_anything());
         let now = trouble.filter(|_| limits);
         let (kind, reason, message) = match (&self.distrust, &now) {
@@ -61,7 +55,7 @@ impl ScheduleState {
             }
         };
         self.distrust = now;
-        effects.push(Effect::Event { key: key.clone(), kind, reason, message });
+        step.push(Effect::Event { key: key.clone(), kind, reason, message });
     }
 
     /// A list has come: what was asked for is visible in it, or gone.
@@ -74,23 +68,16 @@ impl ScheduleState {
     }
 
     /// What became of a deletion. Answers to what was not asked are ignored.
-    pub(super) fn deleted(
-        &mut self,
-        now: Now,
-        key: &ScheduleKey,
-        name: &str,
-        result: DeleteResult,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn deleted(&mut self, key: &ScheduleKey, name: &str, result: DeleteResult, step: &mut Step) {
         let asked = self.deleting.take_if(|deleting| deleting.name == name && deleting.unseen.is_none());
         let Some(mut deleting) = asked else { return };
         let event = |kind, reason, message| Effect::Event { key: key.clone(), kind, reason, message };
         match result {
             DeleteResult::Deleted => {
                 let message = format!("deleted backup {name}: {}", deleting.why);
-                effects.push(event(EventKind::Normal, "SuccessfulDelete", message));
+                step.push(event(EventKind::Normal, "SuccessfulDelete", message));
                 self.delete_failures = 0;
-                deleting.unseen = Some(now.at + UNSEEN);
+                deleting.unseen = Some(step.now.at + UNSEEN);
                 self.deleting = Some(deleting);
             }
             DeleteResult::Gone => {
@@ -101,10 +88,10 @@ impl ScheduleState {
             }
             DeleteResult::Failed(why) => {
                 self.delete_failures = self.delete_failures.saturating_add(1);
-                self.delete_again = Some(now.at + AGAIN.wait(self.delete_failures, seed(name)));
+                self.delete_again = Some(step.now.at + AGAIN.wait(self.delete_failures, seed(name)));
                 if self.delete_failures == 1 {
                     let message = format!("backup {name} could not be deleted: {why}");
-                    effects.push(event(EventKind::Warning, "FailedDelete", message));
+                    step.push(event(EventKind::Warning, "FailedDelete", message));
                 }
             }
         }

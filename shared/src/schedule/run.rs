@@ -1,7 +1,7 @@
 //! Runs: what is done, what is due, and how it is made.
 
 use super::{
-    input::{CreateResult, Effect, EventKind, NewBackup},
+    input::{CreateResult, Effect, EventKind, NewBackup, Step},
     key::ScheduleKey,
     names::{backup_name, fire_of_name, run_annotations, run_labels},
     state::{Blocked, Creating, ScheduleState},
@@ -81,29 +81,23 @@ impl ScheduleState {
     }
 
     /// Begins the run that is due, unless something is in its way. `other`: a schedule of the group that is busy.
-    pub(super) fn run(&mut self, now: Now, key: &ScheduleKey, other: Option<ScheduleKey>, effects: &mut Vec<Effect>) {
-        self.unseen.take_if(|(_, until)| *until <= now.at);
-        self.blocked = self.try_run(now, key, other, effects);
+    pub(super) fn run(&mut self, key: &ScheduleKey, other: Option<ScheduleKey>, step: &mut Step) {
+        self.unseen.take_if(|(_, until)| *until <= step.now.at);
+        self.blocked = self.try_run(key, other, step);
     }
 
-    fn try_run(
-        &mut self,
-        now: Now,
-        key: &ScheduleKey,
-        other: Option<ScheduleKey>,
-        effects: &mut Vec<Effect>,
-    ) -> Option<Blocked> {
+    fn try_run(&mut self, key: &ScheduleKey, other: Option<ScheduleKey>, step: &mut Step) -> Option<Blocked> {
         let spec = self.object.wish.as_ref().ok().filter(|spec| !spec.pause);
         let Some(spec) = spec else {
             // It is not asked for again. It may have been made all the same: until a list shows it, or could have.
             if let Some(creating) = self.creating.take_if(|creating| creating.again.is_some()) {
-                self.unseen = Some((creating.name, now.at + UNSEEN));
+                self.unseen = Some((creating.name, step.now.at + UNSEEN));
             }
             return None;
         };
         if let Some(creating) = &mut self.creating {
             let (why, at) = creating.again.clone()?;
-            if at > now.at {
+            if at > step.now.at {
                 return Some(Blocked::Unknown(why));
             }
             // Perhaps it was not made, and something else has begun meanwhile (another process's run).
@@ -112,11 +106,11 @@ impl ScheduleState {
             }
             creating.again = None;
             let (name, fire) = (creating.name.clone(), creating.fire);
-            effects.push(self.create(key, name, fire)?);
+            step.push(self.create(key, name, fire)?);
             return None;
         }
-        self.next.filter(|next| *next <= now.wall)?;
-        let fire = spec.cron.last_between(self.done_until?, now.wall)?;
+        self.next.filter(|next| *next <= step.now.wall)?;
+        let fire = spec.cron.last_between(self.done_until?, step.now.wall)?;
         let name = backup_name(&key.name, fire);
         if self.backups.contains_key(&name) {
             self.made(name, fire);
@@ -128,10 +122,10 @@ impl ScheduleState {
         if let Some(other) = other {
             return Some(Blocked::Group(other));
         }
-        if let Some((why, _)) = self.refused.as_ref().filter(|(_, at)| *at > now.at) {
+        if let Some((why, _)) = self.refused.as_ref().filter(|(_, at)| *at > step.now.at) {
             return Some(Blocked::Refused(why.clone()));
         }
-        effects.push(self.create(key, name.clone(), fire)?);
+        step.push(self.create(key, name.clone(), fire)?);
         self.creating = Some(Creating { name, fire, again: None, unsure: false });
         None
     }
@@ -162,14 +156,7 @@ impl ScheduleState {
     }
 
     /// What became of a creation. Answers to what was not asked, or is asked no more, are ignored.
-    pub(super) fn created(
-        &mut self,
-        now: Now,
-        key: &ScheduleKey,
-        name: &str,
-        result: CreateResult,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(super) fn created(&mut self, key: &ScheduleKey, name: &str, result: CreateResult, step: &mut Step) {
         let Some(mut creating) = self.creating.take_if(|creating| creating.name == name && creating.again.is_none())
         else {
             return;
@@ -178,10 +165,10 @@ impl ScheduleState {
         match result {
             CreateResult::Created | CreateResult::Exists { ours: true } => {
                 if result == CreateResult::Created {
-                    effects.push(event(EventKind::Normal, "SuccessfulCreate", format!("created backup {name}")));
+                    step.push(event(EventKind::Normal, "SuccessfulCreate", format!("created backup {name}")));
                 }
                 if !self.backups.contains_key(name) {
-                    self.unseen = Some((name.to_owned(), now.at + UNSEEN));
+                    self.unseen = Some((name.to_owned(), step.now.at + UNSEEN));
                 }
                 self.made(creating.name, creating.fire);
             }
@@ -190,22 +177,22 @@ impl ScheduleState {
                     "backup {name} exists and is not of this schedule (label {}); this run is skipped",
                     super::SCHEDULE_LABEL
                 );
-                effects.push(event(EventKind::Warning, "FailedCreate", message));
+                step.push(event(EventKind::Warning, "FailedCreate", message));
                 self.done(creating.fire);
             }
             CreateResult::Refused(why) => {
-                let at = self.create_again(now, name);
+                let at = self.create_again(step.now, name);
                 if creating.unsure {
-                    self.unseen = Some((creating.name, now.at + UNSEEN));
+                    self.unseen = Some((creating.name, step.now.at + UNSEEN));
                 }
                 if self.create_failures == 1 {
                     let message = format!("backup {name} could not be created: {why}");
-                    effects.push(event(EventKind::Warning, "FailedCreate", message));
+                    step.push(event(EventKind::Warning, "FailedCreate", message));
                 }
                 self.refused = Some((why, at));
             }
             CreateResult::Unknown(why) => {
-                creating.again = Some((why, self.create_again(now, name)));
+                creating.again = Some((why, self.create_again(step.now, name)));
                 creating.unsure = true;
                 self.creating = Some(creating);
             }

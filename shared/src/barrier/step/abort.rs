@@ -2,7 +2,7 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
         record::Milestone,
@@ -19,8 +19,8 @@ pub(super) const FAILURE_MAX: usize = 8 * 1024;
 
 impl Barrier {
     /// Ends the attempt badly. Nothing has to be let go while preparing; later everything is, before anything else.
-    pub(in crate::barrier) fn fail(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
-        self.measure(now);
+    pub(in crate::barrier) fn fail(&mut self, refusal: Refusal, step: &mut Step) {
+        self.measure(step.now);
         self.record.failure = Some(Refusal::new(refusal.reason, cut(refusal.message, FAILURE_MAX)));
         self.record.certificate = None;
         self.timers.stop_all();
@@ -29,15 +29,15 @@ impl Barrier {
         }
         if self.record.epoch == Epoch::NONE {
             self.record.milestone = Milestone::Failed;
-            self.record.times.completed = Some(now.wall);
+            self.record.times.completed = Some(step.now.wall);
             for kept in self.record.planes.values_mut() {
                 kept.cleaned = Some(CleanReport::default());
             }
-            self.save(effects);
+            self.save(step);
             if self.phase == Phase::Claiming {
-                self.end_claim(effects);
+                self.end_claim(step);
             }
-            self.begin_failed(now, effects);
+            self.begin_failed(step);
             return;
         }
         self.record.milestone = Milestone::Aborting;
@@ -45,8 +45,8 @@ impl Barrier {
             kept.aborted = false;
             kept.cleaned = None;
         }
-        self.save(effects);
-        self.begin_aborting(now, effects);
+        self.save(step);
+        self.begin_aborting(step);
     }
 
     /// How long the part that did not end well had lasted: what failed by its clock is what people look for.
@@ -70,9 +70,9 @@ impl Barrier {
         *part = self.clock_from.map(|from| now.at.since(from));
     }
 
-    pub(in crate::barrier) fn begin_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.set(Timer::HoldsGone, now.at + self.holds_end());
-        self.enter(Phase::Aborting, effects);
+    pub(in crate::barrier) fn begin_aborting(&mut self, step: &mut Step) {
+        self.set(Timer::HoldsGone, step.now.at + self.holds_end());
+        self.enter(Phase::Aborting, step);
     }
 
     pub(in crate::barrier) fn abort_order(&self) -> Option<Order> {
@@ -80,17 +80,11 @@ impl Barrier {
         Some(Order::Abort(Abort { reason }))
     }
 
-    pub(in crate::barrier) fn aborted(
-        &mut self,
-        now: Now,
-        plane: &PlaneId,
-        cause: Option<Refusal>,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(in crate::barrier) fn aborted(&mut self, plane: &PlaneId, cause: Option<Refusal>, step: &mut Step) {
         if self.holds() {
             let refusal = cause.unwrap_or_else(|| Refusal::new(Reason::PlaneLost, "the plane let go"));
             let refusal = Refusal::new(refusal.reason, format!("plane {plane}: {}", refusal.message));
-            self.fail(now, refusal, effects);
+            self.fail(refusal, step);
             return;
         }
         if self.mark(plane, Phase::Aborting) {
@@ -98,19 +92,19 @@ impl Barrier {
                 kept.aborted = true;
             }
             if self.all_answered() {
-                self.end_aborting(now, effects);
+                self.end_aborting(step);
             }
         }
     }
 
     /// Everything is let go, or has ended by itself. What the attempt left is cleaned from here on, also after the
     /// outcome is told: a plane that is away cleans when it comes back.
-    pub(in crate::barrier) fn end_aborting(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn end_aborting(&mut self, step: &mut Step) {
         self.stop(&[Timer::HoldsGone]);
         self.record.milestone = Milestone::Failed;
-        self.record.times.completed = Some(now.wall);
-        self.save(effects);
-        self.end_claim(effects);
-        self.begin_failed(now, effects);
+        self.record.times.completed = Some(step.now.wall);
+        self.save(step);
+        self.end_claim(step);
+        self.begin_failed(step);
     }
 }

@@ -3,44 +3,39 @@
 use crate::{
     alarm::Alarm,
     barrier::{
-        input::{Effect, Timer},
+        input::{Effect, Step, Timer},
         machine::Barrier,
         phase::Phase,
         record::Milestone,
     },
     epoch::Epoch,
     reason::{Reason, Refusal},
-    time::Now,
 };
 
 impl Barrier {
-    pub(in crate::barrier) fn claimed(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn claimed(&mut self, epoch: Epoch, step: &mut Step) {
         self.claim_pending = false;
         if self.phase != Phase::Claiming {
-            return self.end_claim(effects);
+            return self.end_claim(step);
         }
         let floor = self.floor();
         if epoch <= floor {
-            self.alarm(Alarm::ClaimBelowFloor { granted: epoch, floor }, effects);
-            self.fail(
-                now,
-                Refusal::new(Reason::Internal, format!("claim granted epoch {epoch}, not above {floor}")),
-                effects,
-            );
+            self.alarm(Alarm::ClaimBelowFloor { granted: epoch, floor }, step);
+            self.fail(Refusal::new(Reason::Internal, format!("claim granted epoch {epoch}, not above {floor}")), step);
             return;
         }
         self.record.epoch = epoch;
         self.record.milestone = Milestone::Barrier;
-        self.save(effects);
-        self.set(Timer::Prepare, now.at + self.record.request.limits.prepare);
-        self.set(Timer::Renew, now.at + self.record.request.limits.plane_lease.quarter());
-        self.enter(Phase::Reserving, effects);
+        self.save(step);
+        self.set(Timer::Prepare, step.now.at + self.record.request.limits.prepare);
+        self.set(Timer::Renew, step.now.at + self.record.request.limits.plane_lease.quarter());
+        self.enter(Phase::Reserving, step);
     }
 
     /// Once nothing of the attempt can be held any more.
-    pub(super) fn end_claim(&self, effects: &mut Vec<Effect>) {
+    pub(super) fn end_claim(&self, step: &mut Step) {
         if let Some(cluster) = self.record.cluster {
-            effects.push(Effect::EndClaim { cluster });
+            step.push(Effect::EndClaim { cluster });
         }
     }
 
@@ -60,18 +55,18 @@ impl Barrier {
     }
 
     /// No epoch can be granted, now or later.
-    pub(in crate::barrier) fn claim_refused(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn claim_refused(&mut self, refusal: Refusal, step: &mut Step) {
         self.claim_pending = false;
         if self.phase == Phase::Claiming {
-            self.fail(now, refusal, effects);
+            self.fail(refusal, step);
         }
     }
 
     /// What was prepared while another attempt ran may be stale by now: prepare anew.
-    pub(in crate::barrier) fn claim_free(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn claim_free(&mut self, step: &mut Step) {
         if self.phase == Phase::Claiming && !self.claim_pending {
             self.next_round_after(self.round);
-            self.begin_preparing(now, effects);
+            self.begin_preparing(step);
         }
     }
 }

@@ -3,27 +3,26 @@
 use super::abort::FAILURE_MAX;
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
     },
     ids::{PlaneId, SnapshotId},
     reason::{Reason, Refusal, cut},
     request::CleanPolicy,
-    time::Now,
     wire::{Clean, CleanReport, CleanScope, OldBackup, Order},
 };
 use std::collections::BTreeSet;
 
 impl Barrier {
-    pub(in crate::barrier) fn begin_failed(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.enter(Phase::Failed, effects);
-        self.after_clean(now, effects);
+    pub(in crate::barrier) fn begin_failed(&mut self, step: &mut Step) {
+        self.enter(Phase::Failed, step);
+        self.after_clean(step);
     }
 
-    pub(in crate::barrier) fn begin_cleaning(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.enter(Phase::Cleaning, effects);
-        self.after_clean(now, effects);
+    pub(in crate::barrier) fn begin_cleaning(&mut self, step: &mut Step) {
+        self.enter(Phase::Cleaning, step);
+        self.after_clean(step);
     }
 
     pub(in crate::barrier) fn clean_order(&self, plane: &PlaneId) -> Option<Order> {
@@ -58,13 +57,7 @@ impl Barrier {
     }
 
     /// A plane has kept what its S3 proves to be good, and that ends its clean-up. False: it was told to take it back.
-    pub(in crate::barrier) fn proven(
-        &mut self,
-        now: Now,
-        plane: &PlaneId,
-        refusal: &Refusal,
-        effects: &mut Vec<Effect>,
-    ) -> bool {
+    pub(in crate::barrier) fn proven(&mut self, plane: &PlaneId, refusal: &Refusal, step: &mut Step) -> bool {
         let keeps = self.phase == Phase::Failed && !self.is_taken_back() || self.is_unless_proven();
         if !keeps {
             return false;
@@ -76,40 +69,34 @@ impl Barrier {
             kept.cleaned = Some(CleanReport { notes: vec![refusal.message.clone()], ..CleanReport::default() });
         }
         self.clean_answered(plane);
-        self.save(effects);
-        self.after_clean(now, effects);
+        self.save(step);
+        self.after_clean(step);
         true
     }
 
-    pub(in crate::barrier) fn cleaned(
-        &mut self,
-        now: Now,
-        plane: &PlaneId,
-        report: CleanReport,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(in crate::barrier) fn cleaned(&mut self, plane: &PlaneId, report: CleanReport, step: &mut Step) {
         if !matches!(self.phase, Phase::Failed | Phase::Cleaning) || self.clean_order(plane).is_none() {
             return;
         }
         if !report.left.is_empty() {
             let text = format!("left over: {}", report.left.join("; "));
-            self.refused(now, plane, Refusal::new(Reason::CleanFailed, text), effects);
+            self.refused(plane, Refusal::new(Reason::CleanFailed, text), step);
             return;
         }
         if self.record.old_manager && !report.old_backup {
             let text = "its plane actor is too old to clean what the old manager made; upgrade it";
-            self.refused(now, plane, Refusal::new(Reason::CleanFailed, text), effects);
+            self.refused(plane, Refusal::new(Reason::CleanFailed, text), step);
             return;
         }
         if let Some(kept) = self.record.planes.get_mut(plane) {
             kept.cleaned = Some(report);
         }
         self.clean_answered(plane);
-        self.save(effects);
-        self.after_clean(now, effects);
+        self.save(step);
+        self.after_clean(step);
     }
 
-    pub(in crate::barrier) fn abandon(&mut self, now: Now, planes: &BTreeSet<PlaneId>, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn abandon(&mut self, planes: &BTreeSet<PlaneId>, step: &mut Step) {
         // The record is being deleted at the version of its last save.
         if self.phase == Phase::Cleaned {
             return;
@@ -126,9 +113,9 @@ impl Barrier {
             .collect();
         if !given_up.is_empty() {
             given_up.iter().for_each(|plane| self.clean_answered(plane));
-            self.save(effects);
+            self.save(step);
             if matches!(self.phase, Phase::Failed | Phase::Cleaning) {
-                self.after_clean(now, effects);
+                self.after_clean(step);
             }
         }
     }
@@ -137,15 +124,15 @@ impl Barrier {
         self.record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned)
     }
 
-    fn after_clean(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    fn after_clean(&mut self, step: &mut Step) {
         if !self.all_cleaned() {
             return;
         }
         self.stop(&[Timer::Again]);
         if self.record.deleting {
-            self.gone(now, effects);
-        } else if let Some(wait) = self.retry_in(now) {
-            self.set(Timer::Retry, now.at + wait);
+            self.gone(step);
+        } else if let Some(wait) = self.retry_in(step.now) {
+            self.set(Timer::Retry, step.now.at + wait);
         }
     }
 

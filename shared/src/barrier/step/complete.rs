@@ -2,25 +2,24 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
         record::Milestone,
     },
     ids::PlaneId,
-    time::Now,
     wire::{Complete, Completed, Order},
 };
 
 impl Barrier {
-    pub(in crate::barrier) fn begin_completing(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn begin_completing(&mut self, step: &mut Step) {
         self.stop(&[Timer::HoldsGone, Timer::Hold, Timer::Total]);
-        self.record.barrier.hold = self.record.barrier.hold.or(self.clock_from.map(|from| now.at.since(from)));
-        self.record.times.snapshots_created.get_or_insert(now.wall);
-        self.save(effects);
-        self.end_claim(effects);
-        self.enter(Phase::Completing, effects);
-        self.complete_if_done(now, effects);
+        self.record.barrier.hold = self.record.barrier.hold.or(self.clock_from.map(|from| step.now.at.since(from)));
+        self.record.times.snapshots_created.get_or_insert(step.now.wall);
+        self.save(step);
+        self.end_claim(step);
+        self.enter(Phase::Completing, step);
+        self.complete_if_done(step);
     }
 
     pub(in crate::barrier) fn complete_order(&self, plane: &PlaneId) -> Option<Order> {
@@ -42,13 +41,7 @@ impl Barrier {
         }))
     }
 
-    pub(in crate::barrier) fn completed(
-        &mut self,
-        now: Now,
-        plane: &PlaneId,
-        completed: Completed,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(in crate::barrier) fn completed(&mut self, plane: &PlaneId, completed: Completed, step: &mut Step) {
         if !self.mark(plane, Phase::Completing) {
             return;
         }
@@ -56,17 +49,17 @@ impl Barrier {
             kept.completed_bytes = Some(completed.full_bytes);
             kept.notes = completed.notes;
         }
-        self.save(effects);
-        self.complete_if_done(now, effects);
+        self.save(step);
+        self.complete_if_done(step);
     }
 
-    fn complete_if_done(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    fn complete_if_done(&mut self, step: &mut Step) {
         if self.record.planes.values().all(|kept| kept.completed_bytes.is_some()) {
             self.record.milestone = Milestone::Complete;
-            self.record.times.completed = Some(now.wall);
+            self.record.times.completed = Some(step.now.wall);
             self.phase = Phase::Complete;
             self.stop(&[Timer::Again]);
-            self.save(effects);
+            self.save(step);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
     },
@@ -41,20 +41,14 @@ impl Barrier {
     }
 
     /// The pause between two rounds is over.
-    pub(in crate::barrier) fn cover_again(&mut self, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn cover_again(&mut self, step: &mut Step) {
         if self.phase == Phase::Covering {
             self.cover_round += 1;
-            self.enter(Phase::Covering, effects);
+            self.enter(Phase::Covering, step);
         }
     }
 
-    pub(in crate::barrier) fn covered(
-        &mut self,
-        now: Now,
-        plane: &PlaneId,
-        covered: Covered,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(in crate::barrier) fn covered(&mut self, plane: &PlaneId, covered: Covered, step: &mut Step) {
         if covered.round != self.cover_round || !self.mark(plane, Phase::Covering) {
             return;
         }
@@ -67,15 +61,15 @@ impl Barrier {
         }
         let tiling: Tiling = self.planes.values().filter_map(|live| live.cover.as_ref()).map(|c| c.tiling).sum();
         if tiling.is_whole() {
-            self.fix_commit_ts(now, effects);
-        } else if let Some(pause) = self.cover_pause(now) {
-            self.set(Timer::Cover, now.at + pause);
+            self.fix_commit_ts(step);
+        } else if let Some(pause) = self.cover_pause(step.now) {
+            self.set(Timer::Cover, step.now.at + pause);
         } else {
             let missing: Vec<_> = self.planes.values().flat_map(|live| live.missing.iter().cloned()).take(20).collect();
             let named = if missing.is_empty() { "none was named by PD".to_owned() } else { missing.join(", ") };
             let rounds = self.cover_round;
             let text = format!("regions do not tile the key space after {rounds} rounds; missing: {named}");
-            self.fail(now, Refusal::new(Reason::TilingBroken, text), effects);
+            self.fail(Refusal::new(Reason::TilingBroken, text), step);
         }
     }
 }

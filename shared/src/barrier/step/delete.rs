@@ -2,63 +2,62 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Effect, Step, Timer},
         machine::Barrier,
         phase::Phase,
         record::Milestone,
     },
     reason::{Reason, Refusal},
     request::CleanPolicy,
-    time::Now,
 };
 
 impl Barrier {
     /// Deletion works in any step; a running backup is ended first. An incomplete backup keeps nothing, whatever the
     /// policy says: without metadata its snapshots are worthless.
-    pub(in crate::barrier) fn delete(&mut self, now: Now, policy: CleanPolicy, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn delete(&mut self, policy: CleanPolicy, step: &mut Step) {
         if self.record.deleting {
             return;
         }
         self.record.deleting = true;
         self.record.request.clean_policy = self.record.request.clean_policy.safer(policy);
-        self.record.times.deleted = Some(now.wall);
+        self.record.times.deleted = Some(step.now.wall);
         self.timers.stop(Timer::Retry);
         if self.phase.runs() {
-            self.fail(now, Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"), effects);
+            self.fail(Refusal::new(Reason::Deleted, "the VolumeBackup was deleted while it ran"), step);
         } else if self.phase == Phase::Complete {
-            self.clean_by_policy(now, effects);
+            self.clean_by_policy(step);
         } else if self.phase == Phase::Failed {
             let proven = self.record.planes.values_mut().filter(|kept| kept.proven);
             if self.record.request.clean_policy == CleanPolicy::Delete {
                 proven.for_each(|kept| kept.cleaned = None);
             }
-            self.save(effects);
-            self.begin_failed(now, effects);
+            self.save(step);
+            self.begin_failed(step);
         } else if self.phase == Phase::Aborting {
-            self.save(effects);
+            self.save(step);
         }
     }
 
-    fn clean_by_policy(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    fn clean_by_policy(&mut self, step: &mut Step) {
         if self.record.request.clean_policy == CleanPolicy::Delete {
             self.record.milestone = Milestone::Cleaning;
             for kept in self.record.planes.values_mut() {
                 kept.cleaned = None;
             }
-            self.save(effects);
-            self.begin_cleaning(now, effects);
+            self.save(step);
+            self.begin_cleaning(step);
         } else {
-            self.gone(now, effects);
+            self.gone(step);
         }
     }
 
-    pub(in crate::barrier) fn gone(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn gone(&mut self, step: &mut Step) {
         self.record.milestone = Milestone::Cleaned;
-        self.record.times.cleaned = Some(now.wall);
+        self.record.times.cleaned = Some(step.now.wall);
         self.record.clean_failure = None;
         self.phase = Phase::Cleaned;
         self.timers.stop_all();
-        self.save(effects);
-        effects.push(Effect::Gone);
+        self.save(step);
+        step.push(Effect::Gone);
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     barrier::{
         admission::admit,
-        input::{Effect, Timer},
+        input::{Effect, Step, Timer},
         machine::Barrier,
         phase::Phase,
         size::check_room,
@@ -15,10 +15,10 @@ use crate::{
 };
 
 impl Barrier {
-    pub(in crate::barrier) fn begin_preparing(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.set(Timer::Connect, now.at + self.record.request.limits.connect);
-        self.clock_prepare(now);
-        self.enter(Phase::Preparing, effects);
+    pub(in crate::barrier) fn begin_preparing(&mut self, step: &mut Step) {
+        self.set(Timer::Connect, step.now.at + self.record.request.limits.connect);
+        self.clock_prepare(step.now);
+        self.enter(Phase::Preparing, step);
     }
 
     /// `Prepare` goes out only when every plane is connected, so that a missing plane costs the others nothing.
@@ -33,28 +33,22 @@ impl Barrier {
         }
     }
 
-    pub(in crate::barrier) fn connect_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn connect_expired(&mut self, step: &mut Step) {
         let limit = self.record.request.limits.connect;
         let away = self.names_of(|live| !live.connected);
         let text = format!("no plane actor connected for {away} within {limit}");
-        self.fail(now, Refusal::new(Reason::PlaneNotConnected, text), effects);
+        self.fail(Refusal::new(Reason::PlaneNotConnected, text), step);
     }
 
-    pub(in crate::barrier) fn prepare_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn prepare_expired(&mut self, step: &mut Step) {
         let limit = self.record.request.limits.prepare;
         let text = format!("not prepared within {limit}, waiting for {}", self.silent());
-        self.fail(now, Refusal::new(Reason::PrepareTimedOut, text), effects);
+        self.fail(Refusal::new(Reason::PrepareTimedOut, text), step);
     }
 
-    pub(in crate::barrier) fn prepared(
-        &mut self,
-        now: Now,
-        plane: &PlaneId,
-        prepared: Prepared,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(in crate::barrier) fn prepared(&mut self, plane: &PlaneId, prepared: Prepared, step: &mut Step) {
         if prepared.round > self.round && self.phase == Phase::Preparing {
-            return self.overtake(prepared.round, effects);
+            return self.overtake(prepared.round, step);
         }
         if prepared.round != self.round || !self.mark(plane, Phase::Preparing) {
             return;
@@ -72,7 +66,7 @@ impl Barrier {
             .filter_map(|(p, live)| live.prepared.clone().map(|answer| (p.clone(), answer)))
             .collect();
         match admit(&self.record.request, &answers) {
-            Err(refusal) => self.fail(now, refusal, effects),
+            Err(refusal) => self.fail(refusal, step),
             Ok(admitted) => {
                 self.record.cluster = Some(admitted.cluster);
                 self.record.cluster_version = admitted.cluster_version;
@@ -84,21 +78,21 @@ impl Barrier {
                     kept.region = answer.region;
                 }
                 if let Err(refusal) = check_room(&self.record) {
-                    return self.fail(now, refusal, effects);
+                    return self.fail(refusal, step);
                 }
                 self.phase = Phase::Claiming;
                 self.claim_pending = true;
                 self.stop(&[Timer::Prepare]);
-                effects.push(Effect::Claim { cluster: admitted.cluster, floor: admitted.floor });
+                step.push(Effect::Claim { cluster: admitted.cluster, floor: admitted.floor });
             }
         }
     }
 
     /// A coordinator before this one came further: it prepared anew, and no record says so. Every plane prepares once
     /// more, above that round; the prepare clock runs on, which bounds this.
-    fn overtake(&mut self, round: u32, effects: &mut Vec<Effect>) {
+    fn overtake(&mut self, round: u32, step: &mut Step) {
         self.next_round_after(round);
-        self.enter(Phase::Preparing, effects);
+        self.enter(Phase::Preparing, step);
     }
 
     /// What was prepared up to `round` counts no more.

@@ -2,13 +2,13 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
     },
     ids::PlaneId,
     reason::{Reason, Refusal},
-    time::{Millis, Now},
+    time::Millis,
     wire::Recovered,
 };
 
@@ -17,41 +17,35 @@ use crate::{
 const RECOVER_LIMIT: Millis = Millis::secs(120);
 
 impl Barrier {
-    pub(in crate::barrier) fn begin_recovering(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.set(Timer::Recover, now.at + RECOVER_LIMIT);
-        self.enter(Phase::Recovering, effects);
+    pub(in crate::barrier) fn begin_recovering(&mut self, step: &mut Step) {
+        self.set(Timer::Recover, step.now.at + RECOVER_LIMIT);
+        self.enter(Phase::Recovering, step);
     }
 
-    pub(in crate::barrier) fn recovered(
-        &mut self,
-        now: Now,
-        plane: &PlaneId,
-        recovered: Recovered,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(in crate::barrier) fn recovered(&mut self, plane: &PlaneId, recovered: Recovered, step: &mut Step) {
         if !self.mark(plane, Phase::Recovering) {
             return;
         }
         match recovered {
             Recovered::Aborted => {
                 let text = format!("the coordinator restarted, and plane {plane} had not confirmed");
-                self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+                self.fail(Refusal::new(Reason::CoordinatorRestarted, text), step);
             }
             Recovered::Evidence(evidence) => {
                 if let Some(live) = self.planes.get_mut(plane) {
                     live.evidence = Some(evidence);
                 }
                 if self.all_answered() {
-                    self.conclude(now, false, effects);
+                    self.conclude(false, step);
                 }
             }
         }
     }
 
-    pub(in crate::barrier) fn recover_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn recover_expired(&mut self, step: &mut Step) {
         if self.phase == Phase::Recovering {
             let text = format!("the coordinator restarted, and no evidence came within 120 s from {}", self.silent());
-            self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+            self.fail(Refusal::new(Reason::CoordinatorRestarted, text), step);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Letting go, the good end.
 
 use crate::{
-    barrier::{clocks::HOLD_MARGIN, input::Effect, machine::Barrier, phase::Phase},
+    barrier::{clocks::HOLD_MARGIN, input::Step, machine::Barrier, phase::Phase},
     ids::PlaneId,
-    time::{Millis, Now},
+    time::Millis,
 };
 
 impl Barrier {
@@ -14,17 +14,17 @@ impl Barrier {
         limits.plane_lease.plus(Millis(limits.store_lease.0.max(limits.pd_ttl.0))).plus(HOLD_MARGIN)
     }
 
-    pub(in crate::barrier) fn released(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn released(&mut self, plane: &PlaneId, step: &mut Step) {
         if self.mark(plane, Phase::Releasing) && self.all_answered() {
-            self.begin_completing(now, effects);
+            self.begin_completing(step);
         }
     }
 
-    pub(in crate::barrier) fn holds_gone(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn holds_gone(&mut self, step: &mut Step) {
         if self.phase == Phase::Releasing {
-            self.begin_completing(now, effects);
+            self.begin_completing(step);
         } else if self.phase == Phase::Aborting {
-            self.end_aborting(now, effects);
+            self.end_aborting(step);
         }
     }
 }

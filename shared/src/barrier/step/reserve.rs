@@ -2,19 +2,18 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
     },
     ids::PlaneId,
-    time::Now,
 };
 
 impl Barrier {
-    pub(in crate::barrier) fn reserved(&mut self, now: Now, plane: &PlaneId, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn reserved(&mut self, plane: &PlaneId, step: &mut Step) {
         if self.mark(plane, Phase::Reserving) && self.all_answered() {
             self.stop(&[Timer::Prepare]);
-            self.begin_settling(now, effects);
+            self.begin_settling(step);
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     backoff::{Backoff, seed},
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::{Barrier, PlaneState},
         phase::Phase,
         record::{PlaneRecord, Record},
@@ -40,13 +40,13 @@ impl Barrier {
             && self.all_connected()
     }
 
-    pub(in crate::barrier) fn new_attempt(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn new_attempt(&mut self, step: &mut Step) {
         if self.phase != Phase::Failed || self.record.deleting || !self.all_cleaned() {
             return;
         }
         let Some(attempt) = self.record.attempt.checked_add(1) else { return };
         let request = self.record.request.clone();
-        let started = self.record.times.started.unwrap_or(now.wall);
+        let started = self.record.times.started.unwrap_or(step.now.wall);
         let abandoned: Vec<_> =
             self.record.planes.iter().filter(|(_, kept)| kept.abandoned).map(|(plane, _)| plane.clone()).collect();
         let adopted = self.record.adopted.take();
@@ -59,7 +59,7 @@ impl Barrier {
         }
         self.stop(&[Timer::Retry]);
         (self.round, self.cover_round, self.gc_hold, self.renewals) = (1, 0, None, 0);
-        self.save(effects);
-        self.begin_preparing(now, effects);
+        self.save(step);
+        self.begin_preparing(step);
     }
 }

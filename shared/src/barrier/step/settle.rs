@@ -2,48 +2,41 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
     },
     ids::PlaneId,
     reason::Reason,
-    time::Now,
     wire::Settled,
 };
 
 impl Barrier {
-    pub(in crate::barrier) fn begin_settling(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn begin_settling(&mut self, step: &mut Step) {
         let limits = &self.record.request.limits;
-        let (settle, total) = (now.at + limits.settle, now.at + limits.total);
+        let (settle, total) = (step.now.at + limits.settle, step.now.at + limits.total);
         self.set(Timer::Settle, settle);
         self.set(Timer::Total, total);
-        self.clock_from = Some(now.at);
-        self.enter(Phase::Settling, effects);
+        self.clock_from = Some(step.now.at);
+        self.enter(Phase::Settling, step);
     }
 
-    pub(in crate::barrier) fn settle_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn settle_expired(&mut self, step: &mut Step) {
         let limit = self.record.request.limits.settle;
-        self.clock_expired(now, Reason::SettleTimedOut, "settle", limit, effects);
+        self.clock_expired(Reason::SettleTimedOut, "settle", limit, step);
     }
 
-    pub(in crate::barrier) fn settled(
-        &mut self,
-        now: Now,
-        plane: &PlaneId,
-        settled: Settled,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(in crate::barrier) fn settled(&mut self, plane: &PlaneId, settled: Settled, step: &mut Step) {
         match (settled, self.gc_hold) {
             (Settled::PdHeld { gc_hold, .. }, None) => {
                 if self.record.request.init_plane() == Some(plane) && self.mark(plane, Phase::Settling) {
                     self.gc_hold = Some(gc_hold);
-                    self.enter(Phase::Settling, effects);
+                    self.enter(Phase::Settling, step);
                 }
             }
             (Settled::Leaders { .. }, Some(_)) => {
                 if self.mark(plane, Phase::Settling) && self.all_answered() {
-                    self.begin_suspending(now, effects);
+                    self.begin_suspending(step);
                 }
             }
             (Settled::PdHeld { .. }, Some(_)) | (Settled::Leaders { .. }, None) => {}

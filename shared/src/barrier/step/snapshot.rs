@@ -2,32 +2,31 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
         record::Milestone,
     },
     ids::PlaneId,
     reason::{Reason, Refusal},
-    time::Now,
     ts::Ts,
 };
 
 impl Barrier {
     /// I4: commitTs is the least safe_ts over the exact tiling, saved before any snapshot is asked for.
-    pub(in crate::barrier) fn fix_commit_ts(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn fix_commit_ts(&mut self, step: &mut Step) {
         let least = self.planes.values().filter_map(|live| live.cover.as_ref()).map(|c| c.least_safe_ts).min();
         let commit_ts = least.unwrap_or(Ts::ZERO);
         let gc_hold = self.gc_hold.unwrap_or(Ts::NOT_INITIALIZED);
         if !commit_ts.is_real() || commit_ts <= gc_hold {
             let text = format!("the least safe_ts {commit_ts} is not above the GC hold {gc_hold}");
-            self.fail(now, Refusal::new(Reason::SafeTsStuck, text), effects);
+            self.fail(Refusal::new(Reason::SafeTsStuck, text), step);
             return;
         }
-        self.record.barrier.reach = self.clock_from.map(|from| now.at.since(from));
+        self.record.barrier.reach = self.clock_from.map(|from| step.now.at.since(from));
         self.stop(&[Timer::Reach]);
-        self.set(Timer::Hold, now.at + self.record.request.limits.hold);
-        self.clock_from = Some(now.at);
+        self.set(Timer::Hold, step.now.at + self.record.request.limits.hold);
+        self.clock_from = Some(step.now.at);
         self.record.commit_ts = Some(commit_ts);
         for (plane, live) in &self.planes {
             if let Some(kept) = self.record.planes.get_mut(plane) {
@@ -35,18 +34,18 @@ impl Barrier {
             }
         }
         self.record.milestone = Milestone::Snapshotting;
-        self.save(effects);
-        self.enter(Phase::Snapshotting, effects);
+        self.save(step);
+        self.enter(Phase::Snapshotting, step);
     }
 
-    pub(in crate::barrier) fn hold_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn hold_expired(&mut self, step: &mut Step) {
         let limit = self.record.request.limits.hold;
-        self.clock_expired(now, Reason::HoldTimedOut, "hold", limit, effects);
+        self.clock_expired(Reason::HoldTimedOut, "hold", limit, step);
     }
 
-    pub(in crate::barrier) fn snapshotted(&mut self, plane: &PlaneId, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn snapshotted(&mut self, plane: &PlaneId, step: &mut Step) {
         if self.mark(plane, Phase::Snapshotting) && self.all_answered() {
-            self.enter(Phase::Confirming, effects);
+            self.enter(Phase::Confirming, step);
         }
     }
 }

@@ -2,38 +2,37 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Effect, Step, Timer},
         machine::Barrier,
         phase::Phase,
         record::Milestone,
     },
     reason::{Reason, Refusal},
-    time::Now,
 };
 
 impl Barrier {
-    pub(in crate::barrier) fn start(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn start(&mut self, step: &mut Step) {
         match self.record.milestone {
             Milestone::Preparing => {
-                self.save(effects);
-                self.begin_preparing(now, effects);
+                self.save(step);
+                self.begin_preparing(step);
             }
             Milestone::Barrier => {
                 // The save that brought us here may have been refused for its size; this one is smaller than what is stored.
                 self.forget_stores();
                 let text = "the coordinator restarted before snapshots were asked for";
-                self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+                self.fail(Refusal::new(Reason::CoordinatorRestarted, text), step);
             }
-            Milestone::Aborting => self.begin_aborting(now, effects),
-            Milestone::Snapshotting => self.begin_recovering(now, effects),
+            Milestone::Aborting => self.begin_aborting(step),
+            Milestone::Snapshotting => self.begin_recovering(step),
             Milestone::Certified => {
-                self.set(Timer::HoldsGone, now.at + self.holds_end());
-                self.enter(Phase::Releasing, effects);
+                self.set(Timer::HoldsGone, step.now.at + self.holds_end());
+                self.enter(Phase::Releasing, step);
             }
             Milestone::Complete => {}
-            Milestone::Failed => self.begin_failed(now, effects),
-            Milestone::Cleaning => self.begin_cleaning(now, effects),
-            Milestone::Cleaned => effects.push(Effect::Gone),
+            Milestone::Failed => self.begin_failed(step),
+            Milestone::Cleaning => self.begin_cleaning(step),
+            Milestone::Cleaned => step.push(Effect::Gone),
         }
     }
 }

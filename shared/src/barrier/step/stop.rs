@@ -1,33 +1,32 @@
 //! Who may end an attempt from outside: a person, a lost object, a ledger that refuses, a process that has to go.
 
 use crate::{
-    barrier::{input::Effect, machine::Barrier, record::Milestone},
+    barrier::{input::Step, machine::Barrier, record::Milestone},
     reason::{Reason, Refusal, cut},
-    time::Now,
 };
 
 /// The same where a save was refused that the ledger will never take.
 const UNSAVED_MAX: usize = 512;
 
 impl Barrier {
-    pub(in crate::barrier) fn cancel(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.end_by_wish(now, Refusal::new(Reason::Cancelled, "cancelled by a person"), effects);
+    pub(in crate::barrier) fn cancel(&mut self, step: &mut Step) {
+        self.end_by_wish(Refusal::new(Reason::Cancelled, "cancelled by a person"), step);
     }
 
     /// What is certified, or ends badly already, is let go anyway.
-    pub(in crate::barrier) fn cut_short(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn cut_short(&mut self, step: &mut Step) {
         if self.holds() {
             let text = "the coordinator had to end before the barrier did";
-            self.fail(now, Refusal::new(Reason::CoordinatorRestarted, text), effects);
+            self.fail(Refusal::new(Reason::CoordinatorRestarted, text), step);
         }
     }
 
     /// The attempt cannot go on. What says so is smaller than what was saved: letting go and cleaning need no stores. A
     /// certificate that is saved stays: what is left to do is tried again, with the record as it is.
-    pub(in crate::barrier) fn unsaved(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn unsaved(&mut self, refusal: Refusal, step: &mut Step) {
         if self.record.milestone != Milestone::Certified {
             self.forget_stores();
-            self.end_by_wish(now, Refusal::new(refusal.reason, cut(refusal.message, UNSAVED_MAX)), effects);
+            self.end_by_wish(Refusal::new(refusal.reason, cut(refusal.message, UNSAVED_MAX)), step);
         }
     }
 
@@ -37,18 +36,18 @@ impl Barrier {
         self.record.planes.values_mut().for_each(|kept| kept.stores.clear());
     }
 
-    pub(in crate::barrier) fn end_by_wish(&mut self, now: Now, refusal: Refusal, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn end_by_wish(&mut self, refusal: Refusal, step: &mut Step) {
         if self.phase.runs() {
-            self.fail(now, refusal, effects);
+            self.fail(refusal, step);
         }
     }
 
     /// Nobody's deletion, so nothing that is kept may go. Before commitTs is saved there is nothing to keep, and nobody
     /// left who wants it; later it goes on to its end, and its record is kept for whoever asks.
-    pub(in crate::barrier) fn object_lost(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn object_lost(&mut self, step: &mut Step) {
         if !self.record.deleting && matches!(self.record.milestone, Milestone::Preparing | Milestone::Barrier) {
             let text = "the VolumeBackup vanished before commitTs was fixed, and nobody had deleted it";
-            self.end_by_wish(now, Refusal::new(Reason::ObjectLost, text), effects);
+            self.end_by_wish(Refusal::new(Reason::ObjectLost, text), step);
         }
     }
 }

@@ -2,33 +2,32 @@
 
 use crate::{
     barrier::{
-        input::{Effect, Timer},
+        input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
     },
     ids::PlaneId,
     reason::Reason,
-    time::Now,
 };
 
 impl Barrier {
-    pub(in crate::barrier) fn begin_suspending(&mut self, now: Now, effects: &mut Vec<Effect>) {
-        self.record.barrier.settle = self.clock_from.map(|from| now.at.since(from));
+    pub(in crate::barrier) fn begin_suspending(&mut self, step: &mut Step) {
+        self.record.barrier.settle = self.clock_from.map(|from| step.now.at.since(from));
         self.stop(&[Timer::Settle]);
-        self.set(Timer::Reach, now.at + self.record.request.limits.reach);
-        self.clock_from = Some(now.at);
-        self.enter(Phase::Suspending, effects);
+        self.set(Timer::Reach, step.now.at + self.record.request.limits.reach);
+        self.clock_from = Some(step.now.at);
+        self.enter(Phase::Suspending, step);
     }
 
-    pub(in crate::barrier) fn reach_expired(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn reach_expired(&mut self, step: &mut Step) {
         let limit = self.record.request.limits.reach;
-        self.clock_expired(now, Reason::ReachTimedOut, "reach", limit, effects);
+        self.clock_expired(Reason::ReachTimedOut, "reach", limit, step);
     }
 
-    pub(in crate::barrier) fn suspended(&mut self, plane: &PlaneId, effects: &mut Vec<Effect>) {
+    pub(in crate::barrier) fn suspended(&mut self, plane: &PlaneId, step: &mut Step) {
         if self.mark(plane, Phase::Suspending) && self.all_answered() {
             self.cover_round = 1;
-            self.enter(Phase::Covering, effects);
+            self.enter(Phase::Covering, step);
         }
     }
 }

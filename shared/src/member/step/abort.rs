@@ -3,7 +3,7 @@
 use crate::{
     epoch::Epoch,
     member::{
-        effect::Effect,
+        effect::Step,
         ledger::AttemptState,
         machine::{Member, Pending},
         phase::Phase,
@@ -15,35 +15,35 @@ use crate::{
 impl Member {
     /// Obeyed in every phase. It takes back evidence too: the coordinator has recorded the bad end before it sent this,
     /// and from then on `Recover` must be answered "aborted" (`design.md` §4).
-    pub(in crate::member) fn abort(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn abort(&mut self, epoch: Epoch, step: &mut Step) {
         if epoch < self.epoch {
-            self.refuse_stale(epoch, effects);
+            self.refuse_stale(epoch, step);
             return;
         }
         if self.phase != Phase::Broken {
             self.epoch = epoch;
             self.highest = self.highest.max(epoch);
-            self.give_up(None, effects);
+            self.give_up(None, step);
         }
         self.pending = Some(Pending::Aborted(epoch));
-        self.pay(effects);
+        self.pay(step);
     }
 
     /// Never confirmed any more: durable before anything is let go or said.
-    pub(in crate::member) fn give_up(&mut self, cause: Option<Refusal>, effects: &mut Vec<Effect>) {
-        self.cancel_work(effects);
+    pub(in crate::member) fn give_up(&mut self, cause: Option<Refusal>, step: &mut Step) {
+        self.cancel_work(step);
         self.phase = Phase::Broken;
         self.cause = cause;
         self.evidence = None;
         self.last = None;
-        self.save(AttemptState::Broken, effects);
-        self.drop_holds(effects);
+        self.save(AttemptState::Broken, step);
+        self.drop_holds(step);
     }
 
     /// A hold ended, or work failed, before the confirmation: the coordinator is told unasked.
-    pub(in crate::member) fn break_off(&mut self, cause: Refusal, effects: &mut Vec<Effect>) {
-        self.give_up(Some(cause), effects);
-        self.send(self.epoch, self.aborted(), effects);
+    pub(in crate::member) fn break_off(&mut self, cause: Refusal, step: &mut Step) {
+        self.give_up(Some(cause), step);
+        self.send(self.epoch, self.aborted(), step);
     }
 
     /// What a broken attempt answers, always the same.

@@ -4,7 +4,7 @@ use super::settle::safe_point_service;
 use crate::{
     epoch::Epoch,
     member::{
-        effect::{Effect, Work},
+        effect::{Step, Work},
         machine::Member,
         phase::Phase,
     },
@@ -12,26 +12,26 @@ use crate::{
 };
 
 impl Member {
-    pub(in crate::member) fn clean(&mut self, epoch: Epoch, clean: Clean, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn clean(&mut self, epoch: Epoch, clean: Clean, step: &mut Step) {
         if clean.scope == CleanScope::Surplus {
-            if !self.keeps_evidence(epoch, effects) {
+            if !self.keeps_evidence(epoch, step) {
                 return;
             }
         } else if matches!(self.phase, Phase::Idle | Phase::Broken) {
-            self.cancel_work(effects);
+            self.cancel_work(step);
         } else {
             // Evidence must not outlive the snapshots that it names.
-            self.give_up(None, effects);
+            self.give_up(None, step);
         }
-        self.take(epoch, Order::Clean(clean.clone()), effects);
+        self.take(epoch, Order::Clean(clean.clone()), step);
         let service = safe_point_service(&self.attempt, epoch);
-        self.begin(Work::Clean { order: clean, service }, effects);
+        self.begin(Work::Clean { order: clean, service }, step);
     }
 
     /// What left something over is done again when it is asked for again.
-    pub(super) fn cleaned(&mut self, report: CleanReport, effects: &mut Vec<Effect>) {
+    pub(super) fn cleaned(&mut self, report: CleanReport, step: &mut Step) {
         let is_over = report.left.is_empty();
-        self.answer(Answer::Cleaned(Cleaned { report }), effects);
+        self.answer(Answer::Cleaned(Cleaned { report }), step);
         if !is_over {
             self.last = None;
         }

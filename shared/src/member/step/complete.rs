@@ -3,7 +3,7 @@
 use crate::{
     epoch::Epoch,
     member::{
-        effect::{Effect, Work},
+        effect::{Step, Work},
         machine::Member,
         phase::Phase,
     },
@@ -12,30 +12,30 @@ use crate::{
 };
 
 impl Member {
-    pub(in crate::member) fn complete(&mut self, epoch: Epoch, complete: Complete, effects: &mut Vec<Effect>) {
-        if self.keeps_evidence(epoch, effects) {
-            self.take(epoch, Order::Complete(complete.clone()), effects);
-            self.begin(Work::Complete(complete), effects);
+    pub(in crate::member) fn complete(&mut self, epoch: Epoch, complete: Complete, step: &mut Step) {
+        if self.keeps_evidence(epoch, step) {
+            self.take(epoch, Order::Complete(complete.clone()), step);
+            self.begin(Work::Complete(complete), step);
         }
     }
 
     /// `Complete` and `Clean` go by backup and attempt, not by phase; they only must not contradict what is saved. What
     /// is still held ends here.
-    pub(super) fn keeps_evidence(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) -> bool {
+    pub(super) fn keeps_evidence(&mut self, epoch: Epoch, step: &mut Step) -> bool {
         if !matches!(self.phase, Phase::Idle | Phase::Confirmed | Phase::Released) {
             let text = format!("this attempt stands at {:?} here, it has no evidence", self.phase);
-            self.refuse(epoch, Reason::EvidenceBroken, text, effects);
+            self.refuse(epoch, Reason::EvidenceBroken, text, step);
             return false;
         }
-        self.cancel_work(effects);
-        self.drop_holds(effects);
+        self.cancel_work(step);
+        self.drop_holds(step);
         if self.phase == Phase::Confirmed {
             self.phase = Phase::Released;
         }
         true
     }
 
-    pub(super) fn completed(&mut self, full_bytes: u64, notes: Vec<String>, effects: &mut Vec<Effect>) {
-        self.answer(Answer::Completed(Completed { full_bytes, notes }), effects);
+    pub(super) fn completed(&mut self, full_bytes: u64, notes: Vec<String>, step: &mut Step) {
+        self.answer(Answer::Completed(Completed { full_bytes, notes }), step);
     }
 }

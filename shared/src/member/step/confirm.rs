@@ -6,7 +6,7 @@ use crate::{
     evidence::{Evidence, PdEvidence, PreparedStore, StoreEvidence},
     ids::{InstanceId, StoreId, VolumeId},
     member::{
-        effect::{Effect, Work},
+        effect::{Step, Work},
         holds::Confirmation,
         input::ReadBack,
         ledger::AttemptState,
@@ -14,15 +14,14 @@ use crate::{
         phase::Phase,
     },
     reason::{Reason, Refusal},
-    time::Now,
     wire::{Answer, Confirmed, Order},
 };
 use std::collections::BTreeMap;
 
 impl Member {
     /// One more renewal on every store, asked for after `Confirm` arrived. One that is under way does not count.
-    pub(in crate::member) fn confirm(&mut self, now: Now, epoch: Epoch, effects: &mut Vec<Effect>) {
-        if !self.takes(Phase::Snapshotted, epoch, Order::Confirm, effects) {
+    pub(in crate::member) fn confirm(&mut self, epoch: Epoch, step: &mut Step) {
+        if !self.takes(Phase::Snapshotted, epoch, Order::Confirm, step) {
             return;
         }
         self.phase = Phase::Confirming;
@@ -30,12 +29,12 @@ impl Member {
             hold.confirmation = Confirmation::Due;
         }
         let all = self.holds.keys().copied().collect();
-        self.renew_some(now, &all, effects);
-        self.read_if_confirmed(effects);
+        self.renew_some(&all, step);
+        self.read_if_confirmed(step);
     }
 
     /// Its numbers are frozen here: later renewals may be on their way when the evidence is saved.
-    pub(in crate::member) fn store_confirmed(&mut self, store: StoreId, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn store_confirmed(&mut self, store: StoreId, step: &mut Step) {
         let known = self.ready.as_ref().and_then(|r| r.prepared.stores.iter().find(|known| known.store == store));
         if let (Some(known), Some(hold)) = (known, self.holds.get_mut(&store)) {
             hold.confirmation = Confirmation::Done(StoreEvidence {
@@ -48,25 +47,25 @@ impl Member {
                 kind: hold.kind,
             });
         }
-        self.read_if_confirmed(effects);
+        self.read_if_confirmed(step);
     }
 
-    fn read_if_confirmed(&mut self, effects: &mut Vec<Effect>) {
+    fn read_if_confirmed(&mut self, step: &mut Step) {
         let all = self.holds.values().all(|hold| matches!(hold.confirmation, Confirmation::Done(_)));
         if self.phase == Phase::Confirming && all {
             self.phase = Phase::ReadingBack;
-            self.begin(Work::ReadBack { gc_hold: self.gc_hold.unwrap_or_default() }, effects);
+            self.begin(Work::ReadBack { gc_hold: self.gc_hold.unwrap_or_default() }, step);
         }
     }
 
-    pub(super) fn read_back(&mut self, seen: ReadBack, effects: &mut Vec<Effect>) {
+    pub(super) fn read_back(&mut self, seen: ReadBack, step: &mut Step) {
         match self.prove(seen) {
-            Err(refusal) => self.break_off(refusal, effects),
+            Err(refusal) => self.break_off(refusal, step),
             Ok(evidence) => {
                 self.phase = Phase::Confirmed;
                 self.evidence = Some(evidence.clone());
-                self.save(AttemptState::Confirmed(evidence.clone()), effects);
-                self.answer(Answer::Confirmed(Confirmed { evidence }), effects);
+                self.save(AttemptState::Confirmed(evidence.clone()), step);
+                self.answer(Answer::Confirmed(Confirmed { evidence }), step);
             }
         }
     }

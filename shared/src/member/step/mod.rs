@@ -33,54 +33,53 @@ mod stop;
 mod suspend;
 
 use crate::{
-    member::{effect::Effect, input::Done, machine::Member, phase::Phase},
+    member::{effect::Step, input::Done, machine::Member, phase::Phase},
     reason::{Reason, Refusal},
-    time::Now,
     wire::{Answer, Order, Settle},
 };
 
 impl Member {
-    pub(in crate::member) fn work_done(&mut self, now: Now, done: Done, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn work_done(&mut self, done: Done, step: &mut Step) {
         let order = self.current.as_ref().map(|(_, order)| order.clone());
         match (order, done) {
-            (Some(Order::Prepare(prepare)), Done::Prepared(prepared)) => self.prepared(prepare.spec, prepared, effects),
-            (Some(Order::Reserve), Done::Reserved) => self.reserved(effects),
+            (Some(Order::Prepare(prepare)), Done::Prepared(prepared)) => self.prepared(prepare.spec, prepared, step),
+            (Some(Order::Reserve), Done::Reserved) => self.reserved(step),
             (Some(Order::Settle(Settle::HoldPd)), Done::PdHeld { gc_hold, schedulers }) => {
-                self.pd_held(now, gc_hold, schedulers, effects);
+                self.pd_held(gc_hold, schedulers, step);
             }
             (Some(Order::Settle(Settle::Leaders { .. })), Done::Leaders { regions, least_safe_ts }) => {
-                self.leaders_asked(regions, least_safe_ts, effects);
+                self.leaders_asked(regions, least_safe_ts, step);
             }
-            (Some(Order::Suspend), Done::HoldsOpen) => self.holds_opened(effects),
+            (Some(Order::Suspend), Done::HoldsOpen) => self.holds_opened(step),
             (Some(Order::Cover(cover)), Done::Covered(covered)) if covered.round == cover.round => {
-                self.covered(covered, effects);
+                self.covered(covered, step);
             }
-            (Some(Order::Snapshot(_)), Done::Snapshotted(snapshots)) => self.snapshotted(snapshots, effects),
-            (Some(Order::Confirm), Done::ReadBack(seen)) => self.read_back(seen, effects),
+            (Some(Order::Snapshot(_)), Done::Snapshotted(snapshots)) => self.snapshotted(snapshots, step),
+            (Some(Order::Confirm), Done::ReadBack(seen)) => self.read_back(seen, step),
             (Some(Order::Complete(_)), Done::Completed { full_bytes, notes }) => {
-                self.completed(full_bytes, notes, effects);
+                self.completed(full_bytes, notes, step);
             }
-            (Some(Order::Clean(_)), Done::Cleaned(report)) => self.cleaned(report, effects),
+            (Some(Order::Clean(_)), Done::Cleaned(report)) => self.cleaned(report, step),
             // Another order's, or none's. Every result has its arm above, and its name in `kind`.
             (_, done) => {
-                self.alarm(format!("result of another kind of work: {}", kind(&done)), effects);
-                self.work_failed(Refusal::new(Reason::Internal, "work ended with another's result"), effects);
+                self.alarm(format!("result of another kind of work: {}", kind(&done)), step);
+                self.work_failed(Refusal::new(Reason::Internal, "work ended with another's result"), step);
             }
         }
     }
 
     /// Until the first touch a failure is an answer; from then on it breaks the epoch at once, so that nothing is held
     /// for an attempt that cannot end well. Completing and cleaning are begun anew when they are asked for again.
-    pub(in crate::member) fn work_failed(&mut self, refusal: Refusal, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn work_failed(&mut self, refusal: Refusal, step: &mut Step) {
         if self.phase.is_live() {
-            self.break_off(refusal, effects);
+            self.break_off(refusal, step);
             return;
         }
         let preparing = matches!(self.current, Some((_, Order::Prepare(_))));
         if preparing {
             self.phase = Phase::Idle;
         }
-        self.answer(Answer::Refused(refusal), effects);
+        self.answer(Answer::Refused(refusal), step);
         if !preparing {
             self.last = None;
         }

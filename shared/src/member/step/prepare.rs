@@ -3,7 +3,7 @@
 use crate::{
     epoch::Epoch,
     member::{
-        effect::{Effect, Work},
+        effect::{Step, Work},
         machine::{Member, Ready},
         phase::Phase,
     },
@@ -12,12 +12,12 @@ use crate::{
 };
 
 impl Member {
-    pub(in crate::member) fn prepare(&mut self, epoch: Epoch, prepare: Prepare, effects: &mut Vec<Effect>) {
-        if !self.is_open(epoch, effects) {
+    pub(in crate::member) fn prepare(&mut self, epoch: Epoch, prepare: Prepare, step: &mut Step) {
+        if !self.is_open(epoch, step) {
             return;
         }
         if self.epoch != Epoch::NONE || self.phase > Phase::Prepared {
-            self.refuse_stale(epoch, effects);
+            self.refuse_stale(epoch, step);
             return;
         }
         let round = match (&self.current, &self.last) {
@@ -29,22 +29,22 @@ impl Member {
             // Late, or from a coordinator that restarted and counts anew: what was answered to the newer round tells it
             // so. A round under way will be answered.
             if let Some((last_epoch, _, answer)) = &self.last {
-                self.send(*last_epoch, answer.clone(), effects);
+                self.send(*last_epoch, answer.clone(), step);
             }
             return;
         }
-        self.cancel_work(effects);
+        self.cancel_work(step);
         self.phase = Phase::Preparing;
         self.ready = None;
         self.last = None;
         self.current = Some((epoch, Order::Prepare(prepare.clone())));
-        self.begin(Work::Prepare(prepare), effects);
+        self.begin(Work::Prepare(prepare), step);
     }
 
-    pub(super) fn prepared(&mut self, spec: MemberSpec, prepared: Prepared, effects: &mut Vec<Effect>) {
+    pub(super) fn prepared(&mut self, spec: MemberSpec, prepared: Prepared, step: &mut Step) {
         self.phase = Phase::Prepared;
         self.highest = self.highest.max(prepared.highest_epoch);
         self.ready = Some(Ready { spec, prepared: prepared.clone() });
-        self.answer(Answer::Prepared(prepared), effects);
+        self.answer(Answer::Prepared(prepared), step);
     }
 }

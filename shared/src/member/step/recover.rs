@@ -2,16 +2,16 @@
 
 use crate::{
     epoch::Epoch,
-    member::{effect::Effect, machine::Member, phase::Phase},
+    member::{effect::Step, machine::Member, phase::Phase},
     reason::{Reason, Refusal},
     wire::{Answer, Recovered},
 };
 
 impl Member {
     /// A coordinator that asks has restarted. What was not confirmed by then never will be.
-    pub(in crate::member) fn recover(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn recover(&mut self, epoch: Epoch, step: &mut Step) {
         if epoch < self.epoch {
-            self.refuse_stale(epoch, effects);
+            self.refuse_stale(epoch, step);
             return;
         }
         let evidence = self.evidence.clone().filter(|evidence| self.phase.is_confirmed() && evidence.epoch == epoch);
@@ -22,11 +22,11 @@ impl Member {
                     self.epoch = epoch;
                     self.highest = self.highest.max(epoch);
                     let text = "the coordinator restarted before this plane had confirmed";
-                    self.give_up(Some(Refusal::new(Reason::CoordinatorRestarted, text)), effects);
+                    self.give_up(Some(Refusal::new(Reason::CoordinatorRestarted, text)), step);
                 }
                 Recovered::Aborted
             }
         };
-        self.send(epoch, Answer::Recovered(recovered), effects);
+        self.send(epoch, Answer::Recovered(recovered), step);
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     epoch::Epoch,
     member::{
-        effect::Effect,
+        effect::{Effect, Step},
         machine::{Member, Pending},
         phase::Phase,
     },
@@ -12,54 +12,54 @@ use crate::{
 };
 
 impl Member {
-    pub(in crate::member) fn release(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn release(&mut self, epoch: Epoch, step: &mut Step) {
         if self.phase == Phase::Broken {
-            self.send_broken(epoch, effects);
+            self.send_broken(epoch, step);
         } else if self.phase == Phase::Idle {
             // Nothing of this attempt is known any more, so nothing of it is held.
-            self.send(epoch, Answer::Released(Released {}), effects);
+            self.send(epoch, Answer::Released(Released {}), step);
         } else if self.phase.is_confirmed() && epoch == self.epoch {
-            self.drop_holds(effects);
+            self.drop_holds(step);
             self.phase = Phase::Released;
             self.pending = Some(Pending::Released(epoch));
-            self.pay(effects);
-        } else if self.is_ours(epoch, effects) {
+            self.pay(step);
+        } else if self.is_ours(epoch, step) {
             let text = format!("Release does not follow {:?}: not confirmed here", self.phase);
-            self.refuse(epoch, Reason::Internal, text, effects);
+            self.refuse(epoch, Reason::Internal, text, step);
         }
     }
 
     /// Ends every hold, if there may be one, and stops every clock of theirs.
-    pub(in crate::member) fn drop_holds(&mut self, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn drop_holds(&mut self, step: &mut Step) {
         self.holds.clear();
         self.timers.stop_all();
         if let Some(number) = self.pd_work.take() {
-            effects.push(Effect::CancelWork { number });
+            step.push(Effect::CancelWork { number });
         }
         if std::mem::take(&mut self.touched) {
             self.dropping = self.dropping.saturating_add(1);
-            effects.push(Effect::DropHolds { confirmed: self.phase.is_confirmed() });
+            step.push(Effect::DropHolds { confirmed: self.phase.is_confirmed() });
         }
     }
 
-    pub(in crate::member) fn holds_dropped(&mut self, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn holds_dropped(&mut self, step: &mut Step) {
         if self.dropping == 0 {
-            self.alarm("let go without being asked", effects);
+            self.alarm("let go without being asked", step);
             return;
         }
         self.dropping -= 1;
-        self.pay(effects);
+        self.pay(step);
     }
 
     /// Says what is pending once nothing is being let go any more.
-    pub(in crate::member) fn pay(&mut self, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn pay(&mut self, step: &mut Step) {
         if self.dropping > 0 {
             return;
         }
         match self.pending.take() {
             None => {}
-            Some(Pending::Released(epoch)) => self.send(epoch, Answer::Released(Released {}), effects),
-            Some(Pending::Aborted(epoch)) => self.send(epoch, self.aborted(), effects),
+            Some(Pending::Released(epoch)) => self.send(epoch, Answer::Released(Released {}), step),
+            Some(Pending::Aborted(epoch)) => self.send(epoch, self.aborted(), step),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     evidence::{AcceptedSnapshot, PreparedStore},
     ids::{InstanceId, SnapshotId, VolumeId},
     member::{
-        effect::{Effect, Work},
+        effect::{Step, Work},
         machine::Member,
         phase::Phase,
     },
@@ -16,23 +16,23 @@ use crate::{
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Member {
-    pub(in crate::member) fn snapshot(&mut self, epoch: Epoch, snapshot: Snapshot, effects: &mut Vec<Effect>) {
-        if self.takes(Phase::Covered, epoch, Order::Snapshot(snapshot.clone()), effects) {
+    pub(in crate::member) fn snapshot(&mut self, epoch: Epoch, snapshot: Snapshot, step: &mut Step) {
+        if self.takes(Phase::Covered, epoch, Order::Snapshot(snapshot.clone()), step) {
             self.phase = Phase::Snapshotting;
             self.commit_ts = Some(snapshot.commit_ts);
-            self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts, share: snapshot.share }, effects);
+            self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts, share: snapshot.share }, step);
         }
     }
 
-    pub(super) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, effects: &mut Vec<Effect>) {
+    pub(super) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, step: &mut Step) {
         let stores = self.ready.as_ref().map(|ready| ready.prepared.stores.as_slice()).unwrap_or_default();
         if let Err(refusal) = check_snapshots(stores, &snapshots) {
-            self.break_off(refusal, effects);
+            self.break_off(refusal, step);
             return;
         }
         self.snapshots.clone_from(&snapshots);
         self.phase = Phase::Snapshotted;
-        self.answer(Answer::Snapshotted(Snapshotted { snapshots }), effects);
+        self.answer(Answer::Snapshotted(Snapshotted { snapshots }), step);
     }
 }
 

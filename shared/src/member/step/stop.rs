@@ -3,27 +3,27 @@
 use crate::{
     epoch::Epoch,
     ids::ClusterId,
-    member::{effect::Effect, machine::Member, phase::Phase},
+    member::{effect::Step, machine::Member, phase::Phase},
     reason::{Reason, Refusal},
 };
 
 impl Member {
     /// The process ends. What is not close to its evidence is broken off now, so that nobody waits for holds that end by
     /// themselves; what is close may come to it, if `finish`. Saved evidence stays true however the holds end.
-    pub(in crate::member) fn stop(&mut self, finish: bool, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn stop(&mut self, finish: bool, step: &mut Step) {
         self.stopping = true;
         let close = matches!(self.phase, Phase::Confirming | Phase::ReadingBack | Phase::Confirmed);
         if finish && close {
             return;
         }
         if self.phase.is_live() {
-            self.break_off(Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end"), effects);
+            self.break_off(Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end"), step);
         } else {
-            self.drop_holds(effects);
+            self.drop_holds(step);
         }
     }
 
-    pub(in crate::member) fn outbid(&mut self, cluster: ClusterId, epoch: Epoch, effects: &mut Vec<Effect>) {
+    pub(in crate::member) fn outbid(&mut self, cluster: ClusterId, epoch: Epoch, step: &mut Step) {
         if self.cluster() != Some(cluster) {
             return;
         }
@@ -33,9 +33,9 @@ impl Member {
         }
         if self.phase.is_live() {
             let text = format!("epoch {epoch} is obeyed for TiDB cluster {cluster}, above {}", self.epoch);
-            self.break_off(Refusal::new(Reason::EpochStale, text), effects);
+            self.break_off(Refusal::new(Reason::EpochStale, text), step);
         } else {
-            self.drop_holds(effects);
+            self.drop_holds(step);
         }
     }
 }

@@ -5,77 +5,70 @@ use crate::{
     evidence::HoldKind,
     ids::StoreId,
     member::{
-        effect::{Effect, Work},
+        effect::{Effect, Step, Work},
         holds::StoreHold,
         input::Timer,
         machine::Member,
         phase::Phase,
     },
     reason::{Reason, Refusal},
-    time::{Millis, Now},
+    time::Millis,
     wire::{Answer, Order, Suspended},
 };
 use std::collections::BTreeSet;
 
 impl Member {
-    pub(in crate::member) fn suspend(&mut self, epoch: Epoch, effects: &mut Vec<Effect>) {
-        if self.takes(Phase::Settled, epoch, Order::Suspend, effects) {
+    pub(in crate::member) fn suspend(&mut self, epoch: Epoch, step: &mut Step) {
+        if self.takes(Phase::Settled, epoch, Order::Suspend, step) {
             self.phase = Phase::Suspending;
             self.touched = true;
-            self.begin(Work::OpenHolds { stores: self.stores() }, effects);
+            self.begin(Work::OpenHolds { stores: self.stores() }, step);
         }
     }
 
-    pub(super) fn holds_opened(&mut self, effects: &mut Vec<Effect>) {
+    pub(super) fn holds_opened(&mut self, step: &mut Step) {
         self.holds_open = true;
-        self.suspended_if_all(effects);
+        self.suspended_if_all(step);
     }
 
     fn stores(&self) -> BTreeSet<StoreId> {
         self.ready.iter().flat_map(|ready| ready.prepared.stores.iter().map(|store| store.store)).collect()
     }
 
-    pub(in crate::member) fn store_held(
-        &mut self,
-        now: Now,
-        store: StoreId,
-        age: Millis,
-        kind: HoldKind,
-        effects: &mut Vec<Effect>,
-    ) {
+    pub(in crate::member) fn store_held(&mut self, store: StoreId, age: Millis, kind: HoldKind, step: &mut Step) {
         let local = self.ready.iter().any(|ready| ready.prepared.stores.iter().any(|known| known.store == store));
         let allowed = kind.is_full() || self.ready.iter().any(|ready| ready.spec.allow_weaker_holds);
         if self.phase == Phase::Suspending && local && allowed && !self.holds.contains_key(&store) {
-            self.take_hold(now, store, age, kind, effects);
+            self.take_hold(store, age, kind, step);
         } else if self.phase.is_live() {
             // Two streams of one store, or a hold that nobody asked for: E2 wants exactly one of the kind allowed.
-            self.alarm(format!("store {store} was held at {:?}", self.phase), effects);
+            self.alarm(format!("store {store} was held at {:?}", self.phase), step);
             let text = format!(
                 "store {store} was held a second time, or in a way that is not allowed, or is none of this member"
             );
-            self.break_off(Refusal::new(Reason::Internal, text), effects);
+            self.break_off(Refusal::new(Reason::Internal, text), step);
         } else {
             // It was opened while the attempt ended: the machine has forgotten it, the world has not.
             self.dropping = self.dropping.saturating_add(1);
-            effects.push(Effect::DropHolds { confirmed: false });
+            step.push(Effect::DropHolds { confirmed: false });
         }
     }
 
-    fn take_hold(&mut self, now: Now, store: StoreId, age: Millis, kind: HoldKind, effects: &mut Vec<Effect>) {
+    fn take_hold(&mut self, store: StoreId, age: Millis, kind: HoldKind, step: &mut Step) {
         let lease = self.limits().store_lease;
-        let until = now.at + Millis(lease.0.saturating_sub(age.0));
+        let until = step.now.at + Millis(lease.0.saturating_sub(age.0));
         self.holds.insert(store, StoreHold::new(until, kind));
-        let due = now.at + Millis(lease.quarter().0.saturating_sub(age.0));
+        let due = step.now.at + Millis(lease.quarter().0.saturating_sub(age.0));
         self.timers.set_sooner(Timer::RenewStores, due);
-        self.suspended_if_all(effects);
+        self.suspended_if_all(step);
     }
 
-    fn suspended_if_all(&mut self, effects: &mut Vec<Effect>) {
+    fn suspended_if_all(&mut self, step: &mut Step) {
         let wanted = self.ready.as_ref().map_or(0, |ready| ready.prepared.stores.len());
         if self.phase == Phase::Suspending && self.holds_open && self.holds.len() == wanted {
             self.phase = Phase::Suspended;
             let stores = u32::try_from(wanted).unwrap_or(u32::MAX);
-            self.answer(Answer::Suspended(Suspended { stores }), effects);
+            self.answer(Answer::Suspended(Suspended { stores }), step);
         }
     }
 }
