@@ -4,7 +4,7 @@ use super::{
     env::Env,
     holds::{Held, HoldEvent, OpenHolds, Opening},
     messages::{FromCoordinator, FromMember, Link, Stop, Superseded},
-    work::{self, Calls, Carried, Discovery, Outcome, Said, SnapshotCalls, WorkContext},
+    work::{self, Calls, Carried, Discovery, Outcome, Said, WorkContext},
 };
 use crate::ports::PdPause;
 use actix::{
@@ -13,12 +13,11 @@ use actix::{
 };
 use futures::FutureExt;
 use shared::{
-    epoch::Epoch,
     ids::{Attempt, StoreId},
     member::{AttemptRecord, AttemptState, Effect, Input, Member, Work, safe_times::PlaneTimes},
     reason::{Reason, Refusal},
-    time::{Instant, Now},
-    wire::{Answer, CleanScope, Progress},
+    time::Now,
+    wire::{Answer, Progress},
 };
 use shell::driver::{Driver, FenceError, Performed, Performer};
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -51,13 +50,7 @@ pub(crate) struct MemberActor {
     service: Option<String>,
     safe: Arc<PlaneTimes>,
     calls: Arc<Calls>,
-    creates: SnapshotCalls,
-    /// It was there when the attempt reserved its place: what create calls there were, it made.
-    reserved: bool,
     clustermeta: Option<Arc<Vec<u8>>>,
-    /// No create call was made later than this: by an earlier process, or member of it, before this one began.
-    last_create: Instant,
-    snapshotting: Option<u64>,
 }
 
 impl MemberActor {
@@ -68,11 +61,8 @@ impl MemberActor {
         plane: Recipient<FromMember>,
     ) -> Self {
         let span = tracing::info_span!("attempt", %attempt, plane = %env.config.plane);
-        // After a restart nobody knows whether a snapshot call was under way.
-        let creates = if restored.is_some() { SnapshotCalls::Unknown } else { SnapshotCalls::None };
-        let last_create = env.clock.at();
         Self {
-            driver: Driver::new(Member::new(attempt.clone(), restored)),
+            driver: Driver::new(Member::new(attempt.clone(), restored, env.clock.at())),
             env,
             attempt,
             plane,
@@ -87,33 +77,21 @@ impl MemberActor {
             service: None,
             safe: Arc::default(),
             calls: Arc::default(),
-            creates,
-            reserved: false,
             clustermeta: None,
-            last_create,
-            snapshotting: None,
         }
     }
 
     fn begin(&mut self, number: u64, work: Work, ctx: &mut Context<Self>) {
         tracing::info!(parent: &self.span, number, work = work::name(&work), "work begins");
         match &work {
-            Work::Reserve => self.reserved = true,
             Work::HoldPd { service, .. } => self.service = Some(service.clone()),
-            Work::Snapshot { .. } => {
-                self.creates = SnapshotCalls::Unknown;
-                self.snapshotting = Some(number);
-            }
             // All holds have ended by now. Both connect anew, so what was prepared goes, and its credentials with it.
-            Work::Complete(_) => {
+            Work::Complete { .. } => {
                 self.discovery = None;
                 // It is asked for once the certificate is saved, which names the evidence word for word.
                 self.env.ledger.forget(&self.attempt);
             }
-            Work::Clean { order, .. } => {
-                (self.discovery, self.clustermeta) = (None, None);
-                self.doubt_creates(order.scope);
-            }
+            Work::Clean { .. } => (self.discovery, self.clustermeta) = (None, None),
             _ => {}
         }
         let context = WorkContext {
@@ -128,14 +106,11 @@ impl MemberActor {
             hold_events: self.hold_events.clone(),
             progress: self.progress.clone(),
             calls: self.calls.clone(),
-            creates: self.creates.clone(),
             clustermeta: self.clustermeta.clone(),
-            last_create: self.last_create,
         };
         let running = work::run(context, work).instrument(self.span.clone());
         let handle = ctx.spawn(running.into_actor(self).map(move |outcome: Outcome, actor, ctx| {
             actor.works.remove(&number);
-            actor.snapshots_over(number);
             actor.keep(outcome.kept);
             if let Err(refusal) = &outcome.result {
                 tracing::warn!(parent: &actor.span, number, %refusal, "work was refused");
@@ -143,24 +118,6 @@ impl MemberActor {
             actor.feed(Input::Done { number, result: outcome.result }, ctx);
         }));
         self.works.insert(number, handle);
-    }
-
-    /// Of an attempt that failed, nobody has seen the snapshots in EC2. A member that was made after them (its
-    /// predecessor could not save, or made room, and the ledger forgot the attempt) does not know that there are none. A
-    /// whole backup was Complete: EC2 has shown them all.
-    fn doubt_creates(&mut self, scope: CleanScope) {
-        let may_have_been = self.driver.machine().answers_under() > Epoch::NONE;
-        if scope == CleanScope::Attempt && !self.reserved && may_have_been && self.creates == SnapshotCalls::None {
-            self.creates = SnapshotCalls::Unknown;
-        }
-    }
-
-    /// From here on no create call is made any more.
-    fn snapshots_over(&mut self, number: u64) {
-        if self.snapshotting == Some(number) {
-            self.snapshotting = None;
-            self.last_create = self.env.clock.at();
-        }
     }
 
     fn keep(&mut self, kept: Carried) {
@@ -177,7 +134,6 @@ impl MemberActor {
                 self.learn(times);
                 self.calls = Arc::new(calls);
             }
-            Carried::SnapshotCalls(creates) => self.creates = creates,
             Carried::ClusterMeta(meta) => self.clustermeta = meta,
         }
     }
@@ -254,7 +210,6 @@ impl Performer for MemberActor {
             Effect::Send { epoch, answer } => self.env.uplink.answer(&self.attempt, epoch, answer),
             Effect::Work { number, work } => self.begin(number, work, ctx),
             Effect::CancelWork { number } => {
-                self.snapshots_over(number);
                 if let Some(handle) = self.works.remove(&number) {
                     ctx.cancel_future(handle);
                 }

@@ -214,6 +214,6 @@ fn touches(work: &Work) -> bool {
         | Work::Cover { .. }
         | Work::Snapshot { .. }
         | Work::ReadBack { .. } => true,
-        Work::Prepare(_) | Work::Complete(_) | Work::Clean { .. } => false,
+        Work::Prepare(_) | Work::Complete { .. } | Work::Clean { .. } => false,
     }
 }

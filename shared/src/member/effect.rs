@@ -1,6 +1,6 @@
 //! What the machine wants done, as data.
 
-use super::ledger::AttemptRecord;
+use super::{calls::CallsMade, ledger::AttemptRecord};
 use crate::{
     alarm::Alarm,
     epoch::Epoch,
@@ -110,12 +110,19 @@ pub enum Work {
         gc_hold: Ts,
     },
     /// Follow snapshots, write metadata.
-    Complete(Complete),
+    Complete {
+        /// As ordered.
+        order: Complete,
+        /// What its certificate does not name of these is deleted.
+        calls: CallsMade,
+    },
     /// Delete; on the init plane also the safe point of an attempt that was forgotten here.
     Clean {
         /// As ordered.
         order: Clean,
         /// Service id of the safe point; contains the epoch.
         service: String,
+        /// How long to look, and for what.
+        calls: CallsMade,
     },
 }

@@ -1,5 +1,6 @@
 //! What the machine is told, and what it waits for.
 
+use super::calls::SnapshotCalls;
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, HoldKind, PdEvidence},
@@ -111,7 +112,12 @@ pub enum Done {
     /// This round is done.
     Covered(Covered),
     /// Every call was accepted.
-    Snapshotted(Vec<AcceptedSnapshot>),
+    Snapshotted {
+        /// One of each volume prepared.
+        snapshots: Vec<AcceptedSnapshot>,
+        /// All that the calls made.
+        calls: SnapshotCalls,
+    },
     /// Read once more.
     ReadBack(ReadBack),
     /// Written.

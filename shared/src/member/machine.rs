@@ -2,6 +2,7 @@
 //! each transition in the file of its step, `step/`; what runs out while something is held is in `clocks`.
 
 use super::{
+    calls::Calls,
     effect::{Effect, Step, Work},
     holds::StoreHold,
     input::{Done, Input, Timer},
@@ -76,6 +77,7 @@ pub struct Member {
     pub(super) cover_round: u32,
     pub(super) cover: Option<CoverDigest>,
     pub(super) commit_ts: Option<Ts>,
+    pub(super) calls: Calls,
     pub(super) snapshots: Vec<AcceptedSnapshot>,
     pub(super) evidence: Option<Evidence>,
     /// Something may be held: `HoldPd` or `OpenHolds` was begun and `DropHolds` was not asked for since.
@@ -93,8 +95,8 @@ pub struct Member {
 
 impl Member {
     /// The machine of an attempt: unknown yet, or found in the ledger when the plane actor started. What was live then
-    /// is broken.
-    pub fn new(attempt: Attempt, restored: Option<AttemptRecord>) -> Self {
+    /// is broken. `now`: when it is made.
+    pub fn new(attempt: Attempt, restored: Option<AttemptRecord>, now: Instant) -> Self {
         let restarted = || Refusal::new(Reason::PlaneRestarted, "the plane actor restarted within this attempt");
         let (phase, evidence, cause) = match restored.as_ref().map(|record| &record.state) {
             None => (Phase::Idle, None, None),
@@ -108,6 +110,7 @@ impl Member {
             highest: epoch,
             phase,
             restored: restored.is_some(),
+            calls: Calls::new(restored.is_some(), now),
             cause,
             ready: None,
             record: restored,
@@ -180,6 +183,9 @@ impl Member {
     /// Begins the work of the present order.
     pub(super) fn begin(&mut self, work: Work, step: &mut Step) {
         let number = self.next_number();
+        if matches!(work, Work::Snapshot { .. }) {
+            self.calls.begin(number);
+        }
         self.work = Some(number);
         self.progress = None;
         step.push(Effect::Work { number, work });
@@ -189,8 +195,13 @@ impl Member {
         self.current = None;
         self.progress = None;
         for number in [self.work.take(), self.pd_work.take()].into_iter().flatten() {
-            step.push(Effect::CancelWork { number });
+            self.cancel(number, step);
         }
+    }
+
+    pub(super) fn cancel(&mut self, number: u64, step: &mut Step) {
+        self.calls.work_over(number, step.now.at);
+        step.push(Effect::CancelWork { number });
     }
 
     pub(super) fn send(&self, epoch: Epoch, answer: Answer, step: &mut Step) {
@@ -226,6 +237,7 @@ impl Member {
     }
 
     fn done(&mut self, number: u64, result: Result<Done, Refusal>, step: &mut Step) {
+        self.calls.work_over(number, step.now.at);
         if self.pd_work == Some(number) {
             self.pd_work = None;
             self.pd_renewed(result, step);

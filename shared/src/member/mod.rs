@@ -9,6 +9,7 @@
 // A phase, an order or a result that comes later has to be thought of in every place.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod calls;
 mod check;
 mod clocks;
 pub mod coverage;
@@ -23,6 +24,7 @@ pub mod safe_times;
 mod step;
 mod view;
 
+pub use calls::{CallsMade, SnapshotCalls};
 pub use effect::{Effect, Work};
 pub use input::{Done, Input, ReadBack, Timer};
 pub use ledger::{AttemptRecord, AttemptState, MAX_ATTEMPTS_KEPT, MemberLedger};

@@ -1,10 +1,6 @@
 //! Orders: which one may follow where, and what a repetition gets. What it begins is in the file of its step, `step/`.
 
-use super::{
-    effect::{Effect, Step},
-    machine::Member,
-    phase::Phase,
-};
+use super::{effect::Step, machine::Member, phase::Phase};
 use crate::{
     epoch::Epoch,
     reason::Reason,
@@ -104,7 +100,7 @@ impl Member {
     /// From here on this is the order in hand.
     pub(super) fn take(&mut self, epoch: Epoch, order: Order, step: &mut Step) {
         if let Some(number) = self.work.take() {
-            step.push(Effect::CancelWork { number });
+            self.cancel(number, step);
         }
         self.last = None;
         self.current = Some((epoch, order));

@@ -10,7 +10,7 @@ use shared::{
 #[test]
 fn a_plane_that_knows_nothing_completes_and_cleans() {
     let mut b = Bench::new();
-    assert!(matches!(&b.order(complete())[..], [Effect::Work { work: Work::Complete(_), .. }]));
+    assert!(matches!(&b.order(complete())[..], [Effect::Work { work: Work::Complete { .. }, .. }]));
     assert_eq!(b.order(complete()), []);
     let effects = b.order(clean(CleanScope::Backup));
     assert!(

@@ -5,7 +5,7 @@ use shared::{
     evidence::{Evidence, HoldKind},
     ids::{InstanceId, StoreId, VolumeId},
     machine::Machine,
-    member::{AttemptState, Done, Effect, Input, Phase, ReadBack, Timer, Work},
+    member::{AttemptState, Done, Effect, Input, Phase, ReadBack, SnapshotCalls, Timer, Work},
     reason::{Reason, Refusal},
     region_set::RegionSet,
     request::Limits,
@@ -207,7 +207,7 @@ fn snapshots_are_one_per_volume_of_one_call_per_instance() {
         let mut b = Bench::at_phase(Phase::Snapshotting);
         let mut taken = snapshots();
         spoil(&mut taken);
-        let effects = b.done(7, Done::Snapshotted(taken));
+        let effects = b.done(7, Done::Snapshotted { snapshots: taken, calls: SnapshotCalls::None });
         assert_eq!(broken_by(&effects), Some(Reason::SnapshotFailed), "{name}");
     }
 }
@@ -323,7 +323,7 @@ fn a_weaker_hold_is_told_apart_in_the_evidence() {
         b.done(opening, Done::HoldsOpen);
         assert_eq!(b.phase(), Phase::Suspended);
         b.did(cover(1), Done::Covered(covered(1)));
-        b.did(snapshot(), Done::Snapshotted(snapshots()));
+        b.did(snapshot(), taken(snapshots()));
         let Some(Effect::RenewStores { number, .. }) = b.order(Order::Confirm).pop() else { panic!("no renewal") };
         b.leased(1, number);
         let reading = begun(&b.leased(2, number));

@@ -7,7 +7,8 @@ use shared::{
     ids::{Attempt, BackupUid, ClusterId, InstanceId, SnapshotId, StoreId, VolumeId},
     machine::Machine,
     member::{
-        AttemptRecord, AttemptState, Done, Effect, Input, Member, Phase, ReadBack, Timer, Work, coverage::nothing_led,
+        AttemptRecord, AttemptState, CallsMade, Done, Effect, Input, Member, Phase, ReadBack, SnapshotCalls, Timer,
+        Work, coverage::nothing_led,
     },
     reason::{Reason, Refusal},
     request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel},
@@ -110,6 +111,24 @@ pub fn snapshots() -> Vec<AcceptedSnapshot> {
         .to_vec()
 }
 
+pub fn taken(snapshots: Vec<AcceptedSnapshot>) -> Done {
+    let calls = SnapshotCalls::Known(snapshots.iter().map(|taken| taken.snapshot.clone()).collect());
+    Done::Snapshotted { snapshots, calls }
+}
+
+/// On the bench no time passes.
+pub fn made(snapshots: SnapshotCalls) -> CallsMade {
+    CallsMade { snapshots, last: Instant(0) }
+}
+
+pub fn made_all() -> CallsMade {
+    made(SnapshotCalls::Known(snapshots().into_iter().map(|taken| taken.snapshot).collect()))
+}
+
+pub fn made_none() -> CallsMade {
+    made(SnapshotCalls::None)
+}
+
 pub fn seen() -> ReadBack {
     ReadBack {
         stores: cluster_stores(),
@@ -208,12 +227,16 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        Self { member: Member::new(attempt(), None), at: 0 }
+        Self::new_at(0)
+    }
+
+    pub fn new_at(at: u64) -> Self {
+        Self { member: Member::new(attempt(), None, Instant(at)), at }
     }
 
     pub fn restored(state: AttemptState) -> Self {
         let record = AttemptRecord { attempt: attempt(), epoch: E, cluster: CLUSTER, state };
-        Self { member: Member::new(attempt(), Some(record)), at: 0 }
+        Self { member: Member::new(attempt(), Some(record), Instant(0)), at: 0 }
     }
 
     pub fn now(&self) -> Now {
@@ -291,7 +314,7 @@ impl Bench {
             (Phase::Covering, |b| drop(b.order(cover(1)))),
             (Phase::Covered, |b| drop(b.done(6, Done::Covered(covered(1))))),
             (Phase::Snapshotting, |b| drop(b.order(snapshot()))),
-            (Phase::Snapshotted, |b| drop(b.done(7, Done::Snapshotted(snapshots())))),
+            (Phase::Snapshotted, |b| drop(b.done(7, taken(snapshots())))),
             (Phase::Confirming, |b| drop(b.order(Order::Confirm))),
             (Phase::ReadingBack, |b| {
                 b.leased(1, 8);

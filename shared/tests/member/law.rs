@@ -88,7 +88,7 @@ fn results(index: usize) -> Done {
         Done::Leaders { regions: 1, least_safe_ts: COMMIT },
         Done::HoldsOpen,
         Done::Covered(covered(1)),
-        Done::Snapshotted(snapshots()),
+        taken(snapshots()),
         Done::ReadBack(seen()),
         Done::Completed { full_bytes: 1, notes: vec![] },
         Done::Cleaned(Default::default()),
@@ -107,7 +107,7 @@ fn result_of(work: &Work) -> Done {
         Work::Cover { round, .. } => Done::Covered(covered(*round)),
         Work::Snapshot { .. } => results(7),
         Work::ReadBack { .. } => results(8),
-        Work::Complete(_) => results(9),
+        Work::Complete { .. } => results(9),
         Work::Clean { .. } => results(10),
     }
 }
@@ -216,7 +216,7 @@ impl World {
         for (index, effect) in effects.iter().enumerate() {
             match effect {
                 Effect::Work { number, work } => {
-                    let touches = !matches!(work, Work::Prepare(_) | Work::Complete(_) | Work::Clean { .. });
+                    let touches = !matches!(work, Work::Prepare(_) | Work::Complete { .. } | Work::Clean { .. });
                     prop_assert!(!touches || self.saved.is_some(), "I2/I3: {work:?} before the epoch is saved");
                     self.works.insert(*number, work.clone());
                 }
@@ -256,7 +256,7 @@ impl World {
 }
 
 fn run(acts: &[Act]) -> Result<bool, TestCaseError> {
-    let mut member = Member::new(attempt(), None);
+    let mut member = Member::new(attempt(), None, Instant(0));
     let mut world = World::default();
     let mut confirmed = false;
     for act in acts {
@@ -273,7 +273,7 @@ fn run(acts: &[Act]) -> Result<bool, TestCaseError> {
             if matches!(world.saved, Some(AttemptState::Live)) {
                 world.saved = Some(AttemptState::Broken);
             }
-            member = Member::new(attempt(), record);
+            member = Member::new(attempt(), record, Instant(0));
             (world.works, world.asked, world.confirmed, world.opened) = Default::default();
             (world.confirm_ordered, world.bad_answer) = (false, false);
             continue;

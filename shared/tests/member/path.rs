@@ -13,7 +13,7 @@ use shared::{
     },
 };
 
-fn evidence() -> Evidence {
+pub fn evidence() -> Evidence {
     let store = |id: u64| StoreEvidence {
         store: StoreId(id),
         address: format!("tikv-{id}:20160"),
@@ -63,10 +63,7 @@ fn an_attempt_from_prepare_to_release() {
     assert_eq!(b.order(cover(1)), [begins(6, Work::Cover { round: 1, name_missing: false, gc_hold: GC })]);
     assert_eq!(b.done(6, Done::Covered(covered(1))), [say(Answer::Covered(covered(1)))]);
     assert_eq!(b.order(snapshot()), [begins(7, Work::Snapshot { commit_ts: COMMIT, share: None })]);
-    assert_eq!(
-        b.done(7, Done::Snapshotted(snapshots())),
-        [say(Answer::Snapshotted(Snapshotted { snapshots: snapshots() }))]
-    );
+    assert_eq!(b.done(7, taken(snapshots())), [say(Answer::Snapshotted(Snapshotted { snapshots: snapshots() }))]);
     assert_eq!(b.order(Order::Confirm), [Effect::RenewStores { number: 8, stores: both() }]);
     assert_eq!(b.leased(1, 8), []);
     assert_eq!(b.leased(2, 8), [begins(9, Work::ReadBack { gc_hold: GC })]);
@@ -80,7 +77,7 @@ fn an_attempt_from_prepare_to_release() {
     assert_eq!(b.step(Input::HoldsDropped), [say(Answer::Released(Released {}))]);
     assert_eq!(b.order(Order::Release), [say(Answer::Released(Released {}))]);
     let Order::Complete(work) = complete() else { unreachable!() };
-    assert_eq!(b.order(complete()), [begins(10, Work::Complete(work))]);
+    assert_eq!(b.order(complete()), [begins(10, Work::Complete { order: work, calls: made_all() })]);
     assert_eq!(
         b.done(10, Done::Completed { full_bytes: 5, notes: vec![] }),
         [say(Answer::Completed(Completed { full_bytes: 5, notes: vec![] }))]
@@ -188,7 +185,7 @@ fn cleaning_is_done_again_only_while_something_is_left() {
     b.done(5, Done::Cleaned(report(&["snap-1: in use"])));
     assert_eq!(
         b.order(order.clone()),
-        [begins(6, Work::Clean { order: work.clone(), service: "isochron-uid-7".into() })]
+        [begins(6, Work::Clean { order: work.clone(), service: "isochron-uid-7".into(), calls: made_none() })]
     );
     assert_eq!(b.done(6, Done::Cleaned(report(&[]))), [say(Answer::Cleaned(Cleaned { report: report(&[]) }))]);
     assert_eq!(b.order(order), [say(Answer::Cleaned(Cleaned { report: report(&[]) }))]);

@@ -66,7 +66,7 @@ pub(super) fn plane_ledger(bytes: &[u8]) -> bool {
     let Some(mut ledger) = plain::<MemberLedger>(bytes) else { return false };
     for record in ledger.attempts.clone() {
         let told = |order| Ordered::Order { epoch: record.epoch, order };
-        let mut member = Member::new(record.attempt.clone(), Some(record.clone()));
+        let mut member = Member::new(record.attempt.clone(), Some(record.clone()), NOW.at);
         let _ = member.view(NOW);
         laws::total(&mut member, [Ordered::LinkUp, told(Order::Recover), told(Order::Reserve)]);
         ledger.put(record);

@@ -42,7 +42,7 @@ pub(super) fn down(bytes: &[u8]) -> bool {
     let is_read = down.is_some();
     if let Some(Down::Order { attempt, epoch, order }) = down {
         let told = || Ordered::Order { epoch, order: order.clone() };
-        laws::total(&mut Member::new(attempt, None), [Ordered::LinkUp, told(), told(), Ordered::LinkLost]);
+        laws::total(&mut Member::new(attempt, None, NOW.at), [Ordered::LinkUp, told(), told(), Ordered::LinkLost]);
     }
     is_read
 }

@@ -9,7 +9,7 @@ use shared::{
     epoch::Epoch,
     evidence::HoldKind,
     machine::Machine,
-    member::{AttemptRecord, Done, Effect, Input, Member, Timer, Work},
+    member::{AttemptRecord, Done, Effect, Input, Member, SnapshotCalls, Timer, Work},
     reason::{Reason, Refusal},
     time::{Millis, Now},
     wire::CleanReport,
@@ -59,7 +59,11 @@ impl Outcome {
             Self::Leaders => Done::Leaders { regions: 1, least_safe_ts: GC_HOLD },
             Self::HoldsOpen => Done::HoldsOpen,
             Self::Covered { round, hole } => Done::Covered(covered(p, planes, round, hole)),
-            Self::Snapshotted => Done::Snapshotted(vec![snapshot(p, by)]),
+            Self::Snapshotted => {
+                let taken = snapshot(p, by);
+                let calls = SnapshotCalls::Known([taken.snapshot.clone()].into());
+                Done::Snapshotted { snapshots: vec![taken], calls }
+            }
             Self::ReadBack => Done::ReadBack(read_back(p, planes)),
             Self::Completed => Done::Completed { full_bytes: 0, notes: Vec::new() },
             Self::Cleaned => Done::Cleaned(CleanReport::default()),

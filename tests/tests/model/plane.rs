@@ -12,6 +12,7 @@ use shared::{
     barrier::Milestone,
     member::{AttemptRecord, AttemptState, Member, MemberLedger, Work},
     reason::{Reason, Refusal},
+    time::Instant,
     ts::Ts,
     wire::{Answer, CleanScope, Recovered},
 };
@@ -31,7 +32,7 @@ impl Plane {
             return;
         }
         let restored = self.ledger.attempt(&by.attempt()).cloned();
-        let member = Kept::new(Member::new(by.attempt(), restored));
+        let member = Kept::new(Member::new(by.attempt(), restored, Instant::default()));
         let slot = Slot { member, works: Vec::new(), asked: None, answered: None, dropping: 0 };
         let at = self.slots.partition_point(|(of, _)| *of < by);
         self.slots.insert(at, (by, slot));
@@ -239,7 +240,7 @@ impl World {
             Ending::Well => self.do_work(p, by, &work, false),
             Ending::Hole => self.do_work(p, by, &work, true),
             Ending::Badly => Outcome::Refused(match *work {
-                Work::Snapshot { .. } | Work::Complete(_) => Reason::SnapshotFailed,
+                Work::Snapshot { .. } | Work::Complete { .. } => Reason::SnapshotFailed,
                 _ => Reason::StoreUnavailable,
             }),
         };
@@ -272,7 +273,7 @@ impl World {
                 Outcome::Snapshotted
             }
             Work::ReadBack { .. } => Outcome::ReadBack,
-            Work::Complete(_) => Outcome::Completed,
+            Work::Complete { .. } => Outcome::Completed,
             Work::Clean { order, .. } => {
                 self.delete(p, by, order.scope);
                 Outcome::Cleaned

@@ -6,9 +6,7 @@ use super::{
     cloud::{Service, cloud_refusal, cloud_tried},
     context::WorkContext,
     deleting::{delete, delete_found, line, told},
-    looking, manifests, meta, old_backup,
-    outcome::SnapshotCalls,
-    prepare,
+    looking, manifests, meta, old_backup, prepare,
     snapshot::{attempt_tags, backup_tags},
     storage,
     storage::Lock,
@@ -20,7 +18,7 @@ use crate::{
 use shared::{
     backoff::Backoff,
     ids::SnapshotId,
-    member::Done,
+    member::{CallsMade, Done, SnapshotCalls},
     reason::{Reason, Refusal},
     time::Millis,
     wire::{Clean, CleanReport, CleanScope, PlanePhase},
@@ -34,7 +32,12 @@ const MAX_LOOKS: u32 = 240;
 /// Ids of one question to the Recycle Bin.
 const BIN: usize = 1000;
 
-pub(super) async fn clean(context: &WorkContext, order: &Clean, service: &str) -> Result<Done, Refusal> {
+pub(super) async fn clean(
+    context: &WorkContext,
+    order: &Clean,
+    service: &str,
+    calls: &CallsMade,
+) -> Result<Done, Refusal> {
     if order.spec.init && order.scope != CleanScope::Surplus {
         prepare::drop_forgotten_gc_hold(context, &order.spec, service).await;
     }
@@ -45,7 +48,8 @@ pub(super) async fn clean(context: &WorkContext, order: &Clean, service: &str) -
     if order.scope == CleanScope::Attempt && !order.taken_back || order.unless_proven {
         refuse_proven(context, &cloud, order).await?;
     }
-    let mut work = Cleaning { context, order, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
+    let mut work =
+        Cleaning { context, order, calls, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
     let below = work.below(&BTreeSet::new()).await?;
     work.delete_snapshots(&below).await?;
     if work.report.left.is_empty() && order.scope != CleanScope::Surplus {
@@ -91,6 +95,7 @@ enum Below {
 struct Cleaning<'a> {
     context: &'a WorkContext,
     order: &'a Clean,
+    calls: &'a CallsMade,
     cloud: &'a Cloud,
     report: CleanReport,
     deleted: BTreeSet<SnapshotId>,
@@ -140,7 +145,7 @@ impl Cleaning<'_> {
                 named.extend(in_backupmeta.iter().cloned());
             }
         }
-        let mut unseen = accepted(context, order);
+        let mut unseen = accepted(self.calls, order);
         for looked in 1..=MAX_LOOKS {
             let turn = self.turn().await?;
             let mut now = self.find().await?;
@@ -156,8 +161,8 @@ impl Cleaning<'_> {
             }
             unseen.retain(|id| !now.contains(id));
             self.deleted.extend(now);
-            let outstanding = context.creates == SnapshotCalls::Unknown || !unseen.is_empty();
-            if !outstanding || context.env.clock.at().since(context.last_create) >= context.env.config.clean_quiet {
+            let outstanding = self.calls.snapshots == SnapshotCalls::Unknown || !unseen.is_empty();
+            if !outstanding || context.env.clock.at().since(self.calls.last) >= context.env.config.clean_quiet {
                 break;
             }
             context.progress(PlanePhase::Cleaning, 0, 0, "waiting for snapshots that EC2 may not show yet");
@@ -286,8 +291,8 @@ impl Cleaning<'_> {
 
 /// Snapshots that EC2 accepted in this process. They are deleted once EC2 shows them: a delete before that may be told
 /// "not found", which would pass for success.
-fn accepted(context: &WorkContext, order: &Clean) -> BTreeSet<SnapshotId> {
-    match (&context.creates, order.scope) {
+fn accepted(calls: &CallsMade, order: &Clean) -> BTreeSet<SnapshotId> {
+    match (&calls.snapshots, order.scope) {
         (SnapshotCalls::Known(ids), CleanScope::Attempt | CleanScope::Backup) => ids.clone(),
         _ => BTreeSet::new(),
     }

@@ -7,7 +7,7 @@ use super::{
     context::WorkContext,
     deleting::delete_found,
     looking, manifests, meta,
-    outcome::{Carried, SnapshotCalls},
+    outcome::Carried,
     reserve,
     snapshot::attempt_tags,
     storage,
@@ -16,9 +16,10 @@ use super::{
 use crate::ports::{Cloud, CloudError, Find, Objects, SnapshotInfo, SnapshotState};
 use shared::{
     ids::SnapshotId,
-    member::Done,
+    member::{CallsMade, Done, SnapshotCalls},
     reason::{Reason, Refusal},
     request::{S3Target, SizeLevel},
+    time::Instant,
     wire::{Complete, PlanePhase},
 };
 use std::{
@@ -40,7 +41,11 @@ const MAX_UNSEEN: u32 = 120;
 /// Polls in a row that failed: an hour.
 const MAX_FAILED: u32 = 720;
 
-pub(super) async fn complete(context: &WorkContext, order: &Complete) -> Result<(Done, Carried), Refusal> {
+pub(super) async fn complete(
+    context: &WorkContext,
+    order: &Complete,
+    calls: &CallsMade,
+) -> Result<(Done, Carried), Refusal> {
     let cloud = cloud::connect(&context.env, &order.spec).await?;
     let ids: Vec<SnapshotId> = order.snapshots.iter().map(|taken| taken.snapshot.clone()).collect();
     let finished = follow(context, &cloud, &ids).await?;
@@ -53,7 +58,7 @@ pub(super) async fn complete(context: &WorkContext, order: &Complete) -> Result<
     let notes = manifests::write(context, objects, &order.spec).await;
     storage::put(objects, &target.key(storage::CERTIFICATE), order.certificate.as_bytes()).await?;
     storage::put(objects, &target.key(storage::BACKUPMETA), &backupmeta).await?;
-    delete_surplus(context, &cloud, order, &ids).await;
+    delete_surplus(context, &cloud, order, calls, &ids).await;
     let wanted = matches!(order.spec.size_level, SizeLevel::All | SizeLevel::Full);
     let full_bytes = if wanted { finished.values().filter_map(|info| info.full_bytes).sum() } else { 0 };
     Ok((Done::Completed { full_bytes, notes }, Carried::ClusterMeta(None)))
@@ -158,9 +163,9 @@ fn take_finished(
 }
 
 /// A delete before EC2 shows a snapshot may be told "not found", which would pass for success.
-async fn until_shown(context: &WorkContext, cloud: &Cloud, ids: &BTreeSet<SnapshotId>) {
+async fn until_shown(context: &WorkContext, cloud: &Cloud, last: Instant, ids: &BTreeSet<SnapshotId>) {
     let ids: Vec<SnapshotId> = ids.iter().cloned().collect();
-    while !ids.is_empty() && context.env.clock.at().since(context.last_create) < context.env.config.clean_quiet {
+    while !ids.is_empty() && context.env.clock.at().since(last) < context.env.config.clean_quiet {
         match looking::by_id(&context.env, cloud, &ids).await {
             Ok(found) if found.len() >= ids.len() => return,
             Ok(_) => {}
@@ -173,19 +178,24 @@ async fn until_shown(context: &WorkContext, cloud: &Cloud, ids: &BTreeSet<Snapsh
 /// Snapshots of this attempt that the certificate does not name: left by answers that were lost, or of volumes that came to
 /// an instance at the last moment. They fail nothing; what
 /// cannot be deleted now is found by its tags when the backup is deleted.
-async fn delete_surplus(context: &WorkContext, cloud: &Cloud, order: &Complete, certified: &[SnapshotId]) {
-    if context.creates == SnapshotCalls::Unknown {
+async fn delete_surplus(
+    context: &WorkContext,
+    cloud: &Cloud,
+    order: &Complete,
+    calls: &CallsMade,
+    certified: &[SnapshotId],
+) {
+    if calls.snapshots == SnapshotCalls::Unknown {
         // What a lost answer left may still be hidden; finding nothing is not absence (`facts/aws.md` A2).
-        let quiet =
-            context.env.config.clean_quiet.0.saturating_sub(context.env.clock.at().since(context.last_create).0);
+        let quiet = context.env.config.clean_quiet.0.saturating_sub(context.env.clock.at().since(calls.last).0);
         tokio::time::sleep(Duration::from_millis(quiet)).await;
     }
-    let mut surplus: BTreeSet<SnapshotId> = match &context.creates {
+    let mut surplus: BTreeSet<SnapshotId> = match &calls.snapshots {
         SnapshotCalls::Known(made) => made.clone(),
         SnapshotCalls::None | SnapshotCalls::Unknown => BTreeSet::new(),
     };
     surplus.retain(|id| !certified.contains(id));
-    until_shown(context, cloud, &surplus).await;
+    until_shown(context, cloud, calls.last, &surplus).await;
     let find = Find { tags: attempt_tags(&context.attempt, &context.env.config.plane), volumes: Vec::new() };
     match looking::find(&context.env, cloud, &find).await {
         Ok(found) => surplus.extend(found.into_iter().map(|info| info.snapshot)),

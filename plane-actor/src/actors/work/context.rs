@@ -1,6 +1,6 @@
 //! What a piece of work takes with it.
 
-use super::{beside::beside, discovery::Discovery, outcome::SnapshotCalls, volumes::Calls};
+use super::{beside::beside, discovery::Discovery, volumes::Calls};
 use crate::{
     actors::{
         env::Env,
@@ -12,7 +12,6 @@ use shared::{
     ids::{Attempt, StoreId},
     member::safe_times::PlaneTimes,
     reason::{Reason, Refusal},
-    time::Instant,
     wire::{PlanePhase, Progress},
 };
 use std::{collections::BTreeMap, rc::Rc, sync::Arc};
@@ -35,11 +34,8 @@ pub(crate) struct WorkContext {
     pub(crate) progress: Option<mpsc::Sender<(u64, Progress)>>,
     /// One CreateSnapshots per instance, as instances were at the last look.
     pub(crate) calls: Arc<Calls>,
-    pub(crate) creates: SnapshotCalls,
     /// What this process has written to S3 as clustermeta.
     pub(crate) clustermeta: Option<Arc<Vec<u8>>>,
-    /// No create call was made later than this.
-    pub(crate) last_create: Instant,
 }
 
 impl WorkContext {

@@ -38,7 +38,7 @@ mod volumes;
 
 pub(crate) use context::WorkContext;
 pub(crate) use discovery::Discovery;
-pub(crate) use outcome::{Carried, Outcome, Said, SnapshotCalls};
+pub(crate) use outcome::{Carried, Outcome, Said};
 pub(crate) use prepare::preflight;
 pub(crate) use volumes::Calls;
 
@@ -56,10 +56,10 @@ pub(crate) async fn run(context: WorkContext, work: Work) -> Outcome {
         Work::Cover { round, name_missing, gc_hold } => {
             with_kept(cover::cover(&context, round, name_missing, gc_hold).await)
         }
-        Work::Snapshot { commit_ts, share: part } => snapshot::snapshot(&context, commit_ts, part).await,
+        Work::Snapshot { commit_ts, share: part } => snapshot::snapshot(&context, commit_ts, part).await.into(),
         Work::ReadBack { gc_hold } => readback::read(&context, gc_hold).await.into(),
-        Work::Complete(complete) => with_kept(complete::complete(&context, &complete).await),
-        Work::Clean { order, service } => clean::clean(&context, &order, &service).await.into(),
+        Work::Complete { order, calls } => with_kept(complete::complete(&context, &order, &calls).await),
+        Work::Clean { order, service, calls } => clean::clean(&context, &order, &service, &calls).await.into(),
     }
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn name(work: &Work) -> &'static str {
         Work::Cover { .. } => "cover",
         Work::Snapshot { .. } => "snapshot",
         Work::ReadBack { .. } => "read back",
-        Work::Complete(_) => "complete",
+        Work::Complete { .. } => "complete",
         Work::Clean { .. } => "clean",
     }
 }

@@ -3,22 +3,11 @@
 use super::{discovery::Discovery, volumes::Calls};
 use crate::ports::PdPause;
 use shared::{
-    ids::{SnapshotId, StoreId},
+    ids::StoreId,
     member::{Done, safe_times::SafeTimes},
     reason::Refusal,
 };
-use std::{collections::BTreeSet, sync::Arc};
-
-/// What is known of CreateSnapshots calls of this attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum SnapshotCalls {
-    /// None was made.
-    None,
-    /// Every call was answered, with these, a surplus included.
-    Known(BTreeSet<SnapshotId>),
-    /// One may have had an effect that is not known.
-    Unknown,
-}
+use std::sync::Arc;
 
 /// All that a store has said.
 pub(crate) type Said = (StoreId, Arc<SafeTimes>);
@@ -32,7 +21,6 @@ pub(crate) enum Carried {
     SafeTimes(Vec<Said>),
     /// Learned while covering: times, and the calls as they have to be now.
     Covered(Vec<Said>, Calls),
-    SnapshotCalls(SnapshotCalls),
     /// As it stands in S3 since `Reserve`; `None`: nobody needs it any more.
     ClusterMeta(Option<Arc<Vec<u8>>>),
 }

@@ -6,7 +6,6 @@ use super::{
     context::WorkContext,
     discovery::Discovery,
     looks::Looks,
-    outcome::{Carried, Outcome, SnapshotCalls},
     volumes::exclusions_now,
 };
 use crate::{
@@ -19,7 +18,7 @@ use shared::{
     evidence::AcceptedSnapshot,
     ids::{Attempt, ClusterId, InstanceId, PlaneId, SnapshotId, VolumeId},
     limiter::Budget,
-    member::Done,
+    member::{Done, SnapshotCalls},
     reason::{Reason, Refusal},
     request::MemberSpec,
     time::Timestamp,
@@ -76,17 +75,12 @@ pub(super) fn all_tags(
     tags
 }
 
-pub(super) async fn snapshot(context: &WorkContext, commit_ts: Ts, part: Option<CallShare>) -> Outcome {
+pub(super) async fn snapshot(context: &WorkContext, commit_ts: Ts, part: Option<CallShare>) -> Result<Done, Refusal> {
     let unknown = Cell::new(false);
-    match all(context, commit_ts, part, &unknown).await {
-        Ok(Set { snapshots, surplus }) => {
-            let kept = snapshots.iter().map(|accepted| accepted.snapshot.clone());
-            let known = || kept.chain(surplus).collect();
-            let creates = if unknown.get() { SnapshotCalls::Unknown } else { SnapshotCalls::Known(known()) };
-            Outcome { result: Ok(Done::Snapshotted(snapshots)), kept: Carried::SnapshotCalls(creates) }
-        }
-        Err(refusal) => Outcome { result: Err(refusal), kept: Carried::Nothing },
-    }
+    let Set { snapshots, surplus } = all(context, commit_ts, part, &unknown).await?;
+    let made = snapshots.iter().map(|accepted| accepted.snapshot.clone()).chain(surplus);
+    let calls = if unknown.get() { SnapshotCalls::Unknown } else { SnapshotCalls::Known(made.collect()) };
+    Ok(Done::Snapshotted { snapshots, calls })
 }
 
 /// What calls made.

@@ -24,8 +24,13 @@ impl Member {
             self.give_up(None, step);
         }
         self.take(epoch, Order::Clean(clean.clone()), step);
+        // Of an attempt that failed, nobody has seen the snapshots in EC2. A whole backup was Complete: EC2 has shown them
+        // all. Before an epoch is known nothing was called for.
+        if clean.scope == CleanScope::Attempt && epoch > Epoch::NONE {
+            self.calls.doubt();
+        }
         let service = safe_point_service(&self.attempt, epoch);
-        self.begin(Work::Clean { order: clean, service }, step);
+        self.begin(Work::Clean { order: clean, service, calls: self.calls.made() }, step);
     }
 
     /// What left something over is done again when it is asked for again.

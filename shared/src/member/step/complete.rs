@@ -15,7 +15,7 @@ impl Member {
     pub(in crate::member) fn complete(&mut self, epoch: Epoch, complete: Complete, step: &mut Step) {
         if self.keeps_evidence(epoch, step) {
             self.take(epoch, Order::Complete(complete.clone()), step);
-            self.begin(Work::Complete(complete), step);
+            self.begin(Work::Complete { order: complete, calls: self.calls.made() }, step);
         }
     }
 

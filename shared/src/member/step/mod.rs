@@ -54,7 +54,9 @@ impl Member {
             (Some(Order::Cover(cover)), Done::Covered(covered)) if covered.round == cover.round => {
                 self.covered(covered, step);
             }
-            (Some(Order::Snapshot(_)), Done::Snapshotted(snapshots)) => self.snapshotted(snapshots, step),
+            (Some(Order::Snapshot(_)), Done::Snapshotted { snapshots, calls }) => {
+                self.snapshotted(snapshots, calls, step);
+            }
             (Some(Order::Confirm), Done::ReadBack(seen)) => self.read_back(seen, step),
             (Some(Order::Complete(_)), Done::Completed { full_bytes, notes }) => {
                 self.completed(full_bytes, notes, step);
@@ -95,7 +97,7 @@ fn kind(done: &Done) -> &'static str {
         Done::Leaders { .. } => "Leaders",
         Done::HoldsOpen => "HoldsOpen",
         Done::Covered(_) => "Covered",
-        Done::Snapshotted(_) => "Snapshotted",
+        Done::Snapshotted { .. } => "Snapshotted",
         Done::ReadBack(_) => "ReadBack",
         Done::Completed { .. } => "Completed",
         Done::Cleaned(_) => "Cleaned",

@@ -34,6 +34,7 @@ impl Member {
                 }
                 self.take(epoch, Order::Reserve, step);
                 self.save(AttemptState::Live, step);
+                self.calls.attempt_reserved();
                 self.begin(Work::Reserve, step);
             }
             Ordering::Greater => {

@@ -5,6 +5,7 @@ use crate::{
     evidence::{AcceptedSnapshot, PreparedStore},
     ids::{InstanceId, SnapshotId, VolumeId},
     member::{
+        calls::SnapshotCalls,
         effect::{Step, Work},
         machine::Member,
         phase::Phase,
@@ -24,7 +25,8 @@ impl Member {
         }
     }
 
-    pub(super) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, step: &mut Step) {
+    pub(super) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, calls: SnapshotCalls, step: &mut Step) {
+        self.calls.answered(calls);
         let stores = self.ready.as_ref().map(|ready| ready.prepared.stores.as_slice()).unwrap_or_default();
         if let Err(refusal) = check_snapshots(stores, &snapshots) {
             self.break_off(refusal, step);
