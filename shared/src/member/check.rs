@@ -3,7 +3,6 @@
 
 use super::{
     effect::{Effect, Work},
-    holds::{Confirmation, StoreHold},
     input::Timer,
     ledger::{AttemptRecord, AttemptState},
     machine::Member,
@@ -58,8 +57,7 @@ impl Member {
     fn check_holds(&self) -> Result<(), &'static str> {
         let stores = self.ready.as_ref().map(|ready| ready.prepared.stores.as_slice()).unwrap_or_default();
         let weaker = self.ready.as_ref().is_some_and(|ready| ready.spec.allow_weaker_holds);
-        let all_held = self.holds.len() == stores.len() && stores.iter().all(|s| self.holds.contains_key(&s.store));
-        let every = |is_so: fn(&StoreHold) -> bool| self.holds.values().all(is_so);
+        let all_held = self.holds.are(stores);
         let within = |from: Phase, to: Phase| (from..=to).contains(&self.phase);
         check(&[
             (
@@ -70,22 +68,13 @@ impl Member {
                 "E2: every store is held until the evidence is saved",
                 !within(Phase::Suspended, Phase::ReadingBack) || all_held,
             ),
-            (
-                "E2: every renewal but the one on its way was answered true",
-                every(|hold| hold.sent == hold.valid + u64::from(hold.asked.is_some())),
-            ),
-            ("E2: no hold of a kind that is not allowed", weaker || every(|hold| hold.kind.is_full())),
-            (
-                "E2: no store is confirmed before Confirm",
-                self.phase >= Phase::Confirming || every(|hold| hold.confirmation == Confirmation::None),
-            ),
-            (
-                "E2: Confirm asks every store",
-                self.phase != Phase::Confirming || every(|hold| hold.confirmation != Confirmation::None),
-            ),
+            ("E2: every renewal but the one on its way was answered true", self.holds.all_answered()),
+            ("E2: no hold of a kind that is not allowed", weaker || self.holds.all_full()),
+            ("E2: no store is confirmed before Confirm", self.phase >= Phase::Confirming || self.holds.none_confirms()),
+            ("E2: Confirm asks every store", self.phase != Phase::Confirming || self.holds.all_confirm()),
             (
                 "E2: nothing is read back before every store is confirmed",
-                self.phase < Phase::ReadingBack || every(|hold| matches!(hold.confirmation, Confirmation::Done(_))),
+                self.phase < Phase::ReadingBack || self.holds.all_confirmed(),
             ),
         ])
     }
@@ -96,14 +85,8 @@ impl Member {
         let within = |from: Phase, to: Phase| (from..=to).contains(&self.phase);
         let renews = self.timers.runs(Timer::RenewStores) || self.timers.runs(Timer::RenewPd);
         check(&[
-            (
-                "I6: the plane's own lease runs while it is live",
-                !self.phase.is_live() || self.timers.runs(Timer::PlaneLease),
-            ),
-            (
-                "I6: the plane's own lease runs while something is held",
-                !self.touched || self.timers.runs(Timer::PlaneLease),
-            ),
+            ("I6: the plane's own lease runs while it is live", !self.phase.is_live() || self.lease.runs()),
+            ("I6: the plane's own lease runs while something is held", !self.touched || self.lease.runs()),
             ("what is held is known to be", self.touched || self.holds.is_empty()),
             (
                 "something is held between Settle and the release only",
@@ -115,7 +98,7 @@ impl Member {
                 "E5: PD's holds are renewed",
                 !(init && within(Phase::PdHeld, Phase::ReadingBack)) || self.timers.runs(Timer::RenewPd),
             ),
-            ("a renewal of PD's holds ends with them", self.pd_work.is_none() || self.timers.runs(Timer::RenewPd)),
+            ("a renewal of PD's holds ends with them", !self.pd.is_renewing() || self.timers.runs(Timer::RenewPd)),
             ("what is pending waits for something to be let go", self.pending.is_none() || self.dropping > 0),
         ])
     }
@@ -130,7 +113,7 @@ impl Member {
             Phase::Reserving => (matches!(order, Some(Order::Reserve)), true),
             Phase::HoldingPd => (matches!(order, Some(Order::Settle(Settle::HoldPd))), true),
             Phase::Asking => (matches!(order, Some(Order::Settle(Settle::Leaders { .. }))), true),
-            Phase::Suspending => (matches!(order, Some(Order::Suspend)), !self.holds_open),
+            Phase::Suspending => (matches!(order, Some(Order::Suspend)), !self.holds.all_open()),
             Phase::Covering => (matches!(order, Some(Order::Cover(cover)) if cover.round == self.cover_round), true),
             Phase::Snapshotting => (matches!(order, Some(Order::Snapshot(_))), true),
             Phase::Confirming => (matches!(order, Some(Order::Confirm)), false),
@@ -158,7 +141,7 @@ impl Member {
         let evidence = self.evidence.as_ref();
         check(&[
             ("what was prepared is known", !comes_from(Phase::Prepared) || self.ready.is_some()),
-            ("E5: what GC stands still at is known", !comes_from(Phase::Settled) || self.gc_hold.is_some()),
+            ("E5: what GC stands still at is known", !comes_from(Phase::Settled) || self.pd.gc_hold().is_some()),
             ("E3: the cover is known", !comes_from(Phase::Covered) || self.cover.is_some()),
             ("I4: commitTs is known", !comes_from(Phase::Snapshotting) || self.commit_ts.is_some()),
             (

@@ -4,16 +4,18 @@
 use super::{
     calls::Calls,
     effect::{Effect, Step, Work},
-    holds::StoreHold,
+    holds::StoreHolds,
     input::{Done, Input, Timer},
     ledger::{AttemptRecord, AttemptState},
+    pd_holds::PdHolds,
     phase::Phase,
+    plane_lease::PlaneLease,
 };
 use crate::{
     alarm::Alarm,
     epoch::Epoch,
     evidence::{AcceptedSnapshot, CoverDigest, Evidence},
-    ids::{Attempt, ClusterId, StoreId},
+    ids::{Attempt, ClusterId},
     machine::Machine,
     reason::{Reason, Refusal},
     request::{Limits, MemberSpec},
@@ -22,7 +24,6 @@ use crate::{
     ts::Ts,
     wire::{Answer, Order, Prepared, Progress},
 };
-use std::collections::BTreeMap;
 
 /// Alarms kept for the console; more of the same say nothing new.
 const MAX_ALARMS: usize = 16;
@@ -63,17 +64,13 @@ pub struct Member {
     pub(super) last: Option<(Epoch, Order, Answer)>,
     /// Work of the present order.
     pub(super) work: Option<u64>,
-    /// Renewal of PD's holds under way.
-    pub(super) pd_work: Option<u64>,
     /// Numbers given to work and to renewals.
     pub(super) numbers: u64,
-    /// All but the stores' leases, which their holds know: the plane's own lease, and the renewals.
+    /// The renewals; ends of leases are known by what is leased.
     pub(super) timers: Timers<Timer>,
-    pub(super) last_renew: Option<u64>,
-    pub(super) gc_hold: Option<Ts>,
-    pub(super) holds: BTreeMap<StoreId, StoreHold>,
-    /// `OpenHolds` has ended well.
-    pub(super) holds_open: bool,
+    pub(super) lease: PlaneLease,
+    pub(super) pd: PdHolds,
+    pub(super) holds: StoreHolds,
     pub(super) cover_round: u32,
     pub(super) cover: Option<CoverDigest>,
     pub(super) commit_ts: Option<Ts>,
@@ -89,7 +86,6 @@ pub struct Member {
     /// The process is told to end.
     pub(super) stopping: bool,
     pub(super) progress: Option<Progress>,
-    pub(super) pd_failures: u64,
     pub(super) alarms: Vec<Alarm>,
 }
 
@@ -117,13 +113,11 @@ impl Member {
             current: None,
             last: None,
             work: None,
-            pd_work: None,
             numbers: 0,
             timers: Timers::default(),
-            last_renew: None,
-            gc_hold: None,
-            holds: BTreeMap::new(),
-            holds_open: false,
+            lease: PlaneLease::default(),
+            pd: PdHolds::default(),
+            holds: StoreHolds::default(),
             cover_round: 0,
             cover: None,
             commit_ts: None,
@@ -135,14 +129,13 @@ impl Member {
             linked: false,
             stopping: false,
             progress: None,
-            pd_failures: 0,
             alarms: Vec::new(),
         }
     }
 
     fn running(&self) -> impl Iterator<Item = (Instant, Timer)> {
-        let store = self.holds.values().map(|hold| hold.until).min();
-        self.timers.due().chain(store.map(|at| (at, Timer::StoreLease)))
+        let leases = [(self.lease.until(), Timer::PlaneLease), (self.holds.first_end(), Timer::StoreLease)];
+        self.timers.due().chain(leases.into_iter().filter_map(|(end, timer)| end.map(|at| (at, timer))))
     }
 
     /// Every timer that runs. A model checker has no clock: any of them may be the next to run out.
@@ -194,7 +187,7 @@ impl Member {
     pub(super) fn cancel_work(&mut self, step: &mut Step) {
         self.current = None;
         self.progress = None;
-        for number in [self.work.take(), self.pd_work.take()].into_iter().flatten() {
+        for number in [self.work.take(), self.pd.stop_renewing()].into_iter().flatten() {
             self.cancel(number, step);
         }
     }
@@ -238,8 +231,7 @@ impl Member {
 
     fn done(&mut self, number: u64, result: Result<Done, Refusal>, step: &mut Step) {
         self.calls.work_over(number, step.now.at);
-        if self.pd_work == Some(number) {
-            self.pd_work = None;
+        if self.pd.renewal_ends(number) {
             self.pd_renewed(result, step);
         } else if self.work == Some(number) {
             self.work = None;

@@ -1,6 +1,6 @@
 //! What console, metrics and logs see of a member.
 
-use super::{input::Timer, machine::Member, phase::Phase};
+use super::{machine::Member, phase::Phase};
 use crate::{
     alarm::Alarm,
     epoch::Epoch,
@@ -60,12 +60,12 @@ impl Member {
             busy: self.is_busy(),
             over: self.is_over(),
             stores_held: self.holds.len() as u64,
-            store_lease_left: self.holds.values().map(|hold| hold.margin(now.at)).min(),
-            plane_lease_left: self.timers.at(Timer::PlaneLease).map(|until| until.since(now.at)),
-            renewals: self.holds.values().fold((0, 0), |(sent, valid), hold| (sent + hold.sent, valid + hold.valid)),
+            store_lease_left: self.holds.margin(now.at),
+            plane_lease_left: self.lease.until().map(|until| until.since(now.at)),
+            renewals: self.holds.renewals(),
             progress: self.progress.clone(),
             cause: self.cause.clone(),
-            pd_failures: self.pd_failures,
+            pd_failures: self.pd.failures(),
             alarms: self.alarms.clone(),
         }
     }

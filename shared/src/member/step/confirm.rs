@@ -3,11 +3,10 @@
 use super::snapshot::check_snapshots;
 use crate::{
     epoch::Epoch,
-    evidence::{Evidence, PdEvidence, PreparedStore, StoreEvidence},
+    evidence::{Evidence, PdEvidence, PreparedStore},
     ids::{InstanceId, StoreId, VolumeId},
     member::{
         effect::{Step, Work},
-        holds::Confirmation,
         input::ReadBack,
         ledger::AttemptState,
         machine::Member,
@@ -25,36 +24,24 @@ impl Member {
             return;
         }
         self.phase = Phase::Confirming;
-        for hold in self.holds.values_mut() {
-            hold.confirmation = Confirmation::Due;
-        }
-        let all = self.holds.keys().copied().collect();
-        self.renew_some(&all, step);
+        self.holds.confirm();
+        self.renew_stores(None, step);
         self.read_if_confirmed(step);
     }
 
     /// Its numbers are frozen here: later renewals may be on their way when the evidence is saved.
     pub(in crate::member) fn store_confirmed(&mut self, store: StoreId, step: &mut Step) {
         let known = self.ready.as_ref().and_then(|r| r.prepared.stores.iter().find(|known| known.store == store));
-        if let (Some(known), Some(hold)) = (known, self.holds.get_mut(&store)) {
-            hold.confirmation = Confirmation::Done(StoreEvidence {
-                store,
-                address: known.address.clone(),
-                start_timestamp: known.start_timestamp,
-                renewals_sent: hold.sent,
-                renewals_valid: hold.valid,
-                confirmed: true,
-                kind: hold.kind,
-            });
+        if let Some(known) = known {
+            self.holds.freeze(known);
         }
         self.read_if_confirmed(step);
     }
 
     fn read_if_confirmed(&mut self, step: &mut Step) {
-        let all = self.holds.values().all(|hold| matches!(hold.confirmation, Confirmation::Done(_)));
-        if self.phase == Phase::Confirming && all {
+        if self.phase == Phase::Confirming && self.holds.all_confirmed() {
             self.phase = Phase::ReadingBack;
-            self.begin(Work::ReadBack { gc_hold: self.gc_hold.unwrap_or_default() }, step);
+            self.begin(Work::ReadBack { gc_hold: self.pd.gc_hold().unwrap_or_default() }, step);
         }
     }
 
@@ -79,14 +66,7 @@ impl Member {
         check_stores(prepared, &seen)?;
         check_attached(prepared, &seen.attached)?;
         check_snapshots(prepared, &self.snapshots)?;
-        let stores: Vec<StoreEvidence> = self
-            .holds
-            .values()
-            .filter_map(|hold| match &hold.confirmation {
-                Confirmation::Done(evidence) => Some(evidence.clone()),
-                Confirmation::None | Confirmation::Due | Confirmation::Asked(_) => None,
-            })
-            .collect();
+        let stores = self.holds.evidence();
         if stores.len() != prepared.len() || stores.iter().any(|store| store.renewals_sent != store.renewals_valid) {
             return Err(Refusal::new(Reason::StoreHoldLost, "not every store was held to the confirmation"));
         }

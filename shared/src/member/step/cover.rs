@@ -18,7 +18,7 @@ impl Member {
         if self.takes(after, epoch, Order::Cover(cover.clone()), step) {
             self.phase = Phase::Covering;
             self.cover_round = cover.round;
-            let gc_hold = self.gc_hold.unwrap_or_default();
+            let gc_hold = self.pd.gc_hold().unwrap_or_default();
             self.begin(Work::Cover { round: cover.round, name_missing: cover.name_missing, gc_hold }, step);
         }
     }

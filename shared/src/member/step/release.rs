@@ -33,7 +33,8 @@ impl Member {
     pub(in crate::member) fn drop_holds(&mut self, step: &mut Step) {
         self.holds.clear();
         self.timers.stop_all();
-        if let Some(number) = self.pd_work.take() {
+        self.lease.end();
+        if let Some(number) = self.pd.stop_renewing() {
             step.push(Effect::CancelWork { number });
         }
         if std::mem::take(&mut self.touched) {

@@ -4,7 +4,6 @@ use crate::{
     epoch::Epoch,
     member::{
         effect::{Step, Work},
-        input::Timer,
         ledger::AttemptState,
         machine::Member,
         phase::Phase,
@@ -29,9 +28,7 @@ impl Member {
                 self.epoch = epoch;
                 self.highest = epoch;
                 self.phase = Phase::Reserving;
-                if let Some(ready) = &self.ready {
-                    self.timers.set(Timer::PlaneLease, step.now.at + ready.spec.limits.plane_lease);
-                }
+                self.lease.begin(step.now.at + self.limits().plane_lease);
                 self.take(epoch, Order::Reserve, step);
                 self.save(AttemptState::Live, step);
                 self.calls.attempt_reserved();

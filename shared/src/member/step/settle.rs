@@ -26,7 +26,7 @@ impl Member {
             Settle::Leaders { gc_hold } => {
                 if self.takes(if init { Phase::PdHeld } else { Phase::Reserved }, epoch, order, step) {
                     self.phase = Phase::Asking;
-                    self.gc_hold = Some(gc_hold);
+                    self.pd.gc_holds_at(gc_hold);
                     self.begin(Work::Leaders { gc_hold }, step);
                 }
             }
@@ -44,7 +44,7 @@ impl Member {
 
     pub(super) fn pd_held(&mut self, gc_hold: Ts, schedulers: Vec<String>, step: &mut Step) {
         self.phase = Phase::PdHeld;
-        self.gc_hold = Some(gc_hold);
+        self.pd.gc_holds_at(gc_hold);
         self.arm_pd(step.now);
         self.answer(Answer::Settled(Settled::PdHeld { gc_hold, schedulers }), step);
     }

@@ -6,7 +6,6 @@ use crate::{
     ids::StoreId,
     member::{
         effect::{Effect, Step, Work},
-        holds::StoreHold,
         input::Timer,
         machine::Member,
         phase::Phase,
@@ -27,7 +26,7 @@ impl Member {
     }
 
     pub(super) fn holds_opened(&mut self, step: &mut Step) {
-        self.holds_open = true;
+        self.holds.opened();
         self.suspended_if_all(step);
     }
 
@@ -38,7 +37,7 @@ impl Member {
     pub(in crate::member) fn store_held(&mut self, store: StoreId, age: Millis, kind: HoldKind, step: &mut Step) {
         let local = self.ready.iter().any(|ready| ready.prepared.stores.iter().any(|known| known.store == store));
         let allowed = kind.is_full() || self.ready.iter().any(|ready| ready.spec.allow_weaker_holds);
-        if self.phase == Phase::Suspending && local && allowed && !self.holds.contains_key(&store) {
+        if self.phase == Phase::Suspending && local && allowed && !self.holds.contains(store) {
             self.take_hold(store, age, kind, step);
         } else if self.phase.is_live() {
             // Two streams of one store, or a hold that nobody asked for: E2 wants exactly one of the kind allowed.
@@ -57,7 +56,7 @@ impl Member {
     fn take_hold(&mut self, store: StoreId, age: Millis, kind: HoldKind, step: &mut Step) {
         let lease = self.limits().store_lease;
         let until = step.now.at + Millis(lease.0.saturating_sub(age.0));
-        self.holds.insert(store, StoreHold::new(until, kind));
+        self.holds.take(store, until, kind);
         let due = step.now.at + Millis(lease.quarter().0.saturating_sub(age.0));
         self.timers.set_sooner(Timer::RenewStores, due);
         self.suspended_if_all(step);
@@ -65,7 +64,7 @@ impl Member {
 
     fn suspended_if_all(&mut self, step: &mut Step) {
         let wanted = self.ready.as_ref().map_or(0, |ready| ready.prepared.stores.len());
-        if self.phase == Phase::Suspending && self.holds_open && self.holds.len() == wanted {
+        if self.phase == Phase::Suspending && self.holds.all_open() && self.holds.len() == wanted {
             self.phase = Phase::Suspended;
             let stores = u32::try_from(wanted).unwrap_or(u32::MAX);
             self.answer(Answer::Suspended(Suspended { stores }), step);
