@@ -6,6 +6,8 @@
 
 pub mod actors;
 pub mod config;
+#[cfg(feature = "testing")]
+pub mod decoders;
 pub mod edge;
 pub mod ports;
 

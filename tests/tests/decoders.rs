@@ -95,6 +95,12 @@ targets!(
     manifests,
     objects,
     question,
+    backupmeta,
+    clustermeta,
+    certified,
+    lock,
+    tikv_config,
+    tidb_cluster,
 );
 
 #[test]

@@ -16,7 +16,7 @@ mod session;
 mod stuck;
 mod taken;
 mod uplink;
-mod work;
+pub(crate) mod work;
 
 pub use env::Env;
 pub(crate) use messages::End;

@@ -11,6 +11,8 @@
 //! | `cron`, `duration`, `names` | expressions with zones; lengths of time; planes' names in URIs, stamps in backups' names | `shared` |
 //! | `manifests`, `objects` | files of a directory; objects of an API server with their status | `coordinator::edge` |
 //! | `question` | what a console asks | `coordinator::console` |
+//! | `backupmeta`, `clustermeta`, `certified`, `lock` | a plane's objects in S3, by whatever tool | `plane_actor::decoders` |
+//! | `tikv_config`, `tidb_cluster` | TiKV's `/config`; the object of a TiDB cluster, of either operator | `plane_actor::decoders` |
 //!
 //! Not here, because others' code alone decodes: protobuf (prost), HTTP and XML of AWS (its SDK), X.509 and TLS. The plane's
 //! configuration is another struct behind the reader of `config`.
@@ -22,6 +24,7 @@ mod laws;
 mod ledger;
 mod manifests;
 pub mod mutate;
+mod plane;
 mod schedules;
 mod table;
 mod wire;

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use super::{configuration, console, ledger, manifests, schedules, wire};
+use super::{configuration, console, ledger, manifests, plane, schedules, wire};
 
 /// One decoder: what `tests/fuzz/corpus` calls it, and the function that judges it.
 #[derive(Clone, Copy)]
@@ -30,4 +30,10 @@ pub const TARGETS: &[Target] = &[
     Target { name: "manifests", run: manifests::files },
     Target { name: "objects", run: manifests::objects },
     Target { name: "question", run: console::question },
+    Target { name: "backupmeta", run: plane::backupmeta },
+    Target { name: "clustermeta", run: plane::clustermeta },
+    Target { name: "certified", run: plane::certified },
+    Target { name: "lock", run: plane::lock },
+    Target { name: "tikv_config", run: plane::tikv_config },
+    Target { name: "tidb_cluster", run: plane::tidb_cluster },
 ];

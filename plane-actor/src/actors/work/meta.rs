@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     ids::{BackupUid, SnapshotId, VolumeId},
-    reason::{Reason, Refusal},
+    reason::{Reason, Refusal, cut},
     wire::Complete,
 };
 use std::collections::BTreeMap;
+
+/// Of a text that says what is wrong.
+const ERROR_MAX: usize = 512;
 
 #[derive(Serialize, Deserialize)]
 struct ClusterMeta {
@@ -133,9 +136,11 @@ fn counted(mut tidb_cluster: Value, stores: usize) -> Value {
 }
 
 /// What restore reads. `clustermeta` as it stands in S3: a plane that restarted has nothing else.
-pub(super) fn backupmeta(complete: &Complete, clustermeta: &[u8]) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn backupmeta(complete: &Complete, clustermeta: &[u8]) -> Result<Vec<u8>, Refusal> {
     let read: ClusterMeta = serde_json::from_slice(clustermeta).map_err(|error| {
-        Refusal::new(Reason::StorageUnavailable, format!("clustermeta cannot be read, was it changed? {error}"))
+        // It may quote a text of any length.
+        let text = cut(format!("clustermeta cannot be read, was it changed? {error}"), ERROR_MAX);
+        Refusal::new(Reason::StorageUnavailable, text)
     })?;
     let taken: BTreeMap<&VolumeId, &SnapshotId> =
         complete.snapshots.iter().map(|taken| (&taken.volume, &taken.snapshot)).collect();
@@ -175,7 +180,7 @@ pub(super) fn backupmeta(complete: &Complete, clustermeta: &[u8]) -> Result<Vec<
 }
 
 /// Moment and snapshot ids of a backupmeta of volume snapshots; `None`: it is none.
-pub(super) fn old_backup(backupmeta: &[u8]) -> Option<(u64, Vec<SnapshotId>)> {
+pub(crate) fn old_backup(backupmeta: &[u8]) -> Option<(u64, Vec<SnapshotId>)> {
     let read: Value = serde_json::from_slice(backupmeta).ok()?;
     let info = read.get("cluster_info")?;
     (info.get("full_backup_type")? == "aws-ebs").then_some(())?;
@@ -183,7 +188,7 @@ pub(super) fn old_backup(backupmeta: &[u8]) -> Option<(u64, Vec<SnapshotId>)> {
 }
 
 /// Snapshot ids that a backupmeta names; `None`: it is no backupmeta.
-pub(super) fn snapshots_of(backupmeta: &[u8]) -> Option<Vec<SnapshotId>> {
+pub(crate) fn snapshots_of(backupmeta: &[u8]) -> Option<Vec<SnapshotId>> {
     let read: Value = serde_json::from_slice(backupmeta).ok()?;
     let mut ids = Vec::new();
     for store in read.pointer("/tikv/stores")?.as_array()? {
@@ -199,7 +204,7 @@ pub(super) fn snapshots_of(backupmeta: &[u8]) -> Option<Vec<SnapshotId>> {
 }
 
 /// Backup and attempt that a certificate beside a backupmeta names; `None`: it is no certificate of ours.
-pub(super) fn certified_attempt(certificate: &[u8]) -> Option<(BackupUid, u32)> {
+pub(crate) fn certified_attempt(certificate: &[u8]) -> Option<(BackupUid, u32)> {
     let read: Value = serde_json::from_slice(certificate).ok()?;
     let backup = read.pointer("/certificate/backup")?.as_str()?;
     let number = read.pointer("/certificate/attempt")?.as_u64()?;

@@ -23,13 +23,13 @@ pub(super) const RESTOREMETA: &str = "restoremeta";
 pub(super) const OBJECTS: [&str; 5] = [CERTIFICATE, RESTOREMETA, BACKUPMETA, CLUSTERMETA, LOCK];
 
 /// The two lines that every backup tool of TiDB writes, a third with our backup's uid, a fourth with the attempt.
-pub(super) fn lock_text(attempt: &Attempt) -> String {
+pub(crate) fn lock_text(attempt: &Attempt) -> String {
     let Attempt { backup, number } = attempt;
     format!("DO NOT DELETE\nThis file exists to remind other backup jobs won't use this path\n{backup}\n{number}")
 }
 
 /// Which attempt of this backup the lock names; `None` for everybody else's lock.
-pub(super) fn locked_by(body: &[u8], backup: &BackupUid) -> Option<u32> {
+pub(crate) fn locked_by(body: &[u8], backup: &BackupUid) -> Option<u32> {
     let mut lines = std::str::from_utf8(body).ok()?.lines().skip(2);
     (lines.next()? == backup.as_str()).then_some(())?;
     lines.next()?.parse().ok()

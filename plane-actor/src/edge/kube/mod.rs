@@ -18,8 +18,8 @@ mod names;
 mod secrets;
 mod settings;
 mod stores;
-mod v1;
-mod v2;
+pub(crate) mod v1;
+pub(crate) mod v2;
 mod volume;
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod addresses;
 mod hold;
 mod mux;
 mod pairing;
-mod settings;
+pub(crate) mod settings;
 mod store;
 mod turns;
 mod weaker;

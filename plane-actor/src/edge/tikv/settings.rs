@@ -6,8 +6,11 @@ use crate::{
 };
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use shared::reason::cut;
 use std::{collections::BTreeMap, time::Duration};
 
+/// Of a text that says what is wrong.
+const ERROR_MAX: usize = 512;
 /// The status port answers from memory.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -139,6 +142,15 @@ fn read(config: &Config, places: &Places, engine_type: Option<&str>) -> TikvSett
     }
 }
 
+/// What `/config` says, and `/engine_type` where there is one.
+pub(crate) fn parse(config: &[u8], engine_type: Option<&str>) -> Result<TikvSettings, String> {
+    // An error may quote a text of any length.
+    let unread = |error: serde_json::Error| cut(format!("cannot be read: {error}"), ERROR_MAX);
+    let places: Places = serde_json::from_slice(config).map_err(unread)?;
+    let config: Config = serde_json::from_slice(config).map_err(unread)?;
+    Ok(read(&config, &places, engine_type))
+}
+
 /// Asks the status port at `base` (`http[s]://host:port`). `/engine_type` does not exist before 7.1 and is refused to
 /// a client whose common name is not allowed, although `/config` is not; then `/config` alone decides.
 pub(super) async fn ask(rest: &Rest, base: &str) -> Result<TikvSettings, PortError> {
@@ -148,14 +160,11 @@ pub(super) async fn ask(rest: &Rest, base: &str) -> Result<TikvSettings, PortErr
     if !answer.status.is_success() {
         return Err(wrong(format!("{}: {}", answer.status, answer.excerpt())));
     }
-    let unread = |error: serde_json::Error| wrong(format!("cannot be read: {error}"));
-    let config: Config = serde_json::from_slice(&answer.body).map_err(unread)?;
-    let places: Places = serde_json::from_slice(&answer.body).map_err(unread)?;
     let engine = get("/engine_type").await.map_err(PortError::Unavailable)?;
     let text = String::from_utf8_lossy(&engine.body);
     match engine.status {
-        status if status.is_success() => Ok(read(&config, &places, Some(text.trim()))),
-        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(read(&config, &places, None)),
+        status if status.is_success() => parse(&answer.body, Some(text.trim())).map_err(wrong),
+        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => parse(&answer.body, None).map_err(wrong),
         status => Err(PortError::Unavailable(format!("GET {base}/engine_type: {status}: {}", engine.excerpt()))),
     }
 }
