@@ -1,6 +1,6 @@
 //! The certificate: Complete means that this exists (I5).
 
-use super::times::BarrierTimes;
+use super::{moments::Moments, times::BarrierTimes};
 use crate::{
     epoch::Epoch,
     evidence::Evidence,
@@ -103,11 +103,12 @@ pub struct DirectoriesOn {
 }
 
 impl Certificate {
-    /// The object that goes beside backupmeta: the certificate and the clocks of its barrier.
-    pub fn to_json(&self, barrier: &BarrierTimes) -> String {
+    /// The object that goes beside backupmeta: the certificate, the clocks of its barrier and its moments. Of these only
+    /// what no later answer changes: the same order says the same, however often it is repeated.
+    pub fn to_json(&self, barrier: &BarrierTimes, moments: &Moments) -> String {
         serde_json::json!({ "format": 1, "certificate": self, "barrier": {
             "settle_ms": barrier.settle, "reach_ms": barrier.reach, "hold_ms": barrier.hold,
-        }})
+        }, "moments": moments.of_certificate() })
         .to_string()
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     evidence::{CoverDigest, Evidence},
     ids::PlaneId,
     machine::Machine,
-    time::{Instant, Now},
+    time::{Instant, Millis, Now},
     timers::Timers,
     ts::Ts,
     wire::{Answer, Order, Prepared, Progress, Renew},
@@ -52,6 +52,8 @@ pub struct Barrier {
     /// What GC stands still at; known once the init plane holds PD.
     pub(super) gc_hold: Option<Ts>,
     pub(super) renewals: u64,
+    /// When the attempt began to prepare; `None` after a restart, which forgets it.
+    pub(super) attempt_from: Option<Instant>,
     /// When the running clock started; `None` after a restart, which forgets it.
     pub(super) clock_from: Option<Instant>,
     /// Who holds the claim that is waited for.
@@ -84,6 +86,7 @@ impl Barrier {
             cover_round: 0,
             gc_hold: None,
             renewals: 0,
+            attempt_from: None,
             clock_from: None,
             claim_holder: String::new(),
             claim_pending: false,
@@ -133,9 +136,21 @@ impl Barrier {
         step.push(Effect::Alarm(alarm));
     }
 
+    /// From now on it stands there.
+    pub(super) fn reach(&mut self, phase: Phase, step: &Step) {
+        self.phase = phase;
+        if let Some(at) = self.since_attempt(step) {
+            self.record.moments.began(phase, at);
+        }
+    }
+
+    fn since_attempt(&self, step: &Step) -> Option<Millis> {
+        self.attempt_from.map(|from| step.now.at.since(from))
+    }
+
     /// Enters a step: nobody has answered it yet, and everybody who has a part in it is told.
     pub(super) fn enter(&mut self, phase: Phase, step: &mut Step) {
-        self.phase = phase;
+        self.reach(phase, step);
         for live in self.planes.values_mut() {
             live.answered = false;
             live.refused = None;
@@ -240,7 +255,7 @@ impl Barrier {
             Answer::Settled(settled) => self.settled(plane, settled, step),
             Answer::Suspended(_) => self.suspended(plane, step),
             Answer::Covered(covered) => self.covered(plane, covered, step),
-            Answer::Snapshotted(_) => self.snapshotted(plane, step),
+            Answer::Snapshotted(snapshotted) => self.snapshotted(plane, snapshotted.accepted, step),
             Answer::Confirmed(confirmed) => self.confirmed(plane, confirmed.evidence, step),
             Answer::Released(_) => self.released(plane, step),
             Answer::Aborted(aborted) => self.aborted(plane, aborted.cause, step),
@@ -251,12 +266,15 @@ impl Barrier {
     }
 
     /// Marks the present step answered by this plane. False if it was already, or has no part in it.
-    pub(super) fn mark(&mut self, plane: &PlaneId, phase: Phase) -> bool {
+    pub(super) fn mark(&mut self, plane: &PlaneId, phase: Phase, step: &Step) -> bool {
         if self.phase != phase {
             return false;
         }
         let Some(live) = self.planes.get_mut(plane).filter(|live| !live.answered) else { return false };
         live.answered = true;
+        if let Some(at) = self.attempt_from.map(|from| step.now.at.since(from)) {
+            self.record.moments.answered(phase, plane, at);
+        }
         // Its pause ends with it.
         if live.refused.take().is_some() {
             self.arm_again();

@@ -3,6 +3,7 @@
 
 use super::{
     certificate::Certificate,
+    moments::Moments,
     times::{BarrierTimes, Times},
 };
 use crate::{
@@ -75,6 +76,9 @@ pub struct Record {
     pub barrier: BarrierTimes,
     /// Wall-clock moments, for people.
     pub times: Times,
+    /// When the attempt came to each step, and who had answered it when.
+    #[serde(default, skip_serializing_if = "Moments::is_empty")]
+    pub moments: Moments,
     /// Another object than the one that began this backup has it now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted: Option<Adopted>,
@@ -148,6 +152,7 @@ impl Record {
             clean_failure: None,
             barrier: BarrierTimes::default(),
             times: Times { started: Some(started), ..Times::default() },
+            moments: Moments::default(),
             adopted: None,
             old_manager: false,
         }

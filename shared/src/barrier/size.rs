@@ -4,7 +4,9 @@
 use super::{
     certificate::{Certificate, Verdict},
     certify::certified,
-    record::{Milestone, Record},
+    moments::{Moments, StepMoments},
+    phase::Phase,
+    record::{Milestone, PlaneRecord, Record},
 };
 use crate::{
     epoch::Epoch,
@@ -14,11 +16,15 @@ use crate::{
     reason::{Reason, Refusal},
     region_set::RegionSet,
     tiling::Tiling,
-    time::Timestamp,
+    time::{Millis, Timestamp},
     ts::Ts,
 };
 use siphasher::sip::SipHasher13;
-use std::hash::{Hash, Hasher};
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+    iter,
+};
 
 /// Longest text that a ledger has to keep. etcd takes objects of 1.5 MiB, the API server ConfigMaps of 1 MiB; the rest is
 /// room for their metadata and for what others put there.
@@ -99,10 +105,22 @@ fn largest(record: &Record) -> Record {
         planes: planes.collect(),
         made_at: Timestamp(i64::MAX),
     });
+    full.moments = longest(&full);
     full.milestone = Milestone::Certified;
     full.epoch = Epoch(u64::MAX);
     full.commit_ts = Some(ts);
     full
+}
+
+fn longest(record: &Record) -> Moments {
+    const LAST: Millis = Millis(u64::MAX);
+    let answered: BTreeMap<PlaneId, Millis> = record.planes.keys().map(|plane| (plane.clone(), LAST)).collect();
+    let calls = |kept: &PlaneRecord| kept.stores.iter().map(|store| (store.instance.clone(), LAST)).collect();
+    let accepted = record.planes.iter().map(|(plane, kept)| (plane.clone(), calls(kept))).collect();
+    let step = Phase::Snapshotting;
+    let calls = StepMoments { step, began: LAST, answered: answered.clone(), accepted };
+    let others = StepMoments { step, began: LAST, answered, accepted: BTreeMap::new() };
+    Moments::of(iter::once(calls).chain(iter::repeat(others)))
 }
 
 fn held(store: &PreparedStore) -> StoreEvidence {

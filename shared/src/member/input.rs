@@ -9,7 +9,7 @@ use crate::{
     region_set::RegionSet,
     time::Millis,
     ts::Ts,
-    wire::{CleanReport, Covered, Order, Prepared, Progress},
+    wire::{CallAccepted, CleanReport, Covered, Order, Prepared, Progress},
 };
 use std::collections::BTreeMap;
 
@@ -115,6 +115,8 @@ pub enum Done {
     Snapshotted {
         /// One of each volume prepared.
         snapshots: Vec<AcceptedSnapshot>,
+        /// When each call was accepted.
+        accepted: Vec<CallAccepted>,
         /// All that the calls made.
         calls: SnapshotCalls,
     },

@@ -67,6 +67,8 @@ fn answered(answer: Answer) -> Result<Answer, TooMuch> {
         }
         Answer::Snapshotted(snapshotted) => {
             snapshots(&snapshotted.snapshots)?;
+            count("calls", snapshotted.accepted.len(), STORES_MAX)?;
+            names(snapshotted.accepted.iter().map(|call| call.instance.as_str()))?;
             Answer::Snapshotted(snapshotted)
         }
         Answer::Confirmed(confirmed) => {

@@ -4,7 +4,7 @@ use super::{CallShare, Clean, Cleaned};
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
-    ids::{Attempt, ClusterId},
+    ids::{Attempt, ClusterId, InstanceId},
     reason::{Reason, Refusal},
     request::MemberSpec,
     time::Millis,
@@ -239,6 +239,18 @@ pub struct Snapshot {
 pub struct Snapshotted {
     /// One per volume prepared.
     pub snapshots: Vec<AcceptedSnapshot>,
+    /// When each call was accepted, for people; planes of an earlier version do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<CallAccepted>,
+}
+
+/// One CreateSnapshots call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CallAccepted {
+    /// Of which instance.
+    pub instance: InstanceId,
+    /// How long after the plane began, by its own monotonic clock.
+    pub after: Millis,
 }
 
 /// The evidence, saved by the plane before this was sent.

@@ -21,8 +21,8 @@ pub use clean::{Clean, CleanReport, CleanScope, Cleaned, OldBackup};
 pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 pub use messages::{
-    Abort, Aborted, Answer, Complete, Completed, Confirmed, Cover, Covered, Down, Order, PlanePhase, Preflight,
-    PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Settle,
-    Settled, Snapshot, Snapshotted, Suspended, Up,
+    Abort, Aborted, Answer, CallAccepted, Complete, Completed, Confirmed, Cover, Covered, Down, Order, PlanePhase,
+    Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved,
+    Settle, Settled, Snapshot, Snapshotted, Suspended, Up,
 };
 pub use share::CallShare;

@@ -16,8 +16,8 @@ use shared::{
     time::{Instant, Millis, Now, Timestamp},
     ts::Ts,
     wire::{
-        Aborted, Answer, CleanReport, Cleaned, Completed, Confirmed, Covered, Order, Prepared, Recovered, Released,
-        Reserved, Settled, Snapshotted, Suspended,
+        Aborted, Answer, CallAccepted, CleanReport, Cleaned, Completed, Confirmed, Covered, Order, Prepared, Recovered,
+        Released, Reserved, Settled, Snapshotted, Suspended,
     },
 };
 
@@ -109,6 +109,10 @@ pub fn prepared(i: usize, round: u32) -> Prepared {
         region: "eu-west-1".into(),
         highest_epoch: Epoch(4),
     }
+}
+
+pub fn accepted(i: usize) -> Vec<CallAccepted> {
+    vec![CallAccepted { instance: InstanceId::new(format!("i-{i}")), after: Millis(10 + i as u64) }]
 }
 
 pub fn cover(i: usize) -> CoverDigest {
@@ -257,7 +261,7 @@ impl Kit {
 
     pub fn confirming(&mut self) -> Vec<String> {
         self.snapshotting();
-        self.all(|i| Answer::Snapshotted(Snapshotted { snapshots: snapshots(i) }))
+        self.all(|i| Answer::Snapshotted(Snapshotted { snapshots: snapshots(i), accepted: accepted(i) }))
     }
 
     pub fn releasing(&mut self) -> Vec<String> {

@@ -6,6 +6,7 @@ mod calls;
 mod endings;
 mod kit;
 mod lost;
+mod moments;
 mod path;
 mod recovery;
 mod refusals;

@@ -26,7 +26,7 @@ fn played(prepare: impl Fn(usize, &mut Prepared), confirm: impl Fn(usize, &mut E
     kit.all(leaders);
     kit.all(|_| Answer::Suspended(Suspended { stores: 1 }));
     kit.all(|i| covered(i, 1));
-    kit.all(|i| Answer::Snapshotted(Snapshotted { snapshots: snapshots(i) }));
+    kit.all(|i| Answer::Snapshotted(Snapshotted { snapshots: snapshots(i), accepted: vec![] }));
     kit.all(|i| {
         let mut seen = evidence(i, Epoch(5));
         confirm(i, &mut seen);

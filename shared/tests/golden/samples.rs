@@ -181,7 +181,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("settled_leaders", Answer::Settled(Settled::Leaders { regions: 3, least_safe_ts: Ts(9) })),
         ("suspended", Answer::Suspended(Suspended { stores: 3 })),
         ("covered", Answer::Covered(Covered { round: 1, digest: digest(), missing: vec!["region 9".into()] })),
-        ("snapshotted", Answer::Snapshotted(Snapshotted { snapshots: vec![snapshot()] })),
+        ("snapshotted", Answer::Snapshotted(Snapshotted { snapshots: vec![snapshot()], accepted: vec![] })),
         ("confirmed", Answer::Confirmed(Confirmed { evidence: evidence() })),
         ("released", Answer::Released(Released {})),
         ("aborted", Answer::Aborted(Aborted { cause: Some(refusal()) })),

@@ -207,7 +207,7 @@ fn snapshots_are_one_per_volume_of_one_call_per_instance() {
         let mut b = Bench::at_phase(Phase::Snapshotting);
         let mut taken = snapshots();
         spoil(&mut taken);
-        let effects = b.done(7, Done::Snapshotted { snapshots: taken, calls: SnapshotCalls::None });
+        let effects = b.done(7, Done::Snapshotted { snapshots: taken, accepted: vec![], calls: SnapshotCalls::None });
         assert_eq!(broken_by(&effects), Some(Reason::SnapshotFailed), "{name}");
     }
 }

@@ -15,8 +15,8 @@ use shared::{
     time::{Instant, Millis, Now, Timestamp},
     ts::Ts,
     wire::{
-        Abort, Aborted, Answer, Clean, CleanScope, Complete, Cover, Covered, Order, Prepare, Prepared, Renew, Settle,
-        Snapshot,
+        Abort, Aborted, Answer, CallAccepted, Clean, CleanScope, Complete, Cover, Covered, Order, Prepare, Prepared,
+        Renew, Settle, Snapshot,
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -113,7 +113,13 @@ pub fn snapshots() -> Vec<AcceptedSnapshot> {
 
 pub fn taken(snapshots: Vec<AcceptedSnapshot>) -> Done {
     let calls = SnapshotCalls::Known(snapshots.iter().map(|taken| taken.snapshot.clone()).collect());
-    Done::Snapshotted { snapshots, calls }
+    Done::Snapshotted { snapshots, accepted: accepted(), calls }
+}
+
+pub fn accepted() -> Vec<CallAccepted> {
+    [("i-1", 12), ("i-2", 15)]
+        .map(|(instance, after)| CallAccepted { instance: InstanceId::new(instance), after: Millis(after) })
+        .to_vec()
 }
 
 /// On the bench no time passes.

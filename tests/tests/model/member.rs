@@ -62,7 +62,7 @@ impl Outcome {
             Self::Snapshotted => {
                 let taken = snapshot(p, by);
                 let calls = SnapshotCalls::Known([taken.snapshot.clone()].into());
-                Done::Snapshotted { snapshots: vec![taken], calls }
+                Done::Snapshotted { snapshots: vec![taken], accepted: Vec::new(), calls }
             }
             Self::ReadBack => Done::ReadBack(read_back(p, planes)),
             Self::Completed => Done::Completed { full_bytes: 0, notes: Vec::new() },

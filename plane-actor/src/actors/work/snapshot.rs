@@ -23,7 +23,7 @@ use shared::{
     request::MemberSpec,
     time::Timestamp,
     ts::Ts,
-    wire::{CallShare, PlanePhase},
+    wire::{CallAccepted, CallShare, PlanePhase},
 };
 use std::{
     cell::Cell,
@@ -77,10 +77,10 @@ pub(super) fn all_tags(
 
 pub(super) async fn snapshot(context: &WorkContext, commit_ts: Ts, part: Option<CallShare>) -> Result<Done, Refusal> {
     let unknown = Cell::new(false);
-    let Set { snapshots, surplus } = all(context, commit_ts, part, &unknown).await?;
+    let (Set { snapshots, surplus }, accepted) = all(context, commit_ts, part, &unknown).await?;
     let made = snapshots.iter().map(|accepted| accepted.snapshot.clone()).chain(surplus);
     let calls = if unknown.get() { SnapshotCalls::Unknown } else { SnapshotCalls::Known(made.collect()) };
-    Ok(Done::Snapshotted { snapshots, calls })
+    Ok(Done::Snapshotted { snapshots, accepted, calls })
 }
 
 /// What calls made.
@@ -97,14 +97,15 @@ async fn all(
     commit_ts: Ts,
     part: Option<CallShare>,
     unknown: &Cell<bool>,
-) -> Result<Set, Refusal> {
+) -> Result<(Set, Vec<CallAccepted>), Refusal> {
     let discovery = context.discovery()?;
+    let began = context.env.clock.at();
     context.env.divide(&discovery.cloud.account, &discovery.cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS, part);
     let total = context.calls.len();
     let done = Cell::new(0);
     let tags = attempt_tags(&context.attempt, &context.env.config.plane);
     let looks = Looks::new(&context.env, &discovery.cloud, tags);
-    let sets: Vec<Set> = stream::iter(context.calls.iter())
+    let sets: Vec<(Set, CallAccepted)> = stream::iter(context.calls.iter())
         .map(|(instance, (volumes, exclude))| {
             let call = CreateSnapshots {
                 instance: instance.clone(),
@@ -117,7 +118,9 @@ async fn all(
             };
             let (discovery, done, looks) = (&discovery, &done, &looks);
             async move {
+                let instance = call.instance.clone();
                 let set = one(context, discovery, call, volumes, unknown, looks).await?;
+                let accepted = CallAccepted { instance, after: context.env.clock.at().since(began) };
                 done.set(done.get() + 1);
                 context.progress(
                     PlanePhase::Snapshotting,
@@ -125,18 +128,19 @@ async fn all(
                     total,
                     format!("{} of {total} calls", done.get()),
                 );
-                Ok::<_, Refusal>(set)
+                Ok::<_, Refusal>((set, accepted))
             }
         })
         .buffer_unordered(CALLS_AT_ONCE)
         .try_collect()
         .await?;
-    let mut all = Set::default();
-    for set in sets {
+    let (mut all, mut calls) = (Set::default(), Vec::new());
+    for (set, accepted) in sets {
         all.snapshots.extend(set.snapshots);
         all.surplus.extend(set.surplus);
+        calls.push(accepted);
     }
-    Ok(all)
+    Ok((all, calls))
 }
 
 async fn one(

@@ -37,12 +37,12 @@ impl Barrier {
             cluster_stores: u32::try_from(self.record.cluster_stores.len()).unwrap_or(u32::MAX),
             stores: kept.stores.clone(),
             snapshots,
-            certificate: certificate.to_json(&self.record.barrier),
+            certificate: certificate.to_json(&self.record.barrier, &self.record.moments),
         }))
     }
 
     pub(in crate::barrier) fn completed(&mut self, plane: &PlaneId, completed: Completed, step: &mut Step) {
-        if !self.mark(plane, Phase::Completing) {
+        if !self.mark(plane, Phase::Completing, step) {
             return;
         }
         if let Some(kept) = self.record.planes.get_mut(plane) {
@@ -57,7 +57,7 @@ impl Barrier {
         if self.record.planes.values().all(|kept| kept.completed_bytes.is_some()) {
             self.record.milestone = Milestone::Complete;
             self.record.times.completed = Some(step.now.wall);
-            self.phase = Phase::Complete;
+            self.reach(Phase::Complete, step);
             self.stop(&[Timer::Again]);
             self.save(step);
         }

@@ -5,6 +5,7 @@ use crate::{
         admission::admit,
         input::{Effect, Step, Timer},
         machine::Barrier,
+        moments::Moments,
         phase::Phase,
         size::check_room,
     },
@@ -18,6 +19,8 @@ impl Barrier {
     pub(in crate::barrier) fn begin_preparing(&mut self, step: &mut Step) {
         self.set(Timer::Connect, step.now.at + self.record.request.limits.connect);
         self.clock_prepare(step.now);
+        self.attempt_from = Some(step.now.at);
+        self.record.moments = Moments::default();
         self.enter(Phase::Preparing, step);
     }
 
@@ -50,7 +53,7 @@ impl Barrier {
         if prepared.round > self.round && self.phase == Phase::Preparing {
             return self.overtake(prepared.round, step);
         }
-        if prepared.round != self.round || !self.mark(plane, Phase::Preparing) {
+        if prepared.round != self.round || !self.mark(plane, Phase::Preparing, step) {
             return;
         }
         if let Some(live) = self.planes.get_mut(plane) {
@@ -80,7 +83,7 @@ impl Barrier {
                 if let Err(refusal) = check_room(&self.record) {
                     return self.fail(refusal, step);
                 }
-                self.phase = Phase::Claiming;
+                self.reach(Phase::Claiming, step);
                 self.claim_pending = true;
                 self.stop(&[Timer::Prepare]);
                 step.push(Effect::Claim { cluster: admitted.cluster, floor: admitted.floor });

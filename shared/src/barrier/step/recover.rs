@@ -23,7 +23,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn recovered(&mut self, plane: &PlaneId, recovered: Recovered, step: &mut Step) {
-        if !self.mark(plane, Phase::Recovering) {
+        if !self.mark(plane, Phase::Recovering, step) {
             return;
         }
         match recovered {

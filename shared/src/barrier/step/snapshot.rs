@@ -10,6 +10,7 @@ use crate::{
     ids::PlaneId,
     reason::{Reason, Refusal},
     ts::Ts,
+    wire::CallAccepted,
 };
 
 impl Barrier {
@@ -43,8 +44,12 @@ impl Barrier {
         self.clock_expired(Reason::HoldTimedOut, "hold", limit, step);
     }
 
-    pub(in crate::barrier) fn snapshotted(&mut self, plane: &PlaneId, step: &mut Step) {
-        if self.mark(plane, Phase::Snapshotting) && self.all_answered() {
+    pub(in crate::barrier) fn snapshotted(&mut self, plane: &PlaneId, accepted: Vec<CallAccepted>, step: &mut Step) {
+        if !self.mark(plane, Phase::Snapshotting, step) {
+            return;
+        }
+        self.record.moments.accepted(plane, accepted);
+        if self.all_answered() {
             self.enter(Phase::Confirming, step);
         }
     }

@@ -35,7 +35,7 @@ mod suspend;
 use crate::{
     member::{effect::Step, input::Done, machine::Member, phase::Phase},
     reason::{Reason, Refusal},
-    wire::{Answer, Order, Settle},
+    wire::{Answer, Order, Settle, Snapshotted},
 };
 
 impl Member {
@@ -54,8 +54,9 @@ impl Member {
             (Some(Order::Cover(cover)), Done::Covered(covered)) if covered.round == cover.round => {
                 self.covered(covered, step);
             }
-            (Some(Order::Snapshot(_)), Done::Snapshotted { snapshots, calls }) => {
-                self.snapshotted(snapshots, calls, step);
+            (Some(Order::Snapshot(_)), Done::Snapshotted { snapshots, accepted, calls }) => {
+                self.calls.answered(calls);
+                self.snapshotted(Snapshotted { snapshots, accepted }, step);
             }
             (Some(Order::Confirm), Done::ReadBack(seen)) => self.read_back(seen, step),
             (Some(Order::Complete(_)), Done::Completed { full_bytes, notes }) => {

@@ -5,7 +5,6 @@ use crate::{
     evidence::{AcceptedSnapshot, PreparedStore},
     ids::{InstanceId, SnapshotId, VolumeId},
     member::{
-        calls::SnapshotCalls,
         effect::{Step, Work},
         machine::Member,
         phase::Phase,
@@ -25,16 +24,15 @@ impl Member {
         }
     }
 
-    pub(super) fn snapshotted(&mut self, snapshots: Vec<AcceptedSnapshot>, calls: SnapshotCalls, step: &mut Step) {
-        self.calls.answered(calls);
+    pub(super) fn snapshotted(&mut self, snapshotted: Snapshotted, step: &mut Step) {
         let stores = self.ready.as_ref().map(|ready| ready.prepared.stores.as_slice()).unwrap_or_default();
-        if let Err(refusal) = check_snapshots(stores, &snapshots) {
+        if let Err(refusal) = check_snapshots(stores, &snapshotted.snapshots) {
             self.break_off(refusal, step);
             return;
         }
-        self.snapshots.clone_from(&snapshots);
+        self.snapshots.clone_from(&snapshotted.snapshots);
         self.phase = Phase::Snapshotted;
-        self.answer(Answer::Snapshotted(Snapshotted { snapshots }), step);
+        self.answer(Answer::Snapshotted(snapshotted), step);
     }
 }
 
