@@ -10,7 +10,7 @@ mod serve;
 
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
-use coordinator::console::{Answered, Output, Question, render};
+use coordinator::console::{Answered, Output, Question, shown};
 use shared::time::Timestamp;
 use std::process::ExitCode;
 
@@ -75,6 +75,11 @@ enum Ask {
         /// name, namespace/name or uid
         name: String,
     },
+    /// Where the time of its last attempt went, step by step and plane by plane.
+    Timeline {
+        /// name, namespace/name or uid
+        name: String,
+    },
     /// Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept.
     Orphans {
         /// Delete the one with this uid, and what its cleanPolicy names, as if its object had been deleted.
@@ -133,11 +138,12 @@ fn console(args: ConsoleArgs) -> anyhow::Result<()> {
         Ask::Backups => Question::Backups,
         Ask::Show { name } => Question::Show { name },
         Ask::Why { name } => Question::Why { name },
+        Ask::Timeline { name } => Question::Timeline { name },
         Ask::Orphans { delete } => Question::Orphans { delete },
         Ask::Schedules { name, plan, at } => Question::Schedules { name, plan, at },
     };
     match args.reach.ask(&question)? {
-        Answered::Ok(value) => println!("{}", render(&value, args.output)),
+        Answered::Ok(value) => println!("{}", shown(&question, &value, args.output)),
         Answered::Error(error) => bail!("{error}"),
         Answered::NotLeading { leader } => bail!("{}", reach::not_leading(leader.as_deref())),
     }

@@ -1,6 +1,9 @@
 //! Server side: one question, one answer, from what the coordinator holds in memory.
 
-use super::why::{cause, clock, verdict, why};
+use super::{
+    timeline::timeline,
+    why::{cause, clock, verdict, why},
+};
 use crate::ports::Object;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,6 +34,11 @@ pub enum Question {
     },
     /// Why it is not done yet, and what to do.
     Why {
+        /// Which.
+        name: String,
+    },
+    /// Where its time went.
+    Timeline {
         /// Which.
         name: String,
     },
@@ -168,7 +176,10 @@ pub fn no_answer(why: String) -> String {
 
 /// The one backup that a question is about, if it has ended: memory holds too little of it for an answer.
 pub fn about_ended(snapshot: &Snapshot<'_>, body: &[u8]) -> Option<BackupUid> {
-    let (Question::Show { name } | Question::Why { name }) = serde_json::from_slice(body).ok()? else { return None };
+    let question = serde_json::from_slice(body).ok()?;
+    let (Question::Show { name } | Question::Why { name } | Question::Timeline { name }) = question else {
+        return None;
+    };
     let is_live = |view: &&&View| {
         let request = &view.record.request;
         is_called(&name, &request.backup, &request.namespace, &request.name)
@@ -204,6 +215,11 @@ fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
         Question::Orphans { .. } => Answered::Ok(snapshot.orphans.iter().map(Orphan::row).collect()),
         Question::Show { name } => match find(snapshot, name) {
             Ok(Found::View(view)) => show(view, snapshot.now),
+            Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
+            Err(error) => Answered::Error(error),
+        },
+        Question::Timeline { name } => match find(snapshot, name) {
+            Ok(Found::View(view)) => Answered::Ok(timeline(view)),
             Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
             Err(error) => Answered::Error(error),
         },

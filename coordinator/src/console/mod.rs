@@ -5,11 +5,12 @@ mod answer;
 pub mod contexts;
 mod render;
 mod schedules;
+mod timeline;
 mod why;
 
 pub use answer::{
     Answered, Orphan, PlaneSeen, Question, Snapshot, about_ended, answer, no_answer, not_leading, not_yet,
     orphan_to_delete, text,
 };
-pub use render::{Output, render};
+pub use render::{Output, render, shown};
 pub use schedules::{answer_schedules, is_about_schedules};

@@ -1,5 +1,6 @@
 //! Client side: answers as tables for people, JSON for scripts.
 
+use super::{answer::Question, timeline::draw};
 use comfy_table::{Table, presets};
 use serde_json::Value;
 
@@ -12,6 +13,14 @@ pub enum Output {
     Json,
     /// For people who like YAML.
     Yaml,
+}
+
+/// The answer to this question, as it is printed.
+pub fn shown(question: &Question, value: &Value, output: Output) -> String {
+    match (question, output) {
+        (Question::Timeline { .. }, Output::Table) if value["steps"].is_array() => draw(value),
+        _ => render(value, output),
+    }
 }
 
 /// The text to print.
