@@ -206,3 +206,53 @@ pub struct Evidence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_after: Option<RegionSet>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: Millis = Millis::secs(60);
+
+    fn store() -> ClusterStore {
+        ClusterStore {
+            store: StoreId(3),
+            address: "tikv-3:20160".to_owned(),
+            state: StoreState::Up,
+            start_timestamp: 100,
+            uptime: LEAST,
+            heartbeat_age: HEARTBEAT_AGE_MAX,
+            version: "8.5.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_store_at_its_bounds_is_well_also_while_it_is_being_removed() {
+        for state in [StoreState::Up, StoreState::Offline] {
+            assert_eq!(ClusterStore { state, ..store() }.unwell(LEAST), None, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_not_well_is_named_with_what_it_lacks() {
+        let table = [
+            (
+                ClusterStore { state: StoreState::Disconnected, ..store() },
+                Reason::StoreNotUp,
+                "store 3 at tikv-3:20160 is Disconnected",
+            ),
+            (
+                ClusterStore { heartbeat_age: Millis(20_001), ..store() },
+                Reason::StoreNotUp,
+                "store 3 at tikv-3:20160 sent its last heartbeat 20 s ago",
+            ),
+            (
+                ClusterStore { uptime: Millis(59_999), ..store() },
+                Reason::StoreJustStarted,
+                "store 3 at tikv-3:20160 started 59 s ago; at least 60 s are needed",
+            ),
+        ];
+        for (store, reason, text) in table {
+            assert_eq!(store.unwell(LEAST), Some(Refusal::new(reason, text)));
+        }
+    }
+}

@@ -68,4 +68,13 @@ mod tests {
         assert!(others.iter().all(|other| *other != a));
         assert!(RegionSet::default().is_empty() && !a.is_empty());
     }
+    /// Planes of two versions add up one sum: another hash, or a sum of half as many bits, would find every set changed.
+    #[test]
+    fn the_numbers_are_those_of_every_version() {
+        let region = RegionSet::of_region(1, 2, 3, b"g", b"p");
+        assert_eq!(region, RegionSet { high: 0xe1fe_79f2_6937_0c92, low: 0x965b_4833_eb0d_dca8 });
+        let half = RegionSet { high: 1 << 63, low: 1 << 63 };
+        assert_eq!(half + half, RegionSet { high: 1, low: 0 }, "it carries, and wraps");
+        assert!(!RegionSet { high: 1, low: 0 }.is_empty() && !RegionSet { high: 0, low: 1 }.is_empty());
+    }
 }

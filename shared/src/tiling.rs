@@ -112,6 +112,16 @@ mod tests {
         assert!(Tiling::of_region(b"a", b"").is_some());
     }
 
+    /// Planes of two versions add up one sum: another hash, or a sum of half as many bits, would find holes everywhere.
+    #[test]
+    fn the_numbers_are_those_of_every_version() {
+        assert_eq!(Tiling::whole(), Tiling { high: 0x941c_932d_e3a2_5080, low: 0x5408_2044_79e2_eecd });
+        let inner = Tiling { high: 0x2923_c0d6_f3d5_deaf, low: 0xc167_bf2c_3557_bb99 };
+        assert_eq!(Tiling::of_region(b"g", b"p"), Some(inner));
+        let half = Tiling { high: 1 << 63, low: 1 << 63 };
+        assert_eq!(half + half, Tiling { high: 1, low: 0 }, "it carries, and wraps");
+    }
+
     proptest! {
         #[test]
         fn any_cut_of_the_key_space_spread_over_planes_is_whole(
