@@ -4,6 +4,7 @@
 mod blocked;
 mod calls;
 mod endings;
+mod judged;
 mod kit;
 mod lost;
 mod moments;

@@ -4,7 +4,7 @@ use crate::kit::*;
 use shared::{
     barrier::{Input, Milestone, Phase, Timer},
     epoch::Epoch,
-    evidence::{Evidence, StoreState},
+    evidence::{Evidence, PreparedStore, StoreState},
     ids::{Attempt, BackupUid, ClusterId, StoreId},
     reason::{Reason, Refusal},
     time::Millis,
@@ -66,6 +66,13 @@ fn what_planes_prepared_is_judged_together() {
         },
         Reason::StoreInNoPlane,
     );
+    let surplus = |i: usize, p: &mut Prepared| {
+        if i == 2 {
+            let store = PreparedStore { store: StoreId(9), ..p.stores[0].clone() };
+            p.stores.push(store);
+        }
+    };
+    refused_at_prepare(surplus, Reason::StoresChanged);
 }
 
 /// Scaling in takes days at some terabytes a node: until it is a Tombstone such a store is held, snapshotted and counted.
