@@ -55,6 +55,15 @@ fn a_record_that_another_process_may_still_save_keeps_the_claim_until_we_saved_i
     assert_eq!(kit.tell(holder(4, "x", PREPARES)), ["save 4 free"]);
 }
 
+/// Its own barrier saved the record before and another process ended it since: it is nobody's to go on with.
+#[test]
+fn a_record_that_is_over_ends_the_claim_whoever_saved_it() {
+    let mut kit = found();
+    kit.tell(started("x"));
+    kit.tell(Input::BarrierSaved(uid("x")));
+    assert_eq!(kit.tell(holder(4, "x", OVER)), ["save 4 free"]);
+}
+
 /// It had saved the record, was deposed, and its successor was granted what it now reads and is about to save.
 #[test]
 fn what_a_successor_was_granted_is_not_ended_by_who_saved_its_record_before() {
@@ -131,6 +140,28 @@ fn what_is_given_back_while_it_is_read_is_the_claim_that_was_known() {
     }
 }
 
+/// The save did not happen, and the claim is still the one that was granted before: its barrier has it no more.
+#[test]
+fn what_is_given_back_while_a_higher_epoch_is_saved_is_nobodys_whatever_comes_of_the_save() {
+    let mut kit = Kit::new(&["x"]);
+    kit.grant("x", 1);
+    assert_eq!(kit.tell(want("x", 0)), ["save 2 x"]);
+    assert_eq!(kit.tell(crate::kit::give("x")), NONE);
+    assert_eq!(kit.tell(crate::kit::not_saved()), ["x: taken by nobody: no answer"]);
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(1, Some("x"))), ["read record of x for 1"]);
+}
+
+#[test]
+fn who_gives_back_what_another_holds_ends_nothing_while_it_is_read() {
+    let mut kit = Kit::new(&["a", "b"]);
+    kit.grant("a", 1);
+    kit.tell(Input::Doubted { backup: uid("a"), named: None });
+    assert_eq!(kit.tell(crate::kit::give("b")), NONE);
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(1, Some("a"))), NONE, "it is a's grant, as before");
+}
+
 #[test]
 fn a_record_that_cannot_be_read_keeps_the_claim() {
     let mut kit = found();
@@ -149,6 +180,14 @@ fn an_answer_about_an_earlier_claim_changes_nothing() {
     assert_eq!(kit.tell(read(5, Some("y"))), ["read record of y for 5"]);
     assert_eq!(kit.tell(holder(4, "x", OVER)), NONE);
     assert_eq!(kit.tell(holder(5, "x", OVER)), NONE);
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_ends_no_grant() {
+    let mut kit = Kit::new(&["a"]);
+    kit.grant("a", 1);
+    assert_eq!(kit.tell(holder(1, "a", OVER)), NONE);
+    assert_eq!(kit.tell(want("a", 0)), ["save 2 a"]);
 }
 
 #[test]
@@ -197,6 +236,17 @@ fn what_is_read_while_it_is_saved_is_older() {
     assert_eq!(kit.tell(read(0, None)), NONE);
     kit.pass(Millis::secs(1));
     assert_eq!(kit.tell(Input::Saved(CLUSTER)), ["a: granted 1"]);
+}
+
+#[test]
+fn what_is_due_later_is_looked_at_later() {
+    let mut kit = found();
+    assert_eq!(kit.tell(holder(4, "x", HolderRecord::NotRead)), NONE);
+    kit.pass(Millis(500));
+    assert_eq!(kit.tell(Input::BarrierEnded { backup: uid("y"), deleted: true }), ["list"]);
+    assert_eq!(kit.tell(Input::NotListed), NONE);
+    assert_eq!(kit.wait(), ["read record of x for 4"]);
+    assert_eq!(kit.wait(), ["list"]);
 }
 
 #[test]

@@ -4,5 +4,6 @@
 mod granting;
 mod kit;
 mod ledger;
+mod standing;
 mod two;
 mod waiting;

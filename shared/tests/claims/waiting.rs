@@ -1,7 +1,10 @@
 //! Who waits, in which order.
 
 use crate::kit::{CLUSTER, Kit, NONE, ended, give, want};
-use shared::{claims::Input, time::Millis};
+use shared::{
+    claims::{Input, Timer},
+    time::Millis,
+};
 
 /// `a` has the claim; the others wait.
 fn held() -> Kit {
@@ -66,4 +69,16 @@ fn who_gives_up_waiting_is_not_called() {
     kit.tell(give("b"));
     kit.tell(give("a"));
     assert_eq!(kit.tell(Input::Saved(CLUSTER)), ["c: free"]);
+}
+
+/// It is looked again and again whether anybody is to be called.
+#[test]
+fn nobody_is_called_to_a_claim_that_is_held_or_being_saved() {
+    let mut kit = held();
+    assert_eq!(kit.wait(), NONE, "a has it");
+    let mut kit = Kit::new(&["a", "b"]);
+    assert_eq!(kit.tell(want("a", 0)), ["save 1 a"]);
+    assert_eq!(kit.tell(want("b", 0)), ["b: taken by another request for it"]);
+    assert_eq!(kit.claims.timers().collect::<Vec<_>>(), [Timer::Call]);
+    assert_eq!(kit.wait(), NONE, "nobody has it, but a is about to");
 }
