@@ -15,6 +15,7 @@ fn without_limits_everything_stays() {
     assert_eq!(to_delete(&plan), Vec::<&str>::new());
     assert_eq!(plan.next, None);
     assert_eq!(verdicts(&plan)[0], "2: keep: the schedule limits nothing");
+    assert!(verdicts(&plan).contains(&"bad: keep: the schedule limits nothing".to_owned()));
 }
 
 #[test]
@@ -69,6 +70,20 @@ fn max_reserved_time_says_when() {
     assert_eq!(verdicts(&last)[0], "3: keep: the last good backup");
     assert_eq!(to_delete(&last), ["2", "1", "0"]);
     assert_eq!(plan(&history[3..], &policy, day_at(365)).next, None);
+}
+
+#[test]
+fn age_alone_lets_go_what_neither_a_tier_keeps_nor_the_last_good_one_is() {
+    let expiring = |text: PolicyText| {
+        let rows = plan(&daily(5), &policy(text), day_at(5)).rows;
+        rows.into_iter().filter_map(|row| Some((row.name, row.expires?))).collect::<Vec<_>>()
+    };
+    // Ten days after each was made, and a millisecond.
+    let all: Vec<_> = (0..4).rev().map(|day| (day.to_string(), Timestamp(day_at(day + 10).0 + 1))).collect();
+    assert_eq!(expiring(max_time("10d")), all, "the newest is the last good one");
+    let tiered = PolicyText { tiers: tiers([0, 2, 0, 0, 0]).tiers, ..max_time("10d") };
+    assert_eq!(expiring(tiered), all[1..], "two days keep theirs");
+    assert_eq!(expiring(max_backups(9)), [], "nothing grows too old");
 }
 
 #[test]

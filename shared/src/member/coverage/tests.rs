@@ -198,3 +198,31 @@ fn half_a_list_counts_for_nothing() {
     let digest = list(&mut cover, &times, &both).unwrap();
     assert_eq!((digest.regions, digest.least_safe_ts, cover.len()), (2, Ts(80), 2));
 }
+
+/// As people read it in a progress, or in the reason of an attempt that was not covered in time.
+#[test]
+fn a_doubt_names_its_region() {
+    let one = RegionId(1);
+    let table = [
+        (Repeat::Pending(one), "region 1 has an admin command pending"),
+        (Repeat::New(one), "region 1 came to be led here meanwhile"),
+        (Repeat::Moved(one), "region 1 changed its epoch"),
+        (Repeat::NotApplied(one, "stale_command".to_owned()), "region 1 did not apply: stale_command"),
+        (Repeat::NoSafeTs(one), "region 1 has no safe_ts at this version"),
+        (Repeat::UpsideDown(one), "region 1 starts at or after its end"),
+        (Repeat::Twice(one), "region 1 was named twice"),
+    ];
+    for (doubt, text) in table {
+        assert_eq!(doubt.to_string(), text);
+    }
+}
+
+#[test]
+fn the_regions_of_the_last_list_are_known_by_number() {
+    let (a, b) = (led(1, 7, "", "m"), led(2, 7, "m", ""));
+    let mut cover = StoreCover::new(true);
+    assert!(cover.is_empty());
+    list(&mut cover, &SafeTimes::default(), &[b.clone(), a.clone()]).unwrap_err();
+    assert_eq!(cover.regions().collect::<Vec<_>>(), [a.at, b.at]);
+    assert!(!cover.is_empty());
+}
