@@ -131,3 +131,6 @@ fn check_gc(pd: PdEvidence, commit_ts: crate::ts::Ts) -> Result<PdEvidence, Refu
     }
     Ok(pd)
 }
+
+#[cfg(test)]
+mod tests;
