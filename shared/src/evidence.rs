@@ -233,6 +233,12 @@ mod tests {
     }
 
     #[test]
+    fn one_kind_of_hold_alone_is_full() {
+        assert!(HoldKind::Full.is_full() && HoldKind::default() == HoldKind::Full);
+        assert!(!HoldKind::Compacting.is_full() && !HoldKind::Weaker.is_full());
+    }
+
+    #[test]
     fn a_store_that_is_not_well_is_named_with_what_it_lacks() {
         let table = [
             (

@@ -88,9 +88,12 @@ mod tests {
     #[test]
     fn one_is_called_at_a_time_in_order() {
         let mut queue = Queue::default();
+        assert!(queue.is_empty());
         for number in (0..300).chain(0..300) {
             queue.join(CLUSTER, uid(number));
         }
+        assert!(!queue.is_empty());
+        assert_eq!(queue.clusters(), [CLUSTER]);
         for number in 0..300 {
             assert_eq!(queue.call(CLUSTER, Instant(0)), Some(uid(number)));
             assert_eq!(queue.call(CLUSTER, Instant(0)), None, "one at a time");
