@@ -26,10 +26,21 @@ fn found() -> Kit {
 fn a_claim_whose_record_names_it_stays() {
     let mut kit = found();
     assert_eq!(kit.tell(holder(4, "x", HOLDS)), NONE);
+    assert!(kit.rests(), "nothing is looked at again");
     kit.tell(started("a"));
     assert_eq!(kit.tell(want("a", 0)), ["a: taken by a backup of another process"]);
     kit.tell(started("x"));
     assert_eq!(kit.tell(want("a", 0)), ["a: taken by ns/x"]);
+}
+
+/// It took over what it found: snapshots are copied under that epoch, and it has saved the record since.
+#[test]
+fn a_claim_whose_record_names_it_stays_also_when_it_is_our_own() {
+    let mut kit = found();
+    kit.tell(started("x"));
+    kit.tell(Input::BarrierSaved(uid("x")));
+    assert_eq!(kit.tell(holder(4, "x", HOLDS)), NONE);
+    assert!(kit.rests());
 }
 
 #[test]
