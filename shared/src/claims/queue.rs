@@ -104,6 +104,18 @@ mod tests {
     }
 
     #[test]
+    fn who_leaves_is_not_called_and_the_others_keep_their_places() {
+        let mut queue = Queue::default();
+        (0..4).for_each(|number| queue.join(CLUSTER, uid(number)));
+        assert!(!queue.leave(CLUSTER, &uid(1)));
+        for number in [0, 2, 3] {
+            assert_eq!(queue.call(CLUSTER, Instant(0)), Some(uid(number)));
+            queue.taken(CLUSTER);
+        }
+        assert!(queue.is_empty());
+    }
+
+    #[test]
     fn who_does_not_come_or_goes_holds_up_nobody() {
         let mut queue = Queue::default();
         (0..3).for_each(|number| queue.join(CLUSTER, uid(number)));
