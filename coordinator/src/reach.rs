@@ -66,7 +66,7 @@ pub(crate) struct ReachArgs {
 
 /// Where to ask, and by whose word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Quic { server: Vec<String>, server_name: Option<String>, files: Box<TlsFiles>, by: String },
     Socket(PathBuf),
 }
@@ -116,24 +116,14 @@ impl ReachArgs {
         Ok(())
     }
 
-    /// Asks one question.
-    pub(crate) fn ask(&self, question: &Question) -> anyhow::Result<Answered> {
+    /// Where these flags, the variables and the user's configuration lead.
+    ///
+    /// # Errors
+    /// They name no coordinator, or not all that asking it takes: whoever asked has to mend that.
+    pub(crate) fn find(&self) -> anyhow::Result<Way> {
         let file = context_file();
         let all = file.as_deref().map(Contexts::load).transpose()?.unwrap_or_default();
-        let way = self.way(file.as_deref(), &all, Path::exists)?;
-        let body = serde_json::to_vec(question)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        match way {
-            Way::Socket(path) => {
-                let answer = runtime.block_on(socket::ask(&path, &body, LIMIT));
-                parse(&answer.with_context(|| format!("asked through the socket {}", path.display()))?)
-            }
-            Way::Quic { server, server_name, files, by } => {
-                let body = Bytes::from(body);
-                let asked = ask_over_quic(&server, server_name.as_deref(), *files, &body);
-                runtime.block_on(asked).with_context(|| format!("asked {} by {by}", server.join(", ")))
-            }
-        }
+        self.way(file.as_deref(), &all, Path::exists)
     }
 
     fn way(&self, file: Option<&Path>, all: &Contexts, exists: impl Fn(&Path) -> bool) -> anyhow::Result<Way> {
@@ -186,6 +176,28 @@ impl ReachArgs {
             server,
             by,
         })
+    }
+}
+
+impl Way {
+    /// Asks one question.
+    ///
+    /// # Errors
+    /// Nobody answered; the text says who was asked.
+    pub(crate) fn ask(&self, question: &Question) -> anyhow::Result<Answered> {
+        let body = serde_json::to_vec(question)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        match self {
+            Way::Socket(path) => {
+                let answer = runtime.block_on(socket::ask(path, &body, LIMIT));
+                parse(&answer.with_context(|| format!("asked through the socket {}", path.display()))?)
+            }
+            Way::Quic { server, server_name, files, by } => {
+                let body = Bytes::from(body);
+                let asked = ask_over_quic(server, server_name.as_deref(), files.as_ref().clone(), &body);
+                runtime.block_on(asked).with_context(|| format!("asked {} by {by}", server.join(", ")))
+            }
+        }
     }
 }
 

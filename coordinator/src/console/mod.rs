@@ -6,6 +6,7 @@ pub mod contexts;
 mod render;
 mod schedules;
 mod timeline;
+pub mod watch;
 mod why;
 
 pub use answer::{

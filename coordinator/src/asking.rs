@@ -1,0 +1,182 @@
+//! `coordinator console`: asks, prints, and says by its exit status how it went.
+
+use crate::{reach, reach::Way};
+use clap::{Args, Subcommand};
+use coordinator::console::{
+    Answered, Output, Question, shown,
+    watch::{self, End, Watch},
+};
+use shared::time::Timestamp;
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+#[derive(Args)]
+pub(crate) struct ConsoleArgs {
+    #[command(flatten)]
+    reach: reach::ReachArgs,
+    /// How to show the answer.
+    #[arg(long, value_enum, default_value = "table", global = true)]
+    output: Output,
+    #[command(subcommand)]
+    ask: Ask,
+}
+
+#[derive(Subcommand)]
+enum Ask {
+    /// Which coordinators the console knows, and which one it asks.
+    Contexts,
+    /// Ask another of them from now on.
+    UseContext {
+        /// Its name
+        name: String,
+    },
+    /// Everything at a glance.
+    Status,
+    /// Planes and their sessions.
+    Planes,
+    /// Every backup, one line each.
+    Backups,
+    /// One backup whole.
+    Show {
+        /// name, namespace/name or uid
+        name: String,
+    },
+    /// Why a backup is not done yet, and what to do.
+    Why {
+        /// name, namespace/name or uid
+        name: String,
+    },
+    /// Where the time of its last attempt went, step by step and plane by plane.
+    Timeline {
+        /// name, namespace/name or uid
+        name: String,
+    },
+    /// One backup until it has ended: bars of every plane on a terminal, else a line for each change.
+    Watch {
+        /// name, namespace/name or uid
+        name: String,
+        /// Give up after this long, in seconds.
+        #[arg(long, value_name = "SECONDS")]
+        timeout: Option<u64>,
+    },
+    /// Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept.
+    Orphans {
+        /// Delete the one with this uid, and what its cleanPolicy names, as if its object had been deleted.
+        #[arg(long, value_name = "UID")]
+        delete: Option<String>,
+    },
+    /// Schedules, one line each; or one of them, with its coming runs and its backups.
+    Schedules {
+        /// name or namespace/name
+        name: Option<String>,
+        /// Only which backups stay or go, and why.
+        #[arg(long, requires = "name")]
+        plan: bool,
+        /// As it will be at this moment, if nothing else happens: RFC 3339, or a date (midnight UTC).
+        #[arg(long, requires = "name", value_parser = moment)]
+        at: Option<Timestamp>,
+    },
+}
+
+/// An RFC 3339 moment, or a date.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let at = text.parse::<jiff::Timestamp>().map(|at| at.as_millisecond());
+    let date = || text.parse::<jiff::civil::Date>().and_then(|date| date.to_zoned(jiff::tz::TimeZone::UTC));
+    at.or_else(|_| date().map(|midnight| midnight.timestamp().as_millisecond()))
+        .map(Timestamp)
+        .map_err(|_| "write a moment like 2026-12-01T03:00:00Z, or a date like 2026-12-01".to_owned())
+}
+
+/// Exit statuses, for scripts. 0: it went well.
+mod status {
+    /// The coordinator answered that it cannot.
+    pub(super) const FAILED: u8 = 1;
+    /// The flags and the configuration name no coordinator; as clap says of a wrong command.
+    pub(super) const WRONG_USE: u8 = 2;
+    /// No coordinator answered, or none that leads.
+    pub(super) const NOT_REACHED: u8 = 3;
+    /// The backup that was watched ended badly.
+    pub(super) const ENDED_BADLY: u8 = 4;
+    /// It had not ended when the time was over.
+    pub(super) const TIMED_OUT: u8 = 5;
+}
+
+/// A failure, and the status that says it.
+type Failure = (u8, String);
+
+pub(crate) fn console(args: ConsoleArgs) -> ExitCode {
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err((status, error)) => {
+            eprintln!("coordinator: {error}");
+            ExitCode::from(status)
+        }
+    }
+}
+
+fn run(args: ConsoleArgs) -> Result<(), Failure> {
+    let wrong = |error: anyhow::Error| (status::WRONG_USE, format!("{error:#}"));
+    let question = match args.ask {
+        Ask::Contexts => return args.reach.show_contexts(args.output).map_err(wrong),
+        Ask::UseContext { name } => return reach::use_context(&name).map_err(wrong),
+        Ask::Watch { name, timeout } => {
+            let limit = timeout.map(Duration::from_secs);
+            return follow(&args.reach.find().map_err(wrong)?, name, limit);
+        }
+        Ask::Status => Question::Status,
+        Ask::Planes => Question::Planes,
+        Ask::Backups => Question::Backups,
+        Ask::Show { name } => Question::Show { name },
+        Ask::Why { name } => Question::Why { name },
+        Ask::Timeline { name } => Question::Timeline { name },
+        Ask::Orphans { delete } => Question::Orphans { delete },
+        Ask::Schedules { name, plan, at } => Question::Schedules { name, plan, at },
+    };
+    let way = args.reach.find().map_err(wrong)?;
+    match way.ask(&question).map_err(|error| (status::NOT_REACHED, format!("{error:#}")))? {
+        Answered::Ok(value) => {
+            println!("{}", shown(&question, &value, args.output));
+            Ok(())
+        }
+        Answered::Error(error) => Err((status::FAILED, error)),
+        Answered::NotLeading { leader } => Err((status::NOT_REACHED, reach::not_leading(leader.as_deref()))),
+    }
+}
+
+/// Until it has ended, or the time is over; whether a coordinator answers or not.
+fn follow(way: &Way, name: String, limit: Option<Duration>) -> Result<(), Failure> {
+    let question = Question::Show { name };
+    let (begun, mut watch, mut drawn) = (Instant::now(), Watch::default(), 0);
+    let terminal = std::io::stdout().is_terminal();
+    loop {
+        let answer = way.ask(&question).map_err(|error| format!("{error:#}"));
+        let look = watch.look(answer.as_ref().map_err(String::as_str));
+        if terminal && !look.screen.is_empty() {
+            // Up over what was drawn before, and it is erased.
+            let up = if drawn > 0 { format!("\u{1b}[{drawn}A\u{1b}[J") } else { String::new() };
+            let text = look.screen.trim_end();
+            println!("{up}{text}");
+            drawn = text.lines().count();
+        } else if let Some(line) = look.line.as_ref().filter(|_| look.end != Some(End::Unknown)) {
+            println!("{line}");
+        }
+        // Somebody who reads this through a pipe wants to see it now; who closed it reads no more.
+        let _ = std::io::stdout().flush();
+        match look.end {
+            Some(End::Well) => return Ok(()),
+            Some(End::Badly) => {
+                return Err((status::ENDED_BADLY, "it ended badly; `console why` says what to do".to_owned()));
+            }
+            Some(End::Unknown) => return Err((status::FAILED, look.line.unwrap_or_default())),
+            None if limit.is_some_and(|limit| begun.elapsed() >= limit) => {
+                let seconds = begun.elapsed().as_secs();
+                return Err((status::TIMED_OUT, format!("it has not ended within {seconds} s; it goes on")));
+            }
+            None => sleep(watch::PAUSE),
+        }
+    }
+}
