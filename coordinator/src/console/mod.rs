@@ -15,3 +15,4 @@ pub use answer::{
 };
 pub use render::{Output, render, shown};
 pub use schedules::{answer_schedules, is_about_schedules};
+pub use timeline::drawn as timeline_drawn;

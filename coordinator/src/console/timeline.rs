@@ -52,6 +52,11 @@ fn note(moments: &Moments, phase: Phase) -> Option<&'static str> {
     }
 }
 
+/// The drawing of what is known of a backup.
+pub fn drawn(view: &View) -> String {
+    draw(&timeline(view))
+}
+
 /// For people: bars of the steps between the first touch of PD and the last release, because what comes after may last
 /// hours and what comes before holds nothing.
 pub(super) fn draw(answer: &Value) -> String {

@@ -1,8 +1,9 @@
 //! What the demo says at the end, for people and as JSON.
 
 use super::search::Found;
+use coordinator::console::timeline_drawn;
 use serde_json::{Value, json};
-use shared::barrier::{Milestone, Record};
+use shared::barrier::{Barrier, Milestone, Record};
 use tests::world::{Ec2Config, LeftOver, Restored, World};
 
 /// Transfers per second.
@@ -123,6 +124,7 @@ impl Shown {
         let ms =
             |length: Option<shared::time::Millis>| length.map_or("-".to_owned(), |length| format!("{} ms", length.0));
         let barrier = &self.record.barrier;
+        out += &format!("\n{}\n", timeline_drawn(&Barrier::new(self.record.clone()).view()));
         out += &format!(
             "\nBarrier    settle {}, reach {}, hold {}",
             ms(barrier.settle),
