@@ -9,6 +9,8 @@ pub mod control;
 pub mod decoders;
 pub mod invariants;
 pub mod listed;
+#[cfg(feature = "aws")]
+pub mod processes;
 pub mod quic_net;
 pub mod rig;
 #[cfg(feature = "servers")]

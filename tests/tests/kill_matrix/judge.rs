@@ -1,12 +1,7 @@
 //! What must hold of every outcome, whoever died: it is legal and proved, record and status say the same, and in the
 //! end nothing is left.
 
-use super::{
-    backup::why,
-    rig::{ADMIN_NAMESPACE, Rig},
-    table::{Case, Expect},
-    traces::Traces,
-};
+use super::table::{Case, Expect};
 use anyhow::{Context, Result, bail, ensure};
 use coordinator::{
     actors::Stored,
@@ -15,7 +10,10 @@ use coordinator::{
 };
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use tests::servers::process;
+use tests::{
+    processes::{backup::why, environment::ADMIN_NAMESPACE, rig::Rig, traces::Traces},
+    servers::process,
+};
 use tokio::time::sleep;
 
 /// Namespace of the coordinator's ledger.

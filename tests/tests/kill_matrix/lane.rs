@@ -2,13 +2,8 @@
 //! and what comes of it is judged.
 
 use super::{
-    backup::Wish,
     judge,
-    programs::Who,
-    rig::{ADMIN_NAMESPACE, Rig},
-    site::{PLANES, SitePlan},
     table::{Case, Deed, Marks, Side, Story},
-    ways::Reach,
 };
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -17,7 +12,17 @@ use std::{
     path::PathBuf,
     time::{Duration, Instant},
 };
-use tests::servers::{ec2::Fault, process};
+use tests::{
+    processes::{
+        backup::Wish,
+        environment::ADMIN_NAMESPACE,
+        programs::Who,
+        rig::Rig,
+        site::{PLANES, SitePlan},
+        ways::Reach,
+    },
+    servers::{ec2::Fault, process},
+};
 use tokio::time::sleep;
 
 /// From the wish to any boundary of its backup, or of its deletion.

@@ -14,37 +14,13 @@ mod namespaces;
 mod steps;
 mod table;
 
-// The rig serves other tests too, and none of them needs all of it.
-#[allow(dead_code, reason = "used by tests of the whole")]
-#[path = "../whole/backup.rs"]
-mod backup;
-#[allow(dead_code, reason = "used by tests of the whole")]
-#[path = "../whole/cluster_objects.rs"]
-mod cluster_objects;
-#[allow(dead_code, reason = "used by tests of the whole")]
-#[path = "../whole/programs.rs"]
-mod programs;
-#[allow(dead_code, reason = "used by tests of the whole")]
-#[path = "../whole/rig.rs"]
-mod rig;
-#[allow(dead_code, reason = "used by tests of the whole")]
-#[path = "../whole/site.rs"]
-mod site;
-#[allow(dead_code, reason = "used by tests of the whole")]
-#[path = "../whole/traces.rs"]
-mod traces;
-#[allow(dead_code, reason = "used by tests of the whole")]
-#[path = "../whole/ways.rs"]
-mod ways;
-
 use lane::{Lane, Line};
-use programs::Who;
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
 };
 use table::{Case, Deed, Side};
-use ways::Reach;
+use tests::processes::{programs::Who, ways::Reach};
 
 /// Stages beside each other. Cases mostly wait, so four of them take little more of two cores than one.
 const LANES: u8 = 4;

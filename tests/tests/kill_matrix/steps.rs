@@ -1,17 +1,15 @@
 //! Every boundary of both machines' effects, in the order of a backup.
 
-use super::{
-    programs::Who,
-    table::{
-        Case, Deed,
-        Expect::{self, Either, Failed, Good},
-        Marks,
-        Side::{self, After, Before},
-        Step,
-        Story::{self, Backup, BadEnd, Deletion, Recovery},
-    },
+use super::table::{
+    Case, Deed,
+    Expect::{self, Either, Failed, Good},
+    Marks,
+    Side::{self, After, Before},
+    Step,
+    Story::{self, Backup, BadEnd, Deletion, Recovery},
 };
 use std::time::Duration;
+use tests::processes::programs::Who;
 
 const RESTARTED: Expect = Failed(&["CoordinatorRestarted"]);
 const PLANE_RESTARTED: Expect = Failed(&["PlaneRestarted"]);

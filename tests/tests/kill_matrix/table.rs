@@ -1,7 +1,7 @@
 //! The table: where, who, what happens to it, and what must come of it.
 
-use super::programs::Who;
 use std::time::Duration;
+use tests::processes::programs::Who;
 
 /// Fragments of an effect's `Debug` text.
 pub(crate) type Marks = &'static [&'static str];

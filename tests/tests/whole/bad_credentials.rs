@@ -1,17 +1,18 @@
 //! Credentials that are none, wrong or expired, in one of three planes: told before anything is touched, with the
 //! permission or the object that it is about and what to do next.
 
-use super::{
+use super::credentials::{ACCOUNT_NAME, ROLE, role_of, service_accounts, shown, subject};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+use tests::processes::{
     backup::{Wish, why},
     cluster_objects::Part,
-    credentials::{ACCOUNT_NAME, ROLE, role_of, subject},
+    environment::{ACCESS_KEY, own_key, plane_namespace},
     programs::OWN_SECRET,
-    rig::{ACCESS_KEY, Rig, own_key, plane_namespace},
+    rig::Rig,
     site::{PLANES, SitePlan},
     traces::Traces,
 };
-use serde_json::{Value, json};
-use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// Until the API server goes by changed rights.
@@ -36,7 +37,7 @@ async fn wrong_credentials_touch_nothing_and_say_what_to_do() {
     for plane in PLANES {
         rig.front.handle.trust(ROLE, own_key(plane));
     }
-    rig.service_accounts().await;
+    service_accounts(&rig).await;
     wrong_keys(&rig).await;
     refused_roles(&rig).await;
     refused_accounts(&rig).await;
@@ -44,7 +45,7 @@ async fn wrong_credentials_touch_nothing_and_say_what_to_do() {
 
     assert_eq!(rig.traces().await.unwrap(), Traces::default());
     assert_eq!(rig.touched().await.unwrap(), rig.untouched());
-    let told = rig.shown().await + &rig.programs().logs().unwrap();
+    let told = shown(&rig).await + &rig.programs().logs().unwrap();
     let tokens = rig.front.handle.sts_calls().into_iter().map(|call| call.token).filter(|token| !token.is_empty());
     for secret in tokens.chain([OWN_SECRET.to_owned(), "a wrong secret".to_owned()]) {
         assert!(!told.contains(&secret), "{secret} is shown");

@@ -1,8 +1,9 @@
 //! Wishes that can never be, and planes that never come: what the API server and the coordinator say without any plane.
 
-use super::{
+use tests::processes::{
     backup::{Wish, why},
-    rig::{ABSENT_PLANE, ADMIN_NAMESPACE, BUCKET, Rig},
+    environment::{ADMIN_NAMESPACE, BUCKET},
+    rig::{ABSENT_PLANE, Rig},
     site::PLANES,
     traces::Traces,
 };

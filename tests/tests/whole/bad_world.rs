@@ -1,14 +1,14 @@
 //! Wishes that the world does not allow: each is refused before anything is touched, with a reason and a message that a
 //! person can act on.
 
-use super::{
+use serde_json::Value;
+use tests::processes::{
     backup::{Wish, why},
     cluster_objects::Part,
     rig::Rig,
     site::SitePlan,
     traces::Traces,
 };
-use serde_json::Value;
 
 /// A backup of somebody else, under the prefix that case `occupied` asks for.
 const FOREIGN: &str = "volumes/occupied-prod-az2/backupmeta";

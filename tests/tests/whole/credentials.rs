@@ -1,15 +1,18 @@
 //! The user page's three ways to be somebody towards AWS, each from its example in `deploy/` to the last object deleted:
 //! every call of a member is signed with what that member got, and nothing of it is shown anywhere.
 
-use super::{
-    programs::OWN_SECRET,
-    rig::{ACCESS_KEY, ADMIN_NAMESPACE, Rig, own_key},
-    site::{PLANES, Site, SitePlan},
-    traces::Traces,
-};
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
-use tests::servers::{ec2::Call, front::StsCall};
+use tests::{
+    processes::{
+        environment::{ACCESS_KEY, ADMIN_NAMESPACE, own_key},
+        programs::OWN_SECRET,
+        rig::Rig,
+        site::{PLANES, Site, SitePlan},
+        traces::Traces,
+    },
+    servers::{ec2::Call, front::StsCall},
+};
 
 const BY_KEY: &str = include_str!("../../../deploy/examples/backup-access-key.yaml");
 const BY_ROLE: &str = include_str!("../../../deploy/examples/backup-iam-pod.yaml");
@@ -42,22 +45,20 @@ pub(crate) fn subject(namespace: &str) -> String {
     format!("system:serviceaccount:{namespace}:{ACCOUNT_NAME}")
 }
 
-impl Rig {
-    /// A ServiceAccount in every plane's TidbCluster's namespace, trusted by its role.
-    pub(crate) async fn service_accounts(&self) {
-        for part in &self.sites[0].parts {
-            let account = json!({
-                "apiVersion": "v1",
-                "kind": "ServiceAccount",
-                "metadata": {
-                    "name": ACCOUNT_NAME,
-                    "namespace": part.namespace,
-                    "annotations": {"eks.amazonaws.com/role-arn": role_of(&part.plane)},
-                },
-            });
-            self.kube.apply(&account.to_string()).await.unwrap();
-            self.front.handle.trust(&role_of(&part.plane), &subject(&part.namespace));
-        }
+/// A ServiceAccount in every plane's TidbCluster's namespace, trusted by its role.
+pub(crate) async fn service_accounts(rig: &Rig) {
+    for part in &rig.sites[0].parts {
+        let account = json!({
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {
+                "name": ACCOUNT_NAME,
+                "namespace": part.namespace,
+                "annotations": {"eks.amazonaws.com/role-arn": role_of(&part.plane)},
+            },
+        });
+        rig.kube.apply(&account.to_string()).await.unwrap();
+        rig.front.handle.trust(&role_of(&part.plane), &subject(&part.namespace));
     }
 }
 
@@ -69,7 +70,7 @@ async fn each_way_of_the_user_page_acts_with_its_own_credentials() {
     for plane in PLANES {
         rig.front.handle.trust(ROLE, own_key(plane));
     }
-    rig.service_accounts().await;
+    service_accounts(&rig).await;
 
     let shown = backup(&rig, BY_KEY).await;
     signed_by(&rig, 0, |_| BTreeSet::from([ACCESS_KEY.to_owned()]));
@@ -86,7 +87,7 @@ async fn each_way_of_the_user_page_acts_with_its_own_credentials() {
                 (ROLE, own_key(plane)),
                 "signed by the plane's own key"
             );
-            assert_eq!(call.region, super::rig::REGION);
+            assert_eq!(call.region, tests::processes::environment::REGION);
         }
     }
     signed_by(&rig, calls, |plane| issued(&assumed(plane)));
@@ -118,22 +119,20 @@ async fn backup(rig: &Rig, example: &str) -> String {
     let status = rig.ended(&name).await.unwrap();
     assert_eq!(status["phase"], "Complete", "{name}: {status:#}");
     assert_eq!(status["certificate"]["verdict"], "Consistent", "{name}: {status:#}");
-    let shown = rig.shown().await;
+    let shown = shown(rig).await;
     rig.delete_backup(&name).await.unwrap();
     assert_eq!(rig.traces().await.unwrap(), Traces::default(), "{name}");
     shown
 }
 
-impl Rig {
-    /// VolumeBackups, events, records and ledgers as the API server has them.
-    pub(crate) async fn shown(&self) -> String {
-        let mut shown = String::new();
-        for kinds in ["vbk,events,configmaps", "events.v1.events.k8s.io"] {
-            shown += &self.kube.kubectl(&["get", kinds, "--all-namespaces", "-o", "json"]).await.unwrap();
-        }
-        assert!(shown.contains("isochron-record-") || shown.contains(ADMIN_NAMESPACE), "{shown}");
-        shown
+/// VolumeBackups, events, records and ledgers as the API server has them.
+pub(crate) async fn shown(rig: &Rig) -> String {
+    let mut shown = String::new();
+    for kinds in ["vbk,events,configmaps", "events.v1.events.k8s.io"] {
+        shown += &rig.kube.kubectl(&["get", kinds, "--all-namespaces", "-o", "json"]).await.unwrap();
     }
+    assert!(shown.contains("isochron-record-") || shown.contains(ADMIN_NAMESPACE), "{shown}");
+    shown
 }
 
 /// Sessions of one plane, by their name.
@@ -172,7 +171,7 @@ fn signed_by(rig: &Rig, first: usize, keys: impl Fn(&str) -> BTreeSet<String>) {
 }
 
 /// A call about this plane's instances, volumes or tags.
-fn concerns(call: &Call, plane: &str, part: &super::cluster_objects::Part) -> bool {
+fn concerns(call: &Call, plane: &str, part: &tests::processes::cluster_objects::Part) -> bool {
     call.fields.values().any(|value| {
         value == plane || part.stores.iter().any(|store| [&store.instance, &store.data, &store.raft].contains(&value))
     })
@@ -219,7 +218,7 @@ async fn even_the_loudest_log_shows_none(rig: &Rig) {
 async fn sessions_are_renewed_while_snapshots_complete() {
     let rig = Rig::start(&[SitePlan::shop()]).await.unwrap();
     rig.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
-    rig.service_accounts().await;
+    service_accounts(&rig).await;
     for plane in PLANES {
         rig.front.handle.trust(ROLE, own_key(plane));
     }

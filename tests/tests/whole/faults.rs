@@ -1,14 +1,16 @@
 //! What goes wrong in the middle: the backup is never Complete, says why, and leaves nothing.
 
-use super::{
-    backup::{Wish, why},
-    rig::Rig,
-    site::SitePlan,
-    traces::Traces,
-};
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use tests::servers::{ec2::Fault, tikv::Mode};
+use tests::{
+    processes::{
+        backup::{Wish, why},
+        rig::Rig,
+        site::SitePlan,
+        traces::Traces,
+    },
+    servers::{ec2::Fault, tikv::Mode},
+};
 use tokio::time::sleep;
 
 /// A CreateSnapshots call that answers so late keeps every hold for a while: two renewals of a store's lease.

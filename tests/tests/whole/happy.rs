@@ -1,18 +1,21 @@
 //! The user page from its first command to its last, and every field that it shows.
 
-use super::{
-    backup::Wish,
-    metadata,
-    rig::{ADMIN_NAMESPACE, BUCKET, Rig, items},
-    site::{PLANES, Site, SitePlan},
-    traces::Traces,
-};
+use super::metadata;
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use tests::servers::ec2::{Fault, Snapshot};
+use tests::{
+    processes::{
+        backup::Wish,
+        environment::{ADMIN_NAMESPACE, BUCKET, items},
+        rig::Rig,
+        site::{PLANES, Site, SitePlan},
+        traces::Traces,
+    },
+    servers::ec2::{Fault, Snapshot},
+};
 use tokio::time::{Instant, sleep};
 
 /// Until the barrier is over; the stores' own share of it is above two seconds.

@@ -1,10 +1,5 @@
 //! The rig by itself: what a plane's edges find on it, from PD's stores down to the volumes of each instance.
 
-use super::{
-    cluster_objects::Part,
-    rig::{ACCOUNT, REGION, Rig},
-    site::{PLANES, SitePlan},
-};
 use plane_actor::{
     edge::{
         kube::{KubeTopology, TopologyConfig},
@@ -19,6 +14,12 @@ use shared::{
     time::Millis,
 };
 use std::{collections::BTreeSet, time::Duration};
+use tests::processes::{
+    cluster_objects::Part,
+    environment::{ACCOUNT, REGION},
+    rig::Rig,
+    site::{PLANES, SitePlan},
+};
 use tokio::time::{Instant, sleep};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,7 +76,7 @@ async fn rig_leads_from_pd_to_volumes() {
         assert!(secret.contains_key("access_key") && secret.contains_key("secret_key"));
     }
     assert_eq!(found.len(), site.stores().count(), "every store is in a plane");
-    assert_eq!(rig.traces().await.unwrap(), super::traces::Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), tests::processes::traces::Traces::default());
     assert_eq!(rig.touched().await.unwrap(), rig.untouched());
 }
 

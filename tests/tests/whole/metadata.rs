@@ -1,12 +1,12 @@
 //! What lies in S3 beside each other: clustermeta, backupmeta, the lock, our certificate.
 
-use super::{
-    restore_accepts::restore_accepts,
-    rig::{BUCKET, Rig},
-};
+use plane_actor::edge::kube::testing::restore_accepts;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use tests::servers::ec2::Snapshot;
+use tests::{
+    processes::{environment::BUCKET, rig::Rig},
+    servers::ec2::Snapshot,
+};
 
 /// Every plane's files say what restore needs, with the moment of the whole cluster.
 pub(crate) async fn check(rig: &Rig, status: &Value, commit_ts: &str, snapshots: &BTreeMap<String, Snapshot>) {

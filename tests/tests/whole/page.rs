@@ -7,11 +7,6 @@
 mod blocks;
 mod pods;
 
-use super::{
-    cluster_objects::{self, EBS, Part},
-    rig::{ACCESS_KEY, ACCOUNT, BUCKET, REGION, own_key},
-    site::{PLANES, Site, SitePlan},
-};
 use anyhow::{Context, Result, ensure};
 use pods::Pod;
 use serde_json::{Value, json};
@@ -21,13 +16,20 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tests::servers::{
-    ec2::{Ec2Server, Ec2State, Home},
-    front::Front,
-    incumbent,
-    kube::KubeApi,
-    moto::Moto,
-    process,
+use tests::{
+    processes::{
+        cluster_objects::{self, EBS, Part},
+        environment::{ACCESS_KEY, ACCOUNT, BUCKET, REGION, own_key},
+        site::{PLANES, Site, SitePlan},
+    },
+    servers::{
+        ec2::{Ec2Server, Ec2State, Home},
+        front::Front,
+        incumbent,
+        kube::KubeApi,
+        moto::Moto,
+        process,
+    },
 };
 use tokio::process::Command;
 

@@ -1,11 +1,12 @@
 //! The second half of the user page: its three schedules by `kubectl apply`, with a short period in the place of a night.
 
-use super::{
-    rig::{ADMIN_NAMESPACE, Rig, items},
-    site::{Site, SitePlan},
-};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tests::processes::{
+    environment::{ADMIN_NAMESPACE, items},
+    rig::Rig,
+    site::{Site, SitePlan},
+};
 use tokio::time::sleep;
 
 /// The user page's manifests, as `deploy/` has them: AK/SK, IAM role with Pod, IAM role with ServiceAccount.
@@ -34,7 +35,7 @@ async fn the_schedules_of_the_user_page_run_keep_and_pause() {
     let site = &rig.sites[0];
     let (name, example) = EXAMPLES[0];
     rig.apply_backup(&manifest(example, site)).await.unwrap();
-    let first = rig.made(name, 1).await.remove(0);
+    let first = made(&rig, name, 1).await.remove(0);
     the_backup_is_as_the_facts_have_it(&first, name);
     let made = first["metadata"]["name"].as_str().unwrap().to_owned();
     let ended = rig.ended(&made).await.unwrap();
@@ -44,7 +45,7 @@ async fn the_schedules_of_the_user_page_run_keep_and_pause() {
     assert_eq!(ended["backups"][0]["backupPath"], path.as_str());
 
     // Two more make the first one go, with its snapshots and its files.
-    rig.until("the first one to go", async |rig| rig.backup_names(name).await.iter().all(|it| *it != made)).await;
+    until(&rig, "the first one to go", async |rig| backup_names(rig, name).await.iter().all(|it| *it != made)).await;
     let objects = rig.traces().await.unwrap().objects;
     assert!(objects.iter().all(|key| !key.contains(stamp)), "{objects:?}");
 
@@ -59,7 +60,7 @@ async fn role_and_service_account_travel_from_the_schedule_to_its_backups() {
     let site = Site::start(&SitePlan::shop()).await.unwrap();
     for (name, example) in &EXAMPLES[1..] {
         rig.apply_backup(&manifest(example, &site)).await.unwrap();
-        let made = rig.made(name, 1).await.remove(0);
+        let made = made(&rig, name, 1).await.remove(0);
         the_backup_is_as_the_facts_have_it(&made, name);
         let role = &made["metadata"]["annotations"]["iam.amazonaws.com/role"];
         let account = &made["spec"]["template"]["serviceAccount"];
@@ -71,15 +72,15 @@ async fn role_and_service_account_travel_from_the_schedule_to_its_backups() {
     // A schedule that can never work says so in its status.
     let bad = manifest(EXAMPLES[0].1, &site).replace("prod-az3", "prod-az7");
     rig.apply_backup(&bad).await.unwrap();
-    rig.until("Invalid", async |rig| rig.schedule("nightly-key").await["phase"] == "Invalid").await;
-    let status = rig.schedule("nightly-key").await;
+    until(&rig, "Invalid", async |rig| schedule(rig, "nightly-key").await["phase"] == "Invalid").await;
+    let status = schedule(&rig, "nightly-key").await;
     assert!(status["message"].as_str().is_some_and(|text| text.contains("prod-az7")), "{status:#}");
     let bad = manifest(EXAMPLES[0].1, &site).replace("'@every 10s'", "'0 25 * * *'");
     rig.apply_backup(&bad).await.unwrap();
     let told = async |rig: &Rig| {
-        rig.schedule("nightly-key").await["message"].as_str().is_some_and(|text| text.contains("hour"))
+        schedule(rig, "nightly-key").await["message"].as_str().is_some_and(|text| text.contains("hour"))
     };
-    rig.until("a bad hour", told).await;
+    until(&rig, "a bad hour", told).await;
 }
 
 /// Names, labels, annotations and prefix (`facts/tidb-operator.md` §1.5, §1.7).
@@ -101,8 +102,8 @@ fn the_backup_is_as_the_facts_have_it(backup: &Value, schedule: &str) {
 }
 
 async fn the_status_tells(rig: &Rig, name: &str) {
-    rig.until("a success", async |rig| rig.schedule(name).await["lastSuccess"].is_string()).await;
-    let status = rig.schedule(name).await;
+    until(rig, "a success", async |rig| schedule(rig, name).await["lastSuccess"].is_string()).await;
+    let status = schedule(rig, name).await;
     for field in ["lastBackup", "lastBackupTime", "lastSuccess", "lastSuccessTime", "nextRun", "phase"] {
         assert!(status[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {status:#}");
     }
@@ -128,55 +129,53 @@ async fn the_status_tells(rig: &Rig, name: &str) {
 async fn pause_stops_it(rig: &Rig, name: &str) {
     let patch = ["patch", "vbks", name, "-n", ADMIN_NAMESPACE, "--type=merge", "-p", "{\"spec\":{\"pause\":true}}"];
     rig.kube.kubectl(&patch).await.unwrap();
-    rig.until("Paused", async |rig| rig.schedule(name).await["phase"] == "Paused").await;
-    let last = rig.schedule(name).await["lastBackup"].clone();
+    until(rig, "Paused", async |rig| schedule(rig, name).await["phase"] == "Paused").await;
+    let last = schedule(rig, name).await["lastBackup"].clone();
     // Longer than two periods, and the last one has ended.
     sleep(Duration::from_secs(21)).await;
     rig.ended(last.as_str().unwrap()).await.unwrap();
-    assert_eq!(rig.schedule(name).await["lastBackup"], last);
+    assert_eq!(schedule(rig, name).await["lastBackup"], last);
 }
 
 async fn deleting_it_keeps_its_backups(rig: &Rig, name: &str) {
-    rig.until("retention is done", async |rig| rig.backup_names(name).await.len() == 2).await;
-    let before = rig.backup_names(name).await;
+    until(rig, "retention is done", async |rig| backup_names(rig, name).await.len() == 2).await;
+    let before = backup_names(rig, name).await;
     rig.kube.kubectl(&["delete", "vbks", name, "-n", ADMIN_NAMESPACE]).await.unwrap();
     sleep(Duration::from_secs(5)).await;
-    assert_eq!(rig.backup_names(name).await, before);
+    assert_eq!(backup_names(rig, name).await, before);
     for backup in before {
         rig.delete_backup(&backup).await.unwrap();
     }
-    assert_eq!(rig.traces().await.unwrap(), super::traces::Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), tests::processes::traces::Traces::default());
 }
 
-impl Rig {
-    /// A schedule's status; null before the first.
-    async fn schedule(&self, name: &str) -> Value {
-        self.get("vbks", name, ADMIN_NAMESPACE).await.unwrap().map(|it| it["status"].clone()).unwrap_or_default()
-    }
+/// A schedule's status; null before the first.
+async fn schedule(rig: &Rig, name: &str) -> Value {
+    rig.get("vbks", name, ADMIN_NAMESPACE).await.unwrap().map(|it| it["status"].clone()).unwrap_or_default()
+}
 
-    /// Backups that bear the schedule's label.
-    async fn backups_of(&self, name: &str) -> Vec<Value> {
-        let label = format!("tidb.pingcap.com/backup-schedule={name}");
-        let list = self.kube.kubectl(&["get", "vbk", "-n", ADMIN_NAMESPACE, "-l", &label, "-o", "json"]).await.unwrap();
-        items(&serde_json::from_str(&list).unwrap()).to_vec()
-    }
+/// Backups that bear the schedule's label.
+async fn backups_of(rig: &Rig, name: &str) -> Vec<Value> {
+    let label = format!("tidb.pingcap.com/backup-schedule={name}");
+    let list = rig.kube.kubectl(&["get", "vbk", "-n", ADMIN_NAMESPACE, "-l", &label, "-o", "json"]).await.unwrap();
+    items(&serde_json::from_str(&list).unwrap()).to_vec()
+}
 
-    async fn backup_names(&self, name: &str) -> Vec<String> {
-        let all = self.backups_of(name).await;
-        all.iter().filter_map(|it| it["metadata"]["name"].as_str().map(str::to_owned)).collect()
-    }
+async fn backup_names(rig: &Rig, name: &str) -> Vec<String> {
+    let all = backups_of(rig, name).await;
+    all.iter().filter_map(|it| it["metadata"]["name"].as_str().map(str::to_owned)).collect()
+}
 
-    /// Waits until the schedule has made backups.
-    async fn made(&self, name: &str, count: usize) -> Vec<Value> {
-        self.until("a backup", async |rig| rig.backups_of(name).await.len() >= count).await;
-        self.backups_of(name).await
-    }
+/// Waits until the schedule has made backups.
+async fn made(rig: &Rig, name: &str, count: usize) -> Vec<Value> {
+    until(rig, "a backup", async |rig| backups_of(rig, name).await.len() >= count).await;
+    backups_of(rig, name).await
+}
 
-    async fn until(&self, what: &str, holds: impl AsyncFn(&Rig) -> bool) {
-        let started = Instant::now();
-        while !holds(self).await {
-            assert!(started.elapsed() < LIMIT, "waited for {what} longer than {LIMIT:?}");
-            sleep(LOOK).await;
-        }
+async fn until(rig: &Rig, what: &str, holds: impl AsyncFn(&Rig) -> bool) {
+    let started = Instant::now();
+    while !holds(rig).await {
+        assert!(started.elapsed() < LIMIT, "waited for {what} longer than {LIMIT:?}");
+        sleep(LOOK).await;
     }
 }

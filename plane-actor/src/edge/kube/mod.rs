@@ -18,6 +18,8 @@ mod names;
 mod secrets;
 mod settings;
 mod stores;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub(crate) mod v1;
 pub(crate) mod v2;
 mod volume;

@@ -7,14 +7,13 @@ mod fake;
 mod ledger;
 mod locate;
 mod manifests;
-mod restore_accepts;
 mod stores;
 
 use fake::{Fake, Reply};
 
+pub(crate) use super::testing::restore_accepts;
 pub(crate) use backupmeta::backupmeta;
 pub(crate) use fake::store;
-pub(crate) use restore_accepts::restore_accepts;
 
 use crate::ports::PortError;
 use shared::reason::{Reason, Refusal};

@@ -1,21 +1,21 @@
 //! The ways between planes and coordinator: direct, or such as a test can cut.
 
-use super::rig::Rig;
-use anyhow::{Result, bail};
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::Path,
-};
-use tests::servers::{
+use super::environment::Environment;
+use crate::servers::{
     forward::Forward,
     namespace::{Namespace, Wire},
     ports,
     relay::Relay,
 };
+use anyhow::{Result, bail};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 /// How planes reach the coordinator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// As it listens.
     Direct,
     /// Each through a relay of its own.
@@ -29,11 +29,11 @@ const WIRES: u8 = 8;
 
 /// All ways to one coordinator, laid before it starts.
 #[derive(Debug)]
-pub(crate) struct Ways {
+pub struct Ways {
     /// The coordinator's QUIC address, for consoles.
-    pub(crate) quic: SocketAddr,
+    pub quic: SocketAddr,
     /// Likewise for HTTP.
-    pub(crate) http: SocketAddr,
+    pub http: SocketAddr,
     planes: Vec<Way>,
     elsewhere: Option<Elsewhere>,
 }
@@ -55,9 +55,9 @@ struct Elsewhere {
 
 impl Ways {
     /// For so many planes. The coordinator's kubeconfig is changed where it has to ask another address.
-    pub(crate) async fn lay(rig: &Rig, reach: Reach, planes: usize, kubeconfig: &Path) -> Result<Self> {
+    pub async fn lay(environment: &Environment, reach: Reach, planes: usize, kubeconfig: &Path) -> Result<Self> {
         let elsewhere = match reach {
-            Reach::Wired(number) => Some(Elsewhere::make(rig, number * WIRES, kubeconfig).await?),
+            Reach::Wired(number) => Some(Elsewhere::make(environment, number * WIRES, kubeconfig).await?),
             Reach::Direct | Reach::Relayed => None,
         };
         let host = elsewhere.as_ref().map_or(Ipv4Addr::LOCALHOST, |elsewhere| elsewhere.office.there());
@@ -76,7 +76,7 @@ impl Ways {
     }
 
     /// Every address of the coordinator's, for its certificate.
-    pub(crate) fn hosts(&self) -> Vec<String> {
+    pub fn hosts(&self) -> Vec<String> {
         let wires = self.planes.iter().filter_map(|way| match way {
             Way::Relay(_) => None,
             Way::Wire(wire) => Some(wire.there().into()),
@@ -85,7 +85,7 @@ impl Ways {
     }
 
     /// Where the coordinator listens for QUIC.
-    pub(crate) fn listen(&self) -> SocketAddr {
+    pub fn listen(&self) -> SocketAddr {
         match &self.elsewhere {
             Some(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, self.quic.port())),
             None => self.quic,
@@ -93,12 +93,12 @@ impl Ways {
     }
 
     /// What the coordinator's command line begins with.
-    pub(crate) fn prefix(&self) -> Option<[String; 2]> {
+    pub fn prefix(&self) -> Option<[String; 2]> {
         self.elsewhere.as_ref().map(|elsewhere| elsewhere.namespace.prefix())
     }
 
     /// What a plane dials.
-    pub(crate) fn dialled(&self, plane: usize) -> SocketAddr {
+    pub fn dialled(&self, plane: usize) -> SocketAddr {
         match self.planes.get(plane) {
             None => self.quic,
             Some(Way::Relay(relay)) => relay.address,
@@ -107,7 +107,7 @@ impl Ways {
     }
 
     /// Loses what goes from a plane to the coordinator (`up`), and back (`down`), from now on.
-    pub(crate) async fn cut(&self, plane: usize, up: bool, down: bool) -> Result<()> {
+    pub async fn cut(&self, plane: usize, up: bool, down: bool) -> Result<()> {
         match self.planes.get(plane) {
             None => bail!("plane {plane} has no way of its own"),
             Some(Way::Relay(relay)) => {
@@ -119,7 +119,7 @@ impl Ways {
     }
 
     /// Pulls a plane's wire, or puts it back.
-    pub(crate) async fn plug(&self, plane: usize, plugged: bool) -> Result<()> {
+    pub async fn plug(&self, plane: usize, plugged: bool) -> Result<()> {
         match self.planes.get(plane) {
             Some(Way::Wire(wire)) => wire.plug(plugged).await,
             _ => bail!("plane {plane} has no wire"),
@@ -128,11 +128,11 @@ impl Ways {
 }
 
 impl Elsewhere {
-    async fn make(rig: &Rig, office: u8, kubeconfig: &Path) -> Result<Self> {
+    async fn make(environment: &Environment, office: u8, kubeconfig: &Path) -> Result<Self> {
         let namespace = Namespace::make().await?;
         let office = namespace.wire(office).await?;
-        let api = Forward::from(office.here(), rig.kube.address()).await?;
-        rig.kube.redirect(kubeconfig, api.address)?;
+        let api = Forward::from(office.here(), environment.kube.address()).await?;
+        environment.kube.redirect(kubeconfig, api.address)?;
         Ok(Self { namespace, office, _api: api })
     }
 }

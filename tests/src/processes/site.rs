@@ -1,55 +1,55 @@
 //! One TiDB cluster over three planes: a real PD, TiKV servers of ours, and the instances and volumes below them.
 
 use super::cluster_objects::{Part, Store};
-use anyhow::Result;
-use shared::{evidence::ClusterStore, ids::StoreId};
-use std::{net::Ipv4Addr, time::Duration};
-use tests::servers::{
+use crate::servers::{
     ec2::{Ec2State, Home},
     pd::Pd,
     tikv::{StoreSpec, TikvCluster},
 };
+use anyhow::Result;
+use shared::{evidence::ClusterStore, ids::StoreId};
+use std::{net::Ipv4Addr, time::Duration};
 
 /// Every `k8sClusterName` that holds TiKV, in the order of `spec.clusters`.
-pub(crate) const PLANES: [&str; 3] = ["prod-az1", "prod-az2", "prod-az3"];
+pub const PLANES: [&str; 3] = ["prod-az1", "prod-az2", "prod-az3"];
 
 /// Longer than the three minutes that a store must have been up (`Limits::store_uptime`).
 const AGE: Duration = Duration::from_secs(900);
 
 /// What a TiDB cluster is made of.
 #[derive(Clone, Debug)]
-pub(crate) struct SitePlan {
+pub struct SitePlan {
     /// Begins the names of its TidbClusters.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// Makes its addresses and ids differ from other sites' (1 to 9).
-    pub(crate) number: u8,
+    pub number: u8,
     /// Stores of each plane (at most 9).
-    pub(crate) stores: [u8; 3],
+    pub stores: [u8; 3],
     /// TiKV's version in the first plane (all others: 7.5.1). PD takes no store below the version of the first.
-    pub(crate) first_version: &'static str,
+    pub first_version: &'static str,
 }
 
 impl SitePlan {
     /// Two stores in the first plane, one in each of the others, all of them 7.5.1.
-    pub(crate) fn shop() -> Self {
+    pub fn shop() -> Self {
         Self { name: "shop", number: 1, stores: [2, 1, 1], first_version: "7.5.1" }
     }
 }
 
 /// A running TiDB cluster.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub struct Site {
     /// Its PD.
-    pub(crate) pd: Pd,
+    pub pd: Pd,
     /// Its TiKV.
-    pub(crate) tikv: TikvCluster,
+    pub tikv: TikvCluster,
     /// What each plane holds, in the order of [`PLANES`].
-    pub(crate) parts: Vec<Part>,
+    pub parts: Vec<Part>,
 }
 
 impl Site {
     /// Starts PD and TiKV; objects and instances are the caller's.
-    pub(crate) async fn start(plan: &SitePlan) -> Result<Self> {
+    pub async fn start(plan: &SitePlan) -> Result<Self> {
         let pd = Pd::start().await?;
         let mut specs = Vec::new();
         for (plane, count) in (1..).zip(plan.stores) {
@@ -70,7 +70,7 @@ impl Site {
     }
 
     /// Adds the instances and their volumes.
-    pub(crate) fn furnish(&self, mut cloud: Ec2State, home: &Home) -> Ec2State {
+    pub fn furnish(&self, mut cloud: Ec2State, home: &Home) -> Ec2State {
         for store in self.stores() {
             let data = [store.data.as_str(), &store.raft, &store.foreign];
             cloud = cloud.with_instance(home, &store.instance, &store.root, &data);
@@ -79,17 +79,17 @@ impl Site {
     }
 
     /// All stores of all planes.
-    pub(crate) fn stores(&self) -> impl Iterator<Item = &Store> {
+    pub fn stores(&self) -> impl Iterator<Item = &Store> {
         self.parts.iter().flat_map(|part| &part.stores)
     }
 
     /// The stores of one plane.
-    pub(crate) fn stores_of(&self, plane: usize) -> Vec<StoreId> {
+    pub fn stores_of(&self, plane: usize) -> Vec<StoreId> {
         self.parts[plane].stores.iter().map(|store| StoreId(store.id)).collect()
     }
 
     /// Ids and addresses of all stores as PD lists them.
-    pub(crate) fn addresses(&self, listed: &[ClusterStore]) -> bool {
+    pub fn addresses(&self, listed: &[ClusterStore]) -> bool {
         listed.len() == self.stores().count()
             && listed.iter().all(|store| store.address == self.tikv.address(store.store))
     }

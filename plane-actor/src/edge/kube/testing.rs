@@ -1,12 +1,11 @@
 //! What v1's restore and BR check before they restore, as one function (`facts/tidb-operator.md` §5.5,
-//! `facts/topology.md` §2). It stands for tooling that users keep. The whole-process test reads this file too, so it knows
-//! nothing but JSON.
+//! `facts/topology.md` §2). It stands for tooling that users keep, and knows nothing but JSON.
 
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The first check that fails, in words.
-pub(crate) fn restore_accepts(backupmeta: &Value) -> Result<(), String> {
+pub fn restore_accepts(backupmeta: &Value) -> Result<(), String> {
     br_accepts(backupmeta)?;
     operator_accepts(backupmeta)
 }

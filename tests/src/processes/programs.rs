@@ -2,9 +2,14 @@
 
 use super::{
     cluster_objects::Part,
-    rig::{BUCKET, REGION, Rig, own_key, plane_namespace},
+    commands::{COMMAND_LIMIT, command, coordinator},
+    environment::{BUCKET, Environment, REGION, own_key, plane_namespace},
     site::PLANES,
     ways::{Reach, Ways},
+};
+use crate::servers::{
+    ports,
+    process::{self, Process, START_LIMIT},
 };
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -14,16 +19,9 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-use tests::servers::{
-    ports,
-    process::{self, Process, START_LIMIT},
-};
-use tokio::{process::Command, time::sleep};
+use tokio::time::sleep;
 
 const TRUST_DOMAIN: &str = "whole.test";
-
-/// One command of the coordinator's program; the console's own limits are 10 s each.
-const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 
 /// Until all planes are connected: they back off between dials while the coordinator starts.
 const CONNECT_LIMIT: Duration = Duration::from_secs(60);
@@ -33,7 +31,7 @@ const PORT_LIMIT: Duration = Duration::from_secs(10);
 
 /// One of the programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Who {
+pub enum Who {
     /// The coordinator.
     Coordinator,
     /// A plane's actor, by its place among the planes started.
@@ -42,7 +40,7 @@ pub(crate) enum Who {
 
 /// The running programs. Dropped in the order of the fields: programs before what they run in.
 #[derive(Debug)]
-pub(crate) struct Programs {
+pub struct Programs {
     coordinator: Program,
     planes: Vec<Program>,
     ways: Ways,
@@ -113,33 +111,18 @@ fn break_file(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.break"))
 }
 
-fn coordinator() -> Result<Command> {
-    command("ISOCHRON_COORDINATOR")
-}
-
-fn command(variable: &str) -> Result<Command> {
-    let mut command = Command::new(process::program(variable)?);
-    process::forget_variables(&mut command);
-    Ok(command)
-}
-
 impl Programs {
-    /// What `coordinator crd` prints.
-    pub(crate) async fn crds() -> Result<String> {
-        process::output(coordinator()?.arg("crd"), "", COMMAND_LIMIT).await
-    }
-
     /// Starts a coordinator that knows `known`, and the actors of `planes`; returns when all of them are connected.
-    pub(crate) async fn start(
-        rig: &Rig,
+    pub async fn start(
+        environment: &Environment,
         folder: &Path,
         known: &[&str],
         planes: &[&'static str],
         reach: Reach,
     ) -> Result<Self> {
         let pki = folder.join("pki");
-        let kubeconfig = rig.kubeconfig("coordinator").await?;
-        let ways = Ways::lay(rig, reach, planes.len(), &kubeconfig).await?;
+        let kubeconfig = environment.kubeconfig("coordinator").await?;
+        let ways = Ways::lay(environment, reach, planes.len(), &kubeconfig).await?;
         make_certificates(&pki, &ways.hosts()).await?;
         let (http, config) = (ways.http, coordinator_config(&pki, ways.listen(), ways.http, known));
         let (file, log_filter) = (folder.join("coordinator.yaml"), "info,shared=debug,coordinator=debug");
@@ -155,26 +138,32 @@ impl Programs {
         let mut programs = Self { coordinator, planes: Vec::new(), ways, folder: folder.to_owned(), pki };
         for (index, plane) in planes.iter().enumerate() {
             let dialled = programs.ways.dialled(index);
-            let plane = programs.start_plane(rig, folder, plane, dialled).await?;
+            let plane = programs.start_plane(environment, folder, plane, dialled).await?;
             programs.planes.push(plane);
         }
         programs.connected(planes).await?;
         Ok(programs)
     }
 
-    async fn start_plane(&self, rig: &Rig, folder: &Path, plane: &str, dialled: SocketAddr) -> Result<Program> {
+    async fn start_plane(
+        &self,
+        environment: &Environment,
+        folder: &Path,
+        plane: &str,
+        dialled: SocketAddr,
+    ) -> Result<Program> {
         let file = folder.join(format!("{plane}.yaml"));
         let http = process::loopback(ports::free()?);
-        std::fs::write(&file, plane_config(&self.pki, plane, dialled, http, &rig.front.url))?;
-        let kubeconfig = rig.kubeconfig(plane).await?;
-        let env = plane_env(rig, &kubeconfig, plane);
+        std::fs::write(&file, plane_config(&self.pki, plane, dialled, http, &environment.front.url))?;
+        let kubeconfig = environment.kubeconfig(plane).await?;
+        let env = plane_env(environment, &kubeconfig, plane);
         let log_filter = "info,shared=debug,plane_actor=debug";
         let args = ["run", "--config", path(&file), "--log", log_filter];
         Launch::new(folder, plane, "ISOCHRON_PLANE_ACTOR", &args, &env, http)?.start()
     }
 
     /// Waits until these planes have sessions. A coordinator that was just started again is given time to listen.
-    pub(crate) async fn connected(&mut self, wanted: &[&str]) -> Result<()> {
+    pub async fn connected(&mut self, wanted: &[&str]) -> Result<()> {
         let started = Instant::now();
         loop {
             for Program { process, .. } in std::iter::once(&mut self.coordinator).chain(&mut self.planes) {
@@ -194,7 +183,7 @@ impl Programs {
     }
 
     /// `coordinator console --output json …`.
-    pub(crate) async fn console(&self, ask: &[&str]) -> Result<Value> {
+    pub async fn console(&self, ask: &[&str]) -> Result<Value> {
         let file = |name: &str| self.pki.join(name);
         let mut command = coordinator()?;
         // Not the contexts of whoever runs the tests.
@@ -207,10 +196,10 @@ impl Programs {
     }
 
     /// `plane-actor preflight` for a backup of this part: its checks.
-    pub(crate) async fn preflight(&self, rig: &Rig, part: &Part, prefix: &str) -> Result<Value> {
-        let kubeconfig = rig.kubeconfig(&part.plane).await?;
+    pub async fn preflight(&self, environment: &Environment, part: &Part, prefix: &str) -> Result<Value> {
+        let kubeconfig = environment.kubeconfig(&part.plane).await?;
         let mut command = command("ISOCHRON_PLANE_ACTOR")?;
-        command.envs(plane_env(rig, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "off"]);
+        command.envs(plane_env(environment, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "off"]);
         command.arg("--config").arg(self.folder.join(format!("{}.yaml", part.plane)));
         command.args(["--namespace", &part.namespace, "--cluster", &part.name, "--secret", "s3-secret"]);
         command.args(["--bucket", BUCKET, "--region", REGION, "--prefix", prefix]);
@@ -219,10 +208,15 @@ impl Programs {
     }
 
     /// All that `plane-actor preflight` of this part prints and logs, with these credentials and the loudest log.
-    pub(crate) async fn loud_preflight(&self, rig: &Rig, part: &Part, credentials: [&str; 2]) -> Result<String> {
-        let kubeconfig = rig.kubeconfig(&part.plane).await?;
+    pub async fn loud_preflight(
+        &self,
+        environment: &Environment,
+        part: &Part,
+        credentials: [&str; 2],
+    ) -> Result<String> {
+        let kubeconfig = environment.kubeconfig(&part.plane).await?;
         let mut command = command("ISOCHRON_PLANE_ACTOR")?;
-        command.envs(plane_env(rig, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "trace"]);
+        command.envs(plane_env(environment, &kubeconfig, &part.plane)).args(["preflight", "--json", "--log", "trace"]);
         command.arg("--config").arg(self.folder.join(format!("{}.yaml", part.plane))).args(credentials);
         command.args(["--namespace", &part.namespace, "--cluster", &part.name]);
         command.args(["--bucket", BUCKET, "--region", REGION, "--prefix", "loud"]).kill_on_drop(true);
@@ -233,19 +227,19 @@ impl Programs {
     }
 
     /// Everything that the programs have logged.
-    pub(crate) fn logs(&self) -> Result<String> {
+    pub fn logs(&self) -> Result<String> {
         let programs = std::iter::once(&self.coordinator).chain(&self.planes);
         let logs = programs.map(|program| std::fs::read_to_string(program.process.log()));
         Ok(logs.collect::<std::io::Result<Vec<_>>>()?.concat())
     }
 
     /// One plane's actor, to stop, continue or kill.
-    pub(crate) fn plane(&self, index: usize) -> &Process {
+    pub fn plane(&self, index: usize) -> &Process {
         &self.planes[index].process
     }
 
     /// The process of a program, dead or alive.
-    pub(crate) fn process(&mut self, who: Who) -> &mut Process {
+    pub fn process(&mut self, who: Who) -> &mut Process {
         match who {
             Who::Coordinator => &mut self.coordinator.process,
             Who::Plane(index) => &mut self.planes[index].process,
@@ -253,7 +247,7 @@ impl Programs {
     }
 
     /// Starts a program that has ended again, with the same configuration.
-    pub(crate) async fn start_again(&mut self, who: Who) -> Result<()> {
+    pub async fn start_again(&mut self, who: Who) -> Result<()> {
         let program = match who {
             Who::Coordinator => &mut self.coordinator,
             Who::Plane(index) => &mut self.planes[index],
@@ -270,7 +264,7 @@ impl Programs {
     }
 
     /// Where a program looks for a breakpoint.
-    pub(crate) fn break_file(&self, who: Who) -> PathBuf {
+    pub fn break_file(&self, who: Who) -> PathBuf {
         match who {
             Who::Coordinator => break_file(&self.folder, &self.coordinator.launch.name),
             Who::Plane(index) => break_file(&self.folder, &self.planes[index].launch.name),
@@ -278,12 +272,12 @@ impl Programs {
     }
 
     /// The ways of planes to the coordinator, by their places among the planes started.
-    pub(crate) fn ways(&self) -> &Ways {
+    pub fn ways(&self) -> &Ways {
         &self.ways
     }
 
     /// The ends of all logs, for people who read about a failure.
-    pub(crate) fn log_tails(&self) -> String {
+    pub fn log_tails(&self) -> String {
         let mut text = String::new();
         for Program { process, .. } in std::iter::once(&self.coordinator).chain(&self.planes) {
             let _to_a_string = writeln!(text, "{}", process.log_tail());
@@ -293,18 +287,18 @@ impl Programs {
 }
 
 /// Of each plane's own secret key.
-pub(crate) const OWN_SECRET: &str = "an own key that no log shows";
+pub const OWN_SECRET: &str = "an own key that no log shows";
 
-fn plane_env<'a>(rig: &'a Rig, kubeconfig: &'a Path, plane: &str) -> [(&'static str, &'a str); 8] {
+fn plane_env<'a>(environment: &'a Environment, kubeconfig: &'a Path, plane: &str) -> [(&'static str, &'a str); 8] {
     [
         ("KUBECONFIG", path(kubeconfig)),
         ("AWS_REGION", REGION),
         ("AWS_EC2_METADATA_DISABLED", "true"),
         // The manifest of the user page names no endpoint. S3's stands in the plane's configuration; what the environment
         // says of it leads nowhere. For the others these are the SDK's own variables.
-        ("AWS_ENDPOINT_URL_EC2", &rig.ec2.url),
+        ("AWS_ENDPOINT_URL_EC2", &environment.ec2.url),
         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
-        ("AWS_ENDPOINT_URL_STS", &rig.front.url),
+        ("AWS_ENDPOINT_URL_STS", &environment.front.url),
         ("AWS_ACCESS_KEY_ID", own_key(plane)),
         ("AWS_SECRET_ACCESS_KEY", OWN_SECRET),
     ]
@@ -363,6 +357,7 @@ cleanQuietSeconds: 2
 }
 
 /// Paths here are made of ASCII names in a temporary folder.
+#[allow(clippy::expect_used)] // As just said.
 fn path(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }

@@ -1,10 +1,17 @@
-//! The rig: every server, one TiDB cluster or more, and their Kubernetes objects under the rights of `deploy/`.
+//! What the programs run in: every server, one TiDB cluster or more, and their Kubernetes objects under the rights of
+//! `deploy/`.
 
 use super::{
     cluster_objects::{self, EBS, Part},
-    programs::Programs,
+    commands,
     site::{PLANES, Site, SitePlan},
-    ways::Reach,
+};
+use crate::servers::{
+    ec2::{Ec2Server, Ec2State, Home},
+    front::Front,
+    kube::KubeApi,
+    moto::Moto,
+    process,
 };
 use anyhow::{Context, Result, ensure};
 use plane_actor::{
@@ -15,56 +22,41 @@ use serde_json::Value;
 use shared::request::S3Target;
 use std::{fmt::Write as _, path::PathBuf};
 use tempfile::TempDir;
-use tests::servers::{
-    ec2::{Ec2Server, Ec2State, Home},
-    front::Front,
-    kube::KubeApi,
-    moto::Moto,
-    process,
-};
 
 /// The account that moto gives to access keys it does not know; our EC2 knows the key by the same.
-pub(crate) const ACCOUNT: &str = "123456789012";
-pub(crate) const REGION: &str = "eu-west-1";
-pub(crate) const ACCESS_KEY: &str = "AKIAISOCHRON";
-pub(crate) const BUCKET: &str = "shop-backup";
-
-/// A plane that the coordinator knows and that never connects.
-pub(crate) const ABSENT_PLANE: &str = "prod-az9";
+pub const ACCOUNT: &str = "123456789012";
+/// Of every part of every site.
+pub const REGION: &str = "eu-west-1";
+/// In the secret that VolumeBackups name.
+pub const ACCESS_KEY: &str = "AKIAISOCHRON";
+/// Made when the rig starts.
+pub const BUCKET: &str = "shop-backup";
 
 /// Where users keep their VolumeBackups.
-pub(crate) const ADMIN_NAMESPACE: &str = "br-admin";
+pub const ADMIN_NAMESPACE: &str = "br-admin";
 
 const COORDINATOR_MANIFESTS: &str = include_str!("../../../deploy/coordinator.yaml");
 const PLANE_MANIFESTS: &str = include_str!("../../../deploy/plane-actor.yaml");
 
-/// Everything that runs. Dropped in the order of the fields: programs first.
+/// Servers and objects, and a folder for what belongs to one rig.
 #[derive(Debug)]
-pub(crate) struct Rig {
-    programs: Option<Programs>,
+pub struct Environment {
     /// TiDB clusters, in the order of the plans.
-    pub(crate) sites: Vec<Site>,
-    pub(crate) ec2: Ec2Server,
-    pub(crate) moto: Moto,
+    pub sites: Vec<Site>,
+    /// Below all sites.
+    pub ec2: Ec2Server,
+    /// S3 and STS.
+    pub moto: Moto,
     /// Stands before moto for all programs.
-    pub(crate) front: Front,
-    pub(crate) kube: KubeApi,
-    folder: TempDir,
+    pub front: Front,
+    /// The API server of all planes and of the control plane.
+    pub kube: KubeApi,
+    pub(super) folder: TempDir,
 }
 
-impl Drop for Rig {
-    fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(programs) = &self.programs
-        {
-            eprintln!("{}", programs.log_tails());
-        }
-    }
-}
-
-impl Rig {
-    /// Servers and objects, no program of ours.
-    pub(crate) async fn servers(plans: &[SitePlan]) -> Result<Self> {
+impl Environment {
+    /// Starts the servers and makes the objects.
+    pub async fn start(plans: &[SitePlan]) -> Result<Self> {
         let home = Home::new(ACCOUNT, REGION);
         let sites = futures::future::try_join_all(plans.iter().map(Site::start));
         let (kube, moto, sites) = tokio::try_join!(KubeApi::start(), Moto::start(), sites)?;
@@ -75,57 +67,21 @@ impl Rig {
             front.handle.know(own_key(plane));
         }
         let folder = tempfile::Builder::new().prefix("isochron-whole-").tempdir()?;
-        let rig = Self { programs: None, sites, ec2, moto, front, kube, folder };
-        let answer = process::http("PUT", rig.moto.address, &format!("/{BUCKET}"), "").await?;
+        let made = Self { sites, ec2, moto, front, kube, folder };
+        let answer = process::http("PUT", made.moto.address, &format!("/{BUCKET}"), "").await?;
         ensure!(answer.status == 200, "moto makes no bucket: {} {}", answer.status, answer.body);
-        rig.kinds().await?;
-        for site in &rig.sites {
+        made.kinds().await?;
+        for site in &made.sites {
             for part in &site.parts {
-                rig.add_part(part, EBS).await?;
+                made.add_part(part, EBS).await?;
             }
         }
-        Ok(rig)
-    }
-
-    /// All of it, with a coordinator that leads and planes that are connected.
-    pub(crate) async fn start(plans: &[SitePlan]) -> Result<Self> {
-        Self::start_reaching(plans, Reach::Direct).await
-    }
-
-    /// The same with planes that reach the coordinator in another way.
-    pub(crate) async fn start_reaching(plans: &[SitePlan], reach: Reach) -> Result<Self> {
-        let mut rig = Self::servers(plans).await?;
-        rig.run(&PLANES, reach).await?;
-        Ok(rig)
-    }
-
-    /// A coordinator that knows planes, none of which runs.
-    pub(crate) async fn coordinator_alone() -> Result<Self> {
-        let mut rig = Self::servers(&[]).await?;
-        rig.run(&[], Reach::Direct).await?;
-        Ok(rig)
-    }
-
-    async fn run(&mut self, planes: &[&'static str], reach: Reach) -> Result<()> {
-        let mut known: Vec<&str> = PLANES.to_vec();
-        known.push(ABSENT_PLANE);
-        self.programs = Some(Programs::start(self, self.folder.path(), &known, planes, reach).await?);
-        Ok(())
-    }
-
-    /// The programs of ours.
-    pub(crate) fn programs(&self) -> &Programs {
-        self.programs.as_ref().expect("started with programs")
-    }
-
-    /// The programs of ours, to end them and to start them again.
-    pub(crate) fn programs_mut(&mut self) -> &mut Programs {
-        self.programs.as_mut().expect("started with programs")
+        Ok(made)
     }
 
     /// Kinds and namespaces, and the coordinator's ServiceAccount with its rights.
     async fn kinds(&self) -> Result<()> {
-        let kinds = Programs::crds().await?;
+        let kinds = commands::crds().await?;
         self.kube.apply(&format!("{kinds}\n---\n{}", cluster_objects::tidb_cluster_kind())).await?;
         for kind in [
             "tidbclusters.pingcap.com",
@@ -142,7 +98,7 @@ impl Rig {
     }
 
     /// A plane's part of a TiDB cluster, and the plane actor's rights there.
-    pub(crate) async fn add_part(&self, part: &Part, driver: &str) -> Result<()> {
+    pub async fn add_part(&self, part: &Part, driver: &str) -> Result<()> {
         let mut text = cluster_objects::namespace(&part.namespace).to_string();
         write!(text, "\n---\n{}", plane_manifests(part))?;
         for object in part.objects(ACCESS_KEY, driver) {
@@ -158,7 +114,7 @@ impl Rig {
     }
 
     /// A kubeconfig with the rights that `deploy/` gives to the coordinator or to one plane's actor.
-    pub(crate) async fn kubeconfig(&self, program: &str) -> Result<PathBuf> {
+    pub async fn kubeconfig(&self, program: &str) -> Result<PathBuf> {
         let (namespace, account) = match program {
             "coordinator" => ("isochron".to_owned(), "isochron-coordinator".to_owned()),
             plane => (plane_namespace(plane), format!("isochron-plane-actor-{plane}")),
@@ -168,7 +124,7 @@ impl Rig {
     }
 
     /// S3 and EC2 as the secret's key sees them.
-    pub(crate) async fn cloud(&self) -> Result<Cloud> {
+    pub async fn cloud(&self) -> Result<Cloud> {
         let config = AwsConfig {
             region: REGION.into(),
             endpoint_ec2: self.ec2.url.clone(),
@@ -192,7 +148,7 @@ impl Rig {
     }
 
     /// An object as the API server has it; `None`: there is none.
-    pub(crate) async fn get(&self, kind: &str, name: &str, namespace: &str) -> Result<Option<Value>> {
+    pub async fn get(&self, kind: &str, name: &str, namespace: &str) -> Result<Option<Value>> {
         let text = self.kube.kubectl(&["get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found"]).await?;
         if text.trim().is_empty() {
             return Ok(None);
@@ -202,14 +158,15 @@ impl Rig {
 }
 
 /// The access key that a plane actor has of its own, by its environment. It may do nothing but what a test allows it.
-pub(crate) fn own_key(plane: &str) -> &'static str {
+#[allow(clippy::expect_used)] // Who asks for another plane has no test.
+pub fn own_key(plane: &str) -> &'static str {
     const KEYS: [&str; 3] = ["AKIAPLANE1", "AKIAPLANE2", "AKIAPLANE3"];
     let index = PLANES.iter().position(|known| *known == plane).expect("a plane of the rig");
     KEYS[index]
 }
 
 /// All planes share one API server here, so each plane's actor has a namespace of its own.
-pub(crate) fn plane_namespace(plane: &str) -> String {
+pub fn plane_namespace(plane: &str) -> String {
     format!("isochron-{plane}")
 }
 
@@ -230,6 +187,6 @@ fn namespace_head(plane: &str) -> String {
 }
 
 /// A ConfigMap's namespace and the like, for tests that look at what programs keep.
-pub(crate) fn items(list: &Value) -> &[Value] {
+pub fn items(list: &Value) -> &[Value] {
     list.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }

@@ -1,55 +1,52 @@
 //! What backups leave behind, and what they touched.
 
-use super::{
-    rig::{Rig, items},
-    site::Site,
-};
+use super::{environment::items, rig::Rig, site::Site};
+use crate::servers::{process, tikv::Counters};
 use anyhow::Result;
 use serde_json::Value;
 use shared::ids::StoreId;
 use std::collections::BTreeMap;
-use tests::servers::{process, tikv::Counters};
 
 /// Everything that a backup may leave in the world outside the API server. Empty: nothing is left.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Traces {
+pub struct Traces {
     /// Snapshots in EC2, seen by calls or not.
-    pub(crate) snapshots: Vec<String>,
+    pub snapshots: Vec<String>,
     /// Keys in S3.
-    pub(crate) objects: Vec<String>,
+    pub objects: Vec<String>,
     /// PD's paused schedulers.
-    pub(crate) paused: Vec<String>,
+    pub paused: Vec<String>,
     /// PD's service safe points, but for GC's own.
-    pub(crate) safe_points: Vec<String>,
+    pub safe_points: Vec<String>,
     /// Stores with a live lease, or with suspended imports.
-    pub(crate) leased: Vec<u64>,
+    pub leased: Vec<u64>,
 }
 
 /// How often anything was changed, whatever became of it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Touched {
+pub struct Touched {
     /// Mutations in EC2.
-    pub(crate) ec2: u64,
+    pub ec2: u64,
     /// What clients did to each store.
-    pub(crate) stores: Vec<Counters>,
+    pub stores: Vec<Counters>,
     /// `isochron-claim-*`: nothing of PD, TiKV or AWS is touched before one is saved (`design.md` §4).
-    pub(crate) claims: Vec<String>,
+    pub claims: Vec<String>,
 }
 
 /// What one TiDB cluster is held by.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Held {
+pub struct Held {
     /// PD's paused schedulers.
-    pub(crate) paused: Vec<String>,
+    pub paused: Vec<String>,
     /// PD's service safe points, but for GC's own, and when each ends by itself (seconds since 1970).
-    pub(crate) safe_points: BTreeMap<String, i64>,
+    pub safe_points: BTreeMap<String, i64>,
     /// Stores with a live lease, or with suspended imports.
-    pub(crate) leased: Vec<u64>,
+    pub leased: Vec<u64>,
 }
 
 impl Site {
     /// What it is held by now. Fails while PD does not answer.
-    pub(crate) async fn held(&self) -> Result<Held> {
+    pub async fn held(&self) -> Result<Held> {
         let pd = self.pd.members()[0].address;
         let read = async |path: &str| {
             let answer = process::http("GET", pd, &format!("/pd/api/v1{path}"), "").await?;
@@ -68,7 +65,7 @@ impl Site {
 
 impl Rig {
     /// What is there now.
-    pub(crate) async fn traces(&self) -> Result<Traces> {
+    pub async fn traces(&self) -> Result<Traces> {
         let mut traces = Traces {
             snapshots: self.ec2.handle.snapshots().into_keys().collect(),
             objects: self.cloud().await?.objects.list("", 1000).await?,
@@ -84,7 +81,7 @@ impl Rig {
     }
 
     /// What was ever touched.
-    pub(crate) async fn touched(&self) -> Result<Touched> {
+    pub async fn touched(&self) -> Result<Touched> {
         let maps = self.kube.kubectl(&["get", "configmaps", "-n", "isochron", "-o", "json"]).await?;
         let maps: Value = serde_json::from_str(&maps)?;
         let named = names(Some(&items(&maps).to_vec()), |map| &map["metadata"]["name"]);
@@ -97,7 +94,7 @@ impl Rig {
     }
 
     /// The same for a rig that was never touched.
-    pub(crate) fn untouched(&self) -> Touched {
+    pub fn untouched(&self) -> Touched {
         let stores = self.sites.iter().map(|site| site.tikv.stores().len()).sum();
         Touched { stores: vec![Counters::default(); stores], ..Touched::default() }
     }

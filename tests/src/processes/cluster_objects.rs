@@ -5,46 +5,46 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 
 /// Driver of EBS volumes.
-pub(crate) const EBS: &str = "ebs.csi.aws.com";
+pub const EBS: &str = "ebs.csi.aws.com";
 
 /// One plane's part of one TiDB cluster.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+pub struct Part {
     /// `k8sClusterName`.
-    pub(crate) plane: String,
+    pub plane: String,
     /// `tcNamespace`.
-    pub(crate) namespace: String,
+    pub namespace: String,
     /// `tcName`.
-    pub(crate) name: String,
+    pub name: String,
     /// Where PD is.
-    pub(crate) pd: String,
+    pub pd: String,
     /// TiKV.
-    pub(crate) stores: Vec<Store>,
+    pub stores: Vec<Store>,
 }
 
 /// One TiKV pod and what it stands on.
 #[derive(Clone, Debug)]
-pub(crate) struct Store {
+pub struct Store {
     /// PD's number.
-    pub(crate) id: u64,
+    pub id: u64,
     /// The pod's address.
-    pub(crate) host: Ipv4Addr,
+    pub host: Ipv4Addr,
     /// TiKV's port.
-    pub(crate) port: u16,
+    pub port: u16,
     /// The instance below.
-    pub(crate) instance: String,
+    pub instance: String,
     /// Root volume of the instance; nothing of TiKV's.
-    pub(crate) root: String,
+    pub root: String,
     /// `/var/lib/tikv`.
-    pub(crate) data: String,
+    pub data: String,
     /// `/var/lib/raft`.
-    pub(crate) raft: String,
+    pub raft: String,
     /// A volume of another pod on the same instance.
-    pub(crate) foreign: String,
+    pub foreign: String,
 }
 
 /// The TidbCluster kind, small: everything is kept, status is written on the main URL (`facts/topology.md` §7).
-pub(crate) fn tidb_cluster_kind() -> Value {
+pub fn tidb_cluster_kind() -> Value {
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -62,13 +62,13 @@ pub(crate) fn tidb_cluster_kind() -> Value {
 }
 
 /// A namespace.
-pub(crate) fn namespace(name: &str) -> Value {
+pub fn namespace(name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 }
 
 impl Part {
     /// Everything of this part but the namespace; volumes of `driver`.
-    pub(crate) fn objects(&self, access_key: &str, driver: &str) -> Vec<Value> {
+    pub fn objects(&self, access_key: &str, driver: &str) -> Vec<Value> {
         let mut all = vec![self.tidb_cluster(), self.secret(access_key)];
         for (ordinal, store) in self.stores.iter().enumerate() {
             all.push(self.pod(ordinal, store));
@@ -82,12 +82,12 @@ impl Part {
     }
 
     /// Name of the pod of this place.
-    pub(crate) fn pod_name(&self, ordinal: usize) -> String {
+    pub fn pod_name(&self, ordinal: usize) -> String {
         format!("{}-tikv-{ordinal}", self.name)
     }
 
     /// What the kubelet would write: addresses are how PD's stores lead to pods.
-    pub(crate) fn pod_status(store: &Store) -> Value {
+    pub fn pod_status(store: &Store) -> Value {
         let ip = store.host.to_string();
         json!({"status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]}})
     }

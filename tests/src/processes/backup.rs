@@ -1,7 +1,8 @@
 //! A VolumeBackup as users write it, and how its end is waited for.
 
 use super::{
-    rig::{ADMIN_NAMESPACE, BUCKET, REGION, Rig},
+    environment::{ADMIN_NAMESPACE, BUCKET, REGION},
+    rig::Rig,
     site::Site,
 };
 use anyhow::{Context, Result, bail};
@@ -13,7 +14,7 @@ use std::{
 use tokio::time::sleep;
 
 /// Until a backup is Complete, Failed or Invalid. A plane that never connects is waited for 60 s.
-pub(crate) const END_LIMIT: Duration = Duration::from_secs(120);
+pub const END_LIMIT: Duration = Duration::from_secs(120);
 
 /// Until a deleted object is gone.
 const GONE_LIMIT: Duration = Duration::from_secs(90);
@@ -22,22 +23,22 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// What stands in the manifest.
 #[derive(Clone, Debug)]
-pub(crate) struct Wish {
+pub struct Wish {
     /// `metadata.name`.
-    pub(crate) name: String,
+    pub name: String,
     /// k8sClusterName, tcName, tcNamespace.
-    pub(crate) clusters: Vec<[String; 3]>,
+    pub clusters: Vec<[String; 3]>,
     /// `s3.secretName`.
-    pub(crate) secret: String,
+    pub secret: String,
     /// `s3.bucket`.
-    pub(crate) bucket: String,
+    pub bucket: String,
     /// `s3.prefix`.
-    pub(crate) prefix: String,
+    pub prefix: String,
 }
 
 impl Wish {
     /// A right one.
-    pub(crate) fn of(site: &Site, name: &str) -> Self {
+    pub fn of(site: &Site, name: &str) -> Self {
         let parts = site.parts.iter().map(|part| [part.plane.clone(), part.name.clone(), part.namespace.clone()]);
         Self {
             name: name.to_owned(),
@@ -49,7 +50,7 @@ impl Wish {
     }
 
     /// The user page's AK/SK manifest, word for word but for what stands in `${…}` there.
-    pub(crate) fn manifest(&self) -> String {
+    pub fn manifest(&self) -> String {
         let Self { name, secret, bucket, prefix, .. } = self;
         let mut clusters = String::new();
         for [plane, tc, namespace] in &self.clusters {
@@ -88,18 +89,18 @@ spec:
 
 impl Rig {
     /// `kubectl apply -f backup-fed.yaml -n br-admin`.
-    pub(crate) async fn apply_backup(&self, manifest: &str) -> Result<String> {
+    pub async fn apply_backup(&self, manifest: &str) -> Result<String> {
         self.kube.kubectl_with_input(&["apply", "-n", ADMIN_NAMESPACE, "-f", "-"], manifest).await
     }
 
     /// The status as it stands; null before the first.
-    pub(crate) async fn backup_status(&self, name: &str) -> Result<Value> {
+    pub async fn backup_status(&self, name: &str) -> Result<Value> {
         let object = self.get("vbk", name, ADMIN_NAMESPACE).await?;
         Ok(object.with_context(|| format!("there is no VolumeBackup {name}"))?["status"].clone())
     }
 
     /// Waits for the end, and returns the status.
-    pub(crate) async fn ended(&self, name: &str) -> Result<Value> {
+    pub async fn ended(&self, name: &str) -> Result<Value> {
         let started = Instant::now();
         loop {
             let status = self.backup_status(name).await?;
@@ -114,13 +115,13 @@ impl Rig {
     }
 
     /// `kubectl delete vbk`, and waits until the object is gone.
-    pub(crate) async fn delete_backup(&self, name: &str) -> Result<()> {
+    pub async fn delete_backup(&self, name: &str) -> Result<()> {
         self.kube.kubectl(&["delete", "vbk", name, "-n", ADMIN_NAMESPACE, "--wait=false"]).await?;
         self.deleted(name).await
     }
 
     /// Waits until a deleted object is gone.
-    pub(crate) async fn deleted(&self, name: &str) -> Result<()> {
+    pub async fn deleted(&self, name: &str) -> Result<()> {
         let started = Instant::now();
         while let Some(object) = self.get("vbk", name, ADMIN_NAMESPACE).await? {
             if started.elapsed() > GONE_LIMIT {
@@ -133,7 +134,7 @@ impl Rig {
 }
 
 /// The condition of the status's own phase: reason and message.
-pub(crate) fn why(status: &Value) -> (String, String) {
+pub fn why(status: &Value) -> (String, String) {
     let mut conditions = status["conditions"].as_array().into_iter().flatten();
     let of_phase = conditions.rfind(|condition| condition["type"] == status["phase"]);
     let text = |key: &str| of_phase.and_then(|it| it[key].as_str()).unwrap_or_default().to_owned();
