@@ -9,6 +9,7 @@ pub mod control;
 pub mod decoders;
 pub mod invariants;
 pub mod listed;
+pub mod models;
 #[cfg(feature = "aws")]
 pub mod processes;
 pub mod quic_net;

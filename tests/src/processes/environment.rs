@@ -6,8 +6,9 @@ use super::{
     commands,
     site::{PLANES, Site, SitePlan},
 };
+use crate::models::ec2::Home;
 use crate::servers::{
-    ec2::{Ec2Server, Ec2State, Home},
+    ec2::{Ec2Server, Ec2State},
     front::Front,
     kube::KubeApi,
     moto::Moto,

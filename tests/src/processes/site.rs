@@ -1,8 +1,9 @@
 //! One TiDB cluster over three planes: a real PD, TiKV servers of ours, and the instances and volumes below them.
 
 use super::cluster_objects::{Part, Store};
+use crate::models::ec2::Home;
 use crate::servers::{
-    ec2::{Ec2State, Home},
+    ec2::Ec2State,
     pd::Pd,
     tikv::{StoreSpec, TikvCluster},
 };

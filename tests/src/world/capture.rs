@@ -1,18 +1,19 @@
 //! Images of what stores hold now, as EC2 takes them and without it.
 
 use super::{
-    cloud::{Role, Snapshot},
+    cloud::{Capture, Role},
     engine::{State, millis},
     image::{Cut, Half, StoreImage, VolumeImage},
 };
+use crate::models::ec2::Wanted;
 use shared::{
     ids::{SnapshotId, StoreId, VolumeId},
-    time::Timestamp,
     ts::Ts,
 };
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::Arc,
+    time::Duration,
 };
 
 /// Bytes of an empty file system; rows come on top.
@@ -53,82 +54,62 @@ impl State {
     pub(crate) fn snapshot_volumes(
         &mut self,
         plane: &str,
-        volumes: &[VolumeId],
+        mut wanted: Vec<Wanted>,
         tags: &[(String, String)],
         fails: bool,
-    ) -> Vec<(VolumeId, SnapshotId, Timestamp)> {
+    ) -> Vec<SnapshotId> {
         let skew = self.config.planes.iter().find(|kept| kept.name == plane).map_or(0, |kept| kept.ec2_skew_ms);
-        let start_time = Timestamp(self.wall().0 + skew);
-        let pending = self.config.ec2.pending;
-        let visible = self.config.ec2.visible;
+        let start_ms = self.wall().0 + skew;
+        let (pending, visible) = (self.config.ec2.pending, self.config.ec2.visible);
         let hidden = self.faults.ec2.get(plane).map_or(0, |faults| millis(faults.hide_new));
-        let mut images: BTreeMap<StoreId, Arc<StoreImage>> = BTreeMap::new();
-        let mut made = Vec::new();
-        for volume in volumes {
-            let Some(role) = self.cloud.volumes.get(volume).map(|kept| kept.role) else { continue };
-            let part = match role {
-                Role::Data(store) => Some((Half::Data, store)),
-                Role::Raft(store) => Some((Half::Raft, store)),
-                Role::Root | Role::Foreign => None,
-            };
-            let content = part.and_then(|(half, store)| {
-                if let Entry::Vacant(place) = images.entry(store) {
-                    place.insert(Arc::new(self.capture(store)?));
-                }
-                images.get(&store).map(|image| (half, Arc::clone(image)))
-            });
-            self.cloud.next += 1;
-            let id = SnapshotId(format!("snap-0{:016x}", self.cloud.next));
-            let snapshot = Snapshot {
-                volume: volume.clone(),
-                plane: plane.to_owned(),
-                start_time,
-                captured: self.now,
-                visible: self.now + self.draw_call(visible) + hidden,
-                done: self.now + self.draw_call(pending),
-                fails,
-                deleted: false,
-                tags: tags.to_vec(),
-                stripped: false,
-                bytes: bytes_of(content.as_ref()),
-                content,
-            };
-            self.note(&[30, self.cloud.next]);
-            self.cloud.snapshots.insert(id.clone(), snapshot);
-            if let Some(kept) = self.cloud.volumes.get_mut(volume) {
-                kept.snapshotted = Some(self.now);
-            }
-            made.push((volume.clone(), id, start_time));
+        let mut images = BTreeMap::new();
+        let mut contents = Vec::new();
+        for one in &mut wanted {
+            let content = self.content_of(&one.volume, &mut images);
+            one.visible = Duration::from_millis(self.now + self.draw_call(visible) + hidden);
+            one.done = Duration::from_millis(self.now + self.draw_call(pending));
+            one.full_bytes = bytes_of(content.as_ref());
+            contents.push(content);
+        }
+        let made = self.cloud.ec2.make(self.moment(), start_ms, wanted, fails.then_some("internal error"), "");
+        let made: Vec<SnapshotId> = made.into_iter().map(SnapshotId).collect();
+        for (id, content) in made.iter().zip(contents) {
+            let capture = Capture { plane: plane.to_owned(), tags: tags.to_vec(), content };
+            self.cloud.captures.insert(id.clone(), capture);
+            self.note(&[30, self.cloud.captures.len() as u64]);
         }
         self.counters.ec2_creates += 1;
         made
+    }
+
+    /// What is on a volume: nothing of TiKV's, or half of what a store is now.
+    fn content_of(
+        &self,
+        volume: &str,
+        images: &mut BTreeMap<StoreId, Arc<StoreImage>>,
+    ) -> Option<(Half, Arc<StoreImage>)> {
+        let (half, store) = match self.cloud.tikv.get(&VolumeId(volume.to_owned()))?.0 {
+            Role::Data(store) => (Half::Data, store),
+            Role::Raft(store) => (Half::Raft, store),
+        };
+        if let Entry::Vacant(place) = images.entry(store) {
+            place.insert(Arc::new(self.capture(store)?));
+        }
+        images.get(&store).map(|image| (half, Arc::clone(image)))
     }
 
     /// The cut that these snapshots are, whatever their state; ids that are unknown or hold no TiKV are named.
     pub(crate) fn cut_of(&self, ids: &[SnapshotId], commit_ts: Ts) -> Result<Cut, String> {
         let mut volumes = Vec::new();
         for id in ids {
-            let snapshot = self.cloud.snapshots.get(id).ok_or_else(|| format!("{id} was never made"))?;
-            if snapshot.deleted {
+            let made = self.cloud.captures.get(id).ok_or_else(|| format!("{id} was never made"))?;
+            if self.cloud.ec2.snapshots.get(&id.0).is_none_or(|snapshot| snapshot.deleting) {
                 return Err(format!("{id} was deleted"));
             }
-            let (half, image) = snapshot.content.clone().ok_or_else(|| format!("{id} holds no TiKV volume"))?;
+            let (half, image) = made.content.clone().ok_or_else(|| format!("{id} holds no TiKV volume"))?;
             volumes.push(VolumeImage { snapshot: Some(id.clone()), half, image });
         }
         Ok(Cut { commit_ts, volumes })
-    }
-
-    /// May a volume be snapshotted now (`facts/aws.md` A3)? The code of the refusal, if not.
-    pub(crate) fn volume_refusal(&self, volume: &VolumeId) -> Option<&'static str> {
-        let kept = self.cloud.volumes.get(volume)?;
-        let recent = kept.snapshotted.is_some_and(|at| at + millis(self.config.ec2.per_volume) > self.now);
-        if recent {
-            Some("SnapshotCreationPerVolumeRateExceeded")
-        } else if self.cloud.unfinished(volume, self.now) >= self.config.ec2.concurrent {
-            Some("ConcurrentSnapshotLimitExceeded")
-        } else {
-            None
-        }
     }
 }
 

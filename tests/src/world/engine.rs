@@ -114,7 +114,7 @@ impl State {
             latches: BTreeSet::new(),
             bank: Bank::default(),
             pd: PdState::default(),
-            cloud: CloudState::default(),
+            cloud: CloudState::new(&config.ec2),
             objects: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             faults: Faults::default(),

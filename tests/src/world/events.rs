@@ -2,16 +2,14 @@
 
 use super::{
     World,
-    cloud::{Role, Volume},
     counters::LeftOver,
     engine::{State, millis},
     faults::Faults,
     kv::{Rows, account_of, read_all},
     pd_state::GC_WORKER,
 };
-use plane_actor::ports::SnapshotState;
 use shared::{
-    ids::{RegionId, SnapshotId, StoreId, VolumeId},
+    ids::{RegionId, SnapshotId, StoreId},
     ts::Ts,
 };
 use std::{collections::BTreeSet, time::Duration};
@@ -20,8 +18,8 @@ use std::{collections::BTreeSet, time::Duration};
 const NAMED: usize = 50;
 
 /// Of the pod that comes and goes.
-fn foreign(store: StoreId) -> VolumeId {
-    VolumeId(format!("vol-0f{:015x}", store.0))
+fn foreign(store: StoreId) -> String {
+    format!("vol-0f{:015x}", store.0)
 }
 
 impl World {
@@ -140,15 +138,15 @@ impl World {
     pub fn attach_foreign(&self, store: StoreId) {
         self.with(|state| {
             let Some(held) = state.stores.get(&store) else { return };
-            let Some(instance) = state.cloud.volumes.get(&held.data).map(|kept| kept.instance.clone()) else { return };
-            let volume = Volume { plane: held.plane.clone(), instance, role: Role::Foreign, snapshotted: None };
-            state.cloud.volumes.insert(foreign(store), volume);
+            let Some((_, instance)) = state.cloud.tikv.get(&held.data).cloned() else { return };
+            let home = state.home_of(&held.plane);
+            state.cloud.ec2.add_volume(&home, &foreign(store), &instance.0, "/dev/sdz", 0);
         });
     }
 
     /// And goes again.
     pub fn detach_foreign(&self, store: StoreId) {
-        self.with(|state| state.cloud.volumes.remove(&foreign(store)));
+        self.with(|state| state.cloud.ec2.remove_volume(&foreign(store)));
     }
 
     /// Somebody removes every service safe point but TiDB's own.
@@ -179,8 +177,11 @@ impl World {
     /// These snapshots lose all their tags.
     pub fn strip_tags(&self, snapshots: &BTreeSet<SnapshotId>) {
         self.with(|state| {
-            let named = state.cloud.snapshots.iter_mut().filter(|(id, _)| snapshots.contains(*id));
-            named.for_each(|(_, snapshot)| snapshot.stripped = true);
+            for id in snapshots {
+                if let Some(snapshot) = state.cloud.ec2.snapshots.get_mut(&id.0) {
+                    snapshot.tags.clear();
+                }
+            }
         });
     }
 
@@ -215,11 +216,12 @@ impl State {
         let now = self.now;
         let snapshots: Vec<String> = self
             .cloud
+            .ec2
             .snapshots
             .iter()
-            .filter(|(_, kept)| !kept.deleted)
+            .filter(|(_, kept)| !kept.deleting)
             .map(|(id, kept)| {
-                let state = if kept.state(now) == SnapshotState::Pending { " (pending)" } else { "" };
+                let state = if kept.state(self.moment()) == "pending" { " (pending)" } else { "" };
                 format!("{id} of {}{state}", kept.volume)
             })
             .collect();

@@ -2,12 +2,13 @@
 
 use super::{
     World,
-    cloud::{Role, Snapshot, Volume},
+    cloud::{CloudState, Role, info},
     config::Span,
     engine::State,
     faults::Ec2Faults,
     port_s3::Bucket,
 };
+use crate::models::ec2::{Call, Home, Refusal};
 use async_trait::async_trait;
 use plane_actor::ports::{
     Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, PortError,
@@ -18,15 +19,13 @@ use shared::{
     ids::{InstanceId, SnapshotId, VolumeId},
     reason::Reason,
     request::S3Target,
+    time::Timestamp,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Keys that the world's secrets hold.
 pub(crate) const ACCESS_KEY: &str = "AKIAEXAMPLEEXAMPLE00";
 pub(crate) const SECRET_KEY: &str = "example-secret-key";
-/// Most tags of one resource, exclusions of one call (`facts/aws.md` A1).
-const MAX_TAGS: usize = 50;
-const MAX_EXCLUDED: usize = 40;
 /// Rows of one page of DescribeSnapshots.
 const PAGE: usize = 1000;
 
@@ -47,7 +46,7 @@ impl CloudConnect for CloudDouble {
                 format!("sts:GetCallerIdentity in plane {}: InvalidClientTokenId", self.plane),
             ));
         }
-        let (account, region) = self.world.with(|state| state.account_of(&self.plane));
+        let Home { account, region } = self.world.with(|state| state.home_of(&self.plane));
         let region = if storage.region.is_empty() { region } else { storage.region.clone() };
         let ec2 = Ec2Double { world: self.world.clone(), plane: self.plane.clone() };
         let objects = Bucket { world: self.world.clone(), bucket: storage.bucket.clone() };
@@ -61,20 +60,21 @@ struct Ec2Double {
 }
 
 impl State {
-    pub(crate) fn account_of(&self, plane: &str) -> (String, String) {
-        let kept = self.config.planes.iter().find(|kept| kept.name == plane);
-        kept.map(|kept| (kept.account.clone(), kept.region.clone())).unwrap_or_default()
+    /// The model's clock.
+    pub(crate) fn moment(&self) -> Duration {
+        Duration::from_millis(self.now)
     }
 
-    fn zone_of(&self, plane: &str) -> String {
-        self.config.planes.iter().find(|kept| kept.name == plane).map(|kept| kept.zone.clone()).unwrap_or_default()
+    pub(crate) fn home_of(&self, plane: &str) -> Home {
+        let kept = self.config.planes.iter().find(|kept| kept.name == plane);
+        kept.map_or(Home::new("", ""), |kept| Home::new(&kept.account, &kept.region))
     }
 
     fn ec2_faults(&mut self, plane: &str) -> &mut Ec2Faults {
         self.faults.ec2.entry(plane.to_owned()).or_default()
     }
 
-    fn admit(&mut self, plane: &str, action: &'static str, limit: (u32, u32)) -> Result<(), CloudError> {
+    fn admit(&mut self, plane: &str, action: &'static str) -> Result<(), CloudError> {
         let faults = self.ec2_faults(plane);
         if faults.denied {
             return Err(CloudError::Denied(format!("ec2:{action}")));
@@ -83,111 +83,100 @@ impl State {
             faults.throttle -= 1;
             return Err(CloudError::Throttled(format!("{action}: RequestLimitExceeded")));
         }
-        let (account, region) = self.account_of(plane);
-        let now = self.now;
-        if self.cloud.admit((account, region, action), limit, now) {
-            Ok(())
-        } else {
-            Err(CloudError::Throttled(format!("{action}: RequestLimitExceeded")))
+        self.attach_volumes();
+        let (now, home) = (self.moment(), self.home_of(plane));
+        self.cloud.ec2.draw(now, &home, action).map_err(refused)
+    }
+
+    /// Data volumes are where the switches say.
+    fn attach_volumes(&mut self) {
+        for (id, (role, instance)) in &self.cloud.tikv {
+            let moved = matches!(role, Role::Data(store) if self.faults.moved_volume.contains(store));
+            let at = self.cloud.ec2.volumes.get_mut(&id.0).and_then(|volume| volume.attachment.as_mut());
+            if let Some(at) = at {
+                at.instance = if moved { "i-0ffffffffffffffff".to_owned() } else { instance.0.clone() };
+            }
         }
     }
 
     /// Every snapshot that a describe of this plane's account shows now.
     fn described(&self, plane: &str) -> Vec<SnapshotInfo> {
-        let owner = self.account_of(plane);
-        self.cloud
-            .snapshots
-            .iter()
-            .filter(|(_, kept)| self.account_of(&kept.plane) == owner)
-            .filter(|(_, kept)| kept.visible <= self.now && kept.exists(self.now))
-            .filter(|(_, kept)| !self.faults.ec2.get(&kept.plane).is_some_and(|faults| faults.never_shown))
-            .map(|(id, kept)| kept.info(id, self.now))
-            .collect()
+        let (now, home) = (self.moment(), self.home_of(plane));
+        let hidden = |id: &SnapshotId| {
+            let made_by = self.cloud.captures.get(id).map(|made| &made.plane);
+            made_by.and_then(|plane| self.faults.ec2.get(plane)).is_some_and(|faults| faults.never_shown)
+        };
+        let seen = self.cloud.ec2.seen(now, &home).map(|(id, kept)| (SnapshotId(id.clone()), kept));
+        seen.filter(|(id, _)| !hidden(id)).map(|(id, kept)| info(&id, kept, now)).collect()
     }
 
-    /// Where EC2 says that a volume is.
-    fn home_of(&self, kept: &Volume) -> InstanceId {
-        let moved = matches!(kept.role, Role::Data(store) if self.faults.moved_volume.contains(&store));
-        if moved { InstanceId("i-0ffffffffffffffff".to_owned()) } else { kept.instance.clone() }
-    }
-
-    fn volume_at(&self, id: &VolumeId) -> Option<VolumeAt> {
-        let kept = self.cloud.volumes.get(id)?;
-        if matches!(kept.role, Role::Data(store) if self.faults.gone_volume.contains(&store)) {
+    fn volume_at(&self, plane: &str, id: &VolumeId) -> Option<VolumeAt> {
+        let kept = self.cloud.ec2.volumes.get(&id.0)?;
+        let role = self.cloud.tikv.get(id).map(|(role, _)| role);
+        if matches!(role, Some(Role::Data(store)) if self.faults.gone_volume.contains(store)) {
             return None;
         }
         Some(VolumeAt {
             volume: id.clone(),
-            instance: Some(self.home_of(kept)),
-            zone: self.zone_of(&kept.plane),
+            instance: kept.attachment.as_ref().map(|at| InstanceId(at.instance.clone())),
+            zone: self.config.planes.iter().find(|kept| kept.name == plane)?.zone.clone(),
             tags: vec![("CSIVolumeName".to_owned(), format!("pvc-{id}"))],
         })
     }
 
     fn create(&mut self, plane: &str, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError> {
-        let limit = self.config.ec2.create_bucket;
-        self.admit(plane, "CreateSnapshots", limit)?;
-        let refused = |code: &str, message: String| CloudError::Refused { code: code.to_owned(), message };
-        if call.tags.len() > MAX_TAGS {
-            return Err(refused("TagLimitExceeded", format!("{} tags, at most {MAX_TAGS}", call.tags.len())));
-        }
-        if call.exclude.len() > MAX_EXCLUDED {
-            return Err(refused("InvalidParameterValue", format!("{} exclusions, at most 40", call.exclude.len())));
-        }
-        let here = |id: &VolumeId| self.cloud.volumes.get(id).is_some_and(|kept| self.home_of(kept) == call.instance);
-        if let Some(gone) = call.exclude.iter().find(|id| !here(id)) {
-            return Err(refused("InvalidParameterValue", format!("{gone} is not attached to {}", call.instance)));
-        }
-        let mut volumes = Vec::new();
-        for (id, kept) in self.cloud.volumes.iter().filter(|(_, kept)| self.home_of(kept) == call.instance) {
-            if call.exclude.contains(id) {
-                if kept.role == Role::Root {
-                    return Err(refused("InvalidParameterValue", format!("{id} is the root volume")));
-                }
-            } else if kept.role != Role::Root {
-                volumes.push(id.clone());
-            }
-        }
-        if volumes.is_empty() {
-            return Err(refused("InvalidInstanceID.NotFound", format!("{} has no such volumes", call.instance)));
-        }
-        let again = volumes.iter().any(|id| self.cloud.volumes.get(id).is_some_and(|kept| kept.snapshotted.is_some()));
+        self.admit(plane, "CreateSnapshots")?;
+        let (now, home) = (self.moment(), self.home_of(plane));
+        let excluded: Vec<String> = call.exclude.iter().map(|id| id.0.clone()).collect();
+        let asked = Call {
+            instance: &call.instance.0,
+            without_root: true,
+            excluded: &excluded,
+            tags: &call.tags,
+            copy_tags: false,
+        };
+        let mut wanted = self.cloud.ec2.chosen(now, &home, &asked).map_err(refused)?;
+        let again = wanted.iter().any(|one| self.cloud.ec2.was_snapshotted(&one.volume));
         let faults = self.ec2_faults(plane);
         let left = if again { &mut faults.invalid_again } else { &mut faults.invalid_states };
         if *left > 0 {
             *left -= 1;
             return Err(CloudError::InvalidState(format!("CreateSnapshots: InvalidState: {}", call.instance)));
         }
-        for volume in &volumes {
-            match self.volume_refusal(volume) {
-                Some(code @ "SnapshotCreationPerVolumeRateExceeded") => {
-                    return Err(CloudError::PerVolumeRate(format!("{code}: {volume}")));
-                }
-                Some(code) => return Err(CloudError::Quota(format!("{code}: {volume}"))),
-                None => {}
-            }
-        }
+        self.cloud.ec2.check_room(now, &home, &wanted).map_err(refused)?;
         let faults = self.ec2_faults(plane);
-        let fails = faults.error_sets > 0;
-        faults.error_sets = faults.error_sets.saturating_sub(1);
-        let lost = faults.lose_replies > 0;
-        faults.lose_replies = faults.lose_replies.saturating_sub(1);
-        let partial = faults.partial_sets > 0;
-        faults.partial_sets = faults.partial_sets.saturating_sub(1);
+        let [fails, lost, partial] = [&mut faults.error_sets, &mut faults.lose_replies, &mut faults.partial_sets]
+            .map(|left| std::mem::replace(left, left.saturating_sub(1)) > 0);
         if partial {
-            volumes.truncate(1);
+            wanted.truncate(1);
         }
-        let made = self.snapshot_volumes(plane, &volumes, &call.tags, fails);
+        let made = self.snapshot_volumes(plane, wanted, &call.tags, fails);
         if lost || partial {
             return Err(CloudError::OutcomeUnknown("CreateSnapshots: connection reset before the reply".to_owned()));
         }
-        let accepted = made.into_iter().map(|(volume, snapshot, start_time)| AcceptedSnapshot {
-            volume,
-            snapshot,
-            instance: call.instance.clone(),
-            start_time,
+        let accepted = made.into_iter().filter_map(|snapshot| {
+            let kept = self.cloud.ec2.snapshots.get(&snapshot.0)?;
+            Some(AcceptedSnapshot {
+                volume: VolumeId(kept.volume.clone()),
+                snapshot,
+                instance: call.instance.clone(),
+                start_time: Timestamp(kept.start_ms),
+            })
         });
         Ok(accepted.collect())
+    }
+}
+
+/// As the edge reads EC2's codes.
+fn refused(refusal: Refusal) -> CloudError {
+    let text = format!("{}: {}", refusal.code, refusal.message);
+    match refusal.code {
+        "RequestLimitExceeded" => CloudError::Throttled(text),
+        "SnapshotCreationPerVolumeRateExceeded" => CloudError::PerVolumeRate(text),
+        "ConcurrentSnapshotLimitExceeded" | "PendingSnapshotLimitExceeded" | "SnapshotLimitExceeded" => {
+            CloudError::Quota(text)
+        }
+        code => CloudError::Refused { code: code.to_owned(), message: refusal.message },
     }
 }
 
@@ -199,8 +188,7 @@ impl Ec2Double {
     ) -> Result<T, CloudError> {
         self.world.pause(self.world.with(|state| state.config.ec2.describe)).await;
         self.world.with(|state| {
-            let limit = state.config.ec2.describe_bucket;
-            state.admit(&self.plane, action, limit)?;
+            state.admit(&self.plane, action)?;
             look(state)
         })
     }
@@ -209,27 +197,23 @@ impl Ec2Double {
 #[async_trait]
 impl Ec2 for Ec2Double {
     async fn volumes(&self, volumes: &[VolumeId]) -> Result<Vec<VolumeAt>, CloudError> {
-        self.describe("DescribeVolumes", |state| Ok(volumes.iter().filter_map(|id| state.volume_at(id)).collect()))
-            .await
+        self.describe("DescribeVolumes", |state| {
+            Ok(volumes.iter().filter_map(|id| state.volume_at(&self.plane, id)).collect())
+        })
+        .await
     }
 
     async fn instances(&self, instances: &[InstanceId]) -> Result<Vec<InstanceVolumes>, CloudError> {
         self.describe("DescribeInstances", |state| {
             let of = |instance: &InstanceId| {
-                let mine: Vec<_> =
-                    state.cloud.volumes.iter().filter(|(_, kept)| &state.home_of(kept) == instance).collect();
-                let with = |root: bool| {
-                    let kept = mine.iter().filter(move |(_, kept)| (kept.role == Role::Root) == root);
-                    kept.map(|(id, _)| (*id).clone()).collect::<Vec<_>>()
-                };
-                if mine.is_empty() {
-                    return None;
-                }
+                let kept = state.cloud.ec2.instances.get(&instance.0)?;
+                let (root, data): (Vec<_>, Vec<_>) =
+                    state.cloud.ec2.attached(&instance.0).partition(|(_, device)| *device == kept.root_device);
                 Some(InstanceVolumes {
                     instance: instance.clone(),
-                    state: "running".to_owned(),
-                    root: with(true).into_iter().next(),
-                    data: with(false),
+                    state: kept.state.clone(),
+                    root: root.first().map(|(id, _)| VolumeId((*id).clone())),
+                    data: data.into_iter().map(|(id, _)| VolumeId(id.clone())).collect(),
                 })
             };
             Ok(instances.iter().filter_map(of).collect())
@@ -308,17 +292,22 @@ impl Ec2 for Ec2Double {
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError> {
         self.world.pause(self.world.with(|state| state.config.ec2.delete)).await;
         self.world.with(|state| {
-            let limit = state.config.ec2.delete_bucket;
-            state.admit(&self.plane, "DeleteSnapshot", limit)?;
-            if let Some((code, message)) = state.ec2_faults(&self.plane).undeletable {
+            state.admit(&self.plane, "DeleteSnapshot")?;
+            let (now, home) = (state.moment(), state.home_of(&self.plane));
+            let faults = state.ec2_faults(&self.plane);
+            if let Some((code, message)) = faults.undeletable {
                 return Err(CloudError::Refused { code: code.to_owned(), message: message.to_owned() });
             }
-            let now = state.now;
-            let never_shown = state.ec2_faults(&self.plane).never_shown;
-            let known = |kept: &&mut Snapshot| !kept.deleted && (kept.visible <= now || never_shown);
-            let Some(kept) = state.cloud.snapshots.get_mut(id).filter(known) else { return Ok(false) };
-            kept.deleted = true;
-            kept.content = None;
+            let never_shown = faults.never_shown;
+            let CloudState { ec2, captures, .. } = &mut state.cloud;
+            let hidden = never_shown && ec2.snapshots.get(&id.0).is_some_and(|kept| kept.exists(now));
+            if !hidden && ec2.visible(now, &home, &id.0).is_err() {
+                return Ok(false);
+            }
+            ec2.delete(&id.0);
+            if let Some(made) = captures.get_mut(id) {
+                made.content = None;
+            }
             state.counters.ec2_deletes += 1;
             Ok(true)
         })

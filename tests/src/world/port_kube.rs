@@ -99,7 +99,7 @@ impl Topology for KubeDouble {
             let message = format!("plane {}: no ServiceAccount {namespace}/{name}", self.plane);
             return Err(PortError::refused(Reason::CredentialsUnreadable, message));
         }
-        let (account, _) = self.world.with(|state| state.account_of(&self.plane));
+        let account = self.world.with(|state| state.home_of(&self.plane).account);
         Ok(WebIdentity { role: format!("arn:aws:iam::{account}:role/{name}"), token: "token".to_owned() })
     }
 }

@@ -35,12 +35,11 @@ impl World {
         self.with(|state| Facts {
             snapshots: state
                 .cloud
-                .snapshots
+                .captures
                 .iter()
-                .map(|(id, kept)| {
-                    let fact =
-                        SnapshotFact { plane: kept.plane.clone(), tags: kept.tags.clone(), deleted: kept.deleted };
-                    (id.clone(), fact)
+                .map(|(id, made)| {
+                    let deleted = state.cloud.ec2.snapshots.get(&id.0).is_none_or(|kept| kept.deleting);
+                    (id.clone(), SnapshotFact { plane: made.plane.clone(), tags: made.tags.clone(), deleted })
                 })
                 .collect(),
             ledgers: state.ledgers.clone(),

@@ -2,7 +2,7 @@
 
 use super::{
     apply::Peers,
-    cloud::{Role, Volume},
+    cloud::Role,
     config::PlaneConfig,
     engine::State,
     kv::{Key, Row, Rows, Write, account_key},
@@ -10,6 +10,7 @@ use super::{
     peer::{Descriptor, FIRST_INDEX, Peer, Region},
     store::Store,
 };
+use crate::models::ec2::Home;
 use rand::seq::IteratorRandom;
 use shared::{
     ids::{InstanceId, RegionId, StoreId, VolumeId},
@@ -40,16 +41,10 @@ impl State {
         let instance = InstanceId(format!("i-0{number:016x}"));
         let volume = |kind: u64| VolumeId(format!("vol-0{:016x}", number * 16 + kind));
         let (data, raft) = (volume(1), volume(2));
-        let roles = [
-            (volume(0), Role::Root),
-            (data.clone(), Role::Data(id)),
-            (raft.clone(), Role::Raft(id)),
-            (volume(3), Role::Foreign),
-        ];
-        for (volume, role) in roles {
-            let described = Volume { plane: plane.name.clone(), instance: instance.clone(), role, snapshotted: None };
-            self.cloud.volumes.insert(volume, described);
-        }
+        let home = Home::new(&plane.account, &plane.region);
+        self.cloud.ec2.add_instance(&home, &instance.0, &volume(0).0, &[&data.0, &raft.0, &volume(3).0]);
+        self.cloud.tikv.insert(data.clone(), (Role::Data(id), instance.clone()));
+        self.cloud.tikv.insert(raft.clone(), (Role::Raft(id), instance));
         let store = Store {
             plane: plane.name.clone(),
             ordinal,

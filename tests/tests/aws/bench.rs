@@ -9,9 +9,12 @@ use shared::{
     request::S3Target,
 };
 use std::sync::{OnceLock, mpsc};
-use tests::servers::{
-    ec2::{Ec2Handle, Ec2Server, Ec2State, Home},
-    moto::Moto,
+use tests::{
+    models::ec2::Home,
+    servers::{
+        ec2::{Ec2Handle, Ec2Server, Ec2State},
+        moto::Moto,
+    },
 };
 
 /// The account that moto gives to access keys it does not know.

@@ -7,7 +7,7 @@ use shared::{
     ids::{InstanceId, SnapshotId, VolumeId},
 };
 use std::time::{Duration, Instant};
-use tests::servers::ec2::{Fault, Rate};
+use tests::{models::ec2::Rate, servers::ec2::Fault};
 
 fn volumes_of(accepted: &[AcceptedSnapshot]) -> Vec<VolumeId> {
     accepted.iter().map(|snapshot| snapshot.volume.clone()).collect()
@@ -92,7 +92,7 @@ async fn a_reply_cut_off_never_passes_for_nothing() {
 #[tokio::test]
 async fn refusals_are_told_apart_and_never_repeated() {
     let mut state = Bench::state();
-    state.rules.buckets.insert("CreateSnapshots".into(), Rate { burst: 5.0, refill: 0.0 });
+    state.ec2.rules.buckets.insert("CreateSnapshots".into(), Rate { burst: 5, refill: 0 });
     let bench = Bench::with(state).await;
     let ec2 = &bench.cloud.ec2;
     ec2.create_snapshots(&call("1")).await.expect("accepted");

@@ -4,7 +4,7 @@ use super::bench::{ACCOUNT, Bench, DATA, INSTANCE, REGION, ROOT, all, call, tags
 use plane_actor::ports::{CloudError, Find, SnapshotState};
 use shared::ids::{InstanceId, SnapshotId, VolumeId};
 use std::{collections::BTreeSet, time::Duration};
-use tests::servers::ec2::{Fault, Home};
+use tests::{models::ec2::Home, servers::ec2::Fault};
 use tokio::time::sleep;
 
 #[tokio::test]
@@ -13,8 +13,8 @@ async fn every_page_is_read_and_only_what_matches_is_found() {
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     let mut state =
         Bench::state().with_instance(&Home::new(ACCOUNT, REGION), "i-0000000000000000b", "vol-00000001", &many);
-    state.rules.volume_gap = Duration::ZERO;
-    state.rules.pending_for = Duration::ZERO;
+    state.ec2.rules.volume_gap = Duration::ZERO;
+    state.ec2.rules.pending_for = Duration::ZERO;
     let bench = Bench::with(state).await;
     // 1270 snapshots of others and 3 of ours: two pages, and most of what they hold does not match.
     let mut other = call("other");
@@ -128,11 +128,11 @@ async fn a_snapshot_goes_from_pending_to_its_end_with_size_or_message() {
 #[tokio::test]
 async fn volumes_and_instances_are_read_as_they_are() {
     let mut state = Bench::state();
-    if let Some(volume) = state.volumes.get_mut(DATA[0]) {
+    if let Some(volume) = state.ec2.volumes.get_mut(DATA[0]) {
         volume.tags.extend([("own".into(), "1".into()), ("aws:reserved".into(), "2".into())]);
     }
     let status = |state: &mut tests::servers::ec2::Ec2State, volume: &str, status: &str| {
-        let at = state.volumes.get_mut(volume).and_then(|volume| volume.attachment.as_mut());
+        let at = state.ec2.volumes.get_mut(volume).and_then(|volume| volume.attachment.as_mut());
         at.expect("attached").status = status.into();
     };
     status(&mut state, DATA[1], "detaching");

@@ -118,7 +118,7 @@ async fn a_volume_that_moves_under_the_hold(rig: &Rig) {
 
 fn attach(rig: &Rig, volume: &str, instance: &str) {
     rig.ec2.handle.state(|state| {
-        let attachment = state.volumes.get_mut(volume).and_then(|row| row.attachment.as_mut());
+        let attachment = state.ec2.volumes.get_mut(volume).and_then(|row| row.attachment.as_mut());
         attachment.expect("an attached volume").instance = instance.to_owned();
     });
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 use tests::{
+    models::ec2::Snapshot,
     processes::{
         backup::Wish,
         environment::{ADMIN_NAMESPACE, BUCKET, items},
@@ -14,7 +15,7 @@ use tests::{
         site::{PLANES, Site, SitePlan},
         traces::Traces,
     },
-    servers::ec2::{Fault, Snapshot},
+    servers::ec2::Fault,
 };
 use tokio::time::{Instant, sleep};
 

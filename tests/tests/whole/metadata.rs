@@ -4,8 +4,8 @@ use plane_actor::edge::kube::testing::restore_accepts;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use tests::{
+    models::ec2::Snapshot,
     processes::{environment::BUCKET, rig::Rig},
-    servers::ec2::Snapshot,
 };
 
 /// Every plane's files say what restore needs, with the moment of the whole cluster.

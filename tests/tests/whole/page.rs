@@ -17,13 +17,14 @@ use std::{
 };
 use tempfile::TempDir;
 use tests::{
+    models::ec2::Home,
     processes::{
         cluster_objects::{self, EBS, Part},
         environment::{ACCESS_KEY, ACCOUNT, BUCKET, REGION, own_key},
         site::{PLANES, Site, SitePlan},
     },
     servers::{
-        ec2::{Ec2Server, Ec2State, Home},
+        ec2::{Ec2Server, Ec2State},
         front::Front,
         incumbent,
         kube::KubeApi,

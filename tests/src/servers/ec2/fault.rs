@@ -1,5 +1,6 @@
 //! Refusals, and faults that a test plans.
 
+use crate::models::ec2::Refusal;
 use std::time::Duration;
 
 /// What EC2 answers instead of a result (`facts/ec2-wire.md` §3).
@@ -18,6 +19,13 @@ impl ApiError {
 
     pub(crate) fn with(status: u16, code: &str, message: impl Into<String>) -> Self {
         Self { status, code: code.to_owned(), message: message.into() }
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let status = if refusal.code == "RequestLimitExceeded" { 503 } else { 400 };
+        Self::with(status, refusal.code, refusal.message)
     }
 }
 

@@ -4,10 +4,10 @@ use super::{
     fault::ApiError,
     filter::{Filters, page},
     form::Form,
-    state::{Home, Instance, Volume},
-    world::{World, dry_run, well_formed},
+    world::{World, dry_run},
     xml::Xml,
 };
+use crate::models::ec2::{Home, Instance, Volume, well_formed};
 
 const VOLUME_FIELDS: &[&str] =
     &["VolumeId.#", "Filter.#.Name", "Filter.#.Value.#", "MaxResults", "NextToken", "DryRun"];
@@ -29,7 +29,7 @@ impl World {
             if !well_formed(id, "vol-") {
                 return Err(ApiError::client("InvalidVolumeID.Malformed", format!("Invalid id: \"{id}\"")));
             }
-            if self.state.volumes.get(id).is_none_or(|volume| &volume.home != home) {
+            if self.state.ec2.volumes.get(id).is_none_or(|volume| &volume.home != home) {
                 let message = format!("The volume '{id}' does not exist.");
                 return Err(ApiError::client("InvalidVolume.NotFound", message));
             }
@@ -37,6 +37,7 @@ impl World {
         dry_run(form)?;
         let scanned = self
             .state
+            .ec2
             .volumes
             .iter()
             .filter(|(id, volume)| &volume.home == home && (ids.is_empty() || ids.contains(id)));
@@ -70,7 +71,7 @@ impl World {
             if !well_formed(id, "i-") {
                 return Err(ApiError::client("InvalidInstanceID.Malformed", format!("Invalid id: \"{id}\"")));
             }
-            if self.state.instances.get(id).is_none_or(|instance| &instance.home != home) {
+            if self.state.ec2.instances.get(id).is_none_or(|instance| &instance.home != home) {
                 let message = format!("The instance ID '{id}' does not exist");
                 return Err(ApiError::client("InvalidInstanceID.NotFound", message));
             }
@@ -78,6 +79,7 @@ impl World {
         dry_run(form)?;
         let scanned = self
             .state
+            .ec2
             .instances
             .iter()
             .filter(|(id, instance)| &instance.home == home && (ids.is_empty() || ids.contains(id)));
@@ -86,7 +88,7 @@ impl World {
             filters.pass(&instance.tags, |name| match name {
                 "instance-id" => vec![id.clone()],
                 "instance-state-name" => vec![instance.state.clone()],
-                _ => self.attached(id).map(|(volume, _)| volume.clone()).collect(),
+                _ => self.ec2().attached(id).map(|(volume, _)| volume.clone()).collect(),
             })
         });
         Ok(Xml::reply("DescribeInstances", request, |xml| {
@@ -112,7 +114,7 @@ impl World {
         xml.leaf("rootDeviceName", &instance.root_device);
         xml.leaf("rootDeviceType", "ebs");
         let mapped =
-            self.state.volumes.iter().filter_map(|(volume, row)| {
+            self.state.ec2.volumes.iter().filter_map(|(volume, row)| {
                 row.attachment.as_ref().filter(|at| at.instance == id).map(|at| (volume, at))
             });
         xml.set("blockDeviceMapping", mapped, |xml, (volume, at)| {

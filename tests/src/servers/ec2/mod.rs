@@ -1,7 +1,6 @@
-//! Our own EC2: the query protocol over HTTP as both SDKs speak it (`facts/ec2-wire.md`), with the rules that moto lacks
-//! and that a backup coordinator falls over (`facts/aws.md` A1–A7): exclusions, pending snapshots, eventual visibility,
-//! the 15 s of a volume, token buckets per account, Region and action, replies that are lost after the deed. Every
-//! mutation is counted and every call is logged.
+//! Our own EC2: the query protocol over HTTP as both SDKs speak it (`facts/ec2-wire.md`), with the rules of
+//! [`crate::models::ec2`], which moto lacks and a backup coordinator falls over, and with replies that are lost after the
+//! deed. Every mutation is counted and every call is logged.
 
 mod create;
 mod fault;
@@ -20,9 +19,10 @@ mod xml;
 
 pub use fault::Fault;
 pub use http::Ec2Server;
-pub use state::{Attachment, Ec2State, Home, Instance, Rate, Rules, Snapshot, Volume};
+pub use state::Ec2State;
 pub use world::Call;
 
+use crate::models::ec2::{Rules, Snapshot};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -58,7 +58,7 @@ impl Ec2Handle {
 
     /// Changes rules while the server runs.
     pub fn rules(&self, change: impl FnOnce(&mut Rules)) {
-        change(&mut self.world().state.rules);
+        change(&mut self.world().state.ec2.rules);
     }
 
     /// Changes instances, volumes or keys while the server runs.
@@ -90,7 +90,7 @@ impl Ec2Handle {
     /// Ends the pending time of every snapshot there is.
     pub fn complete_all(&self) {
         let now = self.now();
-        for snapshot in self.world().snapshots.values_mut() {
+        for snapshot in self.world().state.ec2.snapshots.values_mut() {
             snapshot.done = snapshot.done.min(now);
         }
     }
@@ -100,8 +100,8 @@ impl Ec2Handle {
     pub fn snapshots(&self) -> BTreeMap<String, Snapshot> {
         let (now, mut world) = (self.now(), self.world());
         // A pending one that was deleted goes when its time is over, whether anybody calls or not.
-        world.forget_deleted(now);
-        world.snapshots.clone()
+        world.state.ec2.forget_deleted(now);
+        world.state.ec2.snapshots.clone()
     }
 
     /// Everything that ever changed: one for each snapshot made, each deletion accepted and each resource tagged.

@@ -4,11 +4,11 @@ use super::{
     fault::ApiError,
     filter::{Filters, page},
     form::Form,
-    state::{Home, Snapshot},
     time::rfc3339,
-    world::{World, dry_run, well_formed},
+    world::{World, dry_run},
     xml::Xml,
 };
+use crate::models::ec2::{Home, Snapshot};
 use std::time::Duration;
 
 const KNOWN: &[&str] = &[
@@ -42,17 +42,15 @@ impl World {
             return Err(ApiError::client("InvalidParameterValue", format!("At most {IDS} snapshot ids can be given")));
         }
         for id in &ids {
-            self.visible(now, home, id)?;
+            self.ec2().visible(now, home, id)?;
         }
         dry_run(form)?;
         let owners = form.list("Owner");
         let owned = |snapshot: &Snapshot| {
             owners.is_empty() || owners.iter().any(|owner| owner == "self" || owner == &snapshot.home.account)
         };
-        let scanned = self.snapshots.iter().filter(|(id, snapshot)| {
-            let asked = ids.is_empty() || ids.contains(id);
-            &snapshot.home == home && snapshot.visible <= now && asked && owned(snapshot)
-        });
+        let asked = |id: &String| ids.is_empty() || ids.contains(id);
+        let scanned = self.ec2().seen(now, home).filter(|(id, snapshot)| asked(id) && owned(snapshot));
         let (rows, next) = page(form, &ids, scanned.map(|(id, snapshot)| (id.clone(), snapshot)))?;
         let rows = rows.into_iter().filter(|(id, snapshot)| {
             filters.pass(&snapshot.tags, |name| {
@@ -82,29 +80,12 @@ impl World {
         request: &str,
     ) -> Result<String, ApiError> {
         form.only(&["SnapshotId", "DryRun"])?;
-        let id = form.required("SnapshotId")?.to_owned();
-        let pending = self.visible(now, home, &id)?.state(now) == "pending";
+        let id = form.required("SnapshotId")?;
+        self.ec2().visible(now, home, id)?;
         dry_run(form)?;
-        if pending {
-            // Accepted now, effective when it completes; until then it takes up its volume's slot.
-            if let Some(snapshot) = self.snapshots.get_mut(&id) {
-                snapshot.deleting = true;
-            }
-        } else {
-            self.snapshots.remove(&id);
-        }
+        self.state.ec2.delete(id);
         self.mutations += 1;
         Ok(Xml::reply("DeleteSnapshot", request, |xml| xml.leaf("return", true)))
-    }
-
-    /// A snapshot of the caller that calls can see by now.
-    pub(crate) fn visible(&self, now: Duration, home: &Home, id: &str) -> Result<&Snapshot, ApiError> {
-        if !well_formed(id, "snap-") {
-            return Err(ApiError::client("InvalidSnapshotID.Malformed", format!("Invalid id: \"{id}\"")));
-        }
-        let found = self.snapshots.get(id).filter(|snapshot| &snapshot.home == home && snapshot.visible <= now);
-        let message = || format!("The snapshot '{id}' does not exist.");
-        found.ok_or_else(|| ApiError::client("InvalidSnapshot.NotFound", message()))
     }
 }
 

@@ -1,56 +1,19 @@
-//! Tags: their rules, CreateTags and DescribeTags.
+//! CreateTags and DescribeTags.
 
 use super::{
     fault::ApiError,
     filter::{Filters, page},
     form::Form,
-    state::Home,
     world::{World, dry_run},
     xml::Xml,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
-
-/// Characters of a key and of a value.
-const KEY: usize = 127;
-const VALUE: usize = 255;
+use crate::models::ec2::{Home, check_tags};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Resources of one CreateTags.
 const RESOURCES: usize = 1000;
 
-/// Keys and values that EC2 takes, no key twice.
-pub(crate) fn check_tags(tags: &[(String, String)]) -> Result<(), ApiError> {
-    let refuse = |message: String| Err(ApiError::client("InvalidParameterValue", message));
-    let mut keys = BTreeSet::new();
-    for (key, value) in tags {
-        if key.is_empty() || key.chars().count() > KEY {
-            return refuse(format!("Tag keys must have 1 to {KEY} characters: '{key}'"));
-        }
-        if value.chars().count() > VALUE {
-            return refuse(format!("The value of tag '{key}' exceeds the maximum length of {VALUE} characters"));
-        }
-        if key.to_ascii_lowercase().starts_with("aws:") {
-            return refuse(format!("Tag keys starting with 'aws:' are reserved for internal use: '{key}'"));
-        }
-        if !keys.insert(key) {
-            return refuse(format!("Duplicate tag key '{key}' specified."));
-        }
-    }
-    Ok(())
-}
-
 impl World {
-    pub(crate) fn check_tag_count(&self, count: usize) -> Result<(), ApiError> {
-        let limit = self.state.rules.tags;
-        if count > limit {
-            let message = format!("More than {limit} tags specified");
-            return Err(ApiError::client("TagLimitExceeded", message));
-        }
-        Ok(())
-    }
-
     pub(crate) fn create_tags(
         &mut self,
         now: Duration,
@@ -70,7 +33,7 @@ impl World {
         for id in &ids {
             let mut after = self.tags_of(now, home, id)?.clone();
             after.extend(tags.iter().cloned());
-            self.check_tag_count(after.len())?;
+            self.ec2().check_tag_count(after.len())?;
         }
         dry_run(form)?;
         for id in &ids {
@@ -98,13 +61,13 @@ impl World {
                 rows.insert(format!("{id} {key}"), (kind, id.clone(), key.clone(), value.clone()));
             }
         };
-        for (id, instance) in self.state.instances.iter().filter(|(_, instance)| &instance.home == home) {
+        for (id, instance) in self.state.ec2.instances.iter().filter(|(_, instance)| &instance.home == home) {
             add("instance", id, &instance.tags);
         }
-        for (id, volume) in self.state.volumes.iter().filter(|(_, volume)| &volume.home == home) {
+        for (id, volume) in self.state.ec2.volumes.iter().filter(|(_, volume)| &volume.home == home) {
             add("volume", id, &volume.tags);
         }
-        for (id, snapshot) in self.snapshots.iter().filter(|(_, one)| &one.home == home && one.visible <= now) {
+        for (id, snapshot) in self.ec2().seen(now, home) {
             add("snapshot", id, &snapshot.tags);
         }
         let (rows, next) = page(form, &[], rows)?;
@@ -133,18 +96,18 @@ impl World {
 
     fn tags_of(&self, now: Duration, home: &Home, id: &str) -> Result<&BTreeMap<String, String>, ApiError> {
         if id.starts_with("snap-") {
-            return self.visible(now, home, id).map(|snapshot| &snapshot.tags);
+            return Ok(&self.ec2().visible(now, home, id)?.tags);
         }
-        let volume = self.state.volumes.get(id).filter(|volume| &volume.home == home).map(|volume| &volume.tags);
-        let instance = self.state.instances.get(id).filter(|one| &one.home == home).map(|instance| &instance.tags);
+        let volume = self.state.ec2.volumes.get(id).filter(|volume| &volume.home == home).map(|volume| &volume.tags);
+        let instance = self.state.ec2.instances.get(id).filter(|one| &one.home == home).map(|instance| &instance.tags);
         let missing = || ApiError::client("InvalidID", format!("The ID '{id}' is not valid"));
         volume.or(instance).ok_or_else(missing)
     }
 
     fn tags_of_mut(&mut self, id: &str) -> Option<&mut BTreeMap<String, String>> {
-        let snapshot = self.snapshots.get_mut(id).map(|snapshot| &mut snapshot.tags);
-        let volume = self.state.volumes.get_mut(id).map(|volume| &mut volume.tags);
-        let instance = self.state.instances.get_mut(id).map(|instance| &mut instance.tags);
+        let snapshot = self.state.ec2.snapshots.get_mut(id).map(|snapshot| &mut snapshot.tags);
+        let volume = self.state.ec2.volumes.get_mut(id).map(|volume| &mut volume.tags);
+        let instance = self.state.ec2.instances.get_mut(id).map(|instance| &mut instance.tags);
         snapshot.or(volume).or(instance)
     }
 }

@@ -1,6 +1,7 @@
 //! The rules on the wire, asked with a plain HTTP client: what an SDK makes of them is another test.
 
-use super::{Ec2Server, Ec2State, Fault, Home, Rate};
+use super::{Ec2Server, Ec2State, Fault};
+use crate::models::ec2::{Home, Rate};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, body::Bytes};
 use hyper_util::{
@@ -156,7 +157,7 @@ async fn what_ec2_refuses_is_refused_and_changes_nothing() {
 async fn tags_have_their_rules() {
     let ask = Ask::new(state()).await;
     ask.server.handle.state(|state| {
-        if let Some(volume) = state.volumes.get_mut(DATA[0]) {
+        if let Some(volume) = state.ec2.volumes.get_mut(DATA[0]) {
             volume.tags.extend([("own".to_owned(), "1".to_owned()), ("aws:reserved".to_owned(), "2".to_owned())]);
         }
     });
@@ -196,38 +197,6 @@ async fn tags_have_their_rules() {
 }
 
 #[tokio::test]
-async fn a_volume_is_snapshotted_neither_too_often_nor_too_many_times_at_once() {
-    let ask = Ask::new(state()).await;
-    let handle = &ask.server.handle;
-    handle.rules(|rules| {
-        rules.volume_gap = Duration::from_millis(200);
-        rules.pending_for = Duration::from_secs(3600);
-        rules.concurrent_per_volume = 2;
-    });
-    let code = |answer: (u16, String)| text(&answer.1, "Code").concat();
-    assert_eq!(ask.create(&[]).await.0, 200);
-    assert_eq!(code(ask.create(&[]).await), "SnapshotCreationPerVolumeRateExceeded");
-    sleep(Duration::from_millis(220)).await;
-    assert_eq!(ask.create(&[]).await.0, 200);
-    sleep(Duration::from_millis(220)).await;
-    assert_eq!(code(ask.create(&[]).await), "ConcurrentSnapshotLimitExceeded");
-
-    // Deleting what is pending is accepted and frees nothing yet.
-    let one = handle.snapshots().into_keys().next().expect("a snapshot");
-    let delete = [("Action", "DeleteSnapshot"), ("SnapshotId", one.as_str())];
-    assert_eq!(ask.ask(&delete).await.0, 200);
-    assert_eq!(code(ask.create(&[]).await), "ConcurrentSnapshotLimitExceeded");
-    handle.complete_all();
-    assert_eq!(ask.code(&delete).await.1, "InvalidSnapshot.NotFound");
-    assert_eq!(handle.snapshots().len(), 5);
-
-    handle.rules(|rules| rules.pending_limit = Some(2));
-    assert_eq!(code(ask.create(&[]).await), "PendingSnapshotLimitExceeded");
-    handle.rules(|rules| (rules.pending_limit, rules.snapshot_limit) = (None, 7));
-    assert_eq!(code(ask.create(&[]).await), "SnapshotLimitExceeded");
-}
-
-#[tokio::test]
 async fn one_failing_member_takes_its_set_along_and_keeps_its_slot() {
     let ask = Ask::new(state()).await;
     let handle = &ask.server.handle;
@@ -248,8 +217,8 @@ async fn one_failing_member_takes_its_set_along_and_keeps_its_slot() {
 async fn buckets_are_per_account_region_and_action() {
     let mut state = state();
     state.keys.insert("AKIAOTHER".to_owned(), "444455556666".to_owned());
-    let slow = Rate { burst: 1.0, refill: 4.0 };
-    state.rules.buckets.insert("DescribeVolumes plain".to_owned(), slow);
+    let slow = Rate { burst: 1, refill: 4 };
+    state.ec2.rules.buckets.insert("DescribeVolumes plain".to_owned(), slow);
     let ask = Ask::new(state).await;
     let plain = [("Action", "DescribeVolumes")];
     assert_eq!(ask.ask(&plain).await.0, 200);
@@ -289,19 +258,4 @@ async fn a_planned_fault_hits_the_reply_and_not_the_deed() {
     let outcomes: Vec<String> = handle.calls().into_iter().map(|call| call.outcome).collect();
     assert_eq!(outcomes, ["ok", "ok", "ok", "Unavailable"]);
     assert_eq!(handle.calls()[0].attempt, "attempt=1; max=1");
-}
-
-#[tokio::test]
-async fn what_was_made_is_not_seen_at_once() {
-    let ask = Ask::new(state()).await;
-    ask.server.handle.rules(|rules| rules.visible_after = Duration::from_millis(300));
-    let id = text(&ask.create(&[]).await.1, "snapshotId").remove(0);
-    let by_id = [("Action", "DescribeSnapshots"), ("SnapshotId.1", id.as_str())];
-    let delete = [("Action", "DeleteSnapshot"), ("SnapshotId", id.as_str())];
-    assert_eq!(ask.code(&by_id).await.1, "InvalidSnapshot.NotFound");
-    assert_eq!(ask.code(&delete).await.1, "InvalidSnapshot.NotFound");
-    let all = [("Action", "DescribeSnapshots"), ("Owner.1", "self")];
-    assert!(text(&ask.ask(&all).await.1, "snapshotId").is_empty());
-    sleep(Duration::from_millis(320)).await;
-    assert_eq!(text(&ask.ask(&by_id).await.1, "snapshotId"), [id]);
 }

@@ -4,8 +4,9 @@
 use super::{
     fault::{ApiError, Fault},
     form::Form,
-    state::{Ec2State, Home, Rules, Snapshot},
+    state::Ec2State,
 };
+use crate::models::ec2::{Ec2, Home, Rules};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
@@ -41,31 +42,19 @@ pub(crate) struct Headers {
     pub(crate) invocation: String,
 }
 
-/// A bucket's level when it was last looked at.
-#[derive(Debug, Clone, Copy)]
-struct Level {
-    tokens: f64,
-    at: Duration,
-}
-
 /// Everything.
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub(crate) state: Ec2State,
-    pub(crate) snapshots: BTreeMap<String, Snapshot>,
-    /// Volume → last snapshot.
-    pub(crate) last_snapshot: BTreeMap<String, Duration>,
     /// Volumes whose next snapshot ends in error.
     pub(crate) failing: BTreeMap<String, String>,
     /// Wall clock at the server's start, ours, milliseconds since 1970.
     pub(crate) wall_ms: i64,
-    pub(crate) creations: u64,
     pub(crate) mutations: u64,
     pub(crate) denied: BTreeSet<String>,
     pub(crate) faults: BTreeMap<String, VecDeque<Fault>>,
     pub(crate) log: VecDeque<Call>,
     pub(crate) counts: BTreeMap<String, u64>,
-    levels: BTreeMap<(Home, String), Level>,
     requests: u64,
 }
 
@@ -92,7 +81,7 @@ impl World {
         self.requests += 1;
         let request = format!("00000000-0000-4000-8000-{:012x}", self.requests);
         let action = logged(form);
-        self.forget_deleted(now);
+        self.state.ec2.forget_deleted(now);
         let reply = self.admitted(now, headers, form, &request, fault.as_ref());
         let outcome = reply.as_ref().map_or_else(|error| error.code.clone(), |_| "ok".to_owned());
         *self.counts.entry(action.clone()).or_default() += 1;
@@ -121,7 +110,8 @@ impl World {
     ) -> Result<String, ApiError> {
         let action = form.text("Action").unwrap_or("none");
         let home = self.caller(now, &headers.authorization)?;
-        self.draw(now, &home, action, form)?;
+        let paged = !form.numbers("Filter").is_empty() || form.text("MaxResults").or(form.text("NextToken")).is_some();
+        self.state.ec2.draw(now, &home, &Rules::bucket(action, paged))?;
         if let Some(Fault::Refuse { status, code, message }) = fault {
             return Err(ApiError::with(*status, code, message));
         }
@@ -143,26 +133,6 @@ impl World {
         let home = scope.and_then(|(key, region)| Some(Home::new(account(key)?, region)));
         let message = "AWS was not able to validate the provided access credentials";
         home.ok_or_else(|| ApiError::with(401, "AuthFailure", message))
-    }
-
-    /// Takes a token of this account, Region and action.
-    fn draw(&mut self, now: Duration, home: &Home, action: &str, form: &Form) -> Result<(), ApiError> {
-        let paged = !form.numbers("Filter").is_empty() || form.text("MaxResults").or(form.text("NextToken")).is_some();
-        let name = Rules::bucket(action, paged);
-        let Some(rate) = self.state.rules.buckets.get(&name) else { return Ok(()) };
-        let level = self.levels.entry((home.clone(), name)).or_insert(Level { tokens: rate.burst, at: Duration::ZERO });
-        let gained = now.saturating_sub(level.at).as_secs_f64() * rate.refill;
-        let tokens = (level.tokens + gained).min(rate.burst);
-        *level = Level { tokens, at: now };
-        if tokens < 1.0 {
-            let message = format!(
-                "Account {} has been throttled on ec2:{action} because it exceeded its request rate limit.",
-                home.account
-            );
-            return Err(ApiError::with(503, "RequestLimitExceeded", message));
-        }
-        level.tokens -= 1.0;
-        Ok(())
     }
 
     fn act(
@@ -188,15 +158,14 @@ impl World {
         }
     }
 
-    /// Deletions of pending snapshots take effect when those are done.
-    pub(crate) fn forget_deleted(&mut self, now: Duration) {
-        self.snapshots.retain(|_, snapshot| !snapshot.deleting || now < snapshot.done);
+    pub(crate) fn ec2(&self) -> &Ec2 {
+        &self.state.ec2
     }
 
     /// EC2's clock.
     pub(crate) fn clock_ms(&self, now: Duration) -> i64 {
         let elapsed = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-        self.wall_ms.saturating_add(elapsed).saturating_add(self.state.rules.clock_skew_ms)
+        self.wall_ms.saturating_add(elapsed).saturating_add(self.ec2().rules.clock_skew_ms)
     }
 }
 
@@ -222,11 +191,4 @@ pub(crate) fn dry_run(form: &Form) -> Result<(), ApiError> {
         return Err(ApiError::with(412, "DryRunOperation", message));
     }
     Ok(())
-}
-
-/// `i-`, `vol-` or `snap-` and 8 or 17 hexadecimal digits.
-pub(crate) fn well_formed(id: &str, prefix: &str) -> bool {
-    id.strip_prefix(prefix).is_some_and(|digits| {
-        matches!(digits.len(), 8 | 17) && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
-    })
 }

@@ -1,0 +1,106 @@
+//! The numbers that EC2 goes by, and its token buckets.
+
+use std::{collections::BTreeMap, time::Duration};
+
+/// A token bucket's size and rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Tokens of a full bucket.
+    pub burst: u32,
+    /// Tokens per second.
+    pub refill: u32,
+}
+
+/// What EC2 goes by; every number may be changed at any time.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// From creation until a describe, a tag or a delete call finds a snapshot (eventual consistency, `facts/aws.md` A2).
+    pub visible_after: Duration,
+    /// From creation until a snapshot is completed.
+    pub pending_for: Duration,
+    /// Least time between two snapshots of one volume (A3).
+    pub volume_gap: Duration,
+    /// Snapshots of one volume that are not completed (A3); those in `error` and deleted ones still pending count.
+    pub concurrent_per_volume: usize,
+    /// Pending snapshots per account and Region. `None`: no limit, which is how today's quota text reads for
+    /// CreateSnapshots; the code is still seen in the field (A3).
+    pub pending_limit: Option<usize>,
+    /// Snapshots per account and Region.
+    pub snapshot_limit: usize,
+    /// ExcludeDataVolumeIds of one call (A1).
+    pub exclusions: usize,
+    /// Tags per resource.
+    pub tags: usize,
+    /// Buckets by action; describes have two, see [`Rules::bucket`]. One that is not named never refuses.
+    pub buckets: BTreeMap<String, Rate>,
+    /// EC2's clock minus ours, in milliseconds. It shows in StartTime only: a `Date` header would move the SDK's own
+    /// clock (`facts/ec2-wire.md` §3), so there is none.
+    pub clock_skew_ms: i64,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        let table = [
+            ("CreateSnapshots", 100, 5),
+            ("DeleteSnapshot", 100, 5),
+            ("CreateTags", 100, 10),
+            ("DescribeSnapshots paged", 100, 20),
+            ("DescribeVolumes paged", 100, 20),
+            ("DescribeInstances paged", 100, 20),
+            ("DescribeSnapshots plain", 50, 10),
+            ("DescribeVolumes plain", 50, 10),
+            ("DescribeInstances plain", 50, 10),
+        ];
+        let bucket = |(name, burst, refill): (&str, u32, u32)| (name.to_owned(), Rate { burst, refill });
+        Self {
+            visible_after: Duration::ZERO,
+            pending_for: Duration::from_secs(1),
+            volume_gap: Duration::from_secs(15),
+            concurrent_per_volume: 5,
+            pending_limit: None,
+            snapshot_limit: 100_000,
+            exclusions: 40,
+            tags: 50,
+            buckets: table.into_iter().map(bucket).collect(),
+            clock_skew_ms: 0,
+        }
+    }
+}
+
+impl Rules {
+    /// The bucket of a call: describes with a filter or paging draw from a larger one (A7).
+    #[must_use]
+    pub fn bucket(action: &str, paged: bool) -> String {
+        match action {
+            "DescribeSnapshots" | "DescribeVolumes" | "DescribeInstances" => {
+                format!("{action} {}", if paged { "paged" } else { "plain" })
+            }
+            other => other.to_owned(),
+        }
+    }
+}
+
+/// A bucket when it was last looked at: tokens in thousandths, so that whole milliseconds lose nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Level {
+    tokens: u128,
+    at: Duration,
+}
+
+impl Level {
+    pub(super) fn full(rate: &Rate) -> Self {
+        Self { tokens: u128::from(rate.burst) * 1_000, at: Duration::ZERO }
+    }
+
+    /// Takes a token, if there is one by now.
+    pub(super) fn take(&mut self, rate: &Rate, now: Duration) -> bool {
+        let gained = (now.as_millis().saturating_sub(self.at.as_millis())) * u128::from(rate.refill);
+        self.tokens = (self.tokens + gained).min(u128::from(rate.burst) * 1_000);
+        self.at = now;
+        let taken = self.tokens >= 1_000;
+        if taken {
+            self.tokens -= 1_000;
+        }
+        taken
+    }
+}

@@ -1,0 +1,36 @@
+//! What calls find of snapshots, and how they go (`facts/aws.md` A2, A5).
+
+use super::{Ec2, Home, Refusal, Snapshot, well_formed};
+use std::time::Duration;
+
+impl Ec2 {
+    /// Every snapshot of the caller that calls can see by now.
+    pub fn seen<'a>(&'a self, now: Duration, home: &'a Home) -> impl Iterator<Item = (&'a String, &'a Snapshot)> {
+        self.snapshots.iter().filter(move |(_, one)| &one.home == home && one.visible <= now && one.exists(now))
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// It is none of the caller's, not visible yet, or gone.
+    pub fn visible(&self, now: Duration, home: &Home, id: &str) -> Result<&Snapshot, Refusal> {
+        if !well_formed(id, "snap-") {
+            return Err(Refusal::new("InvalidSnapshotID.Malformed", format!("Invalid id: \"{id}\"")));
+        }
+        let found = self.snapshots.get(id).filter(|one| &one.home == home && one.visible <= now && one.exists(now));
+        found.ok_or_else(|| Refusal::new("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist.")))
+    }
+
+    /// DeleteSnapshot of one that calls can see. A pending one goes when it completes, and takes up its volume's slot
+    /// until then.
+    pub fn delete(&mut self, id: &str) {
+        if let Some(snapshot) = self.snapshots.get_mut(id) {
+            snapshot.deleting = true;
+        }
+    }
+
+    /// Drops what is gone, for who has no use for it.
+    pub fn forget_deleted(&mut self, now: Duration) {
+        self.snapshots.retain(|_, snapshot| snapshot.exists(now));
+    }
+}

@@ -1,0 +1,115 @@
+//! What there is in EC2: instances, volumes, snapshots.
+
+use std::{collections::BTreeMap, time::Duration};
+
+/// An account in one Region: nobody sees past it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Home {
+    /// Twelve digits.
+    pub account: String,
+    /// From the scope of the signature.
+    pub region: String,
+}
+
+impl Home {
+    /// An account and a Region.
+    #[must_use]
+    pub fn new(account: &str, region: &str) -> Self {
+        Self { account: account.to_owned(), region: region.to_owned() }
+    }
+}
+
+/// An instance.
+#[derive(Debug, Clone)]
+pub struct Instance {
+    /// Whose and where.
+    pub home: Home,
+    /// `running`, `stopped`, …
+    pub state: String,
+    /// Device of the root volume.
+    pub root_device: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A volume.
+#[derive(Debug, Clone)]
+pub struct Volume {
+    /// Whose and where.
+    pub home: Home,
+    /// GiB.
+    pub size: u32,
+    /// What FullSnapshotSizeInBytes of its next snapshot will be.
+    pub written: u64,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Where it is.
+    pub attachment: Option<Attachment>,
+}
+
+/// Where a volume is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// On which instance.
+    pub instance: String,
+    /// As which device.
+    pub device: String,
+    /// attaching, attached, detaching, detached, busy.
+    pub status: String,
+}
+
+/// One snapshot, as EC2 itself knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Whose and where.
+    pub home: Home,
+    /// Of which volume.
+    pub volume: String,
+    /// Of which CreateSnapshots call: counts from 1.
+    pub call: u64,
+    /// Since the beginning of time.
+    pub created: Duration,
+    /// When describes begin to show it.
+    pub visible: Duration,
+    /// When it stops being pending.
+    pub done: Duration,
+    /// EC2's clock, milliseconds since 1970.
+    pub start_ms: i64,
+    /// GiB of the volume.
+    pub size: u32,
+    /// FullSnapshotSizeInBytes once completed.
+    pub full_bytes: u64,
+    /// Its description.
+    pub description: String,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// It ends in `error`, with this StateMessage.
+    pub fails: Option<String>,
+    /// DeleteSnapshot was accepted while it was pending; it goes once it is done.
+    pub deleting: bool,
+}
+
+impl Snapshot {
+    /// pending, completed or error.
+    #[must_use]
+    pub fn state(&self, now: Duration) -> &'static str {
+        match (now < self.done, &self.fails) {
+            (true, _) => "pending",
+            (false, Some(_)) => "error",
+            (false, None) => "completed",
+        }
+    }
+
+    /// Per cent of its time that has passed; advisory in EC2, and so here.
+    #[must_use]
+    pub fn progress(&self, now: Duration) -> u8 {
+        let whole = self.done.saturating_sub(self.created).as_millis().max(1);
+        u8::try_from(now.saturating_sub(self.created).as_millis() * 100 / whole).unwrap_or(100).min(100)
+    }
+
+    /// It was not deleted, or is still pending all the same.
+    #[must_use]
+    pub fn exists(&self, now: Duration) -> bool {
+        !self.deleting || now < self.done
+    }
+}

@@ -1,0 +1,4 @@
+//! What systems around us go by, once: pure, with the time as an argument. Each has two faces, the double of a port in
+//! [`crate::world`] and a server that speaks the real protocol in `crate::servers`.
+
+pub mod ec2;
