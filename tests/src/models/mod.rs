@@ -2,3 +2,4 @@
 //! [`crate::world`] and a server that speaks the real protocol in `crate::servers`.
 
 pub mod ec2;
+pub mod tikv;

@@ -28,7 +28,6 @@ mod found;
 mod image;
 mod k8s;
 mod kv;
-mod lease;
 mod live;
 mod oracle;
 mod pd_state;

@@ -6,7 +6,10 @@ use super::{
     k8s,
     store::{Store, Wait},
 };
-use crate::listed::Listed;
+use crate::{
+    listed::Listed,
+    models::tikv::{Answer, Asked, Imports, TooLong},
+};
 use async_trait::async_trait;
 use plane_actor::ports::{
     Applied, ClusterTls, EachRegion, Hold, HoldError, PortError, RegionAt, Tikv, TikvConnect, TikvSettings,
@@ -175,7 +178,7 @@ impl State {
         Ok(held)
     }
 
-    /// Steps 1 to 6 of WaitApply: what is decided at once, and what is waited for.
+    /// What of a WaitApply is decided at once; `None`: it is waited for.
     fn begin_wait(&mut self, store: StoreId, stream: u64, at: &RegionAt) -> Option<Result<(), String>> {
         let term = self.regions.get(&at.region).map_or(0, |region| region.term);
         let Some(held) = self.stores.get_mut(&store) else {
@@ -184,17 +187,22 @@ impl State {
         let Some(peer) = held.peers.get(&at.region) else {
             return Some(Err(format!("region_not_found: region {} not found", at.region)));
         };
-        if held.waits.get(&at.region).is_some_and(|wait| wait.outcome.is_none()) {
-            return Some(Err(format!("wait apply has been aborted: Duplicated, region {}", at.region)));
-        }
-        if (peer.region.conf_ver, peer.region.version) != (at.conf_ver, at.version) {
-            return Some(Err(format!("epoch_not_match: region {}", at.region)));
-        }
-        // Leadership is not asked: a follower answers for its own log (§2.5).
-        if peer.last() == peer.applied {
-            return Some(Ok(()));
-        }
-        held.waits.insert(at.region, Wait { target: peer.last(), term, outcome: None, stream });
+        let asked = Asked {
+            waited_for: held.waits.get(&at.region).is_some_and(|wait| wait.outcome.is_none()),
+            same_epoch: (peer.region.conf_ver, peer.region.version) == (at.conf_ver, at.version),
+            last: peer.last(),
+            applied: peer.applied,
+            term,
+            fresh: false,
+        };
+        match asked.answer() {
+            Answer::Duplicated => {
+                return Some(Err(format!("wait apply has been aborted: Duplicated, region {}", at.region)));
+            }
+            Answer::EpochNotMatch => return Some(Err(format!("epoch_not_match: region {}", at.region))),
+            Answer::Applied => return Some(Ok(())),
+            Answer::Later(target) => held.waits.insert(at.region, Wait { target, outcome: None, stream }),
+        };
         None
     }
 
@@ -303,22 +311,21 @@ impl Hold for HoldDouble {
     }
 }
 
-/// SuspendImportRPC of one store. Memory of its process only; each call replaces the end, whoever set it.
+/// SuspendImportRPC of one store. Memory of its process only.
 struct ImportDouble {
     world: World,
     store: StoreId,
 }
 
 impl ImportDouble {
-    async fn suspend(&self, length: Millis) -> Result<bool, HoldError> {
+    async fn ask(&self, change: impl FnOnce(&mut Imports, u64) -> Result<bool, TooLong>) -> Result<bool, HoldError> {
         self.world.pause(self.world.with(|state| state.config.tikv)).await;
         self.world.with(|state| {
             state.reach(self.store).map_err(HoldError::Broken)?;
-            let before = state.imports_suspended(self.store);
-            let until = state.now + length.as_secs_up() * 1_000;
-            if let Some(held) = state.stores.get_mut(&self.store) {
-                held.imports_end = until;
-            }
+            let now = state.now;
+            let changed = state.stores.get_mut(&self.store).map(|held| change(&mut held.imports, now));
+            let before = changed.unwrap_or(Ok(false));
+            let before = before.map_err(|TooLong(most)| HoldError::Broken(format!("longer than {most} s")))?;
             state.note(&[53, self.store.0, u64::from(before)]);
             Ok(before)
         })
@@ -332,7 +339,7 @@ impl Hold for ImportDouble {
     }
 
     async fn lease(&self, length: Millis) -> Result<bool, HoldError> {
-        let before = self.suspend(length).await?;
+        let before = self.ask(|imports, now| imports.suspend(now, length.as_secs_up())).await?;
         self.world.with(|state| state.counters.tikv_leases += 1);
         Ok(before)
     }
@@ -342,7 +349,7 @@ impl Hold for ImportDouble {
     }
 
     async fn finish(&self) -> Result<bool, HoldError> {
-        let before = self.suspend(Millis(0)).await?;
+        let before = self.ask(|imports, now| Ok(imports.resume(now))).await?;
         self.world.with(|state| state.counters.tikv_finishes += 1);
         Ok(before)
     }

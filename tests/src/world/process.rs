@@ -1,9 +1,7 @@
 //! What becomes of a store's process: it is down, holds, waits, restarts, and loses its leaders.
 
-use super::{
-    engine::{Event, State},
-    lease::Lease,
-};
+use super::engine::{Event, State};
+use crate::models::tikv::{Imports, Lease};
 use shared::{
     ids::{RegionId, StoreId},
     ts::Ts,
@@ -31,28 +29,22 @@ impl State {
 
     /// Ingest is answered ServerIsBusy.
     pub(crate) fn imports_suspended(&self, store: StoreId) -> bool {
-        self.stores.get(&store).is_some_and(|held| held.imports_end > self.now)
+        self.stores.get(&store).is_some_and(|held| held.imports.suspended(self.now))
     }
 
     pub(crate) fn store_at(&self, address: &str) -> Option<StoreId> {
         self.stores.iter().find(|(_, held)| held.address == address).map(|(store, _)| *store)
     }
 
-    /// Decides a wait after its peer has applied something (`facts/pd-tikv.md` §2.5, step 7: a changed term is noticed
-    /// only then).
+    /// Decides a wait after its peer has applied something.
     pub(crate) fn settle_waits(&mut self, region: RegionId, store: StoreId) {
         let term = self.regions.get(&region).map_or(0, |kept| kept.term);
         let applied = self.peer(region, store).map(|peer| peer.applied);
         let Some(held) = self.stores.get_mut(&store) else { return };
         let newest = held.stream;
         let Some(wait) = held.waits.get_mut(&region).filter(|wait| wait.outcome.is_none()) else { return };
-        match applied {
-            None => wait.outcome = Some(true),
-            Some(_) if wait.term != term => wait.outcome = Some(false),
-            Some(applied) if applied >= wait.target => wait.outcome = Some(true),
-            Some(_) => return,
-        }
-        if wait.stream != newest {
+        wait.outcome = wait.target.outcome(term, applied);
+        if wait.outcome.is_some() && wait.stream != newest {
             held.waits.remove(&region);
         }
     }
@@ -66,7 +58,7 @@ impl State {
         held.started = wall + i64::try_from(down).unwrap_or(0);
         held.down_until = until;
         held.lease = Lease::default();
-        held.imports_end = 0;
+        held.imports = Imports::default();
         held.waits.clear();
         for peer in held.peers.values_mut() {
             (peer.safe_ts, peer.resolver_ready) = (Ts::ZERO, false);

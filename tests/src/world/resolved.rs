@@ -1,6 +1,7 @@
 //! `safe_ts` of regions and the minimum that PD makes of it (`facts/pd-tikv.md` §6.2, §3.6).
 
 use super::engine::{Event, State, millis};
+use crate::models::tikv::min_resolved;
 use shared::{
     ids::{RegionId, StoreId},
     ts::Ts,
@@ -43,19 +44,14 @@ impl State {
         }
     }
 
-    /// A store reports the least over its peers and leaves out zeros (§6.2); PD takes the least over stores with
-    /// leaders and never goes back (§3.6).
+    /// PD takes the least over stores with leaders and never goes back (§3.6).
     fn advance_pd_minimum(&mut self) {
         if self.faults.min_resolved_off {
             return;
         }
         let leaders: std::collections::BTreeSet<StoreId> = self.regions.values().map(|region| region.leader).collect();
-        let least = self
-            .peers()
-            .filter(|(store, _, peer)| leaders.contains(store) && peer.safe_ts != Ts::ZERO)
-            .map(|(_, _, peer)| peer.safe_ts)
-            .min();
-        if let Some(least) = least {
+        let least = self.peers().filter(|(store, ..)| leaders.contains(store)).map(|(_, _, peer)| peer.safe_ts);
+        if let Some(least) = min_resolved(least) {
             self.pd.min_resolved = self.pd.min_resolved.max(least);
         }
     }

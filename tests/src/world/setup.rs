@@ -6,11 +6,13 @@ use super::{
     config::PlaneConfig,
     engine::State,
     kv::{Key, Row, Rows, Write, account_key},
-    lease::Lease,
     peer::{Descriptor, FIRST_INDEX, Peer, Region},
     store::Store,
 };
-use crate::models::ec2::Home;
+use crate::models::{
+    ec2::Home,
+    tikv::{Imports, Lease},
+};
 use rand::seq::IteratorRandom;
 use shared::{
     ids::{InstanceId, RegionId, StoreId, VolumeId},
@@ -63,7 +65,7 @@ impl State {
             started: self.config.wall.0 - DAY_MS,
             down_until: 0,
             lease: Lease::default(),
-            imports_end: 0,
+            imports: Imports::default(),
             stream: 0,
             waits: BTreeMap::new(),
         };

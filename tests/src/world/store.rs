@@ -1,14 +1,14 @@
 //! A TiKV process and where it lives: address, instance, volumes, lease, prepare streams, waits.
 
-use super::{lease::Lease, peer::Peer};
+use super::peer::Peer;
+use crate::models::tikv::{Imports, Lease, Target};
 use shared::ids::{RegionId, VolumeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A WaitApply under way in a region's peer (`facts/pd-tikv.md` §2.5).
 #[derive(Clone, Debug)]
 pub(crate) struct Wait {
-    pub(crate) target: u64,
-    pub(crate) term: u64,
+    pub(crate) target: Target,
     /// `Some(true)`: applied; `Some(false)`: the term changed.
     pub(crate) outcome: Option<bool>,
     /// The stream that asked.
@@ -32,8 +32,8 @@ pub(crate) struct Store {
     pub(crate) started: i64,
     pub(crate) down_until: u64,
     pub(crate) lease: Lease,
-    /// Imports are suspended until then, in the world's milliseconds (`facts/pd-tikv.md` §1.13).
-    pub(crate) imports_end: u64,
+    /// By the world's milliseconds.
+    pub(crate) imports: Imports,
     /// The newest prepare stream; older ones are cut off.
     pub(crate) stream: u64,
     pub(crate) waits: BTreeMap<RegionId, Wait>,

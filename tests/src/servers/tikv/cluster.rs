@@ -3,10 +3,10 @@
 use super::{
     launch::{self, Life},
     layout::new_region,
-    lease::Lease,
     pd::{self, Leader},
     state::{Counters, Knobs, Mode, Shared, State, Store, unix_ms},
 };
+use crate::models::tikv::{Imports, Lease};
 use anyhow::{Context, Result, ensure};
 use plane_actor::edge::proto::{
     metapb::{self, RegionEpoch},
@@ -203,14 +203,13 @@ impl TikvCluster {
     #[must_use]
     pub fn leased(&self, store: StoreId) -> bool {
         let now = self.shared.seconds();
-        let mut state = self.shared.lock();
-        state.stores.get_mut(&store.0).is_some_and(|store| store.lease.rejects(now))
+        self.read(store, |store| store.lease.rejects(now)).unwrap_or(false)
     }
 
     /// Are the store's imports suspended?
     #[must_use]
     pub fn imports_suspended(&self, store: StoreId) -> bool {
-        self.read(store, |store| store.imports_end > unix_ms()).unwrap_or(false)
+        self.read(store, |store| store.imports.suspended(unix_ms())).unwrap_or(false)
     }
 
     /// When a lease was last asked for, answered or not.
@@ -237,7 +236,7 @@ impl TikvCluster {
     pub fn expire_lease(&self, store: StoreId) {
         if let Some(store) = self.shared.lock().stores.get_mut(&store.0) {
             store.lease = Lease::default();
-            store.imports_end = 0;
+            store.imports = Imports::default();
         }
     }
 
@@ -268,7 +267,7 @@ impl TikvCluster {
         if let Some(store) = state.stores.get_mut(&store.0) {
             store.running = false;
             store.lease = Lease::default();
-            store.imports_end = 0;
+            store.imports = Imports::default();
         }
         state.regions.values_mut().for_each(|region| region.forget_wait(store.0));
     }
@@ -312,7 +311,7 @@ fn new_store(spec: &StoreSpec, address: SocketAddr, status: SocketAddr) -> Store
         lease: Lease::default(),
         leased_at: None,
         longest_gap: Duration::ZERO,
-        imports_end: 0,
+        imports: Imports::default(),
         knobs: Knobs {
             mode: Mode::Normal,
             version: spec.version.clone(),

@@ -4,12 +4,10 @@ use super::{
     proto::import_sstpb::import_sst_server::ImportSst as ImportRpc,
     state::{Mode, Shared, unix_ms},
 };
+use crate::models::tikv::TooLong;
 use plane_actor::edge::proto::import_sstpb::{SuspendImportRpcRequest, SuspendImportRpcResponse};
 use std::sync::Arc;
 use tonic::{Request, Response, Status};
-
-/// Six hours; TiKV refuses more.
-const LONGEST_SECS: u64 = 21_600;
 
 /// The service of one store.
 #[derive(Clone, Debug)]
@@ -20,7 +18,6 @@ pub(super) struct ImportService {
 
 #[tonic::async_trait]
 impl ImportRpc for ImportService {
-    /// One end time for all callers, by the host's wall clock; each call replaces it, and may so shorten it.
     async fn suspend_import_rpc(
         &self,
         request: Request<SuspendImportRpcRequest>,
@@ -32,18 +29,16 @@ impl ImportRpc for ImportService {
             return Err(Status::unimplemented("unknown method SuspendImportRPC for service import_sstpb.ImportSST"));
         }
         let now = unix_ms();
-        let already_suspended = store.imports_end > now;
-        if asked.should_suspend_imports {
-            if asked.duration_in_secs > LONGEST_SECS {
-                let text = format!("{} s is longer than {LONGEST_SECS} s", asked.duration_in_secs);
-                return Err(Status::unknown(text));
-            }
+        let already_suspended = if asked.should_suspend_imports {
+            let too_long = |TooLong(most)| format!("{} s is longer than {most} s", asked.duration_in_secs);
+            let already = store.imports.suspend(now, asked.duration_in_secs);
+            let already = already.map_err(|error| Status::unknown(too_long(error)))?;
             store.counters.import_stops += 1;
-            store.imports_end = now + asked.duration_in_secs * 1000;
+            already
         } else {
             store.counters.import_starts += 1;
-            store.imports_end = 0;
-        }
+            store.imports.resume(now)
+        };
         Ok(Response::new(SuspendImportRpcResponse { already_suspended }))
     }
 }

@@ -1,5 +1,5 @@
 //! A TiKV protocol server: what `facts/pd-tikv.md` says of a store as a client and as PD see it, without a storage
-//! engine. Every store has an address and a runtime of its own, so that stopping one cuts its connections as a killed
+//! engine; what it answers to a hold is [`crate::models::tikv`]'s. Every store has an address and a runtime of its own, so that stopping one cuts its connections as a killed
 //! process does. With a PD it registers its stores and regions there and keeps them alive (§8.3).
 
 mod backup;
@@ -8,16 +8,13 @@ mod debug;
 mod imports;
 mod launch;
 mod layout;
-mod lease;
 mod pd;
 mod regions;
 mod state;
-
 mod status;
 mod table;
 
 pub use cluster::{StoreSpec, TikvCluster};
-pub use lease::Lease;
 pub use state::{Counters, Knobs, Mode};
 pub use table::{RegionView, Suspended};
 

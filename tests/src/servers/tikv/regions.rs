@@ -66,7 +66,7 @@ impl TikvCluster {
         let now = self.shared.seconds();
         let mut state = self.shared.lock();
         let leader = state.regions.get(&region).and_then(|region| region.leader);
-        let store = leader.and_then(|leader| state.stores.get_mut(&leader));
+        let store = leader.and_then(|leader| state.stores.get(&leader));
         if store.is_none_or(|store| store.lease.rejects(now)) {
             return Err(Suspended);
         }

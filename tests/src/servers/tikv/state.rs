@@ -1,9 +1,7 @@
 //! State that all stores of the server share, behind one lock that is never held across an await.
 
-use super::{
-    lease::Lease,
-    table::{Region, SafeTs},
-};
+use super::table::{Region, SafeTs};
+use crate::models::tikv::{self, Imports, Lease};
 use shared::{time::Millis, ts::Ts};
 use std::{
     collections::BTreeMap,
@@ -85,8 +83,8 @@ pub(super) struct Store {
     pub(super) leased_at: Option<Instant>,
     /// The longest time between two requests for it, or between one and Finish.
     pub(super) longest_gap: Duration,
-    /// Imports are suspended until then, Unix milliseconds.
-    pub(super) imports_end: u64,
+    /// By Unix milliseconds.
+    pub(super) imports: Imports,
     pub(super) knobs: Knobs,
     pub(super) counters: Counters,
     /// Number of the newest prepare stream.
@@ -138,11 +136,10 @@ impl State {
         }
     }
 
-    /// What TiKV reports to PD: the least over all local peers, leaving out those that say 0
-    /// (`facts/pd-tikv.md` §6.2).
+    /// What TiKV reports to PD.
     pub(super) fn min_resolved_ts(&self, store: u64) -> Ts {
         let local = self.regions.values().filter(|region| region.peers.contains_key(&store));
-        local.map(|region| self.safe_ts(region)).filter(|ts| *ts != Ts::ZERO).min().unwrap_or(Ts::ZERO)
+        tikv::min_resolved(local.map(|region| self.safe_ts(region))).unwrap_or(Ts::ZERO)
     }
 }
 

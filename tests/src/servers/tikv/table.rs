@@ -1,5 +1,6 @@
 //! Regions with their peers, as far as leases and WaitApply look at them (`facts/pd-tikv.md` §2.2, §2.5).
 
+use crate::models::tikv::{Answer, Asked, Target};
 use plane_actor::edge::proto::{
     backup::{PrepareSnapshotBackupEventType, PrepareSnapshotBackupResponse},
     errorpb,
@@ -20,8 +21,7 @@ pub(super) enum SafeTs {
 
 #[derive(Debug)]
 struct Wait {
-    target: u64,
-    term: u64,
+    target: Target,
     echo: metapb::Region,
     answer: oneshot::Sender<PrepareSnapshotBackupResponse>,
 }
@@ -122,17 +122,16 @@ impl Region {
         self.peers.values_mut().for_each(|peer| peer.last += 1);
     }
 
-    /// Every peer (or that of one store) applies what it has; waits notice now, and only now (§2.5 step 7).
+    /// Every peer (or that of one store) applies what it has; waits notice now, and only now.
     pub(super) fn apply(&mut self, store: Option<u64>) {
         for (at, peer) in &mut self.peers {
             if store.is_some_and(|store| store != *at) {
                 continue;
             }
             peer.applied = peer.last;
-            let Some(wait) = peer.wait.take_if(|wait| wait.term != self.term || peer.applied >= wait.target) else {
-                continue;
-            };
-            let error = (wait.term != self.term).then(|| errorpb::Error {
+            let outcome = peer.wait.as_ref().and_then(|wait| wait.target.outcome(self.term, Some(peer.applied)));
+            let Some((done_now, wait)) = outcome.zip(peer.wait.take_if(|_| outcome.is_some())) else { continue };
+            let error = (!done_now).then(|| errorpb::Error {
                 message: "wait apply has been aborted: the term has changed".to_owned(),
                 stale_command: Some(errorpb::StaleCommand {}),
                 ..errorpb::Error::default()
@@ -166,7 +165,7 @@ fn done(region: metapb::Region, error: Option<errorpb::Error>) -> PrepareSnapsho
     }
 }
 
-/// WaitApply of one region on one store, steps 1 to 6 of §2.5. The answer may have been given already.
+/// WaitApply of one region on one store. The answer may have been given already.
 pub(super) fn wait_apply(
     regions: &mut BTreeMap<u64, Region>,
     store: u64,
@@ -191,15 +190,22 @@ pub(super) fn wait_apply(
         at_once(answer, Some(not_found(region_id)));
         return receiver;
     };
-    if peer.wait.is_some() {
-        let message = "wait apply has been aborted: Duplicated".to_owned();
-        at_once(answer, Some(errorpb::Error { message, ..errorpb::Error::default() }));
-    } else if asked.region_epoch != Some(epoch) {
-        at_once(answer, Some(epoch_not_match(current)));
-    } else if peer.last == peer.applied || (!leads && !peer.voted) {
-        at_once(answer, None);
-    } else {
-        peer.wait = Some(Box::new(Wait { target: peer.last, term, echo: asked, answer }));
+    let met = Asked {
+        waited_for: peer.wait.is_some(),
+        same_epoch: asked.region_epoch == Some(epoch),
+        last: peer.last,
+        applied: peer.applied,
+        term,
+        fresh: !leads && !peer.voted,
+    };
+    match met.answer() {
+        Answer::Duplicated => {
+            let message = "wait apply has been aborted: Duplicated".to_owned();
+            at_once(answer, Some(errorpb::Error { message, ..errorpb::Error::default() }));
+        }
+        Answer::EpochNotMatch => at_once(answer, Some(epoch_not_match(current))),
+        Answer::Applied => at_once(answer, None),
+        Answer::Later(target) => peer.wait = Some(Box::new(Wait { target, echo: asked, answer })),
     }
     receiver
 }

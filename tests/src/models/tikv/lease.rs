@@ -2,31 +2,31 @@
 //! owner: any client extends it, any client's Finish ends it.
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lease {
+pub struct Lease {
     /// 0: none.
     before: u64,
 }
 
 impl Lease {
     /// Are admin commands rejected in second `now`?
-    pub(crate) fn rejects(self, now: u64) -> bool {
+    pub fn rejects(self, now: u64) -> bool {
         self.before != 0 && self.before >= now
     }
 
     /// A probe ends with its second; this one does not.
-    pub(crate) fn outlasts(self, now: u64) -> bool {
+    pub fn outlasts(self, now: u64) -> bool {
         self.before > now
     }
 
     /// Extends, never shortens; answers `last_lease_is_valid`, the state just before.
-    pub(crate) fn update(&mut self, now: u64, seconds: u64) -> bool {
+    pub fn update(&mut self, now: u64, seconds: u64) -> bool {
         let valid = self.outlasts(now);
         self.before = self.before.max(now.saturating_add(seconds));
         valid
     }
 
     /// Ends it for everybody; answers whether it was live.
-    pub(crate) fn finish(&mut self, now: u64) -> bool {
+    pub fn finish(&mut self, now: u64) -> bool {
         let live = self.rejects(now);
         self.before = 0;
         live
