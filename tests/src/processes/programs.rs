@@ -184,15 +184,20 @@ impl Programs {
 
     /// `coordinator console --output json …`.
     pub async fn console(&self, ask: &[&str]) -> Result<Value> {
+        let printed = self.console_text(&[&["--output", "json"], ask].concat()).await?;
+        serde_json::from_str(&printed).with_context(|| format!("console {ask:?} printed no JSON: {printed}"))
+    }
+
+    /// `coordinator console …`, as a person reads it.
+    pub async fn console_text(&self, ask: &[&str]) -> Result<String> {
         let file = |name: &str| self.pki.join(name);
         let mut command = coordinator()?;
         // Not the contexts of whoever runs the tests.
         command.env("XDG_CONFIG_HOME", &self.folder);
-        command.args(["console", "--output", "json", "--server", &self.ways.quic.to_string()]);
+        command.args(["console", "--server", &self.ways.quic.to_string()]);
         command.args(["--trust-domain", TRUST_DOMAIN, "--ca"]).arg(file("ca.crt"));
         command.arg("--cert").arg(file("admin-ann.crt")).arg("--key").arg(file("admin-ann.key")).args(ask);
-        let printed = process::output(&mut command, "", COMMAND_LIMIT).await?;
-        serde_json::from_str(&printed).with_context(|| format!("console {ask:?} printed no JSON: {printed}"))
+        process::output(&mut command, "", COMMAND_LIMIT).await
     }
 
     /// `plane-actor preflight` for a backup of this part: its checks.

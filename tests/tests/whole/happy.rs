@@ -180,6 +180,20 @@ async fn console(rig: &Rig, commit_ts: &str) {
     assert!(shown["record"]["certificate"].is_object(), "{shown:#}");
     let why = programs.console(&["why", "first"]).await.unwrap();
     assert!(why["action"].as_str().is_some_and(|text| text.contains("complete")), "{why:#}");
+    let timeline = programs.console(&["timeline", "first"]).await.unwrap();
+    let steps = timeline["steps"].as_array().expect("steps");
+    assert!(steps.iter().all(|step| step["step"] == "Complete" || step["ended_ms"].is_u64()), "{timeline:#}");
+    let snapshotting = steps.iter().find(|step| step["step"] == "Snapshotting").expect("it was at it");
+    for plane in PLANES {
+        let calls = snapshotting["calls"][plane].as_object().unwrap_or_else(|| panic!("{plane}: {timeline:#}"));
+        let accepted = calls.values().map(|at| at.as_u64().expect("a time"));
+        let (from, to) = (snapshotting["began_ms"].as_u64(), snapshotting["planes"][plane].as_u64());
+        assert!(!calls.is_empty() && accepted.into_iter().all(|at| Some(at) >= from && to.is_some()), "{timeline:#}");
+    }
+    let drawn = programs.console_text(&["timeline", "first"]).await.unwrap();
+    assert!(drawn.contains("Snapshotting") && drawn.contains("CreateSnapshots: "), "{drawn}");
+    let watched = programs.console_text(&["watch", "first"]).await.unwrap();
+    assert_eq!(watched.trim(), "attempt 1: Complete", "it has ended, so does the command");
 }
 
 /// One snapshot for each volume of TiKV and for no other, those of an instance from one call, all tagged.
