@@ -164,6 +164,10 @@ fn a_save_that_is_refused_for_good_ends_the_attempt() {
     let failure = again.view().record.failure.clone().unwrap();
     assert!(failure.reason == Reason::TooLarge && failure.message.len() <= 512);
     assert!(again.view().record.planes.values().all(|kept| kept.stores.is_empty()), "room is made");
+    again.later(10);
+    again.all(|_| aborted());
+    let at_the_end = again.view().record;
+    assert!(at_the_end.moments.is_empty(), "nor does it grow again: {:?}", at_the_end.moments);
 
     let mut kit = Kit::new(request());
     kit.releasing();

@@ -19,7 +19,7 @@ impl Barrier {
             }
             Milestone::Barrier => {
                 // The save that brought us here may have been refused for its size; this one is smaller than what is stored.
-                self.forget_stores();
+                self.make_room();
                 let text = "the coordinator restarted before snapshots were asked for";
                 self.fail(Refusal::new(Reason::CoordinatorRestarted, text), step);
             }

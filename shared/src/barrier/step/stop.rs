@@ -1,7 +1,7 @@
 //! Who may end an attempt from outside: a person, a lost object, a ledger that refuses, a process that has to go.
 
 use crate::{
-    barrier::{input::Step, machine::Barrier, record::Milestone},
+    barrier::{input::Step, machine::Barrier, moments::Moments, record::Milestone},
     reason::{Reason, Refusal, cut},
 };
 
@@ -25,13 +25,14 @@ impl Barrier {
     /// certificate that is saved stays: what is left to do is tried again, with the record as it is.
     pub(in crate::barrier) fn unsaved(&mut self, refusal: Refusal, step: &mut Step) {
         if self.record.milestone != Milestone::Certified {
-            self.forget_stores();
+            self.make_room();
             self.end_by_wish(Refusal::new(refusal.reason, cut(refusal.message, UNSAVED_MAX)), step);
         }
     }
 
-    /// Letting go and cleaning need none of them, and they are most of a record.
-    pub(super) fn forget_stores(&mut self) {
+    /// Letting go and cleaning need no stores and no moments, and they are most of a record. Nor do moments grow again.
+    pub(super) fn make_room(&mut self) {
+        (self.record.moments, self.attempt_from) = (Moments::default(), None);
         self.record.cluster_stores.clear();
         self.record.planes.values_mut().for_each(|kept| kept.stores.clear());
     }
