@@ -54,7 +54,7 @@ pub fn lock_of(attempt: &Attempt) -> String {
 /// # Errors
 /// What is wrong with it.
 pub fn tikv_config(config: &[u8], engine_type: Option<&str>) -> Result<TikvSettings, String> {
-    settings::parse(config, engine_type)
+    Ok(settings::parse(config)?(engine_type))
 }
 
 /// What the object of a TiDB cluster says, as operator v1 and as v2 have it: PD's addresses of the first, and how many

@@ -10,6 +10,7 @@ pub mod config;
 pub mod decoders;
 pub mod edge;
 pub mod ports;
+mod unread;
 
 use actix::{Actor, Addr};
 use actors::{End, Env, FINISH, PlaneActor, keep_linked, preflight};

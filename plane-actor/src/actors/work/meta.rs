@@ -2,17 +2,15 @@
 //! (`facts/tidb-operator.md` §5.2, §5.3; `facts/topology.md` §2). Object parts pass through as generic JSON.
 
 use super::discovery::Discovery;
+use crate::unread::unread;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     ids::{BackupUid, SnapshotId, VolumeId},
-    reason::{Reason, Refusal, cut},
+    reason::{Reason, Refusal},
     wire::Complete,
 };
 use std::collections::BTreeMap;
-
-/// Of a text that says what is wrong.
-const ERROR_MAX: usize = 512;
 
 #[derive(Serialize, Deserialize)]
 struct ClusterMeta {
@@ -138,8 +136,7 @@ fn counted(mut tidb_cluster: Value, stores: usize) -> Value {
 /// What restore reads. `clustermeta` as it stands in S3: a plane that restarted has nothing else.
 pub(crate) fn backupmeta(complete: &Complete, clustermeta: &[u8]) -> Result<Vec<u8>, Refusal> {
     let read: ClusterMeta = serde_json::from_slice(clustermeta).map_err(|error| {
-        // It may quote a text of any length.
-        let text = cut(format!("clustermeta cannot be read, was it changed? {error}"), ERROR_MAX);
+        let text = format!("clustermeta cannot be read, was it changed? {}", unread(&error));
         Refusal::new(Reason::StorageUnavailable, text)
     })?;
     let taken: BTreeMap<&VolumeId, &SnapshotId> =

@@ -4,7 +4,10 @@
 //! foreign writer means that another plane actor of the same name runs, and is final.
 
 use super::api::Call;
-use crate::ports::{PlaneLedger, PortError};
+use crate::{
+    ports::{PlaneLedger, PortError},
+    unread::unread,
+};
 use async_trait::async_trait;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
@@ -166,8 +169,9 @@ impl PlaneLedger for KubeLedger {
         }
         let text =
             data.get(LEDGER).ok_or_else(|| self.lost(&format!("has no key {LEDGER}: somebody else wrote it")))?;
-        let ledger = serde_json::from_str(text)
-            .map_err(|error| self.lost(&format!("does not hold a ledger that this version reads ({error})")))?;
+        let ledger = serde_json::from_str(text).map_err(|error| {
+            self.lost(&format!("does not hold a ledger that this version reads ({})", unread(&error)))
+        })?;
         state.version = stored.metadata.resource_version;
         Ok(ledger)
     }

@@ -1,7 +1,10 @@
 //! The plane's ledger as a file: written beside, synced, renamed, folder synced. A reader sees the old or the new one,
 //! never half; a power cut after `save` returned loses nothing.
 
-use crate::ports::{PlaneLedger, PortError};
+use crate::{
+    ports::{PlaneLedger, PortError},
+    unread::unread,
+};
 use async_trait::async_trait;
 use shared::{member::MemberLedger, reason::Reason};
 use std::{
@@ -76,7 +79,7 @@ impl PlaneLedger for FileLedger {
                 let shown = self.file.display();
                 PortError::refused(
                     Reason::LedgerLost,
-                    format!("{shown} does not hold a ledger of this version: {error}"),
+                    format!("{shown} does not hold a ledger of this version: {}", unread(&error)),
                 )
             }),
         }

@@ -11,6 +11,7 @@ use crate::{
         url::full,
     },
     ports::{ClusterTls, PdEndpoint, PortError},
+    unread::unread,
 };
 use futures::{StreamExt, stream::FuturesUnordered};
 use http::{Method, StatusCode};
@@ -97,8 +98,9 @@ impl Leader {
     /// GET, decoded. 64-bit numbers are decoded into integers by the types asked for, never through a float.
     pub(super) async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, Fail> {
         let answer = self.ask(Method::GET, path, String::new()).await?;
-        serde_json::from_slice(&answer.body).map_err(|e| {
-            let text = format!("GET {path} at {} answered what cannot be read ({e}): {}", self.url, answer.excerpt());
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            let (error, excerpt) = (unread(&error), answer.excerpt());
+            let text = format!("GET {path} at {} answered what cannot be read ({error}): {excerpt}", self.url);
             Fail::Final(PortError::Unavailable(text))
         })
     }

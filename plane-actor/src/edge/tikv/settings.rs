@@ -3,14 +3,12 @@
 use crate::{
     edge::rest::Rest,
     ports::{PortError, TikvSettings},
+    unread::unread,
 };
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use shared::reason::cut;
 use std::{collections::BTreeMap, time::Duration};
 
-/// Of a text that says what is wrong.
-const ERROR_MAX: usize = 512;
 /// The status port answers from memory.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -142,13 +140,12 @@ fn read(config: &Config, places: &Places, engine_type: Option<&str>) -> TikvSett
     }
 }
 
-/// What `/config` says, and `/engine_type` where there is one.
-pub(crate) fn parse(config: &[u8], engine_type: Option<&str>) -> Result<TikvSettings, String> {
-    // An error may quote a text of any length.
-    let unread = |error: serde_json::Error| cut(format!("cannot be read: {error}"), ERROR_MAX);
-    let places: Places = serde_json::from_slice(config).map_err(unread)?;
-    let config: Config = serde_json::from_slice(config).map_err(unread)?;
-    Ok(read(&config, &places, engine_type))
+/// `/config`, which says all but what `/engine_type` does, where there is one.
+pub(crate) fn parse(body: &[u8]) -> Result<impl FnOnce(Option<&str>) -> TikvSettings + use<>, String> {
+    let wrong = |error: serde_json::Error| format!("cannot be read: {}", unread(&error));
+    let config: Config = serde_json::from_slice(body).map_err(wrong)?;
+    let places: Places = serde_json::from_slice(body).map_err(wrong)?;
+    Ok(move |engine_type: Option<&str>| read(&config, &places, engine_type))
 }
 
 /// Asks the status port at `base` (`http[s]://host:port`). `/engine_type` does not exist before 7.1 and is refused to
@@ -160,11 +157,12 @@ pub(super) async fn ask(rest: &Rest, base: &str) -> Result<TikvSettings, PortErr
     if !answer.status.is_success() {
         return Err(wrong(format!("{}: {}", answer.status, answer.excerpt())));
     }
+    let settings = parse(&answer.body).map_err(wrong)?;
     let engine = get("/engine_type").await.map_err(PortError::Unavailable)?;
     let text = String::from_utf8_lossy(&engine.body);
     match engine.status {
-        status if status.is_success() => parse(&answer.body, Some(text.trim())).map_err(wrong),
-        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => parse(&answer.body, None).map_err(wrong),
+        status if status.is_success() => Ok(settings(Some(text.trim()))),
+        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Ok(settings(None)),
         status => Err(PortError::Unavailable(format!("GET {base}/engine_type: {status}: {}", engine.excerpt()))),
     }
 }
