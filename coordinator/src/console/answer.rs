@@ -213,23 +213,20 @@ fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
         Question::Planes => Answered::Ok(planes(snapshot)),
         Question::Backups => Answered::Ok(backups(snapshot)),
         Question::Orphans { .. } => Answered::Ok(snapshot.orphans.iter().map(Orphan::row).collect()),
-        Question::Show { name } => match find(snapshot, name) {
-            Ok(Found::View(view)) => show(view, snapshot.now),
-            Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
-            Err(error) => Answered::Error(error),
-        },
-        Question::Timeline { name } => match find(snapshot, name) {
-            Ok(Found::View(view)) => Answered::Ok(timeline(view)),
-            Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
-            Err(error) => Answered::Error(error),
-        },
-        Question::Why { name } => match find(snapshot, name) {
-            Ok(Found::View(view)) => Answered::Ok(why(view, snapshot.now)),
-            Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
-            Err(error) => Answered::Error(error),
-        },
+        Question::Show { name } => about(snapshot, name, |view| show(view, snapshot.now)),
+        Question::Timeline { name } => about(snapshot, name, |view| Answered::Ok(timeline(view))),
+        Question::Why { name } => about(snapshot, name, |view| Answered::Ok(why(view, snapshot.now))),
         // They go to an actor of their own.
         Question::Schedules { .. } => Answered::Error("the schedules are not here".to_owned()),
+    }
+}
+
+/// Of one backup; one that can never work has only its refusal to tell.
+fn about(snapshot: &Snapshot<'_>, name: &str, tell: impl FnOnce(&View) -> Answered) -> Answered {
+    match find(snapshot, name) {
+        Ok(Found::View(view)) => tell(view),
+        Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
+        Err(error) => Answered::Error(error),
     }
 }
 

@@ -7,7 +7,7 @@ use shared::{
 };
 
 /// Characters of the longest bar. With the other columns it fits a terminal of 100.
-const WIDTH: u64 = 36;
+const WIDTH: usize = 36;
 
 /// The answer. All of `*_ms` count from the moment at which the attempt began to prepare; `ended_ms` is when the next
 /// step began.
@@ -66,7 +66,10 @@ pub(super) fn draw(answer: &Value) -> String {
         out.push_str(&format!("; first seen {started}"));
     }
     let barrier = (time_of(&steps, "Settling"), time_of(&steps, "Completing"));
-    out.push_str(&format!("\n\n{:<13}{:>12}{:>14}  {:<36}  LAST ANSWER\n", "STEP", "FROM", "FOR", "SETTLE TO RELEASE"));
+    out.push_str(&format!(
+        "\n\n{:<13}{:>12}{:>14}  {:<WIDTH$}  LAST ANSWER\n",
+        "STEP", "FROM", "FOR", "SETTLE TO RELEASE"
+    ));
     for step in &steps {
         let (from, to) = (step["began_ms"].as_u64().unwrap_or_default(), step["ended_ms"].as_u64());
         let length = to.map_or("-".to_owned(), |to| span(to.saturating_sub(from)));
@@ -74,7 +77,8 @@ pub(super) fn draw(answer: &Value) -> String {
             ((Some(first), Some(last)), Some(to)) => bar(first, last, from, to),
             _ => String::new(),
         };
-        let line = format!("{:<13}{:>12}{:>14}  {bar:<36}  {}", word(&step["step"]), span(from), length, slowest(step));
+        let line =
+            format!("{:<13}{:>12}{:>14}  {bar:<WIDTH$}  {}", word(&step["step"]), span(from), length, slowest(step));
         out.push_str(line.trim_end());
         out.push('\n');
     }
@@ -98,10 +102,9 @@ fn bar(first: u64, last: u64, from: u64, to: u64) -> String {
     if from < first || from >= last {
         return String::new();
     }
-    let scale = |at: u64| (at.min(last) - first) * WIDTH / (last - first);
+    let scale = |at: u64| usize::try_from((at.min(last) - first) * WIDTH as u64 / (last - first)).unwrap_or(WIDTH);
     let (from, to) = (scale(from).min(WIDTH - 1), scale(to));
-    let pad = " ".repeat(usize::try_from(from).unwrap_or_default());
-    pad + &"█".repeat(usize::try_from(to.saturating_sub(from).max(1)).unwrap_or_default())
+    " ".repeat(from) + &"█".repeat(to.saturating_sub(from).max(1))
 }
 
 fn slowest(step: &Value) -> String {

@@ -3,7 +3,7 @@
 
 use super::answer::Answered;
 use serde_json::Value;
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// Between two looks.
 pub const PAUSE: Duration = Duration::from_millis(500);
@@ -47,8 +47,9 @@ impl Watch {
     pub fn look(&mut self, answer: Result<&Answered, &str>) -> Look {
         match answer {
             Ok(Answered::Ok(shown)) => {
-                let line = headline(shown);
-                Look { screen: screen(shown), line: self.news(line), end: end(shown) }
+                let planes = planes(shown);
+                let line = headline(shown, &planes);
+                Look { screen: screen(shown, &line, planes), line: self.news(line), end: end(shown) }
             }
             Ok(Answered::Error(error)) => {
                 Look { screen: String::new(), line: self.news(error.clone()), end: Some(End::Unknown) }
@@ -83,12 +84,11 @@ fn end(shown: &Value) -> Option<End> {
 }
 
 /// What changes rarely, in one line.
-fn headline(shown: &Value) -> String {
+fn headline(shown: &Value, planes: &Planes<'_>) -> String {
     let step = shown["step"].as_str().unwrap_or("-");
     let attempt = shown["record"]["attempt"].as_u64().map_or(String::new(), |number| format!("attempt {number}: "));
     let why = shown["record"]["failure"]["message"].as_str().or(shown["message"].as_str());
-    let planes = planes(shown);
-    let answered = planes.values().filter(|plane| plane["answered"] == true).count();
+    let answered = planes.iter().filter(|(_, plane)| plane["answered"] == true).count();
     let of = if planes.is_empty() {
         String::new()
     } else {
@@ -101,21 +101,19 @@ fn headline(shown: &Value) -> String {
     }
 }
 
-fn screen(shown: &Value) -> String {
-    let mut out = headline(shown);
+fn screen(shown: &Value, headline: &str, mut planes: Planes<'_>) -> String {
+    let mut out = headline.to_owned();
     if let (Some(clock), Some(left)) = (shown["clock"]["name"].as_str(), shown["clock"]["left_ms"].as_u64()) {
         out.push_str(&format!("; {clock} clock: {}.{} s left", left / 1000, left % 1000 / 100));
     }
     out.push('\n');
-    let planes = planes(shown);
-    let width = planes.keys().map(|name| name.chars().count()).max().unwrap_or_default();
-    let mut rows: Vec<_> = planes.iter().collect();
-    rows.sort_by_key(|(name, plane)| (plane["owes"] != true, (*name).clone()));
-    for (name, plane) in rows.iter().take(PLANES) {
+    let width = planes.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    planes.sort_by_key(|(name, plane)| (plane["owes"] != true, *name));
+    for (name, plane) in planes.iter().take(PLANES) {
         out.push_str(&format!("  {name:<width$}  {}\n", row(plane)));
     }
-    if rows.len() > PLANES {
-        out.push_str(&format!("  and {} planes more\n", rows.len() - PLANES));
+    if planes.len() > PLANES {
+        out.push_str(&format!("  and {} planes more\n", planes.len() - PLANES));
     }
     if let Some(waiting) = shown["waiting_for"].as_str().filter(|text| !text.is_empty() && planes.is_empty()) {
         out.push_str(&format!("  waiting for {waiting}\n"));
@@ -123,9 +121,11 @@ fn screen(shown: &Value) -> String {
     out
 }
 
-fn planes(shown: &Value) -> BTreeMap<String, Value> {
-    let all = shown["planes"].as_object().into_iter().flatten();
-    all.map(|(name, plane)| (name.clone(), plane.clone())).collect()
+/// Names, and what the coordinator sees of each.
+type Planes<'a> = Vec<(&'a str, &'a Value)>;
+
+fn planes(shown: &Value) -> Planes<'_> {
+    shown["planes"].as_object().into_iter().flatten().map(|(name, plane)| (name.as_str(), plane)).collect()
 }
 
 fn row(plane: &Value) -> String {
