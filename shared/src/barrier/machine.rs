@@ -137,7 +137,7 @@ impl Barrier {
     }
 
     /// From now on it stands there.
-    pub(super) fn reach(&mut self, phase: Phase, step: &Step) {
+    pub(super) fn stand_at(&mut self, phase: Phase, step: &Step) {
         self.phase = phase;
         if let Some(at) = self.since_attempt(step) {
             self.record.moments.began(phase, at);
@@ -150,7 +150,7 @@ impl Barrier {
 
     /// Enters a step: nobody has answered it yet, and everybody who has a part in it is told.
     pub(super) fn enter(&mut self, phase: Phase, step: &mut Step) {
-        self.reach(phase, step);
+        self.stand_at(phase, step);
         for live in self.planes.values_mut() {
             live.answered = false;
             live.refused = None;
@@ -270,9 +270,10 @@ impl Barrier {
         if self.phase != phase {
             return false;
         }
+        let at = self.since_attempt(step);
         let Some(live) = self.planes.get_mut(plane).filter(|live| !live.answered) else { return false };
         live.answered = true;
-        if let Some(at) = self.attempt_from.map(|from| step.now.at.since(from)) {
+        if let Some(at) = at {
             self.record.moments.answered(phase, plane, at);
         }
         // Its pause ends with it.

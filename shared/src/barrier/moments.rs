@@ -13,8 +13,7 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// Steps that are kept. A good attempt has twelve, a bad one that is cleaned fifteen; one that comes to a step again
-/// goes on in the same.
+/// Steps that are kept: a good attempt that is deleted has thirteen. One that comes to the same step again goes on in it.
 const MAX_STEPS: usize = 16;
 
 /// One step of an attempt. All times in ms since the attempt began to prepare, by the monotonic clock of the coordinator

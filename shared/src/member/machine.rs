@@ -173,15 +173,13 @@ impl Member {
         self.numbers
     }
 
-    /// Begins the work of the present order.
-    pub(super) fn begin(&mut self, work: Work, step: &mut Step) {
+    /// Begins the work of the present order; answers its number.
+    pub(super) fn begin(&mut self, work: Work, step: &mut Step) -> u64 {
         let number = self.next_number();
-        if matches!(work, Work::Snapshot { .. }) {
-            self.calls.begin(number);
-        }
         self.work = Some(number);
         self.progress = None;
         step.push(Effect::Work { number, work });
+        number
     }
 
     pub(super) fn cancel_work(&mut self, step: &mut Step) {

@@ -8,4 +8,5 @@ mod holds;
 mod kit;
 mod law;
 mod path;
+mod phases;
 mod table;

@@ -57,7 +57,7 @@ impl Barrier {
         if self.record.planes.values().all(|kept| kept.completed_bytes.is_some()) {
             self.record.milestone = Milestone::Complete;
             self.record.times.completed = Some(step.now.wall);
-            self.reach(Phase::Complete, step);
+            self.stand_at(Phase::Complete, step);
             self.stop(&[Timer::Again]);
             self.save(step);
         }

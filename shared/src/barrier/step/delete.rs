@@ -55,7 +55,7 @@ impl Barrier {
         self.record.milestone = Milestone::Cleaned;
         self.record.times.cleaned = Some(step.now.wall);
         self.record.clean_failure = None;
-        self.reach(Phase::Cleaned, step);
+        self.stand_at(Phase::Cleaned, step);
         self.timers.stop_all();
         self.save(step);
         step.push(Effect::Gone);

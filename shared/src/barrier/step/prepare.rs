@@ -83,7 +83,7 @@ impl Barrier {
                 if let Err(refusal) = check_room(&self.record) {
                     return self.fail(refusal, step);
                 }
-                self.reach(Phase::Claiming, step);
+                self.stand_at(Phase::Claiming, step);
                 self.claim_pending = true;
                 self.stop(&[Timer::Prepare]);
                 step.push(Effect::Claim { cluster: admitted.cluster, floor: admitted.floor });

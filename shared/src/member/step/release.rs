@@ -35,7 +35,7 @@ impl Member {
         self.timers.stop_all();
         self.lease.end();
         if let Some(number) = self.pd.stop_renewing() {
-            step.push(Effect::CancelWork { number });
+            self.cancel(number, step);
         }
         if std::mem::take(&mut self.touched) {
             self.dropping = self.dropping.saturating_add(1);

@@ -20,7 +20,8 @@ impl Member {
         if self.takes(Phase::Covered, epoch, Order::Snapshot(snapshot.clone()), step) {
             self.phase = Phase::Snapshotting;
             self.commit_ts = Some(snapshot.commit_ts);
-            self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts, share: snapshot.share }, step);
+            let number = self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts, share: snapshot.share }, step);
+            self.calls.begin(number);
         }
     }
 
