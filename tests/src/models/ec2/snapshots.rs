@@ -6,7 +6,7 @@ use std::time::Duration;
 impl Ec2 {
     /// Every snapshot of the caller that calls can see by now.
     pub fn seen<'a>(&'a self, now: Duration, home: &'a Home) -> impl Iterator<Item = (&'a String, &'a Snapshot)> {
-        self.snapshots.iter().filter(move |(_, one)| &one.home == home && one.visible <= now && one.exists(now))
+        self.snapshots.iter().filter(move |(_, one)| one.seen_by(now, home))
     }
 
     /// One of them.
@@ -17,7 +17,7 @@ impl Ec2 {
         if !well_formed(id, "snap-") {
             return Err(Refusal::new("InvalidSnapshotID.Malformed", format!("Invalid id: \"{id}\"")));
         }
-        let found = self.snapshots.get(id).filter(|one| &one.home == home && one.visible <= now && one.exists(now));
+        let found = self.snapshots.get(id).filter(|one| one.seen_by(now, home));
         found.ok_or_else(|| Refusal::new("InvalidSnapshot.NotFound", format!("The snapshot '{id}' does not exist.")))
     }
 

@@ -107,6 +107,12 @@ impl Snapshot {
         u8::try_from(now.saturating_sub(self.created).as_millis() * 100 / whole).unwrap_or(100).min(100)
     }
 
+    /// Calls of this account and Region find it by now.
+    #[must_use]
+    pub fn seen_by(&self, now: Duration, home: &Home) -> bool {
+        &self.home == home && self.visible <= now && self.exists(now)
+    }
+
     /// It was not deleted, or is still pending all the same.
     #[must_use]
     pub fn exists(&self, now: Duration) -> bool {

@@ -197,6 +197,50 @@ async fn tags_have_their_rules() {
 }
 
 #[tokio::test]
+async fn a_volume_is_snapshotted_neither_too_often_nor_too_many_times_at_once() {
+    const LONG: Duration = Duration::from_secs(3600);
+    let ask = Ask::new(state()).await;
+    let handle = &ask.server.handle;
+    handle.rules(|rules| (rules.volume_gap, rules.pending_for, rules.concurrent_per_volume) = (LONG, LONG, 2));
+    let code = |answer: (u16, String)| text(&answer.1, "Code").concat();
+    assert_eq!(ask.create(&[]).await.0, 200);
+    assert_eq!(code(ask.create(&[]).await), "SnapshotCreationPerVolumeRateExceeded");
+    handle.rules(|rules| rules.volume_gap = Duration::ZERO);
+    assert_eq!(ask.create(&[]).await.0, 200);
+    assert_eq!(code(ask.create(&[]).await), "ConcurrentSnapshotLimitExceeded");
+
+    // Deleting what is pending is accepted and frees nothing yet.
+    let one = handle.snapshots().into_keys().next().expect("a snapshot");
+    let delete = [("Action", "DeleteSnapshot"), ("SnapshotId", one.as_str())];
+    assert_eq!(ask.ask(&delete).await.0, 200);
+    assert_eq!(code(ask.create(&[]).await), "ConcurrentSnapshotLimitExceeded");
+    handle.complete_all();
+    assert_eq!(ask.code(&delete).await.1, "InvalidSnapshot.NotFound");
+    assert_eq!(handle.snapshots().len(), 5);
+
+    handle.rules(|rules| rules.pending_limit = Some(2));
+    assert_eq!(code(ask.create(&[]).await), "PendingSnapshotLimitExceeded");
+    handle.rules(|rules| (rules.pending_limit, rules.snapshot_limit) = (None, 7));
+    assert_eq!(code(ask.create(&[]).await), "SnapshotLimitExceeded");
+}
+
+#[tokio::test]
+async fn what_was_made_is_not_seen_at_once() {
+    let ask = Ask::new(state()).await;
+    let handle = &ask.server.handle;
+    handle.rules(|rules| rules.visible_after = Duration::from_secs(3600));
+    let id = text(&ask.create(&[]).await.1, "snapshotId").remove(0);
+    let by_id = [("Action", "DescribeSnapshots"), ("SnapshotId.1", id.as_str())];
+    let delete = [("Action", "DeleteSnapshot"), ("SnapshotId", id.as_str())];
+    assert_eq!(ask.code(&by_id).await.1, "InvalidSnapshot.NotFound");
+    assert_eq!(ask.code(&delete).await.1, "InvalidSnapshot.NotFound");
+    let all = [("Action", "DescribeSnapshots"), ("Owner.1", "self")];
+    assert!(text(&ask.ask(&all).await.1, "snapshotId").is_empty());
+    handle.state(|state| state.ec2.snapshots.values_mut().for_each(|one| one.visible = Duration::ZERO));
+    assert_eq!(text(&ask.ask(&by_id).await.1, "snapshotId"), [id]);
+}
+
+#[tokio::test]
 async fn one_failing_member_takes_its_set_along_and_keeps_its_slot() {
     let ask = Ask::new(state()).await;
     let handle = &ask.server.handle;

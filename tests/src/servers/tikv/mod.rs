@@ -1,6 +1,6 @@
 //! A TiKV protocol server: what `facts/pd-tikv.md` says of a store as a client and as PD see it, without a storage
-//! engine; what it answers to a hold is [`crate::models::tikv`]'s. Every store has an address and a runtime of its own, so that stopping one cuts its connections as a killed
-//! process does. With a PD it registers its stores and regions there and keeps them alive (§8.3).
+//! engine; what it answers to a hold is [`crate::models::tikv`]'s. Every store has an address and a runtime of its own, so
+//! that stopping one cuts its connections as a killed process does. With a PD it registers its stores and regions there and keeps them alive (§8.3).
 
 mod backup;
 mod cluster;

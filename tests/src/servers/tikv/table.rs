@@ -129,9 +129,10 @@ impl Region {
                 continue;
             }
             peer.applied = peer.last;
-            let outcome = peer.wait.as_ref().and_then(|wait| wait.target.outcome(self.term, Some(peer.applied)));
-            let Some((done_now, wait)) = outcome.zip(peer.wait.take_if(|_| outcome.is_some())) else { continue };
-            let error = (!done_now).then(|| errorpb::Error {
+            let outcome = |wait: &Wait| wait.target.outcome(self.term, Some(peer.applied));
+            let Some(reached) = peer.wait.as_deref().and_then(outcome) else { continue };
+            let Some(wait) = peer.wait.take() else { continue };
+            let error = (!reached).then(|| errorpb::Error {
                 message: "wait apply has been aborted: the term has changed".to_owned(),
                 stale_command: Some(errorpb::StaleCommand {}),
                 ..errorpb::Error::default()
