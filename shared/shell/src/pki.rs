@@ -32,7 +32,7 @@ mod tests;
 
 pub use authority::trust_domain;
 pub use error::PkiError;
-pub use init::init;
+pub use init::{init, init_at};
 pub use issue::{Issued, issue, issue_at};
 pub use list::{Listed, State, list};
 pub use renew::{Renewed, renew};

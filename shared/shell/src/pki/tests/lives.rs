@@ -21,8 +21,8 @@ fn rows(dir: &Path, now: Timestamp) -> Vec<(String, i64, State)> {
 
 #[test]
 fn a_fleet_of_one_afternoon_does_not_end_in_one() {
-    let dir = authority();
     let now = system_wall();
+    let dir = authority_at(now);
     for plane in 0..40 {
         issue_at(dir.path(), Kind::Plane, &format!("prod-az{plane}"), &[], now).unwrap();
     }
@@ -71,8 +71,8 @@ fn what_is_renewed_has_its_names_and_the_old_one_is_kept() {
 
 #[test]
 fn what_ends_first_is_listed_first() {
-    let dir = authority();
     let now = system_wall();
+    let dir = authority_at(now);
     issue_at(dir.path(), Kind::Admin, "ann", &[], days(now, -20)).unwrap();
     issue_at(dir.path(), Kind::Plane, "köln/1", &[], days(now, -364)).unwrap();
     let gone = issue_at(dir.path(), Kind::Plane, "old", &[], days(now, -400)).unwrap();
@@ -90,8 +90,8 @@ fn what_ends_first_is_listed_first() {
 
 #[test]
 fn one_authority_follows_another() {
-    let dir = authority();
     let now = system_wall();
+    let dir = authority_at(now);
     for plane in ["a", "b"] {
         issue(dir.path(), Kind::Plane, plane, &[]).unwrap();
     }
