@@ -5,7 +5,7 @@ use shared::{
     barrier::{BarrierTimes, Certificate, Milestone, Record, Verdict},
     epoch::Epoch,
     ids::{ClusterId, PlaneId},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, S3Target, SizeLevel},
+    request::{MemberRequest, Request, S3Target},
     tiling::Tiling,
     time::{Millis, Timestamp},
     ts::Ts,
@@ -24,27 +24,10 @@ pub(crate) fn record() -> Record {
     };
     let request = Request {
         backup: "u1".into(),
-        name: "nightly".to_owned(),
         namespace: "br-admin".to_owned(),
         members: vec![member("az1"), member("az2")],
-        storage: S3Target {
-            provider: "aws".to_owned(),
-            region: "eu-west-1".to_owned(),
-            bucket: "shop-bk".to_owned(),
-            prefix: "vol".to_owned(),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        },
-        credentials: Credentials::Default,
-        clean_policy: CleanPolicy::Delete,
-        size_level: SizeLevel::Full,
-        delete_ratio_milli: 1000,
-        limits: Limits::default(),
-        retry_within: None,
-        allow_weaker_holds: false,
+        storage: S3Target { region: "eu-west-1".to_owned(), ..S3Target::example("shop-bk", "vol") },
+        ..Request::example(&[])
     };
     Record::new(request, Timestamp(START + 300))
 }

@@ -4,7 +4,7 @@ use crate::{
     actors::{Stored, Writer},
     config::CoordinatorConfig,
     console::{Answered, Question},
-    edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::Api},
+    edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::server},
     kit,
     metrics::Metrics,
     ports::{AdminCall, Inbound, Ledger, LedgerKey, Ports, Text},
@@ -100,7 +100,7 @@ async fn write(api: &Client, record: &Record, noted: bool) {
 async fn backups_that_have_ended_cost_no_request_each() {
     LocalSet::new()
         .run_until(async {
-            let (api, client) = Api::start();
+            let (api, client) = server();
             for number in 0..200 {
                 let record = ended(number);
                 write(&client, &record, true).await;
@@ -126,7 +126,7 @@ async fn backups_that_have_ended_cost_no_request_each() {
 async fn a_last_word_that_was_lost_is_written_once_and_is_no_event() {
     LocalSet::new()
         .run_until(async {
-            let (api, client) = Api::start();
+            let (api, client) = server();
             let record = ended(1);
             write(&client, &record, true).await;
             let path = format!("{BACKUPS}/nightly-1");
@@ -144,7 +144,7 @@ async fn a_last_word_that_was_lost_is_written_once_and_is_no_event() {
 async fn records_of_the_version_before_are_read_once_and_nothing_more() {
     LocalSet::new()
         .run_until(async {
-            let (api, client) = Api::start();
+            let (api, client) = server();
             for number in 0..50 {
                 let record = ended(number);
                 write(&client, &record, false).await;

@@ -214,15 +214,7 @@ mod tests {
     const LEAST: Millis = Millis::secs(60);
 
     fn store() -> ClusterStore {
-        ClusterStore {
-            store: StoreId(3),
-            address: "tikv-3:20160".to_owned(),
-            state: StoreState::Up,
-            start_timestamp: 100,
-            uptime: LEAST,
-            heartbeat_age: HEARTBEAT_AGE_MAX,
-            version: "8.5.0".to_owned(),
-        }
+        ClusterStore { uptime: LEAST, heartbeat_age: HEARTBEAT_AGE_MAX, ..ClusterStore::example(3) }
     }
 
     #[test]

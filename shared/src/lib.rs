@@ -27,6 +27,9 @@ pub mod request;
 pub mod retention;
 mod rules;
 pub mod schedule;
+/// Examples for tests.
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod tiling;
 pub mod time;
 mod timers;

@@ -3,26 +3,10 @@
 use crate::world::World;
 use async_trait::async_trait;
 use plane_actor::ports::{Dialer, PortError};
-use shared::request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel};
+use shared::request::{MemberSpec, S3Target};
 use shell::link::{Identity, Link, pair};
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
-
-/// Where a backup goes: the very bucket, without any wish about it.
-#[must_use]
-pub fn storage(bucket: &str, prefix: &str) -> S3Target {
-    S3Target {
-        provider: "aws".to_owned(),
-        region: String::new(),
-        bucket: bucket.to_owned(),
-        prefix: prefix.to_owned(),
-        endpoint: String::new(),
-        force_path_style: true,
-        acl: String::new(),
-        sse: String::new(),
-        storage_class: String::new(),
-    }
-}
 
 /// Of this plane of the world; its first plane is the init plane.
 #[must_use]
@@ -32,17 +16,12 @@ pub fn member_spec(world: &World, plane: &str) -> MemberSpec {
     let at = config.planes.iter().position(|here| here.name == plane).expect("a plane of this world");
     let here = &config.planes[at];
     MemberSpec {
-        backup_name: "nightly".to_owned(),
         backup_namespace: "admin".to_owned(),
         tc_name: here.tc_name.clone(),
         tc_namespace: here.tc_namespace.clone(),
         init: at == 0,
-        storage: storage(&config.bucket, &format!("nightly-{plane}")),
-        credentials: Credentials::Default,
-        size_level: SizeLevel::Full,
-        delete_ratio_milli: 1000,
-        limits: Limits::default(),
-        allow_weaker_holds: false,
+        storage: S3Target::example(&config.bucket, &format!("nightly-{plane}")),
+        ..MemberSpec::example()
     }
 }
 

@@ -174,7 +174,7 @@ mod tests {
     use crate::{
         epoch::Epoch,
         evidence::PreparedVolume,
-        ids::{BackupUid, ClusterId, InstanceId, StoreId, VolumeId},
+        ids::{BackupUid, ClusterId},
         reason::Reason,
         wire::{CleanReport, PlanePhase, Progress},
     };
@@ -192,20 +192,8 @@ mod tests {
     }
 
     fn prepared(stores: usize, volumes: usize, name: &str) -> Answer {
-        let volume = PreparedVolume {
-            volume: VolumeId::from("vol-1"),
-            mount_path: "/var/lib/tikv".into(),
-            kind: String::new(),
-            zone: name.to_owned(),
-            directories: Default::default(),
-        };
-        let store = PreparedStore {
-            store: StoreId(1),
-            address: "a".into(),
-            start_timestamp: 1,
-            instance: InstanceId::from("i-1"),
-            volumes: vec![volume; volumes],
-        };
+        let volume = PreparedVolume { zone: name.to_owned(), ..PreparedVolume::example("vol-1") };
+        let store = PreparedStore { volumes: vec![volume; volumes], ..PreparedStore::example(1, &[]) };
         Answer::Prepared(Prepared {
             round: 1,
             cluster: ClusterId(7),

@@ -5,13 +5,13 @@ use shared::{
     epoch::Epoch,
     evidence::{
         AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, HoldKind, PdEvidence, PreparedStore, PreparedVolume,
-        StoreEvidence, StoreState,
+        StoreEvidence,
     },
-    ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
+    ids::{Attempt, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     machine::Machine,
     reason::Reason,
     region_set::RegionSet,
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, S3Target, SizeLevel},
+    request::Request,
     tiling::Tiling,
     time::{Instant, Millis, Now, Timestamp},
     ts::Ts,
@@ -37,72 +37,31 @@ pub fn safe_ts(i: usize) -> Ts {
 }
 
 pub fn request() -> Request {
-    Request {
-        backup: BackupUid::from("uid-1"),
-        name: "nightly".into(),
-        namespace: "br".into(),
-        members: PLANES
-            .iter()
-            .map(|p| MemberRequest { plane: PlaneId::from(*p), tc_name: "shop".into(), tc_namespace: "tidb".into() })
-            .collect(),
-        storage: S3Target {
-            provider: "aws".into(),
-            region: "eu-west-1".into(),
-            bucket: "b".into(),
-            prefix: "p".into(),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        },
-        credentials: Credentials::Default,
-        clean_policy: CleanPolicy::Delete,
-        size_level: SizeLevel::Full,
-        delete_ratio_milli: 1000,
-        limits: Limits::default(),
-        retry_within: None,
-        allow_weaker_holds: false,
-    }
+    Request::example(&PLANES)
 }
 
 pub fn stores(i: usize) -> Vec<PreparedStore> {
+    let directories = [("storage.data-dir", ""), ("raft-engine.dir", "/raft-engine")]
+        .map(|(key, below)| (key.to_owned(), format!("/var/lib/tikv{below}")));
     vec![PreparedStore {
-        store: StoreId(i as u64 + 1),
-        address: format!("tikv-{i}:20160"),
-        start_timestamp: 100,
         instance: InstanceId::new(format!("i-{i}")),
         volumes: vec![PreparedVolume {
-            volume: VolumeId::new(format!("vol-{i}")),
-            mount_path: "/var/lib/tikv".into(),
-            kind: "storage.data-dir".into(),
-            zone: "eu-west-1a".into(),
-            directories: [("storage.data-dir", ""), ("raft-engine.dir", "/raft-engine")]
-                .map(|(key, below)| (key.to_owned(), format!("/var/lib/tikv{below}")))
-                .into(),
+            directories: directories.into(),
+            ..PreparedVolume::example(&format!("vol-{i}"))
         }],
+        ..PreparedStore::example(i as u64 + 1, &[])
     }]
 }
 
 pub fn cluster_stores() -> Vec<ClusterStore> {
-    (0..3)
-        .map(|i| ClusterStore {
-            store: StoreId(i + 1),
-            address: format!("tikv-{i}:20160"),
-            state: StoreState::Up,
-            start_timestamp: 100,
-            uptime: Millis::secs(9_000),
-            heartbeat_age: Millis::secs(3),
-            version: "7.5.1".into(),
-        })
-        .collect()
+    (1..=3).map(ClusterStore::example).collect()
 }
 
 pub fn prepared(i: usize, round: u32) -> Prepared {
     Prepared {
         round,
         cluster: CLUSTER,
-        cluster_version: "7.5.1".into(),
+        cluster_version: "8.5.0".into(),
         stores: stores(i),
         cluster_stores: cluster_stores(),
         account: "1".into(),
@@ -140,7 +99,7 @@ pub fn evidence(i: usize, epoch: Epoch) -> Evidence {
         cluster: CLUSTER,
         stores: vec![StoreEvidence {
             store: StoreId(i as u64 + 1),
-            address: format!("tikv-{i}:20160"),
+            address: format!("tikv-{}:20160", i + 1),
             start_timestamp: 100,
             renewals_sent: 3,
             renewals_valid: 3,

@@ -3,8 +3,8 @@
 use crate::kit::*;
 use shared::{
     barrier::{Input, LEDGER_TEXT_MAX, Milestone, Phase, Record, certify},
-    evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, PreparedVolume, StoreEvidence, StoreState},
-    ids::{InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
+    evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, PreparedVolume, StoreEvidence},
+    ids::{InstanceId, PlaneId, SnapshotId, StoreId},
     pack::pack,
     reason::{Reason, Refusal},
     time::{Millis, Timestamp},
@@ -36,14 +36,13 @@ fn large_stores(plane: usize, stores: u64, volumes: u64) -> Vec<PreparedStore> {
         .map(|number| {
             let store = plane as u64 * 10_000 + number;
             let volume = |at| PreparedVolume {
-                volume: VolumeId::new(format!("vol-{}", digits(store * 100 + at))),
                 mount_path: format!("/var/lib/tikv-{at}"),
-                kind: "storage.data-dir".into(),
                 zone: format!("eu-west-1{}", ["a", "b", "c"][plane]),
                 directories: match at {
                     0 => directories(),
                     _ => BTreeMap::new(),
                 },
+                ..PreparedVolume::example(&format!("vol-{}", digits(store * 100 + at)))
             };
             PreparedStore {
                 store: StoreId(store),
@@ -60,13 +59,11 @@ fn listed(stores: u64) -> Vec<ClusterStore> {
     (0..3)
         .flat_map(|plane| (0..stores).map(move |number| (plane, number)))
         .map(|(plane, number)| ClusterStore {
-            store: StoreId(plane as u64 * 10_000 + number),
             address: address(plane, number),
-            state: StoreState::Up,
             start_timestamp: 1_714_532_420 + number as i64,
             uptime: Millis::secs(9_000 + number),
             heartbeat_age: Millis(number * 7 % 9_000),
-            version: "7.5.1".into(),
+            ..ClusterStore::example(plane as u64 * 10_000 + number)
         })
         .collect()
 }

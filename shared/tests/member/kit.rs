@@ -4,7 +4,7 @@ pub use crate::phases::{ALL, LIVE, touches, work_of};
 use shared::{
     alarm::Alarm,
     epoch::Epoch,
-    evidence::{AcceptedSnapshot, ClusterStore, HoldKind, PdEvidence, PreparedStore, PreparedVolume, StoreState},
+    evidence::{AcceptedSnapshot, ClusterStore, HoldKind, PdEvidence, PreparedStore},
     ids::{Attempt, BackupUid, ClusterId, InstanceId, SnapshotId, StoreId, VolumeId},
     machine::Machine,
     member::{
@@ -12,7 +12,7 @@ use shared::{
         Work, coverage::nothing_led,
     },
     reason::{Reason, Refusal},
-    request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel},
+    request::MemberSpec,
     time::{Instant, Millis, Now, Timestamp},
     ts::Ts,
     wire::{
@@ -32,46 +32,7 @@ pub fn attempt() -> Attempt {
 }
 
 pub fn spec(init: bool) -> MemberSpec {
-    MemberSpec {
-        backup_name: "b".into(),
-        backup_namespace: "ns".into(),
-        tc_name: "tc".into(),
-        tc_namespace: "tidb".into(),
-        init,
-        storage: S3Target {
-            provider: "aws".into(),
-            region: "eu-west-1".into(),
-            bucket: "bucket".into(),
-            prefix: "p-az1".into(),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        },
-        credentials: Credentials::Default,
-        size_level: SizeLevel::Full,
-        delete_ratio_milli: 1000,
-        limits: Limits::default(),
-        allow_weaker_holds: false,
-    }
-}
-
-pub fn store(id: u64, volumes: &[&str]) -> PreparedStore {
-    let volume = |volume: &&str| PreparedVolume {
-        volume: VolumeId::new(*volume),
-        mount_path: "/var/lib/tikv".into(),
-        kind: "storage.data-dir".into(),
-        zone: "eu-west-1a".into(),
-        directories: [].into(),
-    };
-    PreparedStore {
-        store: StoreId(id),
-        address: format!("tikv-{id}:20160"),
-        start_timestamp: 100,
-        instance: InstanceId::new(format!("i-{id}")),
-        volumes: volumes.iter().map(volume).collect(),
-    }
+    MemberSpec { init, ..MemberSpec::example() }
 }
 
 pub fn prepared(round: u32) -> Prepared {
@@ -79,7 +40,7 @@ pub fn prepared(round: u32) -> Prepared {
         round,
         cluster: CLUSTER,
         cluster_version: "8.5.0".into(),
-        stores: vec![store(1, &["vol-1a", "vol-1b"]), store(2, &["vol-2"])],
+        stores: vec![PreparedStore::example(1, &["vol-1a", "vol-1b"]), PreparedStore::example(2, &["vol-2"])],
         cluster_stores: cluster_stores(),
         account: "1".into(),
         region: "eu-west-1".into(),
@@ -88,17 +49,7 @@ pub fn prepared(round: u32) -> Prepared {
 }
 
 pub fn cluster_stores() -> Vec<ClusterStore> {
-    [1, 2]
-        .map(|id| ClusterStore {
-            store: StoreId(id),
-            address: format!("tikv-{id}:20160"),
-            state: StoreState::Up,
-            start_timestamp: 100,
-            uptime: Millis::secs(9_000),
-            heartbeat_age: Millis::secs(1),
-            version: "8.5.0".into(),
-        })
-        .to_vec()
+    [1, 2].map(ClusterStore::example).to_vec()
 }
 
 pub fn snapshots() -> Vec<AcceptedSnapshot> {

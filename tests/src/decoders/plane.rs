@@ -4,8 +4,8 @@ use super::laws;
 use plane_actor::decoders as read;
 use serde_json::Value;
 use shared::{
-    evidence::{AcceptedSnapshot, PreparedStore, PreparedVolume},
-    ids::{Attempt, BackupUid, ClusterId, InstanceId, SnapshotId, StoreId, VolumeId},
+    evidence::{AcceptedSnapshot, PreparedStore},
+    ids::{Attempt, BackupUid, ClusterId, InstanceId, SnapshotId, VolumeId},
     request::MemberSpec,
     time::Timestamp,
     ts::Ts,
@@ -83,38 +83,7 @@ pub(super) fn tidb_cluster(bytes: &[u8]) -> bool {
     object.is_object()
 }
 
-fn spec() -> MemberSpec {
-    let request = super::wire::backup().request;
-    MemberSpec {
-        backup_name: request.name,
-        backup_namespace: request.namespace,
-        tc_name: "shop".to_owned(),
-        tc_namespace: "tidb".to_owned(),
-        init: true,
-        storage: request.storage,
-        credentials: request.credentials,
-        size_level: request.size_level,
-        delete_ratio_milli: request.delete_ratio_milli,
-        limits: request.limits,
-        allow_weaker_holds: request.allow_weaker_holds,
-    }
-}
-
 fn complete() -> Complete {
-    let volume = PreparedVolume {
-        volume: VolumeId::new("vol-1"),
-        mount_path: "/var/lib/tikv".into(),
-        kind: "storage.data-dir".into(),
-        zone: "eu-west-1a".into(),
-        directories: [].into(),
-    };
-    let store = PreparedStore {
-        store: StoreId(4),
-        address: "a".into(),
-        start_timestamp: 1,
-        instance: InstanceId::new("i-1"),
-        volumes: vec![volume],
-    };
     let taken = AcceptedSnapshot {
         volume: VolumeId::new("vol-1"),
         snapshot: SnapshotId::new("snap-1"),
@@ -122,12 +91,12 @@ fn complete() -> Complete {
         start_time: Timestamp(1),
     };
     Complete {
-        spec: spec(),
+        spec: MemberSpec::example(),
         cluster: ClusterId(1),
         cluster_version: "7.5.1".into(),
         commit_ts: COMMIT,
         cluster_stores: 2,
-        stores: vec![store],
+        stores: vec![PreparedStore::example(4, &["vol-1"])],
         snapshots: vec![taken],
         certificate: "{}".into(),
     }

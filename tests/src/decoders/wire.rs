@@ -1,13 +1,12 @@
 //! Frames of QUIC.
 
 use super::laws::{self, NOW};
-use crate::by_order::storage;
 use serde::{Serialize, de::DeserializeOwned};
 use shared::{
     barrier::{Barrier, Input as Told, Record},
     ids::{Attempt, BackupUid, PlaneId},
     member::{Input as Ordered, Member},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel},
+    request::Request,
     time::Timestamp,
     wire::{self, CodecError, Down, Hello, Up, Welcome, bounded},
 };
@@ -80,19 +79,6 @@ fn plane() -> PlaneId {
 
 /// A backup of one plane that has just begun.
 pub(super) fn backup() -> Record {
-    let request = Request {
-        backup: BackupUid::from("u1"),
-        name: "nightly".to_owned(),
-        namespace: "br".to_owned(),
-        members: vec![MemberRequest { plane: plane(), tc_name: "shop".to_owned(), tc_namespace: "tidb".to_owned() }],
-        storage: storage("shop-bk", "vol"),
-        credentials: Credentials::Default,
-        clean_policy: CleanPolicy::Delete,
-        size_level: SizeLevel::Full,
-        delete_ratio_milli: 1000,
-        limits: Limits::default(),
-        retry_within: None,
-        allow_weaker_holds: false,
-    };
+    let request = Request { backup: BackupUid::from("u1"), ..Request::example(&["az1"]) };
     Record::new(request, Timestamp(NOW.wall.0 - 300))
 }

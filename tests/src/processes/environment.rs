@@ -134,17 +134,7 @@ impl Environment {
             session: String::new(),
         };
         let identity = CloudIdentity::Keys { access_key: ACCESS_KEY.into(), secret_key: "any".into() };
-        let storage = S3Target {
-            provider: "aws".into(),
-            region: REGION.into(),
-            bucket: BUCKET.into(),
-            prefix: String::new(),
-            endpoint: String::new(),
-            force_path_style: true,
-            acl: String::new(),
-            sse: String::new(),
-            storage_class: String::new(),
-        };
+        let storage = S3Target { region: REGION.into(), ..S3Target::example(BUCKET, "") };
         Ok(AwsCloud::new(config).connect(&identity, &storage).await?)
     }
 

@@ -44,17 +44,7 @@ pub(crate) fn moto() -> &'static str {
 }
 
 pub(crate) fn storage(bucket: &str) -> S3Target {
-    S3Target {
-        provider: "aws".into(),
-        region: REGION.into(),
-        bucket: bucket.into(),
-        prefix: "p".into(),
-        endpoint: String::new(),
-        force_path_style: true,
-        acl: String::new(),
-        sse: String::new(),
-        storage_class: String::new(),
-    }
+    S3Target { region: REGION.into(), ..S3Target::example(bucket, "p") }
 }
 
 pub(crate) fn keys(access_key: &str) -> CloudIdentity {

@@ -11,7 +11,6 @@ use shared::{
 use shell::link::Link;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tests::{
-    by_order,
     listed::listed,
     world::{Cut, World},
 };
@@ -42,7 +41,7 @@ pub(crate) fn dialer() -> Arc<dyn Dialer> {
 }
 
 pub(crate) fn storage() -> S3Target {
-    by_order::storage("backups", "nightly")
+    S3Target::example("backups", "nightly")
 }
 
 struct Held {

@@ -6,14 +6,13 @@ use shared::{
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, PdEvidence, PreparedStore, PreparedVolume, StoreState},
     ids::{Attempt, BackupUid, ClusterId, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     member::{ReadBack, coverage::nothing_led},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel},
+    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, S3Target, SizeLevel},
     tiling::Tiling,
     time::{Millis, Timestamp},
     ts::Ts,
     wire::{Covered, Prepared},
 };
 use std::collections::BTreeMap;
-use tests::by_order::storage;
 
 pub(crate) const CLUSTER: ClusterId = ClusterId(7);
 pub(crate) const GC_HOLD: Ts = Ts(1_000);
@@ -69,7 +68,7 @@ pub(crate) fn request(backup: usize, planes: usize, retries: bool) -> Request {
         name: String::new(),
         namespace: String::new(),
         members: (0..planes).map(member).collect(),
-        storage: storage("", ""),
+        storage: S3Target::example("", ""),
         credentials: Credentials::Default,
         clean_policy: CleanPolicy::Delete,
         size_level: SizeLevel::None,

@@ -222,8 +222,8 @@ fn write<T: Serialize>(name: &str, meta: &T) -> Result<Vec<u8>, Refusal> {
 mod tests {
     use super::{super::kit::spec, *};
     use shared::{
-        evidence::{AcceptedSnapshot, PreparedStore, PreparedVolume},
-        ids::{ClusterId, InstanceId, StoreId},
+        evidence::{AcceptedSnapshot, PreparedStore},
+        ids::{ClusterId, InstanceId},
         request::Credentials,
         time::Timestamp,
         ts::Ts,
@@ -236,20 +236,6 @@ mod tests {
       "crd_tidb_cluster":{"metadata":{"name":"shop-az1"}},"options":null},"options":null}"#;
 
     fn complete() -> Complete {
-        let volume = PreparedVolume {
-            volume: VolumeId::new("vol-0a11"),
-            mount_path: "/var/lib/tikv".into(),
-            kind: "storage.data-dir".into(),
-            zone: "eu-west-1a".into(),
-            directories: [].into(),
-        };
-        let store = PreparedStore {
-            store: StoreId(4),
-            address: "a".into(),
-            start_timestamp: 1,
-            instance: InstanceId::new("i-1"),
-            volumes: vec![volume],
-        };
         let snapshot = AcceptedSnapshot {
             volume: VolumeId::new("vol-0a11"),
             snapshot: SnapshotId::new("snap-0c11"),
@@ -262,7 +248,7 @@ mod tests {
             cluster_version: "7.5.1".into(),
             commit_ts: Ts(449_462_718_912_512_001),
             cluster_stores: 2,
-            stores: vec![store],
+            stores: vec![PreparedStore::example(4, &["vol-0a11"])],
             snapshots: vec![snapshot],
             certificate: "{}".into(),
         }

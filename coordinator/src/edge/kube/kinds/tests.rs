@@ -1,5 +1,5 @@
 use super::*;
-use crate::edge::kube::{crd, testing::Api as Server};
+use crate::edge::kube::{crd, testing};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -22,7 +22,7 @@ fn json_of(definition: CustomResourceDefinition) -> Value {
 }
 
 async fn judged(backups: Option<Value>, schedules: Option<Value>) -> Result<(), String> {
-    let (server, client) = Server::start();
+    let (server, client) = testing::server();
     for (path, object) in [(BACKUPS, backups), (SCHEDULES, schedules)] {
         if let Some(object) = object {
             server.put(path, object);
@@ -71,7 +71,7 @@ async fn a_kind_that_keeps_everything_fits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_kind_that_is_applied_over_is_seen() {
-    let (server, client) = Server::start();
+    let (server, client) = testing::server();
     server.put(BACKUPS, json_of(crd::volume_backup()));
     server.put(SCHEDULES, json_of(crd::volume_backup_schedule()));
     let mut kinds = Kinds::follow(client);

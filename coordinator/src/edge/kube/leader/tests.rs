@@ -1,5 +1,6 @@
-use super::super::testing::{Api as FakeApi, Fault, wall};
+use super::super::testing::{server, wall};
 use super::*;
+use api_server::{ApiServer, Fault};
 use http::Method;
 use serde_json::json;
 use tokio::time::sleep;
@@ -18,13 +19,13 @@ fn leads(leader: &Leader) -> bool {
     *leader.is_leading.borrow()
 }
 
-fn holder(api: &FakeApi) -> String {
+fn holder(api: &ApiServer) -> String {
     api.get(PATH).unwrap()["spec"]["holderIdentity"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_leads_and_the_other_waits_until_it_is_let_go() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     let a = start(&client, "a");
     settle(1).await;
     let b = start(&client, "b");
@@ -40,7 +41,7 @@ async fn one_leads_and_the_other_waits_until_it_is_let_go() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_leader_is_followed_after_its_lease_and_not_before() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     let a = start(&client, "a");
     settle(1).await;
     assert!(leads(&a));
@@ -58,7 +59,7 @@ async fn a_dead_leader_is_followed_after_its_lease_and_not_before() {
 
 #[tokio::test(start_paused = true)]
 async fn who_cannot_renew_stops_leading_before_another_begins() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     // The deadline falls between two tries.
     let retry = Duration::from_secs(3);
     let config = LeaderConfig { retry, ..LeaderConfig::new("isochron", "isochron", "a", wall()) };
@@ -77,7 +78,7 @@ async fn who_cannot_renew_stops_leading_before_another_begins() {
 
 #[tokio::test(start_paused = true)]
 async fn who_gets_no_answer_stops_leading_in_time() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     let mut a = start(&client, "a");
     settle(1).await;
     for _ in 0..100 {
@@ -90,7 +91,7 @@ async fn who_gets_no_answer_stops_leading_in_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_taken_by_another_ends_leading_at_the_next_look() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     let mut a = start(&client, "a");
     settle(1).await;
     let mut taken = api.get(PATH).unwrap();
@@ -105,7 +106,7 @@ async fn a_lease_taken_by_another_ends_leading_at_the_next_look() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_whose_answer_was_lost_does_not_end_leading() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     let a = start(&client, "a");
     settle(1).await;
     api.fail(Method::PUT, Fault::Mute);

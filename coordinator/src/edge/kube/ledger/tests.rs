@@ -1,6 +1,7 @@
-use super::super::testing::{Api as FakeApi, Fault};
+use super::super::testing::server;
 use super::*;
 use crate::kit::bare;
+use api_server::{ApiServer, Fault};
 use http::Method;
 use serde_json::json;
 
@@ -10,8 +11,8 @@ fn record() -> LedgerKey {
     LedgerKey::Record(BackupUid::from(UID))
 }
 
-fn ledger() -> (FakeApi, KubeLedger) {
-    let (api, client) = FakeApi::start();
+fn ledger() -> (ApiServer, KubeLedger) {
+    let (api, client) = server();
     (api, KubeLedger::new(client, "isochron"))
 }
 

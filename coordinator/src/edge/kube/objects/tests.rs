@@ -1,9 +1,10 @@
 use super::super::{
     crd::{API_VERSION, KIND},
-    testing::{Api as FakeApi, Fault, wall},
+    testing::{server, wall},
     untyped::EDIT_ROUNDS,
 };
 use super::*;
+use api_server::{ApiServer, Fault};
 use http::Method;
 use serde_json::{Value, json};
 use shared::{
@@ -17,8 +18,8 @@ fn object(uid: &str) -> ObjectRef {
     ObjectRef { uid: BackupUid::from(uid), namespace: "admin".to_owned(), name: "nightly".to_owned() }
 }
 
-fn setup() -> (FakeApi, KubeObjects) {
-    let (api, client) = FakeApi::start();
+fn setup() -> (ApiServer, KubeObjects) {
+    let (api, client) = server();
     api.put(
         PATH,
         json!({

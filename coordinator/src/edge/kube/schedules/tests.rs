@@ -1,5 +1,6 @@
-use super::super::testing::{Api as FakeApi, Fault, wall};
+use super::super::testing::{server, wall};
 use super::*;
+use api_server::{ApiServer, Fault};
 use http::Method;
 use serde_json::{Value, json};
 use shared::{
@@ -32,8 +33,8 @@ fn made() -> String {
     format!("{BACKUPS}/nightly-2024-05-01t03-00-00")
 }
 
-fn setup() -> (FakeApi, KubeSchedules) {
-    let (api, client) = FakeApi::start();
+fn setup() -> (ApiServer, KubeSchedules) {
+    let (api, client) = server();
     api.put(
         SCHEDULE,
         json!({
@@ -59,7 +60,7 @@ async fn a_backup_is_made_once_from_the_template_as_it_is() {
     assert_eq!(object["kind"], "VolumeBackup");
     assert_eq!(object["spec"]["template"]["s3"]["prefix"], "vol/-2024-05-01t03-00-00");
     assert_eq!(object["metadata"]["labels"]["tidb.pingcap.com/backup-schedule"], "nightly");
-    let posts = |api: &FakeApi| api.calls().iter().filter(|call| call.starts_with("POST")).count();
+    let posts = |api: &ApiServer| api.calls().iter().filter(|call| call.starts_with("POST")).count();
     assert_eq!(posts(&api), 1);
 }
 
@@ -136,7 +137,7 @@ async fn a_status_is_merged_and_an_event_names_the_schedule() {
 
 #[tokio::test(start_paused = true)]
 async fn schedules_are_listed_whatever_shape_they_have() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     let all = "/apis/federation.pingcap.com/v1alpha1/volumebackupschedules";
     for (name, spec) in [("a", json!({"schedule": "61 * * * *", "backupTemplate": {}})), ("b", json!({"schedule": 7}))]
     {

@@ -1,4 +1,4 @@
-use super::super::testing::Api as FakeApi;
+use super::super::testing::server;
 use super::{super::follow::RESYNC, *};
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ async fn next(events: &mut mpsc::Receiver<ObjectEvent>) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn lists_watches_and_tells_everything_again() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     api.put(&format!("{ALL}/a"), backup("a", good()));
     // Not the shape of a VolumeBackup: it must neither hide others nor become undeletable.
     api.put(&format!("{ALL}/b"), backup("b", json!({"clusters": "az1"})));
@@ -59,7 +59,7 @@ async fn lists_watches_and_tells_everything_again() {
 
 #[tokio::test(start_paused = true)]
 async fn a_relist_finds_what_a_broken_watch_missed() {
-    let (api, client) = FakeApi::start();
+    let (api, client) = server();
     api.put(&format!("{ALL}/a"), backup("a", good()));
     api.put(&format!("{ALL}/b"), backup("b", json!({})));
     let gone = json!({"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"});

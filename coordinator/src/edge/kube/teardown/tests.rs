@@ -1,5 +1,5 @@
 use super::*;
-use crate::edge::kube::testing::Api as Server;
+use crate::edge::kube::testing::server;
 use serde_json::{Value, json};
 
 const DELETED: &str = "2024-05-01T03:00:20Z";
@@ -10,7 +10,7 @@ fn named(name: &str, deleted: bool) -> Value {
 }
 
 async fn asked(crd: Option<bool>, namespace: Option<bool>) -> Result<Teardown, PortError> {
-    let (api, client) = Server::start();
+    let (api, client) = server();
     let at = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
     if let Some(deleted) = crd {
         api.put(&format!("{at}/{CRD}"), named(CRD, deleted));

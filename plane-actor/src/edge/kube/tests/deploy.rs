@@ -1,6 +1,7 @@
 //! The manifest grants what this code calls, to the account that the Deployment runs as.
 
-use crate::edge::{kube::tests::Fake, local::LocalTopology};
+use crate::edge::local::LocalTopology;
+use api_server::ApiServer;
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::ConfigMap,
@@ -96,7 +97,7 @@ async fn the_plane_actor_may_do_what_it_calls() {
     let cluster: Vec<ClusterRole> = of(&documents, "ClusterRole");
     assert!(grants(cluster[0].rules.as_ref().unwrap(), "", "persistentvolumes", "get", ""));
     // The ledger's name is what the Role names.
-    let ledger = crate::edge::kube::KubeLedger::new(Fake::default().client(), "isochron", &"prod-az1".into());
+    let ledger = crate::edge::kube::KubeLedger::new(ApiServer::default().client(), "isochron", &"prod-az1".into());
     assert_eq!(ledger.name(), "isochron-plane-prod-az1");
 }
 

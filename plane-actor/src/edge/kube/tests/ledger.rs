@@ -1,10 +1,11 @@
 //! The plane's one small object: what a lost answer, a foreign writer and a deletion do.
 
-use super::{Fake, Reply, refusal};
+use super::refusal;
 use crate::{
     edge::kube::{KubeLedger, ledger::fitting},
     ports::{PlaneLedger, PortError},
 };
+use api_server::{ApiServer, Fault};
 use serde_json::json;
 use shared::{
     epoch::Epoch,
@@ -18,7 +19,7 @@ use shared::{
 
 const PATH: &str = "/api/v1/namespaces/isochron/configmaps/isochron-plane-az1";
 
-fn ledger_of(fake: &Fake) -> KubeLedger {
+fn ledger_of(fake: &ApiServer) -> KubeLedger {
     KubeLedger::new(fake.client(), "isochron", &PlaneId::new("az1"))
 }
 
@@ -35,7 +36,7 @@ fn at(epoch: u64) -> MemberLedger {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_saved_is_loaded() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let first = ledger_of(&fake);
     assert!(matches!(first.save(&at(1)).await, Err(PortError::Unavailable(_))), "save before load");
     assert_eq!(first.load().await.unwrap(), MemberLedger::default());
@@ -46,7 +47,7 @@ async fn what_is_saved_is_loaded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_foreign_writer_is_final() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let (first, second) = (ledger_of(&fake), ledger_of(&fake));
     first.load().await.unwrap();
     second.load().await.unwrap();
@@ -63,15 +64,15 @@ async fn a_foreign_writer_is_final() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_looked_up() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let ledger = ledger_of(&fake);
     ledger.load().await.unwrap();
     for epoch in [1, 2] {
-        fake.next_write(Reply::StoredButSilent);
+        fake.fail_write(Fault::Mute);
         ledger.save(&at(epoch)).await.unwrap();
     }
-    for reply in [Reply::Silent, Reply::Broken] {
-        fake.next_write(reply);
+    for fault in [Fault::Lost, Fault::Refuse(500)] {
+        fake.fail_write(fault);
         let result = ledger.save(&at(3)).await;
         assert!(matches!(&result, Err(PortError::Unavailable(text)) if text.contains("configmaps")), "{result:?}");
         assert_eq!(ledger_of(&fake).load().await.unwrap(), at(2));
@@ -82,12 +83,12 @@ async fn a_lost_answer_is_looked_up() {
 
 #[tokio::test(start_paused = true)]
 async fn an_own_write_that_lands_late_is_no_foreign_one() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let ledger = ledger_of(&fake);
     ledger.load().await.unwrap();
     ledger.save(&at(1)).await.unwrap();
-    let landed = fake.object(PATH).unwrap();
-    fake.next_write(Reply::Silent);
+    let landed = fake.get(PATH).unwrap();
+    fake.fail_write(Fault::Lost);
     ledger.save(&at(2)).await.unwrap_err();
     // The write that nobody answered arrives now.
     fake.change(PATH, |object| {
@@ -101,11 +102,11 @@ async fn an_own_write_that_lands_late_is_no_foreign_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_save_ends_in_time() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let ledger = ledger_of(&fake);
     ledger.load().await.unwrap();
     let before = tokio::time::Instant::now();
-    fake.next_write(Reply::Silent);
+    fake.fail_write(Fault::Lost);
     ledger.save(&at(1)).await.unwrap_err();
     assert!(before.elapsed() < std::time::Duration::from_secs(3));
 }
@@ -115,10 +116,10 @@ async fn what_is_not_ours_is_never_overwritten() {
     let named =
         |key: &str, value: &str| json!({"metadata": {"name": "n", "resourceVersion": "5"}, "data": {key: value}});
     for object in [named("plane", "az2"), named("other", "x"), named("ledger.json", "{}")] {
-        let refused = refusal(ledger_of(&Fake::default().with(PATH, object)).load().await, Reason::LedgerLost);
+        let refused = refusal(ledger_of(&ApiServer::default().with(PATH, object)).load().await, Reason::LedgerLost);
         assert!(refused.message.contains("isochron-plane-az1"), "{refused}");
     }
-    let refused = refusal(ledger_of(&Fake::default().failing(PATH, 403)).load().await, Reason::LedgerLost);
+    let refused = refusal(ledger_of(&ApiServer::default().failing(PATH, 403)).load().await, Reason::LedgerLost);
     assert!(refused.message.contains("get configmaps"), "{refused}");
 }
 
@@ -173,7 +174,7 @@ fn evidence(epoch: u64) -> Evidence {
             gc_safe_point: Ts(449_462_718_912_512_000),
             min_resolved_ts: Ts(449_462_718_912_512_000),
             ts_ceiling: Some(Ts(449_462_718_912_512_000)),
-            stores: (0..100).map(|store| super::fake::store(store, &address(store))).collect(),
+            stores: (0..100).map(|store| super::store(store, &address(store))).collect(),
         }),
         set_after: None,
         stores,

@@ -1,10 +1,11 @@
 //! `locate`, `secret` and `service_account`.
 
-use super::{Fake, refusal};
+use super::refusal;
 use crate::{
     edge::kube::{KubeTopology, PdOverride, TopologyConfig},
     ports::{ClusterTls, PortError, Topology},
 };
+use api_server::ApiServer;
 use serde_json::{Value, json};
 use shared::reason::Reason;
 
@@ -13,7 +14,7 @@ const CLUSTER: &str = "/apis/core.pingcap.com/v1alpha1/namespaces/ns1/clusters/d
 const GROUPS: &str = "/apis/core.pingcap.com/v1alpha1/namespaces/ns1/tikvgroups";
 const PODS: &str = "/api/v1/namespaces/ns1/pods";
 
-fn topology(fake: &Fake) -> KubeTopology {
+fn topology(fake: &ApiServer) -> KubeTopology {
     KubeTopology::new(fake.client(), TopologyConfig::default())
 }
 
@@ -33,7 +34,7 @@ async fn v1_with_tls() {
     let tc = json!({"apiVersion": "pingcap.com/v1alpha1", "kind": "TidbCluster",
         "metadata": {"name": "db", "namespace": "ns1", "managedFields": [{"manager": "x"}]},
         "spec": {"pd": {"replicas": 3}, "tidb": {"replicas": 2}, "tlsCluster": {"enabled": true}, "acrossK8s": true}});
-    let fake = Fake::default()
+    let fake = ApiServer::default()
         .with(TC, tc)
         .with("/api/v1/namespaces/ns1/secrets/db-cluster-client-secret", secret(&["ca.crt", "tls.crt", "tls.key"]));
     let located = topology(&fake).locate("ns1", "db").await.unwrap();
@@ -46,7 +47,7 @@ async fn v1_with_tls() {
 
 #[tokio::test(start_paused = true)]
 async fn v2_where_the_v1_crd_is_not_installed() {
-    let fake = Fake::default()
+    let fake = ApiServer::default()
         .with(CLUSTER, json!({"metadata": {"name": "db"}, "status": {"pd": "http://db-pd.ns1:2379"}}))
         .list(GROUPS, &[])
         .list(PODS, &[]);
@@ -65,7 +66,7 @@ async fn an_override_wins_and_alone_suffices() {
         tls_secret: Some("mine".into()),
     };
     let config = TopologyConfig { pd: vec![entry], ..TopologyConfig::default() };
-    let none = Fake::default()
+    let none = ApiServer::default()
         .list(PODS, &[])
         .with("/api/v1/namespaces/ns1/secrets/mine", secret(&["ca.crt", "tls.crt", "tls.key"]));
     let v1 = none.clone().with(TC, json!({"metadata": {"name": "db"}, "spec": {"pd": {"replicas": 1}}}));
@@ -74,7 +75,7 @@ async fn an_override_wins_and_alone_suffices() {
         assert_eq!(located.endpoint.urls, ["https://10.0.0.1:2379"]);
         assert_eq!(located.endpoint.tls, Some(pem()));
     }
-    let other = KubeTopology::new(Fake::default().client(), config).locate("ns2", "db").await;
+    let other = KubeTopology::new(ApiServer::default().client(), config).locate("ns2", "db").await;
     assert!(refusal(other, Reason::TidbClusterNotFound).message.contains("ns2"));
 }
 
@@ -84,18 +85,26 @@ async fn what_is_missing_is_named() {
     let tls = json!({"pd": {}, "tlsCluster": {"enabled": true}});
     let secret_path = "/api/v1/namespaces/ns1/secrets/db-cluster-client-secret";
     let rows = [
-        (Fake::default(), Reason::TidbClusterNotFound, vec!["ns1", "TidbCluster", "`pd`"]),
-        (Fake::default().with(TC, tc(json!({}))), Reason::TidbClusterNotFound, vec!["ns1/db", "spec.pdAddresses"]),
-        (Fake::default().with(CLUSTER, json!({})), Reason::TidbClusterNotFound, vec!["status.pd"]),
-        (Fake::default().failing(TC, 403), Reason::AccessDenied, vec!["get", "tidbclusters.pingcap.com", "ns1/db"]),
-        (Fake::default().with(TC, tc(tls.clone())), Reason::CredentialsUnreadable, vec!["db-cluster-client-secret"]),
+        (ApiServer::default(), Reason::TidbClusterNotFound, vec!["ns1", "TidbCluster", "`pd`"]),
+        (ApiServer::default().with(TC, tc(json!({}))), Reason::TidbClusterNotFound, vec!["ns1/db", "spec.pdAddresses"]),
+        (ApiServer::default().with(CLUSTER, json!({})), Reason::TidbClusterNotFound, vec!["status.pd"]),
         (
-            Fake::default().with(TC, tc(tls.clone())).with(secret_path, secret(&["ca.crt", "tls.crt"])),
+            ApiServer::default().failing(TC, 403),
+            Reason::AccessDenied,
+            vec!["get", "tidbclusters.pingcap.com", "ns1/db"],
+        ),
+        (
+            ApiServer::default().with(TC, tc(tls.clone())),
+            Reason::CredentialsUnreadable,
+            vec!["db-cluster-client-secret"],
+        ),
+        (
+            ApiServer::default().with(TC, tc(tls.clone())).with(secret_path, secret(&["ca.crt", "tls.crt"])),
             Reason::CredentialsUnreadable,
             vec!["tls.key"],
         ),
         (
-            Fake::default().with(TC, tc(tls)).failing(secret_path, 403),
+            ApiServer::default().with(TC, tc(tls)).failing(secret_path, 403),
             Reason::CredentialsUnreadable,
             vec!["get", "secrets", "ns1/db-cluster-client-secret"],
         ),
@@ -109,7 +118,7 @@ async fn what_is_missing_is_named() {
 #[tokio::test(start_paused = true)]
 async fn what_may_pass_is_unavailable() {
     for status in [500, 504] {
-        let result = topology(&Fake::default().failing(TC, status)).locate("ns1", "db").await;
+        let result = topology(&ApiServer::default().failing(TC, status)).locate("ns1", "db").await;
         assert!(matches!(&result, Err(PortError::Unavailable(text)) if text.contains("tidbclusters")), "{result:?}");
     }
 }
@@ -119,7 +128,7 @@ async fn a_role_and_a_token() {
     let account =
         json!({"metadata": {"name": "sa", "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/r"}}});
     let path = "/api/v1/namespaces/ns1/serviceaccounts/sa";
-    let fake = Fake::default().with(path, account);
+    let fake = ApiServer::default().with(path, account);
     let identity = topology(&fake).service_account("ns1", "sa").await.unwrap();
     assert_eq!((identity.role.as_str(), identity.token.as_str()), ("arn:aws:iam::1:role/r", "a-token"));
     assert!(fake.requests().iter().any(|request| request.starts_with("POST") && request.contains("/sa/token")));
@@ -130,16 +139,17 @@ async fn a_role_and_a_token() {
     });
     topology(&fake).service_account("ns1", "sa").await.unwrap();
     assert_eq!(fake.bodies().pop().unwrap()["spec"]["audiences"], json!(["sts.amazonaws.com.cn"]));
-    let bare = Fake::default().with(path, json!({"metadata": {"name": "sa"}}));
+    let bare = ApiServer::default().with(path, json!({"metadata": {"name": "sa"}}));
     let refused = refusal(topology(&bare).service_account("ns1", "sa").await, Reason::CredentialsUnreadable);
     assert!(refused.message.contains("eks.amazonaws.com/role-arn"), "{refused}");
-    let refused = refusal(topology(&Fake::default()).secret("ns1", "s3-secret").await, Reason::CredentialsUnreadable);
+    let refused =
+        refusal(topology(&ApiServer::default()).secret("ns1", "s3-secret").await, Reason::CredentialsUnreadable);
     assert!(refused.message.contains("ns1/s3-secret"), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_name_that_no_object_can_have_is_refused_with_its_field_and_nobody_is_asked() {
-    let fake = Fake::default();
+    let fake = ApiServer::default();
     let topology = topology(&fake);
     let told = [
         (
@@ -161,13 +171,13 @@ async fn a_name_that_no_object_can_have_is_refused_with_its_field_and_nobody_is_
 
 #[tokio::test(start_paused = true)]
 async fn a_typo_leads_to_the_field_in_which_it_stands() {
-    let forbidden = Fake::default().failing("/api/v1/namespaces/ns1/secrets/s3-secrte", 403);
+    let forbidden = ApiServer::default().failing("/api/v1/namespaces/ns1/secrets/s3-secrte", 403);
     let told = refusal(topology(&forbidden).secret("ns1", "s3-secrte").await, Reason::CredentialsUnreadable);
     assert!(told.message.contains("correct spec.template.s3.secretName, or add this verb to its role"), "{told}");
-    let elsewhere = Fake::default().failing(TC, 403);
+    let elsewhere = ApiServer::default().failing(TC, 403);
     let told = refusal(topology(&elsewhere).locate("ns1", "db").await, Reason::AccessDenied);
     assert!(told.message.contains("correct tcNamespace in spec.clusters, or add this verb"), "{told}");
     // Neither operator's CRD is there, or no such object: never the server's page.
-    let told = refusal(topology(&Fake::default().pages()).locate("ns1", "db2").await, Reason::TidbClusterNotFound);
+    let told = refusal(topology(&ApiServer::default().pages()).locate("ns1", "db2").await, Reason::TidbClusterNotFound);
     assert!(told.message.contains("has neither a TidbCluster") && !told.message.contains("page not found"), "{told}");
 }

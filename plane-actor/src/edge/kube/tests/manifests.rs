@@ -1,10 +1,10 @@
 //! What goes below `manifests/`.
 
-use super::Fake;
 use crate::{
     edge::kube::{KubeTopology, TopologyConfig},
     ports::Topology,
 };
+use api_server::ApiServer;
 use serde_json::{Value, json};
 
 const BASE: &str = "/apis/pingcap.com/v1alpha1/namespaces/ns1";
@@ -15,7 +15,7 @@ fn object(name: &str, spec: Value) -> Value {
 
 #[tokio::test]
 async fn the_cluster_and_what_refers_to_it_is_kept_and_a_missing_right_is_told() {
-    let fake = Fake::default()
+    let fake = ApiServer::default()
         .with(&format!("{BASE}/tidbclusters/db"), object("db", json!({"tikv": {"replicas": 1}})))
         .list(
             &format!("{BASE}/tidbmonitors"),
@@ -42,7 +42,7 @@ async fn the_cluster_and_what_refers_to_it_is_kept_and_a_missing_right_is_told()
 
 #[tokio::test]
 async fn without_a_tidb_cluster_there_is_nothing() {
-    let topology = KubeTopology::new(Fake::default().client(), TopologyConfig::default());
+    let topology = KubeTopology::new(ApiServer::default().client(), TopologyConfig::default());
     let all = topology.manifests("ns1", "db").await;
     assert!(all.found.is_empty() && all.unread.is_empty(), "{all:?}");
 }

@@ -3,20 +3,19 @@
 mod addresses;
 mod backupmeta;
 mod deploy;
-mod fake;
 mod ledger;
 mod locate;
 mod manifests;
 mod stores;
 
-use fake::{Fake, Reply};
-
 pub(crate) use super::testing::restore_accepts;
 pub(crate) use backupmeta::backupmeta;
-pub(crate) use fake::store;
 
 use crate::ports::PortError;
-use shared::reason::{Reason, Refusal};
+use shared::{
+    evidence::ClusterStore,
+    reason::{Reason, Refusal},
+};
 
 /// The refusal inside an error, of this reason.
 #[track_caller]
@@ -26,4 +25,9 @@ pub(crate) fn refusal<T>(result: Result<T, PortError>, reason: Reason) -> Refusa
         Err(other) => panic!("{other} instead of {reason}"),
         Ok(_) => panic!("no {reason}"),
     }
+}
+
+/// A store as PD lists it.
+pub(crate) fn store(id: u64, address: &str) -> ClusterStore {
+    ClusterStore { address: address.to_owned(), ..ClusterStore::example(id) }
 }

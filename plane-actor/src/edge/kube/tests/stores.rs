@@ -1,10 +1,11 @@
 //! `local_stores`, and that what it makes is accepted by restore.
 
-use super::{Fake, backupmeta, refusal, restore_accepts, store};
+use super::{backupmeta, refusal, restore_accepts, store};
 use crate::{
     edge::kube::{KubeTopology, TopologyConfig},
     ports::{LocalStore, MountedOn, Topology},
 };
+use api_server::ApiServer;
 use serde_json::{Value, json};
 use shared::{
     evidence::ClusterStore,
@@ -28,7 +29,7 @@ fn pod(name: &str, subdomain: &str, labels: Value, claims: &[(&str, &str, &str)]
 }
 
 /// A claim, its PV and its volume, all named after `n`.
-fn bound(fake: Fake, claim: &str, n: u32) -> Fake {
+fn bound(fake: ApiServer, claim: &str, n: u32) -> ApiServer {
     let pvc = json!({"metadata": {"name": claim, "namespace": "ns1", "managedFields": [{}],
                                   "labels": {"pingcap.com/cluster": "db", "app.kubernetes.io/instance": "db"},
                                   "ownerReferences": [{"apiVersion": "v1", "kind": "TiKV", "name": "x", "uid": "u"}]},
@@ -40,7 +41,7 @@ fn bound(fake: Fake, claim: &str, n: u32) -> Fake {
         .with(&format!("/api/v1/persistentvolumes/pv-{n}"), pv)
 }
 
-fn topology(fake: &Fake) -> KubeTopology {
+fn topology(fake: &ApiServer) -> KubeTopology {
     KubeTopology::new(fake.client(), TopologyConfig::default())
 }
 
@@ -49,7 +50,7 @@ fn names(stores: &[LocalStore]) -> Vec<String> {
     volumes.map(|volume| volume.pvc["metadata"]["name"].as_str().unwrap().to_owned()).collect()
 }
 
-fn v1() -> Fake {
+fn v1() -> ApiServer {
     let tc = json!({"metadata": {"name": "db", "namespace": "ns1"}, "spec": {"acrossK8s": true, "clusterDomain": "az1.local",
         "pd": {"replicas": 1}, "tidb": {"replicas": 1}, "tikv": {"replicas": 2,
             "config": "[raft-engine]\ndir = \"/var/lib/raft\"\n",
@@ -59,7 +60,7 @@ fn v1() -> Fake {
         let claims = [("tikv-raft", raft.as_str(), "/var/lib/raft"), ("tikv", data.as_str(), "/var/lib/tikv")];
         pod(&format!("db-tikv-{n}"), "db-tikv-peer", json!({"tidb.pingcap.com/store-id": "77"}), &claims, "10.0.0.1")
     };
-    let mut fake = Fake::default().with(TC, tc).list(PODS, &[one(0), one(3)]);
+    let mut fake = ApiServer::default().with(TC, tc).list(PODS, &[one(0), one(3)]);
     for n in [0, 3] {
         fake = bound(fake, &format!("tikv-db-tikv-{n}"), n * 10);
         fake = bound(fake, &format!("tikv-raft-db-tikv-{n}"), n * 10 + 1);
@@ -122,7 +123,7 @@ async fn mounts_say_what_is_under_them() {
         mounts.push(json!({"name": "nvme", "mountPath": "/raft"}));
         mounts.push(json!({"name": "own", "mountPath": "/own"}));
     });
-    let pod = fake.object(PODS).unwrap()["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
+    let pod = fake.get(PODS).unwrap()["items"][0]["metadata"]["name"].as_str().unwrap().to_owned();
     let found = topology(&fake).local_stores("ns1", "db", &v1_stores()).await.unwrap();
     let store = found.iter().find(|store| store.pod == pod).unwrap();
     let on = |path: &str| store.mounts.iter().find(|mount| mount.path == path).map(|mount| mount.on.clone()).unwrap();
@@ -144,7 +145,7 @@ async fn v2_is_renamed_to_what_restore_wants() {
         let labels = json!({"pingcap.com/group": "kv", "app.kubernetes.io/instance": "db"});
         pod(&format!("kv-tikv-a{n}"), "kv-tikv-peer", labels, &claims, "10.0.0.1")
     };
-    let mut fake = Fake::default()
+    let mut fake = ApiServer::default()
         .with(
             "/apis/core.pingcap.com/v1alpha1/namespaces/ns1/clusters/db",
             json!({"metadata": {"name": "db"}, "status": {"pd": "http://db-pd.ns1:2379"}}),
@@ -169,7 +170,7 @@ async fn v2_is_renamed_to_what_restore_wants() {
 async fn no_operator_goes_by_ip() {
     let one = pod("a", "", json!({}), &[("disk", "disk-a", "/srv")], "10.0.0.1");
     let two = pod("b", "", json!({}), &[("disk", "disk-b", "/srv")], "10.0.0.2");
-    let fake = bound(bound(Fake::default().list(PODS, &[one, two]), "disk-a", 1), "disk-b", 2);
+    let fake = bound(bound(ApiServer::default().list(PODS, &[one, two]), "disk-a", 1), "disk-b", 2);
     // Somebody's chart labelled it; restore selects by the TidbCluster's name.
     fake.change("/api/v1/namespaces/ns1/persistentvolumeclaims/disk-a", |pvc| {
         pvc["metadata"]["labels"]["app.kubernetes.io/instance"] = json!("a-chart");
