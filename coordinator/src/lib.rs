@@ -9,7 +9,7 @@ pub mod console;
 pub mod edge;
 pub mod ending;
 #[cfg(test)]
-mod kit;
+mod fixtures;
 pub mod known;
 pub mod metrics;
 pub mod ports;

@@ -3,14 +3,14 @@
 
 mod error;
 mod event;
+mod published;
 mod schedules;
-mod told;
 
 pub use error::PortError;
 pub use event::{EventKind, WatchEvent};
+pub use published::{By, Published, PublishedRow};
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
 pub use shared::barrier::LEDGER_TEXT_MAX;
-pub use told::{By, Told, ToldRow};
 
 use crate::standing::Standing;
 use async_trait::async_trait;
@@ -61,11 +61,11 @@ pub struct Object {
     /// `status.phase` as it stands, whoever's words they are.
     pub phase: String,
     /// What its own status says; `None` where there is none, or one that came with a copy.
-    pub told: Option<Told>,
+    pub published: Option<Published>,
     /// `spec.template.cleanPolicy`, whatever else is wrong with the spec; `None`: it cannot be read.
     pub clean_policy: Option<CleanPolicy>,
     /// The wish, or why it can never work (phase `Invalid`).
-    pub wish: Result<Request, Refusal>,
+    pub request: Result<Request, Refusal>,
     /// Annotation `isochron.pingcap.com/cancel: "true"`.
     pub cancel: bool,
     /// Annotation `isochron.pingcap.com/abandon-planes: a,b`: planes that an admin gives up knowingly, so that a

@@ -72,7 +72,7 @@ pub(crate) fn main(args: ServeArgs) -> anyhow::Result<()> {
 }
 
 /// What stands behind the ports, and must live as long as they are used.
-struct World {
+struct Backends {
     ports: Ports,
     leading: watch::Receiver<bool>,
     leader: Option<kube::Leader>,
@@ -81,7 +81,7 @@ struct World {
     _decision: Option<watch::Sender<bool>>,
 }
 
-async fn join(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<World> {
+async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<Backends> {
     let wall: Arc<dyn Fn() -> shared::time::Timestamp + Send + Sync> = {
         let clock = clock.clone();
         Arc::new(move || clock.wall())
@@ -97,7 +97,7 @@ async fn join(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<World
             schedules: local.schedules,
             wall,
         };
-        return Ok(World { ports, leading, leader: None, kinds: None, _decision: Some(decision) });
+        return Ok(Backends { ports, leading, leader: None, kinds: None, _decision: Some(decision) });
     }
     let client = kube::client().await.context("no Kubernetes API server; or give --standalone DIR")?;
     let kinds = kube::Kinds::follow(client.clone());
@@ -112,7 +112,7 @@ async fn join(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<World
         wall,
     };
     let leading = leader.is_leading.clone();
-    Ok(World { ports, leading, leader: Some(leader), kinds: Some(kinds), _decision: None })
+    Ok(Backends { ports, leading, leader: Some(leader), kinds: Some(kinds), _decision: None })
 }
 
 fn hostname() -> String {
@@ -162,7 +162,7 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
         trust_domain: config.trust_domain.clone(),
     })?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
-    let mut world = join(&config, &clock).await?;
+    let mut world = assemble(&config, &clock).await?;
     let server = Server::bind(config.listen, &credentials, quic::Limits::default())?;
     let metrics = Arc::new(Metrics::new());
     let quic = server.local_addr()?;

@@ -5,7 +5,7 @@ use crate::{
     config::CoordinatorConfig,
     console::{Answered, Question},
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::server},
-    kit,
+    fixtures,
     metrics::Metrics,
     ports::{AdminCall, Inbound, Ledger, LedgerKey, Ports, Text},
 };
@@ -28,10 +28,10 @@ use tokio::{
 const BACKUPS: &str = "/apis/federation.pingcap.com/v1alpha1/namespaces/br-admin/volumebackups";
 
 fn ended(number: usize) -> Record {
-    let mut record = kit::complete();
+    let mut record = fixtures::complete();
     record.request.backup = BackupUid::new(format!("uid-{number}"));
     record.request.name = format!("nightly-{number}");
-    record.times.completed = Some(Timestamp(kit::START + 60_000));
+    record.times.completed = Some(Timestamp(fixtures::START + 60_000));
     record
 }
 
@@ -50,7 +50,7 @@ fn object(record: &Record, phase: &str) -> Value {
 
 /// A coordinator on an API server, with a question for it.
 async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
-    let wall: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(|| Timestamp(kit::START + 600_000));
+    let wall: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(|| Timestamp(fixtures::START + 600_000));
     let zone = Zone::utc();
     let limits = Limits::default();
     let space = Some("br-admin");

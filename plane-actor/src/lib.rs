@@ -13,7 +13,7 @@ pub mod ports;
 mod unread;
 
 use actix::{Actor, Addr};
-use actors::{End, Env, FINISH, PlaneActor, keep_linked, preflight};
+use actors::{End, FINISH, PlaneActor, PlaneContext, keep_linked, preflight};
 use config::PlaneConfig;
 use ports::Ports;
 use shared::{request::MemberSpec, wire::PreflightCheck};
@@ -34,7 +34,7 @@ pub async fn run(config: PlaneConfig, ports: Ports, shutdown: impl Future<Output
 }
 
 async fn act(config: PlaneConfig, ports: Ports, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-    let env = Env::open(config, ports).await?;
+    let env = PlaneContext::open(config, ports).await?;
     let mut lost = env.lost();
     let plane = PlaneActor::new(env.clone()).start();
     let dialer = env.ports.dialer.clone();
@@ -71,6 +71,6 @@ async fn end(plane: &Addr<PlaneActor>) {
 
 /// What a backup would need, checked; nothing is changed. `spec` as the coordinator would send it.
 pub async fn check(config: PlaneConfig, ports: Ports, spec: &MemberSpec) -> anyhow::Result<Vec<PreflightCheck>> {
-    let env = Env::open(config, ports).await?;
+    let env = PlaneContext::open(config, ports).await?;
     Ok(preflight(&env, spec).await)
 }

@@ -2,9 +2,9 @@
 // Standard output belongs to what a command prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod join;
 mod preflight;
 mod settings;
+mod wiring;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -97,11 +97,11 @@ fn work_threads() -> usize {
 const MOST_WORK_THREADS: usize = 4;
 
 async fn serve(settings: Settings, config: PlaneConfig) -> anyhow::Result<()> {
-    let credentials = join::credentials(&settings)?;
+    let credentials = wiring::credentials(&settings)?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
     let client = Client::new(credentials.clone())?;
     let (distrusted, linked_to) = (client.distrusted(), client.linked());
-    let ports = join::ports(&settings, Some(client)).await?;
+    let ports = wiring::ports(&settings, Some(client)).await?;
 
     let mut registry = Registry::default();
     let connected = Gauge::<i64>::default();

@@ -1,8 +1,8 @@
 //! `plane-actor preflight`: what a backup would need, checked from this plane; nothing is changed.
 
 use crate::{
-    join,
     settings::{Common, plane_config, settings},
+    wiring,
 };
 use clap::Args;
 use shared::request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel};
@@ -90,7 +90,7 @@ pub(crate) fn main(args: &PreflightArgs) -> anyhow::Result<bool> {
     let settings = settings(&args.common)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let checks = LocalSet::new().block_on(&runtime, async {
-        let ports = join::ports(&settings, None).await?;
+        let ports = wiring::ports(&settings, None).await?;
         plane_actor::check(plane_config(&settings), ports, &args.spec(&settings.plane)).await
     })?;
     if args.json {

@@ -43,7 +43,7 @@ const RESYNC: Duration = Duration::from_secs(30);
 
 /// One event, as it would stand in `kubectl get events`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct EventSeen {
     /// namespace/name
     pub object: String,
     /// True for Normal.
@@ -58,8 +58,8 @@ pub struct Told {
 struct Inner {
     objects: BTreeMap<String, Value>,
     schedules: BTreeMap<String, Value>,
-    ledger: BTreeMap<LedgerKey, remembered::Kept>,
-    events: Vec<Told>,
+    ledger: BTreeMap<LedgerKey, remembered::StoredText>,
+    events: Vec<EventSeen>,
     /// resourceVersion of everything here.
     version: u64,
     /// Uids are counted, so that runs repeat.
@@ -159,7 +159,7 @@ impl Control {
     }
 
     /// Every event so far.
-    pub fn events(&self) -> Vec<Told> {
+    pub fn events(&self) -> Vec<EventSeen> {
         self.lock().events.clone()
     }
 
@@ -275,7 +275,7 @@ impl Objects for Control {
     }
 
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {
-        self.lock().events.push(Told {
+        self.lock().events.push(EventSeen {
             object: format!("{}/{}", object.namespace, object.name),
             normal: kind == EventKind::Normal,
             reason: reason.to_owned(),

@@ -205,7 +205,7 @@ impl Performer for BarrierActor {
                 self.ask_parent(FromBarrier::GiveClaim(give), ctx);
             }
             Effect::Alarm(alarm) => tracing::error!(?alarm, backup = %self.object.uid, "impossible state"),
-            Effect::Gone => self.let_go(ctx),
+            Effect::Gone => self.finalize(ctx),
         }
         Performed::Done
     }

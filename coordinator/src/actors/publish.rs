@@ -32,7 +32,7 @@ pub(super) async fn follow(
     while views.changed().await.is_ok() {
         loop {
             let Some(view) = views.borrow_and_update().clone() else { break };
-            // The last words are said by `let_go`, in order with the finalizer.
+            // The last words are said by `finalize`, in order with the finalizer.
             if view.record.milestone == Milestone::Cleaned {
                 return;
             }
@@ -109,7 +109,7 @@ fn is_weaker(record: &Record) -> bool {
 
 /// Writes the last status, lets the object go, deletes the record; each is repeated until it is done.
 /// `before`: the view before it.
-pub(super) async fn let_go(
+pub(super) async fn finalize(
     ports: Ports,
     object: ObjectRef,
     before: Option<Arc<View>>,

@@ -93,10 +93,10 @@ impl ScheduleActor {
             self.gone(&key, &schedule.object.uid, ctx);
             return;
         }
-        if schedule.object.wish.is_ok()
+        if schedule.object.spec.is_ok()
             && let Some(refusal) = unknown_planes(&self.known, schedule.planes.iter(), "spec.backupTemplate.clusters")
         {
-            schedule.object.wish = Err(refusal);
+            schedule.object.spec = Err(refusal);
         }
         self.uids.insert(key.clone(), schedule.object.uid.clone());
         self.feed(Input::Schedule { key: key.clone(), object: Box::new(schedule.object) }, ctx);

@@ -121,19 +121,19 @@ struct Head {
 }
 
 /// What can be kept in the ledger, and what is noted beside its text.
-pub(super) trait Kept: Serialize {
+pub(super) trait LedgerBody: Serialize {
     /// Some hundred bytes that a list shows without the text; empty: nothing.
     fn note(&self) -> String;
 }
 
-impl Kept for Record {
+impl LedgerBody for Record {
     fn note(&self) -> String {
         // Names and numbers have a JSON form. Without one the record itself is read.
         serde_json::to_string(&Summary::of(self)).unwrap_or_default()
     }
 }
 
-impl Kept for Claim {
+impl LedgerBody for Claim {
     fn note(&self) -> String {
         String::new()
     }
@@ -168,7 +168,7 @@ impl Slot {
     /// Writes by compare-and-set. A save that conflicts, or whose outcome is unknown, is read back: our own writer and
     /// number there mean that it succeeded. Our own save before it, under another version, means that somebody put a
     /// label there or the like, and has not taken over.
-    pub(super) async fn save<T: Kept>(&mut self, body: &T) -> Result<(), FenceError> {
+    pub(super) async fn save<T: LedgerBody>(&mut self, body: &T) -> Result<(), FenceError> {
         self.save += 1;
         let stored = Stored { writer: self.writer.clone(), save: self.save, body };
         let text = stored.text().map_err(|error| FenceError::Lost(error.to_string()))?;

@@ -75,7 +75,7 @@ fn ends_by(view: &View) -> Option<String> {
         return Some(clock_ends(clock).to_owned());
     }
     let refused: Vec<_> = view.refused().iter().map(|(plane, _)| plane.as_str()).collect();
-    let away: Vec<_> = view.away().map(PlaneId::as_str).collect();
+    let away: Vec<_> = view.disconnected().map(PlaneId::as_str).collect();
     let give_up = "or a person who gives a lost plane up (annotation isochron.pingcap.com/abandon-planes)";
     let blocked = match (refused.is_empty(), away.is_empty()) {
         (true, true) => None,

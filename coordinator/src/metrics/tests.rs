@@ -4,7 +4,7 @@
 mod rules;
 
 use super::*;
-use crate::kit::record;
+use crate::fixtures::record;
 use shared::{
     barrier::{BarrierTimes, LastRefusal, Phase, PlaneView, Record},
     ids::PlaneId,

@@ -1,6 +1,6 @@
 //! Open holds and their renewal tasks. A task renews only when the machine says so; nothing here has a clock of its own.
 
-use super::env::length;
+use super::plane_context::length;
 use crate::{
     config::PlaneConfig,
     ports::{Hold, HoldError, Pd, PdPause},

@@ -1,9 +1,9 @@
 //! One attempt's machine in its actor: handlers feed it, effects become work, renewals and answers.
 
 use super::{
-    env::Env,
     holds::{Held, HoldEvent, OpenHolds, Opening},
     messages::{FromCoordinator, FromMember, Link, Stop, Superseded},
+    plane_context::PlaneContext,
     work::{self, Calls, Carried, Discovery, Outcome, Said, WorkContext},
 };
 use crate::ports::PdPause;
@@ -34,7 +34,7 @@ const PROGRESS: usize = 8;
 
 /// See the module.
 pub(crate) struct MemberActor {
-    env: Rc<Env>,
+    env: Rc<PlaneContext>,
     attempt: Attempt,
     plane: Recipient<FromMember>,
     driver: Driver<Member>,
@@ -55,7 +55,7 @@ pub(crate) struct MemberActor {
 
 impl MemberActor {
     pub(crate) fn new(
-        env: Rc<Env>,
+        env: Rc<PlaneContext>,
         attempt: Attempt,
         restored: Option<AttemptRecord>,
         plane: Recipient<FromMember>,

@@ -6,21 +6,21 @@
 //!        └────────── uplink ◄────────────────┘     └── holds (a renewal task per store)
 //! ```
 
-mod env;
 mod holds;
 mod ledger;
 mod member;
 mod messages;
 mod plane;
+mod plane_context;
 mod session;
 mod stuck;
 mod taken;
 mod uplink;
 pub(crate) mod work;
 
-pub use env::Env;
 pub(crate) use messages::End;
 pub(crate) use plane::FINISH;
 pub use plane::PlaneActor;
+pub use plane_context::PlaneContext;
 pub(crate) use session::keep_linked;
 pub(crate) use work::preflight;

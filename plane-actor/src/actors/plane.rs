@@ -1,9 +1,9 @@
 //! The plane's parent: routes orders to the member of their attempt, keeps the members, tells each of the others' epochs.
 
 use super::{
-    env::Env,
     member::MemberActor,
     messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Stop, Superseded},
+    plane_context::PlaneContext,
     work::preflight,
 };
 use crate::ports::PlaneView;
@@ -26,7 +26,7 @@ const MAILBOX: usize = 256;
 /// `Clean`, and come back from the ledger when they were forgotten.
 const MAX_MEMBERS: usize = 32;
 
-/// Members that clean, beside those: they wait in a queue of their own (`Env::cleans`), and many backups may be deleted at
+/// Members that clean, beside those: they wait in a queue of their own (`PlaneContext::cleans`), and many backups may be deleted at
 /// once.
 const MAX_CLEANING: usize = 512;
 
@@ -51,7 +51,7 @@ struct LiveMember {
 
 /// One per process.
 pub struct PlaneActor {
-    env: Rc<Env>,
+    env: Rc<PlaneContext>,
     members: BTreeMap<Attempt, LiveMember>,
     uses: u64,
     linked: bool,
@@ -63,7 +63,7 @@ pub struct PlaneActor {
 
 impl PlaneActor {
     /// A plane without members.
-    pub fn new(env: Rc<Env>) -> Self {
+    pub fn new(env: Rc<PlaneContext>) -> Self {
         Self { env, members: BTreeMap::new(), uses: 0, linked: false, preflights: 0, ending: None, stopping: false }
     }
 

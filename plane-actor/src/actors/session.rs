@@ -1,9 +1,9 @@
 //! The link to the coordinator: dial, read, dial again. What is read goes to the plane actor one frame at a time.
 
 use super::{
-    env::{Env, length},
     messages::{Frame, Linked},
     plane::PlaneActor,
+    plane_context::{PlaneContext, length},
 };
 use crate::ports::PlaneView;
 use actix::Addr;
@@ -22,7 +22,7 @@ const REDIAL: Backoff = Backoff { first: Millis(500), cap: Millis(5_000) };
 const MAIL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Runs until the plane actor is gone.
-pub(crate) async fn keep_linked(env: Rc<Env>, plane: Addr<PlaneActor>) {
+pub(crate) async fn keep_linked(env: Rc<PlaneContext>, plane: Addr<PlaneActor>) {
     let seed = seed(env.config.plane.as_str());
     let mut failures = 0_u32;
     loop {
@@ -59,7 +59,7 @@ enum Over {
     Outdated,
 }
 
-async fn serve(env: &Env, plane: &Addr<PlaneActor>, link: Link) -> Over {
+async fn serve(env: &PlaneContext, plane: &Addr<PlaneActor>, link: Link) -> Over {
     let Link { tx, mut rx, .. } = link;
     let stalled = env.uplink.open(tx);
     let mut alive = matches!(timeout(MAIL_LIMIT, plane.send(Linked(true))).await, Ok(Ok(())));

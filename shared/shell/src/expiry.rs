@@ -77,14 +77,14 @@ impl Expiries {
 
 /// What was told last of one end.
 #[derive(Clone, Copy, Debug)]
-struct Told {
+struct LastReminder {
     at: Timestamp,
     mark: i64,
 }
 
 /// Remembers what was told, so that nothing is told twice a day.
 #[derive(Debug, Default)]
-pub struct Reminder(BTreeMap<(Kind, String), Told>);
+pub struct Reminder(BTreeMap<(Kind, String), LastReminder>);
 
 impl Reminder {
     /// What has to be told now, with the days that are left.
@@ -94,9 +94,9 @@ impl Reminder {
             let left = days_left(one.at, now);
             let Some(mark) = MARKS.into_iter().filter(|mark| left < *mark).min() else { continue };
             let key = (one.kind, one.identity.clone());
-            let again = |told: &Told| now.0 - told.at.0 >= DAY && (mark < told.mark || mark <= MARKS[2]);
+            let again = |told: &LastReminder| now.0 - told.at.0 >= DAY && (mark < told.mark || mark <= MARKS[2]);
             if self.0.get(&key).is_none_or(again) {
-                self.0.insert(key, Told { at: now, mark });
+                self.0.insert(key, LastReminder { at: now, mark });
                 due.push((one, left));
             }
         }

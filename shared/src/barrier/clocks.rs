@@ -47,7 +47,7 @@ impl Barrier {
     /// A clock ran out while something is held.
     pub(super) fn clock_expired(&mut self, reason: Reason, name: &str, limit: Millis, step: &mut Step) {
         if self.holds() {
-            let text = format!("{name} limit of {limit} ran out, waiting for {}", self.silent());
+            let text = format!("{name} limit of {limit} ran out, waiting for {}", self.unanswered());
             self.fail(Refusal::new(reason, text), step);
         }
     }
@@ -68,7 +68,7 @@ impl Barrier {
     }
 
     /// Planes that owe an answer, for messages.
-    pub(super) fn silent(&self) -> String {
+    pub(super) fn unanswered(&self) -> String {
         self.planes
             .iter()
             .filter(|(plane, live)| {

@@ -266,7 +266,7 @@ impl Barrier {
     }
 
     /// Marks the present step answered by this plane. False if it was already, or has no part in it.
-    pub(super) fn mark(&mut self, plane: &PlaneId, phase: Phase, step: &Step) -> bool {
+    pub(super) fn accept_answer(&mut self, plane: &PlaneId, phase: Phase, step: &Step) -> bool {
         if self.phase != phase {
             return false;
         }

@@ -79,7 +79,7 @@ impl View {
     }
 
     /// Planes that are waited for and not connected, where no clock ends that.
-    pub fn away(&self) -> impl Iterator<Item = &PlaneId> {
+    pub fn disconnected(&self) -> impl Iterator<Item = &PlaneId> {
         let waits = matches!(self.phase, Phase::Completing | Phase::Failed | Phase::Cleaning);
         self.planes.iter().filter(move |(_, live)| waits && live.owes && !live.connected).map(|(plane, _)| plane)
     }
@@ -87,7 +87,7 @@ impl View {
     /// Why it does not move, for a closed label set: what planes say, and that some are not there.
     pub fn blocked_by(&self) -> BTreeSet<Reason> {
         let refused = self.planes.values().filter_map(|live| live.refused.as_ref()).map(|last| last.refusal.reason);
-        refused.chain(self.away().map(|_| Reason::PlaneNotConnected)).collect()
+        refused.chain(self.disconnected().map(|_| Reason::PlaneNotConnected)).collect()
     }
 }
 

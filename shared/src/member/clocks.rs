@@ -64,7 +64,7 @@ impl Member {
                 self.limits().plane_lease.0 / 1000,
                 if self.linked { "a session is up" } else { "no session is up" }
             );
-            self.break_off(Refusal::new(Reason::PlaneLeaseExpired, text), step);
+            self.abort_locally(Refusal::new(Reason::PlaneLeaseExpired, text), step);
         } else {
             self.drop_holds(step);
         }
@@ -75,7 +75,7 @@ impl Member {
         let Some(named) = ended.first().filter(|_| self.phase.is_live()) else { return };
         let lease = self.limits().store_lease.0 / 1000;
         let text = format!("store {named} did not answer a renewal within its lease of {lease} s");
-        self.break_off(Refusal::new(Reason::StoreHoldLost, text), step);
+        self.abort_locally(Refusal::new(Reason::StoreHoldLost, text), step);
     }
 
     pub(super) fn store_leased(&mut self, store: StoreId, number: u64, valid: bool, step: &mut Step) {
@@ -100,7 +100,7 @@ impl Member {
     fn hold_ended(&mut self, store: StoreId, refusal: Refusal, step: &mut Step) {
         self.holds.remove(store);
         if self.phase.is_live() {
-            self.break_off(refusal, step);
+            self.abort_locally(refusal, step);
         }
     }
 
@@ -126,7 +126,7 @@ impl Member {
             Err(refusal) => {
                 self.pd.renewal_failed();
                 if self.phase.is_live() && refusal.reason == Reason::SafePointRefused {
-                    self.break_off(refusal, step);
+                    self.abort_locally(refusal, step);
                 }
             }
         }

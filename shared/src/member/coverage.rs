@@ -95,7 +95,7 @@ impl fmt::Display for Repeat {
 
 /// A region that the last list named: 48 bytes, because there may be millions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Kept {
+struct KnownRegion {
     at: RegionAt,
     /// Number, epoch and keys.
     set: RegionSet,
@@ -108,7 +108,7 @@ struct Kept {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StoreCover {
     /// By number.
-    kept: Vec<Kept>,
+    known: Vec<KnownRegion>,
     /// Wait-apply can be asked for.
     waits: bool,
     /// Why regions were not applied, of the last answer.
@@ -116,7 +116,7 @@ pub struct StoreCover {
     /// Lists begun.
     list: u32,
     /// Of the list that is being read: what was not in the one before, and what the rest adds up to.
-    new: Vec<Kept>,
+    new: Vec<KnownRegion>,
     digest: CoverDigest,
     doubt: Option<Repeat>,
 }
@@ -125,8 +125,8 @@ impl StoreCover {
     /// Of a store that has said nothing. Under a weaker hold it cannot be asked whether it has applied (`waits` false):
     /// what it had proposed before is seen as pending, or as a change of the set until the confirmation.
     pub fn new(waits: bool) -> Self {
-        let (kept, new, again) = (Vec::new(), Vec::new(), BTreeMap::new());
-        Self { kept, waits, again, list: 0, new, digest: nothing_led(), doubt: None }
+        let (known, new, again) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { known, waits, again, list: 0, new, digest: nothing_led(), doubt: None }
     }
 
     /// A list begins; one that was not read to its end counts for nothing.
@@ -146,23 +146,23 @@ impl StoreCover {
 
     fn judge(&mut self, led: LedRegion<'_>, safe_ts: Option<Ts>) -> Result<(), Repeat> {
         let (region, set) = (led.at.region, led.set());
-        let fresh = Kept { at: led.at, set, list: self.list, applied: !self.waits };
+        let fresh = KnownRegion { at: led.at, set, list: self.list, applied: !self.waits };
         let pending = if led.pending { Err(Repeat::Pending(region)) } else { Ok(()) };
-        let found = self.kept.binary_search_by_key(&region, |kept| kept.at.region);
-        let Some(kept) = found.ok().and_then(|at| self.kept.get_mut(at)) else {
+        let found = self.known.binary_search_by_key(&region, |known| known.at.region);
+        let Some(known) = found.ok().and_then(|at| self.known.get_mut(at)) else {
             self.new.push(fresh);
             return pending.and(Err(Repeat::New(region)));
         };
-        if mem::replace(&mut kept.list, self.list) == self.list {
+        if mem::replace(&mut known.list, self.list) == self.list {
             return Err(Repeat::Twice(region));
         }
         // Keys belong to the epoch: they cannot differ when version and conf_ver do not, and are compared all the same.
-        if (kept.at, kept.set) != (led.at, set) {
-            *kept = fresh;
+        if (known.at, known.set) != (led.at, set) {
+            *known = fresh;
             return pending.and(Err(Repeat::Moved(region)));
         }
         pending?;
-        if !kept.applied {
+        if !known.applied {
             let why = self.again.get(&region).map_or("it was not answered", |why| why.as_ref());
             return Err(Repeat::NotApplied(region, why.to_owned()));
         }
@@ -179,39 +179,39 @@ impl StoreCover {
     /// led here is somebody else's. A store that leads nothing contributes nothing.
     pub fn end_list(&mut self) -> Result<CoverDigest, Repeat> {
         let list = self.list;
-        self.kept.retain(|kept| kept.list == list);
+        self.known.retain(|known| known.list == list);
         if !self.new.is_empty() {
             // Taken whole: an empty list keeps its room, and there are hundreds of stores.
-            self.kept.append(&mut mem::take(&mut self.new));
-            self.kept.sort_by_key(|kept| kept.at.region);
-            let twice = self.kept.windows(2).find_map(|two| match two {
+            self.known.append(&mut mem::take(&mut self.new));
+            self.known.sort_by_key(|known| known.at.region);
+            let twice = self.known.windows(2).find_map(|two| match two {
                 [a, b] if a.at.region == b.at.region => Some(a.at.region),
                 _ => None,
             });
             self.doubt = twice.map(Repeat::Twice).or(self.doubt.take());
-            self.kept.dedup_by_key(|kept| kept.at.region);
+            self.known.dedup_by_key(|known| known.at.region);
         }
         self.doubt.take().map_or_else(|| Ok(mem::take(&mut self.digest)), Err)
     }
 
     /// Regions led here.
     pub fn len(&self) -> usize {
-        self.kept.len()
+        self.known.len()
     }
 
     /// None is.
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.known.is_empty()
     }
 
     /// All regions of the last list.
     pub fn regions(&self) -> impl Iterator<Item = RegionAt> {
-        self.kept.iter().map(|kept| kept.at)
+        self.known.iter().map(|known| known.at)
     }
 
     /// What has to be applied before the next list.
     pub fn unapplied(&self) -> Vec<RegionAt> {
-        self.kept.iter().filter(|kept| !kept.applied).map(|kept| kept.at).collect()
+        self.known.iter().filter(|known| !known.applied).map(|known| known.at).collect()
     }
 
     /// What wait-apply said of exactly these. An answer that does not account for every one of them proves nothing.
@@ -221,8 +221,8 @@ impl StoreCover {
         } else {
             BTreeSet::new()
         };
-        for kept in self.kept.iter_mut().filter(|kept| asked.contains(&kept.at.region)) {
-            kept.applied |= !said.again.contains_key(&kept.at.region);
+        for known in self.known.iter_mut().filter(|known| asked.contains(&known.at.region)) {
+            known.applied |= !said.again.contains_key(&known.at.region);
         }
         self.again = said.again;
     }

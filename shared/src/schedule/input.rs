@@ -20,7 +20,7 @@ pub struct Object {
     /// Value of the group label, if there is one.
     pub group: Option<String>,
     /// What it asks for, or why that can never work.
-    pub wish: Result<Spec, Refusal>,
+    pub spec: Result<Spec, Refusal>,
     /// `status` as it stands.
     pub status: Status,
 }

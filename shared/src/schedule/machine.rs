@@ -40,7 +40,7 @@ impl Scheduler {
         self.schedules
             .iter()
             .map(|(key, one)| {
-                let cron = one.object.wish.as_ref().ok().map(|spec| &spec.cron);
+                let cron = one.object.spec.as_ref().ok().map(|spec| &spec.cron);
                 View {
                     key: key.clone(),
                     group: one.object.group.clone(),
@@ -153,7 +153,7 @@ impl ScheduleState {
             let stored = self.object.status.message.trim_end_matches('.');
             let told = self.told == status.message || !stored.is_empty() && status.message.starts_with(stored);
             self.told.clone_from(&status.message);
-            let refused = self.object.wish.as_ref().err().filter(|_| !told);
+            let refused = self.object.spec.as_ref().err().filter(|_| !told);
             let event = refused.map(|refusal| Effect::Event {
                 key: key.clone(),
                 kind: EventKind::Warning,
@@ -171,7 +171,7 @@ impl ScheduleState {
     /// Sets every timer anew, all of them after now.
     fn arm(&mut self, now: Now, retention: Option<Timestamp>) {
         let wall = |at: Timestamp| now.at + at.since(now.wall).clamp(Millis(1), LOOK);
-        let runs = self.object.wish.as_ref().is_ok_and(|spec| !spec.pause);
+        let runs = self.object.spec.as_ref().is_ok_and(|spec| !spec.pause);
         let next = self.next.filter(|next| runs && *next > now.wall);
         let create_again = match (&self.creating, &self.refused) {
             (Some(creating), _) => creating.again.as_ref().map(|(_, at)| *at),

@@ -19,7 +19,7 @@ impl ScheduleState {
             status.last_success = good.name.clone();
             status.last_success_time = good.ended.or(Some(good.created));
         }
-        match &self.object.wish {
+        match &self.object.spec {
             Err(refusal) => {
                 // Kept, so that a repaired expression is compared with the one that ran.
                 status.schedule = self.object.status.schedule.clone();

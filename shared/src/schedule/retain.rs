@@ -15,14 +15,14 @@ use crate::{
 impl ScheduleState {
     /// What is to happen to its backups at `at`; `None` for an Invalid schedule.
     pub(super) fn plan(&self, at: Timestamp) -> Option<Plan> {
-        let spec = self.object.wish.as_ref().ok()?;
+        let spec = self.object.spec.as_ref().ok()?;
         Some(plan(&self.history(), &spec.policy, at))
     }
 
     /// Asks for the deletion that is due, and says when to look again (wall clock).
     /// `trusted`: the wall clock is to be believed.
     pub(super) fn retain(&mut self, key: &ScheduleKey, trusted: bool, step: &mut Step) -> Option<Timestamp> {
-        let spec = self.object.wish.as_ref().ok()?;
+        let spec = self.object.spec.as_ref().ok()?;
         self.deleting.take_if(|deleting| deleting.unseen.is_some_and(|until| until <= step.now.at));
         self.delete_again.take_if(|at| *at <= step.now.at);
         if self.deleting.is_some() || self.delete_again.is_some() || !trusted {
@@ -41,7 +41,7 @@ impl ScheduleState {
 
     /// The wall clock is not to be believed, or is again: said once, of schedules that delete anything.
     pub(super) fn heed_clock(&mut self, key: &ScheduleKey, trouble: Option<String>, step: &mut Step) {
-        let limits = self.object.wish.as_ref().is_ok_and(|spec| spec.policy.limits_anything());
+        let limits = self.object.spec.as_ref().is_ok_and(|spec| spec.policy.limits_anything());
         let now = trouble.filter(|_| limits);
         let (kind, reason, message) = match (&self.distrust, &now) {
             (None, Some(why)) => (EventKind::Warning, "ClockSkewed", why.clone()),

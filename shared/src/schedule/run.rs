@@ -25,7 +25,7 @@ pub(super) const UNSEEN: Millis = Millis::secs(300);
 impl ScheduleState {
     /// Brings "done" up to date: the first look, a changed expression, a clock that went back.
     pub(super) fn settle(&mut self, now: Now, key: &ScheduleKey) {
-        let Ok(spec) = &self.object.wish else { return };
+        let Ok(spec) = &self.object.spec else { return };
         let cron = spec.cron.clone();
         let before = self.done_until;
         let mut done = match before {
@@ -87,7 +87,7 @@ impl ScheduleState {
     }
 
     fn try_run(&mut self, key: &ScheduleKey, other: Option<ScheduleKey>, step: &mut Step) -> Option<Blocked> {
-        let spec = self.object.wish.as_ref().ok().filter(|spec| !spec.pause);
+        let spec = self.object.spec.as_ref().ok().filter(|spec| !spec.pause);
         let Some(spec) = spec else {
             // It is not asked for again. It may have been made all the same: until a list shows it, or could have.
             if let Some(creating) = self.creating.take_if(|creating| creating.again.is_some()) {
@@ -131,7 +131,7 @@ impl ScheduleState {
     }
 
     fn create(&self, key: &ScheduleKey, name: String, fire: Timestamp) -> Option<Effect> {
-        let spec = self.object.wish.as_ref().ok()?;
+        let spec = self.object.spec.as_ref().ok()?;
         Some(Effect::Create(Box::new(NewBackup {
             key: key.clone(),
             schedule_uid: self.object.uid.clone(),

@@ -1,6 +1,6 @@
 //! What a plane refuses stays in view until it is over: no step that goes on until it succeeds is stuck in silence.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Clock, Input, LastRefusal, Milestone, Phase, Timer, View},
     machine::Machine,
@@ -187,7 +187,7 @@ fn a_plane_that_is_away_blocks_where_no_clock_runs() {
     kit.says(0, done());
     kit.feed(Input::PlaneDown(plane(0)));
     let view = kit.view();
-    assert_eq!(view.away().collect::<Vec<_>>(), [&plane(2)], "az1 has done its part");
+    assert_eq!(view.disconnected().collect::<Vec<_>>(), [&plane(2)], "az1 has done its part");
     assert_eq!(view.waiting_for, "answers of planes: az2; planes to come back: az3");
 }
 

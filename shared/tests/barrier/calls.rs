@@ -1,6 +1,6 @@
 //! CreateSnapshots calls: divided among the planes of one account, and refused where the hold is too short for them.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Effect, Input},
     epoch::Epoch,

@@ -1,6 +1,6 @@
 //! Abort, clean, deletion, cancellation, new attempts.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Input, Milestone, Phase, Summary, Timer, Verdict},
     epoch::Epoch,
@@ -84,9 +84,9 @@ fn deletion_of_a_complete_backup_goes_by_the_policy() {
     assert_eq!(kit.says(2, clean()), ["save Cleaning", "save Cleaned", "gone"]);
 
     for policy in [CleanPolicy::Retain, CleanPolicy::OnFailure] {
-        let mut wish = request();
-        wish.clean_policy = policy;
-        let mut kit = Kit::new(wish);
+        let mut request = request();
+        request.clean_policy = policy;
+        let mut kit = Kit::new(request);
         kit.complete();
         assert_eq!(
             kit.feed(Input::Delete(CleanPolicy::Delete)),
@@ -100,9 +100,9 @@ fn deletion_of_a_complete_backup_goes_by_the_policy() {
 fn at_deletion_the_safer_policy_of_then_and_now_wins() {
     let all = [CleanPolicy::Retain, CleanPolicy::OnFailure, CleanPolicy::Delete];
     for (then, now) in all.into_iter().flat_map(|then| all.map(|now| (then, now))) {
-        let mut wish = request();
-        wish.clean_policy = then;
-        let mut kit = Kit::new(wish);
+        let mut request = request();
+        request.clean_policy = then;
+        let mut kit = Kit::new(request);
         kit.complete();
         let said = kit.feed(Input::Delete(now));
         let deletes = (then, now) == (CleanPolicy::Delete, CleanPolicy::Delete);
@@ -163,9 +163,9 @@ fn a_plane_that_does_not_know_the_old_manager_has_cleaned_nothing() {
 
 #[test]
 fn deletion_in_the_middle_lets_go_first_and_keeps_nothing() {
-    let mut wish = request();
-    wish.clean_policy = CleanPolicy::Retain;
-    let mut kit = Kit::new(wish);
+    let mut request = request();
+    request.clean_policy = CleanPolicy::Retain;
+    let mut kit = Kit::new(request);
     kit.confirming();
     assert_eq!(kit.feed(Input::Delete(CleanPolicy::Delete)), joined(&["save Aborting"], to_all("@5 Abort Deleted")));
     kit.all(|_| aborted());
@@ -228,9 +228,9 @@ fn after_the_certificate_a_lost_plane_destroys_nothing() {
 #[test]
 fn a_new_attempt_only_when_allowed_and_only_for_what_may_pass() {
     let run = |within: Option<Millis>, refusal: Refusal| {
-        let mut wish = request();
-        wish.retry_within = within;
-        let mut kit = Kit::new(wish);
+        let mut request = request();
+        request.retry_within = within;
+        let mut kit = Kit::new(request);
         kit.snapshotting();
         kit.says(1, Answer::Refused(refusal));
         kit.all(|_| aborted());
@@ -279,9 +279,9 @@ fn a_backup_is_over_when_nothing_is_owed_and_nothing_will_come() {
     kit.says(2, clean());
     assert!(kit.machine.is_over());
 
-    let mut wish = request();
-    wish.retry_within = Some(Millis::secs(3600));
-    let mut kit = Kit::new(wish);
+    let mut request = request();
+    request.retry_within = Some(Millis::secs(3600));
+    let mut kit = Kit::new(request);
     kit.confirming();
     kit.says(0, Answer::Refused(Refusal::new(Reason::StoreHoldLost, "lost")));
     kit.all(|_| aborted());

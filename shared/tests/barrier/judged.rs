@@ -1,6 +1,6 @@
 //! The judge by itself: one thing bent in the record or in what planes saw, and every word that it says of it.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Certificate, Record, certify},
     epoch::Epoch,

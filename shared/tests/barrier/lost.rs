@@ -1,6 +1,6 @@
 //! Deletion of a backup whose record is lost.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Effect, Input, Milestone, Record},
     reason::{Reason, Refusal},
@@ -9,9 +9,9 @@ use shared::{
 };
 
 fn lost(policy: CleanPolicy) -> Kit {
-    let mut wish = request();
-    wish.clean_policy = policy;
-    let mut kit = Kit::of(Record::to_clean(wish, 1, Default::default()));
+    let mut request = request();
+    request.clean_policy = policy;
+    let mut kit = Kit::of(Record::to_clean(request, 1, Default::default()));
     kit.feed(Input::Start);
     kit
 }

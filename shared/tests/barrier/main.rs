@@ -4,11 +4,11 @@
 mod blocked;
 mod calls;
 mod endings;
+mod fixtures;
+mod happy_path;
 mod judged;
-mod kit;
 mod lost;
 mod moments;
-mod path;
 mod recovery;
 mod refusals;
 mod retries;

@@ -1,6 +1,6 @@
 //! Moments: when each step began, and when each plane had answered it.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Certificate, Input, Phase, Record, StepMoments, Timer},
     epoch::Epoch,
@@ -131,9 +131,9 @@ fn who_waited_for_the_claim_begins_with_the_last_time_that_it_prepared() {
 
 #[test]
 fn another_attempt_has_moments_of_its_own() {
-    let mut wish = request();
-    wish.retry_within = Some(Millis::secs(3_600));
-    let mut kit = Kit::new(wish);
+    let mut request = request();
+    request.retry_within = Some(Millis::secs(3_600));
+    let mut kit = Kit::new(request);
     kit.feed(Input::Start);
     kit.expire(Timer::Connect);
     for i in 0..3 {

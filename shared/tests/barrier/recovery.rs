@@ -1,6 +1,6 @@
 //! Starting from a record: the same path as a normal start.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Effect, Input, Milestone, Phase, Timer},
     epoch::Epoch,

@@ -1,6 +1,6 @@
 //! What must never become Complete.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Input, Milestone, Phase, Timer},
     epoch::Epoch,
@@ -276,9 +276,9 @@ fn each_clock_ends_its_part_with_its_name() {
 
 #[test]
 fn the_cap_over_all_clocks_ends_the_barrier_whatever_the_single_limits_say() {
-    let mut wish = request();
-    wish.limits.total = Millis::secs(30);
-    let mut kit = Kit::new(wish);
+    let mut request = request();
+    request.limits.total = Millis::secs(30);
+    let mut kit = Kit::new(request);
     kit.covering();
     assert_eq!(kit.expire(Timer::Total)[0], "save Aborting");
     assert_eq!(failure(&kit), Reason::HoldTimedOut);

@@ -1,6 +1,6 @@
 //! `retryWithin`: which attempts are followed by another, and when.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Clock, Input, Milestone, Phase, Timer},
     ids::BackupUid,
@@ -12,9 +12,9 @@ use shared::{
 };
 
 fn within(seconds: u64) -> Request {
-    let mut wish = request();
-    wish.retry_within = Some(Millis::secs(seconds));
-    wish
+    let mut request = request();
+    request.retry_within = Some(Millis::secs(seconds));
+    request
 }
 
 fn prepares(kit: &mut Kit) {

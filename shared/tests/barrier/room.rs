@@ -1,6 +1,6 @@
 //! The room in the ledger: known at Preparing, refused there, and a save that is refused ends the attempt.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Input, LEDGER_TEXT_MAX, Milestone, Phase, Record, certify},
     evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, PreparedVolume, StoreEvidence},

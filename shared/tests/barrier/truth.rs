@@ -1,6 +1,6 @@
 //! What a certificate names: on which volumes TiKV keeps what, and above which moment the snapshots hold nothing.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Certificate, Input},
     epoch::Epoch,

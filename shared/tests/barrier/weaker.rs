@@ -1,6 +1,6 @@
 //! Weaker holds: only where the user allows them, only with the same regions before and after, never called consistent.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::Verdict,
     epoch::Epoch,
@@ -11,9 +11,9 @@ use shared::{
 
 /// Everybody confirms; plane 1 held its store in the weaker way, and all read their regions again.
 fn confirmed_with(allowed: bool, bend: impl Fn(usize, &mut Evidence)) -> Kit {
-    let mut wish = request();
-    wish.allow_weaker_holds = allowed;
-    let mut kit = Kit::new(wish);
+    let mut request = request();
+    request.allow_weaker_holds = allowed;
+    let mut kit = Kit::new(request);
     kit.confirming();
     kit.all(|i| {
         let mut seen = evidence(i, Epoch(5));

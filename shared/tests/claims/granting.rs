@@ -1,6 +1,6 @@
 //! Who gets a claim, under which epoch, and who gives it back.
 
-use crate::kit::{CLUSTER, Kit, NONE, claim, ended, give, not_saved, read, started, want};
+use crate::fixtures::{CLUSTER, Kit, NONE, claim, ended, give, not_saved, read, started, want};
 use shared::claims::{Input, LEAP};
 
 #[test]

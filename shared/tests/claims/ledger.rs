@@ -1,6 +1,6 @@
 //! What another process may have written.
 
-use crate::kit::{CLUSTER, Kit, NONE, ended, holder, read, started, uid, want};
+use crate::fixtures::{CLUSTER, Kit, NONE, ended, holder, read, started, uid, want};
 use shared::{
     claims::{HolderRecord, Input, Standing},
     epoch::Epoch,
@@ -93,7 +93,7 @@ fn a_barrier_that_waits_for_its_own_claim_is_told_that_another_process_has_its_r
     let mut kit = Kit::new(&["x"]);
     kit.tell(Input::BarrierSaved(uid("x")));
     assert_eq!(kit.tell(want("x", 0)), ["save 1 x"]);
-    assert_eq!(kit.tell(crate::kit::not_saved()), ["x: taken by nobody: no answer"]);
+    assert_eq!(kit.tell(crate::fixtures::not_saved()), ["x: taken by nobody: no answer"]);
     assert_eq!(kit.wait(), ["read"]);
     assert_eq!(kit.tell(read(1, Some("x"))), ["read record of x for 1"]);
     assert_eq!(kit.tell(holder(1, "x", record(None, false))), ["x: contradicted"]);
@@ -112,9 +112,9 @@ fn a_barrier_that_waits_for_its_own_claim_is_told_that_another_process_has_its_r
 fn a_give_back_that_failed_ends_no_later_grant() {
     let mut kit = Kit::new(&["x"]);
     kit.grant("x", 1);
-    assert_eq!(kit.tell(crate::kit::give("x")), ["save 1 free"]);
+    assert_eq!(kit.tell(crate::fixtures::give("x")), ["save 1 free"]);
     kit.tell(ended("x"));
-    assert_eq!(kit.tell(crate::kit::not_saved()), NONE);
+    assert_eq!(kit.tell(crate::fixtures::not_saved()), NONE);
     assert_eq!(kit.wait(), ["read"]);
     assert_eq!(kit.tell(read(2, Some("x"))), ["read record of x for 2"]);
     assert_eq!(kit.tell(holder(2, "x", record(Some((CLUSTER, Epoch(2))), false))), NONE);
@@ -126,9 +126,9 @@ fn a_give_back_that_failed_ends_no_later_grant() {
 fn what_was_to_be_given_back_after_a_save_that_failed_is_another_processs() {
     let mut kit = Kit::new(&["x"]);
     assert_eq!(kit.tell(want("x", 0)), ["save 1 x"]);
-    assert_eq!(kit.tell(crate::kit::give("x")), NONE);
+    assert_eq!(kit.tell(crate::fixtures::give("x")), NONE);
     assert_eq!(kit.tell(ended("x")), NONE);
-    assert_eq!(kit.tell(crate::kit::not_saved()), NONE);
+    assert_eq!(kit.tell(crate::fixtures::not_saved()), NONE);
     assert_eq!(kit.wait(), ["read"]);
     assert_eq!(kit.tell(read(2, Some("x"))), ["read record of x for 2"]);
     assert_eq!(kit.tell(holder(2, "x", PREPARES)), NONE, "its record names the epoch as soon as it is saved");
@@ -145,7 +145,7 @@ fn what_is_given_back_while_it_is_read_is_the_claim_that_was_known() {
         let mut kit = Kit::new(&["x"]);
         kit.grant("x", 1);
         kit.tell(Input::Doubted { backup: uid("x"), named: None });
-        assert_eq!(kit.tell(crate::kit::give("x")), NONE);
+        assert_eq!(kit.tell(crate::fixtures::give("x")), NONE);
         assert_eq!(kit.wait(), ["read"]);
         assert_eq!(kit.tell(read(epoch, Some("x"))), [effect]);
     }
@@ -157,8 +157,8 @@ fn what_is_given_back_while_a_higher_epoch_is_saved_is_nobodys_whatever_comes_of
     let mut kit = Kit::new(&["x"]);
     kit.grant("x", 1);
     assert_eq!(kit.tell(want("x", 0)), ["save 2 x"]);
-    assert_eq!(kit.tell(crate::kit::give("x")), NONE);
-    assert_eq!(kit.tell(crate::kit::not_saved()), ["x: taken by nobody: no answer"]);
+    assert_eq!(kit.tell(crate::fixtures::give("x")), NONE);
+    assert_eq!(kit.tell(crate::fixtures::not_saved()), ["x: taken by nobody: no answer"]);
     assert_eq!(kit.wait(), ["read"]);
     assert_eq!(kit.tell(read(1, Some("x"))), ["read record of x for 1"]);
 }
@@ -168,7 +168,7 @@ fn who_gives_back_what_another_holds_ends_nothing_while_it_is_read() {
     let mut kit = Kit::new(&["a", "b"]);
     kit.grant("a", 1);
     kit.tell(Input::Doubted { backup: uid("a"), named: None });
-    assert_eq!(kit.tell(crate::kit::give("b")), NONE);
+    assert_eq!(kit.tell(crate::fixtures::give("b")), NONE);
     assert_eq!(kit.wait(), ["read"]);
     assert_eq!(kit.tell(read(1, Some("a"))), NONE, "it is a's grant, as before");
 }
@@ -265,7 +265,7 @@ fn hundreds_of_claims_are_looked_at_again_at_once() {
     let mut kit = Kit::new(&[]);
     let cluster = |number| shared::ids::ClusterId(number);
     for number in 0..300 {
-        let claim = shared::barrier::Claim { cluster: cluster(number), ..crate::kit::claim(4, Some("x")) };
+        let claim = shared::barrier::Claim { cluster: cluster(number), ..crate::fixtures::claim(4, Some("x")) };
         kit.tell(Input::Read { cluster: cluster(number), claim: Some(claim) });
         let (epoch, backup, record) = (Epoch(4), uid("x"), HolderRecord::NotRead);
         assert_eq!(kit.tell(Input::HolderRead { cluster: cluster(number), epoch, backup, record }), NONE);

@@ -1,8 +1,8 @@
 //! The arbiter of claims: whole lists of effects for named situations, and laws over two processes and one ledger.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod fixtures;
 mod granting;
-mod kit;
 mod ledger;
 mod standing;
 mod two;

@@ -1,6 +1,6 @@
 //! What the record of a claim's holder says about the claim.
 
-use crate::kit::CLUSTER;
+use crate::fixtures::CLUSTER;
 use shared::{
     barrier::{Milestone, Record},
     claims::Standing,

@@ -1,6 +1,6 @@
 //! Who waits, in which order.
 
-use crate::kit::{CLUSTER, Kit, NONE, ended, give, want};
+use crate::fixtures::{CLUSTER, Kit, NONE, ended, give, want};
 use shared::{
     claims::{Input, Timer},
     time::Millis,

@@ -2,7 +2,7 @@
 //! every minute that reads the wall clock through another library's calendar.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod law;
 mod oracle;
+mod properties;
 mod robfig;
 mod table;

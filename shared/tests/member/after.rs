@@ -1,6 +1,6 @@
 //! Completing and cleaning: by attempt, not by phase, and never against what is saved.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     member::{AttemptState, Effect, Phase, Work},
     reason::Reason,

@@ -1,7 +1,7 @@
 //! What work is told of CreateSnapshots calls: a clean that knows too little would believe in an absence that EC2 has not
 //! shown yet, and leave a snapshot that nobody keeps.
 
-use crate::{kit::*, path::evidence};
+use crate::{fixtures::*, happy_path::evidence};
 use shared::{
     epoch::Epoch,
     member::{AttemptState, CallsMade, Effect, Input, Phase, SnapshotCalls, Work},

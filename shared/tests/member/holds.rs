@@ -1,6 +1,6 @@
 //! Leases and clocks: what breaks an epoch, and what no longer can.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     evidence::{Evidence, HoldKind},
     ids::{InstanceId, StoreId, VolumeId},

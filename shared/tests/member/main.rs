@@ -4,9 +4,9 @@
 
 mod after;
 mod calls;
+mod fixtures;
+mod happy_path;
 mod holds;
-mod kit;
-mod law;
-mod path;
 mod phases;
+mod properties;
 mod table;

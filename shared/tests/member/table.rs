@@ -1,6 +1,6 @@
 //! Phase × order: what every order does where it does not belong.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     epoch::Epoch,
     member::{AttemptState, Effect, Input, Phase},

@@ -1,6 +1,6 @@
 //! Named cases, one for each rule.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     cron::Zone,
     retention::{Backup, BackupState, Next, Policy, PolicyText, last_good, plan},

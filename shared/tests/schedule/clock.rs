@@ -1,6 +1,6 @@
 //! A wall clock that jumps deletes nothing.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     schedule::{CALM, Input, Spec},
     time::{Millis, Timestamp},

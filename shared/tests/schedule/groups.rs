@@ -1,6 +1,6 @@
 //! Schedules of one group never run at the same time.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     retention::Backup,
     schedule::{CreateResult, Effect, Input, Object, ScheduleKey},
@@ -103,7 +103,7 @@ fn leaving_the_group_and_going_altogether_let_the_next_begin() {
     // Paused or invalid, its backup runs on.
     let mut paused = spec(HOURLY);
     paused.pause = true;
-    assert_eq!(short(&bench.told("a", Object { wish: Ok(paused), ..grouped("g") })), Vec::<String>::new());
+    assert_eq!(short(&bench.told("a", Object { spec: Ok(paused), ..grouped("g") })), Vec::<String>::new());
     assert_eq!(short(&bench.told("a", grouped("elsewhere"))), ["create b-2024-05-01t01-00-00"]);
     bench.created("b", "b-2024-05-01t01-00-00", CreateResult::Created);
     assert_eq!(short(&bench.feed(Input::ScheduleGone(key("b")))), ["create c-2024-05-01t01-00-00"]);

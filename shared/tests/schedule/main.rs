@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod clock;
+mod fixtures;
 mod groups;
-mod kit;
-mod law;
+mod properties;
 mod retain;
 mod runs;
 mod status;

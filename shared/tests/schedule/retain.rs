@@ -1,6 +1,6 @@
 //! Deletions of the machine; which backups go is retention's own test.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     cron::Zone,
     ids::BackupUid,

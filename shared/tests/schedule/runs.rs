@@ -1,6 +1,6 @@
 //! When runs begin, and what they are.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     cron::Cron,
     reason::{Reason, Refusal},
@@ -267,7 +267,7 @@ fn an_expression_changed_during_down_time_makes_up_for_nothing() {
 #[test]
 fn an_invalid_schedule_does_nothing_and_a_repaired_one_goes_on() {
     let refusal = Refusal::new(Reason::SpecInvalid, "spec.schedule: '7' is not allowed");
-    let invalid = || Object { wish: Err(refusal.clone()), ..object(limited(NIGHTLY, 1)) };
+    let invalid = || Object { spec: Err(refusal.clone()), ..object(limited(NIGHTLY, 1)) };
     let mut bench = Bench::with("2024-05-09T02:00:00Z", object(limited(NIGHTLY, 1)));
     bench.created("s", "s-2024-05-08t03-00-00", CreateResult::Created);
     assert_eq!(short(&bench.told("s", invalid())), ["event SpecInvalid: spec.schedule: '7' is not allowed"]);

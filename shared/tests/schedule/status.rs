@@ -1,6 +1,6 @@
 //! The status, and when it is written.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     retention::Backup,
     schedule::{CreateResult, Effect, Input, Object, Phase, Status},

@@ -203,7 +203,7 @@ impl World {
             uid: "uid".to_owned(),
             created: Timestamp(START),
             group: schedule.group.clone(),
-            wish: Ok(schedule.spec.clone()),
+            spec: Ok(schedule.spec.clone()),
             status: schedule.status.clone(),
         };
         self.feed(Input::Schedule { key: key.clone(), object: Box::new(object) });

@@ -4,7 +4,7 @@
 use super::{
     Control, Inner, history,
     people::{begin_deletion, key_of},
-    remembered::{Deleter, Kept, Scope, Torn},
+    remembered::{Deleter, Scope, StoredText, Torn},
 };
 use coordinator::{edge::kube::crd::SCHEDULE_KIND, ports::LedgerKey};
 use serde_json::Value;
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Export {
     objects: BTreeMap<String, Value>,
     schedules: BTreeMap<String, Value>,
-    ledger: BTreeMap<LedgerKey, Kept>,
+    ledger: BTreeMap<LedgerKey, StoredText>,
 }
 
 impl Export {
@@ -69,11 +69,11 @@ impl Control {
         }
     }
 
-    fn replace_ledger(&self, kept: BTreeMap<LedgerKey, Kept>) {
+    fn replace_ledger(&self, kept: BTreeMap<LedgerKey, StoredText>) {
         let mut inner = self.lock();
         let before = std::mem::take(&mut inner.ledger);
         // What differs is another ledger's, and no write to this one.
-        let same = |(key, old): &(&LedgerKey, &Kept)| kept.get(*key).is_some_and(|kept| kept.body == old.body);
+        let same = |(key, old): &(&LedgerKey, &StoredText)| kept.get(*key).is_some_and(|kept| kept.body == old.body);
         for (key, _) in before.iter().filter(|entry| !same(entry)) {
             history::wrote(&mut inner, key, None);
         }
@@ -83,7 +83,7 @@ impl Control {
             }
             inner.version += 1;
             let version = inner.version;
-            inner.ledger.insert(key, Kept { version, ..kept });
+            inner.ledger.insert(key, StoredText { version, ..kept });
         }
         inner.objects.clear();
         inner.schedules.clear();

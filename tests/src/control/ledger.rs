@@ -1,6 +1,6 @@
 //! The ledger's half: compare-and-set on versions, and what a test may do to it.
 
-use super::{Control, Inner, history, remembered::Kept};
+use super::{Control, Inner, history, remembered::StoredText};
 use async_trait::async_trait;
 use coordinator::{
     actors::Stored,
@@ -72,7 +72,7 @@ impl Control {
 
     fn put(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<Version, PortError> {
         let mut inner = self.lock();
-        let stored = inner.ledger.get(key).map(Kept::token);
+        let stored = inner.ledger.get(key).map(StoredText::token);
         if stored.as_ref() != expected {
             return Err(PortError::Conflict(format!("{key:?} is at {stored:?}, expected {expected:?}")));
         }
@@ -89,7 +89,7 @@ impl Control {
         }
         inner.version += 1;
         let version = inner.version;
-        let kept = Kept { body: text.body.to_owned(), note: text.note.to_owned(), version };
+        let kept = StoredText { body: text.body.to_owned(), note: text.note.to_owned(), version };
         inner.ledger.insert(key.clone(), kept);
         history::wrote(&mut inner, key, Some(text.body));
         if inner.lose_ledger_answers > 0 {
@@ -132,7 +132,7 @@ fn is_adopted(body: &str) -> bool {
     parse_record(body).is_some_and(|record| record.certificate.is_some() && record.adopted.is_some())
 }
 
-fn entry(key: &LedgerKey, kept: &Kept) -> Entry {
+fn entry(key: &LedgerKey, kept: &StoredText) -> Entry {
     Entry { key: key.clone(), body: kept.body.clone(), version: kept.token() }
 }
 
@@ -141,7 +141,7 @@ impl Ledger for Control {
     async fn records(&self) -> Result<Vec<Noted>, PortError> {
         self.way().await;
         self.reach()?;
-        let noted = |(key, kept): (&LedgerKey, &Kept)| match key {
+        let noted = |(key, kept): (&LedgerKey, &StoredText)| match key {
             LedgerKey::Record(backup) => Some(Noted {
                 backup: backup.clone(),
                 note: kept.note.clone(),

@@ -6,13 +6,13 @@ use shared::{ids::BackupUid, time::Timestamp};
 
 /// One object: text, note, version.
 #[derive(Clone, Debug)]
-pub(super) struct Kept {
+pub(super) struct StoredText {
     pub(super) body: String,
     pub(super) note: String,
     pub(super) version: u64,
 }
 
-impl Kept {
+impl StoredText {
     pub(super) fn token(&self) -> Version {
         Version(self.version.to_string())
     }

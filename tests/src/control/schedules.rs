@@ -176,7 +176,7 @@ impl Schedules for Control {
         reason: &str,
         message: &str,
     ) -> Result<(), PortError> {
-        self.lock().events.push(super::Told {
+        self.lock().events.push(super::EventSeen {
             object: format!("{}/{}", schedule.key.namespace, schedule.key.name),
             normal: kind == EventKind::Normal,
             reason: reason.to_owned(),

@@ -80,7 +80,7 @@ fn scheduler() -> Scheduler {
         uid: "s1".to_owned(),
         created: Timestamp(NOW.wall.0 - 14 * DAY),
         group: None,
-        wish: Ok(spec),
+        spec: Ok(spec),
         status: Status::default(),
     };
     let backups = (1..=5).map(|ago| Backup {

@@ -79,14 +79,14 @@ fn backup(value: Value) -> bool {
         }
     };
     let Some(known) = known else { return false };
-    match &known.wish {
+    match &known.request {
         Ok(request) => laws::json(request),
         Err(refusal) => told(refusal),
     }
     let status = Status::Without("Invalid", Refusal::new(Reason::SpecInvalid, "x".repeat(3 * TEXT_MAX)));
     let merged = merge_status(value.get("status"), &status, NOW.wall);
     assert_eq!(merge_status(Some(&merged), &status, NOW.wall), merged, "the same is published twice");
-    known.wish.is_ok()
+    known.request.is_ok()
 }
 
 fn plan(value: Value) -> bool {
@@ -99,13 +99,13 @@ fn plan(value: Value) -> bool {
         }
     };
     let Some(known) = known else { return false };
-    if let Err(refusal) = &known.object.wish {
+    if let Err(refusal) = &known.object.spec {
         told(refusal);
     }
     let status = &known.object.status;
     let merged = merge_schedule_status(value.get("status"), status, NOW.wall);
     assert_eq!(merge_schedule_status(Some(&merged), status, NOW.wall), merged, "the same is published twice");
-    known.object.wish.is_ok()
+    known.object.spec.is_ok()
 }
 
 /// It goes into a status, an event, a log and what a console reads.

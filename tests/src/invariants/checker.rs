@@ -1,7 +1,7 @@
 //! What a checker sees, and what every one of them is.
 
 use crate::{
-    control::{Life, Told},
+    control::{EventSeen, Life},
     world::{Facts, World},
 };
 use coordinator::ports::LedgerKey;
@@ -91,7 +91,7 @@ pub struct End<'a> {
     /// VolumeBackup objects by name.
     pub objects: &'a BTreeMap<String, Value>,
     /// Every event.
-    pub events: &'a [Told],
+    pub events: &'a [EventSeen],
     /// Nothing was ever done to the coordinator or its API server, so that every event was told.
     pub undisturbed: bool,
     /// Truth.

@@ -30,7 +30,7 @@ struct Named {
 }
 
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct KeptStays {
     named: BTreeMap<SnapshotId, Named>,
     told: BTreeSet<SnapshotId>,
     /// Objects whose record was deleted under them.
@@ -83,7 +83,7 @@ impl Named {
     }
 }
 
-impl Kept {
+impl KeptStays {
     /// Unless it goes because it is done with, or another object has adopted it.
     fn note_lost(&mut self, uid: &BackupUid, records: &BTreeMap<BackupUid, Record>) {
         let Some(gone) = records.get(uid).filter(|record| record.milestone != Milestone::Cleaned) else { return };
@@ -93,7 +93,7 @@ impl Kept {
     }
 }
 
-impl Checker for Kept {
+impl Checker for KeptStays {
     fn name(&self) -> &'static str {
         "I8"
     }

@@ -61,8 +61,8 @@ impl Default for Invariants {
                 Box::new(certificates_hold::Certificates),
                 Box::<holds_end::Holds>::default(),
                 Box::<one_live_attempt::OneLive>::default(),
-                Box::<kept_stays::Kept>::default(),
-                Box::new(what_is_told::Told),
+                Box::<kept_stays::KeptStays>::default(),
+                Box::new(what_is_told::WhatIsTold),
                 Box::<snapshots_are_found::Found>::default(),
             ],
         }

@@ -25,7 +25,7 @@ pub fn wrongly_retired(retired: &Retired, books: &Books) -> Option<String> {
     let Some(schedule) = retired.schedule.as_ref().and_then(read) else {
         return Some(format!("{uid} was deleted by retention, and there is no schedule"));
     };
-    let spec = schedule.object.wish.ok()?;
+    let spec = schedule.object.spec.ok()?;
     let history: Vec<retention::Backup> = retired.backups.iter().filter_map(|object| truly(object, books)).collect();
     let name = history.iter().find(|backup| backup.uid == *uid).map(|backup| backup.name.clone())?;
     let planned = plan(&history, &spec.policy, Timestamp(retired.at.0 + SKEW_MS));

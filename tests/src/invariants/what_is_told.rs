@@ -9,9 +9,9 @@ use shared::{
     reason::Reason,
 };
 
-pub(super) struct Told;
+pub(super) struct WhatIsTold;
 
-impl Checker for Told {
+impl Checker for WhatIsTold {
     fn name(&self) -> &'static str {
         "I9"
     }
@@ -52,7 +52,7 @@ fn untold(uid: &BackupUid, record: &Record, end: &End<'_>) -> Vec<String> {
             if !Reason::ALL.iter().any(|known| Some(known.as_str()) == reason) {
                 wrong.push(format!("{name}: {reason:?} is not in the published table"));
             }
-            let event = |told: &&crate::control::Told| {
+            let event = |told: &&crate::control::EventSeen| {
                 told.object == name && !told.normal && Some(told.reason.as_str()) == reason
             };
             if end.undisturbed && !end.events.iter().any(|told| event(&told)) {

@@ -4,8 +4,8 @@ use super::{
     cluster_objects::Part,
     commands::{COMMAND_LIMIT, command, coordinator},
     environment::{BUCKET, Environment, REGION, own_key, plane_namespace},
+    network_paths::{Reach, Ways},
     site::PLANES,
-    ways::{Reach, Ways},
 };
 use crate::servers::{
     ports,

@@ -2,9 +2,9 @@
 
 use super::{
     environment::Environment,
+    network_paths::Reach,
     programs::Programs,
     site::{PLANES, SitePlan},
-    ways::Reach,
 };
 use anyhow::Result;
 use std::ops::{Deref, DerefMut};

@@ -8,13 +8,13 @@
 //! ```
 //! What is found is a [`Violation`] with the seed in hand: [`run`] with [`Options::trace`] shows how it came about.
 
+mod inject;
 mod kinds;
 mod logs;
 mod observer;
 mod options;
 mod plan;
 mod play;
-mod strike;
 mod trace;
 
 pub use crate::invariants::Violation;

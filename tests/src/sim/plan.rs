@@ -75,7 +75,7 @@ impl Plan {
         let policy = *pick(rng, &[("Delete", 6), ("Retain", 3), ("OnFailure", 2)]);
         let count = *pick(rng, &[(0, 1), (1, 5), (2, 4), (3, 2), (4, 1)]);
         let retry = rng.random_ratio(1, 4);
-        let mut strikes: Vec<Strike> = (0..count).map(|_| strike(rng, kinds)).collect();
+        let mut strikes: Vec<Strike> = (0..count).map(|_| draw(rng, kinds)).collect();
         // A second one can bring back what the first one, rightly, had let go.
         let mut restored = false;
         strikes.retain(|strike| strike.kind != Kind::LedgerFromBefore || !std::mem::replace(&mut restored, true));
@@ -201,7 +201,7 @@ fn barrier_lines(rng: &mut SmallRng, retry: bool, weaker: bool) -> String {
     if lines.is_empty() { lines } else { format!("  barrier:\n{lines}") }
 }
 
-fn strike(rng: &mut SmallRng, only: &[Kind]) -> Strike {
+fn draw(rng: &mut SmallRng, only: &[Kind]) -> Strike {
     let wanted = |kind: &&Kind| only.is_empty() || only.contains(*kind);
     let kinds: Vec<(Kind, u32)> = Kind::ALL.iter().filter(wanted).map(|kind| (*kind, kind.weight())).collect();
     let kind = *pick(rng, &kinds);

@@ -5,11 +5,11 @@ mod heal;
 mod hosts;
 
 use super::{
+    inject::{Undo, inject},
     kinds::Kind,
     observer::Observer,
     options::{Options, Outcome},
     plan::{Moment, Plan, Scheduled, Strike},
-    strike::{Undo, strike},
 };
 use crate::rig::Rig;
 use serde_json::Value;
@@ -236,7 +236,7 @@ impl Play<'_> {
     }
 
     fn let_strike(&mut self, wanted: &Strike, now: u64) {
-        let Some(struck) = strike(self.rig, wanted) else { return };
+        let Some(struck) = inject(self.rig, wanted) else { return };
         self.observer.say(&format!("FAULT {}: {}", wanted.kind.name(), struck.text));
         *self.faults.entry(wanted.kind.name()).or_default() += 1;
         self.lost |= matches!(

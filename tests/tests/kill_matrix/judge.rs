@@ -11,7 +11,7 @@ use coordinator::{
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use tests::{
-    processes::{backup::why, environment::ADMIN_NAMESPACE, rig::Rig, traces::Traces},
+    processes::{backup::why, environment::ADMIN_NAMESPACE, leftovers::Leftovers, rig::Rig},
     servers::process,
 };
 use tokio::time::sleep;
@@ -122,7 +122,7 @@ async fn proved(rig: &Rig, status: &Value) -> Result<()> {
     Ok(())
 }
 
-async fn free_of(rig: &Rig, what: &str, free: impl Fn(&Traces) -> bool) -> Result<()> {
+async fn free_of(rig: &Rig, what: &str, free: impl Fn(&Leftovers) -> bool) -> Result<()> {
     let begun = Instant::now();
     loop {
         let traces = rig.traces().await?;
@@ -140,7 +140,7 @@ pub(crate) async fn nothing_left(rig: &Rig, case: &Case) -> Result<()> {
         drop_safe_points(rig).await?;
     }
     let traces = rig.traces().await?;
-    ensure!(traces == Traces::default(), "left over: {traces:?}");
+    ensure!(traces == Leftovers::default(), "left over: {traces:?}");
     for (key, body) in ledger(rig).await? {
         match key {
             LedgerKey::Record(uid) => bail!("the record of {uid} outlives its object: {body:#}"),

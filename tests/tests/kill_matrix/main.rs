@@ -9,25 +9,25 @@
 
 mod every;
 mod judge;
-mod lane;
 mod namespaces;
+mod runner;
 mod steps;
 mod table;
 
-use lane::{Lane, Line};
+use runner::{Line, Runner};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
 };
-use table::{Case, Deed, Side};
-use tests::processes::{programs::Who, ways::Reach};
+use table::{Case, Injection, Side};
+use tests::processes::{network_paths::Reach, programs::Who};
 
 /// Stages beside each other. Cases mostly wait, so four of them take little more of two cores than one.
 const LANES: u8 = 4;
 
 /// Cases to play, and what came of those that were.
 #[derive(Default)]
-struct Board {
+struct Queue {
     waiting: VecDeque<Case>,
     lines: Vec<Line>,
     failures: Vec<String>,
@@ -56,36 +56,36 @@ async fn networks_are_cut_between_namespaces() {
 async fn play(cases: Vec<Case>, reach: fn(u8) -> Reach) {
     let only = std::env::var("ISOCHRON_KILL_MATRIX").unwrap_or_default();
     let chosen = cases.into_iter().filter(|case| label(case).contains(&only));
-    let board = Arc::new(Mutex::new(Board { waiting: chosen.collect(), ..Board::default() }));
-    let lanes = u8::try_from(board.lock().unwrap().waiting.len()).unwrap_or(LANES).min(LANES);
-    let running: Vec<_> = (1..=lanes).map(|number| tokio::spawn(run(number, reach(number), board.clone()))).collect();
-    for lane in running {
-        lane.await.unwrap();
+    let queue = Arc::new(Mutex::new(Queue { waiting: chosen.collect(), ..Queue::default() }));
+    let runners = u8::try_from(queue.lock().unwrap().waiting.len()).unwrap_or(LANES).min(LANES);
+    let running: Vec<_> = (1..=runners).map(|number| tokio::spawn(run(number, reach(number), queue.clone()))).collect();
+    for runner in running {
+        runner.await.unwrap();
     }
-    let board = board.lock().unwrap();
-    print(&board.lines);
-    let unplayed = board.waiting.len();
-    assert!(board.failures.is_empty(), "{} of the matrix failed:\n{}", board.failures.len(), board.failures.join("\n"));
-    assert!(unplayed == 0 && !board.lines.is_empty(), "{unplayed} cases were not played");
+    let queue = queue.lock().unwrap();
+    print(&queue.lines);
+    let unplayed = queue.waiting.len();
+    assert!(queue.failures.is_empty(), "{} of the matrix failed:\n{}", queue.failures.len(), queue.failures.join("\n"));
+    assert!(unplayed == 0 && !queue.lines.is_empty(), "{unplayed} cases were not played");
 }
 
-/// A lane ends with its first failure: what comes after it would prove nothing.
-async fn run(number: u8, reach: Reach, board: Arc<Mutex<Board>>) {
-    let mut lane = match Lane::start(number, reach).await {
-        Ok(lane) => lane,
-        Err(error) => return board.lock().unwrap().failures.push(format!("lane {number} does not start: {error:#}")),
+/// A runner ends with its first failure: what comes after it would prove nothing.
+async fn run(number: u8, reach: Reach, queue: Arc<Mutex<Queue>>) {
+    let mut runner = match Runner::start(number, reach).await {
+        Ok(runner) => runner,
+        Err(error) => return queue.lock().unwrap().failures.push(format!("runner {number} does not start: {error:#}")),
     };
     loop {
-        let Some(case) = board.lock().unwrap().waiting.pop_front() else { return };
-        match lane.play(case).await {
+        let Some(case) = queue.lock().unwrap().waiting.pop_front() else { return };
+        match runner.play(case).await {
             Ok(line) => {
                 println!("{}", row(&line));
-                board.lock().unwrap().lines.push(line);
+                queue.lock().unwrap().lines.push(line);
             }
             Err(error) => {
-                let text = format!("lane {number}, {}: {error:#}", label(&case));
-                println!("FAILED: {text}\n{}", lane.rig.programs().log_tails());
-                board.lock().unwrap().failures.push(text);
+                let text = format!("runner {number}, {}: {error:#}", label(&case));
+                println!("FAILED: {text}\n{}", runner.rig.programs().log_tails());
+                queue.lock().unwrap().failures.push(text);
                 return;
             }
         }
@@ -98,7 +98,7 @@ fn label(case: &Case) -> String {
         Side::Before => "before",
         Side::After => "after",
     };
-    format!("{:?}: {side} {}; {}; {}", case.story, case.step, who(case), deed(case.deed))
+    format!("{:?}: {side} {}; {}; {}", case.scenario, case.step, who(case), injection(case.injection))
 }
 
 fn who(case: &Case) -> String {
@@ -109,15 +109,15 @@ fn who(case: &Case) -> String {
     }
 }
 
-fn deed(deed: Deed) -> String {
-    match deed {
-        Deed::Kill => "KILL".to_owned(),
-        Deed::KillForLong => "KILL, for long".to_owned(),
-        Deed::Term => "TERM".to_owned(),
-        Deed::AllDie => "KILL of everybody".to_owned(),
-        Deed::Hang(length) => format!("hangs {} s", length.as_secs()),
-        Deed::Unplug(length) => format!("unplugged {} s", length.as_secs()),
-        Deed::Cut { up, down, length } => {
+fn injection(injection: Injection) -> String {
+    match injection {
+        Injection::Kill => "KILL".to_owned(),
+        Injection::KillForLong => "KILL, for long".to_owned(),
+        Injection::Term => "TERM".to_owned(),
+        Injection::AllDie => "KILL of everybody".to_owned(),
+        Injection::Hang(length) => format!("hangs {} s", length.as_secs()),
+        Injection::Unplug(length) => format!("unplugged {} s", length.as_secs()),
+        Injection::Cut { up, down, length } => {
             let way = match (up, down) {
                 (true, true) => "both ways",
                 (true, false) => "up",
@@ -125,8 +125,8 @@ fn deed(deed: Deed) -> String {
             };
             format!("cut {way} {} s", length.as_secs())
         }
-        Deed::StoreDies => "TiKV dies".to_owned(),
-        Deed::PdDies => "PD restarts".to_owned(),
+        Injection::StoreDies => "TiKV dies".to_owned(),
+        Injection::PdDies => "PD restarts".to_owned(),
     }
 }
 
@@ -140,10 +140,10 @@ fn row(line: &Line) -> String {
     let stays = line.safe_point.map(|left| format!("  safe point: {} s", left.as_secs())).unwrap_or_default();
     format!(
         "{:9} {side:6} {:22} {:12} {:17} {:30} {:6.1} {:6.1}{stays}",
-        format!("{:?}", case.story),
+        format!("{:?}", case.scenario),
         case.step,
         who(case),
-        deed(case.deed),
+        injection(case.injection),
         line.outcome,
         line.gone.as_secs_f64(),
         case.bound().as_secs_f64(),
@@ -153,7 +153,7 @@ fn row(line: &Line) -> String {
 fn print(lines: &[Line]) {
     println!(
         "\n{:9} {:6} {:22} {:12} {:17} {:30} {:>6} {:>6}",
-        "story", "side", "step", "who", "deed", "outcome", "gone s", "bound"
+        "scenario", "side", "step", "who", "injection", "outcome", "gone s", "bound"
     );
     let mut rows: Vec<String> = lines.iter().map(row).collect();
     rows.sort();

@@ -1,12 +1,12 @@
 //! Every boundary of both machines' effects, in the order of a backup.
 
 use super::table::{
-    Case, Deed,
+    Case,
     Expect::{self, Either, Failed, Good},
-    Marks,
+    Injection, Marks,
+    Scenario::{self, Backup, BadEnd, Deletion, Recovery},
     Side::{self, After, Before},
     Step,
-    Story::{self, Backup, BadEnd, Deletion, Recovery},
 };
 use std::time::Duration;
 use tests::processes::programs::Who;
@@ -16,17 +16,24 @@ const PLANE_RESTARTED: Expect = Failed(&["PlaneRestarted"]);
 const ANY: Expect = Failed(&[]);
 
 /// Who dies how in `tests/run`.
-type Quick = &'static [(Who, Deed)];
-const C_KILL: Quick = &[(Who::Coordinator, Deed::Kill)];
-const C_TERM: Quick = &[(Who::Coordinator, Deed::Term)];
-const C_BOTH: Quick = &[(Who::Coordinator, Deed::Kill), (Who::Coordinator, Deed::Term)];
-const INIT_KILL: Quick = &[(Who::Plane(0), Deed::Kill)];
-const INIT_TERM: Quick = &[(Who::Plane(0), Deed::Term)];
-const OTHER_KILL: Quick = &[(Who::Plane(1), Deed::Kill)];
-const OTHER_TERM: Quick = &[(Who::Plane(1), Deed::Term)];
+type Quick = &'static [(Who, Injection)];
+const C_KILL: Quick = &[(Who::Coordinator, Injection::Kill)];
+const C_TERM: Quick = &[(Who::Coordinator, Injection::Term)];
+const C_BOTH: Quick = &[(Who::Coordinator, Injection::Kill), (Who::Coordinator, Injection::Term)];
+const INIT_KILL: Quick = &[(Who::Plane(0), Injection::Kill)];
+const INIT_TERM: Quick = &[(Who::Plane(0), Injection::Term)];
+const OTHER_KILL: Quick = &[(Who::Plane(1), Injection::Kill)];
+const OTHER_TERM: Quick = &[(Who::Plane(1), Injection::Term)];
 
-const fn step(name: &'static str, side: Side, story: Story, marks: Marks, expect: [Expect; 2], quick: Quick) -> Step {
-    Step { name, side, story, marks, expect, quick }
+const fn step(
+    name: &'static str,
+    side: Side,
+    scenario: Scenario,
+    marks: Marks,
+    expect: [Expect; 2],
+    quick: Quick,
+) -> Step {
+    Step { name, side, scenario, marks, expect, quick }
 }
 
 /// The coordinator's.
@@ -169,8 +176,8 @@ const LONG: Duration = Duration::from_secs(20);
 /// Longer than a session's silence and a plane's lease together.
 const LONGER: Duration = Duration::from_secs(35);
 
-const fn in_the_window(marks: Marks, who: Who, deed: Deed, expect: Expect) -> Case {
-    Case { step: "in the window", side: Before, story: Backup, marks, who, deed, expect }
+const fn in_the_window(marks: Marks, who: Who, injection: Injection, expect: Expect) -> Case {
+    Case { step: "in the window", side: Before, scenario: Backup, marks, who, injection, expect }
 }
 
 /// The same cuts by the kernel, between network namespaces, and wires that are pulled.
@@ -178,24 +185,24 @@ pub(crate) const NAMESPACES: &[Case] = &[
     cut(true, true, LONG, ANY),
     cut(true, false, LONG, Either(&[])),
     cut(false, true, LONG, ANY),
-    in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Unplug(LONG), ANY),
+    in_the_window(SNAPSHOTTED, Who::Plane(1), Injection::Unplug(LONG), ANY),
     cut(true, true, Duration::from_secs(4), Good),
-    in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Unplug(Duration::from_secs(4)), Good),
+    in_the_window(SNAPSHOTTED, Who::Plane(1), Injection::Unplug(Duration::from_secs(4)), Good),
 ];
 
 const fn cut(up: bool, down: bool, length: Duration, expect: Expect) -> Case {
-    in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Cut { up, down, length }, expect)
+    in_the_window(SNAPSHOTTED, Who::Plane(1), Injection::Cut { up, down, length }, expect)
 }
 
 /// What happens in the window to processes that live on, or are away for long.
 pub(crate) const WORLD: &[Case] = &[
-    in_the_window(CALLING, Who::Plane(1), Deed::Kill, PLANE_RESTARTED),
-    in_the_window(CALLING, Who::Coordinator, Deed::Kill, RESTARTED),
-    in_the_window(CONFIRM, Who::Coordinator, Deed::KillForLong, RESTARTED),
-    in_the_window(CONFIRM, Who::Coordinator, Deed::AllDie, RESTARTED),
-    in_the_window(SNAPSHOTTED, Who::Plane(2), Deed::KillForLong, ANY),
-    in_the_window(CONFIRM, Who::Coordinator, Deed::Hang(LONG), ANY),
-    in_the_window(SNAPSHOTTED, Who::Plane(1), Deed::Hang(LONG), ANY),
+    in_the_window(CALLING, Who::Plane(1), Injection::Kill, PLANE_RESTARTED),
+    in_the_window(CALLING, Who::Coordinator, Injection::Kill, RESTARTED),
+    in_the_window(CONFIRM, Who::Coordinator, Injection::KillForLong, RESTARTED),
+    in_the_window(CONFIRM, Who::Coordinator, Injection::AllDie, RESTARTED),
+    in_the_window(SNAPSHOTTED, Who::Plane(2), Injection::KillForLong, ANY),
+    in_the_window(CONFIRM, Who::Coordinator, Injection::Hang(LONG), ANY),
+    in_the_window(SNAPSHOTTED, Who::Plane(1), Injection::Hang(LONG), ANY),
     // Shorter than every lease: the answer comes late, and that is all.
     cut(true, true, Duration::from_secs(4), Good),
     cut(true, true, LONG, ANY),
@@ -206,8 +213,8 @@ pub(crate) const WORLD: &[Case] = &[
     in_the_window(
         SNAPSHOTTED,
         Who::Plane(1),
-        Deed::StoreDies,
+        Injection::StoreDies,
         Failed(&["StoreHoldLost", "StoresChanged", "StoreUnavailable"]),
     ),
-    in_the_window(SNAPSHOTTED, Who::Plane(0), Deed::PdDies, Either(&[])),
+    in_the_window(SNAPSHOTTED, Who::Plane(0), Injection::PdDies, Either(&[])),
 ];

@@ -17,7 +17,7 @@ pub(crate) enum Side {
 
 /// What a backup is doing meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Story {
+pub(crate) enum Scenario {
     /// It runs.
     Backup,
     /// It is Complete and is being deleted.
@@ -34,19 +34,19 @@ pub(crate) struct Step {
     /// For people.
     pub(crate) name: &'static str,
     pub(crate) side: Side,
-    pub(crate) story: Story,
+    pub(crate) scenario: Scenario,
     /// Fragments of the effect's `Debug` text; the first begins it.
     pub(crate) marks: Marks,
     /// After `kill -9`, and after SIGTERM, before which the rest of the batch is still carried out; a coordinator also
     /// finishes what is under way.
     pub(crate) expect: [Expect; 2],
     /// What `tests/run` takes of it; everything else is behind `--ignored`.
-    pub(crate) quick: &'static [(Who, Deed)],
+    pub(crate) quick: &'static [(Who, Injection)],
 }
 
 /// What happens to who stands at the boundary, or around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum Injection {
     /// `kill -9`, and started again at once.
     Kill,
     /// `kill -9`, and started again when every hold has ended by itself.
@@ -83,11 +83,11 @@ pub(crate) enum Expect {
 pub(crate) struct Case {
     pub(crate) step: &'static str,
     pub(crate) side: Side,
-    pub(crate) story: Story,
+    pub(crate) scenario: Scenario,
     /// None: not at an effect, but while EC2 has been asked for every snapshot and has not answered.
     pub(crate) marks: Marks,
     pub(crate) who: Who,
-    pub(crate) deed: Deed,
+    pub(crate) injection: Injection,
     pub(crate) expect: Expect,
 }
 
@@ -102,39 +102,46 @@ const PLANE_LEASE: Duration = Duration::from_secs(15 + 3 + 1);
 const PLANE_GONE: Duration = Duration::from_secs(15 + 4 + 15 + 3 + 1);
 
 impl Case {
-    /// From the deed until nothing is held any more.
+    /// From the injection until nothing is held any more.
     pub(crate) fn bound(&self) -> Duration {
-        match (self.deed, self.who) {
-            (Deed::Kill | Deed::Term | Deed::KillForLong | Deed::Hang(_), Who::Coordinator) => PLANE_LEASE,
+        match (self.injection, self.who) {
+            (Injection::Kill | Injection::Term | Injection::KillForLong | Injection::Hang(_), Who::Coordinator) => {
+                PLANE_LEASE
+            }
             // The others are told as soon as the plane is back; what it held itself ends by itself.
-            (Deed::Kill | Deed::Term, Who::Plane(0)) => PD_TTL,
-            (Deed::Kill | Deed::Term | Deed::StoreDies, Who::Plane(_)) => STORE_LEASE,
-            (Deed::KillForLong | Deed::Hang(_) | Deed::Unplug(_) | Deed::Cut { .. }, _) => PLANE_GONE,
+            (Injection::Kill | Injection::Term, Who::Plane(0)) => PD_TTL,
+            (Injection::Kill | Injection::Term | Injection::StoreDies, Who::Plane(_)) => STORE_LEASE,
+            (Injection::KillForLong | Injection::Hang(_) | Injection::Unplug(_) | Injection::Cut { .. }, _) => {
+                PLANE_GONE
+            }
             // What is held ends by itself; the safe point when the coordinator leads again, and all are linked to it.
-            (Deed::AllDie, _) => PLANE_GONE,
-            (Deed::PdDies | Deed::StoreDies, _) => PLANE_LEASE,
+            (Injection::AllDie, _) => PLANE_GONE,
+            (Injection::PdDies | Injection::StoreDies, _) => PLANE_LEASE,
         }
     }
 
     /// An init plane that restarts after its confirmation has forgotten its safe point: that alone stands until its ttl.
     pub(crate) fn safe_point_may_stay(&self) -> bool {
-        let dies = matches!(self.deed, Deed::Kill | Deed::Term);
+        let dies = matches!(self.injection, Injection::Kill | Injection::Term);
         let confirmed = matches!(self.expect, Expect::Good | Expect::Either(_));
-        dies && self.who == Who::Plane(0) && self.story == Story::Backup && confirmed
+        dies && self.who == Who::Plane(0) && self.scenario == Scenario::Backup && confirmed
     }
 }
 
-/// Every case, or those of `tests/run`. Long ones first, so that lanes end together.
+/// Every case, or those of `tests/run`. Long ones first, so that runners end together.
 pub(crate) fn cases(all: bool) -> Vec<Case> {
     let mut cases = Vec::new();
     for (steps, actors) in
         [(super::steps::COORDINATOR, &[Who::Coordinator][..]), (super::steps::PLANE, &[Who::Plane(0), Who::Plane(1)])]
     {
         for step in steps {
-            let every = actors.iter().flat_map(|who| [(*who, Deed::Kill), (*who, Deed::Term)]);
-            let wanted: Vec<(Who, Deed)> = if all { every.collect() } else { step.quick.to_vec() };
+            let every = actors.iter().flat_map(|who| [(*who, Injection::Kill), (*who, Injection::Term)]);
+            let wanted: Vec<(Who, Injection)> = if all { every.collect() } else { step.quick.to_vec() };
             cases.extend(
-                wanted.into_iter().filter(|(who, _)| has_part(step, *who)).map(|(who, deed)| case(step, who, deed)),
+                wanted
+                    .into_iter()
+                    .filter(|(who, _)| has_part(step, *who))
+                    .map(|(who, injection)| case(step, who, injection)),
             );
         }
     }
@@ -148,7 +155,7 @@ fn has_part(step: &Step, who: Who) -> bool {
     who == Who::Coordinator || who == Who::Plane(0) || !step.name.contains("PD")
 }
 
-fn case(step: &Step, who: Who, deed: Deed) -> Case {
-    let expect = step.expect[usize::from(deed == Deed::Term)];
-    Case { step: step.name, side: step.side, story: step.story, marks: step.marks, who, deed, expect }
+fn case(step: &Step, who: Who, injection: Injection) -> Case {
+    let expect = step.expect[usize::from(injection == Injection::Term)];
+    Case { step: step.name, side: step.side, scenario: step.scenario, marks: step.marks, who, injection, expect }
 }

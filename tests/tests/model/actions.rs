@@ -2,13 +2,13 @@
 
 use crate::{
     arbiter::Process,
-    coordinator::{Told, cuts, is_idle, look},
-    facts::Try,
+    coordinator::{HashedInput, cuts, is_idle, look},
+    facts::AttemptKey,
     kept::Kept,
     member::Said,
     plane::Ending,
     truth::Broken,
-    world::{Bounds, Word, World},
+    world::{Bounds, Message, World},
 };
 use shared::{
     barrier::{Milestone, Record, Timer as Clock},
@@ -22,21 +22,21 @@ pub(crate) enum Action {
     /// A backup is made.
     Begin(usize),
     /// A barrier is told something; the process may die before an effect of it.
-    Tell { by: Process, backup: usize, told: Told, cut: Option<usize> },
+    Tell { by: Process, backup: usize, input: HashedInput, cut: Option<usize> },
     /// A word arrives in a plane.
-    Arrive(Kept<Word>),
+    Arrive(Kept<Message>),
     /// A timer of a member runs out.
-    Expire { plane: usize, of: Try, timer: Timer },
+    Expire { plane: usize, of: AttemptKey, timer: Timer },
     /// Work ends.
-    End { plane: usize, of: Try, number: u64, ending: Ending },
+    End { plane: usize, of: AttemptKey, number: u64, ending: Ending },
     /// A store answers the renewal that it was asked for.
-    Renewed { plane: usize, of: Try },
+    Renewed { plane: usize, of: AttemptKey },
     /// The member hears it.
-    HearsRenewed { plane: usize, of: Try },
+    HearsRenewed { plane: usize, of: AttemptKey },
     /// A member hears that its stream is gone.
-    StreamGone { plane: usize, of: Try },
+    StreamGone { plane: usize, of: AttemptKey },
     /// What was held has been let go.
-    HoldsDropped { plane: usize, of: Try },
+    HoldsDropped { plane: usize, of: AttemptKey },
     /// A store's lease ends: it ran out, the store restarted, or somebody's `Finish` ended it.
     LeaseEnds(usize),
     /// Another client opens a stream to the store: ours ends, and the lease is that client's to end.
@@ -57,8 +57,8 @@ pub(crate) enum Action {
 
 impl Action {
     /// The present process tells a barrier something and lives.
-    pub(crate) fn good(backup: usize, told: Told) -> Self {
-        Self::Tell { by: Process::Present, backup, told, cut: None }
+    pub(crate) fn good(backup: usize, input: HashedInput) -> Self {
+        Self::Tell { by: Process::Present, backup, input, cut: None }
     }
 }
 
@@ -72,7 +72,7 @@ impl World {
             self.of_plane(p, actions);
         }
         self.of_claims(actions);
-        if self.purse.coordinator > 0 {
+        if self.budget.coordinator > 0 {
             actions.push(if bounds.zombies { Action::Usurp } else { Action::KillCoordinator });
         }
     }
@@ -80,11 +80,11 @@ impl World {
     fn words(&self, actions: &mut Vec<Action>) {
         for word in &self.net {
             match &**word {
-                Word::Up { of, .. } => self.word_up(of.backup, word, actions),
-                Word::Down { plane, to, .. } if !self.is_idle_order(*plane, *to, &Said::Ordered(word.clone())) => {
+                Message::Up { of, .. } => self.word_up(of.backup, word, actions),
+                Message::Down { plane, to, .. } if !self.is_idle_order(*plane, *to, &Said::Ordered(word.clone())) => {
                     actions.push(Action::Arrive(word.clone()));
                 }
-                Word::Superseded { plane, to, epoch }
+                Message::Superseded { plane, to, epoch }
                     if !self.is_idle_order(*plane, *to, &Said::Superseded(*epoch)) =>
                 {
                     actions.push(Action::Arrive(word.clone()));
@@ -94,23 +94,23 @@ impl World {
         }
     }
 
-    fn word_up(&self, b: usize, word: &Kept<Word>, actions: &mut Vec<Action>) {
+    fn word_up(&self, b: usize, word: &Kept<Message>, actions: &mut Vec<Action>) {
         for by in Process::BOTH {
             if self.run(by, b).is_some_and(|run| !is_idle(&run.machine, word)) {
-                self.tells(by, b, Told::PlaneMessage(word.clone()), actions);
+                self.tells(by, b, HashedInput::PlaneMessage(word.clone()), actions);
             }
         }
     }
 
     /// The input, and the input with a death in the middle of its effects.
-    fn tells(&self, by: Process, backup: usize, told: Told, actions: &mut Vec<Action>) {
+    fn tells(&self, by: Process, backup: usize, input: HashedInput, actions: &mut Vec<Action>) {
         let Some(run) = self.run(by, backup) else { return };
-        if self.purse.coordinator > 0 && by == Process::Present {
-            for at in cuts(&look(&run.machine, &told).1) {
-                actions.push(Action::Tell { by, backup, told: told.clone(), cut: Some(at) });
+        if self.budget.coordinator > 0 && by == Process::Present {
+            for at in cuts(&look(&run.machine, &input).1) {
+                actions.push(Action::Tell { by, backup, input: input.clone(), cut: Some(at) });
             }
         }
-        actions.push(Action::Tell { by, backup, told, cut: None });
+        actions.push(Action::Tell { by, backup, input, cut: None });
     }
 
     fn of_backup(&self, bounds: &Bounds, b: usize, actions: &mut Vec<Action>) {
@@ -121,18 +121,18 @@ impl World {
             }
             return;
         }
-        if self.purse.wishes > 0 {
-            self.tells(Process::Present, b, Told::Cancel, actions);
-            self.tells(Process::Present, b, Told::Delete, actions);
+        if self.budget.wishes > 0 {
+            self.tells(Process::Present, b, HashedInput::Cancel, actions);
+            self.tells(Process::Present, b, HashedInput::Delete, actions);
         }
         for by in Process::BOTH {
             let Some(run) = self.run(by, b) else { continue };
             if let Some(answer) = run.mail.first() {
-                self.tells(by, b, Told::Claim(answer.clone()), actions);
+                self.tells(by, b, HashedInput::Claim(answer.clone()), actions);
             }
             for timer in run.machine.timers() {
                 if self.may_run_out(bounds, b, &run.view, timer) {
-                    self.tells(by, b, Told::Expired(timer), actions);
+                    self.tells(by, b, HashedInput::Expired(timer), actions);
                 }
             }
         }
@@ -142,7 +142,7 @@ impl World {
         for by in Process::BOTH {
             actions.extend(self.timers_of_claims(by).map(|timer| Action::Arbitrate { by, timer }));
         }
-        if self.purse.answers > 0 && !self.unanswered {
+        if self.budget.answers > 0 && !self.unanswered {
             actions.push(Action::Unanswered);
         }
     }
@@ -156,12 +156,12 @@ impl World {
 
     /// All clocks of the barrier end an attempt in the same way: the cap stands for them.
     fn may_run_out(&self, bounds: &Bounds, b: usize, view: &Record, timer: Clock) -> bool {
-        let trouble = self.purse.troubles > 0;
+        let trouble = self.budget.troubles > 0;
         match timer {
             Clock::Again | Clock::Cover => true,
             Clock::Retry => view.attempt < bounds.attempts,
-            Clock::Renew => self.purse.renews > 0,
-            Clock::HoldsGone => trouble && (bounds.hasty || self.holds_are_gone(b)),
+            Clock::Renew => self.budget.renews > 0,
+            Clock::HoldsGone => trouble && (bounds.early_clocks || self.holds_are_gone(b)),
             Clock::Prepare | Clock::Total | Clock::Recover => trouble,
             Clock::Connect | Clock::Settle | Clock::Reach | Clock::Hold | Clock::PlaneLost => false,
         }
@@ -181,13 +181,13 @@ impl World {
     }
 
     fn of_plane(&self, p: usize, actions: &mut Vec<Action>) {
-        let trouble = self.purse.troubles > 0;
+        let trouble = self.budget.troubles > 0;
         for (of, slot) in &self.planes[p].slots {
             let (plane, of) = (p, *of);
             for timer in slot.member.timers() {
                 let may = match timer {
                     Timer::PlaneLease | Timer::StoreLease => trouble,
-                    Timer::RenewStores => self.purse.renewals > 0 && slot.asked.is_none() && slot.answered.is_none(),
+                    Timer::RenewStores => self.budget.renewals > 0 && slot.asked.is_none() && slot.answered.is_none(),
                     Timer::RenewPd => false,
                 };
                 if may {
@@ -223,17 +223,17 @@ impl World {
         if trouble && self.truth.stores[p].stream.is_some() {
             actions.push(Action::TakenOver(p));
         }
-        if self.purse.plane > 0 && !self.planes[p].slots.is_empty() {
+        if self.budget.plane > 0 && !self.planes[p].slots.is_empty() {
             actions.push(Action::KillPlane(p));
         }
         let unsaved = self.planes[p].unsaved;
-        if unsaved || self.purse.ledger > 0 {
+        if unsaved || self.budget.ledger > 0 {
             actions.push(Action::Ledger { plane: p, unsaved: !unsaved });
         }
     }
 
     /// A member believes in a stream that is not there.
-    pub(crate) fn stream_is_gone(&self, p: usize, of: Try) -> bool {
+    pub(crate) fn stream_is_gone(&self, p: usize, of: AttemptKey) -> bool {
         let believes = |member: &shared::member::Member| member.timers().any(|timer| timer == Timer::StoreLease);
         self.truth.stores[p].stream != Some(of) && self.slot(p, of).is_some_and(|slot| believes(&slot.member))
     }
@@ -262,18 +262,18 @@ impl World {
                 }
                 self.start(*b);
             }
-            Action::Tell { by, backup, told, cut } => self.tell_and_pay(*by, *backup, told, *cut),
+            Action::Tell { by, backup, input, cut } => self.tell_and_spend(*by, *backup, input, *cut),
             Action::Arrive(word) => return self.arrive(bounds, word),
             Action::Expire { plane, of, timer } => {
                 match timer {
-                    Timer::RenewStores => pay(&mut self.purse.renewals),
-                    _ => pay(&mut self.purse.troubles),
+                    Timer::RenewStores => spend(&mut self.budget.renewals),
+                    _ => spend(&mut self.budget.troubles),
                 }
                 return self.said(bounds, *plane, *of, &Said::Expired(*timer));
             }
             Action::End { plane, of, number, ending } => {
                 if *ending != Ending::Well {
-                    pay(&mut self.purse.troubles);
+                    spend(&mut self.budget.troubles);
                 }
                 return self.end_work(bounds, *plane, *of, *number, *ending);
             }
@@ -287,34 +287,34 @@ impl World {
             }
             Action::HoldsDropped { plane, of } => self.holds_dropped(bounds, *plane, *of),
             Action::LeaseEnds(p) => {
-                pay(&mut self.purse.troubles);
+                spend(&mut self.budget.troubles);
                 let store = &mut self.truth.stores[*p];
                 (store.holder, store.whole) = (None, false);
             }
             Action::TakenOver(p) => {
-                pay(&mut self.purse.troubles);
+                spend(&mut self.budget.troubles);
                 self.truth.stores[*p] = Default::default();
             }
             Action::KillCoordinator => {
-                pay(&mut self.purse.coordinator);
+                spend(&mut self.budget.coordinator);
                 self.restart();
             }
             Action::Usurp => {
-                pay(&mut self.purse.coordinator);
+                spend(&mut self.budget.coordinator);
                 self.usurp();
             }
             Action::Arbitrate { by, timer } => self.arbitrate(*by, claims::Input::Expired(*timer)),
             Action::Unanswered => {
-                pay(&mut self.purse.answers);
+                spend(&mut self.budget.answers);
                 self.unanswered = true;
             }
             Action::KillPlane(p) => {
-                pay(&mut self.purse.plane);
+                spend(&mut self.budget.plane);
                 self.kill_plane(*p);
             }
             Action::Ledger { plane, unsaved } => {
                 if *unsaved {
-                    pay(&mut self.purse.ledger);
+                    spend(&mut self.budget.ledger);
                 }
                 self.planes[*plane].unsaved = *unsaved;
             }
@@ -322,11 +322,11 @@ impl World {
         true
     }
 
-    fn tell_and_pay(&mut self, by: Process, b: usize, told: &Told, cut: Option<usize>) {
-        match told {
-            Told::Cancel | Told::Delete => pay(&mut self.purse.wishes),
-            Told::Expired(_) => self.pay_clock(told),
-            Told::Claim(_) => {
+    fn tell_and_spend(&mut self, by: Process, b: usize, input: &HashedInput, cut: Option<usize>) {
+        match input {
+            HashedInput::Cancel | HashedInput::Delete => spend(&mut self.budget.wishes),
+            HashedInput::Expired(_) => self.spend_clock(input),
+            HashedInput::Claim(_) => {
                 if let Some(run) = self.run_mut(by, b) {
                     run.mail.remove(0);
                 }
@@ -334,26 +334,26 @@ impl World {
             _ => {}
         }
         if cut.is_some() {
-            pay(&mut self.purse.coordinator);
+            spend(&mut self.budget.coordinator);
         }
-        self.tell(by, b, told, cut);
+        self.tell(by, b, input, cut);
     }
 
-    fn pay_clock(&mut self, told: &Told) {
-        match told {
-            Told::Expired(Clock::Renew) => pay(&mut self.purse.renews),
-            Told::Expired(Clock::Again | Clock::Cover | Clock::Retry) => {}
-            Told::Expired(_) => pay(&mut self.purse.troubles),
+    fn spend_clock(&mut self, input: &HashedInput) {
+        match input {
+            HashedInput::Expired(Clock::Renew) => spend(&mut self.budget.renews),
+            HashedInput::Expired(Clock::Again | Clock::Cover | Clock::Retry) => {}
+            HashedInput::Expired(_) => spend(&mut self.budget.troubles),
             _ => {}
         }
     }
 
-    pub(crate) fn arrive(&mut self, bounds: &Bounds, word: &Kept<Word>) -> bool {
+    pub(crate) fn arrive(&mut self, bounds: &Bounds, word: &Kept<Message>) -> bool {
         match &**word {
-            Word::Down { plane, to, .. } => self.said(bounds, *plane, *to, &Said::Ordered(word.clone())),
-            Word::Superseded { plane, to, epoch } => self.said(bounds, *plane, *to, &Said::Superseded(*epoch)),
-            Word::Up { of, .. } => {
-                self.tell(Process::Present, of.backup, &Told::PlaneMessage(word.clone()), None);
+            Message::Down { plane, to, .. } => self.said(bounds, *plane, *to, &Said::Ordered(word.clone())),
+            Message::Superseded { plane, to, epoch } => self.said(bounds, *plane, *to, &Said::Superseded(*epoch)),
+            Message::Up { of, .. } => {
+                self.tell(Process::Present, of.backup, &HashedInput::PlaneMessage(word.clone()), None);
                 true
             }
         }
@@ -363,7 +363,7 @@ impl World {
     pub(crate) fn certificates_are_true(&self) -> bool {
         self.coordinators.iter().enumerate().all(|(backup, of)| {
             let Some(certificate) = of.saved.certificate.as_ref() else { return true };
-            let by = Try { backup, number: certificate.attempt };
+            let by = AttemptKey { backup, number: certificate.attempt };
             let Some(truth) = self.truth.attempts.get(&by) else { return false };
             let everyone = crate::truth::all(self.planes.len());
             let named = (0..self.planes.len()).all(|p| {
@@ -380,10 +380,10 @@ impl World {
     /// I7: whatever is held is held for the attempt that the claim names.
     pub(crate) fn holds_are_claimed(&self, bounds: &Bounds) -> bool {
         // A process that was deposed may ask for the same backup, with the attempt that it knows.
-        let fits = |by: Try| self.claim.1.is_some_and(|at| at == by || bounds.zombies && at.backup == by.backup);
+        let fits = |by: AttemptKey| self.claim.1.is_some_and(|at| at == by || bounds.zombies && at.backup == by.backup);
         let mut holders = self.truth.stores.iter().filter_map(|store| store.holder);
         let first = holders.next();
-        bounds.hasty || first.is_none_or(|first| fits(first) && holders.all(|by| by == first))
+        bounds.early_clocks || first.is_none_or(|first| fits(first) && holders.all(|by| by == first))
     }
 
     pub(crate) fn is_unbroken(&self, broken: Broken) -> bool {
@@ -391,6 +391,6 @@ impl World {
     }
 }
 
-fn pay(purse: &mut u8) {
-    *purse = purse.saturating_sub(1);
+fn spend(budget: &mut u8) {
+    *budget = budget.saturating_sub(1);
 }

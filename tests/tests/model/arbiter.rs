@@ -2,7 +2,7 @@
 //! saved by compare-and-set: who has not seen what the other saved is refused.
 
 use crate::{
-    facts::{CLUSTER, Try, backup_of, stored_claim},
+    facts::{AttemptKey, CLUSTER, backup_of, stored_claim},
     kept::{Kept, Stepped, Steps, key_of, step},
     truth::Broken,
     world::World,
@@ -128,7 +128,7 @@ impl World {
         if self.arbiter(by)?.stale {
             return not_saved("conflict");
         }
-        let live = claim.live.as_ref().map(|live| Try { backup: backup_of(&live.backup), number: live.attempt });
+        let live = claim.live.as_ref().map(|live| AttemptKey { backup: backup_of(&live.backup), number: live.attempt });
         // I1, of the claim: an epoch that was granted once is granted never again, and nobody is granted what another has.
         let grows = if live.is_some() { claim.epoch > self.claim.0 } else { claim.epoch == self.claim.0 };
         let alone = live.zip(self.claim.1).is_none_or(|(new, old)| new.backup == old.backup);

@@ -2,10 +2,10 @@
 
 use crate::{
     arbiter::Process,
-    facts::{CLUSTER, Try, plane, plane_number, uid},
+    facts::{AttemptKey, CLUSTER, plane, plane_number, uid},
     kept::{Kept, Stepped, Steps, key_of, step},
     truth::{Broken, all},
-    world::{Run, Word, World},
+    world::{Message, Run, World},
 };
 use shared::{
     barrier::{Barrier, Effect, Input, Milestone, Record, Timer},
@@ -18,27 +18,27 @@ use shared::{
 };
 
 thread_local! {
-    static STEPS: Steps<Barrier, Deed> = Steps::default();
+    static STEPS: Steps<Barrier, HashedEffect> = Steps::default();
 }
 
 /// An effect, with what is large in it hashed once.
 #[derive(Clone, Debug)]
-pub(crate) enum Deed {
+pub(crate) enum HashedEffect {
     Save(Kept<Record>),
-    Say(Kept<Word>),
+    Say(Kept<Message>),
     Claim(Epoch),
     EndClaim,
     Alarm,
     Gone,
 }
 
-impl Deed {
+impl HashedEffect {
     fn of(effect: Effect) -> Self {
         match effect {
             Effect::Save(record) => Self::Save(Kept::new(*record)),
             Effect::Send { plane, attempt, epoch, order } => {
-                let (plane, to) = (plane_number(&plane), Try::of(&attempt));
-                Self::Say(Kept::new(Word::Down { plane, to, epoch, order }))
+                let (plane, to) = (plane_number(&plane), AttemptKey::of(&attempt));
+                Self::Say(Kept::new(Message::Down { plane, to, epoch, order }))
             }
             Effect::Claim { floor, .. } => Self::Claim(floor),
             Effect::EndClaim { .. } => Self::EndClaim,
@@ -50,11 +50,11 @@ impl Deed {
 
 /// What a barrier is told, with its key made only once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Told {
+pub(crate) enum HashedInput {
     Start,
     Up(usize),
     Down(usize),
-    PlaneMessage(Kept<Word>),
+    PlaneMessage(Kept<Message>),
     /// Its process's arbiter answers.
     Claim(claims::Answer),
     Cancel,
@@ -62,17 +62,17 @@ pub(crate) enum Told {
     Expired(Timer),
 }
 
-impl Told {
+impl HashedInput {
     fn input(&self) -> Input {
         match self {
             Self::Start | Self::Claim(claims::Answer::Contradicted) => Input::Start,
             Self::Up(p) => Input::PlaneUp(plane(*p)),
             Self::Down(p) => Input::PlaneDown(plane(*p)),
             Self::PlaneMessage(word) => match &**word {
-                Word::Up { plane: p, of, epoch, answer } => {
+                Message::Up { plane: p, of, epoch, answer } => {
                     Input::Answer { plane: plane(*p), attempt: of.attempt(), epoch: *epoch, answer: answer.clone() }
                 }
-                Word::Down { .. } | Word::Superseded { .. } => Input::Start,
+                Message::Down { .. } | Message::Superseded { .. } => Input::Start,
             },
             Self::Claim(claims::Answer::Granted(epoch)) => Input::Claimed(*epoch),
             Self::Claim(claims::Answer::Taken(_)) => Input::ClaimTaken("another backup".to_owned()),
@@ -86,17 +86,19 @@ impl Told {
 }
 
 /// What the step of a machine would be.
-pub(crate) fn look(machine: &Kept<Barrier>, told: &Told) -> Stepped<Barrier, Deed> {
-    step(&STEPS, machine, key_of(told), |machine| {
-        machine.step(Now::default(), told.input()).into_iter().map(Deed::of).collect()
+pub(crate) fn look(machine: &Kept<Barrier>, input: &HashedInput) -> Stepped<Barrier, HashedEffect> {
+    step(&STEPS, machine, key_of(input), |machine| {
+        machine.step(Now::default(), input.input()).into_iter().map(HashedEffect::of).collect()
     })
 }
 
 /// Effects of a batch that are durable, or end a claim, and before which something else was done: dying there is not the
 /// same as dying before the batch.
-pub(crate) fn cuts(deeds: &[Deed]) -> impl Iterator<Item = usize> {
-    let matters = |deed: &Deed| matches!(deed, Deed::Save(_) | Deed::Claim(_) | Deed::EndClaim);
-    deeds.iter().enumerate().skip(1).filter(move |(_, deed)| matters(deed)).map(|(at, _)| at)
+pub(crate) fn cuts(effects: &[HashedEffect]) -> impl Iterator<Item = usize> {
+    let matters = |effect: &HashedEffect| {
+        matches!(effect, HashedEffect::Save(_) | HashedEffect::Claim(_) | HashedEffect::EndClaim)
+    };
+    effects.iter().enumerate().skip(1).filter(move |(_, effect)| matters(effect)).map(|(at, _)| at)
 }
 
 impl World {
@@ -124,9 +126,9 @@ impl World {
         let machine = Kept::new(Barrier::new(Record::clone(&saved)));
         self.coordinators[b].run = Some(Run { machine, view: saved, stale: false, mail: Vec::new() });
         self.arbitrate(Process::Present, claims::Input::BarrierStarted { backup: uid(b), name: String::new() });
-        self.tell(Process::Present, b, &Told::Start, None);
+        self.tell(Process::Present, b, &HashedInput::Start, None);
         for p in 0..self.planes.len() {
-            self.tell(Process::Present, b, &Told::Up(p), None);
+            self.tell(Process::Present, b, &HashedInput::Up(p), None);
         }
     }
 
@@ -151,21 +153,21 @@ impl World {
     }
 
     /// One step of a barrier. `cut`: the process dies just before this effect of the batch.
-    pub(crate) fn tell(&mut self, by: Process, b: usize, told: &Told, cut: Option<usize>) {
+    pub(crate) fn tell(&mut self, by: Process, b: usize, input: &HashedInput, cut: Option<usize>) {
         let Some(run) = self.run_mut(by, b) else { return };
-        let (next, deeds) = look(&run.machine, told);
+        let (next, effects) = look(&run.machine, input);
         run.machine = next;
-        for (at, deed) in deeds.iter().enumerate() {
+        for (at, effect) in effects.iter().enumerate() {
             if cut == Some(at) {
                 return self.restart();
             }
             let gone = self.coordinators[b].gone;
             self.truth.demand(!gone, Broken::AfterGone);
-            if !self.perform(by, b, deed) {
+            if !self.perform(by, b, effect) {
                 return self.lost(by, b);
             }
         }
-        if deeds.iter().any(|deed| matches!(deed, Deed::Save(_))) {
+        if effects.iter().any(|effect| matches!(effect, HashedEffect::Save(_))) {
             self.arbitrate(by, claims::Input::BarrierSaved(uid(b)));
         }
         if self.coordinators[b].gone {
@@ -193,8 +195,8 @@ impl World {
                 while let Some(run) = self.run_mut(by, b) {
                     match &run.mail[..] {
                         [claims::Answer::Taken(_), ..] => {
-                            let told = Told::Claim(run.mail.remove(0));
-                            self.tell(by, b, &told, None);
+                            let input = HashedInput::Claim(run.mail.remove(0));
+                            self.tell(by, b, &input, None);
                         }
                         [claims::Answer::Contradicted, ..] => {
                             run.mail.remove(0);
@@ -210,9 +212,9 @@ impl World {
     }
 
     /// False: refused.
-    fn perform(&mut self, by: Process, b: usize, deed: &Deed) -> bool {
-        match deed {
-            Deed::Save(record) => {
+    fn perform(&mut self, by: Process, b: usize, effect: &HashedEffect) -> bool {
+        match effect {
+            HashedEffect::Save(record) => {
                 let Some(run) = self.run_mut(by, b).filter(|run| !run.stale) else { return false };
                 run.view = record.clone();
                 self.save_record(b, record);
@@ -220,24 +222,24 @@ impl World {
                     other.stale = true;
                 }
             }
-            Deed::Say(word) => {
+            HashedEffect::Say(word) => {
                 let Some(view) = self.run(by, b).map(|run| run.view.clone()) else { return false };
                 self.check_order(&view, word);
                 self.say(word);
             }
-            Deed::Claim(floor) => {
+            HashedEffect::Claim(floor) => {
                 let Some(run) = self.run(by, b) else { return false };
                 let attempt = run.machine.record().attempt;
                 let want = claims::Want { backup: uid(b), attempt, cluster: CLUSTER, floor: *floor };
                 self.arbitrate(by, claims::Input::Wanted(want));
             }
-            Deed::EndClaim => {
+            HashedEffect::EndClaim => {
                 self.arbitrate(by, claims::Input::GivenBack { backup: uid(b), cluster: CLUSTER });
             }
-            Deed::Alarm => self.truth.breaks(Broken::Alarm),
+            HashedEffect::Alarm => self.truth.breaks(Broken::Alarm),
             // Only its own process lets an object go: the other one is left there.
-            Deed::Gone if by == Process::Deposed => return false,
-            Deed::Gone => self.coordinators[b].gone = true,
+            HashedEffect::Gone if by == Process::Deposed => return false,
+            HashedEffect::Gone => self.coordinators[b].gone = true,
         }
         true
     }
@@ -260,8 +262,8 @@ impl World {
     }
 
     /// I2, I4, and the order of steps: each order against what is saved and what was really answered.
-    fn check_order(&mut self, saved: &Record, word: &Word) {
-        let Word::Down { to, epoch, order, .. } = word else { return };
+    fn check_order(&mut self, saved: &Record, word: &Message) {
+        let Message::Down { to, epoch, order, .. } = word else { return };
         let (to, epoch) = (*to, *epoch);
         let known = saved.attempt == to.number && saved.epoch == epoch;
         let everyone = all(self.planes.len());
@@ -294,18 +296,18 @@ impl World {
     }
 
     /// Words that change nothing and start nothing need not be delivered.
-    pub(crate) fn is_idle_word(&self, b: usize, word: &Kept<Word>) -> bool {
+    pub(crate) fn is_idle_word(&self, b: usize, word: &Kept<Message>) -> bool {
         let mut runs = Process::BOTH.into_iter().filter_map(|by| self.run(by, b));
         runs.all(|run| is_idle(&run.machine, word))
     }
 }
 
-pub(crate) fn is_idle(machine: &Kept<Barrier>, word: &Kept<Word>) -> bool {
-    let (next, deeds) = look(machine, &Told::PlaneMessage(word.clone()));
-    next == *machine && deeds.is_empty()
+pub(crate) fn is_idle(machine: &Kept<Barrier>, word: &Kept<Message>) -> bool {
+    let (next, effects) = look(machine, &HashedInput::PlaneMessage(word.clone()));
+    next == *machine && effects.is_empty()
 }
 
 /// `Renewed` and `Progress` are for people: a barrier does nothing with them.
-pub(crate) fn is_small_talk(word: &Word) -> bool {
-    matches!(word, Word::Up { answer: Answer::Renewed(_) | Answer::Progress(_), .. })
+pub(crate) fn is_small_talk(word: &Message) -> bool {
+    matches!(word, Message::Up { answer: Answer::Renewed(_) | Answer::Progress(_), .. })
 }

@@ -20,12 +20,12 @@ const CUTS: [&[u8]; 4] = [b"", b"g", b"p", b""];
 
 /// One try of one backup, as short as it can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Try {
+pub(crate) struct AttemptKey {
     pub(crate) backup: usize,
     pub(crate) number: u32,
 }
 
-impl Try {
+impl AttemptKey {
     pub(crate) fn attempt(self) -> Attempt {
         Attempt { backup: uid(self.backup), number: self.number }
     }
@@ -44,7 +44,7 @@ pub(crate) fn backup_of(uid: &BackupUid) -> usize {
 }
 
 /// The claim as the ledger has it; `None`: it was never granted.
-pub(crate) fn stored_claim(epoch: Epoch, by: Option<Try>) -> Option<Claim> {
+pub(crate) fn stored_claim(epoch: Epoch, by: Option<AttemptKey>) -> Option<Claim> {
     let live = by.map(|by| ClaimHolder { backup: uid(by.backup), attempt: by.number });
     (epoch != Epoch::NONE).then_some(Claim { cluster: CLUSTER, epoch, live })
 }
@@ -145,7 +145,7 @@ pub(crate) fn covered(p: usize, planes: usize, round: u32, hole: bool) -> Covere
 }
 
 /// One call per attempt and plane, one snapshot per call: its id says it all.
-pub(crate) fn snapshot(p: usize, by: Try) -> AcceptedSnapshot {
+pub(crate) fn snapshot(p: usize, by: AttemptKey) -> AcceptedSnapshot {
     AcceptedSnapshot {
         volume: volume(p),
         snapshot: snapshot_id(p, by),
@@ -154,7 +154,7 @@ pub(crate) fn snapshot(p: usize, by: Try) -> AcceptedSnapshot {
     }
 }
 
-pub(crate) fn snapshot_id(p: usize, by: Try) -> SnapshotId {
+pub(crate) fn snapshot_id(p: usize, by: AttemptKey) -> SnapshotId {
     SnapshotId(format!("s{}-{}-{p}", by.backup, by.number))
 }
 

@@ -5,11 +5,11 @@
 use crate::{
     actions::Action,
     arbiter::Process,
-    coordinator::Told,
-    facts::Try,
+    coordinator::HashedInput,
+    facts::AttemptKey,
     kept::{Kept, key_of},
     plane::Ending,
-    world::{Bounds, Purse, Word, World},
+    world::{Bounds, Budget, Message, World},
 };
 use shared::{
     barrier::{Milestone, Timer as Clock},
@@ -23,8 +23,8 @@ use std::{
 /// A good attempt of three planes takes about 150 steps; a bad one before it and its clean no more than that.
 const STEPS: usize = 1_000;
 
-const NOTHING: Purse =
-    Purse { coordinator: 0, plane: 0, ledger: 0, answers: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 };
+const NOTHING: Budget =
+    Budget { coordinator: 0, plane: 0, ledger: 0, answers: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 };
 
 thread_local! {
     /// States already seen to heal. What is under way, what is true of the past and what may go wrong do not matter.
@@ -48,10 +48,10 @@ pub(crate) fn heals(bounds: &Bounds, world: &World) -> bool {
 /// What is still wrong at the end. `arrive`: what is under way arrives, once.
 pub(crate) fn why_not(bounds: &Bounds, world: &World, arrive: bool) -> Option<String> {
     let mut world = world.clone();
-    world.purse = NOTHING;
+    world.budget = NOTHING;
     (world.unanswered, world.deposed) = (false, None);
     world.planes.iter_mut().for_each(|plane| plane.unsaved = false);
-    let mut queue: VecDeque<Kept<Word>> = VecDeque::new();
+    let mut queue: VecDeque<Kept<Message>> = VecDeque::new();
     let under_way: Vec<_> = world.net.drain(..).collect();
     if arrive {
         queue.extend(under_way);
@@ -59,8 +59,8 @@ pub(crate) fn why_not(bounds: &Bounds, world: &World, arrive: bool) -> Option<St
     for b in 0..world.coordinators.len() {
         world.coordinators[b].zombie = None;
         for p in 0..world.planes.len() {
-            world.tell(Process::Present, b, &Told::Down(p), None);
-            world.tell(Process::Present, b, &Told::Up(p), None);
+            world.tell(Process::Present, b, &HashedInput::Down(p), None);
+            world.tell(Process::Present, b, &HashedInput::Up(p), None);
         }
     }
     for _ in 0..STEPS {
@@ -86,14 +86,14 @@ impl World {
         self.next_local().or_else(claims).or_else(|| self.next_clock(bounds)).or_else(|| self.next_lease())
     }
 
-    fn slots(&self) -> impl Iterator<Item = (usize, Try, &crate::world::Slot)> {
+    fn slots(&self) -> impl Iterator<Item = (usize, AttemptKey, &crate::world::Slot)> {
         self.planes.iter().enumerate().flat_map(|(plane, of)| of.slots.iter().map(move |(by, slot)| (plane, *by, slot)))
     }
 
     fn next_local(&self) -> Option<Action> {
         for (backup, of) in self.coordinators.iter().enumerate() {
             if let Some(answer) = of.run.as_ref().and_then(|run| run.mail.first()) {
-                return Some(Action::good(backup, Told::Claim(answer.clone())));
+                return Some(Action::good(backup, HashedInput::Claim(answer.clone())));
             }
         }
         self.slots().find_map(|(plane, of, slot)| {
@@ -126,7 +126,7 @@ impl World {
                 _ => true,
             };
             if let Some(timer) = of.run.iter().flat_map(|run| run.machine.timers()).find(may) {
-                return Some(Action::good(backup, Told::Expired(timer)));
+                return Some(Action::good(backup, HashedInput::Expired(timer)));
             }
         }
         None
@@ -146,7 +146,7 @@ impl World {
             }
         }
         let ended = |milestone| matches!(milestone, Milestone::Failed | Milestone::Cleaned);
-        let left = |(by, of): &(&Try, &crate::truth::OfAttempt)| {
+        let left = |(by, of): &(&AttemptKey, &crate::truth::OfAttempt)| {
             ended(self.coordinators[by.backup].saved.milestone) && of.taken & !of.deleted != 0
         };
         if let Some((by, of)) = self.truth.attempts.iter().find(left) {
@@ -160,7 +160,7 @@ impl World {
                 return Some(format!("store {p} is still held: {:?}", self.truth.stores[p]));
             }
         }
-        let busy = |(_, _, slot): &(usize, Try, &crate::world::Slot)| {
+        let busy = |(_, _, slot): &(usize, AttemptKey, &crate::world::Slot)| {
             slot.member.timers().next().is_some() || slot.dropping > 0 || !slot.works.is_empty()
         };
         self.slots().find(busy).map(|(p, of, slot)| format!("plane {p} is busy with {of:?}: {slot:?}"))

@@ -123,8 +123,8 @@ where
         return known;
     }
     let mut next = M::clone(value);
-    let deeds = take(&mut next);
-    let stepped = (Kept::new(next), Arc::new(deeds));
+    let effects = take(&mut next);
+    let stepped = (Kept::new(next), Arc::new(effects));
     steps.with_borrow_mut(|steps| steps.insert(at, stepped.clone()));
     stepped
 }

@@ -42,7 +42,7 @@ mod world;
 
 use properties::BarrierModel;
 use search::search;
-use world::{Bounds, Purse};
+use world::{Bounds, Budget};
 
 /// Searches the model of this size.
 fn check(bounds: Bounds, seen: &'static [&'static str], at_least: usize) {
@@ -64,69 +64,69 @@ const QUIET: Bounds = Bounds {
     early: false,
     late: false,
     slow: false,
-    hasty: false,
+    early_clocks: false,
     zombies: false,
-    purse: Purse { coordinator: 0, plane: 0, ledger: 0, answers: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 },
+    budget: Budget { coordinator: 0, plane: 0, ledger: 0, answers: 0, troubles: 0, wishes: 0, renewals: 0, renews: 0 },
 };
 
-const NOTHING: Purse = QUIET.purse;
+const NOTHING: Budget = QUIET.budget;
 
 #[test]
 fn two_attempts_with_a_death_and_a_trouble() {
-    let purse = Purse { coordinator: 1, troubles: 1, ..NOTHING };
-    check(Bounds { attempts: 2, purse, ..QUIET }, &[COMPLETE, FAILED, LATE, DETECTED], 84_000);
+    let budget = Budget { coordinator: 1, troubles: 1, ..NOTHING };
+    check(Bounds { attempts: 2, budget, ..QUIET }, &[COMPLETE, FAILED, LATE, DETECTED], 84_000);
 }
 
 #[test]
 fn a_plane_dies() {
-    check(Bounds { attempts: 2, purse: Purse { plane: 1, ..NOTHING }, ..QUIET }, &[COMPLETE, FAILED], 15_000);
+    check(Bounds { attempts: 2, budget: Budget { plane: 1, ..NOTHING }, ..QUIET }, &[COMPLETE, FAILED], 15_000);
 }
 
 #[test]
 fn a_plane_cannot_save() {
-    check(Bounds { purse: Purse { ledger: 1, ..NOTHING }, ..QUIET }, &[COMPLETE, FAILED], 73_000);
+    check(Bounds { budget: Budget { ledger: 1, ..NOTHING }, ..QUIET }, &[COMPLETE, FAILED], 73_000);
 }
 
 #[test]
 fn two_backups_of_one_cluster() {
-    let purse = Purse { troubles: 1, ..NOTHING };
-    check(Bounds { backups: 2, purse, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 15_000);
+    let budget = Budget { troubles: 1, ..NOTHING };
+    check(Bounds { backups: 2, budget, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 15_000);
 }
 
 #[test]
 fn a_person_ends_it() {
-    let purse = Purse { coordinator: 1, wishes: 1, ..NOTHING };
-    check(Bounds { purse, ..QUIET }, &[COMPLETE, FAILED, LATE], 50_000);
+    let budget = Budget { coordinator: 1, wishes: 1, ..NOTHING };
+    check(Bounds { budget, ..QUIET }, &[COMPLETE, FAILED, LATE], 50_000);
 }
 
 #[test]
 fn words_of_the_attempt_before_arrive() {
-    let purse = Purse { troubles: 1, ..NOTHING };
-    check(Bounds { attempts: 2, late: true, purse, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 9_000);
+    let budget = Budget { troubles: 1, ..NOTHING };
+    check(Bounds { attempts: 2, late: true, budget, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 9_000);
 }
 
 #[test]
 fn all_work_takes_time() {
-    let purse = Purse { troubles: 1, ..NOTHING };
-    check(Bounds { slow: true, purse, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 37_000);
+    let budget = Budget { troubles: 1, ..NOTHING };
+    check(Bounds { slow: true, budget, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 37_000);
 }
 
 #[test]
 fn two_coordinators_at_once() {
-    let purse = Purse { coordinator: 1, ..NOTHING };
-    check(Bounds { zombies: true, purse, ..QUIET }, &[COMPLETE, FAILED, LATE], 21_000);
+    let budget = Budget { coordinator: 1, ..NOTHING };
+    check(Bounds { zombies: true, budget, ..QUIET }, &[COMPLETE, FAILED, LATE], 21_000);
 }
 
 #[test]
 fn renewals_on_the_way() {
-    let purse = Purse { troubles: 1, renewals: 1, ..NOTHING };
-    check(Bounds { purse, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 44_000);
+    let budget = Budget { troubles: 1, renewals: 1, ..NOTHING };
+    check(Bounds { budget, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 44_000);
 }
 
 #[test]
 fn clocks_that_lie() {
-    let purse = Purse { troubles: 2, ..NOTHING };
-    check(Bounds { attempts: 2, hasty: true, purse, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 80_000);
+    let budget = Budget { troubles: 2, ..NOTHING };
+    check(Bounds { attempts: 2, early_clocks: true, budget, ..QUIET }, &[COMPLETE, FAILED, DETECTED], 80_000);
 }
 
 /// Larger worlds, about two minutes on two idle cores. The first number of each is the least count of states.
@@ -150,7 +150,7 @@ fn longer() {
         (69_000, "backups=2 early"),
         (40_000, "backups=2 zombies coordinator"),
         (100_000, "zombies coordinator=2"),
-        (1_600_000, "attempts=2 hasty zombies coordinator troubles"),
+        (1_600_000, "attempts=2 early_clocks zombies coordinator troubles"),
     ];
     for (at_least, text) in all {
         eprint!("{text}: ");
@@ -158,11 +158,11 @@ fn longer() {
     }
 }
 
-/// Any other size: `MODEL="attempts=2 coordinator=1 troubles=2 late" cargo test -p isochron-testing --test model by_hand --
+/// Any other size: `MODEL="attempts=2 coordinator=1 troubles=2 late" cargo test -p isochron-testing --test model manual --
 /// --ignored --nocapture`.
 #[test]
 #[ignore = "its size is asked for in MODEL"]
-fn by_hand() {
+fn manual() {
     check(sized(&std::env::var("MODEL").unwrap_or_default()), &[], 1);
 }
 
@@ -178,16 +178,16 @@ fn sized(text: &str) -> Bounds {
             "early" => bounds.early = true,
             "late" => bounds.late = true,
             "slow" => bounds.slow = true,
-            "hasty" => bounds.hasty = true,
+            "early_clocks" => bounds.early_clocks = true,
             "zombies" => bounds.zombies = true,
-            "coordinator" => bounds.purse.coordinator = number,
-            "plane" => bounds.purse.plane = number,
-            "ledger" => bounds.purse.ledger = number,
-            "answers" => bounds.purse.answers = number,
-            "troubles" => bounds.purse.troubles = number,
-            "wishes" => bounds.purse.wishes = number,
-            "renewals" => bounds.purse.renewals = number,
-            "renews" => bounds.purse.renews = number,
+            "coordinator" => bounds.budget.coordinator = number,
+            "plane" => bounds.budget.plane = number,
+            "ledger" => bounds.budget.ledger = number,
+            "answers" => bounds.budget.answers = number,
+            "troubles" => bounds.budget.troubles = number,
+            "wishes" => bounds.budget.wishes = number,
+            "renewals" => bounds.budget.renewals = number,
+            "renews" => bounds.budget.renews = number,
             _ => panic!("{name} is no part of a model's size"),
         }
     }

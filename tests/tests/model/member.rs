@@ -1,9 +1,9 @@
 //! What a member is told and what it wants done, in short forms that are cheap to copy, hash and look up.
 
 use crate::{
-    facts::{CLUSTER, GC_HOLD, Try, covered, prepared, read_back, snapshot, store},
+    facts::{AttemptKey, CLUSTER, GC_HOLD, covered, prepared, read_back, snapshot, store},
     kept::{Kept, Stepped, Steps, key_of, step},
-    world::Word,
+    world::Message,
 };
 use shared::{
     epoch::Epoch,
@@ -16,13 +16,13 @@ use shared::{
 };
 
 thread_local! {
-    static STEPS: Steps<Member, Deed> = Steps::default();
+    static STEPS: Steps<Member, HashedEffect> = Steps::default();
 }
 
 /// What a member is told, with its key made only once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Said {
-    Ordered(Kept<Word>),
+    Ordered(Kept<Message>),
     Superseded(Epoch),
     Done(u64, Outcome),
     Held(u64),
@@ -50,7 +50,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    fn result(self, planes: usize, p: usize, by: Try) -> Result<Done, Refusal> {
+    fn result(self, planes: usize, p: usize, by: AttemptKey) -> Result<Done, Refusal> {
         Ok(match self {
             Self::Prepared { round, highest } => Done::Prepared(prepared(p, planes, round, highest)),
             Self::Reserved => Done::Reserved,
@@ -73,11 +73,11 @@ impl Outcome {
 }
 
 impl Said {
-    fn input(&self, planes: usize, p: usize, by: Try) -> Input {
+    fn input(&self, planes: usize, p: usize, by: AttemptKey) -> Input {
         match self {
             Self::Ordered(word) => match &**word {
-                Word::Down { epoch, order, .. } => Input::Order { epoch: *epoch, order: order.clone() },
-                Word::Up { .. } | Word::Superseded { .. } => Input::LinkLost,
+                Message::Down { epoch, order, .. } => Input::Order { epoch: *epoch, order: order.clone() },
+                Message::Up { .. } | Message::Superseded { .. } => Input::LinkLost,
             },
             Self::Superseded(epoch) => Input::Superseded { cluster: CLUSTER, epoch: *epoch },
             Self::Done(number, outcome) => Input::Done { number: *number, result: outcome.result(planes, p, by) },
@@ -95,9 +95,9 @@ impl Said {
 
 /// An effect, with what is large in it hashed once.
 #[derive(Clone, Debug)]
-pub(crate) enum Deed {
+pub(crate) enum HashedEffect {
     Save(Kept<AttemptRecord>),
-    Say(Kept<Word>),
+    Say(Kept<Message>),
     Work(u64, Kept<Work>),
     Cancel(u64),
     Renew(u64),
@@ -105,11 +105,11 @@ pub(crate) enum Deed {
     Alarm,
 }
 
-impl Deed {
-    fn of(p: usize, by: Try, effect: Effect) -> Self {
+impl HashedEffect {
+    fn of(p: usize, by: AttemptKey, effect: Effect) -> Self {
         match effect {
             Effect::Save(record) => Self::Save(Kept::new(*record)),
-            Effect::Send { epoch, answer } => Self::Say(Kept::new(Word::Up { plane: p, of: by, epoch, answer })),
+            Effect::Send { epoch, answer } => Self::Say(Kept::new(Message::Up { plane: p, of: by, epoch, answer })),
             Effect::Work { number, work } => Self::Work(number, Kept::new(work)),
             Effect::CancelWork { number } => Self::Cancel(number),
             Effect::RenewStores { number, .. } => Self::Renew(number),
@@ -120,9 +120,15 @@ impl Deed {
 }
 
 /// What the step of a member would be.
-pub(crate) fn look(planes: usize, p: usize, by: Try, member: &Kept<Member>, said: &Said) -> Stepped<Member, Deed> {
+pub(crate) fn look(
+    planes: usize,
+    p: usize,
+    by: AttemptKey,
+    member: &Kept<Member>,
+    said: &Said,
+) -> Stepped<Member, HashedEffect> {
     step(&STEPS, member, key_of(&(planes, p, said)), |member| {
         let effects = member.step(Now::default(), said.input(planes, p, by));
-        effects.into_iter().map(|effect| Deed::of(p, by, effect)).collect()
+        effects.into_iter().map(|effect| HashedEffect::of(p, by, effect)).collect()
     })
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     arbiter::{Arbiter, Process},
-    facts::{Try, uid},
+    facts::{AttemptKey, uid},
     kept::Kept,
     member::Said,
     truth::OfAttempt,
-    world::{Bounds, Word, World},
+    world::{Bounds, Message, World},
 };
 use shared::{
     barrier::{Milestone, Record},
@@ -52,7 +52,7 @@ impl World {
     /// truth was judged. Its words may stay.
     fn forget(&mut self, late: bool) {
         let current: Vec<_> = self.coordinators.iter().map(|c| (c.saved.attempt, c.rests)).collect();
-        let over = |by: &Try| by.number < current[by.backup].0 || current[by.backup].1;
+        let over = |by: &AttemptKey| by.number < current[by.backup].0 || current[by.backup].1;
         for plane in &mut self.planes {
             plane.slots.retain(|(by, slot)| {
                 !over(by) || !slot.works.is_empty() || slot.dropping > 0 || slot.member.timers().next().is_some()
@@ -61,17 +61,17 @@ impl World {
         self.truth.attempts.retain(|by, _| !over(by));
         if !late {
             self.net.retain(|word| match &**word {
-                Word::Down { to, .. } | Word::Superseded { to, .. } => !over(to),
-                Word::Up { of, .. } => !over(of),
+                Message::Down { to, .. } | Message::Superseded { to, .. } => !over(to),
+                Message::Up { of, .. } => !over(of),
             });
         }
     }
 
     /// Epochs, steps of a barrier and stages of a member only go forward, a barrier never comes back to a step under
     /// holds, and a plane actor that can neither die nor fail to save any more keeps its members: a word without effect now stays so.
-    fn is_dead(&self, word: &Kept<Word>) -> bool {
+    fn is_dead(&self, word: &Kept<Message>) -> bool {
         match &**word {
-            Word::Up { of, epoch, answer, .. } => {
+            Message::Up { of, epoch, answer, .. } => {
                 let older = *epoch < self.coordinators[of.backup].saved.epoch;
                 let passes = match answer {
                     Answer::Prepared(_) => self.coordinators[of.backup].saved.milestone != Milestone::Preparing,
@@ -85,7 +85,7 @@ impl World {
                 };
                 (passes || older) && self.is_idle_word(of.backup, word)
             }
-            Word::Down { plane, to, order, .. } => {
+            Message::Down { plane, to, order, .. } => {
                 let passes = match order {
                     Order::Prepare(_) => self.coordinators[to.backup].saved.milestone != Milestone::Preparing,
                     Order::Reserve
@@ -97,10 +97,10 @@ impl World {
                     | Order::Renew(_) => true,
                     _ => false,
                 };
-                let keeps_members = self.purse.plane == 0 && self.purse.ledger == 0 && !self.planes[*plane].unsaved;
+                let keeps_members = self.budget.plane == 0 && self.budget.ledger == 0 && !self.planes[*plane].unsaved;
                 keeps_members && passes && self.is_idle_order(*plane, *to, &Said::Ordered(word.clone()))
             }
-            Word::Superseded { .. } => false,
+            Message::Superseded { .. } => false,
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::{
     coordinator::is_small_talk,
-    facts::{CLUSTER, Try, plane, safe_ts},
+    facts::{AttemptKey, CLUSTER, plane, safe_ts},
     kept::{Kept, Steps, step},
-    member::{Deed, Outcome, Said, look},
+    member::{HashedEffect, Outcome, Said, look},
     truth::{Broken, bit},
-    world::{Bounds, Plane, Slot, Word, World},
+    world::{Bounds, Message, Plane, Slot, World},
 };
 use shared::{
     barrier::Milestone,
@@ -27,7 +27,7 @@ fn takes_time(work: &Work) -> bool {
 }
 
 impl Plane {
-    fn open(&mut self, by: Try) {
+    fn open(&mut self, by: AttemptKey) {
         if self.slots.iter().any(|(of, _)| *of == by) {
             return;
         }
@@ -44,7 +44,7 @@ impl World {
     pub(crate) fn kill_plane(&mut self, p: usize) {
         let ledger = MemberLedger::clone(&self.planes[p].ledger);
         for kept in ledger.attempts.iter().filter(|kept| kept.state == AttemptState::Live) {
-            self.truth.of(Try::of(&kept.attempt)).broke |= bit(p);
+            self.truth.of(AttemptKey::of(&kept.attempt)).broke |= bit(p);
         }
         let unsaved = self.planes[p].unsaved;
         self.planes[p] = Plane { ledger: Kept::new(ledger.after_restart()), unsaved, slots: Vec::new() };
@@ -52,25 +52,25 @@ impl World {
     }
 
     /// True if this order or outbidding would change anything in its plane.
-    pub(crate) fn is_idle_order(&self, p: usize, to: Try, said: &Said) -> bool {
+    pub(crate) fn is_idle_order(&self, p: usize, to: AttemptKey, said: &Said) -> bool {
         let Some(slot) = self.slot(p, to) else { return matches!(said, Said::Superseded(_)) };
-        let (next, deeds) = look(self.planes.len(), p, to, &slot.member, said);
-        let idle = |deed: &Deed| matches!(deed, Deed::Say(word) if is_small_talk(word) || self.is_said(word));
-        next == slot.member && deeds.iter().all(idle)
+        let (next, effects) = look(self.planes.len(), p, to, &slot.member, said);
+        let idle = |effect: &HashedEffect| matches!(effect, HashedEffect::Say(word) if is_small_talk(word) || self.is_said(word));
+        next == slot.member && effects.iter().all(idle)
     }
 
     /// One step of a member. False if there is no such member.
-    pub(crate) fn said(&mut self, bounds: &Bounds, p: usize, by: Try, said: &Said) -> bool {
+    pub(crate) fn said(&mut self, bounds: &Bounds, p: usize, by: AttemptKey, said: &Said) -> bool {
         if matches!(said, Said::Ordered(_)) {
             self.planes[p].open(by);
         }
         let Some(slot) = self.slot(p, by) else { return false };
-        let (next, deeds) = look(self.planes.len(), p, by, &slot.member, said);
+        let (next, effects) = look(self.planes.len(), p, by, &slot.member, said);
         if let Some(slot) = self.slot_mut(p, by) {
             slot.member = next;
         }
-        for deed in deeds.iter() {
-            if !self.carry_out(bounds, p, by, deed) {
+        for effect in effects.iter() {
+            if !self.carry_out(bounds, p, by, effect) {
                 self.end_unsaved(p, by);
                 break;
             }
@@ -79,7 +79,7 @@ impl World {
     }
 
     /// The member lets go, says that it could not save, and is made anew from the ledger: what was live is broken.
-    fn end_unsaved(&mut self, p: usize, by: Try) {
+    fn end_unsaved(&mut self, p: usize, by: AttemptKey) {
         self.finish(p, by);
         let Some(epoch) = self.slot(p, by).map(|slot| slot.member.answers_under()) else { return };
         self.planes[p].slots.retain(|(of, _)| *of != by);
@@ -88,19 +88,19 @@ impl World {
             self.truth.of(by).broke |= bit(p);
         }
         let answer = Answer::Refused(Refusal::new(Reason::LedgerLost, "ledger not saved"));
-        self.say(&Kept::new(Word::Up { plane: p, of: by, epoch, answer }));
+        self.say(&Kept::new(Message::Up { plane: p, of: by, epoch, answer }));
     }
 
-    fn carry_out(&mut self, bounds: &Bounds, p: usize, by: Try, deed: &Deed) -> bool {
-        match deed {
-            Deed::Save(record) => return self.save_attempt(p, by, record),
-            Deed::Say(word) => {
+    fn carry_out(&mut self, bounds: &Bounds, p: usize, by: AttemptKey, effect: &HashedEffect) -> bool {
+        match effect {
+            HashedEffect::Save(record) => return self.save_attempt(p, by, record),
+            HashedEffect::Say(word) => {
                 self.check_answer(p, by, word);
                 if !is_small_talk(word) {
                     self.say(word);
                 }
             }
-            Deed::Work(number, work) => {
+            HashedEffect::Work(number, work) => {
                 if let Some(slot) = self.slot_mut(p, by) {
                     slot.works.push((*number, work.clone()));
                 }
@@ -108,17 +108,17 @@ impl World {
                     self.end_work(bounds, p, by, *number, Ending::Well);
                 }
             }
-            Deed::Cancel(number) => {
+            HashedEffect::Cancel(number) => {
                 if let Some(slot) = self.slot_mut(p, by) {
                     slot.works.retain(|(known, _)| known != number);
                 }
             }
-            Deed::Renew(number) => {
+            HashedEffect::Renew(number) => {
                 if let Some(slot) = self.slot_mut(p, by) {
                     slot.asked = Some(*number);
                 }
             }
-            Deed::DropHolds => {
+            HashedEffect::DropHolds => {
                 self.finish(p, by);
                 if let Some(slot) = self.slot_mut(p, by) {
                     (slot.asked, slot.answered) = (None, None);
@@ -128,12 +128,12 @@ impl World {
                     self.holds_dropped(bounds, p, by);
                 }
             }
-            Deed::Alarm => self.truth.breaks(Broken::Alarm),
+            HashedEffect::Alarm => self.truth.breaks(Broken::Alarm),
         }
         true
     }
 
-    pub(crate) fn holds_dropped(&mut self, bounds: &Bounds, p: usize, by: Try) {
+    pub(crate) fn holds_dropped(&mut self, bounds: &Bounds, p: usize, by: AttemptKey) {
         if let Some(slot) = self.slot_mut(p, by) {
             slot.dropping -= 1;
             self.said(bounds, p, by, &Said::HoldsDropped);
@@ -141,7 +141,7 @@ impl World {
     }
 
     /// `Finish` ends the lease for everybody, but only a stream that still lives can say it.
-    fn finish(&mut self, p: usize, by: Try) {
+    fn finish(&mut self, p: usize, by: AttemptKey) {
         let store = &mut self.truth.stores[p];
         if store.stream == Some(by) {
             *store = Default::default();
@@ -149,7 +149,7 @@ impl World {
     }
 
     /// As the plane's ledger does it (I3): a new attempt below an epoch already obeyed is refused. False: not saved.
-    fn save_attempt(&mut self, p: usize, by: Try, record: &Kept<AttemptRecord>) -> bool {
+    fn save_attempt(&mut self, p: usize, by: AttemptKey, record: &Kept<AttemptRecord>) -> bool {
         if self.planes[p].unsaved {
             return false;
         }
@@ -168,7 +168,7 @@ impl World {
         match &record.state {
             AttemptState::Live => {
                 for (to, _) in self.planes[p].slots.clone().into_iter().filter(|(of, _)| *of != by) {
-                    self.say(&Kept::new(Word::Superseded { plane: p, to, epoch: record.epoch }));
+                    self.say(&Kept::new(Message::Superseded { plane: p, to, epoch: record.epoch }));
                 }
             }
             AttemptState::Broken => {
@@ -190,8 +190,8 @@ impl World {
         true
     }
 
-    fn check_answer(&mut self, p: usize, by: Try, word: &Word) {
-        let Word::Up { answer, .. } = word else { return };
+    fn check_answer(&mut self, p: usize, by: AttemptKey, word: &Message) {
+        let Message::Up { answer, .. } = word else { return };
         let ledger = self.planes[p].ledger.clone();
         let state = || ledger.attempt(&by.attempt()).map(|kept| &kept.state);
         let of = self.truth.of(by);
@@ -226,7 +226,7 @@ impl World {
     }
 
     /// Work ends. False: it cannot end this way now.
-    pub(crate) fn end_work(&mut self, bounds: &Bounds, p: usize, by: Try, number: u64, ending: Ending) -> bool {
+    pub(crate) fn end_work(&mut self, bounds: &Bounds, p: usize, by: AttemptKey, number: u64, ending: Ending) -> bool {
         let Some(slot) = self.slot_mut(p, by) else { return false };
         let Some(at) = slot.works.iter().position(|(known, _)| *known == number) else { return false };
         let work = slot.works[at].1.clone();
@@ -250,7 +250,7 @@ impl World {
         self.said(bounds, p, by, &Said::Done(number, outcome))
     }
 
-    fn do_work(&mut self, p: usize, by: Try, work: &Work, hole: bool) -> Outcome {
+    fn do_work(&mut self, p: usize, by: AttemptKey, work: &Work, hole: bool) -> Outcome {
         match work {
             Work::Prepare(prepare) => {
                 Outcome::Prepared { round: prepare.round, highest: self.planes[p].ledger.highest(CLUSTER) }
@@ -282,7 +282,7 @@ impl World {
     }
 
     /// By tags: the attempt's snapshots of this plane, or the backup's.
-    fn delete(&mut self, p: usize, by: Try, scope: CleanScope) {
+    fn delete(&mut self, p: usize, by: AttemptKey, scope: CleanScope) {
         let saved = &self.coordinators[by.backup].saved;
         let kept = saved
             .certificate
@@ -305,7 +305,7 @@ impl World {
     }
 
     /// The renewal that was asked for reaches the store, if its stream still lives.
-    pub(crate) fn answer_renewal(&mut self, bounds: &Bounds, p: usize, by: Try) -> bool {
+    pub(crate) fn answer_renewal(&mut self, bounds: &Bounds, p: usize, by: AttemptKey) -> bool {
         let store = &mut self.truth.stores[p];
         if store.stream != Some(by) {
             return false;
@@ -317,11 +317,11 @@ impl World {
         slot.answered = slot.asked.take().map(|number| (number, valid));
         // The confirmation's own renewal is asked for after all snapshots: when its answer is heard matters only where
         // there are others.
-        if bounds.purse.renewals == 0 { self.hear_renewal(bounds, p, by) } else { true }
+        if bounds.budget.renewals == 0 { self.hear_renewal(bounds, p, by) } else { true }
     }
 
     /// Its answer reaches the member.
-    pub(crate) fn hear_renewal(&mut self, bounds: &Bounds, p: usize, by: Try) -> bool {
+    pub(crate) fn hear_renewal(&mut self, bounds: &Bounds, p: usize, by: AttemptKey) -> bool {
         let Some((number, valid)) = self.slot_mut(p, by).and_then(|slot| slot.answered.take()) else { return false };
         self.said(bounds, p, by, &Said::Leased { number, valid })
     }

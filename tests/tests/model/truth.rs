@@ -1,7 +1,7 @@
 //! What is really so, kept apart from what any machine believes: who holds each store, which snapshots were taken under
 //! which holds, what was said and saved. Rules that speak of one moment are checked at that moment and leave a mark.
 
-use crate::facts::Try;
+use crate::facts::AttemptKey;
 use shared::ts::Ts;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,15 +12,15 @@ pub(crate) type Planes = u8;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Store {
     /// For whom its lease lives.
-    pub(crate) holder: Option<Try>,
+    pub(crate) holder: Option<AttemptKey>,
     /// The lease has not ended since this holder took it.
     pub(crate) whole: bool,
     /// Whose stream it serves: the newest one.
-    pub(crate) stream: Option<Try>,
+    pub(crate) stream: Option<AttemptKey>,
 }
 
 impl Store {
-    pub(crate) fn is_whole_for(&self, by: Try) -> bool {
+    pub(crate) fn is_whole_for(&self, by: AttemptKey) -> bool {
         self.holder == Some(by) && self.whole
     }
 }
@@ -85,14 +85,14 @@ pub(crate) enum Broken {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Truth {
     pub(crate) stores: Vec<Store>,
-    pub(crate) attempts: BTreeMap<Try, OfAttempt>,
+    pub(crate) attempts: BTreeMap<AttemptKey, OfAttempt>,
     pub(crate) broken: BTreeSet<Broken>,
     /// The coordinator died after commitTs was saved.
     pub(crate) died_late: bool,
 }
 
 impl Truth {
-    pub(crate) fn of(&mut self, by: Try) -> &mut OfAttempt {
+    pub(crate) fn of(&mut self, by: AttemptKey) -> &mut OfAttempt {
         self.attempts.entry(by).or_default()
     }
 
@@ -106,12 +106,12 @@ impl Truth {
         }
     }
 
-    fn all_whole(&self, by: Try) -> bool {
+    fn all_whole(&self, by: AttemptKey) -> bool {
         self.stores.iter().all(|store| store.is_whole_for(by))
     }
 
     /// A plane's cover ended just now.
-    pub(crate) fn cover(&mut self, p: usize, by: Try, safe_ts: Ts) {
+    pub(crate) fn cover(&mut self, p: usize, by: AttemptKey, safe_ts: Ts) {
         let whole = self.all_whole(by);
         let of = self.of(by);
         of.covered = if whole { of.covered | bit(p) } else { of.covered & !bit(p) };
@@ -119,7 +119,7 @@ impl Truth {
     }
 
     /// A plane's snapshots were accepted just now.
-    pub(crate) fn take(&mut self, p: usize, by: Try) {
+    pub(crate) fn take(&mut self, p: usize, by: AttemptKey) {
         let good = self.all_whole(by) && self.of(by).covered == all(self.stores.len());
         let of = self.of(by);
         of.taken |= bit(p);

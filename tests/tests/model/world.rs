@@ -2,7 +2,7 @@
 
 use crate::{
     arbiter::Arbiter,
-    facts::{Try, request},
+    facts::{AttemptKey, request},
     kept::Kept,
     truth::{Store, Truth},
 };
@@ -16,7 +16,7 @@ use shared::{
 };
 use std::fmt;
 
-/// How large a model is. Every trouble is taken from a purse, so that all ways to spend it are searched.
+/// How large a model is. Every trouble is taken from a budget, so that all ways to spend it are searched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bounds {
     pub(crate) planes: usize,
@@ -31,15 +31,15 @@ pub(crate) struct Bounds {
     /// Every piece of work takes time; otherwise only those do during which it matters.
     pub(crate) slow: bool,
     /// Clocks lie: a coordinator may believe that holds have ended by themselves while they live.
-    pub(crate) hasty: bool,
+    pub(crate) early_clocks: bool,
     /// A coordinator that is followed by another may go on for a while: it does not know yet.
     pub(crate) zombies: bool,
-    pub(crate) purse: Purse,
+    pub(crate) budget: Budget,
 }
 
 /// What may still go wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Purse {
+pub(crate) struct Budget {
     /// Deaths of the coordinator.
     pub(crate) coordinator: u8,
     /// Deaths of plane actors.
@@ -60,28 +60,28 @@ pub(crate) struct Purse {
 
 /// A word under way. The network only grows: any word may arrive at any time, again and again, or never.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Word {
+pub(crate) enum Message {
     Down {
         plane: usize,
-        to: Try,
+        to: AttemptKey,
         epoch: Epoch,
         order: Order,
     },
     Up {
         plane: usize,
-        of: Try,
+        of: AttemptKey,
         epoch: Epoch,
         answer: Answer,
     },
     /// Inside a plane: another attempt's epoch was saved.
     Superseded {
         plane: usize,
-        to: Try,
+        to: AttemptKey,
         epoch: Epoch,
     },
 }
 
-impl fmt::Debug for Word {
+impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let short = |text: String| text.chars().take_while(|c| !"({".contains(*c)).collect::<String>();
         match self {
@@ -159,7 +159,7 @@ pub(crate) struct Plane {
     /// It takes no save now.
     pub(crate) unsaved: bool,
     /// In the order of their attempts.
-    pub(crate) slots: Vec<(Try, Slot)>,
+    pub(crate) slots: Vec<(AttemptKey, Slot)>,
 }
 
 /// All of it.
@@ -167,7 +167,7 @@ pub(crate) struct Plane {
 pub(crate) struct World {
     pub(crate) coordinators: Vec<Coordinator>,
     /// The claim of the TiDB cluster: the highest epoch granted, and to whom.
-    pub(crate) claim: (Epoch, Option<Try>),
+    pub(crate) claim: (Epoch, Option<AttemptKey>),
     /// The next save of it happens, and is answered by nobody.
     pub(crate) unanswered: bool,
     /// Of the present process.
@@ -176,9 +176,9 @@ pub(crate) struct World {
     pub(crate) deposed: Option<Arbiter>,
     pub(crate) planes: Vec<Plane>,
     /// In the order of their keys, each once.
-    pub(crate) net: Vec<Kept<Word>>,
+    pub(crate) net: Vec<Kept<Message>>,
     pub(crate) truth: Truth,
-    pub(crate) purse: Purse,
+    pub(crate) budget: Budget,
 }
 
 impl World {
@@ -198,32 +198,32 @@ impl World {
             planes: vec![plane; bounds.planes],
             net: Vec::new(),
             truth: Truth { stores: vec![Store::default(); bounds.planes], ..Truth::default() },
-            purse: bounds.purse.clone(),
+            budget: bounds.budget.clone(),
         };
         world.start(0);
         world
     }
 
-    pub(crate) fn say(&mut self, word: &Kept<Word>) {
+    pub(crate) fn say(&mut self, word: &Kept<Message>) {
         if let Err(at) = self.net.binary_search_by_key(&word.key(), Kept::key) {
             self.net.insert(at, word.clone());
         }
     }
 
-    pub(crate) fn is_said(&self, word: &Kept<Word>) -> bool {
+    pub(crate) fn is_said(&self, word: &Kept<Message>) -> bool {
         self.net.binary_search_by_key(&word.key(), Kept::key).is_ok()
     }
 
     /// The attempt that a backup's record names.
-    pub(crate) fn current(&self, backup: usize) -> Try {
-        Try { backup, number: self.coordinators[backup].saved.attempt }
+    pub(crate) fn current(&self, backup: usize) -> AttemptKey {
+        AttemptKey { backup, number: self.coordinators[backup].saved.attempt }
     }
 
-    pub(crate) fn slot(&self, p: usize, by: Try) -> Option<&Slot> {
+    pub(crate) fn slot(&self, p: usize, by: AttemptKey) -> Option<&Slot> {
         self.planes[p].slots.iter().find(|(of, _)| *of == by).map(|(_, slot)| slot)
     }
 
-    pub(crate) fn slot_mut(&mut self, p: usize, by: Try) -> Option<&mut Slot> {
+    pub(crate) fn slot_mut(&mut self, p: usize, by: AttemptKey) -> Option<&mut Slot> {
         self.planes[p].slots.iter_mut().find(|(of, _)| *of == by).map(|(_, slot)| slot)
     }
 }

@@ -1,8 +1,8 @@
 //! Cleaning: what is ours goes although a lock is missing, what is not is named, and nobody waits for it.
 
 use crate::{
-    hand::{Hand, attempt},
     scenario,
+    scripted::{ScriptedCoordinator, attempt},
 };
 use shared::{
     epoch::Epoch,
@@ -18,8 +18,8 @@ fn ec2(world: &World, plane: &str, change: impl FnOnce(&mut Ec2Faults)) {
     world.faults(|faults| change(faults.ec2.entry(plane.to_owned()).or_default()));
 }
 
-async fn complete(world: &World) -> Hand {
-    let mut hand = Hand::new(world);
+async fn complete(world: &World) -> ScriptedCoordinator {
+    let mut hand = ScriptedCoordinator::new(world);
     hand.up_to_confirmed().await;
     hand.all(|_| Order::Release).await;
     hand.complete().await;
@@ -55,7 +55,7 @@ fn without_a_lock_what_may_be_somebody_elses_is_left_and_named() {
 #[test]
 fn a_snapshot_that_ec2_never_shows_is_deleted_by_its_id_and_named() {
     scenario(WorldConfig::seeded(35), |world| async move {
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         hand.snapshot().await;
         ec2(&world, "az1", |faults| faults.never_shown = true);
         hand.all(|_| Order::Abort(Abort { reason: Reason::Cancelled })).await;
@@ -74,8 +74,9 @@ fn what_ec2_will_not_delete_is_told_apart_and_not_asked_for_again_at_once() {
         ec2(&world, "az1", |faults| {
             faults.undeletable = Some(("OperationNotPermitted", "The snapshot is locked in compliance mode"));
         });
-        let order = |hand: &Hand| Order::Clean(Clean::of(member_spec(&hand.world, "az1"), CleanScope::Backup));
-        let ask = async |hand: &mut Hand| -> CleanReport {
+        let order =
+            |hand: &ScriptedCoordinator| Order::Clean(Clean::of(member_spec(&hand.world, "az1"), CleanScope::Backup));
+        let ask = async |hand: &mut ScriptedCoordinator| -> CleanReport {
             let clean = order(hand);
             hand.planes[0].say(clean).await;
             let Answer::Cleaned(cleaned) = hand.hear_first().await else { panic!("no report") };
@@ -107,7 +108,7 @@ fn cleans_wait_in_a_queue_of_their_own_and_keep_no_backup_from_preparing() {
     let mut config = WorldConfig::seeded(38);
     config.ec2.describe = Span(4_000, 5_000);
     scenario(config, |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         let old = 40;
         for number in 100..100 + old {
             hand.turn_to(number, Epoch(3));

@@ -1,6 +1,6 @@
 //! CreateSnapshots whose answer was lost, or that was refused for a moment only.
 
-use crate::{hand::Hand, scenario};
+use crate::{scenario, scripted::ScriptedCoordinator};
 use shared::wire::Answer;
 use tests::world::WorldConfig;
 
@@ -11,7 +11,7 @@ fn an_invalid_state_after_a_lost_answer_is_looked_up_and_not_repeated() {
     // The lost call's snapshots show late, so that EC2 is asked again before.
     config.ec2.visible = tests::world::Span(16_000, 17_000);
     scenario(config, |world| async move {
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         let calls = hand.prepared.values().map(|prepared| prepared.stores.len() as u64).sum::<u64>();
         world.faults(|faults| {
             let ec2 = faults.ec2.entry("az1".into()).or_default();
@@ -30,7 +30,7 @@ fn an_invalid_state_after_a_lost_answer_is_looked_up_and_not_repeated() {
 #[test]
 fn an_invalid_state_alone_is_waited_out() {
     scenario(WorldConfig::seeded(41), |world| async move {
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         world.faults(|faults| faults.ec2.entry("az1".into()).or_default().invalid_states = 2);
         let answers = hand.snapshot().await;
         assert!(answers.iter().all(|answer| matches!(answer, Answer::Snapshotted(_))), "{answers:?}");
@@ -41,7 +41,7 @@ fn an_invalid_state_alone_is_waited_out() {
 #[test]
 fn a_look_under_the_hold_reads_its_own_volumes_and_serves_all_that_wait() {
     scenario(WorldConfig::seeded(42), |world| async move {
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         // Thirty nights of three planes.
         world.old_snapshots("az1", 27_000);
         let before = world.mutations().ec2_looks;

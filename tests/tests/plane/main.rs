@@ -2,16 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cleaning;
-mod hand;
 mod lost;
 mod metadata;
 mod old_backup;
 mod regions;
 mod renewed;
+mod scripted;
 mod threads;
 mod truth;
 
-use hand::{EPOCH, Hand};
+use scripted::{EPOCH, ScriptedCoordinator};
 use shared::{
     epoch::Epoch,
     ids::StoreId,
@@ -36,7 +36,7 @@ fn scenario<F: Future>(config: WorldConfig, play: impl FnOnce(World) -> F) -> F:
 #[test]
 fn a_backup_restores_and_its_deletion_leaves_nothing() {
     scenario(WorldConfig::seeded(11), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         let answers = hand.prepare().await;
         assert!(answers.iter().all(|answer| matches!(answer, Answer::Prepared(_))), "{answers:?}");
         assert_eq!(world.mutations().total(), 0, "Prepare touches nothing");
@@ -68,7 +68,7 @@ fn a_backup_restores_and_its_deletion_leaves_nothing() {
 #[test]
 fn a_silent_coordinator_holds_nobody() {
     scenario(WorldConfig::seeded(12), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.prepare().await;
         hand.settle().await;
         hand.suspend().await;
@@ -91,7 +91,7 @@ fn a_silent_coordinator_holds_nobody() {
 fn another_client_on_one_store_ends_the_attempt_there() {
     for (seed, lease) in [(13, None), (14, Some(60))] {
         scenario(WorldConfig::seeded(seed), |world| async move {
-            let mut hand = Hand::covered(&world).await;
+            let mut hand = ScriptedCoordinator::covered(&world).await;
             let store = world.stores().into_iter().find(|(_, plane)| plane == "az1").unwrap().0;
             world.take_over_hold(store, lease);
             let answer = hand.hear_first().await;
@@ -104,7 +104,7 @@ fn another_client_on_one_store_ends_the_attempt_there() {
 #[test]
 fn a_restarted_plane_tells_its_evidence_and_never_reenters() {
     scenario(WorldConfig::seeded(15), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.up_to_confirmed().await;
         let before = hand.evidence.clone();
         hand.planes[1].start(&world);
@@ -119,7 +119,7 @@ fn a_restarted_plane_tells_its_evidence_and_never_reenters() {
         assert_eq!(refusal.reason, Reason::PlaneRestarted);
     });
     scenario(WorldConfig::seeded(16), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.prepare().await;
         hand.settle().await;
         hand.suspend().await;
@@ -137,7 +137,7 @@ fn a_restarted_plane_tells_its_evidence_and_never_reenters() {
 fn a_lost_answer_of_create_snapshots_is_looked_up_and_leaves_nothing() {
     for lost in [1, 2] {
         scenario(WorldConfig::seeded(17), |world| async move {
-            let mut hand = Hand::covered(&world).await;
+            let mut hand = ScriptedCoordinator::covered(&world).await;
             world.faults(|faults| faults.ec2.entry("az1".into()).or_default().lose_replies = lost);
             let answers = hand.snapshot().await;
             assert!(answers.iter().all(|answer| matches!(answer, Answer::Snapshotted(_))), "{answers:?}");
@@ -155,7 +155,7 @@ fn a_lost_answer_of_create_snapshots_is_looked_up_and_leaves_nothing() {
 #[test]
 fn a_region_whose_safe_ts_comes_late_is_waited_for() {
     scenario(WorldConfig::seeded(21), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.prepare().await;
         hand.settle().await;
         hand.split_in_silence();
@@ -173,7 +173,7 @@ fn a_region_whose_safe_ts_comes_late_is_waited_for() {
 #[test]
 fn a_late_clean_of_an_attempt_leaves_the_next_ones_backup_alone() {
     scenario(WorldConfig::seeded(18), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.prepare().await;
         hand.settle().await;
         hand.all(|_| Order::Abort(Abort { reason: Reason::Cancelled })).await;
@@ -219,7 +219,7 @@ fn a_world_that_is_not_ready_is_refused_by_name_and_untouched() {
     for (spoil, reason) in table {
         scenario(WorldConfig::seeded(18), |world| async move {
             world.faults(spoil);
-            let mut hand = Hand::new(&world);
+            let mut hand = ScriptedCoordinator::new(&world);
             let answers = hand.prepare().await;
             let Answer::Refused(refusal) = &answers[0] else { panic!("{reason}: {:?}", answers[0]) };
             assert_eq!(refusal.reason, reason, "{refusal}");
@@ -228,7 +228,7 @@ fn a_world_that_is_not_ready_is_refused_by_name_and_untouched() {
     }
     scenario(WorldConfig::seeded(19), |world| async move {
         world.put_object("nightly-az1/backup.lock", b"DO NOT DELETE\nx");
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         let answers = hand.prepare().await;
         let Answer::Refused(refusal) = &answers[0] else { panic!("{:?}", answers[0]) };
         assert_eq!(refusal.reason, Reason::PrefixInUse);
@@ -239,7 +239,7 @@ fn a_world_that_is_not_ready_is_refused_by_name_and_untouched() {
 #[test]
 fn what_cannot_be_saved_is_not_said() {
     scenario(WorldConfig::seeded(20), |world| async move {
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         hand.snapshot().await;
         world.faults(|faults| assert!(faults.ledger_down.insert("az1".into())));
         let (held, here) = (world.left_over().leases, hand.prepared["az1"].stores.len() as u64);

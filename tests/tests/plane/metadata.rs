@@ -1,6 +1,6 @@
 //! What lies in S3: proved readable before anything is held, and not lost with one object.
 
-use crate::{hand::Hand, scenario};
+use crate::{scenario, scripted::ScriptedCoordinator};
 use shared::{
     reason::Reason,
     wire::{Aborted, Answer, CleanScope, Order},
@@ -10,7 +10,7 @@ use tests::world::WorldConfig;
 #[test]
 fn a_right_that_completing_needs_is_missed_before_anything_is_held() {
     scenario(WorldConfig::seeded(30), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.prepare().await;
         // Everything that Prepare does with S3 is allowed; only objects that are there cannot be read (kms:Decrypt).
         world.faults(|faults| faults.s3_unreadable = true);
@@ -27,7 +27,7 @@ fn a_right_that_completing_needs_is_missed_before_anything_is_held() {
 #[test]
 fn metadata_that_somebody_removed_is_written_again_by_the_process_that_knows_it() {
     scenario(WorldConfig::seeded(31), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.up_to_confirmed().await;
         hand.all(|_| Order::Release).await;
         assert!(world.remove_object("nightly-az2/clustermeta") && world.remove_object("nightly-az2/backup.lock"));
@@ -42,7 +42,7 @@ fn metadata_that_somebody_removed_is_written_again_by_the_process_that_knows_it(
 #[test]
 fn a_process_that_restarted_needs_the_lock_that_says_the_backup_was_not_deleted() {
     scenario(WorldConfig::seeded(32), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.up_to_confirmed().await;
         hand.all(|_| Order::Release).await;
         for plane in &mut hand.planes {

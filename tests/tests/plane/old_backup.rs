@@ -1,14 +1,14 @@
 //! What br-federation-manager made: no tags of ours, no name in its lock. Only its `backupmeta` names its snapshots.
 
-use crate::{hand::Hand, scenario};
+use crate::{scenario, scripted::ScriptedCoordinator};
 use shared::{ts::Ts, wire::OldBackup};
 use tests::world::{World, WorldConfig};
 
 const BRS_LOCK: &[u8] = b"DO NOT DELETE\nThis file exists to remind other backup jobs won't use this path";
 
 /// A whole backup in S3 and EC2, as the old manager would have left it.
-async fn made(world: &World) -> Hand {
-    let mut hand = Hand::new(world);
+async fn made(world: &World) -> ScriptedCoordinator {
+    let mut hand = ScriptedCoordinator::new(world);
     hand.up_to_confirmed().await;
     hand.all(|_| shared::wire::Order::Release).await;
     hand.complete().await;

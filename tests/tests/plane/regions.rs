@@ -1,7 +1,7 @@
 //! How often stores are asked: each list wakes every peer of its store, and each region's word takes a lock of the whole
 //! store, so that a barrier asks only for what it does not know.
 
-use crate::{hand::Hand, scenario};
+use crate::{scenario, scripted::ScriptedCoordinator};
 use std::time::Duration;
 use tests::world::{Counters, World, WorldConfig};
 
@@ -20,7 +20,7 @@ fn since(world: &World, before: Counters) -> (u64, u64, u64) {
 fn under_a_hold_nobody_is_asked_what_he_said_in_preparing() {
     scenario(still(31), |world| async move {
         let stores = world.stores().len() as u64;
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         let before = world.mutations();
         hand.prepare().await;
         let (lists, asked, _) = since(&world, before);
@@ -47,7 +47,7 @@ fn under_a_hold_nobody_is_asked_what_he_said_in_preparing() {
 fn a_region_that_is_stuck_in_settle_is_asked_for_alone() {
     scenario(still(32), |world| async move {
         let stores = world.stores().len() as u64;
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.prepare().await;
         hand.split_in_silence();
         hand.silence_ends_in(Duration::from_secs(60));
@@ -65,7 +65,7 @@ fn a_region_that_is_stuck_in_settle_is_asked_for_alone() {
 fn a_doubt_in_cover_repeats_what_is_in_doubt() {
     scenario(still(33), |world| async move {
         let stores = world.stores().len() as u64;
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.prepare().await;
         hand.settle().await;
         hand.split_in_silence();

@@ -1,6 +1,6 @@
 //! A renewed certificate is shown on a new link as soon as nothing is under way, and never in the middle of a backup.
 
-use crate::{hand::Hand, scenario, truth::ends_well};
+use crate::{scenario, scripted::ScriptedCoordinator, truth::ends_well};
 use shared::wire::Answer;
 use std::time::Duration;
 use tests::world::WorldConfig;
@@ -11,7 +11,7 @@ const SOON: Duration = Duration::from_secs(2);
 #[test]
 fn an_idle_plane_links_anew_at_once() {
     scenario(WorldConfig::seeded(51), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         let plane = &mut hand.planes[0];
         assert!(plane.dials_within(SOON).await, "at its start");
         assert!(!plane.dials_within(SOON).await, "and keeps the link");
@@ -26,7 +26,7 @@ fn an_idle_plane_links_anew_at_once() {
 #[test]
 fn a_renewal_cuts_no_backup() {
     scenario(WorldConfig::seeded(52), |world| async move {
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         hand.planes[0].outdated.notify_one();
         assert!(!hand.planes[0].dials_within(SOON).await, "the stores are held");
         // Once its evidence is saved it may link anew; the hand, as a coordinator, goes on over the newer link.

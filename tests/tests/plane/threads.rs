@@ -1,6 +1,6 @@
 //! Where things run in production: leases on a thread of their own, what computes on another, and neither on the actors'.
 
-use crate::hand::Hand;
+use crate::scripted::ScriptedCoordinator;
 use async_trait::async_trait;
 use plane_actor::ports::{ClusterTls, EachRegion, Hold, HoldError, PortError, Tikv, TikvConnect, TikvSettings};
 use shared::{ids::RegionId, ts::Ts};
@@ -101,7 +101,7 @@ fn neither_leases_nor_regions_are_on_the_actors_thread() {
         let world = World::new(config);
         let living = world.clone();
         let life = tokio::spawn(async move { living.run().await });
-        let mut hand = Hand::apart(&world, &apart);
+        let mut hand = ScriptedCoordinator::apart(&world, &apart);
         hand.prepare().await;
         hand.settle().await;
         hand.suspend().await;

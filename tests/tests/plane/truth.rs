@@ -1,6 +1,6 @@
 //! What changes around stores between Preparing and the snapshots, and must neither fail a backup nor be in it.
 
-use crate::{hand::Hand, scenario};
+use crate::{scenario, scripted::ScriptedCoordinator};
 use shared::{
     ids::StoreId,
     reason::Reason,
@@ -10,7 +10,7 @@ use std::time::Duration;
 use tests::world::{Span, World, WorldConfig};
 
 /// Confirms, releases, completes; the snapshots are those of the volumes prepared, and nothing else is left.
-pub(crate) async fn ends_well(world: &World, hand: &mut Hand) {
+pub(crate) async fn ends_well(world: &World, hand: &mut ScriptedCoordinator) {
     let answers = hand.snapshot().await;
     assert!(answers.iter().all(|answer| matches!(answer, Answer::Snapshotted(_))), "{answers:?}");
     hand.confirm().await;
@@ -29,7 +29,7 @@ pub(crate) async fn ends_well(world: &World, hand: &mut Hand) {
 #[test]
 fn a_foreign_volume_that_came_before_the_stores_were_covered_is_left_out() {
     scenario(WorldConfig::seeded(41), |world| async move {
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         hand.prepare().await;
         hand.settle().await;
         world.attach_foreign(StoreId(1));
@@ -43,7 +43,7 @@ fn a_foreign_volume_that_came_before_the_stores_were_covered_is_left_out() {
 #[test]
 fn a_foreign_volume_that_came_at_the_last_moment_is_a_surplus() {
     scenario(WorldConfig::seeded(42), |world| async move {
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         world.attach_foreign(StoreId(1));
         ends_well(&world, &mut hand).await;
         assert_eq!(world.facts().snapshots.len(), hand.snapshots().len() + 1);
@@ -58,7 +58,7 @@ fn a_surplus_that_ec2_does_not_show_yet_is_waited_for() {
     let mut config = WorldConfig::seeded(49);
     (config.ec2.pending, config.ec2.visible) = (Span(100, 200), Span(30_000, 60_000));
     scenario(config, |world| async move {
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         world.attach_foreign(StoreId(1));
         ends_well(&world, &mut hand).await;
     });
@@ -68,7 +68,7 @@ fn a_surplus_that_ec2_does_not_show_yet_is_waited_for() {
 fn a_foreign_volume_that_went_at_the_last_moment_stops_nothing() {
     scenario(WorldConfig::seeded(43), |world| async move {
         world.attach_foreign(StoreId(1));
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         world.detach_foreign(StoreId(1));
         ends_well(&world, &mut hand).await;
     });
@@ -78,7 +78,7 @@ fn a_foreign_volume_that_went_at_the_last_moment_stops_nothing() {
 fn no_version_in_the_snapshots_is_above_the_ceiling() {
     for seed in 44..48 {
         scenario(WorldConfig::seeded(seed), |world| async move {
-            let mut hand = Hand::covered(&world).await;
+            let mut hand = ScriptedCoordinator::covered(&world).await;
             hand.snapshot().await;
             hand.confirm().await;
             let cut = world.cut(&hand.snapshots(), hand.commit_ts).unwrap();
@@ -95,7 +95,7 @@ fn no_version_in_the_snapshots_is_above_the_ceiling() {
 fn a_store_that_is_away_for_a_while_is_waited_for() {
     scenario(WorldConfig::seeded(49), |world| async move {
         world.faults(|f| assert!(f.disconnected.insert(StoreId(1))));
-        let mut hand = Hand::new(&world);
+        let mut hand = ScriptedCoordinator::new(&world);
         let back = world.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(30)).await;
@@ -105,7 +105,7 @@ fn a_store_that_is_away_for_a_while_is_waited_for() {
         assert!(answers.iter().all(|answer| matches!(answer, Answer::Prepared(_))), "{answers:?}");
         world.faults(|f| assert!(f.disconnected.insert(StoreId(1))));
         let begun = tokio::time::Instant::now();
-        let answers = Hand::new(&world).prepare().await;
+        let answers = ScriptedCoordinator::new(&world).prepare().await;
         let Answer::Refused(refusal) = &answers[0] else { panic!("{answers:?}") };
         assert_eq!(refusal.reason, Reason::StoreNotUp, "{refusal}");
         assert!((60..120).contains(&begun.elapsed().as_secs()), "within Preparing: {:?}", begun.elapsed());
@@ -121,7 +121,7 @@ fn a_store_that_restarted_is_waited_for_if_it_can_be_old_enough_in_time() {
             world.restart_store(StoreId(1), Duration::ZERO);
             tokio::time::sleep(Duration::from_secs(age)).await;
             let begun = tokio::time::Instant::now();
-            let answers = Hand::new(&world).prepare().await;
+            let answers = ScriptedCoordinator::new(&world).prepare().await;
             match &answers[0] {
                 Answer::Prepared(_) => assert!(prepared && begun.elapsed().as_secs() >= 55, "{:?}", begun.elapsed()),
                 Answer::Refused(refusal) => {
@@ -138,7 +138,7 @@ fn a_store_that_restarted_is_waited_for_if_it_can_be_old_enough_in_time() {
 fn a_store_that_is_being_removed_is_in() {
     scenario(WorldConfig::seeded(51), |world| async move {
         world.faults(|f| assert!(f.offline.insert(StoreId(1))));
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         ends_well(&world, &mut hand).await;
         let held = hand.evidence.values().flat_map(|seen| &seen.stores).filter(|held| held.store == StoreId(1));
         assert_eq!(held.count(), 1);
@@ -150,7 +150,7 @@ fn a_store_that_is_being_removed_is_in() {
 fn a_scheduler_that_somebody_had_paused_stays_paused() {
     scenario(WorldConfig::seeded(52), |world| async move {
         world.pause_scheduler("balance-region-scheduler", Duration::from_secs(3_600));
-        let mut hand = Hand::covered(&world).await;
+        let mut hand = ScriptedCoordinator::covered(&world).await;
         hand.snapshot().await;
         hand.confirm().await;
         hand.all(|_| Order::Release).await;

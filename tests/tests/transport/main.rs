@@ -4,10 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod hostile;
+mod loss;
 mod partitions;
 mod repeat;
 mod sessions;
-mod weather;
 
 use shared::barrier::Milestone;
 use std::{rc::Rc, sync::LazyLock, time::Duration};

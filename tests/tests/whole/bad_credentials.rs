@@ -8,10 +8,10 @@ use tests::processes::{
     backup::{Wish, why},
     cluster_objects::Part,
     environment::{ACCESS_KEY, own_key, plane_namespace},
+    leftovers::Leftovers,
     programs::OWN_SECRET,
     rig::Rig,
     site::{PLANES, SitePlan},
-    traces::Traces,
 };
 use tokio::time::sleep;
 
@@ -43,7 +43,7 @@ async fn wrong_credentials_touch_nothing_and_say_what_to_do() {
     refused_accounts(&rig).await;
     missing_rights(&rig).await;
 
-    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default());
     assert_eq!(rig.touched().await.unwrap(), rig.untouched());
     let told = shown(&rig).await + &rig.programs().logs().unwrap();
     let tokens = rig.front.handle.sts_calls().into_iter().map(|call| call.token).filter(|token| !token.is_empty());

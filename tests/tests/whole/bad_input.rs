@@ -3,9 +3,9 @@
 use tests::processes::{
     backup::{Wish, why},
     environment::{ADMIN_NAMESPACE, BUCKET},
+    leftovers::Leftovers,
     rig::{ABSENT_PLANE, Rig},
     site::PLANES,
-    traces::Traces,
 };
 
 fn wish(name: &str, planes: &[&str]) -> Wish {
@@ -49,7 +49,7 @@ async fn what_can_never_work_is_told_before_anything_happens() {
     assert_eq!((&status["phase"], reason.as_str()), (&"Failed".into(), "PlaneNotConnected"), "{status:#}");
     assert!(message.contains(ABSENT_PLANE) && message.contains("7443/udp"), "{message}");
 
-    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default());
     assert_eq!(rig.touched().await.unwrap(), rig.untouched());
     for name in ["unknown", "absent"] {
         rig.delete_backup(name).await.unwrap();

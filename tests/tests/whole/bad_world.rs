@@ -5,9 +5,9 @@ use serde_json::Value;
 use tests::processes::{
     backup::{Wish, why},
     cluster_objects::Part,
+    leftovers::Leftovers,
     rig::Rig,
     site::SitePlan,
-    traces::Traces,
 };
 
 /// A backup of somebody else, under the prefix that case `occupied` asks for.
@@ -38,7 +38,7 @@ async fn what_the_world_does_not_allow_touches_nothing() {
     rig.apply_backup(&disabled.0.manifest()).await.unwrap();
     refused(&rig, &disabled).await;
 
-    let nothing = Traces { objects: vec![FOREIGN.to_owned()], ..Traces::default() };
+    let nothing = Leftovers { objects: vec![FOREIGN.to_owned()], ..Leftovers::default() };
     assert_eq!(rig.traces().await.unwrap(), nothing);
     assert_eq!(rig.touched().await.unwrap(), rig.untouched());
     // Deleting them deletes nothing of anybody else's, though they all say cleanPolicy: Delete.

@@ -6,10 +6,10 @@ use std::{collections::BTreeSet, time::Duration};
 use tests::{
     processes::{
         environment::{ACCESS_KEY, ADMIN_NAMESPACE, own_key},
+        leftovers::Leftovers,
         programs::OWN_SECRET,
         rig::Rig,
         site::{PLANES, Site, SitePlan},
-        traces::Traces,
     },
     servers::{ec2::Call, front::StsCall},
 };
@@ -121,7 +121,7 @@ async fn backup(rig: &Rig, example: &str) -> String {
     assert_eq!(status["certificate"]["verdict"], "Consistent", "{name}: {status:#}");
     let shown = shown(rig).await;
     rig.delete_backup(&name).await.unwrap();
-    assert_eq!(rig.traces().await.unwrap(), Traces::default(), "{name}");
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default(), "{name}");
     shown
 }
 
@@ -242,5 +242,5 @@ async fn sessions_are_renewed_while_snapshots_complete() {
         assert!(refused.is_empty(), "no call was signed with a session that had ended: {refused:#?}");
         rig.delete_backup(&name).await.unwrap();
     }
-    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default());
 }

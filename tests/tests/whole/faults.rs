@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use tests::{
     processes::{
         backup::{Wish, why},
+        leftovers::Leftovers,
         rig::Rig,
         site::SitePlan,
-        traces::Traces,
     },
     servers::{ec2::Fault, tikv::Mode},
 };
@@ -66,10 +66,10 @@ async fn fails(rig: &Rig, name: &str, expected: &str, part: &str) {
     assert_eq!((&status["phase"], reason.as_str()), (&Value::from("Failed"), expected), "{name}: {status:#}");
     assert!(message.contains(part), "{name}: {part:?} is not in {message:?}");
     assert!(status["certificate"].is_null() || expected == "SnapshotFailed", "{name}: {status:#}");
-    let held = async || Traces { objects: Vec::new(), ..rig.traces().await.unwrap() };
-    until("free of holds and snapshots", async || held().await == Traces::default()).await;
+    let held = async || Leftovers { objects: Vec::new(), ..rig.traces().await.unwrap() };
+    until("free of holds and snapshots", async || held().await == Leftovers::default()).await;
     rig.delete_backup(name).await.unwrap();
-    assert_eq!(rig.traces().await.unwrap(), Traces::default(), "{name}");
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default(), "{name}");
 }
 
 async fn a_lease_that_lapses_and_is_taken_again(rig: &Rig) {
@@ -158,7 +158,7 @@ async fn a_weaker_hold_that_was_allowed(rig: &Rig) {
         assert_eq!(site.tikv.counters(other).import_stops, 0, "store {other} can be held in full");
     }
     rig.delete_backup("weaker").await.unwrap();
-    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default());
     site.tikv.turn(store, |knobs| knobs.mode = Mode::Normal);
 }
 
@@ -186,5 +186,5 @@ async fn a_lost_reply_is_looked_up_and_costs_nothing(rig: &Rig) {
     assert_eq!(status["phase"], "Complete", "{status:#}");
     assert_eq!(status["certificate"]["snapshots"], 2 * site.stores().count());
     rig.delete_backup("lost-reply").await.unwrap();
-    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default());
 }

@@ -11,9 +11,9 @@ use tests::{
     processes::{
         backup::Wish,
         environment::{ADMIN_NAMESPACE, BUCKET, items},
+        leftovers::Leftovers,
         rig::Rig,
         site::{PLANES, Site, SitePlan},
-        traces::Traces,
     },
     servers::ec2::Fault,
 };
@@ -56,7 +56,7 @@ async fn a_backup_is_complete_proved_shown_and_deleted() {
     let kept = rig.traces().await.unwrap();
     assert_eq!((kept.paused, kept.safe_points, kept.leased), Default::default());
     rig.delete_backup("first").await.unwrap();
-    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default());
     // Nothing of a backup that is gone stays in the ledger but the claim's epoch.
     let maps = rig.kube.kubectl(&["get", "configmaps", "-n", "isochron", "-o", "name"]).await.unwrap();
     assert!(!maps.contains("isochron-record-"), "{maps}");
@@ -69,7 +69,7 @@ async fn preflight(rig: &Rig, site: &Site) {
         let checks = checks.as_array().expect("a list");
         assert!(checks.len() > 5 && checks.iter().all(|check| check["result"]["Ok"].is_string()), "{checks:#?}");
     }
-    assert_eq!(rig.traces().await.unwrap(), Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), Leftovers::default());
     assert_eq!(rig.touched().await.unwrap(), rig.untouched());
 }
 

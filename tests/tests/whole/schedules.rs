@@ -146,7 +146,7 @@ async fn deleting_it_keeps_its_backups(rig: &Rig, name: &str) {
     for backup in before {
         rig.delete_backup(&backup).await.unwrap();
     }
-    assert_eq!(rig.traces().await.unwrap(), tests::processes::traces::Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), tests::processes::leftovers::Leftovers::default());
 }
 
 /// A schedule's status; null before the first.

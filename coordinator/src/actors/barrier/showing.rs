@@ -134,12 +134,12 @@ impl BarrierActor {
     }
 
     /// The object goes first, the record last: a crash in between finds milestone `Cleaned` and does it again.
-    pub(super) fn let_go(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn finalize(&mut self, ctx: &mut Context<Self>) {
         self.ending = Ending::Gone;
         let (before, view): (_, View) = (self.published.clone(), self.driver.machine().view());
         self.tell();
         let version = self.slot.borrow().as_ref().and_then(|slot| slot.version().cloned());
-        let going = publish::let_go(self.ports.clone(), self.object.clone(), before, Arc::new(view), version);
+        let going = publish::finalize(self.ports.clone(), self.object.clone(), before, Arc::new(view), version);
         ctx.spawn(going.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }

@@ -5,7 +5,7 @@
 use super::{CoordinatorActor, objects::reference, orphans::is_at_rest, restart};
 use crate::{
     actors::store::{Slot, Writer},
-    ports::{EventKind, LedgerKey, Object, PortError, Ports, Told, Version},
+    ports::{EventKind, LedgerKey, Object, PortError, Ports, Published, Version},
 };
 use actix::{AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
@@ -30,7 +30,7 @@ impl CoordinatorActor {
         if self.strangers.contains(&object.uid) {
             return false;
         }
-        let has_begun = object.told.as_ref().is_some_and(Told::has_begun);
+        let has_begun = object.published.as_ref().is_some_and(Published::has_begun);
         // There are many such objects, and orphans hardly ever.
         if has_begun && self.orphans.is_empty() {
             return false;
@@ -45,8 +45,8 @@ impl CoordinatorActor {
         if !at_rest || !self.orphans.contains_key(&from) {
             return true;
         }
-        let Ok(wish) = object.wish.clone() else { return false };
-        self.adopt(from, object.clone(), wish, ctx);
+        let Ok(request) = object.request.clone() else { return false };
+        self.adopt(from, object.clone(), request, ctx);
         true
     }
 
@@ -66,10 +66,10 @@ impl CoordinatorActor {
         live.map(|(uid, _)| uid.clone()).or_else(|| ended().map(|(uid, _)| uid.clone()))
     }
 
-    fn adopt(&mut self, from: BackupUid, object: Object, wish: Request, ctx: &mut Context<Self>) {
+    fn adopt(&mut self, from: BackupUid, object: Object, request: Request, ctx: &mut Context<Self>) {
         self.adopting.insert(object.uid.clone());
         let (ports, writer, uid) = (self.ports.clone(), self.writer.clone(), object.uid.clone());
-        let taking = take_over(ports, writer, from.clone(), object, wish);
+        let taking = take_over(ports, writer, from.clone(), object, request);
         ctx.spawn(taking.into_actor(self).map(move |taken, actor, ctx| actor.adopted(&from, uid, taken, ctx)));
     }
 
@@ -115,12 +115,12 @@ async fn take_over(
     writer: Writer,
     from: BackupUid,
     object: Object,
-    wish: Request,
+    request: Request,
 ) -> Result<Adoption, PortError> {
     let reference = reference(&object);
     let gone = || PortError::NotFound(missing(&from));
     let (record, version) = restart::read(ports.ledger.clone(), from.clone()).await?.ok_or_else(gone)?;
-    if !is_same(&record.request, &wish) {
+    if !is_same(&record.request, &request) {
         return Ok(Adoption::Another);
     }
     // First, as for a new one: it must not vanish unseen.
@@ -155,10 +155,10 @@ fn missing(from: &BackupUid) -> String {
 }
 
 /// The same planes and the same place: what this wish would write lies there already.
-fn is_same(was: &Request, wish: &Request) -> bool {
+fn is_same(was: &Request, request: &Request) -> bool {
     let place = |request: &Request| {
         let storage = &request.storage;
         (storage.bucket.clone(), storage.path(), storage.endpoint.clone())
     };
-    was.members == wish.members && place(was) == place(wish)
+    was.members == request.members && place(was) == place(request)
 }

@@ -6,7 +6,7 @@ use crate::{
         messages::{Known, ObjectSeen, ToBarrier},
         planes::unknown_planes,
     },
-    ports::{EventKind, Object, ObjectEvent, ObjectRef, PortError, Status, Told},
+    ports::{EventKind, Object, ObjectEvent, ObjectRef, PortError, Published, Status},
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
 use shared::{barrier::Record, ids::BackupUid, reason::Refusal, request::Request};
@@ -51,25 +51,25 @@ impl CoordinatorActor {
 
     /// It has no record that this process knows of.
     fn consider_new(&mut self, object: &Object, ctx: &mut Context<Self>) {
-        match object.told.clone().filter(Told::has_begun) {
+        match object.published.clone().filter(Published::has_begun) {
             // The old manager's, or its record is lost: its deletion has to be seen, as long as it may have left something.
-            Some(told) if told.has_ended() => {
-                if told.phase != "Cleaned" {
+            Some(published) if published.has_ended() => {
+                if published.phase != "Cleaned" {
                     self.guard(object, ctx);
                 }
                 return;
             }
-            Some(told) => {
+            Some(published) => {
                 if self.has_none(object, ctx) {
-                    self.fail_without_record(object, &told, ctx);
+                    self.fail_without_record(object, &published, ctx);
                 }
                 return;
             }
             None => {}
         }
-        match object.wish.clone().and_then(|wish| self.check_planes(&wish).map(|()| wish)) {
+        match object.request.clone().and_then(|request| self.check_planes(&request).map(|()| request)) {
             Err(refusal) => self.refuse(object, refusal, ctx),
-            Ok(wish) => self.admit(object, wish, ctx),
+            Ok(request) => self.admit(object, request, ctx),
         }
     }
 
@@ -92,13 +92,13 @@ impl CoordinatorActor {
         }));
     }
 
-    fn check_planes(&self, wish: &Request) -> Result<(), Refusal> {
-        unknown_planes(&self.known, wish.members.iter().map(|member| &member.plane), "spec.clusters")
+    fn check_planes(&self, request: &Request) -> Result<(), Refusal> {
+        unknown_planes(&self.known, request.members.iter().map(|member| &member.plane), "spec.clusters")
             .map_or(Ok(()), Err)
     }
 
     /// The finalizer first: an object that vanished in the middle would leave snapshots behind.
-    pub(super) fn admit(&mut self, object: &Object, wish: Request, ctx: &mut Context<Self>) {
+    pub(super) fn admit(&mut self, object: &Object, request: Request, ctx: &mut Context<Self>) {
         let uid = object.uid.clone();
         self.starting.insert(uid.clone());
         self.invalid.remove(&uid);
@@ -108,7 +108,7 @@ impl CoordinatorActor {
             actor.starting.remove(&uid);
             match added {
                 Ok(()) => {
-                    let record = Record::new(wish, actor.clock.wall());
+                    let record = Record::new(request, actor.clock.wall());
                     actor.start_barrier(record, None, None, ctx);
                 }
                 // The resync brings the object again.
@@ -264,7 +264,7 @@ impl CoordinatorActor {
 
 /// In more than its clean policy, which counts when it is deleted.
 fn has_changed(before: &Object, now: &Object) -> bool {
-    match (&before.wish, &now.wish) {
+    match (&before.request, &now.request) {
         (Ok(before), Ok(now)) => Request { clean_policy: now.clean_policy, ..before.clone() } != *now,
         (before, now) => before.is_ok() != now.is_ok(),
     }

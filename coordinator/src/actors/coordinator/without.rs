@@ -4,7 +4,7 @@
 use super::{AsyncContext, CoordinatorActor, reading::Cause, restart};
 use crate::{
     actors::store::Slot,
-    ports::{By, LedgerKey, Object, PortError, Told, ToldRow},
+    ports::{By, LedgerKey, Object, PortError, Published, PublishedRow},
 };
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
 use shared::{
@@ -66,9 +66,9 @@ impl CoordinatorActor {
     }
 
     /// It began, did not end, and nobody has a record of it: never begun anew over what is there.
-    pub(super) fn fail_without_record(&mut self, object: &Object, told: &Told, ctx: &mut Context<Self>) {
-        let phase = &told.phase;
-        let refusal = match told.by {
+    pub(super) fn fail_without_record(&mut self, object: &Object, published: &Published, ctx: &mut Context<Self>) {
+        let phase = &published.phase;
+        let refusal = match published.by {
             By::OldManager => Refusal::new(
                 Reason::LeftByOldManager,
                 format!("the old manager left it in phase {phase}; its rows and files stay as they are"),
@@ -131,60 +131,62 @@ impl CoordinatorActor {
 
 /// What becomes of an object that is deleted and has no record.
 pub(super) fn end(object: &Object, now: Timestamp) -> End {
-    let Some(told) = object.told.as_ref().filter(|told| told.has_begun()) else { return End::Release };
+    let Some(published) = object.published.as_ref().filter(|published| published.has_begun()) else {
+        return End::Release;
+    };
     let keep = |text: String| End::Keep(Refusal::new(Reason::CleanFailed, text));
-    if told.phase == "Cleaned" {
+    if published.phase == "Cleaned" {
         return End::Release;
     }
-    let placed: Vec<&ToldRow> = told.rows.iter().filter(|row| !row.path.is_empty()).collect();
-    if told.by == By::OldManager && placed.is_empty() {
+    let placed: Vec<&PublishedRow> = published.rows.iter().filter(|row| !row.path.is_empty()).collect();
+    if published.by == By::OldManager && placed.is_empty() {
         // It writes the path of a plane before it touches anything there.
         return End::Release;
     }
-    if !told.rows.is_empty() && told.rows.iter().all(|row| object.abandoned.contains(&row.plane)) {
+    if !published.rows.is_empty() && published.rows.iter().all(|row| object.abandoned.contains(&row.plane)) {
         return End::Release;
     }
-    let good = told.phase == "Complete"
-        || (told.phase == "CleanFailed"
-            && (told.certified || (!told.rows.is_empty() && told.rows.iter().all(|row| row.complete))));
+    let good = published.phase == "Complete"
+        || (published.phase == "CleanFailed"
+            && (published.certified || (!published.rows.is_empty() && published.rows.iter().all(|row| row.complete))));
     match object.clean_policy {
         None => return keep("it has no record, and spec.template.cleanPolicy cannot be read".to_owned()),
         Some(CleanPolicy::Retain) => return End::Release,
         Some(CleanPolicy::OnFailure) if good => return End::Release,
         Some(CleanPolicy::OnFailure | CleanPolicy::Delete) => {}
     }
-    let wish = match &object.wish {
-        Ok(wish) => wish.clone(),
+    let request = match &object.request {
+        Ok(request) => request.clone(),
         Err(refusal) => return keep(format!("it has no record, and its spec cannot be used: {}", refusal.message)),
     };
     for row in &placed {
-        let rule = wish.storage.of_plane(&row.plane).path();
-        if wish.member(&row.plane).is_none() || rule != row.path {
+        let rule = request.storage.of_plane(&row.plane).path();
+        if request.member(&row.plane).is_none() || rule != row.path {
             return keep(format!(
                 "its files lie in {}, which is not where its spec has them for {}: give it the spec that it was made with",
                 row.path, row.plane
             ));
         }
     }
-    End::Clean(Box::new(record(object, told, wish, now)))
+    End::Clean(Box::new(record(object, published, request, now)))
 }
 
-fn record(object: &Object, told: &Told, mut wish: Request, now: Timestamp) -> Record {
-    let by_us = match &told.by {
+fn record(object: &Object, published: &Published, mut request: Request, now: Timestamp) -> Record {
+    let by_us = match &published.by {
         By::Us { backup } => Some(backup.clone()),
         By::OldManager => None,
     };
-    wish.backup = by_us.clone().unwrap_or_else(|| object.uid.clone());
-    let mut record = Record::to_clean(wish, told.attempt, now);
-    record.times.started = told.started;
-    record.times.completed = told.completed.filter(|_| told.has_ended());
+    request.backup = by_us.clone().unwrap_or_else(|| object.uid.clone());
+    let mut record = Record::to_clean(request, published.attempt, now);
+    record.times.started = published.started;
+    record.times.completed = published.completed.filter(|_| published.has_ended());
     if record.request.backup != object.uid {
         record.adopted = Some(Adopted { object: object.uid.clone(), from: object.uid.clone() });
     }
     record.old_manager = by_us.is_none();
     if record.old_manager {
         for (plane, kept) in &mut record.planes {
-            let row = told.rows.iter().find(|row| row.plane == *plane && !row.path.is_empty());
+            let row = published.rows.iter().find(|row| row.plane == *plane && !row.path.is_empty());
             *kept = PlaneRecord {
                 least_safe_ts: row.and_then(|row| row.commit_ts),
                 completed_bytes: row.filter(|row| row.complete).map(|row| row.bytes),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    kit,
+    fixtures,
     ports::{Entry, Noted},
 };
 use async_trait::async_trait;
@@ -175,5 +175,5 @@ fn what_is_short_stays_readable_and_what_is_unknown_is_refused() {
     ] {
         assert!(Stored::<Claim>::parse(text).is_err(), "{text}");
     }
-    assert!(kit::record().note().len() < 512);
+    assert!(fixtures::record().note().len() < 512);
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::kit::{certificate, record};
+use crate::fixtures::{certificate, record};
 use shared::{
     barrier::{Clock, LastRefusal, Phase, PlaneView},
     reason::Reason,
@@ -22,7 +22,7 @@ fn view(uid: &str, namespace: &str, name: &str) -> View {
 fn object(uid: &str, namespace: &str, name: &str) -> Object {
     let refusal = Refusal::new(Reason::S3Missing, "spec.template.s3 is missing");
     Object {
-        told: None,
+        published: None,
         clean_policy: None,
         created: shared::time::Timestamp(0),
         uid: uid.into(),
@@ -31,7 +31,7 @@ fn object(uid: &str, namespace: &str, name: &str) -> Object {
         deleting: false,
         finalizer: false,
         phase: String::new(),
-        wish: Err(refusal),
+        request: Err(refusal),
         cancel: false,
         abandoned: Vec::new(),
         scheduled: None,

@@ -23,7 +23,7 @@ fn scheduler(pause: bool) -> Scheduler {
         uid: "u1".to_owned(),
         created: Timestamp(NOW.0 - 14 * DAY),
         group: None,
-        wish: Ok(spec),
+        spec: Ok(spec),
         status: Status::default(),
     };
     let backups = (1..=3)

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::kit::complete;
+use crate::fixtures::complete;
 use shared::barrier::{Barrier, Record};
 
 /// As a record holds them.

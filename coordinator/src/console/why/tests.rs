@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::kit::{certificate, record};
+use crate::fixtures::{certificate, record};
 use shared::{
     barrier::{Milestone, PlaneView, Record},
     ids::PlaneId,

@@ -3,10 +3,10 @@
 
 mod checks;
 mod faults;
+mod published;
 pub mod run;
 pub mod schedule;
 pub mod status;
-mod told;
 pub mod units;
 
 pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
@@ -15,7 +15,7 @@ pub use units::{go_duration, human_bytes};
 
 use self::{faults::Faults, units::millis};
 use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};
-use crate::ports::{Object, Scheduled, Told};
+use crate::ports::{Object, Published, Scheduled};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use shared::{
     duration::{self, Units},
@@ -52,12 +52,12 @@ const MAX_SAFE_TS_AGE: Millis = Millis::secs(24 * 3600);
 /// `None` for an object without uid, namespace or name, which no API server hands out.
 pub fn object(backup: &VolumeBackup, defaults: &Limits) -> Option<Object> {
     let mut object = known(&backup.metadata, backup.phase())?;
-    object.wish = wish(backup, &object, defaults, "spec");
-    object.told = told::told(backup, &object.uid);
+    object.request = request(backup, &object, defaults, "spec");
+    object.published = published::published(backup, &object.uid);
     object.clean_policy = clean_policy(backup.spec.template.as_ref().unwrap_or(&Template::default()));
     if let Some(scheduled) = &mut object.scheduled {
-        scheduled.backup.state = state(&object.phase, object.told.as_ref());
-        scheduled.backup.ended = object.told.as_ref().and_then(|told| told.completed);
+        scheduled.backup.state = state(&object.phase, object.published.as_ref());
+        scheduled.backup.ended = object.published.as_ref().and_then(|published| published.completed);
         scheduled.backup.skip_gc = backup.skip_gc;
     }
     Some(object)
@@ -65,11 +65,11 @@ pub fn object(backup: &VolumeBackup, defaults: &Limits) -> Option<Object> {
 
 /// How far a backup is, for schedule and retention, as long as the ledger says nothing: it alone calls one proven. While
 /// it is deleted its phase says how that goes; then it has ended as the certificate says.
-fn state(phase: &str, told: Option<&Told>) -> BackupState {
-    let Some(told) = told.filter(|told| told.has_ended()) else {
+fn state(phase: &str, published: Option<&Published>) -> BackupState {
+    let Some(published) = published.filter(|published| published.has_ended()) else {
         return if phase == "Invalid" { BackupState::Failed } else { BackupState::Running };
     };
-    if told.phase == "Complete" || (told.phase != "Failed" && told.certified) {
+    if published.phase == "Complete" || (published.phase != "Failed" && published.certified) {
         BackupState::Complete { proven: false }
     } else {
         BackupState::Failed
@@ -91,7 +91,7 @@ fn clean_policy(template: &Template) -> Option<CleanPolicy> {
 pub fn unreadable(metadata: &ObjectMeta, error: &str) -> Option<Object> {
     let mut object = known(metadata, "")?;
     let message = cut(format!("the object is not a VolumeBackup: {error}"), TEXT_MAX);
-    object.wish = Err(Refusal::new(Reason::SpecInvalid, message));
+    object.request = Err(Refusal::new(Reason::SpecInvalid, message));
     Some(object)
 }
 
@@ -122,9 +122,9 @@ fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
         deleting: metadata.deletion_timestamp.is_some(),
         finalizer: metadata.finalizers.iter().flatten().any(|name| name == FINALIZER),
         phase: phase.to_owned(),
-        told: None,
+        published: None,
         clean_policy: None,
-        wish: Err(Refusal::new(Reason::SpecInvalid, "the spec was not read")),
+        request: Err(Refusal::new(Reason::SpecInvalid, "the spec was not read")),
         cancel: annotation(CANCEL_ANNOTATION) == Some("true"),
         abandoned: annotation(ABANDON_ANNOTATION)
             .unwrap_or_default()
@@ -138,7 +138,7 @@ fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
 }
 
 /// `root`: where the spec stands in the object that the user wrote.
-fn wish(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'static str) -> Result<Request, Refusal> {
+fn request(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'static str) -> Result<Request, Refusal> {
     let mut faults = Faults::of(root);
     let spec = &backup.spec;
     let members = members(spec.clusters.as_deref().unwrap_or_default(), &mut faults);

@@ -154,7 +154,7 @@ impl Election {
                 () = sleep_until(Instant::now() + self.config.retry) => {}
             }
         }
-        self.let_go().await;
+        self.give_lease_back().await;
     }
 
     /// A lost compare-and-set is an answer like any other.
@@ -243,7 +243,7 @@ impl Election {
     }
 
     /// Empties the Lease if it is ours, so that nobody waits for it to run out. Failing that, it runs out.
-    async fn let_go(&mut self) {
+    async fn give_lease_back(&mut self) {
         let leads = self.tell.send_replace(false);
         if !leads {
             return;

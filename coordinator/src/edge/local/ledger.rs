@@ -27,7 +27,7 @@ pub struct LocalLedger {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct LedgerFile {
     life: String,
     version: u64,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -35,7 +35,7 @@ struct Kept {
     body: String,
 }
 
-impl Kept {
+impl LedgerFile {
     fn token(&self) -> Version {
         Version(format!("{}.{}", self.life, self.version))
     }
@@ -47,7 +47,7 @@ impl LocalLedger {
     }
 
     /// What is kept under the keys of a kind, a few files at a time: each access is bounded in time.
-    async fn all(&self, of: impl Fn(&LedgerKey) -> bool + Send) -> Result<Vec<(LedgerKey, Kept)>, PortError> {
+    async fn all(&self, of: impl Fn(&LedgerKey) -> bool + Send) -> Result<Vec<(LedgerKey, LedgerFile)>, PortError> {
         let home = self.home.clone();
         let mut keys = blocking("list the ledger", move || names(&home.inner())).await?;
         keys.retain(of);
@@ -86,7 +86,7 @@ fn key(name: &str) -> Option<LedgerKey> {
 }
 
 /// A file that cannot be understood is an error, never an absence: it may be the only trace of snapshots.
-fn read(path: &Path) -> Result<Option<Kept>, PortError> {
+fn read(path: &Path) -> Result<Option<LedgerFile>, PortError> {
     let broken =
         |error: &dyn std::fmt::Display| PortError::Unavailable(format!("cannot read {}: {error}", path.display()));
     match disk::read(path).map_err(|error| broken(&error))? {
@@ -101,13 +101,13 @@ fn write(path: &Path, body: &str, note: &str, expected: Option<&Version>) -> Res
     let next = match (read(path)?, expected) {
         (None, None) => {
             let life = uuid::Uuid::new_v4().simple().to_string();
-            Kept { life: life[..8].to_owned(), version: 1, note: note.to_owned(), body: body.to_owned() }
+            LedgerFile { life: life[..8].to_owned(), version: 1, note: note.to_owned(), body: body.to_owned() }
         }
         (Some(_), None) => return conflict("it exists already"),
         (None, Some(_)) => return conflict("it was deleted"),
         (Some(kept), Some(expected)) if kept.token() != *expected => return conflict("it has another version"),
         // A counter that starts at 1 and grows by saves does not reach the end of u64.
-        (Some(kept), Some(_)) => Kept {
+        (Some(kept), Some(_)) => LedgerFile {
             life: kept.life,
             version: kept.version.saturating_add(1),
             note: note.to_owned(),
@@ -129,7 +129,7 @@ fn names(folder: &Path) -> Result<Vec<LedgerKey>, PortError> {
     Ok(keys)
 }
 
-fn read_some(home: &Home, keys: Vec<LedgerKey>) -> Result<Vec<(LedgerKey, Kept)>, PortError> {
+fn read_some(home: &Home, keys: Vec<LedgerKey>) -> Result<Vec<(LedgerKey, LedgerFile)>, PortError> {
     let mut some = Vec::new();
     for key in keys {
         // One that is gone meanwhile is no fault.

@@ -28,7 +28,7 @@ use std::{
 
 /// What is kept of an object.
 #[derive(Clone, Serialize, Deserialize)]
-pub(super) struct Kept {
+pub(super) struct StoredObject {
     /// Drawn at first sight; a name that comes back later gets another.
     uid: String,
     namespace: String,
@@ -48,12 +48,12 @@ pub(super) struct Kept {
     manifest: Value,
     /// Why its spec cannot be understood.
     problem: Option<String>,
-    /// Kept in a file of its own.
+    /// StoredObject in a file of its own.
     #[serde(skip)]
     status: Option<Value>,
 }
 
-impl Kept {
+impl StoredObject {
     pub(super) fn key(&self) -> Key {
         (self.namespace.clone(), self.name.clone())
     }
@@ -98,20 +98,20 @@ fn phase(status: Option<&Value>) -> String {
 /// All objects, in memory as on disk.
 pub(super) struct Store {
     home: Arc<Home>,
-    kept: Mutex<BTreeMap<Key, Kept>>,
+    kept: Mutex<BTreeMap<Key, StoredObject>>,
 }
 
 impl Store {
     pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
         let mut all = BTreeMap::new();
-        for mut one in kept::read_all::<Kept>(&home.inner().join("objects"))? {
+        for mut one in kept::read_all::<StoredObject>(&home.inner().join("objects"))? {
             one.status = kept::read_status(&object_status_path(&home, &one.key()))?;
             all.insert(one.key(), one);
         }
         Ok(Self { home, kept: Mutex::new(all) })
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, StoredObject>> {
         // Memory is changed after the disk and in one step, so a panicking holder has spoilt nothing.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,13 +127,13 @@ impl Store {
         let key = (document.namespace.clone(), document.name.clone());
         let next = match all.get(&key) {
             Some(old) if old.deleting => return Ok(()),
-            Some(old) => Kept {
+            Some(old) => StoredObject {
                 file: file.to_owned(),
                 manifest: document.manifest.clone(),
                 problem: document.problem.clone(),
                 ..old.clone()
             },
-            None => Kept {
+            None => StoredObject {
                 uid: uuid::Uuid::new_v4().to_string(),
                 namespace: document.namespace.clone(),
                 name: document.name.clone(),
@@ -161,13 +161,13 @@ impl Store {
     /// Deletes every object that is not in `present`.
     pub(super) fn delete_others(&self, present: &BTreeSet<Key>, now: Timestamp) -> Result<Vec<Key>, PortError> {
         let mut all = self.kept();
-        let gone: Vec<Kept> =
+        let gone: Vec<StoredObject> =
             all.values().filter(|kept| !kept.deleting && !present.contains(&kept.key())).cloned().collect();
         for mut one in gone.iter().cloned() {
             (one.deleting, one.deleted) = (true, whole_seconds(now));
             self.settle(&mut all, one)?;
         }
-        Ok(gone.iter().map(Kept::key).collect())
+        Ok(gone.iter().map(StoredObject::key).collect())
     }
 
     /// How many objects stand in the user's own files.
@@ -216,7 +216,7 @@ impl Store {
     }
 
     /// Saves a changed object, or forgets it if nothing holds it any more.
-    fn settle(&self, all: &mut BTreeMap<Key, Kept>, one: Kept) -> Result<(), PortError> {
+    fn settle(&self, all: &mut BTreeMap<Key, StoredObject>, one: StoredObject) -> Result<(), PortError> {
         let key = one.key();
         if one.deleting && !one.finalizer {
             kept::remove([object_status_path(&self.home, &key), object_path(&self.home, &key)])?;
@@ -228,7 +228,7 @@ impl Store {
         Ok(())
     }
 
-    fn save(&self, one: &Kept) -> Result<(), PortError> {
+    fn save(&self, one: &StoredObject) -> Result<(), PortError> {
         kept::save(&object_path(&self.home, &one.key()), one)
     }
 
@@ -236,7 +236,7 @@ impl Store {
     fn edit(
         &self,
         target: &ObjectRef,
-        change: impl FnOnce(&mut Kept) -> Result<bool, PortError>,
+        change: impl FnOnce(&mut StoredObject) -> Result<bool, PortError>,
     ) -> Result<(), PortError> {
         let mut all = self.kept();
         let key = (target.namespace.clone(), target.name.clone());

@@ -39,7 +39,7 @@ use tokio::sync::mpsc;
 
 /// What is kept of a schedule.
 #[derive(Clone, Serialize, Deserialize)]
-struct Kept {
+struct StoredSchedule {
     /// Drawn at first sight; a name that comes back later gets another.
     uid: String,
     namespace: String,
@@ -52,12 +52,12 @@ struct Kept {
     manifest: Value,
     /// Why its spec cannot be understood.
     problem: Option<String>,
-    /// Kept in a file of its own.
+    /// StoredSchedule in a file of its own.
     #[serde(skip)]
     status: Option<Value>,
 }
 
-impl Kept {
+impl StoredSchedule {
     fn key(&self) -> Key {
         (self.namespace.clone(), self.name.clone())
     }
@@ -89,7 +89,7 @@ impl Kept {
 /// All schedules, in memory as on disk.
 pub(super) struct ScheduleStore {
     home: Arc<Home>,
-    kept: Mutex<BTreeMap<Key, Kept>>,
+    kept: Mutex<BTreeMap<Key, StoredSchedule>>,
     /// The first full scan was taken over.
     ready: AtomicBool,
 }
@@ -97,14 +97,14 @@ pub(super) struct ScheduleStore {
 impl ScheduleStore {
     pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
         let mut all = BTreeMap::new();
-        for mut one in kept::read_all::<Kept>(&home.inner().join("schedules"))? {
+        for mut one in kept::read_all::<StoredSchedule>(&home.inner().join("schedules"))? {
             one.status = kept::read_status(&schedule_status_path(&home, &one.key()))?;
             all.insert(one.key(), one);
         }
         Ok(Self { home, kept: Mutex::new(all), ready: AtomicBool::new(false) })
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, Kept>> {
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, StoredSchedule>> {
         // Memory is changed after the disk and in one step, so a panicking holder has spoilt nothing.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,12 +119,13 @@ impl ScheduleStore {
         let mut all = self.kept();
         let key = (document.namespace.clone(), document.name.clone());
         let old = all.get(&key);
-        let same =
-            |old: &&Kept| old.file == file && old.manifest == document.manifest && old.problem == document.problem;
+        let same = |old: &&StoredSchedule| {
+            old.file == file && old.manifest == document.manifest && old.problem == document.problem
+        };
         if old.filter(same).is_some() {
             return Ok(());
         }
-        let next = Kept {
+        let next = StoredSchedule {
             uid: old.map_or_else(|| uuid::Uuid::new_v4().to_string(), |old| old.uid.clone()),
             namespace: document.namespace.clone(),
             name: document.name.clone(),

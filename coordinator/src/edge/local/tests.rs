@@ -1,5 +1,5 @@
 use super::*;
-use crate::kit::bare;
+use crate::fixtures::bare;
 use crate::ports::{
     LEDGER_TEXT_MAX, Ledger, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Text,
 };
@@ -48,11 +48,11 @@ impl Watch {
     async fn next(&mut self) -> String {
         match self.events.recv().await.unwrap() {
             ObjectEvent::Applied(object) => {
-                let wish = match object.wish {
+                let request = match object.request {
                     Ok(request) => format!("{:?}", request.clean_policy),
                     Err(refusal) => format!("{}: {}", refusal.reason, refusal.message),
                 };
-                format!("{}{} {wish}", object.name, if object.deleting { " deleting" } else { "" })
+                format!("{}{} {request}", object.name, if object.deleting { " deleting" } else { "" })
             }
             ObjectEvent::Gone(_) => "gone".to_owned(),
             ObjectEvent::Synced => "synced".to_owned(),

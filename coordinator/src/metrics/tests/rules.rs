@@ -1,7 +1,7 @@
 //! What alerts and the dashboard ask for is what a coordinator tells; a query of a wrong name is silent for ever.
 
 use super::*;
-use crate::kit::certificate;
+use crate::fixtures::certificate;
 use shared::{
     barrier::Verdict,
     schedule::{Phase, Status as ScheduleStatus},

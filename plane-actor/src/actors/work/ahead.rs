@@ -9,7 +9,7 @@ use super::{
     safe_ts::{Asking, Wanted},
 };
 use crate::{
-    actors::env::length,
+    actors::plane_context::length,
     ports::{LedRegion, RegionAt, Tikv},
 };
 use futures::future::join_all;

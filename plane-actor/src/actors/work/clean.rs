@@ -12,7 +12,7 @@ use super::{
     storage::Lock,
 };
 use crate::{
-    actors::env::length,
+    actors::plane_context::length,
     ports::{Cloud, Find},
 };
 use shared::{

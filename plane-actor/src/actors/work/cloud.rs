@@ -2,7 +2,7 @@
 
 use super::retry::{repeated, tried};
 use crate::{
-    actors::env::Env,
+    actors::plane_context::PlaneContext,
     ports::{Cloud, CloudError, CloudIdentity, PortError, Topology, WebIdentity, WebIdentitySource},
 };
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use shared::{
 use std::sync::Arc;
 
 /// Credentials as the spec names them, checked; nothing is cached, so a corrected secret works at once.
-pub(super) async fn connect(env: &Env, spec: &MemberSpec) -> Result<Cloud, Refusal> {
+pub(super) async fn connect(env: &PlaneContext, spec: &MemberSpec) -> Result<Cloud, Refusal> {
     let connected = async {
         let identity = identity(env.ports.topology.clone(), spec).await?;
         let connecting = || env.ports.cloud.connect(&identity, &spec.storage);
@@ -171,7 +171,7 @@ pub(super) fn cloud_refusal(service: Service, what: &str, error: &CloudError) ->
 
 /// An answer, and the account's budget told if EC2 refused by rate.
 pub(super) fn throttled<T>(
-    env: &Env,
+    env: &PlaneContext,
     cloud: &Cloud,
     action: &'static str,
     answer: Result<T, CloudError>,
@@ -194,7 +194,7 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::{super::kit::spec, *};
+    use super::{super::fixtures::spec, *};
 
     #[test]
     fn a_role_is_a_whole_arn() {

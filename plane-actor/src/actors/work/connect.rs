@@ -7,7 +7,7 @@ use super::{
     retry::tried,
 };
 use crate::{
-    actors::env::Env,
+    actors::plane_context::PlaneContext,
     ports::{ClusterTls, LocalStore, Located, Tikv, TikvSettings},
 };
 use futures::{StreamExt, TryStreamExt, stream};
@@ -38,7 +38,7 @@ struct OneStore {
 }
 
 pub(super) async fn connect_tikv(
-    env: &Env,
+    env: &PlaneContext,
     located: &Located,
     stores: &[ClusterStore],
     local: &[LocalStore],
@@ -73,7 +73,7 @@ pub(super) async fn connect_tikv(
 
 /// The connection is served on that runtime.
 async fn dial(
-    env: &Env,
+    env: &PlaneContext,
     runtime: Option<&Handle>,
     address: &str,
     tls: Option<&ClusterTls>,

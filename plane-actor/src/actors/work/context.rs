@@ -3,8 +3,8 @@
 use super::{beside::beside, discovery::Discovery, volumes::Calls};
 use crate::{
     actors::{
-        env::Env,
         holds::{HoldEvent, Opening},
+        plane_context::PlaneContext,
     },
     ports::{Hold, PdPause},
 };
@@ -22,7 +22,7 @@ pub(super) const STORES_AT_ONCE: usize = 32;
 
 /// The actor's, as they stand when it begins.
 pub(crate) struct WorkContext {
-    pub(crate) env: Rc<Env>,
+    pub(crate) env: Rc<PlaneContext>,
     pub(crate) attempt: Attempt,
     pub(crate) number: u64,
     pub(crate) discovery: Option<Arc<Discovery>>,

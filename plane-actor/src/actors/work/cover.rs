@@ -11,7 +11,7 @@ use super::{
     volumes::calls_now,
 };
 use crate::{
-    actors::{env::length, holds::hold_refusal},
+    actors::{holds::hold_refusal, plane_context::length},
     ports::{Hold, LedRegion, RegionAt},
 };
 use futures::{future::try_join_all, try_join};

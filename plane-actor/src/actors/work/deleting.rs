@@ -3,7 +3,7 @@
 
 use super::{cloud::throttled, context::WorkContext};
 use crate::{
-    actors::env::length,
+    actors::plane_context::length,
     ports::{Cloud, CloudError},
 };
 use shared::{

@@ -7,7 +7,7 @@ use super::{
     safe_ts::{Asking, Wanted},
 };
 use crate::{
-    actors::env::length,
+    actors::plane_context::length,
     ports::{LedRegion, RegionAt},
 };
 use futures::future::try_join_all;

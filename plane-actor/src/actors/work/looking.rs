@@ -3,7 +3,7 @@
 
 use super::cloud::throttled;
 use crate::{
-    actors::env::Env,
+    actors::plane_context::PlaneContext,
     ports::{Cloud, CloudError, Find, SnapshotInfo},
 };
 use shared::{ids::SnapshotId, limiter::Budget};
@@ -16,7 +16,7 @@ const IDS: usize = 200;
 const PAGES: usize = 1000;
 
 /// All pages of one look.
-pub(super) async fn find(env: &Env, cloud: &Cloud, find: &Find) -> Result<Vec<SnapshotInfo>, CloudError> {
+pub(super) async fn find(env: &PlaneContext, cloud: &Cloud, find: &Find) -> Result<Vec<SnapshotInfo>, CloudError> {
     let (mut found, mut page) = (Vec::new(), None);
     for _ in 0..PAGES {
         env.permit(&cloud.account, &cloud.region, BY_TAG, Budget::EC2_DESCRIBE_PAGED).await;
@@ -35,7 +35,11 @@ pub(super) async fn find(env: &Env, cloud: &Cloud, find: &Find) -> Result<Vec<Sn
 }
 
 /// Those of `ids` that EC2 shows.
-pub(super) async fn by_id(env: &Env, cloud: &Cloud, ids: &[SnapshotId]) -> Result<Vec<SnapshotInfo>, CloudError> {
+pub(super) async fn by_id(
+    env: &PlaneContext,
+    cloud: &Cloud,
+    ids: &[SnapshotId],
+) -> Result<Vec<SnapshotInfo>, CloudError> {
     let mut found = Vec::new();
     for page in ids.chunks(IDS) {
         env.permit(&cloud.account, &cloud.region, BY_ID, Budget::EC2_DESCRIBE_PLAIN).await;

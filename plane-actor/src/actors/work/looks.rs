@@ -3,7 +3,7 @@
 
 use super::looking;
 use crate::{
-    actors::env::Env,
+    actors::plane_context::PlaneContext,
     ports::{Cloud, CloudError, Find, SnapshotInfo},
 };
 use shared::ids::{InstanceId, VolumeId};
@@ -20,7 +20,7 @@ type Answer = Result<Vec<SnapshotInfo>, CloudError>;
 
 /// One per piece of snapshotting.
 pub(super) struct Looks<'a> {
-    env: &'a Env,
+    env: &'a PlaneContext,
     cloud: &'a Cloud,
     tags: Vec<(String, String)>,
     waiting: RefCell<BTreeMap<InstanceId, BTreeSet<VolumeId>>>,
@@ -29,7 +29,7 @@ pub(super) struct Looks<'a> {
 }
 
 impl<'a> Looks<'a> {
-    pub(super) fn new(env: &'a Env, cloud: &'a Cloud, tags: Vec<(String, String)>) -> Self {
+    pub(super) fn new(env: &'a PlaneContext, cloud: &'a Cloud, tags: Vec<(String, String)>) -> Self {
         Self { env, cloud, tags, waiting: RefCell::default(), last: Mutex::default() }
     }
 

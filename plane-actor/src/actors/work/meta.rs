@@ -220,7 +220,7 @@ fn write<T: Serialize>(name: &str, meta: &T) -> Result<Vec<u8>, Refusal> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::{super::kit::spec, *};
+    use super::{super::fixtures::spec, *};
     use shared::{
         evidence::{AcceptedSnapshot, PreparedStore},
         ids::{ClusterId, InstanceId},

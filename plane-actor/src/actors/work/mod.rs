@@ -13,7 +13,7 @@ mod deleting;
 mod directories;
 mod discovery;
 #[cfg(test)]
-mod kit;
+mod fixtures;
 mod leaders;
 mod list;
 mod looking;

@@ -16,7 +16,7 @@ use super::{
     volumes::{Calls, Volumes, find_volumes},
 };
 use crate::{
-    actors::env::{Env, length},
+    actors::plane_context::{PlaneContext, length},
     ports::{Cloud, CloudError, CreateSnapshots, LocalStore, Located, Pd, PdCluster},
 };
 use futures::TryFutureExt;
@@ -35,7 +35,7 @@ use tokio::time::Instant;
 
 /// Makes one check after the other and notes each with the time it took.
 pub(super) struct Checks<'a> {
-    env: &'a Env,
+    env: &'a PlaneContext,
     context: Option<&'a WorkContext>,
     list: Vec<PreflightCheck>,
 }
@@ -70,7 +70,7 @@ impl Checks<'_> {
 }
 
 /// What a backup would need, checked, as far as the first thing that stands in its way.
-pub(crate) async fn preflight(env: &Env, spec: &MemberSpec) -> Vec<PreflightCheck> {
+pub(crate) async fn preflight(env: &PlaneContext, spec: &MemberSpec) -> Vec<PreflightCheck> {
     let mut checks = Checks { env, context: None, list: Vec::new() };
     // The list tells the outcome.
     let _ = survey(env, spec, None, &mut checks).await;
@@ -97,7 +97,7 @@ pub(super) async fn prepare(context: &WorkContext, prepare: Prepare) -> Result<(
 }
 
 async fn survey(
-    env: &Env,
+    env: &PlaneContext,
     spec: &MemberSpec,
     ours: Option<&BackupUid>,
     checks: &mut Checks<'_>,
@@ -148,14 +148,14 @@ fn in_region(cloud: &Cloud, refusal: Refusal) -> Refusal {
     Refusal::new(refusal.reason, text)
 }
 
-async fn locate(env: &Env, spec: &MemberSpec) -> Result<(Located, String), Refusal> {
+async fn locate(env: &PlaneContext, spec: &MemberSpec) -> Result<(Located, String), Refusal> {
     let locating = || env.ports.topology.locate(&spec.tc_namespace, &spec.tc_name);
     let located = tried(Reason::TidbClusterNotFound, locating).await?;
     let text = located.endpoint.urls.join(", ");
     Ok((located, text))
 }
 
-async fn connect_pd(env: &Env, located: &Located) -> Result<(Arc<dyn Pd>, String), Refusal> {
+async fn connect_pd(env: &PlaneContext, located: &Located) -> Result<(Arc<dyn Pd>, String), Refusal> {
     let pd = tried(Reason::PdUnavailable, || env.ports.pd.connect(&located.endpoint)).await?;
     Ok((pd, located.endpoint.urls.join(", ")))
 }
@@ -245,7 +245,7 @@ fn check_versions(stores: &[ClusterStore], allow_weaker: bool) -> Result<(), Ref
 }
 
 async fn find_local(
-    env: &Env,
+    env: &PlaneContext,
     spec: &MemberSpec,
     stores: &[ClusterStore],
 ) -> Result<(Vec<LocalStore>, String), Refusal> {
@@ -271,7 +271,7 @@ async fn find_local(
 
 /// Asks EC2 for one instance of many, in the very form of the real call: rights go by role, tags and volumes, and each
 /// question takes a token from the bucket that the barrier needs. Asked is the call that leaves out most.
-async fn check_right(env: &Env, cloud: &Cloud, discovery: Asked<'_>) -> Result<((), String), Refusal> {
+async fn check_right(env: &PlaneContext, cloud: &Cloud, discovery: Asked<'_>) -> Result<((), String), Refusal> {
     let Some((instance, (_, exclude))) = discovery.calls.iter().max_by_key(|(_, (_, exclude))| exclude.len()) else {
         return Ok(((), String::new()));
     };

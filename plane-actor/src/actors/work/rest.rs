@@ -1,7 +1,7 @@
 //! EC2 takes one snapshot of a volume in 15 s (`facts/aws.md` A3). Who was there before is waited for while nothing is held.
 
 use super::{context::WorkContext, volumes::Calls};
-use crate::actors::{env::length, taken::REST};
+use crate::actors::{plane_context::length, taken::REST};
 use shared::{
     reason::Refusal,
     time::{Millis, Timestamp},

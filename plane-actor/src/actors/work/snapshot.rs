@@ -9,7 +9,7 @@ use super::{
     volumes::exclusions_now,
 };
 use crate::{
-    actors::env::length,
+    actors::plane_context::length,
     ports::{CloudError, CreateSnapshots, SnapshotInfo, SnapshotState},
 };
 use futures::{StreamExt, TryStreamExt, stream};

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     actors::{
-        env::length,
         holds::{HoldEvent, hold_refusal},
+        plane_context::length,
     },
     ports::{Hold, HoldError, Tikv},
 };

@@ -5,7 +5,7 @@ use super::{
     files::{Raw, TlsError, TlsFiles, blocks},
     identity::{Peer, peer_of},
     term::{Term, ends},
-    witness::{Kept, Witness, said},
+    witness::{LastDistrust, Witness, said},
 };
 use crate::expiry::Expiry;
 use rustls::{
@@ -129,8 +129,8 @@ impl Material {
     }
 
     /// A client that presents our certificate and speaks `alpn`. Whom it does not believe is also kept there, with why.
-    pub(crate) fn client(&self, alpn: &[u8]) -> Result<(rustls::ClientConfig, Kept), TlsError> {
-        let kept = Kept::default();
+    pub(crate) fn client(&self, alpn: &[u8]) -> Result<(rustls::ClientConfig, LastDistrust), TlsError> {
+        let kept = LastDistrust::default();
         let witness = Witness::new(self.servers.clone(), kept.clone(), self.trust_domain.clone(), self.crl.clone());
         let mut config = rustls::ClientConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&TLS13])

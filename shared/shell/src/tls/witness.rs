@@ -33,13 +33,13 @@ impl fmt::Display for Distrust {
 }
 
 /// Filled at most once, by one handshake.
-pub(crate) type Kept = Arc<OnceLock<Distrust>>;
+pub(crate) type LastDistrust = Arc<OnceLock<Distrust>>;
 
 /// Believes as `inner` does.
 #[derive(Debug)]
 pub(super) struct Witness {
     inner: Arc<WebPkiServerVerifier>,
-    kept: Kept,
+    kept: LastDistrust,
     trust_domain: String,
     crl: Option<PathBuf>,
 }
@@ -47,7 +47,7 @@ pub(super) struct Witness {
 impl Witness {
     pub(super) fn new(
         inner: Arc<WebPkiServerVerifier>,
-        kept: Kept,
+        kept: LastDistrust,
         trust_domain: String,
         crl: Option<PathBuf>,
     ) -> Self {

@@ -87,7 +87,7 @@ impl Barrier {
             self.fail(refusal, step);
             return;
         }
-        if self.mark(plane, Phase::Aborting, step) {
+        if self.accept_answer(plane, Phase::Aborting, step) {
             if let Some(kept) = self.record.planes.get_mut(plane) {
                 kept.aborted = true;
             }

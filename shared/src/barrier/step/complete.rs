@@ -42,7 +42,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn completed(&mut self, plane: &PlaneId, completed: Completed, step: &mut Step) {
-        if !self.mark(plane, Phase::Completing, step) {
+        if !self.accept_answer(plane, Phase::Completing, step) {
             return;
         }
         if let Some(kept) = self.record.planes.get_mut(plane) {

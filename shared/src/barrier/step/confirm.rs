@@ -22,7 +22,7 @@ impl Barrier {
             self.fail(Refusal::new(Reason::Internal, format!("plane {plane} changed its evidence")), step);
             return;
         }
-        if !self.mark(plane, Phase::Confirming, step) {
+        if !self.accept_answer(plane, Phase::Confirming, step) {
             return;
         }
         if let Some(live) = self.planes.get_mut(plane) {

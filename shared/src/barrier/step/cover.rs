@@ -49,7 +49,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn covered(&mut self, plane: &PlaneId, covered: Covered, step: &mut Step) {
-        if covered.round != self.cover_round || !self.mark(plane, Phase::Covering, step) {
+        if covered.round != self.cover_round || !self.accept_answer(plane, Phase::Covering, step) {
             return;
         }
         if let Some(live) = self.planes.get_mut(plane) {

@@ -45,15 +45,15 @@ impl Barrier {
 
     pub(in crate::barrier) fn prepare_expired(&mut self, step: &mut Step) {
         let limit = self.record.request.limits.prepare;
-        let text = format!("not prepared within {limit}, waiting for {}", self.silent());
+        let text = format!("not prepared within {limit}, waiting for {}", self.unanswered());
         self.fail(Refusal::new(Reason::PrepareTimedOut, text), step);
     }
 
     pub(in crate::barrier) fn prepared(&mut self, plane: &PlaneId, prepared: Prepared, step: &mut Step) {
         if prepared.round > self.round && self.phase == Phase::Preparing {
-            return self.overtake(prepared.round, step);
+            return self.adopt_round(prepared.round, step);
         }
-        if prepared.round != self.round || !self.mark(plane, Phase::Preparing, step) {
+        if prepared.round != self.round || !self.accept_answer(plane, Phase::Preparing, step) {
             return;
         }
         if let Some(live) = self.planes.get_mut(plane) {
@@ -93,7 +93,7 @@ impl Barrier {
 
     /// A coordinator before this one came further: it prepared anew, and no record says so. Every plane prepares once
     /// more, above that round; the prepare clock runs on, which bounds this.
-    fn overtake(&mut self, round: u32, step: &mut Step) {
+    fn adopt_round(&mut self, round: u32, step: &mut Step) {
         self.next_round_after(round);
         self.enter(Phase::Preparing, step);
     }

@@ -23,7 +23,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn recovered(&mut self, plane: &PlaneId, recovered: Recovered, step: &mut Step) {
-        if !self.mark(plane, Phase::Recovering, step) {
+        if !self.accept_answer(plane, Phase::Recovering, step) {
             return;
         }
         match recovered {
@@ -44,7 +44,8 @@ impl Barrier {
 
     pub(in crate::barrier) fn recover_expired(&mut self, step: &mut Step) {
         if self.phase == Phase::Recovering {
-            let text = format!("the coordinator restarted, and no evidence came within 120 s from {}", self.silent());
+            let text =
+                format!("the coordinator restarted, and no evidence came within 120 s from {}", self.unanswered());
             self.fail(Refusal::new(Reason::CoordinatorRestarted, text), step);
         }
     }

@@ -15,7 +15,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn released(&mut self, plane: &PlaneId, step: &mut Step) {
-        if self.mark(plane, Phase::Releasing, step) && self.all_answered() {
+        if self.accept_answer(plane, Phase::Releasing, step) && self.all_answered() {
             self.begin_completing(step);
         }
     }

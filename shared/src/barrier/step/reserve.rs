@@ -11,7 +11,7 @@ use crate::{
 
 impl Barrier {
     pub(in crate::barrier) fn reserved(&mut self, plane: &PlaneId, step: &mut Step) {
-        if self.mark(plane, Phase::Reserving, step) && self.all_answered() {
+        if self.accept_answer(plane, Phase::Reserving, step) && self.all_answered() {
             self.stop(&[Timer::Prepare]);
             self.begin_settling(step);
         }

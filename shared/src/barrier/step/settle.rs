@@ -29,13 +29,13 @@ impl Barrier {
     pub(in crate::barrier) fn settled(&mut self, plane: &PlaneId, settled: Settled, step: &mut Step) {
         match (settled, self.gc_hold) {
             (Settled::PdHeld { gc_hold, .. }, None) => {
-                if self.record.request.init_plane() == Some(plane) && self.mark(plane, Phase::Settling, step) {
+                if self.record.request.init_plane() == Some(plane) && self.accept_answer(plane, Phase::Settling, step) {
                     self.gc_hold = Some(gc_hold);
                     self.enter(Phase::Settling, step);
                 }
             }
             (Settled::Leaders { .. }, Some(_)) => {
-                if self.mark(plane, Phase::Settling, step) && self.all_answered() {
+                if self.accept_answer(plane, Phase::Settling, step) && self.all_answered() {
                     self.begin_suspending(step);
                 }
             }

@@ -45,7 +45,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn snapshotted(&mut self, plane: &PlaneId, accepted: Vec<CallAccepted>, step: &mut Step) {
-        if !self.mark(plane, Phase::Snapshotting, step) {
+        if !self.accept_answer(plane, Phase::Snapshotting, step) {
             return;
         }
         self.record.moments.accepted(plane, accepted);

@@ -25,7 +25,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn suspended(&mut self, plane: &PlaneId, step: &mut Step) {
-        if self.mark(plane, Phase::Suspending, step) && self.all_answered() {
+        if self.accept_answer(plane, Phase::Suspending, step) && self.all_answered() {
             self.cover_round = 1;
             self.enter(Phase::Covering, step);
         }

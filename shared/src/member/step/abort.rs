@@ -23,14 +23,14 @@ impl Member {
         if self.phase != Phase::Broken {
             self.epoch = epoch;
             self.highest = self.highest.max(epoch);
-            self.give_up(None, step);
+            self.mark_broken(None, step);
         }
         self.pending = Some(Pending::Aborted(epoch));
-        self.pay(step);
+        self.flush_pending(step);
     }
 
     /// Never confirmed any more: durable before anything is let go or said.
-    pub(in crate::member) fn give_up(&mut self, cause: Option<Refusal>, step: &mut Step) {
+    pub(in crate::member) fn mark_broken(&mut self, cause: Option<Refusal>, step: &mut Step) {
         self.cancel_work(step);
         self.phase = Phase::Broken;
         self.cause = cause;
@@ -41,8 +41,8 @@ impl Member {
     }
 
     /// A hold ended, or work failed, before the confirmation: the coordinator is told unasked.
-    pub(in crate::member) fn break_off(&mut self, cause: Refusal, step: &mut Step) {
-        self.give_up(Some(cause), step);
+    pub(in crate::member) fn abort_locally(&mut self, cause: Refusal, step: &mut Step) {
+        self.mark_broken(Some(cause), step);
         self.send(self.epoch, self.aborted(), step);
     }
 

@@ -21,7 +21,7 @@ impl Member {
             self.cancel_work(step);
         } else {
             // Evidence must not outlive the snapshots that it names.
-            self.give_up(None, step);
+            self.mark_broken(None, step);
         }
         self.take(epoch, Order::Clean(clean.clone()), step);
         // Of an attempt that failed, nobody has seen the snapshots in EC2. A whole backup was Complete: EC2 has shown them

@@ -47,7 +47,7 @@ impl Member {
 
     pub(super) fn read_back(&mut self, seen: ReadBack, step: &mut Step) {
         match self.prove(seen) {
-            Err(refusal) => self.break_off(refusal, step),
+            Err(refusal) => self.abort_locally(refusal, step),
             Ok(evidence) => {
                 self.phase = Phase::Confirmed;
                 self.evidence = Some(evidence.clone());

@@ -75,7 +75,7 @@ impl Member {
     /// for an attempt that cannot end well. Completing and cleaning are begun anew when they are asked for again.
     pub(in crate::member) fn work_failed(&mut self, refusal: Refusal, step: &mut Step) {
         if self.phase.is_live() {
-            self.break_off(refusal, step);
+            self.abort_locally(refusal, step);
             return;
         }
         let preparing = matches!(self.current, Some((_, Order::Prepare(_))));

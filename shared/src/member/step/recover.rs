@@ -22,7 +22,7 @@ impl Member {
                     self.epoch = epoch;
                     self.highest = self.highest.max(epoch);
                     let text = "the coordinator restarted before this plane had confirmed";
-                    self.give_up(Some(Refusal::new(Reason::CoordinatorRestarted, text)), step);
+                    self.mark_broken(Some(Refusal::new(Reason::CoordinatorRestarted, text)), step);
                 }
                 Recovered::Aborted
             }

@@ -22,7 +22,7 @@ impl Member {
             self.drop_holds(step);
             self.phase = Phase::Released;
             self.pending = Some(Pending::Released(epoch));
-            self.pay(step);
+            self.flush_pending(step);
         } else if self.is_ours(epoch, step) {
             let text = format!("Release does not follow {:?}: not confirmed here", self.phase);
             self.refuse(epoch, Reason::Internal, text, step);
@@ -49,11 +49,11 @@ impl Member {
             return;
         }
         self.dropping -= 1;
-        self.pay(step);
+        self.flush_pending(step);
     }
 
     /// Says what is pending once nothing is being let go any more.
-    pub(in crate::member) fn pay(&mut self, step: &mut Step) {
+    pub(in crate::member) fn flush_pending(&mut self, step: &mut Step) {
         if self.dropping > 0 {
             return;
         }

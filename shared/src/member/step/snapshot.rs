@@ -28,7 +28,7 @@ impl Member {
     pub(super) fn snapshotted(&mut self, snapshotted: Snapshotted, step: &mut Step) {
         let stores = self.ready.as_ref().map(|ready| ready.prepared.stores.as_slice()).unwrap_or_default();
         if let Err(refusal) = check_snapshots(stores, &snapshotted.snapshots) {
-            self.break_off(refusal, step);
+            self.abort_locally(refusal, step);
             return;
         }
         self.snapshots.clone_from(&snapshotted.snapshots);

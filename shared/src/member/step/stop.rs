@@ -17,7 +17,7 @@ impl Member {
             return;
         }
         if self.phase.is_live() {
-            self.break_off(Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end"), step);
+            self.abort_locally(Refusal::new(Reason::PlaneRestarted, "the plane actor was told to end"), step);
         } else {
             self.drop_holds(step);
         }
@@ -33,7 +33,7 @@ impl Member {
         }
         if self.phase.is_live() {
             let text = format!("epoch {epoch} is obeyed for TiDB cluster {cluster}, above {}", self.epoch);
-            self.break_off(Refusal::new(Reason::EpochStale, text), step);
+            self.abort_locally(Refusal::new(Reason::EpochStale, text), step);
         } else {
             self.drop_holds(step);
         }

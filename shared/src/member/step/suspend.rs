@@ -45,7 +45,7 @@ impl Member {
             let text = format!(
                 "store {store} was held a second time, or in a way that is not allowed, or is none of this member"
             );
-            self.break_off(Refusal::new(Reason::Internal, text), step);
+            self.abort_locally(Refusal::new(Reason::Internal, text), step);
         } else {
             // It was opened while the attempt ended: the machine has forgotten it, the world has not.
             self.dropping = self.dropping.saturating_add(1);

@@ -2,7 +2,7 @@
 
 use super::world::{Process, Record, Two, UnderWay};
 use crate::{
-    facts::{CLUSTER, Try, backup_of, stored_claim, uid},
+    facts::{AttemptKey, CLUSTER, backup_of, stored_claim, uid},
     kept::Kept,
 };
 use shared::{
@@ -37,7 +37,7 @@ impl Two {
     }
 
     fn stored(&self) -> Option<Claim> {
-        stored_claim(self.claim.0, self.claim.1.map(|backup| Try { backup, number: 1 }))
+        stored_claim(self.claim.0, self.claim.1.map(|backup| AttemptKey { backup, number: 1 }))
     }
 
     fn take(&mut self, p: usize, at: usize) -> Option<Effect> {

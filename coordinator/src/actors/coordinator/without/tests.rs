@@ -1,5 +1,5 @@
 use super::*;
-use crate::{edge::kube::convert, kit::START};
+use crate::{edge::kube::convert, fixtures::START};
 use serde_json::{Value, json};
 use shared::{request::Limits, ts::Ts};
 

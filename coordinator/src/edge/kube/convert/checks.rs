@@ -128,7 +128,7 @@ mod tests {
         let (parent, field) = pointer.rsplit_once('/').unwrap();
         manifest.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(field.to_owned(), value.clone());
         let backup: VolumeBackup = serde_json::from_value(manifest).unwrap();
-        object(&backup, &Limits::default()).unwrap().wish.err().map(|refusal| refusal.message)
+        object(&backup, &Limits::default()).unwrap().request.err().map(|refusal| refusal.message)
     }
 
     #[test]

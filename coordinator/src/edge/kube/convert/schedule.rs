@@ -32,8 +32,8 @@ const STOPPED: &str = "RetentionStopped";
 pub fn schedule(found: &VolumeBackupSchedule, defaults: &Limits, zone: &Zone) -> Option<Schedule> {
     let status = found.status.as_ref().map(read_status).unwrap_or_default();
     let mut known = known(&found.metadata, status)?;
-    let (wish, planes) = wish(&found.metadata, &found.spec, defaults, zone);
-    known.object.wish = wish;
+    let (request, planes) = request(&found.metadata, &found.spec, defaults, zone);
+    known.object.spec = request;
     known.planes = planes;
     Some(known)
 }
@@ -44,7 +44,7 @@ pub fn unreadable_schedule(metadata: &ObjectMeta, error: &str) -> Option<Schedul
     // Such a number also stops the old manager's reader.
     let hint = if error.contains("i32") { "; whole numbers like spec.maxBackups are at most 2147483647" } else { "" };
     let message = cut(format!("the object is not a VolumeBackupSchedule: {error}"), TEXT_MAX - hint.len()) + hint;
-    known.object.wish = Err(Refusal::new(Reason::SpecInvalid, message));
+    known.object.spec = Err(Refusal::new(Reason::SpecInvalid, message));
     Some(known)
 }
 
@@ -58,13 +58,13 @@ fn known(metadata: &ObjectMeta, status: Status) -> Option<Schedule> {
             uid: metadata.uid.clone()?,
             created: metadata.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
             group: group.cloned(),
-            wish: Err(Refusal::new(Reason::SpecInvalid, "the spec was not read")),
+            spec: Err(Refusal::new(Reason::SpecInvalid, "the spec was not read")),
             status,
         },
     })
 }
 
-fn wish(
+fn request(
     metadata: &ObjectMeta,
     spec: &ScheduleSpec,
     defaults: &Limits,
@@ -88,7 +88,7 @@ fn wish(
         spec: spec.backup_template.clone(),
         status: None,
     };
-    let made = super::known(&run.metadata, "").map(|made| super::wish(&run, &made, defaults, "spec.backupTemplate"));
+    let made = super::known(&run.metadata, "").map(|made| super::request(&run, &made, defaults, "spec.backupTemplate"));
     let planes = match made {
         Some(Ok(request)) => request.members.into_iter().map(|member| member.plane).collect(),
         Some(Err(refusal)) => {

@@ -83,7 +83,7 @@ fn the_manifests_of_the_user_page_are_understood() {
     ];
     for (number, credentials) in credentials.into_iter().enumerate() {
         let object = converted(page(number));
-        let request = object.wish.unwrap();
+        let request = object.request.unwrap();
         assert_eq!((object.namespace.as_str(), object.name.as_str(), object.deleting), ("default", "backup1", false));
         let members: Vec<_> =
             request.members.iter().map(|m| (m.plane.as_str(), m.tc_name.as_str(), m.tc_namespace.as_str())).collect();
@@ -111,7 +111,7 @@ fn with(changes: &[(&str, Value)]) -> Result<Request, Refusal> {
             value => parent.insert(field.to_owned(), value.clone()),
         };
     }
-    converted(manifest).wish
+    converted(manifest).request
 }
 
 #[test]

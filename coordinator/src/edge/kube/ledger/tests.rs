@@ -1,6 +1,6 @@
 use super::super::testing::server;
 use super::*;
-use crate::kit::bare;
+use crate::fixtures::bare;
 use api_server::{ApiServer, Fault};
 use http::Method;
 use serde_json::json;

@@ -155,7 +155,7 @@ async fn schedules_are_listed_whatever_shape_they_have() {
     for words in ["spec.schedule: minute", "not a VolumeBackupSchedule"] {
         match events.recv().await.unwrap() {
             ScheduleEvent::Applied(schedule) => {
-                let refusal = schedule.object.wish.unwrap_err();
+                let refusal = schedule.object.spec.unwrap_err();
                 assert!(refusal.message.contains(words), "{refusal}");
             }
             other => panic!("{other:?}"),

@@ -21,7 +21,7 @@ fn good() -> Value {
 
 async fn next(events: &mut mpsc::Receiver<ObjectEvent>) -> String {
     match events.recv().await.unwrap() {
-        ObjectEvent::Applied(object) => match object.wish {
+        ObjectEvent::Applied(object) => match object.request {
             Ok(_) => format!("{} {}", object.name, object.phase),
             Err(refusal) => format!("{} {}: {}", object.name, object.phase, refusal.reason),
         },

@@ -77,7 +77,7 @@ impl Watch {
 }
 
 fn new(schedule: &Schedule) -> NewBackup {
-    let spec = schedule.object.wish.as_ref().unwrap();
+    let spec = schedule.object.spec.as_ref().unwrap();
     NewBackup {
         key: schedule.key.clone(),
         schedule_uid: schedule.object.uid.clone(),
@@ -108,7 +108,7 @@ async fn a_made_backup_is_a_file_that_the_scan_takes_up_and_retention_removes() 
     assert_eq!(port.create(&new).await, CreateResult::Exists { ours: true }, "asked again before the scan");
     let object = watch.object(|object| object.name == NAME).await;
     assert_eq!(port.create(&new).await, CreateResult::Exists { ours: true }, "and after it");
-    let request = object.wish.clone().unwrap();
+    let request = object.request.clone().unwrap();
     assert_eq!(request.storage.prefix, "p/-2024-05-01t03-00-00");
     assert_eq!(request.credentials, shared::request::Credentials::Role("r".to_owned()));
     let scheduled = object.scheduled.clone().unwrap();
@@ -226,7 +226,7 @@ async fn a_schedule_keeps_uid_birth_and_status_over_a_restart() {
 async fn a_field_that_nobody_reads_is_told_with_its_line() {
     let home = TempDir::new().unwrap();
     fs::write(home.path().join("s.yaml"), manifest("  maxBackup: 3\n")).unwrap();
-    let refusal = Watch::start(home.path()).schedule().await.object.wish.unwrap_err();
+    let refusal = Watch::start(home.path()).schedule().await.object.spec.unwrap_err();
     for words in ["s.yaml", "spec.maxBackup"] {
         assert!(refusal.message.contains(words), "{refusal}");
     }

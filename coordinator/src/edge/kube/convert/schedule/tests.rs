@@ -36,7 +36,7 @@ fn the_schedules_of_the_user_page_are_understood() {
         assert_eq!(found.key.namespace, "br-admin");
         assert_eq!(found.object.created, Timestamp(1_714_521_600_000));
         assert_eq!(found.planes.iter().map(PlaneId::as_str).collect::<Vec<_>>(), ["prod-az1", "prod-az2", "prod-az3"]);
-        let spec = found.object.wish.unwrap();
+        let spec = found.object.spec.unwrap();
         assert_eq!((spec.cron.text(), spec.pause), ("0 3 * * *", false));
         assert_eq!(spec.policy.max_reserved, Some(Millis::secs(7 * 86_400)));
         assert_eq!(spec.policy.max_backups, None);
@@ -56,14 +56,14 @@ fn optional_fields_reach_the_scheduler() {
         ("/metadata/labels", json!({"tidb.pingcap.com/backup-schedule-group": "shop"})),
     ]);
     assert_eq!(found.object.group.as_deref(), Some("shop"));
-    let spec = found.object.wish.unwrap();
+    let spec = found.object.spec.unwrap();
     assert_eq!((spec.cron.zone().name(), spec.pause), ("Europe/Berlin", true));
     assert_eq!((spec.policy.max_backups, spec.policy.max_failed), (Some(3), Some(0)));
     let counts = Tier::ALL.map(|tier| spec.policy.tiers.get(tier));
     assert_eq!(counts, [0, 0, 4, 0, 2]);
     assert_eq!(spec.policy.zone.name(), "Europe/Berlin", "days of tiers are days of the schedule");
     // Not above 0: any number, as ever.
-    let unlimited = with(&[("/spec/maxBackups", json!(-1))]).object.wish.unwrap();
+    let unlimited = with(&[("/spec/maxBackups", json!(-1))]).object.spec.unwrap();
     assert_eq!(unlimited.policy.max_backups, None);
 }
 
@@ -91,7 +91,7 @@ fn what_can_never_work_is_refused_with_all_that_is_wrong() {
             vec!["spec.backupTemplate.template.s3.prefix is \"a/../b\""],
         ),
     ] {
-        let refusal = with(&changes).object.wish.unwrap_err();
+        let refusal = with(&changes).object.spec.unwrap_err();
         assert_eq!(refusal.reason, reason, "{refusal}");
         for word in words {
             assert!(refusal.message.contains(word), "{word}: {refusal}");
@@ -104,9 +104,9 @@ fn what_can_never_work_is_refused_with_all_that_is_wrong() {
         ..ObjectMeta::default()
     };
     let shapeless = unreadable_schedule(&metadata, "missing field `schedule`").unwrap();
-    assert!(shapeless.object.wish.unwrap_err().message.contains("missing field `schedule`"));
+    assert!(shapeless.object.spec.unwrap_err().message.contains("missing field `schedule`"));
     let large = "invalid value: integer `99999999999`, expected i32";
-    let large = unreadable_schedule(&metadata, large).unwrap().object.wish.unwrap_err();
+    let large = unreadable_schedule(&metadata, large).unwrap().object.spec.unwrap_err();
     assert!(large.message.contains("spec.maxBackups are at most 2147483647"), "{large}");
 }
 

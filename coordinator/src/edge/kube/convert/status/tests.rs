@@ -1,5 +1,5 @@
 use super::*;
-use crate::kit::{START, certified, complete, record};
+use crate::fixtures::{START, certified, complete, record};
 use serde_json::json;
 use shared::barrier::{LastRefusal, Phase, PlaneView, Verdict};
 use std::{collections::BTreeMap, sync::Arc};
@@ -77,7 +77,7 @@ fn a_complete_backup_reads_as_the_user_page_shows_it() {
 
 #[test]
 fn a_row_quotes_no_other_plane() {
-    let mut record = crate::kit::record();
+    let mut record = crate::fixtures::record();
     record.milestone = Milestone::Failed;
     record.failure = Some(Refusal::new(Reason::AccessDenied, "plane az1: ec2:CreateSnapshots is denied"));
     let status = status(record);

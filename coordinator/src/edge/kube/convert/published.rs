@@ -2,7 +2,7 @@
 //! speaks of another object, and counts for nothing.
 
 use super::{super::crd::VolumeBackup, units::millis};
-use crate::ports::{By, Told, ToldRow};
+use crate::ports::{By, Published, PublishedRow};
 use serde_json::Value;
 use shared::{
     ids::{BackupUid, PlaneId},
@@ -15,7 +15,7 @@ use shared::{
 const SKEW: Millis = Millis::secs(60);
 
 /// `None`: nothing, or nothing of this object.
-pub(super) fn told(backup: &VolumeBackup, uid: &BackupUid) -> Option<Told> {
+pub(super) fn published(backup: &VolumeBackup, uid: &BackupUid) -> Option<Published> {
     let status = backup.status.as_ref()?;
     let text = |name: &str| status.get(name).and_then(Value::as_str);
     let started = text("timeStarted").and_then(moment);
@@ -35,7 +35,7 @@ pub(super) fn told(backup: &VolumeBackup, uid: &BackupUid) -> Option<Told> {
         }
     };
     let attempt = status.pointer("/barrier/attempt").and_then(Value::as_u64);
-    Some(Told {
+    Some(Published {
         phase: backup.phase().to_owned(),
         by,
         attempt: attempt.and_then(|number| u32::try_from(number).ok()).unwrap_or(1),
@@ -46,10 +46,10 @@ pub(super) fn told(backup: &VolumeBackup, uid: &BackupUid) -> Option<Told> {
     })
 }
 
-fn row(row: &Value) -> Option<ToldRow> {
+fn row(row: &Value) -> Option<PublishedRow> {
     let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
     let plane = text("k8sClusterName");
-    (!plane.is_empty()).then(|| ToldRow {
+    (!plane.is_empty()).then(|| PublishedRow {
         plane: PlaneId::from(plane),
         path: text("backupPath").to_owned(),
         commit_ts: text("commitTs").parse().ok().map(Ts),

@@ -1,12 +1,12 @@
 //! What befalls the network and processes of ours.
 
-use super::aim::{Aim, Struck, once, until};
+use super::aim::{Aim, Injected, once, until};
 use crate::{
     rig::{Rig, Way},
     sim::kinds::Kind,
 };
 
-pub(super) fn network(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+pub(super) fn network(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     let net = &aim.rig.net;
     let (from, to) = match kind {
         Kind::CutShort => (100, 4_000),
@@ -42,7 +42,7 @@ fn start_plane(rig: &Rig, plane: &str) {
     }
 }
 
-pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     let rig = aim.rig;
     let ms = match kind {
         Kind::CoordinatorRestarted | Kind::PlaneRestarted => 0,
@@ -51,14 +51,14 @@ pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
     let struck = match kind {
         Kind::CoordinatorKilled | Kind::CoordinatorRestarted => {
             rig.coordinator_runs().then(|| rig.kill_coordinator())?;
-            Struck { down: vec![String::new()], ..until("coordinator killed", ms, start_coordinator)? }
+            Injected { down: vec![String::new()], ..until("coordinator killed", ms, start_coordinator)? }
         }
         Kind::PlaneKilled | Kind::PlaneRestarted => {
             let plane = aim.plane();
             rig.plane_runs(&plane).then(|| rig.kill_plane(&plane))?;
             let name = plane.clone();
             let undo = move |rig: &Rig| start_plane(rig, &name);
-            Struck { down: vec![plane.clone()], ..until(format!("{plane} killed"), ms, undo)? }
+            Injected { down: vec![plane.clone()], ..until(format!("{plane} killed"), ms, undo)? }
         }
         Kind::CoordinatorSigterm | Kind::CoordinatorSigtermTwice => {
             rig.coordinator_runs().then(|| rig.tell_coordinator_to_end())?;
@@ -73,12 +73,12 @@ pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
                     })?
                 }
             };
-            Struck { told: Some(String::new()), ..struck }
+            Injected { told: Some(String::new()), ..struck }
         }
         Kind::PlaneSigterm => {
             let plane = aim.plane();
             rig.tell_plane_to_end(&plane).then_some(())?;
-            Struck { told: Some(plane.clone()), ..once(format!("SIGTERM to {plane}"))? }
+            Injected { told: Some(plane.clone()), ..once(format!("SIGTERM to {plane}"))? }
         }
         Kind::EverybodyKilled => {
             rig.kill_coordinator();
@@ -89,7 +89,7 @@ pub(super) fn processes(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
                 planes.iter().for_each(|plane| start_plane(rig, plane));
                 start_coordinator(rig);
             };
-            Struck { down, ..until("everybody killed", ms, undo)? }
+            Injected { down, ..until("everybody killed", ms, undo)? }
         }
         Kind::CoordinatorDeposed => {
             rig.coordinator_runs().then(|| rig.depose_coordinator())?;

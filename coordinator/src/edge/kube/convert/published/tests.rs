@@ -3,12 +3,12 @@ use serde_json::json;
 
 const CREATED: &str = "2024-05-01T03:00:00Z";
 
-fn of(status: Value) -> Option<Told> {
+fn of(status: Value) -> Option<Published> {
     let backup = json!({
         "metadata": {"name": "b", "namespace": "n", "uid": "u1", "creationTimestamp": CREATED},
         "spec": {}, "status": status,
     });
-    told(&serde_json::from_value(backup).unwrap(), &"u1".into())
+    published(&serde_json::from_value(backup).unwrap(), &"u1".into())
 }
 
 #[test]
@@ -41,14 +41,14 @@ fn rows_are_read_as_they_stand() {
          "backupName": "fed-b", "backupSize": 7},
         {"backupName": "nobody's"}, 3,
     ]);
-    let told = of(json!({"phase": "SnapshotsCreated", "timeStarted": CREATED, "backups": rows})).unwrap();
-    assert!(told.has_begun() && !told.has_ended());
-    let row = ToldRow {
+    let published = of(json!({"phase": "SnapshotsCreated", "timeStarted": CREATED, "backups": rows})).unwrap();
+    assert!(published.has_begun() && !published.has_ended());
+    let row = PublishedRow {
         plane: "az1".into(),
         path: "s3://b/p-az1".into(),
         commit_ts: Some(Ts(449_462_718_912_512_000)),
         complete: true,
         bytes: 7,
     };
-    assert_eq!(told.rows, [row]);
+    assert_eq!(published.rows, [row]);
 }

@@ -1,6 +1,6 @@
 //! Any inputs in any order: the machine never panics, and `Confirmed` is never said without its proof.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use proptest::prelude::*;
 use shared::{
     epoch::Epoch,

@@ -141,7 +141,7 @@ impl Plane {
 }
 
 /// The coordinator's part, by hand.
-pub(crate) struct Hand {
+pub(crate) struct ScriptedCoordinator {
     pub(crate) world: World,
     pub(crate) planes: Vec<Plane>,
     pub(crate) prepared: BTreeMap<String, Prepared>,
@@ -151,7 +151,7 @@ pub(crate) struct Hand {
     pub(crate) regions: u64,
 }
 
-impl Hand {
+impl ScriptedCoordinator {
     pub(crate) fn new(world: &World) -> Self {
         Self::with(world, None)
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 pub(in crate::sim) type Undo = Box<dyn FnOnce(&Rig)>;
 
 /// What took place.
-pub(in crate::sim) struct Struck {
+pub(in crate::sim) struct Injected {
     /// For the trace.
     pub(in crate::sim) text: String,
     /// What ends it, or comes of it, and after how many milliseconds.
@@ -27,7 +27,7 @@ pub(super) struct Aim<'a> {
     pub(super) planes: Vec<String>,
 }
 
-impl Struck {
+impl Injected {
     /// Something more that comes of it later.
     pub(super) fn and_then(mut self, ms: u64, then: impl FnOnce(&Rig) + 'static) -> Self {
         self.undo.push((ms, Box::new(then)));
@@ -49,12 +49,12 @@ impl Aim<'_> {
     }
 }
 
-pub(super) fn once(text: impl Into<String>) -> Option<Struck> {
-    Some(Struck { text: text.into(), undo: Vec::new(), down: Vec::new(), told: None })
+pub(super) fn once(text: impl Into<String>) -> Option<Injected> {
+    Some(Injected { text: text.into(), undo: Vec::new(), down: Vec::new(), told: None })
 }
 
-pub(super) fn until(text: impl Into<String>, ms: u64, undo: impl FnOnce(&Rig) + 'static) -> Option<Struck> {
-    Some(Struck {
+pub(super) fn until(text: impl Into<String>, ms: u64, undo: impl FnOnce(&Rig) + 'static) -> Option<Injected> {
+    Some(Injected {
         text: format!("{} for {ms} ms", text.into()),
         undo: vec![(ms, Box::new(undo))],
         down: Vec::new(),
@@ -68,7 +68,7 @@ pub(super) fn switch(
     ms: u64,
     on: impl FnOnce(&mut Faults),
     off: impl FnOnce(&mut Faults) + 'static,
-) -> Option<Struck> {
+) -> Option<Injected> {
     aim.rig.world.faults(on);
     until(text, ms, move |rig| rig.world.faults(off))
 }
@@ -78,7 +78,7 @@ pub(super) fn set_switch(
     text: &str,
     (from, to): (u64, u64),
     of: impl Fn(&mut Faults) -> &mut BTreeSet<StoreId> + 'static,
-) -> Option<Struck> {
+) -> Option<Injected> {
     let (store, ms) = (aim.store(), aim.ms(from, to));
     among(aim, format!("{text} of store {store}"), ms, store, of)
 }
@@ -88,7 +88,7 @@ pub(super) fn plane_switch(
     text: &str,
     (from, to): (u64, u64),
     of: impl Fn(&mut Faults) -> &mut BTreeSet<String> + 'static,
-) -> Option<Struck> {
+) -> Option<Injected> {
     let (plane, ms) = (aim.plane(), aim.ms(from, to));
     among(aim, format!("{text} of {plane}"), ms, plane, of)
 }
@@ -100,7 +100,7 @@ fn among<K: Ord + Clone + 'static>(
     ms: u64,
     one: K,
     of: impl Fn(&mut Faults) -> &mut BTreeSet<K> + 'static,
-) -> Option<Struck> {
+) -> Option<Injected> {
     aim.rig.world.faults(|faults| of(faults).insert(one.clone()));
     until(text, ms, move |rig| {
         rig.world.faults(|faults| of(faults).remove(&one));

@@ -1,6 +1,6 @@
 //! Any history, any policy, any moment.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use proptest::prelude::*;
 use shared::{
     cron::Zone,

@@ -1,7 +1,7 @@
 //! What befalls the control plane's Kubernetes cluster and its ledger as a whole.
 
 use super::{
-    aim::{Aim, Struck, once, until},
+    aim::{Aim, Injected, once, until},
     hosts::start_coordinator,
 };
 use crate::{
@@ -18,14 +18,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// failure takes that is kept without the stores: a real ledger's limit is some hundred times as large.
 const ROOM: std::ops::Range<usize> = 600..6_000;
 
-pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     let control = &aim.rig.control;
     match kind {
         Kind::ControlPlaneLost => {
             aim.rig.kill_coordinator();
             control.lose_everything();
             let ms = aim.ms(200, 60_000);
-            Some(Struck { down: vec![String::new()], ..until("control plane lost", ms, start_coordinator)? })
+            Some(Injected { down: vec![String::new()], ..until("control plane lost", ms, start_coordinator)? })
         }
         Kind::ControlPlaneRestored => restored(aim, &BTreeSet::new()),
         Kind::LedgerLostInPart => {
@@ -40,7 +40,7 @@ pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
             }
             aim.rig.kill_coordinator();
             let ms = aim.ms(0, 20_000);
-            Some(Struck { down: vec![String::new()], ..until(text, ms, start_coordinator)? })
+            Some(Injected { down: vec![String::new()], ..until(text, ms, start_coordinator)? })
         }
         Kind::LedgerFromBefore => from_before(aim),
         Kind::CrdTornDown => {
@@ -70,7 +70,7 @@ pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
 }
 
 /// Velero's way: another cluster, the ledger first, the objects under new uids some time later.
-fn restored(aim: &mut Aim<'_>, lost: &BTreeSet<LedgerKey>) -> Option<Struck> {
+fn restored(aim: &mut Aim<'_>, lost: &BTreeSet<LedgerKey>) -> Option<Injected> {
     let rig = aim.rig;
     rig.kill_coordinator();
     rig.kill_deposed();
@@ -83,12 +83,12 @@ fn restored(aim: &mut Aim<'_>, lost: &BTreeSet<LedgerKey>) -> Option<Struck> {
          {finalizers}; coordinator",
         lost.len()
     );
-    let struck = Struck { down: vec![String::new()], ..until(text, starts, start_coordinator)? };
+    let struck = Injected { down: vec![String::new()], ..until(text, starts, start_coordinator)? };
     Some(struck.and_then(objects, move |rig: &Rig| rig.control.restore_objects(&export, status, finalizers)))
 }
 
 /// A copy that is older than what it is restored over. Planes may have been restarted since, and know nothing of it.
-fn from_before(aim: &mut Aim<'_>) -> Option<Struck> {
+fn from_before(aim: &mut Aim<'_>) -> Option<Injected> {
     let export = aim.rig.control.export();
     export.ledger().next()?;
     let (later, objects) = (aim.ms(15_000, 70_000), aim.ms(0, 15_000));

@@ -1,7 +1,7 @@
 //! Objects of the manager that stood here before us.
 
 use super::{
-    aim::{Aim, Struck, once, until},
+    aim::{Aim, Injected, once, until},
     hosts::start_coordinator,
 };
 use crate::{control::parse_record, rig::KEY};
@@ -13,7 +13,7 @@ const LOCK: &[u8] = b"DO NOT DELETE\nThis file exists to remind other backup job
 const UNFINISHED: &str = "br-admin/old";
 
 /// The finished backup becomes one that the old manager made; where none is finished, one that it was stopped in appears.
-pub(super) fn old_managers_object(aim: &mut Aim<'_>) -> Option<Struck> {
+pub(super) fn old_managers_object(aim: &mut Aim<'_>) -> Option<Injected> {
     let rig = aim.rig;
     let complete = rig.control.ledger().into_iter().find_map(|(key, body)| {
         let record = parse_record(&body)?;
@@ -39,5 +39,5 @@ pub(super) fn old_managers_object(aim: &mut Aim<'_>) -> Option<Struck> {
     rig.world.strip_tags(&crate::invariants::certified(&record));
     let ms = aim.ms(0, 20_000);
     let struck = until("the backup is one of the old manager's", ms, start_coordinator)?;
-    Some(Struck { down: vec![String::new()], ..struck })
+    Some(Injected { down: vec![String::new()], ..struck })
 }

@@ -3,7 +3,7 @@
 
 use super::{
     judge,
-    table::{Case, Deed, Marks, Side, Story},
+    table::{Case, Injection, Marks, Scenario, Side},
 };
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
@@ -16,10 +16,10 @@ use tests::{
     processes::{
         backup::Wish,
         environment::ADMIN_NAMESPACE,
+        network_paths::Reach,
         programs::Who,
         rig::Rig,
         site::{PLANES, SitePlan},
-        ways::Reach,
     },
     servers::{ec2::Fault, process},
 };
@@ -48,20 +48,20 @@ const RELEASE: Marks = &["Send", "order: Release"];
 pub(crate) struct Line {
     pub(crate) case: Case,
     pub(crate) outcome: String,
-    /// From the deed until nothing was held.
+    /// From the injection until nothing was held.
     pub(crate) gone: Duration,
     /// The safe point stands that long by itself, if that is all that does.
     pub(crate) safe_point: Option<Duration>,
 }
 
 /// A rig that plays cases.
-pub(crate) struct Lane {
+pub(crate) struct Runner {
     pub(crate) rig: Rig,
     number: u8,
     played: usize,
 }
 
-impl Lane {
+impl Runner {
     pub(crate) async fn start(number: u8, reach: Reach) -> Result<Self> {
         let rig = Rig::start_reaching(&[SitePlan { number, ..SitePlan::shop() }], reach).await?;
         // Cases follow each other faster than EC2 lets anybody snapshot a volume.
@@ -75,42 +75,42 @@ impl Lane {
         let name = format!("case-{}-{}", self.number, self.played);
         self.reach(&name, &case).await?;
         let begun = Instant::now();
-        self.deed(&case).await?;
+        self.injection(&case).await?;
         let (gone, safe_point) = self.all_gone(&case, begun).await?;
         self.come_back(&case).await?;
-        let outcome = match case.story {
-            Story::Deletion => "gone".to_owned(),
-            Story::Backup | Story::BadEnd | Story::Recovery => judge::outcome(&self.rig, &name, &case).await?,
+        let outcome = match case.scenario {
+            Scenario::Deletion => "gone".to_owned(),
+            Scenario::Backup | Scenario::BadEnd | Scenario::Recovery => judge::outcome(&self.rig, &name, &case).await?,
         };
         self.rig.ec2.handle.deny("CreateSnapshots", false);
         self.leave_nothing(&name, &case).await?;
-        ensure!(gone <= case.bound(), "held for {gone:?} after the deed, above {:?}", case.bound());
+        ensure!(gone <= case.bound(), "held for {gone:?} after the injection, above {:?}", case.bound());
         Ok(Line { case, outcome, gone, safe_point })
     }
 
     /// Brings the backup to the boundary.
     async fn reach(&mut self, name: &str, case: &Case) -> Result<()> {
         let wish = Wish::of(&self.rig.sites[0], name).manifest();
-        if case.story == Story::Deletion {
+        if case.scenario == Scenario::Deletion {
             self.rig.apply_backup(&wish).await?;
             let status = self.rig.ended(name).await?;
             ensure!(status["phase"] == "Complete", "without any fault: {status:#}");
         }
-        if case.story == Story::BadEnd {
+        if case.scenario == Scenario::BadEnd {
             self.rig.ec2.handle.deny("CreateSnapshots", true);
         }
         let calls = self.calls();
-        if case.story == Story::Recovery {
+        if case.scenario == Scenario::Recovery {
             self.recover(name, &wish, case).await?;
             return self.reached(name, case.who).await;
         }
         self.arm(case.who, case.side, case.marks)?;
-        match case.story {
-            Story::Deletion => {
+        match case.scenario {
+            Scenario::Deletion => {
                 let delete = ["delete", "vbk", name, "-n", ADMIN_NAMESPACE, "--wait=false"];
                 self.rig.kube.kubectl(&delete).await?;
             }
-            Story::Backup | Story::BadEnd | Story::Recovery => {
+            Scenario::Backup | Scenario::BadEnd | Scenario::Recovery => {
                 if case.marks.is_empty() {
                     self.rig.ec2.handle.plan("CreateSnapshots", Fault::SlowReply(UNDER_WAY), self.stores());
                 }
@@ -188,18 +188,18 @@ impl Lane {
         std::fs::remove_file(self.reached_file(case.who)).context("nobody stands still")
     }
 
-    async fn deed(&mut self, case: &Case) -> Result<()> {
-        match case.deed {
-            Deed::Kill | Deed::KillForLong => {
+    async fn injection(&mut self, case: &Case) -> Result<()> {
+        match case.injection {
+            Injection::Kill | Injection::KillForLong => {
                 let process = self.rig.programs_mut().process(case.who);
                 process.signal("KILL")?;
                 process.wait(KILL_LIMIT).await?;
                 self.go_on(case)?;
-                if case.deed == Deed::Kill {
+                if case.injection == Injection::Kill {
                     self.rig.programs_mut().start_again(case.who).await?;
                 }
             }
-            Deed::AllDie => {
+            Injection::AllDie => {
                 let everybody = [Who::Coordinator, Who::Plane(0), Who::Plane(1), Who::Plane(2)];
                 for who in everybody {
                     self.rig.programs_mut().process(who).signal("KILL")?;
@@ -210,28 +210,28 @@ impl Lane {
                     self.rig.programs_mut().start_again(who).await?;
                 }
             }
-            Deed::Term => {
+            Injection::Term => {
                 self.rig.programs_mut().process(case.who).signal("TERM")?;
                 self.go_on(case)?;
                 let code = self.rig.programs_mut().process(case.who).wait(TERM_LIMIT).await?;
                 ensure!(code == Some(0), "ended with {code:?} after SIGTERM");
                 self.rig.programs_mut().start_again(case.who).await?;
             }
-            Deed::Hang(_) => {}
-            Deed::Cut { up, down, .. } => {
+            Injection::Hang(_) => {}
+            Injection::Cut { up, down, .. } => {
                 self.rig.programs().ways().cut(dialler(case)?, up, down).await?;
                 self.go_on(case)?;
             }
-            Deed::Unplug(_) => {
+            Injection::Unplug(_) => {
                 self.rig.programs().ways().plug(dialler(case)?, false).await?;
                 self.go_on(case)?;
             }
-            Deed::StoreDies => {
+            Injection::StoreDies => {
                 let store = self.rig.sites[0].stores_of(1)[0];
                 self.rig.sites[0].tikv.kill(store);
                 self.go_on(case)?;
             }
-            Deed::PdDies => {
+            Injection::PdDies => {
                 self.rig.sites[0].pd.kill("pd-0").await?;
                 self.go_on(case)?;
                 self.rig.sites[0].pd.restart("pd-0").await?;
@@ -243,9 +243,9 @@ impl Lane {
     /// Whoever was to be away for long starts again, also a coordinator that hung for longer than its Lease: it has
     /// lost it, and has ended.
     async fn come_back(&mut self, case: &Case) -> Result<()> {
-        match (case.deed, case.who) {
-            (Deed::KillForLong, who) => self.rig.programs_mut().start_again(who).await,
-            (Deed::Hang(_), Who::Coordinator) => {
+        match (case.injection, case.who) {
+            (Injection::KillForLong, who) => self.rig.programs_mut().start_again(who).await,
+            (Injection::Hang(_), Who::Coordinator) => {
                 let code = self.rig.programs_mut().process(case.who).wait(TERM_LIMIT).await?;
                 ensure!(code == Some(1), "a coordinator that had lost its Lease ended with {code:?}");
                 self.rig.programs_mut().start_again(case.who).await
@@ -257,17 +257,17 @@ impl Lane {
     /// Looks until nothing is held; ends what was to last only for a while, when its time comes.
     async fn all_gone(&self, case: &Case, begun: Instant) -> Result<(Duration, Option<Duration>)> {
         let site = &self.rig.sites[0];
-        let mut lasts = match case.deed {
-            Deed::Hang(length) | Deed::Unplug(length) | Deed::Cut { length, .. } => Some(length),
+        let mut lasts = match case.injection {
+            Injection::Hang(length) | Injection::Unplug(length) | Injection::Cut { length, .. } => Some(length),
             _ => None,
         };
         let mut gone = None;
         loop {
             if lasts.is_some_and(|length| begun.elapsed() >= length) {
                 lasts = None;
-                match case.deed {
-                    Deed::Cut { .. } => self.rig.programs().ways().cut(dialler(case)?, false, false).await?,
-                    Deed::Unplug(_) => self.rig.programs().ways().plug(dialler(case)?, true).await?,
+                match case.injection {
+                    Injection::Cut { .. } => self.rig.programs().ways().cut(dialler(case)?, false, false).await?,
+                    Injection::Unplug(_) => self.rig.programs().ways().plug(dialler(case)?, true).await?,
                     _ => self.go_on(case)?,
                 }
             }
@@ -287,16 +287,16 @@ impl Lane {
 
     /// Deletes the backup; then nothing is left of it anywhere, and everybody is there for the next case.
     async fn leave_nothing(&mut self, name: &str, case: &Case) -> Result<()> {
-        if case.deed == Deed::StoreDies {
+        if case.injection == Injection::StoreDies {
             let store = self.rig.sites[0].stores_of(1)[0];
             self.rig.sites[0].tikv.revive_aged(store, AGE)?;
             self.up(store).await?;
         }
         // Needs everybody, or it waits for who is away.
         self.rig.programs_mut().connected(&PLANES).await?;
-        match case.story {
-            Story::Deletion => self.rig.deleted(name).await?,
-            Story::Backup | Story::BadEnd | Story::Recovery => self.rig.delete_backup(name).await?,
+        match case.scenario {
+            Scenario::Deletion => self.rig.deleted(name).await?,
+            Scenario::Backup | Scenario::BadEnd | Scenario::Recovery => self.rig.delete_backup(name).await?,
         }
         judge::nothing_left(&self.rig, case).await
     }

@@ -40,7 +40,7 @@ pub(crate) fn limited(cron: &str, max: i32) -> Spec {
 /// Created on 1 May 2024 at midnight.
 pub(crate) fn object(spec: Spec) -> Object {
     let status = Status::default();
-    Object { uid: "u1".to_owned(), created: at("2024-05-01T00:00:00Z"), group: None, wish: Ok(spec), status }
+    Object { uid: "u1".to_owned(), created: at("2024-05-01T00:00:00Z"), group: None, spec: Ok(spec), status }
 }
 
 pub(crate) fn backup(name: &str, state: BackupState) -> Backup {

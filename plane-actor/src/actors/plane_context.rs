@@ -26,7 +26,7 @@ const MAX_BUCKETS: usize = 64;
 const CLEANS_AT_ONCE: usize = 3;
 
 /// One per process; lives on the actors' thread.
-pub struct Env {
+pub struct PlaneContext {
     pub(crate) config: PlaneConfig,
     pub(crate) ports: Ports,
     pub(crate) clock: Clock,
@@ -40,7 +40,7 @@ pub struct Env {
     objects: RefCell<BTreeMap<BackupUid, Rc<Mutex<()>>>>,
 }
 
-impl Env {
+impl PlaneContext {
     /// Reads the ledger; nothing else is touched.
     pub async fn open(config: PlaneConfig, ports: Ports) -> Result<Rc<Self>, PortError> {
         let ledger = LedgerHandle::open(ports.ledger.clone()).await?;

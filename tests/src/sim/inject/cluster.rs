@@ -1,12 +1,12 @@
 //! What befalls TiKV and PD.
 
-use super::aim::{Aim, Struck, once, plane_switch, set_switch, switch, until};
+use super::aim::{Aim, Injected, once, plane_switch, set_switch, switch, until};
 use crate::{rig::Rig, sim::kinds::Kind, world::Faults};
 use rand::Rng;
 use shared::{ids::StoreId, ts::Ts};
 use std::{collections::BTreeSet, time::Duration};
 
-pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     let world = &aim.rig.world;
     match kind {
         Kind::StoreRestart => {
@@ -97,7 +97,7 @@ pub(super) fn tikv(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
 }
 
 /// What a process is for the whole of its life: it comes with a restart, and goes with one.
-fn with_a_restart(aim: &mut Aim<'_>, how: &str, of: fn(&mut Faults) -> &mut BTreeSet<StoreId>) -> Option<Struck> {
+fn with_a_restart(aim: &mut Aim<'_>, how: &str, of: fn(&mut Faults) -> &mut BTreeSet<StoreId>) -> Option<Injected> {
     let (store, down, ms) = (aim.store(), aim.ms(50, 4_000), aim.ms(8_000, 60_000));
     let restart = move |rig: &Rig, on: bool| {
         rig.world.faults(|faults| if on { of(faults).insert(store) } else { of(faults).remove(&store) });
@@ -107,7 +107,7 @@ fn with_a_restart(aim: &mut Aim<'_>, how: &str, of: fn(&mut Faults) -> &mut BTre
     until(format!("store {store} is restarted, down {down} ms, {how}"), ms, move |rig| restart(rig, false))
 }
 
-pub(super) fn pd(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+pub(super) fn pd(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     let world = &aim.rig.world;
     let forced = |aim: &mut Aim<'_>, value: Ts| {
         let ms = aim.ms(2_000, 30_000);

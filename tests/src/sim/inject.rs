@@ -9,7 +9,7 @@ mod hosts;
 mod old_manager;
 mod people;
 
-pub(super) use aim::{Struck, Undo};
+pub(super) use aim::{Injected, Undo};
 
 use super::plan::Strike;
 use crate::rig::Rig;
@@ -17,7 +17,7 @@ use aim::Aim;
 use rand::{SeedableRng, rngs::SmallRng};
 
 /// Lets a fault take place. `None`: it cannot now (nothing to kill, nothing to split).
-pub(super) fn strike(rig: &Rig, strike: &Strike) -> Option<Struck> {
+pub(super) fn inject(rig: &Rig, strike: &Strike) -> Option<Injected> {
     let planes = rig.world.config().planes.into_iter().map(|plane| plane.name).collect();
     let mut aim = Aim { rig, rng: SmallRng::seed_from_u64(strike.seed), planes };
     cluster::tikv(&mut aim, strike.kind)

@@ -1,6 +1,6 @@
 //! The good path.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     barrier::{Input, Milestone, Phase, Timer},
     epoch::Epoch,

@@ -76,7 +76,7 @@ async fn rig_leads_from_pd_to_volumes() {
         assert!(secret.contains_key("access_key") && secret.contains_key("secret_key"));
     }
     assert_eq!(found.len(), site.stores().count(), "every store is in a plane");
-    assert_eq!(rig.traces().await.unwrap(), tests::processes::traces::Traces::default());
+    assert_eq!(rig.traces().await.unwrap(), tests::processes::leftovers::Leftovers::default());
     assert_eq!(rig.touched().await.unwrap(), rig.untouched());
 }
 

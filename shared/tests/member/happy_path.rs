@@ -1,6 +1,6 @@
 //! The good way, effect by effect.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use shared::{
     evidence::{Evidence, HoldKind, StoreEvidence},
     ids::StoreId,

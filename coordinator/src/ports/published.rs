@@ -9,7 +9,7 @@ use shared::{
 /// What stands in a status that is the object's own. The ledger decides where it has a record; this is for where it has
 /// none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct Published {
     /// `status.phase`
     pub phase: String,
     /// Whose words they are.
@@ -23,7 +23,7 @@ pub struct Told {
     /// `status.timeCompleted`
     pub completed: Option<Timestamp>,
     /// `status.backups`, those that name a plane.
-    pub rows: Vec<ToldRow>,
+    pub rows: Vec<PublishedRow>,
 }
 
 /// Who wrote a status.
@@ -40,7 +40,7 @@ pub enum By {
 
 /// One row of `status.backups`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToldRow {
+pub struct PublishedRow {
     /// `k8sClusterName`
     pub plane: PlaneId,
     /// `backupPath`; empty where there is none.
@@ -53,7 +53,7 @@ pub struct ToldRow {
     pub bytes: u64,
 }
 
-impl Told {
+impl Published {
     /// It began: something of it may be there.
     pub fn has_begun(&self) -> bool {
         !matches!(self.phase.as_str(), "" | "Invalid") || self.started.is_some() || !self.rows.is_empty()

@@ -1,11 +1,11 @@
 //! What befalls EC2 and S3.
 
-use super::aim::{Aim, Struck, once, set_switch, switch, until};
+use super::aim::{Aim, Injected, once, set_switch, switch, until};
 use crate::{sim::kinds::Kind, world::Ec2Faults};
 use rand::{Rng, rngs::SmallRng};
 use std::time::Duration;
 
-fn ec2(aim: &mut Aim<'_>, text: &str, change: impl FnOnce(&mut Ec2Faults, u32)) -> Option<Struck> {
+fn ec2(aim: &mut Aim<'_>, text: &str, change: impl FnOnce(&mut Ec2Faults, u32)) -> Option<Injected> {
     let (plane, count) = (aim.plane(), aim.rng.random_range(1..=3));
     aim.rig.world.faults(|faults| change(faults.ec2.entry(plane.clone()).or_default(), count));
     once(format!("{text} in {plane}, {count}"))
@@ -17,7 +17,7 @@ fn ec2_until(
     (from, to): (u64, u64),
     on: impl FnOnce(&mut Ec2Faults, &mut SmallRng),
     off: impl FnOnce(&mut Ec2Faults) + 'static,
-) -> Option<Struck> {
+) -> Option<Injected> {
     let (plane, ms) = (aim.plane(), aim.ms(from, to));
     let Aim { rig, rng, .. } = aim;
     rig.world.faults(|faults| on(faults.ec2.entry(plane.clone()).or_default(), rng));
@@ -26,7 +26,7 @@ fn ec2_until(
     })
 }
 
-pub(super) fn aws(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+pub(super) fn aws(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     match kind {
         Kind::Throttle => ec2(aim, "calls throttled", |faults, count| faults.throttle += count * 3),
         Kind::LostReply => ec2(aim, "create replies lost", |faults, count| faults.lose_replies += count),

@@ -1,6 +1,6 @@
 //! Any inputs in any order: no panic, deadlines ahead, one creation and one deletion in flight, names made once.
 
-use crate::kit::*;
+use crate::fixtures::*;
 use proptest::prelude::*;
 use shared::{
     machine::Machine,
@@ -99,7 +99,7 @@ fn input(watch: &mut Watch, now: Now, act: &Act) -> Option<Input> {
     Some(match act {
         Act::Told { schedule, expression, pause, valid, group, max, uid } => {
             let name = NAMES[*schedule];
-            let wish = Spec { pause: *pause, ..limited(EXPRESSIONS[*expression], *max) };
+            let wanted = Spec { pause: *pause, ..limited(EXPRESSIONS[*expression], *max) };
             let refusal = shared::reason::Refusal::new(shared::reason::Reason::SpecInvalid, "test");
             if *uid {
                 watch.creating.remove(name);
@@ -109,7 +109,7 @@ fn input(watch: &mut Watch, now: Now, act: &Act) -> Option<Input> {
             let object = Object {
                 uid: format!("u{}", watch.uids.get(name).copied().unwrap_or_default()),
                 group: group.then(|| "g".to_owned()),
-                wish: if *valid { Ok(wish) } else { Err(refusal) },
+                spec: if *valid { Ok(wanted) } else { Err(refusal) },
                 status: watch.statuses.get(name).cloned().unwrap_or_default(),
                 ..object(spec("0 * * * *"))
             };

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Everything that a backup may leave in the world outside the API server. Empty: nothing is left.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Traces {
+pub struct Leftovers {
     /// Snapshots in EC2, seen by calls or not.
     pub snapshots: Vec<String>,
     /// Keys in S3.
@@ -65,11 +65,11 @@ impl Site {
 
 impl Rig {
     /// What is there now.
-    pub async fn traces(&self) -> Result<Traces> {
-        let mut traces = Traces {
+    pub async fn traces(&self) -> Result<Leftovers> {
+        let mut traces = Leftovers {
             snapshots: self.ec2.handle.snapshots().into_keys().collect(),
             objects: self.cloud().await?.objects.list("", 1000).await?,
-            ..Traces::default()
+            ..Leftovers::default()
         };
         for site in &self.sites {
             let held = site.held().await?;

@@ -1,13 +1,13 @@
 //! What people do, and what befalls the control planes' Kubernetes and clocks.
 
 use super::{
-    aim::{Aim, Struck, once, plane_switch, until},
+    aim::{Aim, Injected, once, plane_switch, until},
     old_manager::old_managers_object,
 };
 use crate::{rig::KEY, sim::kinds::Kind};
 use rand::Rng;
 
-pub(super) fn people(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+pub(super) fn people(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     let rig = aim.rig;
     let control = &rig.control;
     match kind {
@@ -63,7 +63,7 @@ pub(super) fn people(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
 }
 
 /// What people and their tools do to the object itself.
-pub(super) fn editors(aim: &mut Aim<'_>, kind: Kind) -> Option<Struck> {
+pub(super) fn editors(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     let control = &aim.rig.control;
     match kind {
         Kind::ObjectCopiedWithStatus => {
