@@ -200,12 +200,13 @@ fn telemetry_steers_nothing() {
 }
 
 /// Every package, as others name it.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 7] = [
     ("shared", "shared"),
     ("shell", "shared/shell"),
     ("coordinator", "coordinator"),
     ("plane_actor", "plane-actor"),
     ("tests", "tests"),
+    ("api_server", "tests/api-server"),
     ("loadtests", "loadtests"),
 ];
 
