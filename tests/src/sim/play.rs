@@ -13,7 +13,10 @@ use super::{
 };
 use crate::rig::Rig;
 use serde_json::Value;
-use shared::barrier::{Milestone, Record};
+use shared::{
+    barrier::{Milestone, Record},
+    ids::BackupUid,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
@@ -313,11 +316,20 @@ impl Play<'_> {
             let there = self.rig.control.uids();
             quiet && inner.books.records.iter().all(|(uid, record)| ended(record) || !there.contains(uid))
         };
-        let over = |object: &Value| {
-            matches!(phase(object), "Complete" | "Failed" | "Invalid")
-                && !object["metadata"]["deletionTimestamp"].is_string()
-        };
+        let over =
+            |object: &Value| self.says_how_it_ended(object) && !object["metadata"]["deletionTimestamp"].is_string();
         quiet && self.rig.control.all(over) && !self.is_torn()
+    }
+
+    /// What its record says: a status may be a copy of another object's until its own is written.
+    fn says_how_it_ended(&self, object: &Value) -> bool {
+        let inner = self.observer.lock();
+        let uid = BackupUid::new(object["metadata"]["uid"].as_str().unwrap_or_default());
+        match inner.books.records.get(&uid).map(|record| record.milestone) {
+            Some(Milestone::Complete) => phase(object) == "Complete",
+            Some(Milestone::Failed) => phase(object) == "Failed",
+            _ => matches!(phase(object), "Complete" | "Failed" | "Invalid"),
+        }
     }
 }
 
