@@ -2,7 +2,6 @@
 // Standard output is the result, standard error the progress.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-#[cfg(feature = "servers")]
 mod barrier;
 mod demo;
 mod simulate;
@@ -24,7 +23,6 @@ enum Command {
     /// Whole backups in virtual time, with faults by seed, every invariant watched.
     Simulate(simulate::SimulateArgs),
     /// The barrier at the size of the field, with figures beside their bounds.
-    #[cfg(feature = "servers")]
     Barrier(barrier::BarrierArgs),
     /// The plane's process of `barrier`.
     #[cfg(feature = "servers")]
@@ -36,7 +34,6 @@ fn main() -> ExitCode {
     let (name, outcome) = match Cli::parse().command {
         Command::Demo(args) => ("demo", demo::main(&args)),
         Command::Simulate(args) => ("simulate", simulate::main(&args)),
-        #[cfg(feature = "servers")]
         Command::Barrier(args) => ("barrier", barrier::main(&args)),
         #[cfg(feature = "servers")]
         Command::BarrierPlane(args) => ("barrier-plane", barrier::plane(&args)),

@@ -1,5 +1,6 @@
 //! What the actors are told at start, for [`crate::run`].
 
+pub use crate::budgets::{Bucket, Budgets};
 use shared::{ids::PlaneId, time::Millis};
 
 /// After the last create call whose outcome is unknown, cleaning looks again for this long: describes lag
@@ -15,6 +16,8 @@ pub struct PlaneConfig {
     pub clean_quiet: Millis,
     /// Planes that share this AWS account and region: each takes its part of EC2's budgets.
     pub sharing: u32,
+    /// What EC2 allows this account.
+    pub budgets: Budgets,
     /// Runs lease streams, their connections and their timers, apart from everything else; `None`: beside it (tests,
     /// simulation).
     pub lease_runtime: Option<tokio::runtime::Handle>,
@@ -29,6 +32,7 @@ impl PlaneConfig {
             plane: PlaneId::new(plane),
             clean_quiet: CLEAN_QUIET,
             sharing: 1,
+            budgets: Budgets::default(),
             lease_runtime: None,
             work_runtime: None,
         }

@@ -5,6 +5,7 @@
 //! doubles.
 
 pub mod actors;
+mod budgets;
 pub mod config;
 #[cfg(feature = "testing")]
 pub mod decoders;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use plane_actor::{
-    config::{CLEAN_QUIET, PlaneConfig},
+    config::{Budgets, CLEAN_QUIET, PlaneConfig},
     edge::kube::PdOverride,
 };
 use serde::{Deserialize, Serialize};
@@ -70,6 +70,8 @@ pub(crate) struct AwsSettings {
     pub(crate) s3_endpoint: String,
     /// STS.
     pub(crate) sts_endpoint: String,
+    /// What EC2 allows this account, where AWS has raised a quota.
+    pub(crate) budgets: Budgets,
 }
 
 /// PEM files.
@@ -122,5 +124,6 @@ pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {
     let mut config = PlaneConfig::new(settings.plane.clone());
     config.clean_quiet = Millis::secs(settings.clean_quiet_seconds);
     config.sharing = settings.sharing_planes.max(1);
+    config.budgets = settings.aws.budgets;
     config
 }

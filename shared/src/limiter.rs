@@ -6,9 +6,10 @@
 //! told is granted what it asked for, unless another caller or a penalty came between.
 
 use crate::time::{Instant, Millis};
+use serde::{Deserialize, Serialize};
 
 /// What one bucket holds and how it fills.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Budget {
     /// Thousandths of a token per second.
     pub rate_milli: u64,
@@ -19,6 +20,8 @@ pub struct Budget {
 impl Budget {
     /// CreateSnapshots: 100 at once, then 5/s.
     pub const EC2_CREATE_SNAPSHOTS: Self = Self::whole(5, 100);
+    /// CreateSnapshot: 100 at once, then 5/s, beside CreateSnapshots.
+    pub const EC2_CREATE_SNAPSHOT: Self = Self::whole(5, 100);
     /// DeleteSnapshot: 100 at once, then 5/s.
     pub const EC2_DELETE_SNAPSHOT: Self = Self::whole(5, 100);
     /// Describes by ids alone: which bucket they use is not documented, so the smaller is planned for.

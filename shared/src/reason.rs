@@ -152,7 +152,7 @@ reasons! {
     /// The hold clock ran out.
     HoldTimedOut passes => "See which instance was slow; raise barrier.holdTimeout if EC2 is healthy.",
     /// EC2 takes longer for all the calls than the stores may be held.
-    HoldTooShort => "Raise barrier.holdTimeout, or have AWS raise the rate of CreateSnapshots; or use larger instances.",
+    HoldTooShort => "Raise barrier.holdTimeout, allow ec2:CreateSnapshot where it is missing, or have AWS raise the rate of CreateSnapshots and say so in aws.budgets.",
     /// EC2 refused a snapshot, or it ended in error.
     SnapshotFailed passes => "Read EC2's message; try again.",
     /// Evidence did not prove consistency.

@@ -3,6 +3,15 @@
 PEERS = [{"namespaceSelector": {"matchLabels": {"team": "db"}}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}]
 OUT = [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"protocol": "UDP", "port": 7443}]}]
 
+ACTIONS = ["createSnapshots", "createSnapshot", "deleteSnapshot", "describeByIds", "describeByFilter"]
+AWS = {
+    "region": "r",
+    "ec2Endpoint": "http://e",
+    "s3Endpoint": "http://s",
+    "stsEndpoint": "http://t",
+    "budgets": {action: {"burst": 300 + at, "perSecond": 20 + at} for at, action in enumerate(ACTIONS)},
+}
+
 BOTH = {
     "image": "registry.example/isochron@sha256:" + "0" * 64,
     "imagePullPolicy": "Always",
@@ -93,7 +102,7 @@ FULL = {
         "trustDomain": "example.org",
         "pd": [{"namespace": "tidb", "name": "a", "urls": ["https://pd:2379"], "tlsSecret": "mine"}],
         "clusterDomain": "k8s.example",
-        "aws": {"region": "r", "ec2Endpoint": "http://e", "s3Endpoint": "http://s", "stsEndpoint": "http://t"},
+        "aws": AWS,
         "sharingPlanes": 3,
         "cleanQuietSeconds": 600,
         "namespaces": [

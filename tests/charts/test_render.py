@@ -8,6 +8,7 @@ import unittest
 
 import yaml
 
+from full import AWS
 from kit import CHARTS, DEPLOY, ROOT, helm, kinds, merged, one, plain_values, refusal, run, template
 from programs import environment
 
@@ -96,7 +97,7 @@ class Values(unittest.TestCase):
                 "trustDomain": "example.org",
                 "pd": pd,
                 "clusterDomain": "k8s.example",
-                "aws": {"region": "r", "ec2Endpoint": "http://e", "s3Endpoint": "http://s", "stsEndpoint": "http://t"},
+                "aws": AWS,
                 "sharingPlanes": 3,
                 "cleanQuietSeconds": 1000000,
             },

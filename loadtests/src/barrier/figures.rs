@@ -18,10 +18,11 @@ pub(super) struct Figure {
 impl Figure {
     /// Not above the bound.
     pub(super) fn at_most(name: &str, value: f64, unit: &str, bound: f64) -> Self {
-        Self::new(name, value, unit, Some(bound), value / bound)
+        Self::new(name, value, unit, Some(bound), value / bound.max(f64::EPSILON))
     }
 
     /// Not below the bound.
+    #[cfg(feature = "servers")]
     pub(super) fn at_least(name: &str, value: f64, unit: &str, bound: f64) -> Self {
         Self::new(name, value, unit, Some(bound), bound / value.max(f64::EPSILON))
     }
@@ -63,7 +64,7 @@ impl Figures {
         let line = |figure: &Figure| {
             let bound = figure.bound.map_or(String::new(), |bound| {
                 let verdict = if figure.ok { "ok" } else { "NOT WITHIN" };
-                format!("   {verdict}, bound {bound}, ratio {:.2}", figure.ratio.unwrap_or_default())
+                format!("   {verdict}, bound {bound:.2}, ratio {:.2}", figure.ratio.unwrap_or_default())
             });
             format!("{:<48} {:>12.2} {}{bound}\n", figure.name, figure.value, figure.unit)
         };

@@ -1,78 +1,44 @@
-//! `loadtests barrier --regions`: one plane with as many regions as the field has, on one core, against our TiKV servers.
-//!
-//! ```text
-//! this process (the other core)            child, pinned to one core
-//!   stores that speak TiKV's protocol ◄───── a real plane actor with its real TiKV edge; PD, EC2, S3 and the API server
-//!                                            are the simulated world; ordered by hand: Prepare … Suspend, Cover, Abort
-//! ```
+//! `loadtests barrier`: the barrier at the size of the field, with figures beside their bounds.
 
+mod args;
+mod calls;
 mod figures;
+#[cfg(feature = "servers")]
 mod plane;
+#[cfg(feature = "servers")]
+mod regions;
 
+pub(crate) use args::BarrierArgs;
+#[cfg(feature = "servers")]
 pub(crate) use plane::{PlaneArgs, main as plane};
 
-use anyhow::{Context, ensure};
-use clap::Args;
-use figures::{Figure, Figures};
-use std::{
-    net::Ipv4Addr,
-    process::{Command, Stdio},
-    time::Duration,
-};
-use tests::servers::tikv::{StoreSpec, TikvCluster};
-
-/// Of `loadtests barrier`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct BarrierArgs {
-    /// One plane with as many regions as the field has.
-    #[arg(long, required = true)]
-    regions: bool,
-    /// Its stores.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=200))]
-    stores: u8,
-    /// Regions that each of them leads.
-    #[arg(long, default_value_t = 11_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    leaders: u32,
-    /// One JSON object instead of text.
-    #[arg(long)]
-    json: bool,
-    /// Log filter of the plane, for example info.
-    #[arg(long, default_value = "off")]
-    log: String,
-}
-
-/// A lease that is asked for so long.
-const LEASE: Duration = Duration::from_secs(10);
+use figures::Figures;
 
 /// True if every figure is within its bound.
 pub(crate) fn main(args: &BarrierArgs) -> anyhow::Result<bool> {
-    let specs: Vec<_> = (1..=args.stores).map(|host| StoreSpec::new(Ipv4Addr::new(127, 21, 0, host))).collect();
-    let cluster = TikvCluster::start_large(&specs, usize::try_from(args.leaders)?)?;
-    let folder = tempfile::tempdir()?;
-    let list = folder.path().join("stores.json");
-    let address = |store| (cluster.address(store), cluster.status_address(store));
-    std::fs::write(&list, serde_json::to_vec(&cluster.stores().into_iter().map(address).collect::<Vec<_>>())?)?;
-    eprintln!("{} regions at {} stores are served; the plane runs on one core", cluster.regions().len(), args.stores);
-
-    let program = std::env::current_exe()?;
-    let child = Command::new("taskset")
-        .args(["-c", "0"])
-        .arg(program)
-        .args(["barrier-plane", "--log", &args.log, "--stores"])
-        .arg(&list)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context("cannot pin a process to a core: taskset (util-linux) is missing")?;
-    let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "the plane ended with {}", output.status);
-    let mut figures: Figures = serde_json::from_slice(&output.stdout).context("the plane has told no figures")?;
-    let gap = cluster.stores().into_iter().map(|store| cluster.longest_gap(store)).max().unwrap_or_default();
-    let left = LEASE.saturating_sub(gap).as_secs_f64() / LEASE.as_secs_f64() * 100.0;
-    figures.add(Figure::at_least("smallest lease left, as the stores saw it", left, "%", 60.0));
+    let figures = match args.planes {
+        Some(planes) => calls::main(args, planes)?,
+        None => regions(args)?,
+    };
     if args.json {
         println!("{}", figures.json()?);
     } else {
         println!("{}", figures.text());
     }
     Ok(figures.ok())
+}
+
+#[cfg(feature = "servers")]
+fn regions(args: &BarrierArgs) -> anyhow::Result<Figures> {
+    regions::main(args)
+}
+
+#[cfg(not(feature = "servers"))]
+fn regions(args: &BarrierArgs) -> anyhow::Result<Figures> {
+    anyhow::bail!(
+        "--regions with {} stores of {} leaders (log {}) needs our TiKV servers: build with --features servers",
+        args.stores,
+        args.leaders,
+        args.log
+    )
 }

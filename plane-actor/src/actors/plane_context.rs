@@ -2,12 +2,13 @@
 
 use super::{ledger::LedgerHandle, stuck::Stuck, taken::Taken, uplink::Uplink};
 use crate::{
+    budgets::Action,
     config::PlaneConfig,
     ports::{PortError, Ports},
 };
 use shared::{
     ids::{BackupUid, VolumeId},
-    limiter::{Budget, Limiter},
+    limiter::Limiter,
     time::{Instant, Millis},
     wire::CallShare,
 };
@@ -16,7 +17,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 use tokio::sync::{Mutex, Semaphore};
 
 /// One bucket of EC2: account, region, action (`facts/aws.md` A7).
-type BucketKey = (String, String, &'static str);
+type BucketKey = (String, String, Action);
 
 /// Buckets kept; a plane works in one account and region or two. More only means that the oldest starts full again.
 const MAX_BUCKETS: usize = 64;
@@ -74,36 +75,30 @@ impl PlaneContext {
     }
 
     /// Waits until the account's budget for this action has room for one call.
-    pub(crate) async fn permit(&self, account: &str, region: &str, action: &'static str, budget: Budget) {
-        loop {
-            let taken = self.of_bucket((account.to_owned(), region.to_owned(), action), budget, |limiter, now| {
-                limiter.take(now, 1)
-            });
-            match taken {
-                Ok(()) => return,
-                Err(wait) => tokio::time::sleep(length(wait)).await,
-            }
+    pub(crate) async fn permit(&self, account: &str, region: &str, action: Action) {
+        while let Err(wait) = self.take(account, region, action) {
+            tokio::time::sleep(length(wait)).await;
         }
+    }
+
+    /// Takes room for one call from the account's budget for this action, or says when to ask again.
+    pub(crate) fn take(&self, account: &str, region: &str, action: Action) -> Result<(), Millis> {
+        self.of_bucket((account.to_owned(), region.to_owned(), action), |limiter, now| limiter.take(now, 1))
     }
 
     /// From now on this process takes only its part of the account's budget for this action; without a part, what the
     /// configuration leaves it. A part is of one backup's planes; who else uses the account, only the configuration knows.
-    pub(crate) fn divide(
-        &self,
-        account: &str,
-        region: &str,
-        action: &'static str,
-        budget: Budget,
-        part: Option<CallShare>,
-    ) {
+    pub(crate) fn divide(&self, account: &str, region: &str, action: Action, part: Option<CallShare>) {
+        let budget = self.config.budgets.of(action);
         let own = budget.share(self.config.sharing);
         let own = part.map_or(own, |part| own.at_most(budget.part(part.calls, part.of)));
-        self.of_bucket((account.to_owned(), region.to_owned(), action), budget, |limiter, now| {
+        self.of_bucket((account.to_owned(), region.to_owned(), action), |limiter, now| {
             limiter.set_budget(now, own);
         });
     }
 
-    fn of_bucket<T>(&self, key: BucketKey, budget: Budget, act: impl FnOnce(&mut Limiter, Instant) -> T) -> T {
+    fn of_bucket<T>(&self, key: BucketKey, act: impl FnOnce(&mut Limiter, Instant) -> T) -> T {
+        let budget = self.config.budgets.of(key.2);
         let now = self.clock.at();
         let mut buckets = self.buckets.borrow_mut();
         if buckets.len() >= MAX_BUCKETS && !buckets.contains_key(&key) {
@@ -124,7 +119,7 @@ impl PlaneContext {
     }
 
     /// EC2 refused by rate.
-    pub(crate) fn throttled(&self, account: &str, region: &str, action: &'static str) {
+    pub(crate) fn throttled(&self, account: &str, region: &str, action: Action) {
         let now = self.clock.at();
         if let Some(limiter) = self.buckets.borrow_mut().get_mut(&(account.to_owned(), region.to_owned(), action)) {
             limiter.penalty(now);

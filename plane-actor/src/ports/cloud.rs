@@ -134,6 +134,11 @@ pub trait Ec2: Send + Sync {
     /// CreateSnapshots with DryRun: nothing happens. `Ok` only for EC2's own word that it would have succeeded; whatever else
     /// it answers is what the call itself would be told.
     async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError>;
+    /// CreateSnapshot of one volume, one attempt. Tags are set by the call itself. EC2 does not say where the volume is: the
+    /// answer names the call's instance.
+    async fn create_snapshot(&self, call: &CreateSnapshot) -> Result<AcceptedSnapshot, CloudError>;
+    /// CreateSnapshot with DryRun, see [`Ec2::may_create_snapshots`].
+    async fn may_create_snapshot(&self, call: &CreateSnapshot) -> Result<(), CloudError>;
     /// DescribeSnapshots, owner self: one page of at most 1000, the first one or that of a token. Finding nothing is not
     /// absence (lag).
     async fn find_snapshots(&self, find: &Find, page: Option<String>) -> Result<Found, CloudError>;
@@ -199,6 +204,19 @@ pub struct CreateSnapshots {
     /// Foreign data volumes; at most 40.
     pub exclude: Vec<VolumeId>,
     /// At most 50, set on every snapshot.
+    pub tags: Vec<(String, String)>,
+    /// For people in the AWS console.
+    pub description: String,
+}
+
+/// One volume alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateSnapshot {
+    /// Where it was found to be attached.
+    pub instance: InstanceId,
+    /// Which.
+    pub volume: VolumeId,
+    /// At most 50.
     pub tags: Vec<(String, String)>,
     /// For people in the AWS console.
     pub description: String,

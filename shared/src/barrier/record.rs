@@ -14,7 +14,7 @@ use crate::{
     request::{CleanPolicy, Request},
     time::Timestamp,
     ts::Ts,
-    wire::CleanReport,
+    wire::{CallBudgets, CleanReport},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -105,6 +105,9 @@ pub struct PlaneRecord {
     pub account: String,
     /// AWS region.
     pub region: String,
+    /// What that account may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budgets: Option<CallBudgets>,
     /// The least safe_ts that this plane reported over its last cover.
     pub least_safe_ts: Option<Ts>,
     /// This plane wrote backupmeta; its size in bytes.

@@ -101,8 +101,10 @@ pub enum Work {
     Snapshot {
         /// For the description and the tags.
         commit_ts: Ts,
-        /// What may be taken of the account's budget.
+        /// What may be taken of the account's budget of CreateSnapshots.
         share: Option<CallShare>,
+        /// Of CreateSnapshot, for instances with one volume.
+        one_volume: Option<CallShare>,
     },
     /// Stores, attachments and (init plane) PD, read once more.
     ReadBack {

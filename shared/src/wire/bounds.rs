@@ -203,6 +203,7 @@ mod tests {
             account: "1".into(),
             region: "r".into(),
             highest_epoch: Epoch(1),
+            budgets: None,
         })
     }
 

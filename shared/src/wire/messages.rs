@@ -1,6 +1,6 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
-use super::{CallShare, Clean, Cleaned};
+use super::{CallBudgets, CallShare, Clean, Cleaned};
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
@@ -160,6 +160,9 @@ pub struct Prepared {
     pub region: String,
     /// The highest epoch this plane ever obeyed for this TiDB cluster.
     pub highest_epoch: Epoch,
+    /// What its account may call; absent (planes of an earlier version): EC2's defaults, and CreateSnapshots alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budgets: Option<CallBudgets>,
 }
 
 /// The lock object names our backup uid, clustermeta is written, the epoch is saved.
@@ -232,6 +235,10 @@ pub struct Snapshot {
     /// This plane's part of what its account may call; absent: no other plane of this backup works there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<CallShare>,
+    /// Instances with exactly one volume may go through CreateSnapshot as well, which has a bucket of its own: this plane's
+    /// part of that; absent: they may not, or need not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_volume: Option<CallShare>,
 }
 
 /// EC2 accepted every call.

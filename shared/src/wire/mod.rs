@@ -25,4 +25,4 @@ pub use messages::{
     Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved,
     Settle, Settled, Snapshot, Snapshotted, Suspended, Up,
 };
-pub use share::CallShare;
+pub use share::{CallBudgets, CallShare};

@@ -1,5 +1,6 @@
 //! How planes divide what one account may call.
 
+use crate::limiter::Budget;
 use serde::{Deserialize, Serialize};
 
 /// A part of the calls that planes of one account and Region make at a time (`facts/aws.md` A7).
@@ -9,4 +10,26 @@ pub struct CallShare {
     pub calls: u32,
     /// Of how many.
     pub of: u32,
+}
+
+/// What an account may call to take snapshots, as the configuration of one of its planes has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CallBudgets {
+    /// CreateSnapshots: all volumes of an instance in one call.
+    pub sets: Budget,
+    /// CreateSnapshot: one volume. `None`: the plane's role does not allow it, or none of its instances has one volume alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub one_volume: Option<Budget>,
+}
+
+impl CallBudgets {
+    /// The smaller of both; a bucket that only one of them knows is that one's.
+    #[must_use]
+    pub fn at_most(self, other: Self) -> Self {
+        let one_volume = match (self.one_volume, other.one_volume) {
+            (Some(own), Some(other)) => Some(own.at_most(other)),
+            (own, other) => own.or(other),
+        };
+        Self { sets: self.sets.at_most(other.sets), one_volume }
+    }
 }

@@ -67,6 +67,7 @@ pub fn prepared(i: usize, round: u32) -> Prepared {
         account: "1".into(),
         region: "eu-west-1".into(),
         highest_epoch: Epoch(4),
+        budgets: None,
     }
 }
 

@@ -45,6 +45,7 @@ pub fn prepared(round: u32) -> Prepared {
         account: "1".into(),
         region: "eu-west-1".into(),
         highest_epoch: Epoch(5),
+        budgets: None,
     }
 }
 
@@ -120,7 +121,7 @@ pub fn cover(round: u32) -> Order {
     Order::Cover(Cover { round, name_missing: false })
 }
 pub fn snapshot() -> Order {
-    Order::Snapshot(Snapshot { commit_ts: COMMIT, share: None })
+    Order::Snapshot(Snapshot { commit_ts: COMMIT, share: None, one_volume: None })
 }
 pub fn abort() -> Order {
     Order::Abort(Abort { reason: Reason::Cancelled })

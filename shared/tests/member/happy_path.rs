@@ -62,7 +62,7 @@ fn an_attempt_from_prepare_to_release() {
     assert_eq!(b.held(2), [say(Answer::Suspended(Suspended { stores: 2 }))]);
     assert_eq!(b.order(cover(1)), [begins(6, Work::Cover { round: 1, name_missing: false, gc_hold: GC })]);
     assert_eq!(b.done(6, Done::Covered(covered(1))), [say(Answer::Covered(covered(1)))]);
-    assert_eq!(b.order(snapshot()), [begins(7, Work::Snapshot { commit_ts: COMMIT, share: None })]);
+    assert_eq!(b.order(snapshot()), [begins(7, Work::Snapshot { commit_ts: COMMIT, share: None, one_volume: None })]);
     assert_eq!(
         b.done(7, taken(snapshots())),
         [say(Answer::Snapshotted(Snapshotted { snapshots: snapshots(), accepted: accepted() }))]

@@ -157,6 +157,7 @@ fn world(seed: u64, planes: u32, rng: &mut SmallRng) -> WorldConfig {
     WorldConfig {
         planes: named,
         stores_per_plane: *pick(rng, &[(1, 3), (2, 4), (3, 1)]),
+        one_volume_stores: rng.random_range(0..4),
         regions: rng.random_range(3..9),
         accounts: rng.random_range(20..50),
         pinned_percent: rng.random_range(20..80),
@@ -174,6 +175,7 @@ fn world(seed: u64, planes: u32, rng: &mut SmallRng) -> WorldConfig {
             create,
             pending,
             visible: *pick(rng, &[(Span(0, 1_500), 4), (Span(0, 20_000), 1)]),
+            create_bucket: *pick(rng, &[((100, 5), 3), ((2, 1), 1), ((1, 2), 1)]),
             ..Ec2Config::default()
         },
         ..WorldConfig::seeded(seed)

@@ -91,6 +91,7 @@ impl State {
         let (half, store) = match self.cloud.tikv.get(&VolumeId(volume.to_owned()))?.0 {
             Role::Data(store) => (Half::Data, store),
             Role::Raft(store) => (Half::Raft, store),
+            Role::Whole(store) => (Half::Whole, store),
         };
         if let Entry::Vacant(place) = images.entry(store) {
             place.insert(Arc::new(self.capture(store)?));
@@ -114,9 +115,12 @@ impl State {
 }
 
 fn bytes_of(content: Option<&(Half, Arc<StoreImage>)>) -> u64 {
+    let data = |image: &StoreImage| image.peers.values().map(|peer| peer.rows.len() as u64 * 64).sum::<u64>();
+    let raft = |image: &StoreImage| image.peers.values().map(|peer| peer.log.len() as u64 * 128).sum::<u64>();
     let bytes = content.map_or(0, |(half, image)| match half {
-        Half::Data => image.peers.values().map(|peer| peer.rows.len() as u64 * 64).sum(),
-        Half::Raft => image.peers.values().map(|peer| peer.log.len() as u64 * 128).sum(),
+        Half::Data => data(image),
+        Half::Raft => raft(image),
+        Half::Whole => data(image) + raft(image),
     });
     BASE_BYTES + bytes.div_ceil(BLOCK_BYTES) * BLOCK_BYTES
 }

@@ -18,6 +18,18 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 pub(crate) enum Role {
     Data(StoreId),
     Raft(StoreId),
+    /// Data and raft log.
+    Whole(StoreId),
+}
+
+impl Role {
+    /// Of the store whose data lie there.
+    pub(crate) fn data_of(self) -> Option<StoreId> {
+        match self {
+            Self::Data(store) | Self::Whole(store) => Some(store),
+            Self::Raft(_) => None,
+        }
+    }
 }
 
 /// What a snapshot was made of.
@@ -42,7 +54,11 @@ pub(crate) struct CloudState {
 impl CloudState {
     pub(crate) fn new(config: &Ec2Config) -> Self {
         let describes = ["DescribeVolumes", "DescribeInstances", "DescribeSnapshots", "ListSnapshotsInRecycleBin"];
-        let own = [("CreateSnapshots", config.create_bucket), ("DeleteSnapshot", config.delete_bucket)];
+        let own = [
+            ("CreateSnapshots", config.create_bucket),
+            ("CreateSnapshot", config.create_bucket),
+            ("DeleteSnapshot", config.delete_bucket),
+        ];
         let all = own.into_iter().chain(describes.map(|action| (action, config.describe_bucket)));
         let bucket = |(action, (burst, refill)): (&str, _)| (action.to_owned(), Rate { burst, refill });
         let rules = Rules {

@@ -1,6 +1,7 @@
 //! What a world is made of. Every number has a default that resembles the real system (the facts are cited); tests and
 //! the demo change what they want to show.
 
+use plane_actor::config::{Bucket, Budgets};
 use shared::{ids::ClusterId, time::Timestamp};
 use std::{path::PathBuf, time::Duration};
 
@@ -40,7 +41,7 @@ pub struct Ec2Config {
     pub pending: Span,
     /// From capture until describes show the snapshot (`facts/aws.md` A2, consistency).
     pub visible: Span,
-    /// Burst and refill per second of CreateSnapshots (`facts/aws.md` A7: 100, 5).
+    /// Burst and refill per second of CreateSnapshots, and of CreateSnapshot beside it (`facts/aws.md` A7: 100, 5).
     pub create_bucket: (u32, u32),
     /// Burst and refill per second of DeleteSnapshot (100, 5).
     pub delete_bucket: (u32, u32),
@@ -70,6 +71,12 @@ impl Default for Ec2Config {
 }
 
 impl Ec2Config {
+    /// What a plane's configuration says of it.
+    pub fn budgets(&self) -> Budgets {
+        let create = Bucket::new(self.create_bucket.0, self.create_bucket.1);
+        Budgets { create_snapshots: create, create_snapshot: create, ..Budgets::default() }
+    }
+
     /// No latency, immediate visibility: for tests that look at something else.
     pub fn instant() -> Self {
         Self {
@@ -92,6 +99,8 @@ pub struct WorldConfig {
     pub planes: Vec<PlaneConfig>,
     /// TiKV stores of each plane, one per instance.
     pub stores_per_plane: u32,
+    /// So many of them keep the raft log on the data volume, and have one volume alone.
+    pub one_volume_stores: u32,
     /// Regions at the beginning; the scheduler splits and merges from there.
     pub regions: u32,
     /// Accounts of the bank, spread evenly over the regions.
@@ -154,6 +163,7 @@ impl Default for WorldConfig {
             seed: 1,
             planes: Self::named_planes(3),
             stores_per_plane: 3,
+            one_volume_stores: 0,
             regions: 24,
             accounts: 240,
             opening_balance: 1_000,

@@ -25,6 +25,10 @@ pub struct Counters {
     pub tikv_waits: u64,
     /// CreateSnapshots calls that created something.
     pub ec2_creates: u64,
+    /// Of them CreateSnapshot, of one volume alone.
+    pub ec2_creates_of_one: u64,
+    /// Calls that EC2 refused by rate: they change nothing, so not in the total.
+    pub ec2_throttles: u64,
     /// Pages of DescribeSnapshots by tag: reads, so not in the total.
     pub ec2_looks: u64,
     /// DeleteSnapshot calls that deleted something.

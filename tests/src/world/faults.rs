@@ -13,6 +13,8 @@ use std::{
 /// Faults of one plane's EC2.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ec2Faults {
+    /// The role allows CreateSnapshots, but not CreateSnapshot.
+    pub only_sets: bool,
     /// So many CreateSnapshots succeed without an answer (`facts/aws.md` A4).
     pub lose_replies: u32,
     /// So many calls of any kind are refused with RequestLimitExceeded.

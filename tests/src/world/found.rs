@@ -70,7 +70,10 @@ pub(crate) fn find(cut: &Cut) -> Found {
 
 /// A store from its data and its raft volume. Both are of one moment unless the calls were not.
 fn join(cut: &Cut, store: StoreId, faults: &mut Vec<String>) -> Option<Arc<StoreImage>> {
-    let half = |half: Half| cut.volumes.iter().find(|volume| volume.image.store == store && volume.half == half);
+    let half = |half: Half| {
+        let holds = |held: Half| held == half || held == Half::Whole;
+        cut.volumes.iter().find(|volume| volume.image.store == store && holds(volume.half))
+    };
     let (Some(data), Some(raft)) = (half(Half::Data), half(Half::Raft)) else {
         faults.push(format!("store {store}: one of its two volumes has no snapshot"));
         return None;

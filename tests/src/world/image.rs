@@ -36,6 +36,8 @@ pub(crate) struct StoreImage {
 pub(crate) enum Half {
     Data,
     Raft,
+    /// Both: the raft log lies on the data volume.
+    Whole,
 }
 
 /// The content of one snapshot.

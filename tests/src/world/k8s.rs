@@ -14,12 +14,16 @@ pub(crate) fn mount_path(data: bool) -> &'static str {
 /// Where a node's own disk is mounted for a TiKV that keeps its raft log there.
 pub(crate) const LOCAL_DISK: &str = "/nvme";
 
-/// As a TiKV with two volumes names its directories.
-pub(crate) fn directories(raft_elsewhere: bool) -> BTreeMap<String, String> {
-    let raft = if raft_elsewhere { LOCAL_DISK } else { mount_path(false) };
+/// As a TiKV names its directories.
+pub(crate) fn directories(raft_elsewhere: bool, one_volume: bool) -> BTreeMap<String, String> {
+    let raft = match (raft_elsewhere, one_volume) {
+        (true, _) => LOCAL_DISK.to_owned(),
+        (false, true) => format!("{}/raft-engine", mount_path(true)),
+        (false, false) => mount_path(false).to_owned(),
+    };
     let rows = [
         ("storage.data-dir", mount_path(true).to_owned()),
-        ("raft-engine.dir", raft.to_owned()),
+        ("raft-engine.dir", raft),
         ("rocksdb.titan.dirname", format!("{}/db/titandb", mount_path(true))),
     ];
     rows.into_iter().map(|(key, path)| (key.to_owned(), path)).collect()

@@ -2,17 +2,17 @@
 
 use super::{
     World,
-    cloud::{CloudState, Role, info},
+    cloud::{CloudState, info},
     config::Span,
     engine::State,
     faults::Ec2Faults,
     port_s3::Bucket,
 };
-use crate::models::ec2::{Call, Home, Refusal};
+use crate::models::ec2::{Call, Home, Refusal, Wanted};
 use async_trait::async_trait;
 use plane_actor::ports::{
-    Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, PortError,
-    SnapshotInfo, SnapshotState, VolumeAt,
+    Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes,
+    PortError, SnapshotInfo, SnapshotState, VolumeAt,
 };
 use shared::{
     evidence::AcceptedSnapshot,
@@ -85,13 +85,16 @@ impl State {
         }
         self.attach_volumes();
         let (now, home) = (self.moment(), self.home_of(plane));
-        self.cloud.ec2.draw(now, &home, action).map_err(refused)
+        self.cloud.ec2.draw(now, &home, action).map_err(|refusal| {
+            self.counters.ec2_throttles += 1;
+            refused(refusal)
+        })
     }
 
     /// Data volumes are where the switches say.
     fn attach_volumes(&mut self) {
         for (id, (role, instance)) in &self.cloud.tikv {
-            let moved = matches!(role, Role::Data(store) if self.faults.moved_volume.contains(store));
+            let moved = role.data_of().is_some_and(|store| self.faults.moved_volume.contains(&store));
             let at = self.cloud.ec2.volumes.get_mut(&id.0).and_then(|volume| volume.attachment.as_mut());
             if let Some(at) = at {
                 at.instance = if moved { "i-0ffffffffffffffff".to_owned() } else { instance.0.clone() };
@@ -112,8 +115,8 @@ impl State {
 
     fn volume_at(&self, plane: &str, id: &VolumeId) -> Option<VolumeAt> {
         let kept = self.cloud.ec2.volumes.get(&id.0)?;
-        let role = self.cloud.tikv.get(id).map(|(role, _)| role);
-        if matches!(role, Some(Role::Data(store)) if self.faults.gone_volume.contains(store)) {
+        let store = self.cloud.tikv.get(id).and_then(|(role, _)| role.data_of());
+        if store.is_some_and(|store| self.faults.gone_volume.contains(&store)) {
             return None;
         }
         Some(VolumeAt {
@@ -135,13 +138,34 @@ impl State {
             tags: &call.tags,
             copy_tags: false,
         };
-        let mut wanted = self.cloud.ec2.chosen(now, &home, &asked).map_err(refused)?;
+        let wanted = self.cloud.ec2.chosen(now, &home, &asked).map_err(refused)?;
+        self.take(plane, &call.instance, wanted, &call.tags)
+    }
+
+    fn create_one(&mut self, plane: &str, call: &CreateSnapshot) -> Result<Vec<AcceptedSnapshot>, CloudError> {
+        self.admit(plane, "CreateSnapshot")?;
+        let (now, home) = (self.moment(), self.home_of(plane));
+        let wanted = self.cloud.ec2.chosen_one(now, &home, &call.volume.0, &call.tags).map_err(refused)?;
+        let made = self.take(plane, &call.instance, wanted, &call.tags)?;
+        self.counters.ec2_creates_of_one += 1;
+        Ok(made)
+    }
+
+    /// Makes what was asked for, unless a fault has another mind.
+    fn take(
+        &mut self,
+        plane: &str,
+        instance: &InstanceId,
+        mut wanted: Vec<Wanted>,
+        tags: &[(String, String)],
+    ) -> Result<Vec<AcceptedSnapshot>, CloudError> {
+        let (now, home) = (self.moment(), self.home_of(plane));
         let again = wanted.iter().any(|one| self.cloud.ec2.was_snapshotted(&one.volume));
         let faults = self.ec2_faults(plane);
         let left = if again { &mut faults.invalid_again } else { &mut faults.invalid_states };
         if *left > 0 {
             *left -= 1;
-            return Err(CloudError::InvalidState(format!("CreateSnapshots: InvalidState: {}", call.instance)));
+            return Err(CloudError::InvalidState(format!("CreateSnapshots: InvalidState: {instance}")));
         }
         self.cloud.ec2.check_room(now, &home, &wanted).map_err(refused)?;
         let faults = self.ec2_faults(plane);
@@ -150,7 +174,7 @@ impl State {
         if partial {
             wanted.truncate(1);
         }
-        let made = self.snapshot_volumes(plane, wanted, &call.tags, fails);
+        let made = self.snapshot_volumes(plane, wanted, tags, fails);
         if lost || partial {
             return Err(CloudError::OutcomeUnknown("CreateSnapshots: connection reset before the reply".to_owned()));
         }
@@ -159,7 +183,7 @@ impl State {
             Some(AcceptedSnapshot {
                 volume: VolumeId(kept.volume.clone()),
                 snapshot,
-                instance: call.instance.clone(),
+                instance: instance.clone(),
                 start_time: Timestamp(kept.start_ms),
             })
         });
@@ -181,6 +205,22 @@ fn refused(refusal: Refusal) -> CloudError {
 }
 
 impl Ec2Double {
+    /// The volumes are captured somewhere inside the call.
+    async fn creating<T: Send>(&self, create: impl FnOnce(&mut State) -> T + Send) -> T {
+        let (way, back, slow) = self.world.with(|state| {
+            let span = state.config.ec2.create;
+            let slow = state.ec2_faults(&self.plane).slow_create;
+            let whole = state.draw_call(span);
+            let way = state.draw_call(Span(0, whole));
+            (way, whole - way, slow)
+        });
+        self.world.sleep_ms(way).await;
+        tokio::time::sleep(slow).await;
+        let answer = self.world.with(create);
+        self.world.sleep_ms(back).await;
+        answer
+    }
+
     async fn describe<T: Send>(
         &self,
         action: &'static str,
@@ -222,18 +262,19 @@ impl Ec2 for Ec2Double {
     }
 
     async fn create_snapshots(&self, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError> {
-        let (way, back, slow) = self.world.with(|state| {
-            let span = state.config.ec2.create;
-            let slow = state.ec2_faults(&self.plane).slow_create;
-            let whole = state.draw_call(span);
-            let way = state.draw_call(Span(0, whole));
-            (way, whole - way, slow)
-        });
-        self.world.sleep_ms(way).await;
-        tokio::time::sleep(slow).await;
-        let answer = self.world.with(|state| state.create(&self.plane, call));
-        self.world.sleep_ms(back).await;
-        answer
+        self.creating(|state| state.create(&self.plane, call)).await
+    }
+
+    async fn create_snapshot(&self, call: &CreateSnapshot) -> Result<AcceptedSnapshot, CloudError> {
+        let made = self.creating(|state| state.create_one(&self.plane, call)).await?;
+        made.into_iter().next().ok_or_else(|| CloudError::OutcomeUnknown("CreateSnapshot made nothing".to_owned()))
+    }
+
+    async fn may_create_snapshot(&self, _: &CreateSnapshot) -> Result<(), CloudError> {
+        self.world.with(|state| match state.ec2_faults(&self.plane) {
+            faults if faults.denied || faults.only_sets => Err(CloudError::Denied("ec2:CreateSnapshot".to_owned())),
+            _ => Ok(()),
+        })
     }
 
     async fn may_create_snapshots(&self, _: &CreateSnapshots) -> Result<(), CloudError> {

@@ -63,7 +63,8 @@ impl Topology for KubeDouble {
                     let message = format!("pod {namespace}/{pod}: its PV has the driver efs.csi.aws.com");
                     return Err(PortError::refused(Reason::VolumeUnsupported, message));
                 }
-                let volumes = [(&held.data, true), (&held.raft, false)].map(|(volume, data)| {
+                let own = [Some((&held.data, true)), held.raft.as_ref().map(|raft| (raft, false))];
+                let volumes = own.into_iter().flatten().map(|(volume, data)| {
                     let (pvc, pv) = k8s::claim(state, &self.plane, id, held, volume, data);
                     LocalVolume {
                         volume: volume.clone(),
@@ -73,10 +74,11 @@ impl Topology for KubeDouble {
                         pv,
                     }
                 });
+                let volumes: Vec<LocalVolume> = volumes.collect();
                 let mut mounts: Vec<Mount> = volumes.iter().map(at_home).collect();
                 let on = MountedOn::Other("hostPath volume nvme".to_owned());
                 mounts.push(Mount { path: k8s::LOCAL_DISK.to_owned(), on });
-                local.push(LocalStore { store: listed.store, pod, volumes: volumes.to_vec(), mounts });
+                local.push(LocalStore { store: listed.store, pod, volumes, mounts });
             }
             Ok(local)
         })

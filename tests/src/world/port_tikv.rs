@@ -100,7 +100,10 @@ impl Tikv for TikvDouble {
                 resolved_ts_enabled: !state.faults.resolved_ts_off.contains(&self.store),
                 report_enabled: true,
                 raft_kv: !state.faults.raft_v2.contains(&self.store),
-                directories: k8s::directories(state.faults.raft_elsewhere.contains(&self.store)),
+                directories: k8s::directories(
+                    state.faults.raft_elsewhere.contains(&self.store),
+                    state.stores.get(&self.store).is_some_and(|held| held.raft.is_none()),
+                ),
             })
         })
         .await

@@ -44,9 +44,16 @@ impl State {
         let volume = |kind: u64| VolumeId(format!("vol-0{:016x}", number * 16 + kind));
         let (data, raft) = (volume(1), volume(2));
         let home = Home::new(&plane.account, &plane.region);
-        self.cloud.ec2.add_instance(&home, &instance.0, &volume(0).0, &[&data.0, &raft.0, &volume(3).0]);
-        self.cloud.tikv.insert(data.clone(), (Role::Data(id), instance.clone()));
-        self.cloud.tikv.insert(raft.clone(), (Role::Raft(id), instance));
+        let foreign = volume(3);
+        let raft = (ordinal >= self.config.one_volume_stores).then_some(raft);
+        let attached = [Some(&data), raft.as_ref(), Some(&foreign)];
+        let attached: Vec<&str> = attached.into_iter().flatten().map(|volume| volume.0.as_str()).collect();
+        self.cloud.ec2.add_instance(&home, &instance.0, &volume(0).0, &attached);
+        let role = if raft.is_some() { Role::Data(id) } else { Role::Whole(id) };
+        self.cloud.tikv.insert(data.clone(), (role, instance.clone()));
+        if let Some(raft) = &raft {
+            self.cloud.tikv.insert(raft.clone(), (Role::Raft(id), instance));
+        }
         let store = Store {
             plane: plane.name.clone(),
             ordinal,

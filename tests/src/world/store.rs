@@ -22,7 +22,8 @@ pub(crate) struct Store {
     pub(crate) ordinal: u32,
     pub(crate) address: String,
     pub(crate) data: VolumeId,
-    pub(crate) raft: VolumeId,
+    /// `None`: the log lies on the data volume.
+    pub(crate) raft: Option<VolumeId>,
     pub(crate) peers: BTreeMap<RegionId, Peer>,
     /// SST files that were ever uploaded here.
     pub(crate) files: BTreeSet<u64>,

@@ -1,7 +1,7 @@
 //! CreateSnapshots and DeleteSnapshot: one attempt on the wire, and every way of not succeeding told apart.
 
 use super::bench::{Bench, DATA, ROOT, all, call, tags, volumes};
-use plane_actor::ports::{CloudError, SnapshotState};
+use plane_actor::ports::{CloudError, CreateSnapshot, SnapshotState};
 use shared::{
     evidence::AcceptedSnapshot,
     ids::{InstanceId, SnapshotId, VolumeId},
@@ -189,4 +189,47 @@ async fn a_dry_run_makes_nothing_and_is_refused_as_the_call_would_be() {
     bench.handle().deny("CreateSnapshots dry run", true);
     assert!(matches!(ec2.may_create_snapshots(&call("1")).await, Err(CloudError::Denied(_))));
     assert_eq!(bench.handle().mutations(), 0);
+}
+
+fn one(attempt: &str, volume: &str) -> CreateSnapshot {
+    let call = call(attempt);
+    CreateSnapshot { instance: call.instance, volume: volume.into(), tags: call.tags, description: call.description }
+}
+
+/// CreateSnapshot: one volume, sent once, with its tags, from a bucket of its own.
+#[tokio::test]
+async fn one_volume_alone_is_told_apart_like_a_set() {
+    let bench = Bench::new().await;
+    let ec2 = &bench.cloud.ec2;
+    bench.handle().rules(|rules| {
+        rules.buckets.insert("CreateSnapshots".into(), Rate { burst: 0, refill: 0 });
+        rules.volume_gap = Duration::ZERO;
+    });
+    ec2.may_create_snapshot(&one("1", DATA[0])).await.expect("allowed");
+    assert_eq!(bench.handle().mutations(), 0);
+    let made = ec2.create_snapshot(&one("1", DATA[0])).await.expect("accepted");
+    assert_eq!((made.volume, made.instance), (VolumeId::from(DATA[0]), call("1").instance));
+    let kept = bench.handle().snapshots().remove(made.snapshot.as_str()).expect("made");
+    assert_eq!(kept.tags.into_iter().collect::<Vec<_>>(), {
+        let mut tags = tags("1");
+        tags.sort();
+        tags
+    });
+    assert_eq!(kept.description, "backup b1 & co");
+    let sent = bench.handle().calls_of("CreateSnapshot").remove(0);
+    assert_eq!((sent.attempt.as_str(), sent.fields.contains_key("DryRun")), ("attempt=1; max=1", false));
+    bench.handle().plan("CreateSnapshot", Fault::LostReply, 1);
+    let outcome = ec2.create_snapshot(&one("2", DATA[1])).await;
+    assert!(matches!(outcome, Err(CloudError::OutcomeUnknown(_))), "{outcome:?}");
+    assert_eq!((bench.handle().count("CreateSnapshot"), bench.handle().snapshots().len()), (2, 2), "sent once");
+    assert_eq!(all(ec2.as_ref(), &tags("2")).await.expect("found").len(), 1);
+    let nowhere = ec2.create_snapshot(&one("3", "vol-0000000000000dead")).await;
+    assert!(matches!(nowhere, Err(CloudError::NotFound(_))), "{nowhere:?}");
+    bench.handle().rules(|rules| rules.volume_gap = Duration::from_secs(15));
+    let soon = ec2.create_snapshot(&one("4", DATA[0])).await;
+    assert!(matches!(soon, Err(CloudError::PerVolumeRate(_))), "{soon:?}");
+    bench.handle().deny("CreateSnapshot", true);
+    assert!(matches!(ec2.create_snapshot(&one("5", DATA[0])).await, Err(CloudError::Denied(_))));
+    bench.handle().deny("CreateSnapshot dry run", true);
+    assert!(matches!(ec2.may_create_snapshot(&one("5", DATA[0])).await, Err(CloudError::Denied(_))));
 }

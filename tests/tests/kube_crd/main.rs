@@ -258,7 +258,7 @@ async fn applied(events: &mut mpsc::Receiver<ObjectEvent>, wanted: impl Fn(&Obje
 
 /// A view with something in every field that status shows.
 fn complete(object: &Object) -> Result<View> {
-    let request = object.wish.clone().map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
+    let request = object.request.clone().map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
     let mut record = Record::new(request, Timestamp(1_714_532_420_000));
     let commit_ts = Ts(449_462_718_912_512_000);
     record.milestone = Milestone::Complete;
@@ -315,7 +315,7 @@ async fn an_object_goes_from_apply_to_deletion() -> Result<()> {
     objects.publish(&target, &status).await?;
     objects.event(&target, EventKind::Normal, "Complete", "all snapshots are complete").await?;
     let seen = applied(&mut events, |object| object.phase == "Complete").await?;
-    ensure!(seen.finalizer && !seen.deleting && seen.wish == object.wish);
+    ensure!(seen.finalizer && !seen.deleting && seen.request == object.request);
 
     let first = get(&api, "nightly").await?;
     for field in ["barrier", "certificate", "alarms", "backups", "conditions", "commitTs", "timeTaken", "backupSize"] {

@@ -160,7 +160,7 @@ async fn a_schedule_makes_its_backup_once_shows_its_status_and_deletes_by_uid() 
     let watching = tokio::spawn(async move { source.run(tell).await });
     api.kubectl_with_input(&["create", "-f", "-"], &manifest(&with(&[]))).await?;
     let schedule = seen(&mut events, |schedule| schedule.key.name == "x").await?;
-    ensure!(schedule.object.wish.is_ok() && schedule.object.created > Timestamp(0), "{schedule:?}");
+    ensure!(schedule.object.spec.is_ok() && schedule.object.created > Timestamp(0), "{schedule:?}");
 
     let new = run_of(&schedule);
     ensure!(port.create(&new).await == CreateResult::Created);

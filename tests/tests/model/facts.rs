@@ -123,6 +123,7 @@ pub(crate) fn prepared(p: usize, planes: usize, round: u32, highest_epoch: Epoch
         account: String::new(),
         region: String::new(),
         highest_epoch,
+        budgets: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Real plane actors over the simulated world, ordered by hand: what the coordinator would say, and nothing of its code.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod buckets;
 mod cleaning;
 mod lost;
 mod metadata;

@@ -11,8 +11,8 @@ use shared::{
     tiling::Tiling,
     ts::Ts,
     wire::{
-        self, Answer, Clean, CleanReport, CleanScope, Complete, Cover, Down, OldBackup, Order, Prepare, Prepared,
-        Renew, Settle, Settled, Snapshot, Up,
+        self, Answer, CallShare, Clean, CleanReport, CleanScope, Complete, Cover, Down, OldBackup, Order, Prepare,
+        Prepared, Renew, Settle, Settled, Snapshot, Up,
     },
 };
 use shell::link::Link;
@@ -74,7 +74,8 @@ impl Plane {
         self.link = None;
         let dialer = Door { links: self.door.clone(), name: self.name.clone(), outdated: self.outdated.clone() };
         let mut ports = world.plane_ports(&self.name, Arc::new(dialer));
-        let mut config = PlaneConfig::new(self.name.clone());
+        let budgets = world.config().ec2.budgets();
+        let mut config = PlaneConfig { budgets, ..PlaneConfig::new(self.name.clone()) };
         if let Some(apart) = &self.apart {
             let (leases, work) = apart.handles();
             (config.lease_runtime, config.work_runtime) = (Some(leases), Some(work));
@@ -271,8 +272,13 @@ impl ScriptedCoordinator {
     }
 
     pub(crate) async fn snapshot(&mut self) -> Vec<Answer> {
+        self.snapshot_within(None).await
+    }
+
+    /// `one_volume`: each plane's part of CreateSnapshot.
+    pub(crate) async fn snapshot_within(&mut self, one_volume: Option<CallShare>) -> Vec<Answer> {
         let commit_ts = self.commit_ts;
-        self.all(|_| Order::Snapshot(Snapshot { commit_ts, share: None })).await
+        self.all(|_| Order::Snapshot(Snapshot { commit_ts, share: None, one_volume })).await
     }
 
     pub(crate) async fn confirm(&mut self) {

@@ -105,13 +105,15 @@ pd:
 #   urls: ["https://shop-pd.tidb.svc:2379"]
 #   tlsSecret: shop-client
 {{- end }}
-{{- $aws := pick .Values.aws "region" "ec2Endpoint" "s3Endpoint" "stsEndpoint" }}
+{{- $aws := pick .Values.aws "region" "ec2Endpoint" "s3Endpoint" "stsEndpoint" "budgets" }}
 {{- if compact (values $aws) }}
 aws:
   {{- toYaml $aws | nindent 2 }}
 {{- else }}
-# Only where AWS is reached by other names than its own (VPC endpoints, a test server):
+# Only where AWS is reached by other names than its own (VPC endpoints, a test server), or has raised a quota:
 # aws:
 #   ec2Endpoint: https://vpce-0123.ec2.eu-west-1.vpce.amazonaws.com
+#   budgets:
+#     createSnapshots: {burst: 100, perSecond: 20}
 {{- end }}
 {{- end }}

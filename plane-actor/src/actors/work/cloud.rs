@@ -3,6 +3,7 @@
 use super::retry::{repeated, tried};
 use crate::{
     actors::plane_context::PlaneContext,
+    budgets::Action,
     ports::{Cloud, CloudError, CloudIdentity, PortError, Topology, WebIdentity, WebIdentitySource},
 };
 use async_trait::async_trait;
@@ -173,7 +174,7 @@ pub(super) fn cloud_refusal(service: Service, what: &str, error: &CloudError) ->
 pub(super) fn throttled<T>(
     env: &PlaneContext,
     cloud: &Cloud,
-    action: &'static str,
+    action: Action,
     answer: Result<T, CloudError>,
 ) -> Result<T, CloudError> {
     if matches!(answer, Err(CloudError::Throttled(_))) {

@@ -4,6 +4,7 @@
 use super::{cloud::throttled, context::WorkContext};
 use crate::{
     actors::plane_context::length,
+    budgets::Action,
     ports::{Cloud, CloudError},
 };
 use shared::{
@@ -19,7 +20,7 @@ const TRIES: u32 = 8;
 pub(super) const MAX_LINES: usize = 20;
 /// `snapshotsDeleteRatio` allows groups of ten (`facts/tidb-operator.md` §3.4).
 const GROUP_MILLI: u64 = 10_000;
-const DELETE: &str = "DeleteSnapshot";
+const DELETE: Action = Action::DeleteSnapshot;
 
 /// Deletes one after the other.
 pub(super) async fn delete_found(
@@ -68,7 +69,7 @@ pub(super) async fn delete(context: &WorkContext, cloud: &Cloud, id: &SnapshotId
     let env = &context.env;
     let mut last = CloudError::Throttled("not asked".to_owned());
     for _ in 0..TRIES {
-        env.permit(&cloud.account, &cloud.region, DELETE, Budget::EC2_DELETE_SNAPSHOT).await;
+        env.permit(&cloud.account, &cloud.region, DELETE).await;
         match throttled(env, cloud, DELETE, cloud.ec2.delete_snapshot(id).await) {
             // Deleting twice is deleting once.
             Err(error @ (CloudError::Throttled(_) | CloudError::OutcomeUnknown(_))) => last = error,

@@ -6,6 +6,7 @@ use shared::{
     evidence::{ClusterStore, PreparedStore},
     ids::{StoreId, VolumeId},
     request::MemberSpec,
+    wire::CallBudgets,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,6 +24,8 @@ pub(crate) struct Discovery {
     pub(crate) cluster: PdCluster,
     pub(crate) cluster_stores: Vec<ClusterStore>,
     pub(crate) calls: Calls,
+    /// What the account may call for them.
+    pub(crate) budgets: CallBudgets,
 }
 
 impl Discovery {

@@ -4,12 +4,13 @@
 use super::cloud::throttled;
 use crate::{
     actors::plane_context::PlaneContext,
+    budgets::Action,
     ports::{Cloud, CloudError, Find, SnapshotInfo},
 };
-use shared::{ids::SnapshotId, limiter::Budget};
+use shared::ids::SnapshotId;
 
-const BY_TAG: &str = "DescribeSnapshots by tag";
-const BY_ID: &str = "DescribeSnapshots by id";
+const BY_TAG: Action = Action::DescribeByFilter;
+const BY_ID: Action = Action::DescribeByIds;
 /// Ids per describe: at most 1000 are allowed (`facts/aws.md` A2).
 const IDS: usize = 200;
 /// Pages of one look. An account may hold 100,000 snapshots in a Region (100 pages); pages may be short or empty.
@@ -19,7 +20,7 @@ const PAGES: usize = 1000;
 pub(super) async fn find(env: &PlaneContext, cloud: &Cloud, find: &Find) -> Result<Vec<SnapshotInfo>, CloudError> {
     let (mut found, mut page) = (Vec::new(), None);
     for _ in 0..PAGES {
-        env.permit(&cloud.account, &cloud.region, BY_TAG, Budget::EC2_DESCRIBE_PAGED).await;
+        env.permit(&cloud.account, &cloud.region, BY_TAG).await;
         let asked = page.clone();
         let answer = throttled(env, cloud, BY_TAG, cloud.ec2.find_snapshots(find, page).await)?;
         found.extend(answer.snapshots);
@@ -31,7 +32,7 @@ pub(super) async fn find(env: &PlaneContext, cloud: &Cloud, find: &Find) -> Resu
             break;
         }
     }
-    Err(CloudError::OutcomeUnknown(format!("{BY_TAG}: no end: a page came twice, or more than {PAGES}")))
+    Err(CloudError::OutcomeUnknown(format!("{}: no end: a page came twice, or more than {PAGES}", BY_TAG.name())))
 }
 
 /// Those of `ids` that EC2 shows.
@@ -42,7 +43,7 @@ pub(super) async fn by_id(
 ) -> Result<Vec<SnapshotInfo>, CloudError> {
     let mut found = Vec::new();
     for page in ids.chunks(IDS) {
-        env.permit(&cloud.account, &cloud.region, BY_ID, Budget::EC2_DESCRIBE_PLAIN).await;
+        env.permit(&cloud.account, &cloud.region, BY_ID).await;
         found.extend(throttled(env, cloud, BY_ID, cloud.ec2.snapshots(page).await)?);
     }
     Ok(found)

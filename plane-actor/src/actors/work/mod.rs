@@ -3,6 +3,7 @@
 
 mod ahead;
 mod beside;
+mod buckets;
 mod clean;
 mod cloud;
 mod complete;
@@ -29,6 +30,7 @@ mod readback;
 mod reserve;
 mod rest;
 mod retry;
+mod rights;
 mod safe_ts;
 mod snapshot;
 pub(crate) mod storage;
@@ -56,7 +58,9 @@ pub(crate) async fn run(context: WorkContext, work: Work) -> Outcome {
         Work::Cover { round, name_missing, gc_hold } => {
             with_kept(cover::cover(&context, round, name_missing, gc_hold).await)
         }
-        Work::Snapshot { commit_ts, share: part } => snapshot::snapshot(&context, commit_ts, part).await.into(),
+        Work::Snapshot { commit_ts, share, one_volume } => {
+            snapshot::snapshot(&context, commit_ts, share, one_volume).await.into()
+        }
         Work::ReadBack { gc_hold } => readback::read(&context, gc_hold).await.into(),
         Work::Complete { order, calls } => with_kept(complete::complete(&context, &order, &calls).await),
         Work::Clean { order, service, calls } => clean::clean(&context, &order, &service, &calls).await.into(),

@@ -4,26 +4,24 @@
 use super::{
     ahead::ask_ahead,
     cloud,
-    cloud::{Service, cloud_refusal},
     connect::{Dialled, connect_tikv},
     context::WorkContext,
     discovery::Discovery,
     outcome::Carried,
     rest::rest,
     retry::{refusal_of, tried},
-    snapshot::{CREATE, all_tags},
+    rights::{Asked, check_rights},
     storage, versions,
-    volumes::{Calls, Volumes, find_volumes},
+    volumes::{Volumes, find_volumes},
 };
 use crate::{
     actors::plane_context::{PlaneContext, length},
-    ports::{Cloud, CloudError, CreateSnapshots, LocalStore, Located, Pd, PdCluster},
+    ports::{Cloud, LocalStore, Located, Pd, PdCluster},
 };
 use futures::TryFutureExt;
 use shared::{
     evidence::ClusterStore,
-    ids::{Attempt, BackupUid, ClusterId},
-    limiter::Budget,
+    ids::BackupUid,
     member::Done,
     reason::{Reason, Refusal},
     request::{Limits, MemberSpec},
@@ -42,10 +40,6 @@ pub(super) struct Checks<'a> {
 
 /// Between two looks at stores that are not well. Heartbeats come every 10 s.
 const STORES_AGAIN: Duration = Duration::from_secs(5);
-
-/// Tries of the dry run, with pauses that outlast the 15 s between two snapshots of a volume (`facts/aws.md` A3).
-const RIGHT_TRIES: u32 = 4;
-const RIGHT_AGAIN: Duration = Duration::from_secs(6);
 
 /// Steps of a survey, for progress.
 const STEPS: usize = 11;
@@ -91,6 +85,7 @@ pub(super) async fn prepare(context: &WorkContext, prepare: Prepare) -> Result<(
         account: discovery.cloud.account.clone(),
         region: discovery.cloud.region.clone(),
         highest_epoch: env.ledger.highest(discovery.cluster.id),
+        budgets: Some(discovery.budgets),
     };
     let said = ask_ahead(context, &discovery.spec.limits, &discovery.tikv, begun).await;
     Ok((Done::Prepared(prepared), Carried::Discovery(Arc::new(discovery), said)))
@@ -125,14 +120,14 @@ async fn survey(
         .await?;
     let attempt = context.map(|context| &context.attempt);
     let asked = Asked { attempt, spec, cluster: cluster.id, calls: &calls };
-    checks.step("right to take snapshots", check_right(env, &cloud, asked).map_err(named)).await?;
+    let budgets = checks.step("right to take snapshots", check_rights(env, &cloud, asked).map_err(named)).await?;
     checks.step("target in S3", storage::check_prefix(&cloud, spec, ours).map_err(named)).await?;
     // Last, because nobody may wait for it in vain.
     if let Some(context) = context {
         checks.step("volumes at rest", rest(context, &calls, youngest)).await?;
     }
     let spec = spec.clone();
-    Ok(Discovery { spec, located, pd, cloud, tikv, leases, local, stores, cluster, cluster_stores, calls })
+    Ok(Discovery { spec, located, pd, cloud, tikv, leases, local, stores, cluster, cluster_stores, calls, budgets })
 }
 
 /// What EC2 does not know may be in another region, if this one is a fallback.
@@ -267,48 +262,6 @@ async fn find_local(
     let volumes: usize = local.iter().map(|store| store.volumes.len()).sum();
     let text = format!("{} stores with {volumes} volumes", local.len());
     Ok((local, text))
-}
-
-/// Asks EC2 for one instance of many, in the very form of the real call: rights go by role, tags and volumes, and each
-/// question takes a token from the bucket that the barrier needs. Asked is the call that leaves out most.
-async fn check_right(env: &PlaneContext, cloud: &Cloud, discovery: Asked<'_>) -> Result<((), String), Refusal> {
-    let Some((instance, (_, exclude))) = discovery.calls.iter().max_by_key(|(_, (_, exclude))| exclude.len()) else {
-        return Ok(((), String::new()));
-    };
-    let nobody = Attempt { backup: BackupUid::new("preflight"), number: 0 };
-    let attempt = discovery.attempt.unwrap_or(&nobody);
-    let tags = all_tags(attempt, &env.config.plane, discovery.spec, discovery.cluster);
-    let keys = tags.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ");
-    let (spec, instance) = (discovery.spec, instance.clone());
-    let description = format!("{}/{}, dry run", spec.backup_namespace, spec.backup_name);
-    let call = CreateSnapshots { instance, exclude: exclude.clone(), tags, description };
-    let what = format!("{CREATE} of {} with tags {keys}, dry run", call.instance);
-    let mut tries = 1;
-    loop {
-        env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
-        match cloud.ec2.may_create_snapshots(&call).await {
-            Ok(()) => return Ok(((), format!("{CREATE} is allowed"))),
-            // The answer may be lost, or the same minute has another backup of these volumes; nothing was made.
-            Err(
-                CloudError::Throttled(_)
-                | CloudError::OutcomeUnknown(_)
-                | CloudError::PerVolumeRate(_)
-                | CloudError::InvalidState(_),
-            ) if tries < RIGHT_TRIES => {
-                tries += 1;
-            }
-            Err(error) => return Err(cloud_refusal(Service::Ec2, &what, &error)),
-        }
-        tokio::time::sleep(RIGHT_AGAIN).await;
-    }
-}
-
-/// What a dry run goes by.
-struct Asked<'a> {
-    attempt: Option<&'a Attempt>,
-    spec: &'a MemberSpec,
-    cluster: ClusterId,
-    calls: &'a Calls,
 }
 
 /// PD's stores, as they are now.

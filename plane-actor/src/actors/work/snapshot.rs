@@ -1,7 +1,8 @@
-//! One CreateSnapshots per instance. EC2 takes no client token (`facts/aws.md` A4), so a lost answer is looked up by our
+//! One CreateSnapshots (or CreateSnapshot) per instance. EC2 takes no client token (`facts/aws.md` A4), so a lost answer is looked up by our
 //! tags, never blindly repeated.
 
 use super::{
+    buckets::Buckets,
     cloud::{Service, cloud_refusal, throttled},
     context::WorkContext,
     discovery::Discovery,
@@ -10,14 +11,14 @@ use super::{
 };
 use crate::{
     actors::plane_context::length,
-    ports::{CloudError, CreateSnapshots, SnapshotInfo, SnapshotState},
+    budgets::Action,
+    ports::{CloudError, CreateSnapshot, CreateSnapshots, SnapshotInfo, SnapshotState},
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use shared::{
     backoff::Backoff,
     evidence::AcceptedSnapshot,
     ids::{Attempt, ClusterId, InstanceId, PlaneId, SnapshotId, VolumeId},
-    limiter::Budget,
     member::{Done, SnapshotCalls},
     reason::{Reason, Refusal},
     request::MemberSpec,
@@ -31,9 +32,9 @@ use std::{
     time::Duration,
 };
 
-/// Calls at a time: as many as EC2's whole bucket takes at once (`facts/aws.md` A7). This plane's part of it bounds them
-/// below that.
-const CALLS_AT_ONCE: usize = 100;
+/// Calls at a time: as many as EC2's two whole buckets take at once (`facts/aws.md` A7). This plane's part of them bounds
+/// them below that.
+const CALLS_AT_ONCE: usize = 200;
 /// Calls for one instance that were refused before anything happened; the hold clock bounds the whole.
 const TRIES: u32 = 12;
 /// Looks for the snapshots of a call whose answer was lost, before EC2 is asked again. All of them lie within the 15 s in
@@ -46,7 +47,7 @@ const LOOKS_PROVED: u32 = 30;
 const LOOK: Backoff = Backoff { first: shared::time::Millis(1_000), cap: shared::time::Millis(4_000) };
 /// An instance or volume in transition, or an earlier request of a stranger, is over in seconds.
 const STATE_WAIT: Duration = Duration::from_secs(2);
-pub(super) const CREATE: &str = "CreateSnapshots";
+const CREATE: &str = Action::CreateSnapshots.name();
 
 /// Tags by which everything of a backup in a plane is found.
 pub(super) fn backup_tags(attempt: &Attempt, plane: &PlaneId) -> Vec<(String, String)> {
@@ -75,9 +76,16 @@ pub(super) fn all_tags(
     tags
 }
 
-pub(super) async fn snapshot(context: &WorkContext, commit_ts: Ts, part: Option<CallShare>) -> Result<Done, Refusal> {
+pub(super) async fn snapshot(
+    context: &WorkContext,
+    commit_ts: Ts,
+    share: Option<CallShare>,
+    one_volume: Option<CallShare>,
+) -> Result<Done, Refusal> {
+    let discovery = context.discovery()?;
+    let buckets = Buckets::new(&context.env, &discovery.cloud, share, one_volume);
     let unknown = Cell::new(false);
-    let (Set { snapshots, surplus }, accepted) = all(context, commit_ts, part, &unknown).await?;
+    let (Set { snapshots, surplus }, accepted) = all(context, &discovery, commit_ts, &buckets, &unknown).await?;
     let made = snapshots.iter().map(|accepted| accepted.snapshot.clone()).chain(surplus);
     let calls = if unknown.get() { SnapshotCalls::Unknown } else { SnapshotCalls::Known(made.collect()) };
     Ok(Done::Snapshotted { snapshots, accepted, calls })
@@ -94,18 +102,20 @@ struct Set {
 
 async fn all(
     context: &WorkContext,
+    discovery: &Discovery,
     commit_ts: Ts,
-    part: Option<CallShare>,
+    buckets: &Buckets<'_>,
     unknown: &Cell<bool>,
 ) -> Result<(Set, Vec<CallAccepted>), Refusal> {
-    let discovery = context.discovery()?;
     let began = context.env.clock.at();
-    context.env.divide(&discovery.cloud.account, &discovery.cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS, part);
     let total = context.calls.len();
     let done = Cell::new(0);
     let tags = attempt_tags(&context.attempt, &context.env.config.plane);
     let looks = Looks::new(&context.env, &discovery.cloud, tags);
-    let sets: Vec<(Set, CallAccepted)> = stream::iter(context.calls.iter())
+    // Those that can go one way only, first.
+    let (either, sets): (Vec<_>, Vec<_>) =
+        context.calls.iter().partition(|(_, (volumes, _))| buckets.either(volumes.len()));
+    let sets: Vec<(Set, CallAccepted)> = stream::iter(sets.into_iter().chain(either))
         .map(|(instance, (volumes, exclude))| {
             let call = CreateSnapshots {
                 instance: instance.clone(),
@@ -116,10 +126,10 @@ async fn all(
                     discovery.spec.backup_namespace, discovery.spec.backup_name
                 ),
             };
-            let (discovery, done, looks) = (&discovery, &done, &looks);
+            let (done, looks) = (&done, &looks);
             async move {
                 let instance = call.instance.clone();
-                let set = one(context, discovery, call, volumes, unknown, looks).await?;
+                let set = one(context, discovery, call, volumes, unknown, Ways { buckets, looks }).await?;
                 let accepted = CallAccepted { instance, after: context.env.clock.at().since(began) };
                 done.set(done.get() + 1);
                 context.progress(
@@ -143,18 +153,36 @@ async fn all(
     Ok((all, calls))
 }
 
+/// What the calls of one order have in common.
+#[derive(Clone, Copy)]
+struct Ways<'a> {
+    buckets: &'a Buckets<'a>,
+    looks: &'a Looks<'a>,
+}
+
+/// The same call for the one volume of its instance.
+pub(super) fn alone(call: &CreateSnapshots, volume: &VolumeId) -> CreateSnapshot {
+    CreateSnapshot {
+        instance: call.instance.clone(),
+        volume: volume.clone(),
+        tags: call.tags.clone(),
+        description: call.description.clone(),
+    }
+}
+
 async fn one(
     context: &WorkContext,
     discovery: &Discovery,
     mut call: CreateSnapshots,
     wanted: &BTreeSet<VolumeId>,
     unknown: &Cell<bool>,
-    looks: &Looks<'_>,
+    Ways { buckets, looks }: Ways<'_>,
 ) -> Result<Set, Refusal> {
     let (env, cloud) = (&context.env, &discovery.cloud);
     let instance = call.instance.clone();
+    let way = Cell::new(Action::CreateSnapshots);
     let failed = |error: &CloudError| {
-        let refusal = cloud_refusal(Service::Ec2, &format!("{CREATE} of {instance}"), error);
+        let refusal = cloud_refusal(Service::Ec2, &format!("{} of {instance}", way.get().name()), error);
         let reason = if refusal.reason == Reason::Ec2Unavailable { Reason::SnapshotFailed } else { refusal.reason };
         Refusal::new(reason, refusal.message)
     };
@@ -162,8 +190,14 @@ async fn one(
     // An answer of this very instance was lost: from then on some refusals prove that the call had an effect.
     let mut lost = false;
     for _ in 0..TRIES {
-        env.permit(&cloud.account, &cloud.region, CREATE, Budget::EC2_CREATE_SNAPSHOTS).await;
-        let answer = throttled(env, cloud, CREATE, cloud.ec2.create_snapshots(&call).await);
+        way.set(buckets.permit(wanted.len()).await);
+        let answer = match (way.get(), wanted.first()) {
+            (Action::CreateSnapshot, Some(volume)) => {
+                cloud.ec2.create_snapshot(&alone(&call, volume)).await.map(|accepted| vec![accepted])
+            }
+            _ => cloud.ec2.create_snapshots(&call).await,
+        };
+        let answer = throttled(env, cloud, way.get(), answer);
         env.taken(wanted);
         match answer {
             Ok(accepted) => return whole(accepted, &instance, wanted),

@@ -39,7 +39,7 @@ mod stop;
 mod suspend;
 
 use crate::{
-    barrier::{calls::share, machine::Barrier, phase::Phase},
+    barrier::{calls::shares, machine::Barrier, phase::Phase},
     ids::PlaneId,
     wire::{Order, Prepare, Settle, Snapshot},
 };
@@ -59,10 +59,10 @@ impl Barrier {
             },
             Phase::Suspending => Some(Order::Suspend),
             Phase::Covering => Some(Order::Cover(self.cover_order())),
-            Phase::Snapshotting => self
-                .record
-                .commit_ts
-                .map(|commit_ts| Order::Snapshot(Snapshot { commit_ts, share: share(&self.record, plane) })),
+            Phase::Snapshotting => self.record.commit_ts.map(|commit_ts| {
+                let (share, one_volume) = shares(&self.record, plane);
+                Order::Snapshot(Snapshot { commit_ts, share, one_volume })
+            }),
             Phase::Confirming => Some(Order::Confirm),
             Phase::Releasing => Some(Order::Release),
             Phase::Recovering => Some(Order::Recover),

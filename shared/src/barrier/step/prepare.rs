@@ -79,6 +79,7 @@ impl Barrier {
                     kept.stores = answer.stores;
                     kept.account = answer.account;
                     kept.region = answer.region;
+                    kept.budgets = answer.budgets;
                 }
                 if let Err(refusal) = check_room(&self.record) {
                     return self.fail(refusal, step);

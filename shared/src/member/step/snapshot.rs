@@ -20,7 +20,8 @@ impl Member {
         if self.takes(Phase::Covered, epoch, Order::Snapshot(snapshot.clone()), step) {
             self.phase = Phase::Snapshotting;
             self.commit_ts = Some(snapshot.commit_ts);
-            let number = self.begin(Work::Snapshot { commit_ts: snapshot.commit_ts, share: snapshot.share }, step);
+            let Snapshot { commit_ts, share, one_volume } = snapshot;
+            let number = self.begin(Work::Snapshot { commit_ts, share, one_volume }, step);
             self.calls.begin(number);
         }
     }

@@ -40,18 +40,47 @@ impl Ec2 {
     /// # Errors
     /// Whatever EC2 refuses of it, but for what takes up room ([`Self::check_room`]).
     pub fn chosen(&self, now: Duration, home: &Home, call: &Call<'_>) -> Result<Vec<Wanted>, Refusal> {
-        let volumes = self.volumes_of(home, call)?;
-        check_tags(call.tags)?;
+        self.wanted(now, self.volumes_of(home, call)?, call.tags, call.copy_tags)
+    }
+
+    /// The same of one volume alone (CreateSnapshot): attached or not.
+    ///
+    /// # Errors
+    /// Whatever EC2 refuses of it, but for what takes up room.
+    pub fn chosen_one(
+        &self,
+        now: Duration,
+        home: &Home,
+        volume: &str,
+        tags: &[(String, String)],
+    ) -> Result<Vec<Wanted>, Refusal> {
+        if !well_formed(volume, "vol-") {
+            return Err(Refusal::new("InvalidVolumeID.Malformed", format!("Invalid id: \"{volume}\"")));
+        }
+        if self.volumes.get(volume).is_none_or(|row| &row.home != home) {
+            return Err(Refusal::new("InvalidVolume.NotFound", format!("The volume '{volume}' does not exist.")));
+        }
+        self.wanted(now, vec![volume.to_owned()], tags, false)
+    }
+
+    fn wanted(
+        &self,
+        now: Duration,
+        volumes: Vec<String>,
+        tags: &[(String, String)],
+        copy_tags: bool,
+    ) -> Result<Vec<Wanted>, Refusal> {
+        check_tags(tags)?;
         let wanted = |id: String| {
             let row = self.volumes.get(&id);
-            let own = row.filter(|_| call.copy_tags).map(|row| row.tags.clone()).unwrap_or_default();
+            let own = row.filter(|_| copy_tags).map(|row| row.tags.clone()).unwrap_or_default();
             let own = own.into_iter().filter(|(key, _)| !key.starts_with("aws:"));
-            let tags: BTreeMap<String, String> = own.chain(call.tags.iter().cloned()).collect();
-            self.check_tag_count(tags.len())?;
+            let all: BTreeMap<String, String> = own.chain(tags.iter().cloned()).collect();
+            self.check_tag_count(all.len())?;
             Ok(Wanted {
                 full_bytes: row.map_or(0, |row| row.written),
                 volume: id,
-                tags,
+                tags: all,
                 visible: now + self.rules.visible_after,
                 done: now + self.rules.pending_for,
             })

@@ -42,6 +42,7 @@ impl Default for Rules {
     fn default() -> Self {
         let table = [
             ("CreateSnapshots", 100, 5),
+            ("CreateSnapshot", 100, 5),
             ("DeleteSnapshot", 100, 5),
             ("CreateTags", 100, 10),
             ("DescribeSnapshots paged", 100, 20),

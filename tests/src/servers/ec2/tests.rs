@@ -122,6 +122,15 @@ async fn what_ec2_refuses_is_refused_and_changes_nothing() {
         (with(&[("InstanceSpecification.ExcludeDataVolumeId.1", "vol-00000000")]), 400, "InvalidParameterValue"),
         (with(&[("CopyTagsFromSource", "instance")]), 400, "InvalidParameterValue"),
         (with(&[("DryRun", "true")]), 412, "DryRunOperation"),
+        (vec![("Action", "CreateSnapshot")], 400, "MissingParameter"),
+        (vec![("Action", "CreateSnapshot"), ("VolumeId", "vol-1")], 400, "InvalidVolumeID.Malformed"),
+        (vec![("Action", "CreateSnapshot"), ("VolumeId", "vol-00000000")], 400, "InvalidVolume.NotFound"),
+        (vec![("Action", "CreateSnapshot"), ("VolumeId", DATA[0]), ("DryRun", "true")], 412, "DryRunOperation"),
+        (
+            vec![("Action", "CreateSnapshot"), ("VolumeId", DATA[0]), ("CopyTagsFromSource", "volume")],
+            400,
+            "UnknownParameter",
+        ),
         (vec![("Action", "DescribeSnapshots"), ("MaxResults", "1")], 400, "InvalidParameterValue"),
         (
             vec![("Action", "DescribeSnapshots"), ("MaxResults", "5"), ("SnapshotId.1", "snap-00000000")],

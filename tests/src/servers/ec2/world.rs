@@ -145,6 +145,7 @@ impl World {
     ) -> Result<String, ApiError> {
         match action {
             "CreateSnapshots" => self.create_snapshots(now, home, form, request),
+            "CreateSnapshot" => self.create_snapshot(now, home, form, request),
             "DescribeSnapshots" => self.describe_snapshots(now, home, form, request),
             "DeleteSnapshot" => self.delete_snapshot(now, home, form, request),
             "CreateTags" => self.create_tags(now, home, form, request),

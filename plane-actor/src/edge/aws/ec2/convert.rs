@@ -6,6 +6,7 @@ use crate::{
     ports::{CloudError, InstanceVolumes, SnapshotInfo, SnapshotState, VolumeAt},
 };
 use aws_sdk_ec2::{
+    operation::create_snapshot::CreateSnapshotOutput,
     primitives::DateTime,
     types::{self, AttachmentStatus, VolumeAttachmentState},
 };
@@ -30,6 +31,19 @@ pub(super) fn accepted(
             })
         })
         .collect()
+}
+
+pub(super) fn accepted_one(
+    action: &str,
+    instance: &InstanceId,
+    answer: &CreateSnapshotOutput,
+) -> Result<AcceptedSnapshot, CloudError> {
+    Ok(AcceptedSnapshot {
+        volume: VolumeId::new(required(action, "a snapshot without volumeId", answer.volume_id())?),
+        snapshot: SnapshotId::new(required(action, "a snapshot without snapshotId", answer.snapshot_id())?),
+        instance: instance.clone(),
+        start_time: timestamp(action, answer.start_time())?,
+    })
 }
 
 pub(super) fn snapshot(action: &str, row: &types::Snapshot) -> Result<SnapshotInfo, CloudError> {

@@ -1,4 +1,4 @@
-//! The port [`Ec2`] on aws-sdk-ec2. Reads retry within bounds; the two mutating calls are sent exactly once, and a reply
+//! The port [`Ec2`] on aws-sdk-ec2. Reads retry within bounds; the mutating calls are sent exactly once, and a reply
 //! that is lost or cannot be understood is [`CloudError::OutcomeUnknown`] (`facts/aws.md` A4).
 
 mod convert;
@@ -8,12 +8,17 @@ use super::{
     errors::{cloud_error, unreadable},
     limits::limits,
 };
-use crate::ports::{CloudError, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, VolumeAt};
+use crate::ports::{
+    CloudError, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, VolumeAt,
+};
 use async_trait::async_trait;
 use aws_sdk_ec2::{
     Client,
     config::{Builder, retry::RetryConfig},
-    operation::create_snapshots::builders::CreateSnapshotsFluentBuilder,
+    operation::{
+        create_snapshot::builders::CreateSnapshotFluentBuilder,
+        create_snapshots::builders::CreateSnapshotsFluentBuilder,
+    },
     types::{Filter, InstanceSpecification, ResourceType, Tag, TagSpecification},
 };
 use shared::{
@@ -36,6 +41,7 @@ pub(crate) struct Ec2Edge {
 }
 
 const ACTION: &str = "ec2:CreateSnapshots";
+const ACTION_OF_ONE: &str = "ec2:CreateSnapshot";
 
 impl Ec2Edge {
     pub(crate) fn new(client: Client) -> Self {
@@ -49,10 +55,27 @@ impl Ec2Edge {
             .exclude_boot_volume(true)
             .set_exclude_data_volume_ids(Some(exclude))
             .build();
-        let tags = call.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-        let tags = TagSpecification::builder().resource_type(ResourceType::Snapshot).set_tags(Some(tags)).build();
-        let call = self.client.create_snapshots().instance_specification(instance).description(&call.description);
-        call.tag_specifications(tags)
+        let asked = self.client.create_snapshots().instance_specification(instance).description(&call.description);
+        asked.tag_specifications(tagged(&call.tags))
+    }
+
+    fn creating_one(&self, call: &CreateSnapshot) -> CreateSnapshotFluentBuilder {
+        let asked = self.client.create_snapshot().volume_id(call.volume.as_str()).description(&call.description);
+        asked.tag_specifications(tagged(&call.tags))
+    }
+}
+
+fn tagged(tags: &[(String, String)]) -> TagSpecification {
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    TagSpecification::builder().resource_type(ResourceType::Snapshot).set_tags(Some(tags)).build()
+}
+
+/// EC2's own word that a dry run would have succeeded, and nothing else.
+fn dry<T>(action: &str, answer: Result<T, CloudError>) -> Result<(), CloudError> {
+    match answer {
+        Err(CloudError::Refused { code, .. }) if code == "DryRunOperation" => Ok(()),
+        Ok(_) => Err(unreadable(action, "neither a yes nor a no to a dry run")),
+        Err(error) => Err(error),
     }
 }
 
@@ -93,11 +116,18 @@ impl Ec2 for Ec2Edge {
 
     async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError> {
         let sent = self.creating(call).dry_run(true).customize().config_override(once()).send().await;
-        match sent.map_err(|error| cloud_error(ACTION, &error)) {
-            Err(CloudError::Refused { code, .. }) if code == "DryRunOperation" => Ok(()),
-            Ok(_) => Err(unreadable(ACTION, "neither a yes nor a no to a dry run")),
-            Err(error) => Err(error),
-        }
+        dry(ACTION, sent.map_err(|error| cloud_error(ACTION, &error)))
+    }
+
+    async fn create_snapshot(&self, call: &CreateSnapshot) -> Result<AcceptedSnapshot, CloudError> {
+        let sent = self.creating_one(call).customize().config_override(once()).send().await;
+        let answer = sent.map_err(|error| cloud_error(ACTION_OF_ONE, &error))?;
+        convert::accepted_one(ACTION_OF_ONE, &call.instance, &answer)
+    }
+
+    async fn may_create_snapshot(&self, call: &CreateSnapshot) -> Result<(), CloudError> {
+        let sent = self.creating_one(call).dry_run(true).customize().config_override(once()).send().await;
+        dry(ACTION_OF_ONE, sent.map_err(|error| cloud_error(ACTION_OF_ONE, &error)))
     }
 
     async fn find_snapshots(&self, find: &Find, page: Option<String>) -> Result<Found, CloudError> {

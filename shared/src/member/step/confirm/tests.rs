@@ -41,6 +41,7 @@ fn proved(how: [Held; 2]) -> Result<Evidence, Refusal> {
         account: String::new(),
         region: String::new(),
         highest_epoch: Epoch::NONE,
+        budgets: None,
     };
     let mut member = Member::new(Attempt { backup: BackupUid::new("uid"), number: 1 }, None, Instant(0));
     for (known, how) in prepared.stores.iter().zip(how) {

@@ -1,0 +1,117 @@
+//! What an account may call of EC2 (`facts/aws.md` A7). Quotas are raised on request, so every number is a setting.
+
+use serde::{Deserialize, Serialize};
+use shared::limiter::Budget;
+use std::num::NonZeroU32;
+
+/// What is counted in a bucket of its own, per account and Region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Action {
+    /// All volumes of an instance.
+    CreateSnapshots,
+    /// One volume.
+    CreateSnapshot,
+    /// One snapshot.
+    DeleteSnapshot,
+    /// DescribeSnapshots by ids alone.
+    DescribeByIds,
+    /// DescribeSnapshots with filters, page by page.
+    DescribeByFilter,
+}
+
+impl Action {
+    /// For people.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::CreateSnapshots => "CreateSnapshots",
+            Self::CreateSnapshot => "CreateSnapshot",
+            Self::DeleteSnapshot => "DeleteSnapshot",
+            Self::DescribeByIds => "DescribeSnapshots by id",
+            Self::DescribeByFilter => "DescribeSnapshots by tag",
+        }
+    }
+}
+
+/// One bucket as it stands in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Bucket {
+    /// Calls at once, from a full bucket.
+    pub burst: NonZeroU32,
+    /// Calls that come back each second.
+    pub per_second: NonZeroU32,
+}
+
+impl Bucket {
+    /// 0 counts as 1: a bucket that never fills would be waited for for ever.
+    pub fn new(burst: u32, per_second: u32) -> Self {
+        let least = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self { burst: least(burst), per_second: least(per_second) }
+    }
+}
+
+/// Every bucket; EC2's defaults where nothing is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Budgets {
+    /// CreateSnapshots (100, 5).
+    pub create_snapshots: Bucket,
+    /// CreateSnapshot (100, 5).
+    pub create_snapshot: Bucket,
+    /// DeleteSnapshot (100, 5).
+    pub delete_snapshot: Bucket,
+    /// Describes by ids alone (50, 10): which bucket they use is not documented, so the smaller is planned for.
+    pub describe_by_ids: Bucket,
+    /// Describes with filters (100, 20).
+    pub describe_by_filter: Bucket,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        Self {
+            create_snapshots: Bucket::new(100, 5),
+            create_snapshot: Bucket::new(100, 5),
+            delete_snapshot: Bucket::new(100, 5),
+            describe_by_ids: Bucket::new(50, 10),
+            describe_by_filter: Bucket::new(100, 20),
+        }
+    }
+}
+
+impl Budgets {
+    pub(crate) fn of(&self, action: Action) -> Budget {
+        let bucket = match action {
+            Action::CreateSnapshots => self.create_snapshots,
+            Action::CreateSnapshot => self.create_snapshot,
+            Action::DeleteSnapshot => self.delete_snapshot,
+            Action::DescribeByIds => self.describe_by_ids,
+            Action::DescribeByFilter => self.describe_by_filter,
+        };
+        Budget::whole(bucket.per_second.get(), bucket.burst.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_quota_that_was_raised_is_said_and_the_others_stay() {
+        let said: Budgets = serde_json::from_str(r#"{"createSnapshots": {"burst": 300, "perSecond": 20}}"#).unwrap();
+        assert_eq!(said.of(Action::CreateSnapshots), Budget::whole(20, 300));
+        assert_eq!(said.of(Action::CreateSnapshot), Budget::EC2_CREATE_SNAPSHOT);
+        let default = Budgets::default();
+        for (action, of_ec2) in [
+            (Action::CreateSnapshots, Budget::EC2_CREATE_SNAPSHOTS),
+            (Action::DeleteSnapshot, Budget::EC2_DELETE_SNAPSHOT),
+            (Action::DescribeByIds, Budget::EC2_DESCRIBE_PLAIN),
+            (Action::DescribeByFilter, Budget::EC2_DESCRIBE_PAGED),
+        ] {
+            assert_eq!(default.of(action), of_ec2, "{action:?}");
+        }
+        for bad in [r#"{"createSnapshots": {"burst": 0, "perSecond": 5}}"#, r#"{"deleteSnapshots": null}"#] {
+            assert!(serde_json::from_str::<Budgets>(bad).is_err(), "{bad}");
+        }
+    }
+}
