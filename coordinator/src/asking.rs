@@ -63,6 +63,11 @@ enum Ask {
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
     },
+    /// End a backup that has not ended: everything is let go, its snapshots are deleted, and it is Failed/Cancelled.
+    Cancel {
+        /// name, namespace/name or uid
+        name: String,
+    },
     /// Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept.
     Orphans {
         /// Delete the one with this uid, and what its cleanPolicy names, as if its object had been deleted.
@@ -133,6 +138,7 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
         Ask::Show { name } => Question::Show { name },
         Ask::Why { name } => Question::Why { name },
         Ask::Timeline { name } => Question::Timeline { name },
+        Ask::Cancel { name } => Question::Cancel { name },
         Ask::Orphans { delete } => Question::Orphans { delete },
         Ask::Schedules { name, plan, at } => Question::Schedules { name, plan, at },
     };

@@ -4,7 +4,7 @@
 
 use crate::reach;
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use coordinator::console::{
     Output,
     contexts::{self, Contexts},
@@ -48,6 +48,9 @@ enum Pki {
     Admin {
         /// Who
         name: String,
+        /// What the console may do with it: ask; or end what runs, too; or everything.
+        #[arg(long, value_enum, default_value = "admin")]
+        role: RoleArg,
         /// Coordinator addresses, host:port, for the context.
         #[arg(long, value_delimiter = ',')]
         server: Vec<String>,
@@ -73,7 +76,7 @@ enum Pki {
     },
     /// A new key and certificate with the names of the old one, which stays good until it ends or is revoked.
     Renew {
-        /// plane, admin or coordinator
+        /// plane, admin, operator, viewer or coordinator
         kind: Kind,
         /// Of whom, as it was issued
         name: String,
@@ -88,6 +91,27 @@ enum Pki {
     RotateCa,
     /// Believe the newest authority alone.
     RetireCa,
+}
+
+/// What a person may do with the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum RoleArg {
+    /// Ask.
+    Viewer,
+    /// Ask, and cancel.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+impl RoleArg {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Viewer => Kind::Viewer,
+            Self::Operator => Kind::Operator,
+            Self::Admin => Kind::Admin,
+        }
+    }
 }
 
 pub(crate) fn main(args: &PkiArgs) -> anyhow::Result<()> {
@@ -125,14 +149,14 @@ pub(crate) fn main(args: &PkiArgs) -> anyhow::Result<()> {
             return Ok(());
         }
         Pki::Plane { name } => pki::issue(&args.dir, Kind::Plane, name, &[])?,
-        Pki::Admin { name, .. } => pki::issue(&args.dir, Kind::Admin, name, &[])?,
+        Pki::Admin { name, role, .. } => pki::issue(&args.dir, role.kind(), name, &[])?,
         Pki::Coordinator { name, sans } => pki::issue(&args.dir, Kind::Coordinator, name, sans)?,
     };
     println!("serial {}\ncert   {}\nkey    {}", issued.serial, issued.cert.display(), issued.key.display());
     if let Pki::Plane { name } = &args.command {
         println!("ledger ConfigMap isochron-plane-{}", shared::plane_name::object_name(name));
     }
-    if let Pki::Admin { name, server, server_name, no_context: false } = &args.command {
+    if let Pki::Admin { name, server, server_name, no_context: false, .. } = &args.command {
         add_context(&args.dir, name, &issued, server, server_name)?;
     }
     Ok(())

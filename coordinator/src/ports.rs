@@ -24,7 +24,7 @@ use shared::{
     time::Timestamp,
     wire::{Hello, Welcome},
 };
-use shell::link::Link;
+use shell::link::{Link, Role};
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::sync::{mpsc, watch};
 
@@ -218,6 +218,8 @@ pub struct IncomingPlane {
 pub struct AdminCall {
     /// Name in its certificate.
     pub who: String,
+    /// What that certificate allows.
+    pub role: Role,
     /// The question.
     pub body: Bytes,
     /// Replies, in order; dropping it ends the answer.

@@ -18,7 +18,7 @@ use shared::{
     request::Limits,
     time::Timestamp,
 };
-use shell::clock::Clock;
+use shell::{clock::Clock, link::Role};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
@@ -75,7 +75,7 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
         if let Some(question) = question {
             let body = serde_json::to_vec(&question).unwrap().into();
             let (reply, mut replies) = mpsc::channel(1);
-            ask.send(AdminCall { who: "me".to_owned(), body, reply }).await.unwrap();
+            ask.send(AdminCall { who: "me".to_owned(), role: Role::Admin, body, reply }).await.unwrap();
             answer = replies.recv().await.map(|text| serde_json::from_slice(&text).unwrap());
         }
         stop.send(()).await.unwrap();

@@ -16,6 +16,7 @@ use shared::{
     time::{Instant, Timestamp},
     wire::TEXT_MAX,
 };
+use shell::link::Role;
 
 /// What an admin may ask.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,11 @@ pub enum Question {
         /// Which.
         name: String,
     },
+    /// It is to be ended badly: let go, cleaned, Failed.
+    Cancel {
+        /// Which.
+        name: String,
+    },
     /// Records without an object; or one of them is to be deleted.
     Orphans {
         /// Its uid, and a person's word that what its policy names may go.
@@ -56,6 +62,35 @@ pub enum Question {
         /// At this moment; `None`: now.
         at: Option<Timestamp>,
     },
+}
+
+impl Question {
+    /// Who may ask it.
+    pub fn needs(&self) -> Role {
+        match self {
+            Self::Status
+            | Self::Planes
+            | Self::Backups
+            | Self::Show { .. }
+            | Self::Why { .. }
+            | Self::Timeline { .. }
+            | Self::Schedules { .. }
+            | Self::Orphans { delete: None } => Role::Viewer,
+            Self::Cancel { .. } => Role::Operator,
+            Self::Orphans { delete: Some(_) } => Role::Admin,
+        }
+    }
+}
+
+/// Why this may not be asked with such a certificate, if it may not.
+pub fn not_allowed(role: Role, who: &str, body: &[u8]) -> Option<String> {
+    let needs = serde_json::from_slice::<Question>(body).ok()?.needs();
+    (role < needs).then(|| {
+        tracing::warn!(who, %role, %needs, "console; not allowed");
+        text(&Answered::Error(format!(
+            "{who} is a {role}, and this takes an {needs}: a certificate of `coordinator pki admin NAME --role {needs}`"
+        )))
+    })
 }
 
 /// What comes back.
@@ -126,6 +161,17 @@ impl Orphan {
             "since": shared::calendar::rfc3339(self.since),
         })
     }
+}
+
+/// The backup that a person cancels with this question, if it is that question; or why there is none.
+pub fn backup_to_cancel(snapshot: &Snapshot<'_>, body: &[u8]) -> Option<Result<BackupUid, String>> {
+    let Question::Cancel { name } = serde_json::from_slice(body).ok()? else { return None };
+    Some(match find(snapshot, &name) {
+        Ok(Found::View(view)) if view.phase.runs() => Ok(view.record.request.backup.clone()),
+        Ok(Found::View(view)) => Err(format!("{name} is {:?}: there is nothing to cancel", view.phase)),
+        Ok(Found::Invalid(refusal)) => Err(format!("{name} has never begun: {refusal}")),
+        Err(error) => Err(error),
+    })
 }
 
 /// The orphan that an admin deletes with this question, if it is that question.
@@ -216,8 +262,8 @@ fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
         Question::Show { name } => about(snapshot, name, |view| show(view, snapshot.now)),
         Question::Timeline { name } => about(snapshot, name, |view| Answered::Ok(timeline(view))),
         Question::Why { name } => about(snapshot, name, |view| Answered::Ok(why(view, snapshot.now))),
-        // They go to an actor of their own.
-        Question::Schedules { .. } => Answered::Error("the schedules are not here".to_owned()),
+        // They go to an actor of their own, and this changes something.
+        Question::Schedules { .. } | Question::Cancel { .. } => Answered::Error("it is not answered here".to_owned()),
     }
 }
 

@@ -10,8 +10,8 @@ pub mod watch;
 mod why;
 
 pub use answer::{
-    Answered, Orphan, PlaneSeen, Question, Snapshot, about_ended, answer, no_answer, not_leading, not_yet,
-    orphan_to_delete, text,
+    Answered, Orphan, PlaneSeen, Question, Snapshot, about_ended, answer, backup_to_cancel, no_answer, not_allowed,
+    not_leading, not_yet, orphan_to_delete, text,
 };
 pub use render::{Output, render, shown};
 pub use schedules::{answer_schedules, is_about_schedules};

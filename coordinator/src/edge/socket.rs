@@ -6,7 +6,7 @@
 use crate::ports::AdminCall;
 use bytes::Bytes;
 use shared::wire::MAX_FRAME_BYTES;
-use shell::quic::QUESTION_BYTES;
+use shell::{link::Role, quic::QUESTION_BYTES};
 use std::{
     fs, io,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
@@ -90,7 +90,7 @@ pub async fn serve(listener: UnixListener, admins: mpsc::Sender<AdminCall>) {
 async fn converse(mut stream: UnixStream, admins: mpsc::Sender<AdminCall>) -> io::Result<()> {
     let Some(body) = timeout(QUESTION_LIMIT, read(&mut stream, QUESTION_BYTES)).await?? else { return Ok(()) };
     let (reply, mut answers) = mpsc::channel(ANSWERS);
-    if admins.send(AdminCall { who: WHO.to_owned(), body, reply }).await.is_err() {
+    if admins.send(AdminCall { who: WHO.to_owned(), role: Role::Admin, body, reply }).await.is_err() {
         return Ok(());
     }
     while let Some(answer) = answers.recv().await {

@@ -11,10 +11,58 @@ use tokio::sync::mpsc;
 pub enum Identity {
     /// `/plane/<k8sClusterName>`
     Plane(String),
-    /// `/admin/<name>`
+    /// `/admin/<name>`: asks and changes everything.
     Admin(String),
+    /// `/operator/<name>`: asks everything, and ends what runs; what is kept stays kept.
+    Operator(String),
+    /// `/viewer/<name>`: asks everything, and changes nothing.
+    Viewer(String),
     /// `/coordinator/<name>`
     Coordinator(String),
+}
+
+/// What a person with a console may do; each may do what those before it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Ask.
+    Viewer,
+    /// End what runs.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        })
+    }
+}
+
+impl Identity {
+    /// The name alone.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Plane(name)
+            | Self::Admin(name)
+            | Self::Operator(name)
+            | Self::Viewer(name)
+            | Self::Coordinator(name) => name,
+        }
+    }
+
+    /// What it may do with a console; `None`: it is no person.
+    pub fn role(&self) -> Option<Role> {
+        match self {
+            Self::Admin(_) => Some(Role::Admin),
+            Self::Operator(_) => Some(Role::Operator),
+            Self::Viewer(_) => Some(Role::Viewer),
+            Self::Plane(_) | Self::Coordinator(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Identity {
@@ -22,6 +70,8 @@ impl fmt::Display for Identity {
         match self {
             Self::Plane(name) => write!(f, "plane/{name}"),
             Self::Admin(name) => write!(f, "admin/{name}"),
+            Self::Operator(name) => write!(f, "operator/{name}"),
+            Self::Viewer(name) => write!(f, "viewer/{name}"),
             Self::Coordinator(name) => write!(f, "coordinator/{name}"),
         }
     }

@@ -44,8 +44,12 @@ pub use rotate::{retire_ca, rotate_ca};
 pub enum Kind {
     /// A plane actor; name: `k8sClusterName`.
     Plane,
-    /// A person or a script with the console.
+    /// A person or a script with the console, who may do everything.
     Admin,
+    /// One who may ask, and end what runs.
+    Operator,
+    /// One who may ask.
+    Viewer,
     /// A coordinator; needs the DNS names or addresses that planes dial.
     Coordinator,
 }
@@ -56,6 +60,8 @@ impl Kind {
         match self {
             Self::Plane => "plane",
             Self::Admin => "admin",
+            Self::Operator => "operator",
+            Self::Viewer => "viewer",
             Self::Coordinator => "coordinator",
         }
     }
@@ -70,7 +76,8 @@ impl fmt::Display for Kind {
 impl std::str::FromStr for Kind {
     type Err = String;
     fn from_str(word: &str) -> Result<Self, String> {
-        let all = [Self::Plane, Self::Admin, Self::Coordinator];
-        all.into_iter().find(|kind| kind.as_str() == word).ok_or_else(|| "plane, admin or coordinator".to_owned())
+        let all = [Self::Plane, Self::Admin, Self::Operator, Self::Viewer, Self::Coordinator];
+        let found = all.into_iter().find(|kind| kind.as_str() == word);
+        found.ok_or_else(|| "plane, admin, operator, viewer or coordinator".to_owned())
     }
 }

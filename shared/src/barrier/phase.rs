@@ -45,7 +45,7 @@ pub enum Phase {
 
 impl Phase {
     /// The attempt may still come to a good end, and may be ended by a wish: it is neither Complete nor ending badly.
-    pub(super) fn runs(self) -> bool {
+    pub fn runs(self) -> bool {
         match self {
             Self::Preparing
             | Self::Claiming

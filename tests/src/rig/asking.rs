@@ -3,6 +3,7 @@
 use super::{Network, Rig};
 use coordinator::ports::AdminCall;
 use serde_json::{Value, json};
+use shell::link::Role;
 use std::time::Duration;
 use tokio::{sync::mpsc, time::timeout};
 
@@ -12,9 +13,14 @@ const LIMIT: Duration = Duration::from_secs(5);
 impl<N: Network> Rig<N> {
     /// `None`: no coordinator runs, or none answers.
     pub async fn ask(&self, question: &Value) -> Option<Value> {
+        self.ask_as(Role::Admin, question).await
+    }
+
+    /// The same with another certificate.
+    pub async fn ask_as(&self, role: Role, question: &Value) -> Option<Value> {
         let admins = self.admins.borrow().clone()?;
         let (reply, mut answers) = mpsc::channel(1);
-        let call = AdminCall { who: "ann".to_owned(), body: question.to_string().into(), reply };
+        let call = AdminCall { who: "ann".to_owned(), role, body: question.to_string().into(), reply };
         timeout(LIMIT, admins.send(call)).await.ok()?.ok()?;
         let answer = timeout(LIMIT, answers.recv()).await.ok()??;
         serde_json::from_slice(&answer).ok()

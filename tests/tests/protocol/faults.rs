@@ -1,7 +1,9 @@
 //! Faults inside the barrier: never a false Complete, the right word, everything let go, nothing left.
 
 use crate::{LIMIT, at, broken_under_the_hold, completes, nothing_left, slow, soon, story, world};
+use serde_json::json;
 use shared::{barrier::Milestone, ids::StoreId, reason::Reason};
+use shell::link::Role;
 use std::{rc::Rc, time::Duration};
 use tests::{
     rig::{KEY, Rig},
@@ -150,6 +152,37 @@ fn deletion_and_cancellation_release_at_once() {
             nothing_left(&rig).await;
         });
     }
+}
+
+/// A certificate says what its bearer may do, and whoever ends something is named where people look.
+#[test]
+fn an_operator_cancels_on_the_console_and_a_viewer_cannot() {
+    story(slow(world(17)), async |rig: Rc<Rig>| {
+        let cancel = json!({"ask": "cancel", "name": "backup"});
+        rig.control.apply(&rig.manifest("")).unwrap();
+        at(&rig, Milestone::Snapshotting).await;
+        let refused = rig.ask_as(Role::Viewer, &cancel).await.unwrap()["error"].to_string();
+        for part in ["ann is a viewer", "takes an operator", "coordinator pki admin NAME --role operator"] {
+            assert!(refused.contains(part), "{refused}");
+        }
+        assert!(rig.ask_as(Role::Viewer, &json!({"ask": "status"})).await.unwrap()["ok"].is_object());
+        assert_eq!(rig.record().unwrap().milestone, Milestone::Snapshotting);
+        let begun = tokio::time::Instant::now();
+        let answer = rig.ask_as(Role::Operator, &cancel).await.unwrap();
+        assert_eq!(answer["ok"]["cancelling"], "br-admin/backup");
+        assert_eq!(rig.ended(LIMIT).await, "Failed");
+        assert_eq!(rig.failure().0, "Cancelled");
+        assert!(begun.elapsed() < Duration::from_secs(2), "took {:?}", begun.elapsed());
+        let said = rig.control.events().into_iter().filter(|event| event.reason == "Cancelling").collect::<Vec<_>>();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert_eq!(said[0].message, "ann cancelled it on the console");
+        let again = rig.ask_as(Role::Operator, &cancel).await.unwrap()["error"].to_string();
+        assert!(again.contains("nothing to cancel"), "{again}");
+        let orphans = json!({"ask": "orphans", "delete": "u"});
+        let refused = rig.ask_as(Role::Operator, &orphans).await.unwrap()["error"].to_string();
+        assert!(refused.contains("takes an admin"), "{refused}");
+        nothing_left(&rig).await;
+    });
 }
 
 #[test]

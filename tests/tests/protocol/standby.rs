@@ -8,7 +8,7 @@ use coordinator::{
 };
 use serde_json::{Value, json};
 use shared::{request::Limits, time::Timestamp};
-use shell::clock::Clock;
+use shell::{clock::Clock, link::Role};
 use std::{sync::Arc, time::Duration};
 use tests::control::Control;
 use tokio::{
@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 async fn ask(admins: &mpsc::Sender<AdminCall>, question: Value) -> Value {
     let (reply, mut answers) = mpsc::channel(1);
-    let call = AdminCall { who: "ann".to_owned(), body: question.to_string().into(), reply };
+    let call = AdminCall { who: "ann".to_owned(), role: Role::Admin, body: question.to_string().into(), reply };
     admins.send(call).await.unwrap();
     let answer = timeout(LIMIT, answers.recv()).await.expect("an answer in time").expect("an answer");
     serde_json::from_slice(&answer).unwrap()

@@ -3,10 +3,12 @@
 use super::{CoordinatorActor, restart};
 use crate::{
     actors::messages::Ask,
-    console::{self, PlaneSeen, Snapshot},
-    ports::AdminCall,
+    actors::messages::ToBarrier,
+    console::{self, Answered, PlaneSeen, Snapshot},
+    ports::{AdminCall, EventKind, ObjectRef},
 };
 use actix::{AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
+use serde_json::json;
 use shared::{
     barrier::{Barrier, Input, Record, View},
     ids::{BackupUid, PlaneId},
@@ -76,6 +78,21 @@ impl CoordinatorActor {
         }));
     }
 
+    /// A person's word: as if the object were annotated, but only as long as this process lives; what is saved then stays.
+    fn cancel(&mut self, uid: &BackupUid, who: &str, ctx: &mut Context<Self>) -> Answered {
+        let told = self.barriers.get(uid).is_some_and(|live| self.tell(&live.addr, ToBarrier::Cancel));
+        let Some(view) = self.views.get(uid).filter(|_| told) else {
+            return Answered::Error("its barrier is not to be reached; ask again in a moment".to_owned());
+        };
+        let request = &view.record.request;
+        let (namespace, name) = (request.namespace.clone(), request.name.clone());
+        tracing::warn!(backup = %uid, namespace, name, who, "a person cancels a backup");
+        let answer = json!({ "cancelling": format!("{namespace}/{name}"), "uid": uid, "step": view.phase });
+        let object = ObjectRef { uid: uid.clone(), namespace, name };
+        self.tell_event(object, EventKind::Normal, "Cancelling", format!("{who} cancelled it on the console"), ctx);
+        Answered::Ok(answer)
+    }
+
     /// As its barrier would show it, if there were one.
     fn view_of(&self, record: Record) -> View {
         let now = self.clock.now();
@@ -96,11 +113,18 @@ fn reply(call: &AdminCall, text: String) {
 impl Handler<Ask> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, Ask(call): Ask, ctx: &mut Self::Context) {
+        if let Some(refused) = console::not_allowed(call.role, &call.who, &call.body) {
+            return reply(&call, refused);
+        }
         if let Some(uid) = console::orphan_to_delete(&call.body) {
             let answered = self.delete_orphan(&uid, &call.who, ctx);
             return reply(&call, console::text(&answered));
         }
         let snapshot = self.snapshot();
+        if let Some(found) = console::backup_to_cancel(&snapshot, &call.body) {
+            let answered = found.map_or_else(Answered::Error, |uid| self.cancel(&uid, &call.who, ctx));
+            return reply(&call, console::text(&answered));
+        }
         match console::about_ended(&snapshot, &call.body) {
             Some(backup) => self.read_then_answer(backup, call, ctx),
             None => reply(&call, console::answer(&snapshot, &call.who, &call.body)),

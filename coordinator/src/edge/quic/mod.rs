@@ -4,7 +4,7 @@ use crate::ports::{AdminCall, IncomingPlane, PortError};
 use futures::FutureExt;
 use shared::ids::PlaneId;
 use shell::{
-    link::Identity,
+    link::Role,
     quic::{Incoming, PlaneIncoming, Server},
 };
 use tokio::sync::mpsc;
@@ -18,10 +18,10 @@ pub async fn serve(mut server: Server, planes: mpsc::Sender<IncomingPlane>, admi
         let taken = match incoming {
             Incoming::Plane(plane) => planes.send(incoming_plane(plane)).await.is_ok(),
             Incoming::Admin(request) => {
-                let who = match request.identity {
-                    Identity::Admin(name) | Identity::Plane(name) | Identity::Coordinator(name) => name,
-                };
-                admins.send(AdminCall { who, body: request.body, reply: request.reply }).await.is_ok()
+                // The server lets nobody else ask.
+                let role = request.identity.role().unwrap_or(Role::Viewer);
+                let who = request.identity.name().to_owned();
+                admins.send(AdminCall { who, role, body: request.body, reply: request.reply }).await.is_ok()
             }
         };
         if !taken {
@@ -32,9 +32,7 @@ pub async fn serve(mut server: Server, planes: mpsc::Sender<IncomingPlane>, admi
 }
 
 fn incoming_plane(incoming: PlaneIncoming) -> IncomingPlane {
-    let plane = match &incoming.identity {
-        Identity::Plane(name) | Identity::Admin(name) | Identity::Coordinator(name) => PlaneId::new(name.clone()),
-    };
+    let plane = PlaneId::new(incoming.identity.name());
     let mut hello = incoming.hello.clone();
     hello.wire = incoming.wire;
     IncomingPlane {

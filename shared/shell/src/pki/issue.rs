@@ -92,7 +92,7 @@ impl Made {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
         params.extended_key_usages = vec![match kind {
-            Kind::Plane | Kind::Admin => ExtendedKeyUsagePurpose::ClientAuth,
+            Kind::Plane | Kind::Admin | Kind::Operator | Kind::Viewer => ExtendedKeyUsagePurpose::ClientAuth,
             Kind::Coordinator => ExtendedKeyUsagePurpose::ServerAuth,
         }];
         params.subject_alt_names =

@@ -12,7 +12,7 @@ pub(super) fn check(kind: Kind, name: &str) -> Result<(), PkiError> {
     match kind {
         Kind::Plane if is_name(name) => Ok(()),
         Kind::Plane => Err(PkiError::Plane(name.to_owned())),
-        Kind::Admin | Kind::Coordinator => check_name(name),
+        Kind::Admin | Kind::Operator | Kind::Viewer | Kind::Coordinator => check_name(name),
     }
 }
 

@@ -129,10 +129,10 @@ impl Admission {
                 oldest.connection.close(Close::Superseded.code(), b"too many sessions of this plane, oldest closed");
             }
             Identity::Plane(_) => {}
-            Identity::Admin(_) | Identity::Coordinator(_) if own.len() >= self.limits.sessions_per_admin => {
+            _ if own.len() >= self.limits.sessions_per_admin => {
                 return None;
             }
-            Identity::Admin(_) | Identity::Coordinator(_) => {}
+            Identity::Admin(_) | Identity::Operator(_) | Identity::Viewer(_) | Identity::Coordinator(_) => {}
         }
         if sessions.open.len() >= self.limits.sessions {
             return None;

@@ -263,7 +263,7 @@ impl Client {
         let peer = peer_of(&chain, &material.trust_domain)?;
         match peer.identity {
             Identity::Coordinator(_) => Ok(Reached { connection, peer, chain, name: name.to_owned() }),
-            Identity::Plane(_) | Identity::Admin(_) => {
+            Identity::Plane(_) | Identity::Admin(_) | Identity::Operator(_) | Identity::Viewer(_) => {
                 connection.close(Close::Identity.code(), b"not a coordinator");
                 Err(Failure::NoCoordinator(peer.identity))
             }

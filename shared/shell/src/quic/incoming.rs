@@ -32,7 +32,7 @@ pub enum Incoming {
 /// One request of an admin.
 #[derive(Debug)]
 pub struct AdminRequest {
-    /// Always [`Identity::Admin`].
+    /// Of a person: it has a [`crate::link::Role`].
     pub identity: Identity,
     /// What is asked, one frame.
     pub body: Bytes,

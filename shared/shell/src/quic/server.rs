@@ -211,7 +211,7 @@ async fn serve(
             // The coordinator's mailbox decides how fast arrivals are taken; who waits too long has gone by itself.
             let _ = timeout(HELLO_LIMIT, arrivals.send(Incoming::Plane(plane))).await;
         }
-        Identity::Admin(_) | Identity::Coordinator(_) => {
+        Identity::Admin(_) | Identity::Operator(_) | Identity::Viewer(_) | Identity::Coordinator(_) => {
             drop(permit);
             connection.set_max_concurrent_bi_streams(admission.limits().requests_per_admin.into());
             requests(&connection, &peer.identity, admission.limits().requests_per_admin, arrivals).await;
@@ -236,7 +236,8 @@ fn prove(connection: &Connection, material: &Material) -> Result<(Peer, Vec<Cert
         .and_then(|data| data.protocol)
         .unwrap_or_default();
     match (&peer.identity, alpn.as_slice()) {
-        (Identity::Plane(_), ALPN_PLANE) | (Identity::Admin(_), ALPN_ADMIN) => Ok((peer, chain)),
+        (Identity::Plane(_), ALPN_PLANE) => Ok((peer, chain)),
+        (identity, ALPN_ADMIN) if identity.role().is_some() => Ok((peer, chain)),
         (identity, _) => Err(Refusal::Closed(
             Close::Identity,
             format!("{identity} may not speak {}", String::from_utf8_lossy(&alpn)),

@@ -33,7 +33,9 @@ fn authority() -> tempfile::TempDir {
     for plane in ["a", "b"] {
         pki::issue(dir.path(), Kind::Plane, plane, &[]).unwrap();
     }
-    pki::issue(dir.path(), Kind::Admin, "ann", &[]).unwrap();
+    for kind in [Kind::Admin, Kind::Operator, Kind::Viewer] {
+        pki::issue(dir.path(), kind, "ann", &[]).unwrap();
+    }
     dir
 }
 

@@ -69,6 +69,8 @@ fn parse_spiffe(uri: &str, trust_domain: &str) -> Option<Identity> {
     match kind {
         "plane" => Some(Identity::Plane(name)),
         "admin" => Some(Identity::Admin(name)),
+        "operator" => Some(Identity::Operator(name)),
+        "viewer" => Some(Identity::Viewer(name)),
         "coordinator" => Some(Identity::Coordinator(name)),
         _ => None,
     }

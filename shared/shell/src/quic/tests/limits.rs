@@ -1,4 +1,5 @@
 use super::*;
+use crate::link::Role;
 use quinn::VarInt;
 
 async fn say(connection: &Connection, body: &[u8]) -> (quinn::SendStream, quinn::RecvStream) {
@@ -109,6 +110,18 @@ async fn who_is_refused_learns_why() {
     });
     let refused = dialled.unwrap_err().to_string();
     assert!(refused.contains("not in the list of planes"), "{refused}");
+}
+
+/// Everybody with a console is known by name and by what the certificate allows.
+#[tokio::test]
+async fn a_certificate_says_what_its_bearer_may_do() {
+    let mut world = world();
+    for (who, role) in [("viewer-ann", Role::Viewer), ("operator-ann", Role::Operator), ("admin-ann", Role::Admin)] {
+        let console = world.client(who).dial_admin(&world.servers(), None, LONG).await.unwrap();
+        let _answers = console.request(Bytes::from_static(b"status")).await.unwrap();
+        let Incoming::Admin(request) = world.arrival().await else { panic!("a plane") };
+        assert_eq!((request.identity.name(), request.identity.role()), ("ann", Some(role)), "{who}");
+    }
 }
 
 #[tokio::test]

@@ -101,7 +101,8 @@ async fn a_plane_speaks_only_for_itself() {
 #[tokio::test]
 async fn a_kind_speaks_only_its_own_protocol() {
     let mut world = world();
-    for (who, alpn) in [("plane-a", ALPN_ADMIN), ("admin-ann", ALPN_PLANE)] {
+    let people = ["admin-ann", "operator-ann", "viewer-ann"].map(|who| (who, ALPN_PLANE));
+    for (who, alpn) in people.into_iter().chain([("plane-a", ALPN_ADMIN)]) {
         let (_endpoint, connection) = world.raw(who, alpn).await.unwrap();
         assert_eq!(Close::of(&closed(&connection).await), Some(Close::Identity), "{who}");
     }

@@ -39,7 +39,9 @@ async fn both_authorities_are_believed_until_the_older_retires() {
     pki::renew(&dir, Kind::Plane, "b", system_wall()).unwrap();
     pki::renew(&dir, Kind::Plane, "a", system_wall()).unwrap();
     std::fs::copy(dir.join("ca.crt"), dir.join("both.crt")).unwrap();
-    pki::renew(&dir, Kind::Admin, "ann", system_wall()).unwrap();
+    for kind in [Kind::Admin, Kind::Operator, Kind::Viewer] {
+        pki::renew(&dir, kind, "ann", system_wall()).unwrap();
+    }
     pki::retire_ca(&dir, system_wall()).unwrap();
     assert!(world.credentials.reload().unwrap());
     let (_plane, _coordinator) = world.linked(&world.client("plane-b"), "b").await;
