@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a record may still grow by, beyond the longest there ever was, once the ledger refuses by size. At least what a
 /// failure takes that is kept without the stores: a real ledger's limit is some hundred times as large.
 const ROOM: std::ops::Range<usize> = 600..6_000;
+/// A record that has just begun holds little but the request, and any ledger takes that: a MiB is a real one's limit.
+const FIRST_RECORD: usize = 2_500;
 
 pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
     let control = &aim.rig.control;
@@ -57,7 +59,7 @@ pub(super) fn disasters(aim: &mut Aim<'_>, kind: Kind) -> Option<Injected> {
         }
         Kind::LedgerRefusesBySize => {
             // A record that is away may come back from a copy, and has to fit as it was.
-            let most = control.longest_record() + aim.rng.random_range(ROOM);
+            let most = control.longest_record().max(FIRST_RECORD) + aim.rng.random_range(ROOM);
             control.limit_ledger(Some(most));
             once(format!("records of more than {most} bytes are refused from now on"))
         }
