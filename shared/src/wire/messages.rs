@@ -1,10 +1,10 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
-use super::{CallBudgets, CallShare, Clean, Cleaned};
+use super::{CallBudgets, Clean, Cleaned, Snapshot, Snapshotted};
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
-    ids::{Attempt, ClusterId, InstanceId},
+    ids::{Attempt, ClusterId},
     reason::{Reason, Refusal},
     request::MemberSpec,
     time::Millis,
@@ -225,39 +225,6 @@ pub struct Covered {
     pub digest: CoverDigest,
     /// Only when asked to name: at most 20 descriptions of regions.
     pub missing: Vec<String>,
-}
-
-/// See [`Order::Snapshot`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// Fixed once per attempt, saved before this is sent (I4).
-    pub commit_ts: Ts,
-    /// This plane's part of what its account may call; absent: no other plane of this backup works there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<CallShare>,
-    /// Instances with exactly one volume may go through CreateSnapshot as well, which has a bucket of its own: this plane's
-    /// part of that; absent: they may not, or need not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub one_volume: Option<CallShare>,
-}
-
-/// EC2 accepted every call.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Snapshotted {
-    /// One per volume prepared.
-    pub snapshots: Vec<AcceptedSnapshot>,
-    /// When each call was accepted, for people; planes of an earlier version do not say.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub accepted: Vec<CallAccepted>,
-}
-
-/// One CreateSnapshots call.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct CallAccepted {
-    /// Of which instance.
-    pub instance: InstanceId,
-    /// How long after the plane began, by its own monotonic clock.
-    pub after: Millis,
 }
 
 /// The evidence, saved by the plane before this was sent.

@@ -13,6 +13,7 @@ mod codec;
 mod hello;
 mod messages;
 mod share;
+mod snapshot;
 
 pub use bounds::{
     DIRECTORIES_MAX, LINES_MAX, PROGRESS_MAX, SNAPSHOTS_MAX, STORES_MAX, TEXT_MAX, TooMuch, VOLUMES_MAX, bounded,
@@ -21,8 +22,9 @@ pub use clean::{Clean, CleanReport, CleanScope, Cleaned, OldBackup};
 pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 pub use messages::{
-    Abort, Aborted, Answer, CallAccepted, Complete, Completed, Confirmed, Cover, Covered, Down, Order, PlanePhase,
-    Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved,
-    Settle, Settled, Snapshot, Snapshotted, Suspended, Up,
+    Abort, Aborted, Answer, Complete, Completed, Confirmed, Cover, Covered, Down, Order, PlanePhase, Preflight,
+    PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Settle,
+    Settled, Suspended, Up,
 };
 pub use share::{CallBudgets, CallShare};
+pub use snapshot::{CallAccepted, Snapshot, Snapshotted};

@@ -20,7 +20,6 @@ fn view(uid: &str, namespace: &str, name: &str) -> View {
 }
 
 fn object(uid: &str, namespace: &str, name: &str) -> Object {
-    let refusal = Refusal::new(Reason::S3Missing, "spec.template.s3 is missing");
     Object {
         published: None,
         clean_policy: None,
@@ -31,16 +30,19 @@ fn object(uid: &str, namespace: &str, name: &str) -> Object {
         deleting: false,
         finalizer: false,
         phase: String::new(),
-        request: Err(refusal),
+        request: Err(missing()),
         cancel: false,
         abandoned: Vec::new(),
         scheduled: None,
     }
 }
 
-fn asked(views: &[View], invalid: &[Object], question: &Question) -> Answered {
-    let refusal = Refusal::new(Reason::S3Missing, "spec.template.s3 is missing");
-    let snapshot = Snapshot {
+fn missing() -> Refusal {
+    Refusal::new(Reason::S3Missing, "spec.template.s3 is missing")
+}
+
+fn snapshot<'a>(views: &'a [View], invalid: &'a [Object], refusal: &'a Refusal) -> Snapshot<'a> {
+    Snapshot {
         orphans: Vec::new(),
         ready: true,
         now: NOW,
@@ -52,9 +54,14 @@ fn asked(views: &[View], invalid: &[Object], question: &Question) -> Answered {
         }],
         views: views.iter().collect(),
         ended: Vec::new(),
-        invalid: invalid.iter().map(|object| (object, &refusal)).collect(),
+        invalid: invalid.iter().map(|object| (object, refusal)).collect(),
         claims: Vec::new(),
-    };
+    }
+}
+
+fn asked(views: &[View], invalid: &[Object], question: &Question) -> Answered {
+    let refusal = missing();
+    let snapshot = snapshot(views, invalid, &refusal);
     let body = serde_json::to_vec(question).unwrap();
     serde_json::from_str(&answer(&snapshot, "test", &body)).unwrap()
 }
@@ -150,18 +157,8 @@ fn only_what_runs_is_cancelled() {
     let mut ended = view("u2", "ns", "old");
     ended.phase = Phase::Failed;
     let views = [view("u1", "ns", "nightly"), ended, view("u3", "a", "twice"), view("u4", "b", "twice")];
-    let refusal = Refusal::new(Reason::S3Missing, "spec.template.s3 is missing");
-    let invalid = object("u5", "ns", "bad");
-    let snapshot = Snapshot {
-        orphans: Vec::new(),
-        ready: true,
-        now: NOW,
-        planes: Vec::new(),
-        views: views.iter().collect(),
-        ended: Vec::new(),
-        invalid: vec![(&invalid, &refusal)],
-        claims: Vec::new(),
-    };
+    let (refusal, invalid) = (missing(), [object("u5", "ns", "bad")]);
+    let snapshot = snapshot(&views, &invalid, &refusal);
     let cancelled = |name: &str| {
         let body = serde_json::to_vec(&Question::Cancel { name: name.to_owned() }).unwrap();
         backup_to_cancel(&snapshot, &body).unwrap().map(|uid| uid.0)
