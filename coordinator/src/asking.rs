@@ -68,6 +68,11 @@ enum Ask {
         /// name, namespace/name or uid
         name: String,
     },
+    /// What the coordinator logs; with FILTER from now on, until it ends or is told otherwise.
+    LogLevel {
+        /// As --log takes it: info, debug, info,coordinator=debug
+        filter: Option<String>,
+    },
     /// Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept.
     Orphans {
         /// Delete the one with this uid, and what its cleanPolicy names, as if its object had been deleted.
@@ -139,6 +144,7 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
         Ask::Why { name } => Question::Why { name },
         Ask::Timeline { name } => Question::Timeline { name },
         Ask::Cancel { name } => Question::Cancel { name },
+        Ask::LogLevel { filter } => Question::LogLevel { filter },
         Ask::Orphans { delete } => Question::Orphans { delete },
         Ask::Schedules { name, plan, at } => Question::Schedules { name, plan, at },
     };

@@ -1,6 +1,6 @@
 //! What tests of more than one part share.
 
-use crate::ports::Text;
+use crate::ports::{Logs, Text};
 use shared::{
     barrier::{BarrierTimes, Certificate, Milestone, Record, Verdict},
     epoch::Epoch,
@@ -82,4 +82,17 @@ pub(crate) fn certificate(verdict: Verdict) -> Certificate {
 /// A text of the ledger without a note.
 pub(crate) fn bare(body: &str) -> Text<'_> {
     Text { body, note: "" }
+}
+
+/// A process without logs.
+pub(crate) struct NoLogs;
+
+impl Logs for NoLogs {
+    fn filter(&self) -> Result<String, String> {
+        Err("there are none".to_owned())
+    }
+
+    fn set_filter(&self, _: &str) -> Result<(), String> {
+        self.filter().map(drop)
+    }
 }

@@ -39,8 +39,24 @@ pub struct Ports {
     pub objects: Arc<dyn Objects>,
     /// VolumeBackupSchedules, and the backups that they make.
     pub schedules: Arc<dyn Schedules>,
+    /// What this process logs.
+    pub logs: Arc<dyn Logs>,
     /// Wall clock; goes into records and status only.
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// What this process logs: shown and changed on the console, and steered by nothing else.
+pub trait Logs: Send + Sync {
+    /// The filter, as `--log` takes it.
+    ///
+    /// # Errors
+    /// For people: there is none.
+    fn filter(&self) -> Result<String, String>;
+    /// Another one, until the process ends.
+    ///
+    /// # Errors
+    /// For people: it cannot be read.
+    fn set_filter(&self, filter: &str) -> Result<(), String>;
 }
 
 /// One VolumeBackup as the coordinator understands it.

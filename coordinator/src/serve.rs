@@ -8,7 +8,7 @@ use coordinator::{
     edge::{self, kube, local::Local},
     known,
     metrics::Metrics,
-    ports::{AdminCall, Inbound, Ports},
+    ports::{AdminCall, Inbound, Logs, Ports},
     standing::Standing,
 };
 use shared::{cron::Zone, request::Limits};
@@ -81,6 +81,19 @@ struct Backends {
     _decision: Option<watch::Sender<bool>>,
 }
 
+/// The logs that `main` has set up.
+struct OfThisProcess;
+
+impl Logs for OfThisProcess {
+    fn filter(&self) -> Result<String, String> {
+        telemetry::filter().map_err(|error| error.to_string())
+    }
+
+    fn set_filter(&self, filter: &str) -> Result<(), String> {
+        telemetry::set_filter(filter).map_err(|error| error.to_string())
+    }
+}
+
 async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<Backends> {
     let wall: Arc<dyn Fn() -> shared::time::Timestamp + Send + Sync> = {
         let clock = clock.clone();
@@ -95,6 +108,7 @@ async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<B
             ledger: local.ledger,
             objects: local.objects,
             schedules: local.schedules,
+            logs: Arc::new(OfThisProcess),
             wall,
         };
         return Ok(Backends { ports, leading, leader: None, kinds: None, _decision: Some(decision) });
@@ -109,6 +123,7 @@ async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<B
         ledger: Arc::new(kube::KubeLedger::new(client.clone(), &config.namespace)),
         objects: Arc::new(kube::KubeObjects::new(client.clone(), &identity, wall.clone())),
         schedules: Arc::new(kube::KubeSchedules::new(client, None, Limits::default(), zone, &identity, wall.clone())),
+        logs: Arc::new(OfThisProcess),
         wall,
     };
     let leading = leader.is_leading.clone();

@@ -59,6 +59,7 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
         ledger: Arc::new(KubeLedger::new(client.clone(), "isochron")),
         objects: Arc::new(KubeObjects::new(client.clone(), "test", wall.clone())),
         schedules: Arc::new(KubeSchedules::new(client, space, limits, zone, "test", wall.clone())),
+        logs: Arc::new(fixtures::NoLogs),
         wall,
     };
     let planes: BTreeSet<String> = ["az1".to_owned(), "az2".to_owned()].into();

@@ -26,7 +26,7 @@ use coordinator::{
         convert::{self, merge_status},
         crd::{FINALIZER, VolumeBackup},
     },
-    ports::{EventKind, LedgerKey, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Teardown},
+    ports::{EventKind, LedgerKey, Logs, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Teardown},
 };
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
@@ -84,6 +84,24 @@ struct Inner {
     mute_schedule_status: bool,
 }
 
+/// A filter that steers nothing; one with a space is refused.
+#[derive(Default)]
+struct LogFilter(Mutex<String>);
+
+impl Logs for LogFilter {
+    fn filter(&self) -> Result<String, String> {
+        Ok(self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone())
+    }
+
+    fn set_filter(&self, filter: &str) -> Result<(), String> {
+        if filter.contains(' ') {
+            return Err(format!("log filter {filter:?} cannot be read"));
+        }
+        filter.clone_into(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        Ok(())
+    }
+}
+
 /// See the module. Clones share one state.
 #[derive(Clone)]
 pub struct Control {
@@ -107,6 +125,7 @@ impl Control {
             ledger: me.clone(),
             objects: me.clone(),
             schedules: me,
+            logs: Arc::new(LogFilter::default()),
             wall: self.wall.clone(),
         }
     }

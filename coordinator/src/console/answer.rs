@@ -1,11 +1,11 @@
 //! Server side: one question, one answer, from what the coordinator holds in memory.
 
 use super::{
+    question::{Answered, Question, no_question, text},
     timeline::timeline,
     why::{cause, clock, verdict, why},
 };
 use crate::ports::Object;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
     barrier::{Milestone, Summary, Verdict, View},
@@ -16,97 +16,6 @@ use shared::{
     time::{Instant, Timestamp},
     wire::TEXT_MAX,
 };
-use shell::link::Role;
-
-/// What an admin may ask.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "camelCase")]
-pub enum Question {
-    /// Everything at a glance.
-    Status,
-    /// Planes and their sessions.
-    Planes,
-    /// Every backup, one line each.
-    Backups,
-    /// One backup whole; `name` or `namespace/name` or uid.
-    Show {
-        /// Which.
-        name: String,
-    },
-    /// Why it is not done yet, and what to do.
-    Why {
-        /// Which.
-        name: String,
-    },
-    /// Where its time went.
-    Timeline {
-        /// Which.
-        name: String,
-    },
-    /// It is to be ended badly: let go, cleaned, Failed.
-    Cancel {
-        /// Which.
-        name: String,
-    },
-    /// Records without an object; or one of them is to be deleted.
-    Orphans {
-        /// Its uid, and a person's word that what its policy names may go.
-        delete: Option<String>,
-    },
-    /// Schedules; one of them with its backups.
-    Schedules {
-        /// `name` or `namespace/name`; `None`: all, one line each.
-        name: Option<String>,
-        /// Only which backups stay or go, and why.
-        plan: bool,
-        /// At this moment; `None`: now.
-        at: Option<Timestamp>,
-    },
-}
-
-impl Question {
-    /// Who may ask it.
-    pub fn needs(&self) -> Role {
-        match self {
-            Self::Status
-            | Self::Planes
-            | Self::Backups
-            | Self::Show { .. }
-            | Self::Why { .. }
-            | Self::Timeline { .. }
-            | Self::Schedules { .. }
-            | Self::Orphans { delete: None } => Role::Viewer,
-            Self::Cancel { .. } => Role::Operator,
-            Self::Orphans { delete: Some(_) } => Role::Admin,
-        }
-    }
-}
-
-/// Why this may not be asked with such a certificate, if it may not.
-pub fn not_allowed(role: Role, who: &str, body: &[u8]) -> Option<String> {
-    let needs = serde_json::from_slice::<Question>(body).ok()?.needs();
-    (role < needs).then(|| {
-        tracing::warn!(who, %role, %needs, "console; not allowed");
-        text(&Answered::Error(format!(
-            "{who} is a {role}, and this takes an {needs}: a certificate of `coordinator pki admin NAME --role {needs}`"
-        )))
-    })
-}
-
-/// What comes back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Answered {
-    /// The answer.
-    Ok(Value),
-    /// Why there is none.
-    Error(String),
-    /// This replica is a standby and knows nothing; ask another.
-    NotLeading {
-        /// Who holds the Lease (its pod's name begins it), if this replica knows.
-        leader: Option<String>,
-    },
-}
 
 /// What the coordinator believes at this moment.
 pub struct Snapshot<'a> {
@@ -174,19 +83,6 @@ pub fn backup_to_cancel(snapshot: &Snapshot<'_>, body: &[u8]) -> Option<Result<B
     })
 }
 
-/// The orphan that an admin deletes with this question, if it is that question.
-pub fn orphan_to_delete(body: &[u8]) -> Option<String> {
-    match serde_json::from_slice(body).ok()? {
-        Question::Orphans { delete } => delete,
-        _ => None,
-    }
-}
-
-/// The error quotes what was asked, and what was asked may be as long as a frame.
-pub(super) fn no_question(error: &serde_json::Error) -> String {
-    cut(format!("not a question this coordinator knows: {error}"), TEXT_MAX)
-}
-
 /// Answers one question; the text is JSON of [`Answered`].
 pub fn answer(snapshot: &Snapshot<'_>, who: &str, body: &[u8]) -> String {
     let answered = match serde_json::from_slice::<Question>(body) {
@@ -208,16 +104,6 @@ pub fn not_leading(leader: Option<String>, who: &str) -> String {
 /// What is answered before everything is known.
 pub fn not_yet(what: &str) -> String {
     text(&Answered::Error(format!("{what}; ask again in a moment")))
-}
-
-/// As it travels.
-pub fn text(answered: &Answered) -> String {
-    serde_json::to_string(answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
-}
-
-/// A question of which nothing came.
-pub fn no_answer(why: String) -> String {
-    text(&Answered::Error(why))
 }
 
 /// The one backup that a question is about, if it has ended: memory holds too little of it for an answer.
@@ -262,8 +148,10 @@ fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
         Question::Show { name } => about(snapshot, name, |view| show(view, snapshot.now)),
         Question::Timeline { name } => about(snapshot, name, |view| Answered::Ok(timeline(view))),
         Question::Why { name } => about(snapshot, name, |view| Answered::Ok(why(view, snapshot.now))),
-        // They go to an actor of their own, and this changes something.
-        Question::Schedules { .. } | Question::Cancel { .. } => Answered::Error("it is not answered here".to_owned()),
+        // They go to an actor of their own, and these change something.
+        Question::Schedules { .. } | Question::Cancel { .. } | Question::LogLevel { .. } => {
+            Answered::Error("it is not answered here".to_owned())
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Client side: answers as tables for people, JSON for scripts.
 
-use super::{answer::Question, timeline::draw};
+use super::{question::Question, timeline::draw};
 use comfy_table::{Table, presets};
 use serde_json::Value;
 

@@ -1,6 +1,6 @@
 //! `console schedules`: when backups are made, and which of them stay or go and why, now or at any date.
 
-use super::answer::{Answered, Question, no_question};
+use super::question::{Answered, Question, no_question};
 use serde_json::{Value, json};
 use shared::{
     calendar::rfc3339,

@@ -1,7 +1,7 @@
 //! `console watch`: one backup until it has ended. Asks again and again, so it survives a coordinator that restarts or
 //! another that leads; what is shown is what the last answer said.
 
-use super::answer::Answered;
+use super::question::Answered;
 use serde_json::Value;
 use std::time::Duration;
 

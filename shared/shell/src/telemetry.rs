@@ -5,10 +5,12 @@ use std::{
     io::{IsTerminal, stderr},
     panic::{self, PanicHookInfo},
     str::FromStr,
-    sync::Once,
+    sync::{Once, OnceLock},
 };
 use tracing::{Level, Metadata};
-use tracing_subscriber::{EnvFilter, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Registry, filter::filter_fn, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+};
 
 /// Libraries that print at TRACE what they send and receive: session tokens in headers, ServiceAccounts' tokens in forms.
 /// Begins of their targets.
@@ -48,6 +50,9 @@ pub enum TelemetryError {
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
+    /// There is no filter to change.
+    #[error("logs of this process were not set up by it")]
+    NotSetUp,
     /// Something else in this process has set them up.
     #[error("logs are set up already")]
     Twice(#[from] tracing_subscriber::util::TryInitError),
@@ -57,9 +62,8 @@ pub enum TelemetryError {
 /// tracing's (`info,quinn=warn`); whatever it says, no library prints credentials. Colours only where a terminal shows
 /// them.
 pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
-    let parsed =
-        EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })?;
-    let registry = tracing_subscriber::registry().with(parsed).with(filter_fn(is_discreet));
+    let (changeable, handle) = reload::Layer::new(parsed(filter)?);
+    let registry = tracing_subscriber::registry().with(changeable).with(filter_fn(is_discreet));
     match format {
         Format::Json => {
             let lines = fmt::layer().json().flatten_event(true).with_ansi(false).with_writer(stderr);
@@ -70,7 +74,35 @@ pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
             registry.with(lines).try_init()?;
         }
     }
+    // Once per process, as `try_init` has just said.
+    let _ = FILTER.set(handle);
     Ok(())
+}
+
+/// The filter that `init` has set up, to be changed while the process runs.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+fn parsed(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter { filter: filter.to_owned(), source })
+}
+
+/// What is logged now, in the words of `init`.
+///
+/// # Errors
+/// `init` was not called.
+pub fn filter() -> Result<String, TelemetryError> {
+    let handle = FILTER.get().ok_or(TelemetryError::NotSetUp)?;
+    handle.with_current(ToString::to_string).map_err(|_| TelemetryError::NotSetUp)
+}
+
+/// From now on this is logged, until the process ends or is told otherwise; whatever it says, no library prints
+/// credentials.
+///
+/// # Errors
+/// It is no filter, or `init` was not called.
+pub fn set_filter(filter: &str) -> Result<(), TelemetryError> {
+    let parsed = parsed(filter)?;
+    FILTER.get().ok_or(TelemetryError::NotSetUp)?.reload(parsed).map_err(|_| TelemetryError::NotSetUp)
 }
 
 fn is_discreet(metadata: &Metadata<'_>) -> bool {

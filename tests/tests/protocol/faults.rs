@@ -166,6 +166,13 @@ fn an_operator_cancels_on_the_console_and_a_viewer_cannot() {
             assert!(refused.contains(part), "{refused}");
         }
         assert!(rig.ask_as(Role::Viewer, &json!({"ask": "status"})).await.unwrap()["ok"].is_object());
+        let louder = json!({"ask": "logLevel", "filter": "debug"});
+        assert!(rig.ask_as(Role::Viewer, &louder).await.unwrap()["error"].is_string());
+        assert_eq!(rig.ask_as(Role::Operator, &louder).await.unwrap()["ok"]["filter"], "debug");
+        let now = json!({"ask": "logLevel", "filter": null});
+        assert_eq!(rig.ask_as(Role::Viewer, &now).await.unwrap()["ok"]["filter"], "debug");
+        let bad = json!({"ask": "logLevel", "filter": "no filter"});
+        assert!(rig.ask_as(Role::Admin, &bad).await.unwrap()["error"].to_string().contains("cannot be read"));
         assert_eq!(rig.record().unwrap().milestone, Milestone::Snapshotting);
         let begun = tokio::time::Instant::now();
         let answer = rig.ask_as(Role::Operator, &cancel).await.unwrap();

@@ -93,6 +93,19 @@ impl CoordinatorActor {
         Answered::Ok(answer)
     }
 
+    /// What this process logs; another filter counts until it ends.
+    fn log_level(&self, wanted: Option<&str>, who: &str) -> Answered {
+        let logs = &self.ports.logs;
+        let changed = wanted.map_or(Ok(()), |wanted| logs.set_filter(wanted));
+        if let (Some(filter), Ok(())) = (wanted, &changed) {
+            tracing::warn!(who, filter, "a person changes what is logged");
+        }
+        match changed.and_then(|()| logs.filter()) {
+            Ok(filter) => Answered::Ok(json!({ "filter": filter })),
+            Err(error) => Answered::Error(error),
+        }
+    }
+
     /// As its barrier would show it, if there were one.
     fn view_of(&self, record: Record) -> View {
         let now = self.clock.now();
@@ -115,6 +128,9 @@ impl Handler<Ask> for CoordinatorActor {
     fn handle(&mut self, Ask(call): Ask, ctx: &mut Self::Context) {
         if let Some(refused) = console::not_allowed(call.role, &call.who, &call.body) {
             return reply(&call, refused);
+        }
+        if let Some(wanted) = console::log_filter(&call.body) {
+            return reply(&call, console::text(&self.log_level(wanted.as_deref(), &call.who)));
         }
         if let Some(uid) = console::orphan_to_delete(&call.body) {
             let answered = self.delete_orphan(&uid, &call.who, ctx);

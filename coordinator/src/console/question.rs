@@ -1,0 +1,166 @@
+//! What may be asked, by whom, and what comes back.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::{reason::cut, time::Timestamp, wire::TEXT_MAX};
+use shell::link::Role;
+
+/// What an admin may ask.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "camelCase")]
+pub enum Question {
+    /// Everything at a glance.
+    Status,
+    /// Planes and their sessions.
+    Planes,
+    /// Every backup, one line each.
+    Backups,
+    /// One backup whole; `name` or `namespace/name` or uid.
+    Show {
+        /// Which.
+        name: String,
+    },
+    /// Why it is not done yet, and what to do.
+    Why {
+        /// Which.
+        name: String,
+    },
+    /// Where its time went.
+    Timeline {
+        /// Which.
+        name: String,
+    },
+    /// It is to be ended badly: let go, cleaned, Failed.
+    Cancel {
+        /// Which.
+        name: String,
+    },
+    /// What the coordinator logs; or another filter from now on.
+    LogLevel {
+        /// As `--log` takes it; `None`: only tell.
+        filter: Option<String>,
+    },
+    /// Records without an object; or one of them is to be deleted.
+    Orphans {
+        /// Its uid, and a person's word that what its policy names may go.
+        delete: Option<String>,
+    },
+    /// Schedules; one of them with its backups.
+    Schedules {
+        /// `name` or `namespace/name`; `None`: all, one line each.
+        name: Option<String>,
+        /// Only which backups stay or go, and why.
+        plan: bool,
+        /// At this moment; `None`: now.
+        at: Option<Timestamp>,
+    },
+}
+
+impl Question {
+    /// Who may ask it.
+    pub fn needs(&self) -> Role {
+        match self {
+            Self::Status
+            | Self::Planes
+            | Self::Backups
+            | Self::Show { .. }
+            | Self::Why { .. }
+            | Self::Timeline { .. }
+            | Self::Schedules { .. }
+            | Self::LogLevel { filter: None }
+            | Self::Orphans { delete: None } => Role::Viewer,
+            Self::Cancel { .. } | Self::LogLevel { filter: Some(_) } => Role::Operator,
+            Self::Orphans { delete: Some(_) } => Role::Admin,
+        }
+    }
+}
+
+/// Why this may not be asked with such a certificate, if it may not.
+pub fn not_allowed(role: Role, who: &str, body: &[u8]) -> Option<String> {
+    let needs = serde_json::from_slice::<Question>(body).ok()?.needs();
+    (role < needs).then(|| {
+        tracing::warn!(who, %role, %needs, "console; not allowed");
+        text(&Answered::Error(format!(
+            "{who} is a {role}, and this takes an {needs}: a certificate of `coordinator pki admin NAME --role {needs}`"
+        )))
+    })
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answered {
+    /// The answer.
+    Ok(Value),
+    /// Why there is none.
+    Error(String),
+    /// This replica is a standby and knows nothing; ask another.
+    NotLeading {
+        /// Who holds the Lease (its pod's name begins it), if this replica knows.
+        leader: Option<String>,
+    },
+}
+
+/// The orphan that an admin deletes with this question, if it is that question.
+pub fn orphan_to_delete(body: &[u8]) -> Option<String> {
+    match serde_json::from_slice(body).ok()? {
+        Question::Orphans { delete } => delete,
+        _ => None,
+    }
+}
+
+/// The filter that is asked for with this question, if it is that question.
+pub fn log_filter(body: &[u8]) -> Option<Option<String>> {
+    match serde_json::from_slice(body).ok()? {
+        Question::LogLevel { filter } => Some(filter),
+        _ => None,
+    }
+}
+
+/// As it travels.
+pub fn text(answered: &Answered) -> String {
+    serde_json::to_string(answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+}
+
+/// A question of which nothing came.
+pub fn no_answer(why: String) -> String {
+    text(&Answered::Error(why))
+}
+
+/// The error quotes what was asked, and what was asked may be as long as a frame.
+pub(super) fn no_question(error: &serde_json::Error) -> String {
+    cut(format!("not a question this coordinator knows: {error}"), TEXT_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Whatever changes something takes more than a viewer; what is not a question is answered as such.
+    #[test]
+    fn only_what_changes_nothing_is_everybodys() {
+        let name = || "nightly".to_owned();
+        let table = [
+            (Question::Status, Role::Viewer),
+            (Question::Planes, Role::Viewer),
+            (Question::Backups, Role::Viewer),
+            (Question::Show { name: name() }, Role::Viewer),
+            (Question::Why { name: name() }, Role::Viewer),
+            (Question::Timeline { name: name() }, Role::Viewer),
+            (Question::Schedules { name: None, plan: false, at: None }, Role::Viewer),
+            (Question::Orphans { delete: None }, Role::Viewer),
+            (Question::LogLevel { filter: None }, Role::Viewer),
+            (Question::LogLevel { filter: Some(name()) }, Role::Operator),
+            (Question::Cancel { name: name() }, Role::Operator),
+            (Question::Orphans { delete: Some(name()) }, Role::Admin),
+        ];
+        for (question, needs) in table {
+            let body = serde_json::to_vec(&question).unwrap();
+            for role in [Role::Viewer, Role::Operator, Role::Admin] {
+                assert_eq!(not_allowed(role, "ann", &body).is_none(), role >= needs, "{question:?} by a {role}");
+            }
+        }
+        assert_eq!(not_allowed(Role::Viewer, "ann", b"{}"), None);
+    }
+}
