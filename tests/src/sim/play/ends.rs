@@ -75,10 +75,17 @@ impl Play<'_> {
     }
 
     /// Without any fault, or with one that a backup survives, it is Complete, or ran out of a clock that the seed made
-    /// short.
+    /// short, or was refused for one that is too short for the seed's EC2.
     fn expect_good_ends(&self) {
-        let clocks =
-            ["SettleTimedOut", "ReachTimedOut", "HoldTimedOut", "SafeTsStuck", "CoverageUnstable", "TilingBroken"];
+        let clocks = [
+            "SettleTimedOut",
+            "ReachTimedOut",
+            "HoldTimedOut",
+            "HoldTooShort",
+            "SafeTsStuck",
+            "CoverageUnstable",
+            "TilingBroken",
+        ];
         let good = |end: &str| end == "Complete" || clocks.iter().any(|clock| end.ends_with(clock));
         let must = match self.plan.strikes.as_slice() {
             [] => true,
