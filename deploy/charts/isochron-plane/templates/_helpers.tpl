@@ -105,15 +105,17 @@ pd:
 #   urls: ["https://shop-pd.tidb.svc:2379"]
 #   tlsSecret: shop-client
 {{- end }}
-{{- $aws := pick .Values.aws "region" "ec2Endpoint" "s3Endpoint" "stsEndpoint" "budgets" }}
-{{- if compact (values $aws) }}
 aws:
-  {{- toYaml $aws | nindent 2 }}
+{{- $names := pick .Values.aws "region" "ec2Endpoint" "s3Endpoint" "stsEndpoint" }}
+{{- if compact (values $names) }}
+  {{- toYaml $names | nindent 2 }}
 {{- else }}
-# Only where AWS is reached by other names than its own (VPC endpoints, a test server), or has raised a quota:
-# aws:
-#   ec2Endpoint: https://vpce-0123.ec2.eu-west-1.vpce.amazonaws.com
-#   budgets:
-#     createSnapshots: {burst: 100, perSecond: 20}
+  # Only where AWS is reached by other names than its own (VPC endpoints, a test server):
+  # ec2Endpoint: https://vpce-0123.ec2.eu-west-1.vpce.amazonaws.com
 {{- end }}
+  # What EC2 allows this account: raise it where AWS has raised a quota.
+  budgets:
+  {{- range $action, $bucket := .Values.aws.budgets }}
+    {{ $action }}: {burst: {{ int64 $bucket.burst }}, perSecond: {{ int64 $bucket.perSecond }}}
+  {{- end }}
 {{- end }}
