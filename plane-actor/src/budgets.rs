@@ -48,6 +48,12 @@ impl Bucket {
         let least = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self { burst: least(burst), per_second: least(per_second) }
     }
+
+    /// Of whole tokens, as EC2's are.
+    fn of(budget: Budget) -> Self {
+        let whole = |milli: u64| u32::try_from(milli / 1000).unwrap_or(u32::MAX);
+        Self::new(whole(budget.burst_milli), whole(budget.rate_milli))
+    }
 }
 
 /// Every bucket; EC2's defaults where nothing is said.
@@ -69,11 +75,11 @@ pub struct Budgets {
 impl Default for Budgets {
     fn default() -> Self {
         Self {
-            create_snapshots: Bucket::new(100, 5),
-            create_snapshot: Bucket::new(100, 5),
-            delete_snapshot: Bucket::new(100, 5),
-            describe_by_ids: Bucket::new(50, 10),
-            describe_by_filter: Bucket::new(100, 20),
+            create_snapshots: Bucket::of(Budget::EC2_CREATE_SNAPSHOTS),
+            create_snapshot: Bucket::of(Budget::EC2_CREATE_SNAPSHOT),
+            delete_snapshot: Bucket::of(Budget::EC2_DELETE_SNAPSHOT),
+            describe_by_ids: Bucket::of(Budget::EC2_DESCRIBE_PLAIN),
+            describe_by_filter: Bucket::of(Budget::EC2_DESCRIBE_PAGED),
         }
     }
 }
@@ -103,10 +109,10 @@ mod tests {
         assert_eq!(said.of(Action::CreateSnapshot), Budget::EC2_CREATE_SNAPSHOT);
         let default = Budgets::default();
         for (action, of_ec2) in [
-            (Action::CreateSnapshots, Budget::EC2_CREATE_SNAPSHOTS),
-            (Action::DeleteSnapshot, Budget::EC2_DELETE_SNAPSHOT),
-            (Action::DescribeByIds, Budget::EC2_DESCRIBE_PLAIN),
-            (Action::DescribeByFilter, Budget::EC2_DESCRIBE_PAGED),
+            (Action::CreateSnapshots, Budget::whole(5, 100)),
+            (Action::DeleteSnapshot, Budget::whole(5, 100)),
+            (Action::DescribeByIds, Budget::whole(10, 50)),
+            (Action::DescribeByFilter, Budget::whole(20, 100)),
         ] {
             assert_eq!(default.of(action), of_ec2, "{action:?}");
         }

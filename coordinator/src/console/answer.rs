@@ -1,7 +1,7 @@
 //! Server side: one question, one answer, from what the coordinator holds in memory.
 
 use super::{
-    question::{Answered, Question, no_question, text},
+    question::{Answered, Question, text},
     timeline::timeline,
     why::{cause, clock, verdict, why},
 };
@@ -72,66 +72,29 @@ impl Orphan {
     }
 }
 
-/// The backup that a person cancels with this question, if it is that question; or why there is none.
-pub fn backup_to_cancel(snapshot: &Snapshot<'_>, body: &[u8]) -> Option<Result<BackupUid, String>> {
-    let Question::Cancel { name } = serde_json::from_slice(body).ok()? else { return None };
-    Some(match find(snapshot, &name) {
-        Ok(Found::View(view)) if view.phase.runs() => Ok(view.record.request.backup.clone()),
-        Ok(Found::View(view)) => Err(format!("{name} is {:?}: there is nothing to cancel", view.phase)),
-        Ok(Found::Invalid(refusal)) => Err(format!("{name} has never begun: {refusal}")),
-        Err(error) => Err(error),
-    })
-}
-
-/// Answers one question; the text is JSON of [`Answered`].
-pub fn answer(snapshot: &Snapshot<'_>, who: &str, body: &[u8]) -> String {
-    let answered = match serde_json::from_slice::<Question>(body) {
-        Ok(question) => {
-            tracing::info!(who, ?question, "console");
-            answer_question(snapshot, &question)
-        }
-        Err(error) => Answered::Error(no_question(&error)),
-    };
-    text(&answered)
-}
-
-/// What a standby answers, whatever is asked.
-pub fn not_leading(leader: Option<String>, who: &str) -> String {
-    tracing::info!(who, leader, "console; this replica does not lead");
-    text(&Answered::NotLeading { leader })
-}
-
-/// What is answered before everything is known.
-pub fn not_yet(what: &str) -> String {
-    text(&Answered::Error(format!("{what}; ask again in a moment")))
-}
-
-/// The one backup that a question is about, if it has ended: memory holds too little of it for an answer.
-pub fn about_ended(snapshot: &Snapshot<'_>, body: &[u8]) -> Option<BackupUid> {
-    let question = serde_json::from_slice(body).ok()?;
-    let (Question::Show { name } | Question::Why { name } | Question::Timeline { name }) = question else {
-        return None;
-    };
-    let is_live = |view: &&&View| {
-        let request = &view.record.request;
-        is_called(&name, &request.backup, &request.namespace, &request.name)
-    };
-    let mut ended = snapshot.ended.iter().filter(|one| is_called(&name, &one.backup, &one.namespace, &one.name));
-    match (ended.next(), ended.next(), snapshot.views.iter().find(is_live)) {
-        (Some(one), None, None) => Some(one.backup.clone()),
-        _ => None,
+/// The backup that a person cancels.
+///
+/// # Errors
+/// There is none of that name that runs, or several, or it is not known yet.
+pub fn backup_to_cancel(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid, String> {
+    if !snapshot.ready {
+        return Err(NOT_READ.to_owned());
+    }
+    match find(snapshot, name)? {
+        Found::View(view) if view.phase.runs() => Ok(view.record.request.backup.clone()),
+        Found::View(view) => Err(format!("{name} is {:?}: there is nothing to cancel", view.phase)),
+        Found::Invalid(refusal) => Err(format!("{name} has never begun: {refusal}")),
     }
 }
 
-/// By uid, name, or namespace and name.
-fn is_called(text: &str, backup: &BackupUid, namespace: &str, name: &str) -> bool {
-    backup.as_str() == text || name == text || text.split_once('/') == Some((namespace, name))
-}
+/// Before it is, everything that exists would be said not to.
+const NOT_READ: &str = "this coordinator has not read its ledger yet; ask again in a moment";
 
-fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
+/// Answers one question.
+pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answered {
+    tracing::info!(who, ?question, "console");
     if !snapshot.ready && !matches!(question, Question::Status | Question::Planes) {
-        // Else everything that exists would be said not to.
-        return Answered::Error("this coordinator has not read its ledger yet; ask again in a moment".to_owned());
+        return Answered::Error(NOT_READ.to_owned());
     }
     match question {
         Question::Status => Answered::Ok(json!({
@@ -153,6 +116,38 @@ fn answer_question(snapshot: &Snapshot<'_>, question: &Question) -> Answered {
             Answered::Error("it is not answered here".to_owned())
         }
     }
+}
+
+/// What a standby answers, whatever is asked.
+pub fn not_leading(leader: Option<String>, who: &str) -> String {
+    tracing::info!(who, leader, "console; this replica does not lead");
+    text(&Answered::NotLeading { leader })
+}
+
+/// What is answered before everything is known.
+pub fn not_yet(what: &str) -> String {
+    text(&Answered::Error(format!("{what}; ask again in a moment")))
+}
+
+/// The one backup that a question is about, if it has ended: memory holds too little of it for an answer.
+pub fn about_ended(snapshot: &Snapshot<'_>, question: &Question) -> Option<BackupUid> {
+    let (Question::Show { name } | Question::Why { name } | Question::Timeline { name }) = question else {
+        return None;
+    };
+    let is_live = |view: &&&View| {
+        let request = &view.record.request;
+        is_called(name, &request.backup, &request.namespace, &request.name)
+    };
+    let mut ended = snapshot.ended.iter().filter(|one| is_called(name, &one.backup, &one.namespace, &one.name));
+    match (ended.next(), ended.next(), snapshot.views.iter().find(is_live)) {
+        (Some(one), None, None) => Some(one.backup.clone()),
+        _ => None,
+    }
+}
+
+/// By uid, name, or namespace and name.
+fn is_called(text: &str, backup: &BackupUid, namespace: &str, name: &str) -> bool {
+    backup.as_str() == text || name == text || text.split_once('/') == Some((namespace, name))
 }
 
 /// Of one backup; one that can never work has only its refusal to tell.

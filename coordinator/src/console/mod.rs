@@ -11,7 +11,7 @@ pub mod watch;
 mod why;
 
 pub use answer::{Orphan, PlaneSeen, Snapshot, about_ended, answer, backup_to_cancel, not_leading, not_yet};
-pub use question::{Answered, Question, log_filter, no_answer, not_allowed, orphan_to_delete, text};
+pub use question::{Answered, Question, no_answer, question, text};
 pub use render::{Output, render, shown};
 pub use schedules::{answer_schedules, is_about_schedules};
 pub use timeline::drawn as timeline_drawn;

@@ -73,17 +73,26 @@ impl Question {
             Self::Orphans { delete: Some(_) } => Role::Admin,
         }
     }
+
+    /// Why this may not be asked with such a certificate, if it may not.
+    pub fn not_allowed(&self, role: Role, who: &str) -> Option<String> {
+        let needs = self.needs();
+        (role < needs).then(|| {
+            tracing::warn!(who, %role, %needs, "console; not allowed");
+            format!(
+                "{who} is a {role}, and this takes an {needs}: a certificate of `coordinator pki admin NAME --role {needs}`"
+            )
+        })
+    }
 }
 
-/// Why this may not be asked with such a certificate, if it may not.
-pub fn not_allowed(role: Role, who: &str, body: &[u8]) -> Option<String> {
-    let needs = serde_json::from_slice::<Question>(body).ok()?.needs();
-    (role < needs).then(|| {
-        tracing::warn!(who, %role, %needs, "console; not allowed");
-        text(&Answered::Error(format!(
-            "{who} is a {role}, and this takes an {needs}: a certificate of `coordinator pki admin NAME --role {needs}`"
-        )))
-    })
+/// As it came.
+///
+/// # Errors
+/// It is no question, in words for who asked. What was asked may be as long as a frame, and the error quotes it.
+pub fn question(body: &[u8]) -> Result<Question, String> {
+    serde_json::from_slice(body)
+        .map_err(|error| cut(format!("not a question this coordinator knows: {error}"), TEXT_MAX))
 }
 
 /// What comes back.
@@ -101,22 +110,6 @@ pub enum Answered {
     },
 }
 
-/// The orphan that an admin deletes with this question, if it is that question.
-pub fn orphan_to_delete(body: &[u8]) -> Option<String> {
-    match serde_json::from_slice(body).ok()? {
-        Question::Orphans { delete } => delete,
-        _ => None,
-    }
-}
-
-/// The filter that is asked for with this question, if it is that question.
-pub fn log_filter(body: &[u8]) -> Option<Option<String>> {
-    match serde_json::from_slice(body).ok()? {
-        Question::LogLevel { filter } => Some(filter),
-        _ => None,
-    }
-}
-
 /// As it travels.
 pub fn text(answered: &Answered) -> String {
     serde_json::to_string(answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
@@ -125,11 +118,6 @@ pub fn text(answered: &Answered) -> String {
 /// A question of which nothing came.
 pub fn no_answer(why: String) -> String {
     text(&Answered::Error(why))
-}
-
-/// The error quotes what was asked, and what was asked may be as long as a frame.
-pub(super) fn no_question(error: &serde_json::Error) -> String {
-    cut(format!("not a question this coordinator knows: {error}"), TEXT_MAX)
 }
 
 #[cfg(test)]
@@ -156,11 +144,10 @@ mod tests {
             (Question::Orphans { delete: Some(name()) }, Role::Admin),
         ];
         for (question, needs) in table {
-            let body = serde_json::to_vec(&question).unwrap();
             for role in [Role::Viewer, Role::Operator, Role::Admin] {
-                assert_eq!(not_allowed(role, "ann", &body).is_none(), role >= needs, "{question:?} by a {role}");
+                assert_eq!(question.not_allowed(role, "ann").is_none(), role >= needs, "{question:?} by a {role}");
             }
         }
-        assert_eq!(not_allowed(Role::Viewer, "ann", b"{}"), None);
+        assert!(super::question(b"{}").unwrap_err().contains("not a question"));
     }
 }

@@ -1,6 +1,6 @@
 //! `console schedules`: when backups are made, and which of them stay or go and why, now or at any date.
 
-use super::question::{Answered, Question, no_question};
+use super::question::{Answered, Question, question, text};
 use serde_json::{Value, json};
 use shared::{
     calendar::rfc3339,
@@ -22,7 +22,7 @@ pub fn is_about_schedules(body: &[u8]) -> bool {
 
 /// Answers one question about schedules; the text is JSON of [`Answered`].
 pub fn answer_schedules(scheduler: &Scheduler, now: Timestamp, who: &str, body: &[u8]) -> String {
-    let answered = match serde_json::from_slice::<Question>(body) {
+    let answered = match question(body) {
         Ok(question) => {
             tracing::info!(who, ?question, "console");
             match question {
@@ -33,9 +33,9 @@ pub fn answer_schedules(scheduler: &Scheduler, now: Timestamp, who: &str, body: 
                 _ => Answered::Error("not a question about schedules".to_owned()),
             }
         }
-        Err(error) => Answered::Error(no_question(&error)),
+        Err(why) => Answered::Error(why),
     };
-    serde_json::to_string(&answered).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"))
+    text(&answered)
 }
 
 fn moment(at: Option<Timestamp>) -> Value {

@@ -66,15 +66,10 @@ struct Account {
 impl Account {
     /// Of these planes; the smallest of what they say counts.
     fn of<'a>(planes: impl Iterator<Item = (&'a [PreparedStore], Option<CallBudgets>)>) -> Self {
-        let mut account: Option<Self> = None;
-        for (stores, said) in planes {
-            let (calls, budgets) = (Calls::of(stores, said), said.unwrap_or(DEFAULT));
-            account = Some(match account {
-                None => Self { calls, budgets },
-                Some(before) => Self { calls: before.calls.plus(calls), budgets: before.budgets.at_most(budgets) },
-            });
-        }
-        account.unwrap_or(Self { calls: Calls::default(), budgets: DEFAULT })
+        planes
+            .map(|(stores, said)| Self { calls: Calls::of(stores, said), budgets: said.unwrap_or(DEFAULT) })
+            .reduce(|all, one| Self { calls: all.calls.plus(one.calls), budgets: all.budgets.at_most(one.budgets) })
+            .unwrap_or(Self { calls: Calls::default(), budgets: DEFAULT })
     }
 
     /// How many calls are best made as CreateSnapshots: all of them where they fit at once, else so many that both buckets

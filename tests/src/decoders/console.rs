@@ -5,8 +5,8 @@ use super::{
     wire::backup,
 };
 use coordinator::console::{
-    Answered, Output, PlaneSeen, Question, Snapshot, about_ended, answer, answer_schedules, is_about_schedules,
-    orphan_to_delete, render,
+    Answered, Output, PlaneSeen, Snapshot, about_ended, answer, answer_schedules, backup_to_cancel, is_about_schedules,
+    no_answer, render, text,
 };
 use serde_json::Value;
 use shared::{
@@ -27,18 +27,24 @@ const DAY: i64 = 86_400_000;
 pub(super) fn question(bytes: &[u8]) -> bool {
     let view = Barrier::new(backup()).view();
     let seen = snapshot(&view);
-    let answers = [answer(&seen, "test", bytes), answer_schedules(&scheduler(), NOW.wall, "test", bytes)];
-    for text in answers {
-        assert!(text.len() <= MAX_FRAME_BYTES);
-        match serde_json::from_str::<Answered>(&text) {
+    let asked = coordinator::console::question(bytes);
+    let answered = match &asked {
+        Ok(question) => text(&answer(&seen, "test", question)),
+        Err(why) => no_answer(why.clone()),
+    };
+    let answers = [answered, answer_schedules(&scheduler(), NOW.wall, "test", bytes)];
+    for answer in answers {
+        assert!(answer.len() <= MAX_FRAME_BYTES);
+        match serde_json::from_str::<Answered>(&answer) {
             Ok(Answered::Ok(value)) => shown(&value),
             Ok(Answered::Error(error)) => laws::refused(&error),
             Ok(Answered::NotLeading { .. }) => panic!("it leads"),
-            Err(error) => panic!("an answer that cannot be read: {error}: {text}"),
+            Err(error) => panic!("an answer that cannot be read: {error}: {answer}"),
         }
     }
-    let _ = (about_ended(&seen, bytes), orphan_to_delete(bytes), is_about_schedules(bytes));
-    let Ok(question) = serde_json::from_slice::<Question>(bytes) else { return false };
+    let _ = is_about_schedules(bytes);
+    let Ok(question) = asked else { return false };
+    let _ = (about_ended(&seen, &question), backup_to_cancel(&seen, "nightly"));
     laws::json(&question);
     true
 }

@@ -4,7 +4,7 @@ use super::{CoordinatorActor, restart};
 use crate::{
     actors::messages::Ask,
     actors::messages::ToBarrier,
-    console::{self, Answered, PlaneSeen, Snapshot},
+    console::{self, Answered, PlaneSeen, Question, Snapshot},
     ports::{AdminCall, EventKind, ObjectRef},
 };
 use actix::{AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
@@ -54,7 +54,7 @@ impl CoordinatorActor {
     }
 
     /// The question is about a backup that has ended: its record is read first, and nobody waits for that but the admin.
-    fn read_then_answer(&self, backup: BackupUid, call: AdminCall, ctx: &mut Context<Self>) {
+    fn read_then_answer(&self, backup: BackupUid, question: Question, call: AdminCall, ctx: &mut Context<Self>) {
         let (ledger, reads) = (self.ports.ledger.clone(), self.reads.clone());
         let reading = async move {
             // Nobody closes it.
@@ -69,7 +69,7 @@ impl CoordinatorActor {
                     snapshot.ended.retain(|ended| ended.backup != *view.record.key());
                     snapshot.views.retain(|live| live.record.key() != view.record.key());
                     snapshot.views.push(&view);
-                    console::answer(&snapshot, &call.who, &call.body)
+                    console::text(&console::answer(&snapshot, &call.who, &question))
                 }
                 Ok(None) => console::no_answer("its record is gone".to_owned()),
                 Err(error) => console::no_answer(format!("its record cannot be read: {error}")),
@@ -126,24 +126,28 @@ fn reply(call: &AdminCall, text: String) {
 impl Handler<Ask> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, Ask(call): Ask, ctx: &mut Self::Context) {
-        if let Some(refused) = console::not_allowed(call.role, &call.who, &call.body) {
-            return reply(&call, refused);
+        let question = match console::question(&call.body) {
+            Ok(question) => question,
+            Err(why) => return reply(&call, console::no_answer(why)),
+        };
+        if let Some(why) = question.not_allowed(call.role, &call.who) {
+            return reply(&call, console::no_answer(why));
         }
-        if let Some(wanted) = console::log_filter(&call.body) {
-            return reply(&call, console::text(&self.log_level(wanted.as_deref(), &call.who)));
-        }
-        if let Some(uid) = console::orphan_to_delete(&call.body) {
-            let answered = self.delete_orphan(&uid, &call.who, ctx);
-            return reply(&call, console::text(&answered));
-        }
-        let snapshot = self.snapshot();
-        if let Some(found) = console::backup_to_cancel(&snapshot, &call.body) {
-            let answered = found.map_or_else(Answered::Error, |uid| self.cancel(&uid, &call.who, ctx));
-            return reply(&call, console::text(&answered));
-        }
-        match console::about_ended(&snapshot, &call.body) {
-            Some(backup) => self.read_then_answer(backup, call, ctx),
-            None => reply(&call, console::answer(&snapshot, &call.who, &call.body)),
-        }
+        let answered = match &question {
+            Question::LogLevel { filter } => self.log_level(filter.as_deref(), &call.who),
+            Question::Orphans { delete: Some(uid) } => self.delete_orphan(uid, &call.who, ctx),
+            Question::Cancel { name } => match console::backup_to_cancel(&self.snapshot(), name) {
+                Ok(uid) => self.cancel(&uid, &call.who, ctx),
+                Err(why) => Answered::Error(why),
+            },
+            _ => {
+                let snapshot = self.snapshot();
+                if let Some(backup) = console::about_ended(&snapshot, &question) {
+                    return self.read_then_answer(backup, question, call, ctx);
+                }
+                console::answer(&snapshot, &call.who, &question)
+            }
+        };
+        reply(&call, console::text(&answered));
     }
 }

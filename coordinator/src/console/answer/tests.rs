@@ -63,7 +63,8 @@ fn asked(views: &[View], invalid: &[Object], question: &Question) -> Answered {
     let refusal = missing();
     let snapshot = snapshot(views, invalid, &refusal);
     let body = serde_json::to_vec(question).unwrap();
-    serde_json::from_str(&answer(&snapshot, "test", &body)).unwrap()
+    let question = super::super::question(&body).unwrap();
+    serde_json::from_str(&text(&answer(&snapshot, "test", &question))).unwrap()
 }
 
 fn ok(answered: Answered) -> Value {
@@ -134,10 +135,7 @@ fn only_what_runs_is_cancelled() {
     let views = [view("u1", "ns", "nightly"), ended, view("u3", "a", "twice"), view("u4", "b", "twice")];
     let (refusal, invalid) = (missing(), [object("u5", "ns", "bad")]);
     let snapshot = snapshot(&views, &invalid, &refusal);
-    let cancelled = |name: &str| {
-        let body = serde_json::to_vec(&Question::Cancel { name: name.to_owned() }).unwrap();
-        backup_to_cancel(&snapshot, &body).unwrap().map(|uid| uid.0)
-    };
+    let cancelled = |name: &str| backup_to_cancel(&snapshot, name).map(|uid| uid.0);
     assert_eq!(cancelled("nightly"), Ok("u1".to_owned()));
     assert_eq!(cancelled("b/twice"), Ok("u4".to_owned()));
     for (name, part) in [
@@ -149,5 +147,6 @@ fn only_what_runs_is_cancelled() {
         let error = cancelled(name).unwrap_err();
         assert!(error.contains(part), "{error}");
     }
-    assert_eq!(backup_to_cancel(&snapshot, br#"{"ask":"status"}"#), None);
+    let unread = Snapshot { ready: false, ..snapshot };
+    assert!(backup_to_cancel(&unread, "nightly").unwrap_err().contains("not read its ledger"));
 }
