@@ -1,17 +1,22 @@
 //! S3: against moto, and against scripted answers around the conditional write.
 
 use super::{
-    bench::{config, keys, moto, storage},
+    bench::{Bench, config, keys, moto, storage},
     script::{Line, Script},
 };
 use plane_actor::{
-    edge::aws::AwsCloud,
+    edge::aws::{AwsCloud, AwsConfig},
     ports::{CloudConnect, CloudError, Objects},
 };
 use std::sync::Arc;
-use tests::servers::process;
+use tests::servers::{ec2::Ec2Server, front::Front, process};
 
 async fn bucket(name: &str) -> Arc<dyn Objects> {
+    bucket_at(name, moto()).await
+}
+
+/// A bucket of moto's, spoken to at this endpoint.
+async fn bucket_at(name: &str, endpoint: &str) -> Arc<dyn Objects> {
     let address = moto().trim_start_matches("http://").parse().expect("an address");
     let answer = process::http("PUT", address, &format!("/{name}"), "").await.expect("moto answers");
     assert_eq!(answer.status, 200, "{}", answer.body);
@@ -20,7 +25,8 @@ async fn bucket(name: &str) -> Arc<dyn Objects> {
     storage.acl = "private".into();
     storage.sse = "AES256".into();
     storage.storage_class = "STANDARD_IA".into();
-    AwsCloud::new(config("")).connect(&keys("AKIAANY"), &storage).await.expect("connected").objects
+    let config = AwsConfig { endpoint_s3: endpoint.into(), ..config("") };
+    AwsCloud::new(config).connect(&keys("AKIAANY"), &storage).await.expect("connected").objects
 }
 
 async fn scripted(lines: Vec<Line>) -> (Script, Arc<dyn Objects>) {
@@ -85,7 +91,11 @@ async fn a_missing_bucket_is_not_an_empty_one() {
 
 #[tokio::test]
 async fn of_many_conditional_writers_one_wins() {
-    let objects = bucket("race").await;
+    let ec2 = Ec2Server::start(Bench::state()).await.expect("a port");
+    let address = moto().trim_start_matches("http://").parse().expect("an address");
+    let front = Front::start(address, ec2.handle.clone()).await.expect("a port");
+    front.handle.know("AKIAANY");
+    let objects = bucket_at("race", &front.url).await;
     let race = (0..8_u8).map(|writer| {
         let objects = Arc::clone(&objects);
         tokio::spawn(async move {

@@ -147,7 +147,11 @@ async fn objects(
     let outcome = admitted.as_ref().map_or_else(|(_, code, _)| code.clone(), |()| "ok".to_owned());
     handle.gate().objects.push(ObjectCall { method, path, key, outcome });
     match admitted {
-        Ok(()) => pass(moto, parts, body).await,
+        Ok(()) if parts.method == Method::GET || parts.method == Method::HEAD => pass(moto, parts, body).await,
+        Ok(()) => {
+            let _alone = handle.writes.lock().await;
+            pass(moto, parts, body).await
+        }
         Err(refused) => Ok(object_refusal(&refused)),
     }
 }

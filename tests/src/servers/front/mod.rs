@@ -20,12 +20,15 @@ use std::{
 #[derive(Debug, Clone)]
 pub struct FrontHandle {
     gate: Arc<Mutex<Gate>>,
+    /// S3 writes a key at once or not at all; moto looks, then writes, and lets two threads look before either writes.
+    /// So writes of objects pass one at a time.
+    writes: Arc<tokio::sync::Mutex<()>>,
     ec2: Ec2Handle,
 }
 
 impl FrontHandle {
     fn new(ec2: Ec2Handle) -> Self {
-        Self { gate: Arc::default(), ec2 }
+        Self { gate: Arc::default(), writes: Arc::default(), ec2 }
     }
 
     fn gate(&self) -> MutexGuard<'_, Gate> {
