@@ -183,6 +183,8 @@ reasons! {
     DeletionUnclear => "Apply deploy/coordinator.yaml again: the coordinator may not read namespaces or the CRD.",
     /// The coordinator's record knows only the beginning of this attempt, and S3 holds its certificate: the ledger was restored from an earlier time.
     BackupProven => "Nothing is deleted. Restore the coordinator's ConfigMaps from a later time, or keep the backup by what lies in S3; deleting the object lets it go by cleanPolicy.",
+    /// The coordinator's record says that this attempt is certified, and a plane has obeyed its bad end since: the ledger was restored from an earlier time.
+    RecordOutdated => "Make a new backup, or restore the coordinator's ConfigMaps from a later time. What S3 still certifies is not deleted.",
     /// Something could not be deleted.
     CleanFailed => "Read the report; grant the missing permission; it is tried again.",
     /// The plane lost its prepared state and must prepare anew.

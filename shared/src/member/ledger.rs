@@ -33,6 +33,11 @@ pub struct AttemptRecord {
     pub cluster: ClusterId,
     /// How far.
     pub state: AttemptState,
+    /// It was confirmed under this epoch, and an `Abort` or a `Clean` took that back: the coordinator had saved the bad
+    /// end by then. A record that says otherwise is older. Broken for any other cause proves nothing: this ledger itself
+    /// may have been lost, or come back from a copy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken_back: bool,
 }
 
 /// An attempt goes Live → Confirmed or Live → Broken, and never back to Live; `Abort` and `Clean` take Confirmed to

@@ -214,7 +214,10 @@ impl Member {
     /// is nothing to save.
     pub(super) fn save(&mut self, state: AttemptState, step: &mut Step) {
         let Some(cluster) = self.cluster().filter(|_| self.epoch != Epoch::NONE) else { return };
-        let record = AttemptRecord { attempt: self.attempt.clone(), epoch: self.epoch, cluster, state };
+        let was_confirmed = |kept: &AttemptRecord| kept.taken_back || matches!(kept.state, AttemptState::Confirmed(_));
+        let before = self.record.as_ref().filter(|kept| kept.epoch == self.epoch);
+        let taken_back = state == AttemptState::Broken && before.is_some_and(was_confirmed);
+        let record = AttemptRecord { attempt: self.attempt.clone(), epoch: self.epoch, cluster, state, taken_back };
         self.record = Some(record.clone());
         step.push(Effect::Save(Box::new(record)));
     }

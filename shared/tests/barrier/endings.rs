@@ -2,12 +2,12 @@
 
 use crate::fixtures::*;
 use shared::{
-    barrier::{Input, Milestone, Phase, Summary, Timer, Verdict},
+    barrier::{Effect, Input, Milestone, Phase, Summary, Timer, Verdict},
     epoch::Epoch,
     reason::{Reason, Refusal},
     request::CleanPolicy,
     time::Millis,
-    wire::{Answer, CleanReport, Cleaned, Released},
+    wire::{Answer, CleanReport, Cleaned, Order, Released},
 };
 use std::collections::BTreeSet;
 
@@ -211,6 +211,24 @@ fn an_error_snapshot_after_the_certificate_fails_the_backup() {
     let refusal = Refusal::new(Reason::SnapshotFailed, "snap-1 ended in error");
     assert_eq!(kit.says(1, Answer::Refused(refusal)), joined(&["save Aborting"], to_all("@5 Abort SnapshotFailed")));
     assert_eq!(kit.view().record.certificate, None);
+}
+
+/// The record is a copy from before the attempt's bad end. What S3 still certifies is not deleted, by whoever cleans.
+#[test]
+fn a_record_from_before_the_bad_end_ends_too_and_takes_nothing_back() {
+    let mut kit = Kit::new(request());
+    kit.completing();
+    assert_eq!(kit.says(1, aborted()), joined(&["save Aborting"], to_all("@5 Abort RecordOutdated")));
+    kit.all(|_| aborted());
+    assert_eq!(kit.view().record.failure.as_ref().map(|failure| failure.reason), Some(Reason::RecordOutdated));
+    let takes_back = |kit: &mut Kit, i: usize| match &kit.raw(Input::PlaneUp(plane(i)))[..] {
+        [Effect::Send { order: Order::Clean(clean), .. }] => Some(clean.taken_back),
+        _ => None,
+    };
+    assert_eq!(takes_back(&mut kit, 1), Some(false));
+    kit.says(0, Answer::Refused(Refusal::new(Reason::BackupProven, "S3 certifies this very attempt")));
+    assert_eq!(kit.view().record.failure.as_ref().map(|failure| failure.reason), Some(Reason::BackupProven));
+    assert_eq!((takes_back(&mut kit, 0), takes_back(&mut kit, 1)), (None, Some(false)));
 }
 
 #[test]

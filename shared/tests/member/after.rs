@@ -2,8 +2,9 @@
 
 use crate::fixtures::*;
 use shared::{
-    member::{AttemptState, Effect, Phase, Work},
-    reason::Reason,
+    epoch::Epoch,
+    member::{AttemptState, Effect, Input, Phase, Work},
+    reason::{Reason, Refusal},
     wire::{Answer, CleanScope, Order, Recovered},
 };
 
@@ -35,7 +36,7 @@ fn cleaning_an_attempt_takes_its_evidence_back_first() {
         for scope in [CleanScope::Attempt, CleanScope::Backup] {
             let mut b = Bench::at_phase(phase);
             let effects = b.order(clean(scope));
-            let saved = effects.iter().position(|effect| *effect == save(AttemptState::Broken)).expect("saved");
+            let saved = effects.iter().position(|effect| *effect == save_ended(phase)).expect("saved");
             let begun = effects.iter().position(|effect| matches!(effect, Effect::Work { .. })).expect("begun");
             assert!(saved < begun, "{phase:?}: {effects:?}");
             assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Aborted))], "{phase:?}");
@@ -58,6 +59,30 @@ fn completing_without_evidence_is_refused() {
             );
             assert_eq!(b.phase(), phase);
         }
+    }
+}
+
+/// The coordinator had saved the bad end before it took the evidence back: who asks for completion now has an older record.
+#[test]
+fn what_was_taken_back_is_told_to_be() {
+    for phase in [Phase::Confirmed, Phase::Released] {
+        for end in [abort(), clean(CleanScope::Attempt), clean(CleanScope::Backup)] {
+            let mut b = Bench::at_phase(phase);
+            let saved = b.order(end.clone()).into_iter().find_map(|effect| match effect {
+                Effect::Save(record) => Some(*record),
+                _ => None,
+            });
+            assert_eq!(b.order(complete()), [say(aborted(None))], "{phase:?}, {end:?}");
+            let cause = Refusal::new(Reason::PlaneRestarted, "the plane actor restarted within this attempt");
+            let mut restarted = Bench::kept(saved.expect("saved"));
+            assert_eq!(restarted.order(complete()), [say(aborted(Some(cause)))], "{phase:?}, {end:?}");
+            let other = Input::Order { epoch: Epoch(E.0 + 1), order: complete() };
+            assert_eq!(reasons(&restarted.step(other)), [Reason::EvidenceBroken], "of another epoch nothing is known");
+        }
+    }
+    for lost in [AttemptState::Live, AttemptState::Broken] {
+        let refused = reasons(&Bench::restored(lost).order(complete()));
+        assert_eq!(refused, [Reason::EvidenceBroken], "a ledger that is from before the confirmation proves nothing");
     }
 }
 

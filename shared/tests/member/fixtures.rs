@@ -153,14 +153,31 @@ pub fn refusal(reason: Reason) -> Refusal {
     Refusal::new(reason, "text")
 }
 
+pub fn kept(state: AttemptState) -> AttemptRecord {
+    AttemptRecord { attempt: attempt(), epoch: E, cluster: CLUSTER, state, taken_back: false }
+}
 pub fn save(state: AttemptState) -> Effect {
-    Effect::Save(Box::new(AttemptRecord { attempt: attempt(), epoch: E, cluster: CLUSTER, state }))
+    Effect::Save(Box::new(kept(state)))
+}
+/// What the end of an attempt makes of it that had reached this phase.
+pub fn save_ended(phase: Phase) -> Effect {
+    let taken_back = matches!(phase, Phase::Confirmed | Phase::Released);
+    Effect::Save(Box::new(AttemptRecord { taken_back, ..kept(AttemptState::Broken) }))
 }
 pub fn say(answer: Answer) -> Effect {
     Effect::Send { epoch: E, answer }
 }
 pub fn aborted(cause: Option<Refusal>) -> Answer {
     Answer::Aborted(Aborted { cause })
+}
+pub fn reasons(effects: &[Effect]) -> Vec<Reason> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send { answer: Answer::Refused(refusal), .. } => Some(refusal.reason),
+            _ => None,
+        })
+        .collect()
 }
 pub fn broken_by(effects: &[Effect]) -> Option<Reason> {
     effects.iter().find_map(|effect| match effect {
@@ -194,7 +211,10 @@ impl Bench {
     }
 
     pub fn restored(state: AttemptState) -> Self {
-        let record = AttemptRecord { attempt: attempt(), epoch: E, cluster: CLUSTER, state };
+        Self::kept(kept(state))
+    }
+
+    pub fn kept(record: AttemptRecord) -> Self {
         Self { member: Member::new(attempt(), Some(record), Instant(0)), at: 0 }
     }
 

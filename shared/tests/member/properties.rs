@@ -7,7 +7,7 @@ use shared::{
     evidence::HoldKind,
     ids::StoreId,
     machine::Machine,
-    member::{AttemptState, Done, Effect, Input, Member, Phase, Timer, Work},
+    member::{AttemptRecord, AttemptState, Done, Effect, Input, Member, Phase, Timer, Work},
     reason::Reason,
     time::{Instant, Millis, Now, Timestamp},
     wire::{Answer, CleanScope, Order, Settle},
@@ -123,7 +123,7 @@ struct World {
     /// Renewals asked for after `Confirm` and answered true.
     confirmed: BTreeMap<StoreId, bool>,
     bad_answer: bool,
-    saved: Option<AttemptState>,
+    saved: Option<AttemptRecord>,
     renewals_of_lease: u64,
     lease_from: u64,
 }
@@ -197,6 +197,10 @@ impl World {
         Now { at: Instant(self.at), wall: Timestamp(0) }
     }
 
+    fn state(&self) -> Option<&AttemptState> {
+        self.saved.as_ref().map(|saved| &saved.state)
+    }
+
     fn watch_input(&mut self, before: Phase, input: &Input) {
         match input {
             Input::Order { order: Order::Confirm, .. } if before == Phase::Snapshotted => self.confirm_ordered = true,
@@ -231,22 +235,25 @@ impl World {
                     }
                 }
                 Effect::Save(record) => {
-                    let back = matches!(self.saved, Some(AttemptState::Broken));
+                    let back = self.state() == Some(&AttemptState::Broken);
                     prop_assert!(!back || record.state == AttemptState::Broken, "broken is for ever");
-                    self.saved = Some(record.state.clone());
+                    let was_confirmed = matches!(self.state(), Some(AttemptState::Confirmed(_)))
+                        || self.saved.as_ref().is_some_and(|saved| saved.taken_back);
+                    prop_assert!(!record.taken_back || was_confirmed, "only what was confirmed is taken back");
+                    self.saved = Some(AttemptRecord::clone(record));
                 }
                 Effect::Send { answer: Answer::Confirmed(said), .. } => {
                     let just = matches!(index.checked_sub(1).map(|i| &effects[i]), Some(Effect::Save(record))
                         if record.state == AttemptState::Confirmed(said.evidence.clone()));
                     let repeated = effects.len() == 1;
                     prop_assert!(just || repeated, "saved immediately before: {effects:?}");
-                    prop_assert_eq!(&self.saved, &Some(AttemptState::Confirmed(said.evidence.clone())));
+                    prop_assert_eq!(self.state(), Some(&AttemptState::Confirmed(said.evidence.clone())));
                     prop_assert!(!self.bad_answer, "a renewal was answered false");
                     prop_assert_eq!(said.evidence.stores.len(), 2);
                     prop_assert!(self.confirmed.len() == 2 && self.confirmed.values().all(|valid| *valid));
                 }
                 Effect::Send { answer: Answer::Aborted(_), .. } => {
-                    prop_assert!(!matches!(self.saved, Some(AttemptState::Live | AttemptState::Confirmed(_))));
+                    prop_assert!(!matches!(self.state(), Some(AttemptState::Live | AttemptState::Confirmed(_))));
                 }
                 Effect::Send { .. } | Effect::DropHolds { .. } | Effect::Alarm(_) => {}
             }
@@ -264,16 +271,10 @@ fn run(acts: &[Act]) -> Result<bool, TestCaseError> {
             world.at += length;
         }
         if let Act::Restart = act {
-            let record = world.saved.clone().map(|state| shared::member::AttemptRecord {
-                attempt: attempt(),
-                epoch: E,
-                cluster: CLUSTER,
-                state,
-            });
-            if matches!(world.saved, Some(AttemptState::Live)) {
-                world.saved = Some(AttemptState::Broken);
+            member = Member::new(attempt(), world.saved.clone(), Instant(0));
+            if let Some(live) = world.saved.as_mut().filter(|saved| saved.state == AttemptState::Live) {
+                live.state = AttemptState::Broken;
             }
-            member = Member::new(attempt(), record, Instant(0));
             (world.works, world.asked, world.confirmed, world.opened) = Default::default();
             (world.confirm_ordered, world.bad_answer) = (false, false);
             continue;

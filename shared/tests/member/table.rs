@@ -21,16 +21,6 @@ fn barrier_orders() -> Vec<Order> {
     ]
 }
 
-fn reasons(effects: &[Effect]) -> Vec<Reason> {
-    effects
-        .iter()
-        .filter_map(|effect| match effect {
-            Effect::Send { answer: Answer::Refused(refusal), .. } => Some(refusal.reason),
-            _ => None,
-        })
-        .collect()
-}
-
 #[test]
 fn nothing_is_obeyed_below_the_epoch() {
     for phase in LIVE.into_iter().chain([Phase::Confirmed, Phase::Broken]) {
@@ -94,7 +84,7 @@ fn abort_is_obeyed_in_every_stage() {
         let mut expected: Vec<Effect> =
             work_of(phase).into_iter().map(|number| Effect::CancelWork { number }).collect();
         if !matches!(phase, Phase::Idle | Phase::Preparing | Phase::Broken) {
-            expected.push(save(AttemptState::Broken));
+            expected.push(save_ended(phase));
         }
         if held {
             expected.push(Effect::DropHolds { confirmed: false });
@@ -153,7 +143,7 @@ fn a_restarted_plane_answers_only_recover_release_and_abort() {
     assert_eq!(b.order(Order::Release), [say(Answer::Released(Released {}))]);
     assert!(matches!(&b.order(complete())[..], [Effect::Work { .. }]));
     let effects = b.order(abort());
-    assert_eq!(effects, [Effect::CancelWork { number: 1 }, save(AttemptState::Broken), say(aborted(None))]);
+    assert_eq!(effects, [Effect::CancelWork { number: 1 }, save_ended(Phase::Released), say(aborted(None))]);
     assert_eq!(b.order(Order::Recover), [say(Answer::Recovered(Recovered::Aborted))]);
 }
 

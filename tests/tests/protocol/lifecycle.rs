@@ -19,7 +19,10 @@ use std::{
     rc::Rc,
     time::Duration,
 };
-use tests::rig::{KEY, Rig};
+use tests::{
+    rig::{KEY, Rig},
+    world::Ec2Faults,
+};
 
 const WHILE: Duration = Duration::from_secs(120);
 
@@ -130,6 +133,39 @@ fn a_ledger_restored_from_before_the_end_deletes_nothing_that_s3_proves() {
     restored_from_before_the_end(323, Milestone::Barrier, "Delete", true);
     restored_from_before_the_end(324, Milestone::Barrier, "Retain", false);
     restored_from_before_the_end(325, Milestone::Certified, "Delete", true);
+}
+
+/// Its snapshots were deleted with right; only the copy says that they are good. Planes that obeyed the end know better.
+#[test]
+fn a_ledger_restored_from_before_a_failure_is_not_waited_for_for_ever() {
+    for (seed, restart_planes) in [(340, false), (341, true)] {
+        story(world(seed), async |rig: Rc<Rig>| {
+            rig.world.faults(|f| {
+                f.ec2.insert("az1".into(), Ec2Faults { error_sets: 1, ..Ec2Faults::default() });
+            });
+            rig.control.apply(&rig.manifest_of("backup", "p", "Retain", "")).unwrap();
+            at(&rig, Milestone::Certified).await;
+            let export = rig.control.export();
+            at(&rig, Milestone::Failed).await;
+            assert_eq!(rig.failure().0, "SnapshotFailed", "{:?}", rig.failure());
+            soon("all of it is cleaned", || rig.world.left_over().total() == 0).await;
+            rig.kill_coordinator();
+            rig.control.restore_ledger(&export, &BTreeSet::new());
+            rig.control.restore_objects(&export, true, true);
+            if restart_planes {
+                for plane in ["az1", "az2", "az3"] {
+                    rig.kill_plane(plane);
+                    rig.start_plane(plane);
+                }
+            }
+            rig.start_coordinator();
+            at(&rig, Milestone::Failed).await;
+            assert_eq!(rig.failure().0, "RecordOutdated", "{:?}", rig.failure());
+            let adopted = || rig.record().is_some_and(|record| record.adopted.is_some());
+            soon("the object has it again", adopted).await;
+            nothing_left(&rig).await;
+        });
+    }
 }
 
 #[test]

@@ -87,6 +87,13 @@ impl Barrier {
             self.fail(refusal, step);
             return;
         }
+        if self.phase == Phase::Completing {
+            // Of what is certified a plane says so only where it has obeyed the bad end, which is saved before it is sent.
+            let text =
+                format!("plane {plane} has obeyed the end of this attempt, and the record is from before that end");
+            self.fail(Refusal::new(Reason::RecordOutdated, text), step);
+            return;
+        }
         if self.accept_answer(plane, Phase::Aborting, step) {
             if let Some(kept) = self.record.planes.get_mut(plane) {
                 kept.aborted = true;

@@ -48,10 +48,12 @@ impl Barrier {
             && !self.record.old_manager
     }
 
-    /// The attempt was certified, as its times say, and ended badly all the same; or its user lets everything go. Else a
-    /// certificate in S3 is unknown here, because this record was restored from a time before it.
+    /// The attempt was certified, as its times say, and ended badly all the same; or its user lets everything go. Else
+    /// this record was restored from an earlier time, and what S3 holds now is unknown here.
     fn is_taken_back(&self) -> bool {
-        let certified = self.record.times.snapshots_created.is_some();
+        let outdated = |refusal: &Refusal| matches!(refusal.reason, Reason::RecordOutdated | Reason::BackupProven);
+        let restored = self.record.failure.as_ref().is_some_and(outdated);
+        let certified = self.record.times.snapshots_created.is_some() && !restored;
         let deletes = self.record.deleting && self.record.request.clean_policy == CleanPolicy::Delete;
         self.phase == Phase::Failed && (certified || deletes)
     }

@@ -23,6 +23,10 @@ impl Member {
     /// is still held ends here.
     pub(super) fn keeps_evidence(&mut self, epoch: Epoch, step: &mut Step) -> bool {
         if !matches!(self.phase, Phase::Idle | Phase::Confirmed | Phase::Released) {
+            if self.record.as_ref().is_some_and(|kept| kept.taken_back && kept.epoch == epoch) {
+                self.send(epoch, self.aborted(), step);
+                return false;
+            }
             let text = format!("this attempt stands at {:?} here, it has no evidence", self.phase);
             self.refuse(epoch, Reason::EvidenceBroken, text, step);
             return false;

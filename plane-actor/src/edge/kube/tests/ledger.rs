@@ -30,6 +30,7 @@ fn at(epoch: u64) -> MemberLedger {
         epoch: Epoch(epoch),
         cluster: ClusterId(u64::MAX),
         state: AttemptState::Live,
+        taken_back: false,
     });
     ledger
 }
@@ -132,6 +133,7 @@ fn a_large_ledger_forgets_its_oldest_attempts_but_no_epoch() {
             epoch: Epoch(u64::from(number)),
             cluster: ClusterId(u64::from(number)),
             state: AttemptState::Broken,
+            taken_back: false,
         });
     }
     let text = fitting(&ledger).unwrap();
@@ -183,7 +185,7 @@ fn evidence(epoch: u64) -> Evidence {
 
 fn attempt(cluster: u64, epoch: u64, state: AttemptState) -> AttemptRecord {
     let attempt = Attempt { backup: BackupUid::new(format!("backup-{cluster}-{epoch}")), number: 1 };
-    AttemptRecord { attempt, epoch: Epoch(epoch), cluster: ClusterId(cluster), state }
+    AttemptRecord { attempt, epoch: Epoch(epoch), cluster: ClusterId(cluster), state, taken_back: false }
 }
 
 #[test]
