@@ -75,11 +75,11 @@ impl Control {
         // What differs is another ledger's, and no write to this one.
         let same = |(key, old): &(&LedgerKey, &StoredText)| kept.get(*key).is_some_and(|kept| kept.body == old.body);
         for (key, _) in before.iter().filter(|entry| !same(entry)) {
-            history::wrote(&mut inner, key, None);
+            history::replaced(&mut inner, key, None);
         }
         for (key, kept) in kept {
             if before.get(&key).is_none_or(|old| old.body != kept.body) {
-                history::wrote(&mut inner, &key, Some(&kept.body));
+                history::replaced(&mut inner, &key, Some(&kept.body));
             }
             inner.version += 1;
             let version = inner.version;

@@ -23,6 +23,10 @@ pub(super) fn note(inner: &mut Inner, what: impl FnOnce(&Inner) -> Happened) {
     }
 }
 
+pub(super) fn replaced(inner: &mut Inner, key: &LedgerKey, body: Option<&str>) {
+    note(inner, |_| Happened::Replaced(key.clone(), body.map(str::to_owned)));
+}
+
 pub(super) fn wrote(inner: &mut Inner, key: &LedgerKey, body: Option<&str>) {
     note(inner, |_| Happened::Written(key.clone(), body.map(str::to_owned)));
 }

@@ -41,6 +41,8 @@ pub enum Torn {
 pub enum Happened {
     /// A ledger object was written; no text: it is gone.
     Written(LedgerKey, Option<String>),
+    /// It came with another ledger, an older one for example; no text: that one has none. Nobody says it now.
+    Replaced(LedgerKey, Option<String>),
     /// The coordinator deleted a backup by retention of its schedule.
     Retired(Box<Retired>),
 }

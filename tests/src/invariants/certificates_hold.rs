@@ -5,10 +5,18 @@ use super::checker::{Checker, Entry, Write, certified};
 use crate::{rig, world::World};
 use coordinator::ports::LedgerKey;
 use serde_json::Value;
-use shared::barrier::{Milestone, Record};
+use shared::{
+    barrier::{Milestone, Record},
+    ids::Attempt,
+};
 use std::collections::BTreeSet;
 
-pub(super) struct Certificates;
+#[derive(Default)]
+pub(super) struct Certificates {
+    /// Attempts whose certificate came with a restored ledger: nobody says it now, and what it names may be deleted since,
+    /// with right. It is judged when a coordinator calls it Complete.
+    restored: BTreeSet<Attempt>,
+}
 
 impl Checker for Certificates {
     fn name(&self) -> &'static str {
@@ -21,6 +29,7 @@ impl Checker for Certificates {
         let earlier = before.and_then(|before| before.certificate.as_ref());
         let mut wrong = Vec::new();
         match (earlier, &after.certificate) {
+            (None, Some(_)) if write.restored => drop(self.restored.insert(after.attempt_id())),
             (None, Some(_)) => wrong.extend(rig::lies(write.world, after)),
             (Some(first), Some(second)) if first != second => wrong.push("the certificate changed".to_owned()),
             _ => {}
@@ -35,6 +44,9 @@ impl Checker for Certificates {
         if after.milestone == Milestone::Complete && before.is_none_or(|before| before.milestone != Milestone::Complete)
         {
             wrong.extend(metadata(write.world, after));
+            if !write.restored && self.restored.remove(&after.attempt_id()) {
+                wrong.extend(rig::lies(write.world, after));
+            }
         }
         wrong.into_iter().map(|text| format!("{}: {text}", after.attempt_id())).collect()
     }

@@ -40,6 +40,8 @@ pub struct Write<'a> {
     pub key: &'a LedgerKey,
     /// What.
     pub entry: Entry<'a>,
+    /// It came with another ledger: no coordinator has written it now.
+    pub restored: bool,
     /// The ledger before it.
     pub before: &'a Books,
     /// Truth.

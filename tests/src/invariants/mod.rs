@@ -58,7 +58,7 @@ impl Default for Invariants {
                 Box::new(stored_before_sent::Stored),
                 Box::<epochs_grow::Epochs>::default(),
                 Box::<one_commit_ts::CommitTs>::default(),
-                Box::new(certificates_hold::Certificates),
+                Box::<certificates_hold::Certificates>::default(),
                 Box::<holds_end::Holds>::default(),
                 Box::<one_live_attempt::OneLive>::default(),
                 Box::<kept_stays::KeptStays>::default(),

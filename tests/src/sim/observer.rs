@@ -161,8 +161,9 @@ impl Inner {
     pub(super) fn catch_up(&mut self) {
         for happened in self.control.take_happened() {
             let at = self.world.elapsed_ms();
-            let (key, body) = match happened {
-                Happened::Written(key, body) => (key, body),
+            let (key, body, restored) = match happened {
+                Happened::Written(key, body) => (key, body, false),
+                Happened::Replaced(key, body) => (key, body, true),
                 Happened::Retired(retired) => {
                     self.trace.line(at, &format!("{} is deleted by retention", retired.uid));
                     let wrong = wrongly_retired(&retired, &self.books);
@@ -186,7 +187,7 @@ impl Inner {
                 self.tell(vec![Violation { invariant: "drains", text }]);
             }
             let Self { invariants, books, world, .. } = self;
-            let found = invariants.write(&Write { key: &key, entry, before: books, world });
+            let found = invariants.write(&Write { key: &key, entry, restored, before: books, world });
             self.tell(found);
             match key {
                 LedgerKey::Record(uid) => match record {
