@@ -39,8 +39,26 @@ pub struct CoordinatorConfig {
     /// How long barriers under way may take to finish once the process is told to end; then they are aborted. Kubernetes
     /// must leave it that long: `terminationGracePeriodSeconds`.
     pub stop_grace_seconds: u64,
+    /// What AWS takes for what backups keep there.
+    pub prices: Prices,
     /// Stand-alone: the directory of VolumeBackup files, instead of Kubernetes.
     pub standalone: Option<PathBuf>,
+}
+
+/// Of a Region and a contract; only for what people are told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Prices {
+    /// A GiB of blocks in snapshots for a month; by default that of us-east-1 (`facts/aws.md` A12).
+    pub snapshot_gib_month: f64,
+    /// In which money.
+    pub currency: String,
+}
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self { snapshot_gib_month: 0.05, currency: "USD".to_owned() }
+    }
 }
 
 /// PEM files.
@@ -69,6 +87,7 @@ impl Default for CoordinatorConfig {
             namespace: "isochron".to_owned(),
             timezone: "UTC".to_owned(),
             stop_grace_seconds: STOP_GRACE.0 / 1000,
+            prices: Prices::default(),
             standalone: None,
         }
     }

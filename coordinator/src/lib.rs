@@ -10,6 +10,7 @@ pub mod edge;
 pub mod ending;
 #[cfg(test)]
 mod fixtures;
+mod human;
 pub mod known;
 pub mod metrics;
 pub mod ports;
@@ -65,7 +66,8 @@ async fn act(
     let (plane_names, told) = (known.clone(), (standing.clone(), outcomes.clone()));
     let schedules =
         ScheduleActor::new(plane_names, ports.clone(), clock.clone(), metrics.clone(), told.0, told.1).start();
-    let coordinator = CoordinatorActor::new(known, ports, clock, metrics, standing.clone(), outcomes).start();
+    let coordinator =
+        CoordinatorActor::new(known, ports, clock, metrics, standing.clone(), outcomes, config.prices).start();
     let (mut led, mut decided) = (false, false);
     loop {
         let leading = *inbound.leading.borrow_and_update();

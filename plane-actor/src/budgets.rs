@@ -17,6 +17,10 @@ pub(crate) enum Action {
     DescribeByIds,
     /// DescribeSnapshots with filters, page by page.
     DescribeByFilter,
+    /// EBS direct.
+    ListChangedBlocks,
+    /// EBS direct.
+    ListSnapshotBlocks,
 }
 
 impl Action {
@@ -28,6 +32,8 @@ impl Action {
             Self::DeleteSnapshot => "DeleteSnapshot",
             Self::DescribeByIds => "DescribeSnapshots by id",
             Self::DescribeByFilter => "DescribeSnapshots by tag",
+            Self::ListChangedBlocks => "ListChangedBlocks",
+            Self::ListSnapshotBlocks => "ListSnapshotBlocks",
         }
     }
 }
@@ -92,6 +98,8 @@ impl Budgets {
             Action::DeleteSnapshot => self.delete_snapshot,
             Action::DescribeByIds => self.describe_by_ids,
             Action::DescribeByFilter => self.describe_by_filter,
+            // Never raised by AWS, so no setting.
+            Action::ListChangedBlocks | Action::ListSnapshotBlocks => return Budget::EBS_LISTS,
         };
         Budget::whole(bucket.per_second.get(), bucket.burst.get())
     }

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 pub use cloud::{
-    Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes,
-    Objects, SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
+    BlockPage, Blocks, Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshot, CreateSnapshots, Ec2, Find,
+    Found, InstanceVolumes, Objects, SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
 };
 pub use error::PortError;
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};

@@ -70,6 +70,8 @@ pub(crate) struct AwsSettings {
     pub(crate) s3_endpoint: String,
     /// STS.
     pub(crate) sts_endpoint: String,
+    /// EBS direct.
+    pub(crate) ebs_endpoint: String,
     /// What EC2 allows this account, where AWS has raised a quota.
     pub(crate) budgets: Budgets,
 }

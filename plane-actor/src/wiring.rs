@@ -80,6 +80,7 @@ fn cloud(settings: &Settings) -> Arc<dyn CloudConnect> {
         endpoint_ec2: aws.ec2_endpoint.clone(),
         endpoint_s3: aws.s3_endpoint.clone(),
         endpoint_sts: aws.sts_endpoint.clone(),
+        endpoint_ebs: aws.ebs_endpoint.clone(),
         session: format!("isochron-{}", settings.plane),
     }))
 }

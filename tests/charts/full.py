@@ -9,6 +9,7 @@ AWS = {
     "ec2Endpoint": "http://e",
     "s3Endpoint": "http://s",
     "stsEndpoint": "http://t",
+    "ebsEndpoint": "http://b",
     "budgets": {action: {"burst": 300 + at, "perSecond": 20 + at} for at, action in enumerate(ACTIONS)},
 }
 
@@ -78,6 +79,7 @@ FULL = {
         "trustDomain": "example.org",
         "timezone": "Europe/Berlin",
         "stopGraceSeconds": 1000,
+        "prices": {"snapshotGibMonth": 0.054, "currency": "EUR"},
         "replicas": 2,
         "crds": {"install": False},
         "certManager": {"enabled": True, "issuerRef": ISSUER, "name": "second", "dnsNames": ["x.example"]} | HOURS,

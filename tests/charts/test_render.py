@@ -89,6 +89,7 @@ class Values(unittest.TestCase):
                 "trustDomain": "example.org",
                 "timezone": "Europe/Berlin",
                 "stopGraceSeconds": 86400,
+                "prices": {"snapshotGibMonth": 1.25, "currency": "EUR"},
             },
             "isochron-plane": {
                 "plane": "1e3",

@@ -4,6 +4,7 @@
 
 mod aws {
     pub(crate) mod bench;
+    mod blocks;
     mod create;
     mod find;
     mod identity;

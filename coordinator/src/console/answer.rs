@@ -2,10 +2,11 @@
 
 use super::{
     question::{Answered, Question, text},
+    sizes::sizes,
     timeline::timeline,
     why::{cause, clock, verdict, why},
 };
-use crate::ports::Object;
+use crate::{config::Prices, ports::Object};
 use serde_json::{Value, json};
 use shared::{
     barrier::{Milestone, Summary, Verdict, View},
@@ -23,6 +24,8 @@ pub struct Snapshot<'a> {
     pub ready: bool,
     /// Now, by the clock of the views' deadlines.
     pub now: Instant,
+    /// Of the configuration.
+    pub prices: Prices,
     /// Those of the configuration.
     pub planes: Vec<PlaneSeen<'a>>,
     /// Backups with a barrier.
@@ -108,7 +111,7 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         Question::Planes => Answered::Ok(planes(snapshot)),
         Question::Backups => Answered::Ok(backups(snapshot)),
         Question::Orphans { .. } => Answered::Ok(snapshot.orphans.iter().map(Orphan::row).collect()),
-        Question::Show { name } => about(snapshot, name, |view| show(view, snapshot.now)),
+        Question::Show { name } => about(snapshot, name, |view| show(view, snapshot)),
         Question::Timeline { name } => about(snapshot, name, |view| Answered::Ok(timeline(view))),
         Question::Why { name } => about(snapshot, name, |view| Answered::Ok(why(view, snapshot.now))),
         // They go to an actor of their own, and these change something.
@@ -218,12 +221,14 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
 }
 
 /// The view whole, with the deadlines as what is left of them now.
-fn show(view: &View, now: Instant) -> Answered {
+fn show(view: &View, snapshot: &Snapshot<'_>) -> Answered {
+    let now = snapshot.now;
     let mut shown = match serde_json::to_value(view) {
         Ok(value) => value,
         Err(error) => return Answered::Error(error.to_string()),
     };
     shown["clock"] = clock(view, now).unwrap_or_default();
+    shown["sizes"] = sizes(&view.record, &snapshot.prices);
     for (plane, live) in &view.planes {
         if let Some(at) = live.refused.as_ref().and_then(|last| last.again) {
             shown["planes"][plane.as_str()]["refused"]["again_ms"] = json!(at.since(now));

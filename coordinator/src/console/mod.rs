@@ -6,6 +6,7 @@ pub mod contexts;
 mod question;
 mod render;
 mod schedules;
+mod sizes;
 mod timeline;
 pub mod watch;
 mod why;

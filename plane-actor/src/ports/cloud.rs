@@ -74,6 +74,8 @@ pub struct Cloud {
     pub region_guessed: bool,
     /// Snapshots.
     pub ec2: Arc<dyn Ec2>,
+    /// What they hold.
+    pub blocks: Arc<dyn Blocks>,
     /// Metadata.
     pub objects: Arc<dyn Objects>,
 }
@@ -146,10 +148,38 @@ pub trait Ec2: Send + Sync {
     async fn snapshots(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotInfo>, CloudError>;
     /// DescribeSnapshots, owner self, of these volumes in state pending or error: what takes up concurrency slots.
     async fn unfinished_snapshots(&self, volumes: &[VolumeId]) -> Result<Vec<SnapshotInfo>, CloudError>;
+    /// DescribeSnapshots, owner self, of these volumes in state completed: one page, the first one or that of a token.
+    /// Never called without volumes (at most 200, EC2's bound of filter values).
+    async fn completed_snapshots(&self, volumes: &[VolumeId], page: Option<String>) -> Result<Found, CloudError>;
     /// DeleteSnapshot. False: there is no such snapshot, which is as good.
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError>;
     /// Those of these deleted snapshots that a rule of the Recycle Bin keeps, and bills, for now (at most 1000 ids).
     async fn in_recycle_bin(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotId>, CloudError>;
+}
+
+/// EBS direct: which blocks snapshots hold (`facts/aws.md` A6). Nothing is read of what is in them.
+#[async_trait]
+pub trait Blocks: Send + Sync {
+    /// ListChangedBlocks: blocks that `second` has and `first` has not, or has otherwise; one page.
+    async fn changed(
+        &self,
+        first: &SnapshotId,
+        second: &SnapshotId,
+        page: Option<String>,
+    ) -> Result<BlockPage, CloudError>;
+    /// ListSnapshotBlocks: every block that was ever written; one page.
+    async fn written(&self, snapshot: &SnapshotId, page: Option<String>) -> Result<BlockPage, CloudError>;
+}
+
+/// One page, counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockPage {
+    /// How many; a page may be empty although another follows.
+    pub blocks: u64,
+    /// Bytes of each.
+    pub block_bytes: u64,
+    /// Token of the next page; `None`: this was the last.
+    pub next: Option<String>,
 }
 
 /// Which snapshots are looked for. All of it must match.

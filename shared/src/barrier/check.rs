@@ -89,6 +89,7 @@ impl Barrier {
             Phase::Snapshotting | Phase::Confirming => &[Timer::Renew, Timer::Hold, Timer::Total],
             Phase::Releasing | Phase::Aborting => &[Timer::HoldsGone],
             Phase::Recovering => &[Timer::Recover],
+            Phase::Complete if self.record.measures() => &[Timer::Measure],
             Phase::Claiming
             | Phase::Completing
             | Phase::Complete
@@ -122,6 +123,7 @@ impl Barrier {
             Timer::Recover => self.phase == Phase::Recovering,
             Timer::Again => self.planes.values().any(|live| live.refused.is_some()),
             Timer::Retry => self.phase == Phase::Failed && !self.record.deleting,
+            Timer::Measure => self.phase == Phase::Complete && self.record.measures(),
         }
     }
 
@@ -176,6 +178,9 @@ impl Barrier {
                 }
                 Effect::Send { order: Order::Complete(_), .. } if milestone != Milestone::Certified => {
                     "I5: the certificate is saved before metadata is written"
+                }
+                Effect::Send { order: Order::Measure(_), .. } if milestone != Milestone::Complete => {
+                    "the good end is saved before anything is measured"
                 }
                 Effect::EndClaim { .. } if matches!(milestone, Milestone::Barrier | Milestone::Snapshotting) => {
                     "I7: the claim is not ended while something may be held"

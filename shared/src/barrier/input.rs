@@ -118,6 +118,8 @@ pub enum Timer {
     Again,
     /// A new attempt may start.
     Retry,
+    /// Ask once more how much a backup added, or leave it unknown.
+    Measure,
 }
 
 /// One step of this machine, under way.

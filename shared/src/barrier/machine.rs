@@ -60,6 +60,8 @@ pub struct Barrier {
     pub(super) claim_holder: String,
     /// A claim was asked for and not yet answered.
     pub(super) claim_pending: bool,
+    /// Until when it is asked how much a Complete backup added; `None` before, and after a restart.
+    pub(super) measure_until: Option<Instant>,
     pub(super) alarms: Vec<Alarm>,
 }
 
@@ -90,6 +92,7 @@ impl Barrier {
             clock_from: None,
             claim_holder: String::new(),
             claim_pending: false,
+            measure_until: None,
             alarms: Vec::new(),
         }
     }
@@ -261,6 +264,7 @@ impl Barrier {
             Answer::Aborted(aborted) => self.aborted(plane, aborted.cause, step),
             Answer::Recovered(recovered) => self.recovered(plane, recovered, step),
             Answer::Completed(completed) => self.completed(plane, completed, step),
+            Answer::Measured(measured) => self.measured(plane, measured, step),
             Answer::Cleaned(cleaned) => self.cleaned(plane, cleaned.report, step),
         }
     }
@@ -299,6 +303,7 @@ impl Barrier {
             Timer::Recover => self.recover_expired(step),
             Timer::Again => self.try_again(due, step),
             Timer::Retry => self.new_attempt(step),
+            Timer::Measure => self.measure_expired(step),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{
     certificate::Certificate,
+    increments::{Increments, is_zero},
     moments::Moments,
     times::{BarrierTimes, Times},
 };
@@ -110,8 +111,14 @@ pub struct PlaneRecord {
     pub budgets: Option<CallBudgets>,
     /// The least safe_ts that this plane reported over its last cover.
     pub least_safe_ts: Option<Ts>,
-    /// This plane wrote backupmeta; its size in bytes.
+    /// This plane wrote backupmeta; the full size of its snapshots in bytes, as far as it was told.
     pub completed_bytes: Option<u64>,
+    /// Of how many of them EC2 did not tell it, though it was asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown_sizes: u32,
+    /// How much its snapshots added; `None`: nobody asks for it, or this plane cannot say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub increments: Option<Increments>,
     /// What it said beside that, for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,

@@ -47,7 +47,8 @@ impl Barrier {
             | Phase::Covering
             | Phase::Snapshotting
             | Phase::Confirming => self.fail(named(refusal), step),
-            Phase::Claiming | Phase::Complete | Phase::Cleaned => {}
+            Phase::Complete => self.measure_refused(plane, &refusal, step),
+            Phase::Claiming | Phase::Cleaned => {}
         }
     }
 

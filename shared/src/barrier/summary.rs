@@ -72,7 +72,7 @@ impl Summary {
 /// By the record alone: where a new attempt is allowed, time decides, and the record has to be read.
 fn is_settled(record: &Record) -> bool {
     let ended = match record.milestone {
-        Milestone::Complete => true,
+        Milestone::Complete => !record.measures(),
         Milestone::Failed => {
             let cleaned = record.planes.values().all(|kept| kept.cleaned.is_some() || kept.abandoned);
             cleaned && record.request.retry_within.is_none()

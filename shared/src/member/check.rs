@@ -106,7 +106,7 @@ impl Member {
     /// The order in hand and its work.
     fn check_work(&self) -> Result<(), &'static str> {
         let order = self.current.as_ref().map(|(_, order)| order);
-        let afterwards = matches!(order, Some(Order::Complete(_) | Order::Clean(_)));
+        let afterwards = matches!(order, Some(Order::Complete(_) | Order::Measure(_) | Order::Clean(_)));
         let (in_hand, works) = match self.phase {
             Phase::Idle | Phase::Released | Phase::Broken => (order.is_none() || afterwards, afterwards),
             Phase::Preparing => (matches!(order, Some(Order::Prepare(_))), true),
@@ -197,6 +197,6 @@ fn touches(work: &Work) -> bool {
         | Work::Cover { .. }
         | Work::Snapshot { .. }
         | Work::ReadBack { .. } => true,
-        Work::Prepare(_) | Work::Complete { .. } | Work::Clean { .. } => false,
+        Work::Prepare(_) | Work::Complete { .. } | Work::Measure(_) | Work::Clean { .. } => false,
     }
 }

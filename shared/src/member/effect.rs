@@ -7,7 +7,7 @@ use crate::{
     ids::StoreId,
     time::Millis,
     ts::Ts,
-    wire::{Answer, CallShare, Clean, Complete, Prepare},
+    wire::{Answer, CallShare, Clean, Complete, Measure, Prepare},
 };
 use std::collections::BTreeSet;
 
@@ -118,6 +118,8 @@ pub enum Work {
         /// What its certificate does not name of these is deleted.
         calls: CallsMade,
     },
+    /// Say how much snapshots added.
+    Measure(Measure),
     /// Delete; on the init plane also the safe point of an attempt that was forgotten here.
     Clean {
         /// As ordered.

@@ -9,7 +9,7 @@ use crate::{
     region_set::RegionSet,
     time::Millis,
     ts::Ts,
-    wire::{CallAccepted, CleanReport, Covered, Order, Prepared, Progress},
+    wire::{CallAccepted, CleanReport, Completed, Covered, Measured, Order, Prepared, Progress},
 };
 use std::collections::BTreeMap;
 
@@ -123,12 +123,9 @@ pub enum Done {
     /// Read once more.
     ReadBack(ReadBack),
     /// Written.
-    Completed {
-        /// Sum of full sizes.
-        full_bytes: u64,
-        /// What a person should know.
-        notes: Vec<String>,
-    },
+    Completed(Completed),
+    /// Counted.
+    Measured(Measured),
     /// Deleted, as far as the report says.
     Cleaned(CleanReport),
 }

@@ -30,6 +30,7 @@ impl Member {
             Order::Confirm => self.confirm(epoch, step),
             Order::Release => self.release(epoch, step),
             Order::Complete(complete) => self.complete(epoch, complete, step),
+            Order::Measure(measure) => self.measure(epoch, measure, step),
             Order::Recover => self.recover(epoch, step),
             Order::Abort(_) => self.abort(epoch, step),
             Order::Clean(clean) => self.clean(epoch, clean, step),

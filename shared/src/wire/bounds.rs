@@ -3,7 +3,8 @@
 
 use super::{
     clean::Cleaned,
-    messages::{Aborted, Answer, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
+    measure::Measured,
+    messages::{Aborted, Answer, Completed, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
 };
 use crate::{
     evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, StoreEvidence},
@@ -80,6 +81,12 @@ fn answered(answer: Answer) -> Result<Answer, TooMuch> {
             Answer::Recovered(Recovered::Evidence(seen))
         }
         Answer::Aborted(Aborted { cause }) => Answer::Aborted(Aborted { cause: cause.map(refusal) }),
+        Answer::Completed(Completed { full_bytes, unknown, measures, notes }) => {
+            Answer::Completed(Completed { full_bytes, unknown, measures, notes: lines(notes) })
+        }
+        Answer::Measured(Measured { from, bytes, unknown, notes }) => {
+            Answer::Measured(Measured { from, bytes, unknown, notes: lines(notes) })
+        }
         Answer::Cleaned(Cleaned { mut report }) => {
             report.left = lines(report.left);
             Answer::Cleaned(Cleaned { report })
@@ -94,8 +101,7 @@ fn answered(answer: Answer) -> Result<Answer, TooMuch> {
         | Answer::Reserved(_)
         | Answer::Suspended(_)
         | Answer::Released(_)
-        | Answer::Renewed(_)
-        | Answer::Completed(_) => answer,
+        | Answer::Renewed(_) => answer,
     })
 }
 

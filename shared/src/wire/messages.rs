@@ -1,6 +1,6 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
-use super::{CallBudgets, Clean, Cleaned, Snapshot, Snapshotted};
+use super::{CallBudgets, Clean, Cleaned, Measure, Measured, Snapshot, Snapshotted};
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
@@ -71,6 +71,8 @@ pub enum Order {
     Recover,
     /// Follow the snapshots to completion, write backupmeta and the certificate.
     Complete(Complete),
+    /// Say how much these snapshots added; only to planes that said they can.
+    Measure(Measure),
     /// Delete.
     Clean(Clean),
 }
@@ -92,6 +94,7 @@ impl Order {
             Self::Renew(_) => "Renew",
             Self::Recover => "Recover",
             Self::Complete(_) => "Complete",
+            Self::Measure(_) => "Measure",
             Self::Clean(_) => "Clean",
         }
     }
@@ -124,6 +127,8 @@ pub enum Answer {
     Recovered(Recovered),
     /// To `Complete`, at the end.
     Completed(Completed),
+    /// To `Measure`.
+    Measured(Measured),
     /// To `Clean`, at the end.
     Cleaned(Cleaned),
     /// On the way, for people; also proves that the plane is alive.
@@ -297,13 +302,24 @@ pub struct Complete {
 }
 
 /// Snapshots are complete, backupmeta and certificate are written.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Completed {
-    /// Sum of FullSnapshotSizeInBytes; 0 when not asked for or not told.
+    /// Sum of FullSnapshotSizeInBytes; 0 when not asked for.
     pub full_bytes: u64,
+    /// Of how many snapshots EC2 did not tell it, though it was asked for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unknown: u32,
+    /// This plane can say how much its snapshots added; planes of earlier versions do not know the question.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub measures: bool,
     /// What a person should know although it is no failure; at most 20 lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What a plane is doing, for people.
@@ -325,6 +341,8 @@ pub enum PlanePhase {
     Releasing,
     /// Snapshots on their way to S3.
     Completing,
+    /// How much they added is counted.
+    Measuring,
     /// Deleting.
     Cleaning,
 }

@@ -11,6 +11,7 @@ mod bounds;
 mod clean;
 mod codec;
 mod hello;
+mod measure;
 mod messages;
 mod share;
 mod snapshot;
@@ -21,6 +22,7 @@ pub use bounds::{
 pub use clean::{Clean, CleanReport, CleanScope, Cleaned, OldBackup};
 pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
+pub use measure::{MEASURED_AT_ONCE, Measure, Measured};
 pub use messages::{
     Abort, Aborted, Answer, Complete, Completed, Confirmed, Cover, Covered, Down, Order, PlanePhase, Preflight,
     PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Settle,

@@ -255,7 +255,7 @@ pub fn confirmed(i: usize) -> Answer {
     Answer::Confirmed(Confirmed { evidence: evidence(i, Epoch(5)) })
 }
 pub fn done() -> Answer {
-    Answer::Completed(Completed { full_bytes: 10, notes: vec![] })
+    Answer::Completed(Completed { full_bytes: 10, ..Completed::default() })
 }
 pub fn aborted() -> Answer {
     Answer::Aborted(Aborted { cause: None })
@@ -292,6 +292,7 @@ fn order_name(order: &Order) -> String {
         Order::Renew(r) => format!("Renew {}", r.number),
         Order::Recover => "Recover".into(),
         Order::Complete(c) => format!("Complete {}", c.commit_ts),
+        Order::Measure(m) => format!("Measure {}+{}", m.from, m.snapshots.len()),
         Order::Clean(c) => format!("Clean {:?} {}", c.scope, c.snapshots.len()),
     }
 }

@@ -8,6 +8,7 @@ mod fixtures;
 mod happy_path;
 mod judged;
 mod lost;
+mod measuring;
 mod moments;
 mod recovery;
 mod refusals;

@@ -1,5 +1,5 @@
 //! Golden bytes of every message, per wire version: a change of these bytes is a change of the wire, and needs a new
-//! version. `cargo test -p isochron-protocol --test golden -- --ignored` writes the file anew, for a new version only.
+//! version. `cargo test -p isochron-protocol --test golden -- --ignored` writes the file anew, for a new message or a new version only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod samples;

@@ -14,10 +14,10 @@ use shared::{
     time::{Millis, Timestamp},
     ts::Ts,
     wire::{
-        Abort, Aborted, Answer, Clean, CleanReport, CleanScope, Cleaned, Complete, Completed, Confirmed, Cover,
-        Covered, Down, Hello, Order, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress,
-        Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up, Welcome,
-        encode,
+        Abort, Aborted, Answer, CallShare, Clean, CleanReport, CleanScope, Cleaned, Complete, Completed, Confirmed,
+        Cover, Covered, Down, Hello, Measure, Measured, Order, PlanePhase, Preflight, PreflightCheck, Preflighted,
+        Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Snapshot,
+        Snapshotted, Suspended, Up, Welcome, encode,
     },
 };
 
@@ -155,6 +155,15 @@ fn orders() -> Vec<(&'static str, Order)> {
             }),
         ),
         (
+            "measure",
+            Order::Measure(Measure {
+                spec: spec(),
+                from: 16,
+                snapshots: vec![snapshot()],
+                share: Some(CallShare { calls: 1, of: 3 }),
+            }),
+        ),
+        (
             "clean",
             Order::Clean(Clean { snapshots: vec![SnapshotId::new("snap-1")], ..Clean::of(spec(), CleanScope::Backup) }),
         ),
@@ -192,7 +201,15 @@ fn answers() -> Vec<(&'static str, Answer)> {
         ("renewed", Answer::Renewed(Renewed { number: 8 })),
         ("recovered_evidence", Answer::Recovered(Recovered::Evidence(evidence()))),
         ("recovered_aborted", Answer::Recovered(Recovered::Aborted)),
-        ("completed", Answer::Completed(Completed { full_bytes: 1 << 40, notes: vec![] })),
+        ("completed", Answer::Completed(Completed { full_bytes: 1 << 40, ..Completed::default() })),
+        (
+            "completed_with_unknown_sizes",
+            Answer::Completed(Completed { full_bytes: 9, unknown: 2, measures: true, notes: vec!["note".into()] }),
+        ),
+        (
+            "measured",
+            Answer::Measured(Measured { from: 16, bytes: 1 << 19, unknown: 1, notes: vec!["snap-1: gone".into()] }),
+        ),
         (
             "cleaned",
             Answer::Cleaned(Cleaned {

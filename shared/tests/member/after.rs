@@ -3,9 +3,9 @@
 use crate::fixtures::*;
 use shared::{
     epoch::Epoch,
-    member::{AttemptState, Effect, Input, Phase, Work},
+    member::{AttemptState, Done, Effect, Input, Phase, Work},
     reason::{Reason, Refusal},
-    wire::{Answer, CleanScope, Order, Recovered},
+    wire::{Answer, CleanScope, Measured, Order, Recovered},
 };
 
 #[test]
@@ -91,4 +91,24 @@ fn completing_lets_go_when_the_release_was_lost() {
     let mut b = Bench::at_phase(Phase::Confirmed);
     let effects = b.order(complete());
     assert!(matches!(&effects[..], [Effect::DropHolds { confirmed: true }, Effect::Work { .. }]), "{effects:?}");
+}
+
+#[test]
+fn what_was_added_is_counted_for_whoever_has_the_certificate() {
+    for mut b in [Bench::new(), Bench::at_phase(Phase::Released)] {
+        let effects = b.order(measure(16));
+        let [Effect::Work { number, work: Work::Measure(order) }] = &effects[..] else { panic!("{effects:?}") };
+        assert_eq!(order.from, 16);
+        assert_eq!(b.order(measure(16)), [], "it is under way");
+        let told = Measured { from: 16, bytes: 9, ..Measured::default() };
+        assert_eq!(b.done(*number, Done::Measured(told.clone())), [say(Answer::Measured(told.clone()))]);
+        assert_eq!(b.order(measure(16)), [say(Answer::Measured(told))], "the answer was lost");
+        let effects = b.order(measure(32));
+        let [Effect::Work { number, .. }] = &effects[..] else { panic!("{effects:?}") };
+        let other = Measured { from: 16, ..Measured::default() };
+        let effects = b.done(*number, Done::Measured(other));
+        assert_eq!(reasons(&effects), [Reason::Internal], "another part's result: {effects:?}");
+    }
+    let mut b = Bench::at_phase(Phase::Broken);
+    assert_eq!(reasons(&b.order(measure(0))), [Reason::EvidenceBroken]);
 }

@@ -16,8 +16,8 @@ use shared::{
     time::{Instant, Millis, Now, Timestamp},
     ts::Ts,
     wire::{
-        Abort, Aborted, Answer, CallAccepted, Clean, CleanScope, Complete, Cover, Covered, Order, Prepare, Prepared,
-        Renew, Settle, Snapshot,
+        Abort, Aborted, Answer, CallAccepted, Clean, CleanScope, Complete, Completed, Cover, Covered, Measure, Order,
+        Prepare, Prepared, Renew, Settle, Snapshot,
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,6 +140,12 @@ pub fn complete() -> Order {
         snapshots: vec![],
         certificate: "{}".into(),
     })
+}
+pub fn measure(from: u32) -> Order {
+    Order::Measure(Measure { spec: spec(true), from, snapshots: snapshots(), share: None })
+}
+pub fn completed() -> Completed {
+    Completed { full_bytes: 5, measures: true, ..Completed::default() }
 }
 pub fn clean(scope: CleanScope) -> Order {
     Order::Clean(Clean::of(spec(true), scope))

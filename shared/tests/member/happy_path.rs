@@ -8,7 +8,7 @@ use shared::{
     member::{AttemptState, Done, Effect, Input, Work, coverage::nothing_led},
     request::Limits,
     wire::{
-        Answer, Cleaned, Completed, Confirmed, Order, Prepare, Recovered, Released, Renewed, Reserved, Settle, Settled,
+        Answer, Cleaned, Confirmed, Order, Prepare, Recovered, Released, Renewed, Reserved, Settle, Settled,
         Snapshotted, Suspended,
     },
 };
@@ -81,11 +81,8 @@ fn an_attempt_from_prepare_to_release() {
     assert_eq!(b.order(Order::Release), [say(Answer::Released(Released {}))]);
     let Order::Complete(work) = complete() else { unreachable!() };
     assert_eq!(b.order(complete()), [begins(10, Work::Complete { order: work, calls: made_all() })]);
-    assert_eq!(
-        b.done(10, Done::Completed { full_bytes: 5, notes: vec![] }),
-        [say(Answer::Completed(Completed { full_bytes: 5, notes: vec![] }))]
-    );
-    assert_eq!(b.order(complete()), [say(Answer::Completed(Completed { full_bytes: 5, notes: vec![] }))]);
+    assert_eq!(b.done(10, Done::Completed(completed())), [say(Answer::Completed(completed()))]);
+    assert_eq!(b.order(complete()), [say(Answer::Completed(completed()))]);
 }
 
 #[test]

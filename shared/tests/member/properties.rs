@@ -10,7 +10,7 @@ use shared::{
     member::{AttemptRecord, AttemptState, Done, Effect, Input, Member, Phase, Timer, Work},
     reason::Reason,
     time::{Instant, Millis, Now, Timestamp},
-    wire::{Answer, CleanScope, Order, Settle},
+    wire::{Answer, CleanScope, Measured, Order, Settle},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,6 +75,7 @@ fn orders(index: usize) -> Order {
         complete(),
         clean(CleanScope::Attempt),
         cover(2),
+        measure(0),
     ];
     all[index % all.len()].clone()
 }
@@ -90,7 +91,7 @@ fn results(index: usize) -> Done {
         Done::Covered(covered(1)),
         taken(snapshots()),
         Done::ReadBack(seen()),
-        Done::Completed { full_bytes: 1, notes: vec![] },
+        Done::Completed(completed()),
         Done::Cleaned(Default::default()),
     ];
     all[index % all.len()].clone()
@@ -108,6 +109,7 @@ fn result_of(work: &Work) -> Done {
         Work::Snapshot { .. } => results(7),
         Work::ReadBack { .. } => results(8),
         Work::Complete { .. } => results(9),
+        Work::Measure(order) => Done::Measured(Measured { from: order.from, ..Measured::default() }),
         Work::Clean { .. } => results(10),
     }
 }
@@ -220,7 +222,10 @@ impl World {
         for (index, effect) in effects.iter().enumerate() {
             match effect {
                 Effect::Work { number, work } => {
-                    let touches = !matches!(work, Work::Prepare(_) | Work::Complete { .. } | Work::Clean { .. });
+                    let touches = !matches!(
+                        work,
+                        Work::Prepare(_) | Work::Complete { .. } | Work::Measure(_) | Work::Clean { .. }
+                    );
                     prop_assert!(!touches || self.saved.is_some(), "I2/I3: {work:?} before the epoch is saved");
                     self.works.insert(*number, work.clone());
                 }

@@ -60,6 +60,7 @@ fn snapshot(view: &View) -> Snapshot<'_> {
     Snapshot {
         ready: true,
         now: NOW.at,
+        prices: coordinator::config::Prices::default(),
         planes: vec![plane],
         views: vec![view],
         ended: Vec::new(),

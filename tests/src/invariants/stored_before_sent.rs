@@ -43,6 +43,7 @@ fn lacks(record: &Record, order: &Order) -> Option<String> {
         Order::Confirm | Order::Release => record.milestone >= Milestone::Snapshotting,
         Order::Abort(_) => record.milestone >= Milestone::Aborting,
         Order::Complete(_) => record.milestone >= Milestone::Certified,
+        Order::Measure(_) => record.milestone >= Milestone::Complete,
         Order::Clean(_) => record.milestone >= Milestone::Failed,
         Order::Prepare(_)
         | Order::Reserve

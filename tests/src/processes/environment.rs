@@ -129,6 +129,7 @@ impl Environment {
         let config = AwsConfig {
             region: REGION.into(),
             endpoint_ec2: self.ec2.url.clone(),
+            endpoint_ebs: self.ec2.url.clone(),
             endpoint_s3: self.moto.url.clone(),
             endpoint_sts: self.moto.url.clone(),
             session: String::new(),

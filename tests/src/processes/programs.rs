@@ -294,7 +294,7 @@ impl Programs {
 /// Of each plane's own secret key.
 pub const OWN_SECRET: &str = "an own key that no log shows";
 
-fn plane_env<'a>(environment: &'a Environment, kubeconfig: &'a Path, plane: &str) -> [(&'static str, &'a str); 8] {
+fn plane_env<'a>(environment: &'a Environment, kubeconfig: &'a Path, plane: &str) -> [(&'static str, &'a str); 9] {
     [
         ("KUBECONFIG", path(kubeconfig)),
         ("AWS_REGION", REGION),
@@ -302,6 +302,7 @@ fn plane_env<'a>(environment: &'a Environment, kubeconfig: &'a Path, plane: &str
         // The manifest of the user page names no endpoint. S3's stands in the plane's configuration; what the environment
         // says of it leads nowhere. For the others these are the SDK's own variables.
         ("AWS_ENDPOINT_URL_EC2", &environment.ec2.url),
+        ("AWS_ENDPOINT_URL_EBS", &environment.ec2.url),
         ("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"),
         ("AWS_ENDPOINT_URL_STS", &environment.front.url),
         ("AWS_ACCESS_KEY_ID", own_key(plane)),

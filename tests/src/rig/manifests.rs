@@ -33,7 +33,7 @@ impl<N: Network> Rig<N> {
         format!(
             "  clusters:\n{clusters}  template:\n    br:\n      sendCredToTikv: true\n    s3:\n      provider: aws\n      \
              secretName: s3-secret\n      region: eu-west-1\n      bucket: {}\n      prefix: {prefix}\n    toolImage: \
-             pingcap/br:v8.5.3\n    cleanPolicy: {policy}\n    calcSizeLevel: full\n",
+             pingcap/br:v8.5.3\n    cleanPolicy: {policy}\n    calcSizeLevel: all\n",
             config.bucket
         )
     }

@@ -265,6 +265,7 @@ fn order_name(order: &Order) -> String {
     match order {
         Order::Prepare(_) => "Prepare".to_owned(),
         Order::Complete(_) => "Complete".to_owned(),
+        Order::Measure(order) => format!("Measure from {}", order.from),
         Order::Clean(_) => "Clean".to_owned(),
         other => format!("{other:?}"),
     }

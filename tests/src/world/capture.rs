@@ -69,6 +69,8 @@ impl State {
             one.visible = Duration::from_millis(self.now + self.draw_call(visible) + hidden);
             one.done = Duration::from_millis(self.now + self.draw_call(pending));
             one.full_bytes = bytes_of(content.as_ref());
+            one.ever_written =
+                one.full_bytes + 64 * content.as_ref().map_or(0, |(_, image)| image.commits.values().sum());
             contents.push(content);
         }
         let made = self.cloud.ec2.make(self.moment(), start_ms, wanted, fails.then_some("internal error"), "");

@@ -53,13 +53,14 @@ pub(crate) struct CloudState {
 
 impl CloudState {
     pub(crate) fn new(config: &Ec2Config) -> Self {
+        let lists = ["ListChangedBlocks", "ListSnapshotBlocks"].map(|action| (action, (50, 50)));
         let describes = ["DescribeVolumes", "DescribeInstances", "DescribeSnapshots", "ListSnapshotsInRecycleBin"];
         let own = [
             ("CreateSnapshots", config.create_bucket),
             ("CreateSnapshot", config.create_bucket),
             ("DeleteSnapshot", config.delete_bucket),
         ];
-        let all = own.into_iter().chain(describes.map(|action| (action, config.describe_bucket)));
+        let all = own.into_iter().chain(lists).chain(describes.map(|action| (action, config.describe_bucket)));
         let bucket = |(action, (burst, refill)): (&str, _)| (action.to_owned(), Rate { burst, refill });
         let rules = Rules {
             volume_gap: config.per_volume,

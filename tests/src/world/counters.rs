@@ -31,6 +31,8 @@ pub struct Counters {
     pub ec2_throttles: u64,
     /// Pages of DescribeSnapshots by tag: reads, so not in the total.
     pub ec2_looks: u64,
+    /// Pages of blocks listed: reads, so not in the total.
+    pub ebs_lists: u64,
     /// DeleteSnapshot calls that deleted something.
     pub ec2_deletes: u64,
     /// Objects written.

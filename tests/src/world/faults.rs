@@ -23,6 +23,12 @@ pub struct Ec2Faults {
     pub error_sets: u32,
     /// Every call is UnauthorizedOperation.
     pub denied: bool,
+    /// The role allows neither ListChangedBlocks nor ListSnapshotBlocks.
+    pub blocks_denied: bool,
+    /// Added to every list of blocks.
+    pub slow_blocks: Duration,
+    /// DescribeSnapshots tells no full size.
+    pub no_full_size: bool,
     /// So many CreateSnapshots make a snapshot of the first volume only, and their answer is lost.
     pub partial_sets: u32,
     /// Describes show snapshots made from now on only after this much longer (`facts/aws.md` A2).

@@ -32,6 +32,7 @@ mod live;
 mod oracle;
 mod pd_state;
 mod peer;
+mod port_blocks;
 mod port_cloud;
 mod port_kube;
 mod port_pd;

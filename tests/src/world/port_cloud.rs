@@ -6,6 +6,7 @@ use super::{
     config::Span,
     engine::State,
     faults::Ec2Faults,
+    port_blocks::BlocksDouble,
     port_s3::Bucket,
 };
 use crate::models::ec2::{Call, Home, Refusal, Wanted};
@@ -48,9 +49,17 @@ impl CloudConnect for CloudDouble {
         }
         let Home { account, region } = self.world.with(|state| state.home_of(&self.plane));
         let region = if storage.region.is_empty() { region } else { storage.region.clone() };
+        let blocks = BlocksDouble { world: self.world.clone(), plane: self.plane.clone() };
         let ec2 = Ec2Double { world: self.world.clone(), plane: self.plane.clone() };
         let objects = Bucket { world: self.world.clone(), bucket: storage.bucket.clone() };
-        Ok(Cloud { account, region, region_guessed: false, ec2: Arc::new(ec2), objects: Arc::new(objects) })
+        Ok(Cloud {
+            account,
+            region,
+            region_guessed: false,
+            ec2: Arc::new(ec2),
+            blocks: Arc::new(blocks),
+            objects: Arc::new(objects),
+        })
     }
 }
 
@@ -70,11 +79,11 @@ impl State {
         kept.map_or(Home::new("", ""), |kept| Home::new(&kept.account, &kept.region))
     }
 
-    fn ec2_faults(&mut self, plane: &str) -> &mut Ec2Faults {
+    pub(super) fn ec2_faults(&mut self, plane: &str) -> &mut Ec2Faults {
         self.faults.ec2.entry(plane.to_owned()).or_default()
     }
 
-    fn admit(&mut self, plane: &str, action: &'static str) -> Result<(), CloudError> {
+    pub(super) fn admit(&mut self, plane: &str, action: &'static str) -> Result<(), CloudError> {
         let faults = self.ec2_faults(plane);
         if faults.denied {
             return Err(CloudError::Denied(format!("ec2:{action}")));
@@ -110,7 +119,9 @@ impl State {
             made_by.and_then(|plane| self.faults.ec2.get(plane)).is_some_and(|faults| faults.never_shown)
         };
         let seen = self.cloud.ec2.seen(now, &home).map(|(id, kept)| (SnapshotId(id.clone()), kept));
-        seen.filter(|(id, _)| !hidden(id)).map(|(id, kept)| info(&id, kept, now)).collect()
+        let sized = self.faults.ec2.get(plane).is_none_or(|faults| !faults.no_full_size);
+        let shown = seen.filter(|(id, _)| !hidden(id)).map(|(id, kept)| info(&id, kept, now));
+        shown.map(|info| SnapshotInfo { full_bytes: info.full_bytes.filter(|_| sized), ..info }).collect()
     }
 
     fn volume_at(&self, plane: &str, id: &VolumeId) -> Option<VolumeAt> {
@@ -326,6 +337,18 @@ impl Ec2 for Ec2Double {
             let all = state.described(&self.plane).into_iter();
             let open = |info: &SnapshotInfo| matches!(info.state, SnapshotState::Pending | SnapshotState::Error);
             Ok(all.filter(|info| volumes.contains(&info.volume) && open(info)).collect())
+        })
+        .await
+    }
+
+    async fn completed_snapshots(&self, volumes: &[VolumeId], page: Option<String>) -> Result<Found, CloudError> {
+        let from: usize = page.and_then(|page| page.parse().ok()).unwrap_or_default();
+        self.describe("DescribeSnapshots", |state| {
+            let all: Vec<_> =
+                state.described(&self.plane).into_iter().filter(|info| volumes.contains(&info.volume)).collect();
+            let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());
+            let page = all.into_iter().skip(from).take(PAGE);
+            Ok(Found { snapshots: page.filter(|info| info.state == SnapshotState::Completed).collect(), next })
         })
         .await
     }

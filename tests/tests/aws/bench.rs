@@ -55,6 +55,7 @@ pub(crate) fn config(ec2: &str) -> AwsConfig {
     AwsConfig {
         region: REGION.into(),
         endpoint_ec2: ec2.into(),
+        endpoint_ebs: ec2.into(),
         endpoint_s3: moto().into(),
         endpoint_sts: moto().into(),
         session: "isochron-test".into(),

@@ -286,7 +286,7 @@ impl World {
             Order::Release => (known && confirmed == everyone, Broken::EarlyRelease),
             Order::Abort(_) => (known && saved.milestone == Milestone::Aborting, Broken::SentUnsaved),
             Order::Recover => (known && saved.milestone == Milestone::Snapshotting, Broken::SentUnsaved),
-            Order::Complete(_) => (known && saved.certificate.is_some(), Broken::SentUnsaved),
+            Order::Complete(_) | Order::Measure(_) => (known && saved.certificate.is_some(), Broken::SentUnsaved),
             Order::Clean(_) => {
                 (known && matches!(saved.milestone, Milestone::Failed | Milestone::Cleaning), Broken::SentUnsaved)
             }

@@ -12,7 +12,7 @@ use shared::{
     member::{AttemptRecord, Done, Effect, Input, Member, SnapshotCalls, Timer, Work},
     reason::{Reason, Refusal},
     time::{Millis, Now},
-    wire::CleanReport,
+    wire::{CleanReport, Completed, Measured},
 };
 
 thread_local! {
@@ -45,6 +45,7 @@ pub(crate) enum Outcome {
     Snapshotted,
     ReadBack,
     Completed,
+    Measured { from: u32 },
     Cleaned,
     Refused(Reason),
 }
@@ -65,7 +66,8 @@ impl Outcome {
                 Done::Snapshotted { snapshots: vec![taken], accepted: Vec::new(), calls }
             }
             Self::ReadBack => Done::ReadBack(read_back(p, planes)),
-            Self::Completed => Done::Completed { full_bytes: 0, notes: Vec::new() },
+            Self::Completed => Done::Completed(Completed::default()),
+            Self::Measured { from } => Done::Measured(Measured { from, ..Measured::default() }),
             Self::Cleaned => Done::Cleaned(CleanReport::default()),
             Self::Refused(reason) => return Err(Refusal::new(reason, "it went wrong")),
         })

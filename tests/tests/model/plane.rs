@@ -274,6 +274,7 @@ impl World {
             }
             Work::ReadBack { .. } => Outcome::ReadBack,
             Work::Complete { .. } => Outcome::Completed,
+            Work::Measure(order) => Outcome::Measured { from: order.from },
             Work::Clean { order, .. } => {
                 self.delete(p, by, order.scope);
                 Outcome::Cleaned

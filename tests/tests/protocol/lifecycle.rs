@@ -14,17 +14,10 @@ use shared::{
     request::CleanPolicy,
     ts::Ts,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-    time::Duration,
-};
-use tests::{
-    rig::{KEY, Rig},
-    world::Ec2Faults,
-};
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+use tests::rig::{KEY, Rig};
 
-const WHILE: Duration = Duration::from_secs(120);
+pub(crate) const WHILE: Duration = Duration::from_secs(120);
 
 fn reference(rig: &Rig) -> ObjectRef {
     let object = rig.control.get(KEY).unwrap();
@@ -48,7 +41,7 @@ async fn moved(rig: &Rig, ledger: BTreeMap<LedgerKey, String>) {
     }
 }
 
-async fn complete(rig: &Rig, policy: &str) -> (Vec<SnapshotId>, Ts) {
+pub(crate) async fn complete(rig: &Rig, policy: &str) -> (Vec<SnapshotId>, Ts) {
     rig.control.apply(&rig.manifest_of("backup", "p", policy, "")).unwrap();
     assert!(completes(rig, KEY, LIMIT).await, "{:?}", rig.failure());
     // The last word is written, and its actor gone.
@@ -56,7 +49,7 @@ async fn complete(rig: &Rig, policy: &str) -> (Vec<SnapshotId>, Ts) {
     (rig.certified(), rig.record().unwrap().certificate.unwrap().commit_ts)
 }
 
-fn is_there(rig: &Rig, (snapshots, commit_ts): &(Vec<SnapshotId>, Ts)) -> bool {
+pub(crate) fn is_there(rig: &Rig, (snapshots, commit_ts): &(Vec<SnapshotId>, Ts)) -> bool {
     !snapshots.is_empty() && rig.world.cut(snapshots, *commit_ts).is_ok()
 }
 
@@ -86,86 +79,6 @@ fn a_restored_control_plane_keeps_every_backup_and_takes_it_over() {
         rig.start_coordinator();
         nothing_left(&rig).await;
     });
-}
-
-/// The ledger was copied while the barrier was under way, the backup became Complete, and only then the copy comes back.
-fn restored_from_before_the_end(seed: u64, copied: Milestone, policy: &str, restart_planes: bool) {
-    story(slow(world(seed)), async |rig: Rc<Rig>| {
-        rig.control.apply(&rig.manifest_of("backup", "p", policy, "")).unwrap();
-        at(&rig, copied).await;
-        let export = rig.control.export();
-        let made = complete(&rig, policy).await;
-        rig.kill_coordinator();
-        rig.control.restore_ledger(&export, &BTreeSet::new());
-        if restart_planes {
-            for plane in ["az1", "az2", "az3"] {
-                rig.kill_plane(plane);
-                rig.start_plane(plane);
-            }
-        }
-        rig.start_coordinator();
-        tokio::time::sleep(3 * WHILE).await;
-        assert!(is_there(&rig, &made), "an orphan from {copied:?}: {:?}", rig.record().map(|record| record.milestone));
-        rig.control.restore_objects(&export, false, true);
-        tokio::time::sleep(3 * WHILE).await;
-        let record = rig.record().unwrap();
-        assert!(is_there(&rig, &made), "from {copied:?}: {:?}", record.milestone);
-        if record.milestone == Milestone::Complete {
-            assert_eq!(rig.lies(), Vec::<String>::new());
-        } else {
-            let told = rig.control.events().iter().any(|told| !told.normal && told.reason == "BackupProven");
-            assert!(told, "{:#?}", rig.control.events());
-        }
-        if policy == "Delete" {
-            nothing_left(&rig).await;
-        } else {
-            assert!(rig.delete(LIMIT).await, "{:?}", rig.record());
-            assert!(is_there(&rig, &made), "it was made to be kept");
-        }
-    });
-}
-
-#[test]
-fn a_ledger_restored_from_before_the_end_deletes_nothing_that_s3_proves() {
-    restored_from_before_the_end(320, Milestone::Snapshotting, "Delete", true);
-    restored_from_before_the_end(321, Milestone::Snapshotting, "Retain", true);
-    restored_from_before_the_end(322, Milestone::Snapshotting, "Delete", false);
-    restored_from_before_the_end(323, Milestone::Barrier, "Delete", true);
-    restored_from_before_the_end(324, Milestone::Barrier, "Retain", false);
-    restored_from_before_the_end(325, Milestone::Certified, "Delete", true);
-}
-
-/// Its snapshots were deleted with right; only the copy says that they are good. Planes that obeyed the end know better.
-#[test]
-fn a_ledger_restored_from_before_a_failure_is_not_waited_for_for_ever() {
-    for (seed, restart_planes) in [(340, false), (341, true)] {
-        story(world(seed), async |rig: Rc<Rig>| {
-            rig.world.faults(|f| {
-                f.ec2.insert("az1".into(), Ec2Faults { error_sets: 1, ..Ec2Faults::default() });
-            });
-            rig.control.apply(&rig.manifest_of("backup", "p", "Retain", "")).unwrap();
-            at(&rig, Milestone::Certified).await;
-            let export = rig.control.export();
-            at(&rig, Milestone::Failed).await;
-            assert_eq!(rig.failure().0, "SnapshotFailed", "{:?}", rig.failure());
-            soon("all of it is cleaned", || rig.world.left_over().total() == 0).await;
-            rig.kill_coordinator();
-            rig.control.restore_ledger(&export, &BTreeSet::new());
-            rig.control.restore_objects(&export, true, true);
-            if restart_planes {
-                for plane in ["az1", "az2", "az3"] {
-                    rig.kill_plane(plane);
-                    rig.start_plane(plane);
-                }
-            }
-            rig.start_coordinator();
-            at(&rig, Milestone::Failed).await;
-            assert_eq!(rig.failure().0, "RecordOutdated", "{:?}", rig.failure());
-            let adopted = || rig.record().is_some_and(|record| record.adopted.is_some());
-            soon("the object has it again", adopted).await;
-            nothing_left(&rig).await;
-        });
-    }
 }
 
 #[test]

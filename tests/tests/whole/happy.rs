@@ -51,6 +51,7 @@ async fn a_backup_is_complete_proved_shown_and_deleted() {
     exactly_the_volumes_of_tikv(&snapshots, site);
     metadata::check(&rig, &status, &commit_ts, &snapshots).await;
     events(&rig).await;
+    what_it_added_is_told(&rig).await;
 
     // The holds are gone while the backup stays.
     let kept = rig.traces().await.unwrap();
@@ -60,6 +61,23 @@ async fn a_backup_is_complete_proved_shown_and_deleted() {
     // Nothing of a backup that is gone stays in the ledger but the claim's epoch.
     let maps = rig.kube.kubectl(&["get", "configmaps", "-n", "isochron", "-o", "name"]).await.unwrap();
     assert!(!maps.contains("isochron-record-"), "{maps}");
+}
+
+/// Some time after the end; nothing was there before it, so all of it was added.
+async fn what_it_added_is_told(rig: &Rig) {
+    let told = async {
+        loop {
+            let object = rig.get("vbk", "first", ADMIN_NAMESPACE).await.unwrap().expect("it is there");
+            let status = &object["status"];
+            if status["incrementalBackupSize"].is_u64() {
+                return status.clone();
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    };
+    let status = tokio::time::timeout(BARRIER_LIMIT, told).await.expect("it is told in time");
+    assert_eq!(status["incrementalBackupSize"], status["backupSize"], "{status:#}");
+    assert_eq!(status["incrementalBackupSizeReadable"], status["backupSizeReadable"]);
 }
 
 /// Every check is good, and none of them changed anything.

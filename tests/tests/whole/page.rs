@@ -162,6 +162,7 @@ impl Reader {
             ("AWS_REGION", REGION.to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("AWS_ENDPOINT_URL_EC2", self.ec2.url.clone()),
+            ("AWS_ENDPOINT_URL_EBS", self.ec2.url.clone()),
             ("AWS_ENDPOINT_URL_S3", self.front.url.clone()),
             ("AWS_ENDPOINT_URL_STS", self.front.url.clone()),
             ("AWS_ACCESS_KEY_ID", own_key(plane).to_owned()),

@@ -22,6 +22,7 @@ impl CoordinatorActor {
         Snapshot {
             ready: self.ready,
             now: self.clock.at(),
+            prices: self.prices.clone(),
             planes: self.planes(),
             views: self.views.values().map(AsRef::as_ref).collect(),
             ended: self.summaries(),

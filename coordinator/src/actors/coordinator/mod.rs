@@ -28,6 +28,7 @@ use super::{
     store::{Stored, Writer},
 };
 use crate::{
+    config::Prices,
     metrics::Metrics,
     ports::{LedgerKey, Object, Ports, Version},
     standing::Standing,
@@ -80,6 +81,7 @@ struct Session {
 pub struct CoordinatorActor {
     /// Every plane that may be named.
     known: BTreeSet<String>,
+    prices: Prices,
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -148,6 +150,7 @@ impl CoordinatorActor {
         metrics: Arc<Metrics>,
         standing: Arc<Standing>,
         outcomes: Arc<Outcomes>,
+        prices: Prices,
     ) -> Self {
         ports.objects = Arc::new(Few::new(ports.objects));
         ports.ledger = Arc::new(Counted::new(ports.ledger, metrics.clone()));
@@ -155,6 +158,7 @@ impl CoordinatorActor {
         let claim_store = ClaimStore::new(ports.ledger.clone(), writer.clone());
         Self {
             known,
+            prices,
             ports,
             clock,
             metrics,

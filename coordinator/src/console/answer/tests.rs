@@ -46,6 +46,7 @@ fn snapshot<'a>(views: &'a [View], invalid: &'a [Object], refusal: &'a Refusal) 
         orphans: Vec::new(),
         ready: true,
         now: NOW,
+        prices: crate::config::Prices::default(),
         planes: vec![PlaneSeen {
             name: "az1",
             session: None,

@@ -11,7 +11,7 @@ pub mod units;
 
 pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
 pub use status::merge_status;
-pub use units::{go_duration, human_bytes};
+pub use units::go_duration;
 
 use self::{faults::Faults, units::millis};
 use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};

@@ -106,7 +106,7 @@ pd:
 #   tlsSecret: shop-client
 {{- end }}
 aws:
-{{- $names := pick .Values.aws "region" "ec2Endpoint" "s3Endpoint" "stsEndpoint" }}
+{{- $names := pick .Values.aws "region" "ec2Endpoint" "s3Endpoint" "stsEndpoint" "ebsEndpoint" }}
 {{- if compact (values $names) }}
   {{- toYaml $names | nindent 2 }}
 {{- else }}

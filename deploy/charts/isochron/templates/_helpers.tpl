@@ -56,6 +56,8 @@ namespace: {{ .Release.Namespace }}
 timezone: {{ .Values.timezone | quote }}
 # How long barriers under way may take to finish when this process is told to end; then they are aborted.
 stopGraceSeconds: {{ int64 .Values.stopGraceSeconds }}
+# What AWS takes for what backups keep, for what people are told.
+prices: {snapshotGibMonth: {{ .Values.prices.snapshotGibMonth }}, currency: {{ .Values.prices.currency | quote }}}
 {{- end }}
 
 {{- /* What no schema can say. */}}

@@ -20,7 +20,7 @@ use shared::{
     reason::{Reason, Refusal},
     request::{S3Target, SizeLevel},
     time::Instant,
-    wire::{Complete, PlanePhase},
+    wire::{Complete, Completed, PlanePhase},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -60,8 +60,14 @@ pub(super) async fn complete(
     storage::put(objects, &target.key(storage::BACKUPMETA), &backupmeta).await?;
     delete_surplus(context, &cloud, order, calls, &ids).await;
     let wanted = matches!(order.spec.size_level, SizeLevel::All | SizeLevel::Full);
-    let full_bytes = if wanted { finished.values().filter_map(|info| info.full_bytes).sum() } else { 0 };
-    Ok((Done::Completed { full_bytes, notes }, Carried::ClusterMeta(None)))
+    let sizes = || finished.values().filter(|_| wanted).map(|info| info.full_bytes);
+    let completed = Completed {
+        full_bytes: sizes().flatten().fold(0, u64::saturating_add),
+        unknown: u32::try_from(sizes().filter(Option::is_none).count()).unwrap_or(u32::MAX),
+        measures: true,
+        notes,
+    };
+    Ok((Done::Completed(completed), Carried::ClusterMeta(None)))
 }
 
 /// The lock names this attempt. Where it is gone (a person or a lifecycle rule), the process that wrote it puts it back;

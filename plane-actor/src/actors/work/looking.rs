@@ -5,9 +5,9 @@ use super::cloud::throttled;
 use crate::{
     actors::plane_context::PlaneContext,
     budgets::Action,
-    ports::{Cloud, CloudError, Find, SnapshotInfo},
+    ports::{Cloud, CloudError, Find, Found, SnapshotInfo},
 };
-use shared::ids::SnapshotId;
+use shared::ids::{SnapshotId, VolumeId};
 
 const BY_TAG: Action = Action::DescribeByFilter;
 const BY_ID: Action = Action::DescribeByIds;
@@ -18,11 +18,22 @@ const PAGES: usize = 1000;
 
 /// All pages of one look.
 pub(super) async fn find(env: &PlaneContext, cloud: &Cloud, find: &Find) -> Result<Vec<SnapshotInfo>, CloudError> {
+    paged(env, cloud, |page| cloud.ec2.find_snapshots(find, page)).await
+}
+
+async fn paged<F>(
+    env: &PlaneContext,
+    cloud: &Cloud,
+    look: impl Fn(Option<String>) -> F,
+) -> Result<Vec<SnapshotInfo>, CloudError>
+where
+    F: Future<Output = Result<Found, CloudError>>,
+{
     let (mut found, mut page) = (Vec::new(), None);
     for _ in 0..PAGES {
         env.permit(&cloud.account, &cloud.region, BY_TAG).await;
         let asked = page.clone();
-        let answer = throttled(env, cloud, BY_TAG, cloud.ec2.find_snapshots(find, page).await)?;
+        let answer = throttled(env, cloud, BY_TAG, look(page).await)?;
         found.extend(answer.snapshots);
         page = answer.next;
         if page.is_none() {
@@ -33,6 +44,15 @@ pub(super) async fn find(env: &PlaneContext, cloud: &Cloud, find: &Find) -> Resu
         }
     }
     Err(CloudError::OutcomeUnknown(format!("{}: no end: a page came twice, or more than {PAGES}", BY_TAG.name())))
+}
+
+/// Every completed snapshot of these volumes, whoever made it.
+pub(super) async fn completed(
+    env: &PlaneContext,
+    cloud: &Cloud,
+    volumes: &[VolumeId],
+) -> Result<Vec<SnapshotInfo>, CloudError> {
+    paged(env, cloud, |page| cloud.ec2.completed_snapshots(volumes, page)).await
 }
 
 /// Those of `ids` that EC2 shows.

@@ -20,6 +20,7 @@ mod list;
 mod looking;
 mod looks;
 mod manifests;
+mod measure;
 pub(crate) mod meta;
 mod missing;
 mod old_backup;
@@ -62,6 +63,7 @@ pub(crate) async fn run(context: WorkContext, work: Work) -> Outcome {
             snapshot::snapshot(&context, commit_ts, share, one_volume).await.into()
         }
         Work::ReadBack { gc_hold } => readback::read(&context, gc_hold).await.into(),
+        Work::Measure(order) => measure::measure(&context, &order).await.into(),
         Work::Complete { order, calls } => with_kept(complete::complete(&context, &order, &calls).await),
         Work::Clean { order, service, calls } => clean::clean(&context, &order, &service, &calls).await.into(),
     }
@@ -80,6 +82,7 @@ pub(crate) fn name(work: &Work) -> &'static str {
         Work::Snapshot { .. } => "snapshot",
         Work::ReadBack { .. } => "read back",
         Work::Complete { .. } => "complete",
+        Work::Measure(_) => "measure",
         Work::Clean { .. } => "clean",
     }
 }

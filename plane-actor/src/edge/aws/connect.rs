@@ -1,6 +1,7 @@
 //! The port [`CloudConnect`]: clients for one identity, whose credentials were tried.
 
 use super::{
+    ebs::EbsEdge,
     ec2::Ec2Edge,
     errors::cloud_error,
     identity::{carrying, with_identity},
@@ -50,13 +51,15 @@ const REGION_AGAIN: Duration = Duration::from_secs(60);
 const FALLBACK_REGION: &str = "us-east-1";
 
 /// What the plane's configuration says of AWS. Empty strings: unset, and the standard variables `AWS_REGION` and
-/// `AWS_ENDPOINT_URL[_EC2|_S3|_STS]` hold, or AWS's own endpoints.
+/// `AWS_ENDPOINT_URL[_EC2|_EBS|_S3|_STS]` hold, or AWS's own endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AwsConfig {
     /// Where this plane's volumes are.
     pub region: String,
     /// Overrides EC2's endpoint.
     pub endpoint_ec2: String,
+    /// Overrides EBS direct's endpoint.
+    pub endpoint_ebs: String,
     /// Overrides S3's endpoint; a backup's own `spec.template.s3.endpoint` comes before it.
     pub endpoint_s3: String,
     /// Overrides STS's endpoint for the calls made here (the default chain's own calls go by the environment).
@@ -141,11 +144,17 @@ impl AwsCloud {
             None => ec2,
         };
         let ec2 = aws_sdk_ec2::Client::from_conf(ec2.build());
+        let ebs = aws_sdk_ebs::config::Builder::from(&acting);
+        let ebs = match given(&self.config.endpoint_ebs) {
+            Some(endpoint) => ebs.endpoint_url(endpoint),
+            None => ebs,
+        };
+        let blocks = Arc::new(EbsEdge::new(aws_sdk_ebs::Client::from_conf(ebs.build())));
         let bucket_region = or(&storage.region, &region);
         let s3 = acting.to_builder().region(Region::new(bucket_region.to_owned())).build();
         let endpoint_s3 = given(or(&storage.endpoint, &self.config.endpoint_s3));
         let objects = Arc::new(S3Edge::new(&s3, endpoint_s3, storage));
-        Ok(Cloud { account, region, region_guessed, ec2: Arc::new(Ec2Edge::new(ec2)), objects })
+        Ok(Cloud { account, region, region_guessed, ec2: Arc::new(Ec2Edge::new(ec2)), blocks, objects })
     }
 }
 

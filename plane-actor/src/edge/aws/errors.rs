@@ -91,6 +91,7 @@ fn classify(action: &str, status: u16, code: Option<&str>, message: &str) -> Clo
         }
         "InternalError"
         | "InternalFailure"
+        | "InternalServerException"
         | "ServerInternal"
         | "Unavailable"
         | "ServiceUnavailable"
@@ -102,7 +103,9 @@ fn classify(action: &str, status: u16, code: Option<&str>, message: &str) -> Clo
         "IDPCommunicationError" => CloudError::OutcomeUnknown(text),
         _ if is_unknown_caller(code) => CloudError::NotAccepted(text),
         _ if is_denial(code) => CloudError::Denied(text),
-        _ if code.ends_with(".NotFound") || matches!(code, "NoSuchBucket" | "NoSuchKey" | "NotFound") => {
+        _ if code.ends_with(".NotFound")
+            || matches!(code, "NoSuchBucket" | "NoSuchKey" | "NotFound" | "ResourceNotFoundException") =>
+        {
             CloudError::NotFound(text)
         }
         _ if status >= 500 => CloudError::OutcomeUnknown(text),
@@ -255,6 +258,11 @@ mod tests {
             (400, "UnrecognizedClientException", "not accepted"),
             (400, "InvalidIdentityToken", "not accepted"),
             (400, "IDPCommunicationError", "unknown"),
+            (500, "InternalServerException", "unknown"),
+            (400, "ThrottlingException", "throttled"),
+            (400, "RequestThrottledException", "throttled"),
+            (403, "AccessDeniedException", "denied"),
+            (404, "ResourceNotFoundException", "not found"),
             (400, "ValidationError", "refused"),
         ];
         for (status, code, expected) in table {

@@ -21,6 +21,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn begin_cleaning(&mut self, step: &mut Step) {
+        self.stop(&[Timer::Measure]);
         self.enter(Phase::Cleaning, step);
         self.after_clean(step);
     }

@@ -2,10 +2,12 @@
 
 use crate::{
     barrier::{
+        increments::Increments,
         input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
         record::Milestone,
+        sizes::wanted,
     },
     ids::PlaneId,
     wire::{Complete, Completed, Order},
@@ -47,7 +49,10 @@ impl Barrier {
         }
         if let Some(kept) = self.record.planes.get_mut(plane) {
             kept.completed_bytes = Some(completed.full_bytes);
+            kept.unknown_sizes = completed.unknown;
             kept.notes = completed.notes;
+            let measures = completed.measures && wanted(self.record.request.size_level);
+            kept.increments = measures.then(Increments::default);
         }
         self.save(step);
         self.complete_if_done(step);
@@ -60,6 +65,7 @@ impl Barrier {
             self.stand_at(Phase::Complete, step);
             self.stop(&[Timer::Again]);
             self.save(step);
+            self.begin_measuring(step);
         }
     }
 }

@@ -15,6 +15,7 @@
 //! | after a restart | `recover` | every plane has told its evidence |
 //! | the bad end | `abort` | every plane has let go |
 //! | delete what is left | `clean` | nothing is left over |
+//! | how much was added | `measure` | every plane has told it, or it stays unknown |
 //! | deletion of the object | `delete` | what the policy says is gone |
 //! | another attempt | `retry` | the user's time is over |
 //!
@@ -27,6 +28,7 @@ mod complete;
 mod confirm;
 mod cover;
 mod delete;
+mod measure;
 mod prepare;
 mod recover;
 mod release;
@@ -69,7 +71,8 @@ impl Barrier {
             Phase::Completing => self.complete_order(plane),
             Phase::Aborting => self.abort_order(),
             Phase::Failed | Phase::Cleaning => self.clean_order(plane),
-            Phase::Claiming | Phase::Complete | Phase::Cleaned => None,
+            Phase::Complete => self.measure_order(plane),
+            Phase::Claiming | Phase::Cleaned => None,
         }
     }
 }

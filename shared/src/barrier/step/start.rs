@@ -29,7 +29,7 @@ impl Barrier {
                 self.set(Timer::HoldsGone, step.now.at + self.holds_end());
                 self.enter(Phase::Releasing, step);
             }
-            Milestone::Complete => {}
+            Milestone::Complete => self.begin_measuring(step),
             Milestone::Failed => self.begin_failed(step),
             Milestone::Cleaning => self.begin_cleaning(step),
             Milestone::Cleaned => step.push(Effect::Gone),

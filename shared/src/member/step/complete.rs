@@ -19,7 +19,7 @@ impl Member {
         }
     }
 
-    /// `Complete` and `Clean` go by backup and attempt, not by phase; they only must not contradict what is saved. What
+    /// `Complete`, `Measure` and `Clean` go by backup and attempt, not by phase; they only must not contradict what is saved. What
     /// is still held ends here.
     pub(super) fn keeps_evidence(&mut self, epoch: Epoch, step: &mut Step) -> bool {
         if !matches!(self.phase, Phase::Idle | Phase::Confirmed | Phase::Released) {
@@ -39,7 +39,7 @@ impl Member {
         true
     }
 
-    pub(super) fn completed(&mut self, full_bytes: u64, notes: Vec<String>, step: &mut Step) {
-        self.answer(Answer::Completed(Completed { full_bytes, notes }), step);
+    pub(super) fn completed(&mut self, completed: Completed, step: &mut Step) {
+        self.answer(Answer::Completed(completed), step);
     }
 }

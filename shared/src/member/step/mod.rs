@@ -12,6 +12,7 @@
 //! | last renewals, evidence | `confirm` | evidence is saved |
 //! | let go, the good end | `release` | nothing is held |
 //! | to S3 | `complete` | metadata is written |
+//! | how much was added | `measure` | it is counted, or is not to be known |
 //! | after a restart of the coordinator | `recover` | at once |
 //! | the bad end | `abort` | nothing is held |
 //! | delete what is left | `clean` | nothing is left over, or what is left is named |
@@ -23,6 +24,7 @@ mod clean;
 mod complete;
 mod confirm;
 mod cover;
+mod measure;
 mod prepare;
 mod recover;
 mod release;
@@ -59,8 +61,9 @@ impl Member {
                 self.snapshotted(Snapshotted { snapshots, accepted }, step);
             }
             (Some(Order::Confirm), Done::ReadBack(seen)) => self.read_back(seen, step),
-            (Some(Order::Complete(_)), Done::Completed { full_bytes, notes }) => {
-                self.completed(full_bytes, notes, step);
+            (Some(Order::Complete(_)), Done::Completed(completed)) => self.completed(completed, step),
+            (Some(Order::Measure(order)), Done::Measured(measured)) if measured.from == order.from => {
+                self.answer(Answer::Measured(measured), step);
             }
             (Some(Order::Clean(_)), Done::Cleaned(report)) => self.cleaned(report, step),
             // Another order's, or none's. Every result has its arm above, and its name in `kind`.
@@ -100,7 +103,8 @@ fn kind(done: &Done) -> &'static str {
         Done::Covered(_) => "Covered",
         Done::Snapshotted { .. } => "Snapshotted",
         Done::ReadBack(_) => "ReadBack",
-        Done::Completed { .. } => "Completed",
+        Done::Completed(_) => "Completed",
+        Done::Measured(_) => "Measured",
         Done::Cleaned(_) => "Cleaned",
     }
 }

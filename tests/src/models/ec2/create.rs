@@ -32,6 +32,8 @@ pub struct Wanted {
     pub done: Duration,
     /// FullSnapshotSizeInBytes.
     pub full_bytes: u64,
+    /// Bytes that were ever written to the volume.
+    pub ever_written: u64,
 }
 
 impl Ec2 {
@@ -79,6 +81,7 @@ impl Ec2 {
             self.check_tag_count(all.len())?;
             Ok(Wanted {
                 full_bytes: row.map_or(0, |row| row.written),
+                ever_written: row.map_or(0, |row| row.ever_written),
                 volume: id,
                 tags: all,
                 visible: now + self.rules.visible_after,
@@ -166,7 +169,7 @@ impl Ec2 {
     ) -> Vec<String> {
         self.calls += 1;
         let mut ids = Vec::new();
-        for Wanted { volume, tags, visible, done, full_bytes } in wanted {
+        for Wanted { volume, tags, visible, done, full_bytes, ever_written } in wanted {
             let Some(row) = self.volumes.get(&volume) else { continue };
             let snapshot = Snapshot {
                 home: row.home.clone(),
@@ -177,6 +180,7 @@ impl Ec2 {
                 start_ms,
                 size: row.size,
                 full_bytes,
+                ever_written,
                 description: description.to_owned(),
                 tags,
                 fails: fails.map(str::to_owned),

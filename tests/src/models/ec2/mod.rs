@@ -2,6 +2,7 @@
 //! snapshots, eventual visibility, token buckets per account, Region and action. Time is what has passed since a beginning
 //! of the caller's choice.
 
+mod blocks;
 mod create;
 mod refusal;
 mod rules;
@@ -11,6 +12,7 @@ mod tags;
 mod tests;
 mod things;
 
+pub use blocks::{BLOCK_BYTES, Block};
 pub use create::{Call, Wanted};
 pub use refusal::Refusal;
 pub use rules::{Rate, Rules};
@@ -57,8 +59,14 @@ impl Ec2 {
     pub fn add_volume(&mut self, home: &Home, id: &str, instance: &str, device: &str, written: u64) {
         let attachment =
             Attachment { instance: instance.to_owned(), device: device.to_owned(), status: "attached".to_owned() };
-        let volume =
-            Volume { home: home.clone(), size: 10, written, tags: BTreeMap::new(), attachment: Some(attachment) };
+        let volume = Volume {
+            home: home.clone(),
+            size: 10,
+            written,
+            ever_written: written,
+            tags: BTreeMap::new(),
+            attachment: Some(attachment),
+        };
         self.volumes.insert(id.to_owned(), volume);
     }
 

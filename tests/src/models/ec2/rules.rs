@@ -45,6 +45,8 @@ impl Default for Rules {
             ("CreateSnapshot", 100, 5),
             ("DeleteSnapshot", 100, 5),
             ("CreateTags", 100, 10),
+            ("ListChangedBlocks", 50, 50),
+            ("ListSnapshotBlocks", 50, 50),
             ("DescribeSnapshots paged", 100, 20),
             ("DescribeVolumes paged", 100, 20),
             ("DescribeInstances paged", 100, 20),

@@ -41,6 +41,8 @@ pub struct Volume {
     pub size: u32,
     /// What FullSnapshotSizeInBytes of its next snapshot will be.
     pub written: u64,
+    /// Bytes that were ever written to it, what was written over included.
+    pub ever_written: u64,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// Where it is.
@@ -79,6 +81,8 @@ pub struct Snapshot {
     pub size: u32,
     /// FullSnapshotSizeInBytes once completed.
     pub full_bytes: u64,
+    /// Bytes that had ever been written to its volume.
+    pub ever_written: u64,
     /// Its description.
     pub description: String,
     /// Its tags.

@@ -2,6 +2,7 @@
 
 use super::{
     Ec2Handle, Ec2State,
+    blocks::{self, Question},
     fault::{ApiError, Fault},
     form::Form,
     world::{Headers, Outcome, logged},
@@ -12,6 +13,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Bytes, Incoming},
+    header::HeaderValue,
     server::conn::http1,
     service::service_fn,
 };
@@ -32,7 +34,7 @@ const CONNECTIONS: usize = 1024;
 /// A running server; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Ec2Server {
-    /// What goes into `AWS_ENDPOINT_URL_EC2`.
+    /// What goes into `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL_EBS`.
     pub url: String,
     /// Knobs and windows.
     pub handle: Ec2Handle,
@@ -83,6 +85,11 @@ async fn answer(handle: &Ec2Handle, request: Request<Incoming>) -> Result<Respon
         attempt: header("amz-sdk-request"),
         invocation: header("amz-sdk-invocation-id"),
     };
+    if let Some(question) = Question::read(request.uri().path(), request.uri().query().unwrap_or_default())
+        && request.method() == Method::GET
+    {
+        return blocks::answer(handle, &headers, &question).await.map(json);
+    }
     if request.method() != Method::POST || request.uri().path() != "/" {
         let error = ApiError::with(404, "InvalidAction", "only POST / is known here");
         return Ok(refusal(&error, "none"));
@@ -123,6 +130,21 @@ async fn reply(outcome: Outcome) -> Result<Response<Full<Bytes>>, io::Error> {
     })
 }
 
+/// EBS direct's answers; its error codes stand in a header.
+fn json(answer: Result<serde_json::Value, ApiError>) -> Response<Full<Bytes>> {
+    let (status, code, body) = match &answer {
+        Ok(value) => (200, None, value.to_string()),
+        Err(error) => (error.status, Some(error.code.as_str()), blocks::body(error).to_string()),
+    };
+    let mut response = response(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body);
+    let headers = response.headers_mut();
+    headers.insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(code) = code.and_then(|code| HeaderValue::from_str(code).ok()) {
+        headers.insert("x-amzn-errortype", code);
+    }
+    response
+}
+
 fn refusal(error: &ApiError, request: &str) -> Response<Full<Bytes>> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response(status, Xml::error(&error.code, &error.message, request))
@@ -131,7 +153,7 @@ fn refusal(error: &ApiError, request: &str) -> Response<Full<Bytes>> {
 fn response(status: StatusCode, xml: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(xml)));
     *response.status_mut() = status;
-    let kind = hyper::header::HeaderValue::from_static("text/xml;charset=UTF-8");
+    let kind = HeaderValue::from_static("text/xml;charset=UTF-8");
     response.headers_mut().insert(hyper::header::CONTENT_TYPE, kind);
     response
 }

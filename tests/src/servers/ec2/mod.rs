@@ -2,6 +2,7 @@
 //! [`crate::models::ec2`], which moto lacks and a backup coordinator falls over, and with replies that are lost after the
 //! deed. Every mutation is counted and every call is logged.
 
+mod blocks;
 mod create;
 mod fault;
 mod filter;

@@ -83,21 +83,33 @@ impl World {
         let action = logged(form);
         self.state.ec2.forget_deleted(now);
         let reply = self.admitted(now, headers, form, &request, fault.as_ref());
-        let outcome = reply.as_ref().map_or_else(|error| error.code.clone(), |_| "ok".to_owned());
+        self.record(action, now, headers, form.fields().clone(), reply.as_ref().map(|_| ()));
+        Outcome { reply, request, fault }
+    }
+
+    /// Into the log and the counters.
+    pub(crate) fn record(
+        &mut self,
+        action: String,
+        at: Duration,
+        headers: &Headers,
+        fields: BTreeMap<String, String>,
+        outcome: Result<(), &ApiError>,
+    ) {
         *self.counts.entry(action.clone()).or_default() += 1;
         if self.log.len() == LOG {
             self.log.pop_front();
         }
+        let key = ["ec2", "ebs"].iter().find_map(|service| credential(&headers.authorization, service));
         self.log.push_back(Call {
             action,
-            at: now,
-            key: credential(&headers.authorization).map(|(key, _)| key.to_owned()).unwrap_or_default(),
+            at,
+            key: key.map(|(key, _)| key.to_owned()).unwrap_or_default(),
             attempt: headers.attempt.clone(),
             invocation: headers.invocation.clone(),
-            fields: form.fields().clone(),
-            outcome,
+            fields,
+            outcome: outcome.map_or_else(|error| error.code.clone(), |()| "ok".to_owned()),
         });
-        Outcome { reply, request, fault }
     }
 
     fn admitted(
@@ -109,7 +121,7 @@ impl World {
         fault: Option<&Fault>,
     ) -> Result<String, ApiError> {
         let action = form.text("Action").unwrap_or("none");
-        let home = self.caller(now, &headers.authorization)?;
+        let home = self.caller(now, &headers.authorization, "ec2")?;
         let paged = !form.numbers("Filter").is_empty() || form.text("MaxResults").or(form.text("NextToken")).is_some();
         self.state.ec2.draw(now, &home, &Rules::bucket(action, paged))?;
         if let Some(Fault::Refuse { status, code, message }) = fault {
@@ -123,10 +135,10 @@ impl World {
     }
 
     /// Who calls: the account of the access key, and the Region of the signature's scope. Signatures are not checked.
-    fn caller(&self, now: Duration, authorization: &str) -> Result<Home, ApiError> {
+    pub(crate) fn caller(&self, now: Duration, authorization: &str, service: &str) -> Result<Home, ApiError> {
         let account = |key: &str| self.state.keys.get(key).or(self.state.any_key.as_ref());
         let ended = |key: &str| self.state.ends.get(key).is_some_and(|end| *end <= now);
-        let scope = credential(authorization);
+        let scope = credential(authorization, service);
         if scope.is_some_and(|(key, _)| ended(key)) {
             return Err(ApiError::client("RequestExpired", "Request has expired."));
         }
@@ -176,13 +188,13 @@ pub(crate) fn logged(form: &Form) -> String {
     if form.text("DryRun") == Some("true") { format!("{action} dry run") } else { action.to_owned() }
 }
 
-/// Access key and Region of a signature for EC2.
-fn credential(authorization: &str) -> Option<(&str, &str)> {
+/// Access key and Region of a signature for this service.
+pub(crate) fn credential<'a>(authorization: &'a str, service: &str) -> Option<(&'a str, &'a str)> {
     let rest = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?;
     let scope = rest.split(',').find_map(|part| part.trim().strip_prefix("Credential="))?;
     let mut parts = scope.split('/');
     let (key, _date, region) = (parts.next()?, parts.next()?, parts.next()?);
-    (parts.next() == Some("ec2") && parts.next() == Some("aws4_request")).then_some((key, region))
+    (parts.next() == Some(service) && parts.next() == Some("aws4_request")).then_some((key, region))
 }
 
 /// Ends a call that has `DryRun` set, once everything else about it is right.

@@ -3,12 +3,12 @@
 
 use super::{
     super::crd::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus},
-    go_duration, human_bytes,
+    go_duration,
 };
-use crate::ports::Status;
+use crate::{human::human_size, ports::Status};
 use serde_json::{Map, Value};
 use shared::{
-    barrier::{Certificate, Milestone, PlaneRecord, Record, Verdict, View},
+    barrier::{Certificate, Milestone, PlaneRecord, Record, Verdict, View, full_size_of},
     ids::PlaneId,
     reason::{Reason, Refusal},
     time::{Millis, Timestamp},
@@ -30,7 +30,7 @@ const OUR_CONDITIONS: [&str; 10] = [
 ];
 
 /// Fields of status that only the coordinator writes.
-const OUR_FIELDS: [&str; 14] = [
+const OUR_FIELDS: [&str; 16] = [
     "uid",
     "backupUid",
     "backups",
@@ -39,6 +39,8 @@ const OUR_FIELDS: [&str; 14] = [
     "timeTaken",
     "backupSize",
     "backupSizeReadable",
+    "incrementalBackupSize",
+    "incrementalBackupSizeReadable",
     "commitTs",
     "phase",
     "conditions",
@@ -86,9 +88,7 @@ fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupS
     let taken = record.times.started.zip(record.times.completed).map(|(from, to)| to.since(from));
     // A commitTs is shown once it is proved: nobody shall restore from a moment that is not.
     let commit_ts = record.certificate.as_ref().map(|certificate| certificate.commit_ts.to_string());
-    let sizes: Vec<Option<u64>> = record.planes.values().map(|plane| plane.completed_bytes).collect();
-    let size = (!sizes.is_empty() && sizes.iter().all(Option::is_some))
-        .then(|| sizes.iter().flatten().fold(0u64, |sum, size| sum.saturating_add(*size)));
+    let (full, added) = (record.full_size(), record.added());
     BackupStatus {
         uid: Some(record.key().to_string()),
         backup_uid: record.adopted.as_ref().map(|_| record.request.backup.to_string()),
@@ -96,8 +96,10 @@ fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupS
         time_started: record.times.started.map(rfc3339),
         time_completed: record.times.completed.map(rfc3339),
         time_taken: taken.map(go_duration),
-        backup_size: size.map(int),
-        backup_size_readable: size.map(human_bytes),
+        backup_size: full.bytes().map(int),
+        backup_size_readable: human_size(full),
+        incremental_backup_size: added.bytes().map(int),
+        incremental_backup_size_readable: human_size(added),
         commit_ts,
         phase: Some(phase(record).to_owned()),
         conditions: Some(foreign.into_iter().chain(conditions(view, now)).collect()),
@@ -238,7 +240,8 @@ fn row(view: &View, plane: &PlaneId) -> MemberStatus {
     MemberStatus {
         backup_name: format!("fed-{}-{plane}", record.request.name),
         backup_path: Some(record.request.storage.of_plane(plane).path()),
-        backup_size: kept.completed_bytes.map(int),
+        backup_size: full_size_of(kept).bytes().map(int),
+        incremental_backup_size: record.added_by(plane, kept).bytes().map(int),
         commit_ts: row_commit_ts(record, kept),
         k8s_cluster_name: Some(plane.to_string()),
         progress: progress(view, plane, phase),

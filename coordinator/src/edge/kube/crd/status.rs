@@ -27,12 +27,18 @@ pub struct BackupStatus {
     /// Between the two, like 16m4s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_taken: Option<String>,
-    /// Full size of all snapshots in bytes.
+    /// Full size of all snapshots in bytes; absent while, or where, EC2 has not told it of every one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup_size: Option<i64>,
-    /// The same for people, like 2.2 TB.
+    /// The same for people, like 2.2 TB; `unknown` where EC2 did not tell it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup_size_readable: Option<String>,
+    /// What it added to the snapshots that were there before it, in bytes; told some time after the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incremental_backup_size: Option<i64>,
+    /// The same for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incremental_backup_size_readable: Option<String>,
     /// The moment that the backup holds: a TiDB timestamp in decimal. Present only with a certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit_ts: Option<String>,
@@ -65,6 +71,9 @@ pub struct MemberStatus {
     /// Full size of its snapshots in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_size: Option<i64>,
+    /// What these added to the snapshots that were there before them, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incremental_backup_size: Option<i64>,
     /// The least safe_ts that its TiKV reported; status.commitTs is the least of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit_ts: Option<String>,

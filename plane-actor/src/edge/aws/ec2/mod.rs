@@ -162,6 +162,20 @@ impl Ec2 for Ec2Edge {
         Ok(found)
     }
 
+    async fn completed_snapshots(&self, volumes: &[VolumeId], page: Option<String>) -> Result<Found, CloudError> {
+        if volumes.is_empty() || volumes.len() > CHUNK {
+            return Err(CloudError::Refused {
+                code: "InvalidParameterValue".into(),
+                message: format!("snapshots of {} volumes: 1 to {CHUNK} are asked for at a time", volumes.len()),
+            });
+        }
+        let filters = vec![
+            filter("volume-id", volumes.iter().map(|volume| volume.0.clone())),
+            filter("status", ["completed".to_owned()]),
+        ];
+        self.snapshots_page(filters, page).await
+    }
+
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError> {
         let sent = self.client.delete_snapshot().snapshot_id(id.as_str()).customize().config_override(once()).send();
         match sent.await.map_err(|error| cloud_error("ec2:DeleteSnapshot", &error)) {

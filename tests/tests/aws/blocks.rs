@@ -1,0 +1,108 @@
+//! EBS direct with the real SDK: pages, what counts, and what it refuses.
+
+use super::bench::{Bench, DATA, call};
+use plane_actor::ports::{BlockPage, CloudError, SnapshotState};
+use shared::ids::{SnapshotId, VolumeId};
+use std::time::Duration;
+use tests::servers::ec2::Fault;
+
+const BLOCK: u64 = 512 * 1024;
+/// Three pages of EBS's largest.
+const WRITTEN: u64 = 25_000 * BLOCK;
+
+/// Two snapshots of each volume, the first volume of them written over in between.
+async fn two(bench: &Bench) -> [Vec<(VolumeId, SnapshotId)>; 2] {
+    bench.handle().rules(|rules| rules.volume_gap = Duration::ZERO);
+    bench.handle().state(|state| {
+        for volume in state.ec2.volumes.values_mut() {
+            (volume.written, volume.ever_written) = (WRITTEN, WRITTEN);
+        }
+    });
+    let mut made = Vec::new();
+    for attempt in ["1", "2"] {
+        let taken = bench.cloud.ec2.create_snapshots(&call(attempt)).await.expect("accepted");
+        made.push(taken.into_iter().map(|one| (one.volume, one.snapshot)).collect());
+        bench.handle().complete_all();
+        bench.handle().state(|state| {
+            let first = state.ec2.volumes.get_mut(DATA[0]).expect("there");
+            first.ever_written += 7 * BLOCK;
+            // Trimmed since: what only the first snapshot has counts for nothing.
+            let second = state.ec2.volumes.get_mut(DATA[1]).expect("there");
+            second.written = WRITTEN - 3 * BLOCK;
+        });
+    }
+    made.try_into().expect("two")
+}
+
+fn of(snapshots: &[(VolumeId, SnapshotId)], volume: &str) -> SnapshotId {
+    snapshots.iter().find(|(kept, _)| kept.as_str() == volume).expect("made").1.clone()
+}
+
+async fn counted<F>(mut page: impl FnMut(Option<String>) -> F) -> (u64, usize)
+where
+    F: Future<Output = Result<BlockPage, CloudError>>,
+{
+    let (mut blocks, mut pages, mut next) = (0, 0, None);
+    loop {
+        let answer = page(next).await.expect("listed");
+        assert_eq!(answer.block_bytes, BLOCK);
+        (blocks, pages, next) = (blocks + answer.blocks, pages + 1, answer.next);
+        if next.is_none() {
+            return (blocks, pages);
+        }
+    }
+}
+
+#[tokio::test]
+async fn blocks_are_counted_over_all_pages_the_empty_ones_too() {
+    let bench = Bench::new().await;
+    let [first, second] = two(&bench).await;
+    let blocks = &bench.cloud.blocks;
+    let (before, this) = (of(&first, DATA[0]), of(&second, DATA[0]));
+    assert_eq!(counted(|page| blocks.changed(&before, &this, page)).await, (7, 3));
+    let (before, this) = (of(&first, DATA[1]), of(&second, DATA[1]));
+    assert_eq!(
+        counted(|page| blocks.changed(&before, &this, page)).await,
+        (0, 3),
+        "three blocks are gone, none is new"
+    );
+    assert_eq!(counted(|page| blocks.written(&this, page)).await, (24_997, 3));
+    let asked = bench.handle().calls_of("ListChangedBlocks");
+    assert!(asked.iter().all(|call| call.fields["maxResults"] == "10000"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn what_ebs_refuses_is_told_apart() {
+    let bench = Bench::new().await;
+    let [first, second] = two(&bench).await;
+    let (blocks, this) = (&bench.cloud.blocks, of(&second, DATA[0]));
+    let gone = SnapshotId::new("snap-00000000000000bad");
+    let outcome = blocks.changed(&gone, &this, None).await;
+    assert!(matches!(&outcome, Err(CloudError::NotFound(text)) if text.contains("ListChangedBlocks")), "{outcome:?}");
+    let outcome = blocks.changed(&of(&first, DATA[1]), &this, None).await;
+    assert!(matches!(&outcome, Err(CloudError::Refused { code, .. }) if code == "ValidationException"), "{outcome:?}");
+    bench.handle().plan("ListSnapshotBlocks", Fault::refuse(400, "ThrottlingException"), 3);
+    let outcome = blocks.written(&this, None).await;
+    assert!(matches!(outcome, Err(CloudError::Throttled(_))), "{outcome:?}");
+    bench.handle().deny("ListSnapshotBlocks", true);
+    let outcome = blocks.written(&this, None).await;
+    assert!(
+        matches!(&outcome, Err(CloudError::Denied(text)) if text.contains("ebs:ListSnapshotBlocks")),
+        "{outcome:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_completed_snapshot_of_a_volume_is_found_whoever_made_it() {
+    let bench = Bench::new().await;
+    let [first, second] = two(&bench).await;
+    let volume = VolumeId::from(DATA[0]);
+    let found = bench.cloud.ec2.completed_snapshots(std::slice::from_ref(&volume), None).await.expect("found");
+    let mut ids: Vec<_> = found.snapshots.iter().map(|one| one.snapshot.clone()).collect();
+    ids.sort();
+    let mut made = vec![of(&first, DATA[0]), of(&second, DATA[0])];
+    made.sort();
+    assert_eq!(ids, made);
+    assert!(found.snapshots.iter().all(|one| one.state == SnapshotState::Completed));
+    assert!(bench.cloud.ec2.completed_snapshots(&[], None).await.is_err(), "that would be every snapshot there is");
+}
