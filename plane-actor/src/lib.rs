@@ -73,5 +73,5 @@ async fn end(plane: &Addr<PlaneActor>) {
 /// What a backup would need, checked; nothing is changed. `spec` as the coordinator would send it.
 pub async fn check(config: PlaneConfig, ports: Ports, spec: &MemberSpec) -> anyhow::Result<Vec<PreflightCheck>> {
     let env = PlaneContext::open(config, ports).await?;
-    Ok(preflight(&env, spec).await)
+    Ok(preflight(&env, spec, None, None).await.checks)
 }

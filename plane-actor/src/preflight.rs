@@ -99,7 +99,12 @@ pub(crate) fn main(args: &PreflightArgs) -> anyhow::Result<bool> {
         for check in &checks {
             let took = check.took.0;
             match &check.result {
-                Ok(found) => println!("ok      {} ({took} ms): {found}", check.what),
+                Ok(found) => {
+                    println!("ok      {} ({took} ms): {found}", check.what);
+                    if let Some(warning) = &check.warning {
+                        println!("        {warning}\n        {}", warning.reason.action());
+                    }
+                }
                 Err(refusal) => {
                     println!("REFUSED {} ({took} ms): {refusal}\n        {}", check.what, refusal.reason.action());
                 }

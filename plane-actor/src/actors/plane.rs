@@ -4,7 +4,7 @@ use super::{
     member::MemberActor,
     messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Stop, Superseded},
     plane_context::PlaneContext,
-    work::preflight,
+    work::{Findings, preflight},
 };
 use crate::ports::PlaneView;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture};
@@ -36,6 +36,9 @@ pub(crate) const FINISH: Duration = Duration::from_secs(10);
 
 /// A member that dies while it lets go says no more, so they are also looked at so often.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// A person waits for a preflight. Whoever asked gives up a little later than this, so that what was found by then is told.
+const PREFLIGHT_LIMIT: Duration = Duration::from_secs(25);
 
 /// Preflights at a time; each holds connections to every store.
 const MAX_PREFLIGHTS: usize = 2;
@@ -165,15 +168,19 @@ impl PlaneActor {
     fn preflight(&mut self, ask: wire::Preflight, ctx: &mut Context<Self>) {
         if self.preflights >= MAX_PREFLIGHTS {
             let busy = Refusal::new(Reason::PlaneBusy, format!("{MAX_PREFLIGHTS} preflights are under way"));
-            let check = wire::PreflightCheck { what: "preflight".into(), took: Default::default(), result: Err(busy) };
-            self.env.uplink.send(&Up::Preflighted(Preflighted { number: ask.number, checks: vec![check] }));
+            let (what, took) = ("preflight".to_owned(), Default::default());
+            let check = wire::PreflightCheck { what, took, result: Err(busy), warning: None };
+            let at = Some(self.env.clock.wall());
+            let told = Preflighted { number: ask.number, checks: vec![check], at, prepared: None };
+            self.env.uplink.send(&Up::Preflighted(told));
             return;
         }
         self.preflights += 1;
         let env = self.env.clone();
         let looking = async move {
-            let checks = preflight(&env, &ask.spec).await;
-            Preflighted { number: ask.number, checks }
+            let found = preflight(&env, &ask.spec, ask.backup.as_ref(), Some(PREFLIGHT_LIMIT)).await;
+            let Findings { checks, prepared } = found;
+            Preflighted { number: ask.number, checks, at: Some(env.clock.wall()), prepared }
         };
         ctx.spawn(actix::fut::ActorFutureExt::map(looking.into_actor(self), |done, actor: &mut Self, _| {
             actor.preflights -= 1;

@@ -74,6 +74,11 @@ impl PlaneContext {
         objects.entry(backup.clone()).or_default().clone()
     }
 
+    /// An attempt has begun to hold something here and is not confirmed yet: every call of the account is its.
+    pub(crate) fn is_in_barrier(&self) -> bool {
+        self.ports.views.borrow().members.iter().any(|member| member.phase.is_live())
+    }
+
     /// Waits until the account's budget for this action has room for one call.
     pub(crate) async fn permit(&self, account: &str, region: &str, action: Action) {
         while let Err(wait) = self.take(account, region, action) {

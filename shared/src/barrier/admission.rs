@@ -1,13 +1,14 @@
 //! What all planes said in `Prepared`, judged together: one cluster, every store that can hold data is well and belongs
 //! to exactly one member (E1, E6).
 
-use super::calls::check_hold;
+use super::{calls::check_hold, record::Record, size::check_room};
 use crate::{
     epoch::Epoch,
     evidence::ClusterStore,
     ids::{ClusterId, PlaneId, StoreId},
     reason::{Reason, Refusal},
     request::Request,
+    time::Timestamp,
     wire::Prepared,
 };
 use std::collections::BTreeMap;
@@ -76,4 +77,32 @@ fn check_membership(stores: &[ClusterStore], prepared: &BTreeMap<PlaneId, Prepar
         ));
     }
     Ok(())
+}
+
+impl Record {
+    /// Keeps what the planes said of themselves.
+    pub(super) fn take_prepared(&mut self, admitted: Admitted, prepared: BTreeMap<PlaneId, Prepared>) {
+        self.cluster = Some(admitted.cluster);
+        self.cluster_version = admitted.cluster_version;
+        self.cluster_stores = admitted.cluster_stores;
+        for (plane, answer) in prepared {
+            let kept = self.planes.entry(plane).or_default();
+            kept.stores = answer.stores;
+            kept.account = answer.account;
+            kept.region = answer.region;
+            kept.budgets = answer.budgets;
+        }
+    }
+}
+
+/// What Preparing would say to these answers of all planes of a request: which TiDB cluster it is, or why it would fail.
+///
+/// # Errors
+/// The refusal that the backup would end with.
+pub fn would_admit(request: &Request, prepared: BTreeMap<PlaneId, Prepared>) -> Result<ClusterId, Refusal> {
+    let admitted = admit(request, &prepared)?;
+    let cluster = admitted.cluster;
+    let mut record = Record::new(request.clone(), Timestamp(0));
+    record.take_prepared(admitted, prepared);
+    check_room(&record).map(|()| cluster)
 }

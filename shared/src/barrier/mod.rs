@@ -29,6 +29,7 @@ mod summary;
 mod times;
 mod view;
 
+pub use admission::would_admit;
 pub use certificate::{Certificate, CertificatePlane, DirectoriesOn, Verdict};
 pub use certify::certify;
 pub use increments::Increments;

@@ -46,13 +46,15 @@ pub fn bounded(up: Up) -> Result<Up, TooMuch> {
             names(std::iter::once(backup.as_str()))?;
             Ok(Up::Answer { attempt: Attempt { backup, number }, epoch, answer: answered(answer)? })
         }
-        Up::Preflighted(Preflighted { number, checks }) => {
+        Up::Preflighted(Preflighted { number, checks, at, prepared }) => {
             let checks = checks.into_iter().take(LINES_MAX).map(|check| PreflightCheck {
                 what: cut(check.what, TEXT_MAX),
                 took: check.took,
                 result: check.result.map(|found| cut(found, TEXT_MAX)).map_err(refusal),
+                warning: check.warning.map(refusal),
             });
-            Ok(Up::Preflighted(Preflighted { number, checks: checks.collect() }))
+            let prepared = prepared.map(checked).transpose()?;
+            Ok(Up::Preflighted(Preflighted { number, checks: checks.collect(), at, prepared }))
         }
     }
 }

@@ -4,10 +4,10 @@ use super::{CallBudgets, Clean, Cleaned, Measure, Measured, Snapshot, Snapshotte
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
-    ids::{Attempt, ClusterId},
+    ids::{Attempt, BackupUid, ClusterId},
     reason::{Reason, Refusal},
     request::MemberSpec,
-    time::Millis,
+    time::{Millis, Timestamp},
     ts::Ts,
 };
 use serde::{Deserialize, Serialize};
@@ -367,6 +367,9 @@ pub struct Preflight {
     pub number: u64,
     /// As if it were a backup.
     pub spec: MemberSpec,
+    /// Whose files under the prefix are no stranger's; absent: nobody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupUid>,
 }
 
 /// The answer to it.
@@ -376,6 +379,12 @@ pub struct Preflighted {
     pub number: u64,
     /// In the order in which they were made.
     pub checks: Vec<PreflightCheck>,
+    /// When it was sent, by the plane's wall clock; absent: the plane is of an earlier version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// What `Prepare` would have been answered, where every check is passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepared: Option<Prepared>,
 }
 
 /// One line of a preflight.
@@ -387,4 +396,7 @@ pub struct PreflightCheck {
     pub took: Millis,
     /// What was found, or why it would be refused.
     pub result: Result<String, Refusal>,
+    /// What a person should know although a backup would go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<Refusal>,
 }

@@ -238,17 +238,18 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         let down = Down::Order { attempt: attempt.clone(), epoch: Epoch(5), order };
         all.push((format!("down.{name}"), encode(&down).unwrap()));
     }
-    let preflight = Down::Preflight(Preflight { number: 1, spec: spec() });
+    let preflight = Down::Preflight(Preflight { number: 1, spec: spec(), backup: None });
     all.push(("down.preflight".into(), encode(&preflight).unwrap()));
     for (name, answer) in answers() {
         let up = Up::Answer { attempt: attempt.clone(), epoch: Epoch(5), answer };
         all.push((format!("up.{name}"), encode(&up).unwrap()));
     }
     let checks = vec![
-        PreflightCheck { what: "PD".into(), took: Millis(12), result: Ok("cluster 7".into()) },
-        PreflightCheck { what: "bucket".into(), took: Millis(30), result: Err(refusal()) },
+        PreflightCheck { what: "PD".into(), took: Millis(12), result: Ok("cluster 7".into()), warning: None },
+        PreflightCheck { what: "bucket".into(), took: Millis(30), result: Err(refusal()), warning: None },
     ];
-    all.push(("up.preflighted".into(), encode(&Up::Preflighted(Preflighted { number: 1, checks })).unwrap()));
+    let preflighted = Up::Preflighted(Preflighted { number: 1, checks, at: None, prepared: None });
+    all.push(("up.preflighted".into(), encode(&preflighted).unwrap()));
     let hello = Hello { wire: 1, version: "0.1.0".into(), plane: PlaneId::new("az1"), boot: "b".into() };
     all.push(("hello.hello".into(), encode(&hello).unwrap()));
     let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };

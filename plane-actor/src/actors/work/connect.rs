@@ -2,6 +2,7 @@
 
 use super::{
     beside::beside,
+    checks::{Checked, together},
     context::STORES_AT_ONCE,
     directories::{Placed, placed},
     retry::tried,
@@ -37,14 +38,16 @@ struct OneStore {
     placed: Placed,
 }
 
+/// `every`: each store is looked at, and all that are refused are named; otherwise the first that is ends it.
 pub(super) async fn connect_tikv(
     env: &PlaneContext,
     located: &Located,
     stores: &[ClusterStore],
     local: &[LocalStore],
-) -> Result<(Connected, String), Refusal> {
+    every: bool,
+) -> Checked<Connected> {
     let tls = located.endpoint.tls.as_ref();
-    let connected: Vec<OneStore> = stream::iter(local)
+    let dialling = stream::iter(local)
         .map(|store| async move {
             let address = address_of(stores, store.store)?;
             let tikv = dial(env, env.config.work_runtime.as_ref(), address, tls).await?;
@@ -57,9 +60,11 @@ pub(super) async fn connect_tikv(
             let placed = placed(store, &settings.directories)?;
             Ok::<_, Refusal>(OneStore { store: store.store, tikv, lease, placed })
         })
-        .buffer_unordered(STORES_AT_ONCE)
-        .try_collect()
-        .await?;
+        .buffer_unordered(STORES_AT_ONCE);
+    let connected: Vec<OneStore> = match every {
+        true => together(dialling.collect().await)?,
+        false => dialling.try_collect().await?,
+    };
     let (mut dialled, mut directories) = (Dialled::default(), Placed::new());
     for one in connected {
         dialled.tikv.insert(one.store, one.tikv);

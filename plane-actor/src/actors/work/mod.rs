@@ -4,6 +4,7 @@
 mod ahead;
 mod beside;
 mod buckets;
+mod checks;
 mod clean;
 mod cloud;
 mod complete;
@@ -35,6 +36,7 @@ mod rights;
 mod safe_ts;
 mod snapshot;
 pub(crate) mod storage;
+mod stores;
 mod suspend;
 mod versions;
 mod volumes;
@@ -42,7 +44,7 @@ mod volumes;
 pub(crate) use context::WorkContext;
 pub(crate) use discovery::Discovery;
 pub(crate) use outcome::{Carried, Outcome, Said};
-pub(crate) use prepare::preflight;
+pub(crate) use prepare::{Findings, preflight};
 pub(crate) use volumes::Calls;
 
 use outcome::with_kept;

@@ -3,81 +3,72 @@
 
 use super::{
     ahead::ask_ahead,
+    checks::{Checked, Checks, For},
     cloud,
-    connect::{Dialled, connect_tikv},
+    connect::{Connected, Dialled, connect_tikv},
     context::WorkContext,
     discovery::Discovery,
     outcome::Carried,
     rest::rest,
     retry::{refusal_of, tried},
     rights::{Asked, check_rights},
-    storage, versions,
+    storage,
+    stores::{check_versions, list_stores, wait_until_well},
     volumes::{Volumes, find_volumes},
 };
 use crate::{
-    actors::plane_context::{PlaneContext, length},
+    actors::plane_context::PlaneContext,
     ports::{Cloud, LocalStore, Located, Pd, PdCluster},
 };
-use futures::TryFutureExt;
+use futures::{FutureExt, TryFutureExt};
 use shared::{
     evidence::ClusterStore,
     ids::BackupUid,
     member::Done,
     reason::{Reason, Refusal},
-    request::{Limits, MemberSpec},
-    time::Millis,
-    wire::{PlanePhase, PreflightCheck, Prepare, Prepared},
+    request::MemberSpec,
+    wire::{PreflightCheck, Prepare, Prepared},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// Makes one check after the other and notes each with the time it took.
-pub(super) struct Checks<'a> {
-    env: &'a PlaneContext,
-    context: Option<&'a WorkContext>,
-    list: Vec<PreflightCheck>,
+/// What a person is told who asks.
+pub(crate) struct Findings {
+    pub(crate) checks: Vec<PreflightCheck>,
+    /// What `Prepare` would have been answered; `None`: not every check was passed.
+    pub(crate) prepared: Option<Prepared>,
 }
 
-/// Between two looks at stores that are not well. Heartbeats come every 10 s.
-const STORES_AGAIN: Duration = Duration::from_secs(5);
-
-/// Steps of a survey, for progress.
-const STEPS: usize = 11;
-
-impl Checks<'_> {
-    async fn step<T>(
-        &mut self,
-        what: &str,
-        check: impl Future<Output = Result<(T, String), Refusal>>,
-    ) -> Result<T, Refusal> {
-        if let Some(context) = self.context {
-            context.progress(PlanePhase::Preparing, self.list.len(), STEPS, what);
-        }
-        let begun = self.env.clock.at();
-        let (value, result) = match check.await {
-            Ok((value, text)) => (Ok(value), Ok(text)),
-            Err(refusal) => (Err(refusal.clone()), Err(refusal)),
-        };
-        self.list.push(PreflightCheck { what: what.to_owned(), took: self.env.clock.at().since(begun), result });
-        value
-    }
-}
-
-/// What a backup would need, checked, as far as the first thing that stands in its way.
-pub(crate) async fn preflight(env: &PlaneContext, spec: &MemberSpec) -> Vec<PreflightCheck> {
-    let mut checks = Checks { env, context: None, list: Vec::new() };
-    // The list tells the outcome.
-    let _ = survey(env, spec, None, &mut checks).await;
-    checks.list
+/// What a backup would need, checked as far as it can be, within `limit`. `ours`: whose files below the prefix are no
+/// stranger's.
+pub(crate) async fn preflight(
+    env: &PlaneContext,
+    spec: &MemberSpec,
+    ours: Option<&BackupUid>,
+    limit: Option<Duration>,
+) -> Findings {
+    let until = limit.map(|limit| Instant::now() + limit);
+    let mut checks = Checks::new(env, For::Person { until });
+    let found = survey(env, spec, ours, &mut checks).await;
+    Findings { checks: checks.list(), prepared: found.map(|discovery| prepared(env, 0, &discovery)) }
 }
 
 pub(super) async fn prepare(context: &WorkContext, prepare: Prepare) -> Result<(Done, Carried), Refusal> {
     let env = &context.env;
-    let mut checks = Checks { env, context: Some(context), list: Vec::new() };
+    let mut checks = Checks::new(env, For::Backup(context));
     let begun = Instant::now();
-    let discovery = survey(env, &prepare.spec, Some(&context.attempt.backup), &mut checks).await?;
-    let prepared = Prepared {
-        round: prepare.round,
+    let Some(discovery) = survey(env, &prepare.spec, Some(&context.attempt.backup), &mut checks).await else {
+        let nothing = || Refusal::new(Reason::Internal, "a survey found nothing, and nothing was refused");
+        return Err(checks.refused().cloned().unwrap_or_else(nothing));
+    };
+    let prepared = prepared(env, prepare.round, &discovery);
+    let said = ask_ahead(context, &discovery.spec.limits, &discovery.tikv, begun).await;
+    Ok((Done::Prepared(prepared), Carried::Discovery(Arc::new(discovery), said)))
+}
+
+fn prepared(env: &PlaneContext, round: u32, discovery: &Discovery) -> Prepared {
+    Prepared {
+        round,
         cluster: discovery.cluster.id,
         cluster_version: discovery.cluster.version.clone(),
         stores: discovery.stores.clone(),
@@ -86,48 +77,93 @@ pub(super) async fn prepare(context: &WorkContext, prepare: Prepare) -> Result<(
         region: discovery.cloud.region.clone(),
         highest_epoch: env.ledger.highest(discovery.cluster.id),
         budgets: Some(discovery.budgets),
-    };
-    let said = ask_ahead(context, &discovery.spec.limits, &discovery.tikv, begun).await;
-    Ok((Done::Prepared(prepared), Carried::Discovery(Arc::new(discovery), said)))
+    }
 }
 
+/// `None`: a check was refused.
 async fn survey(
     env: &PlaneContext,
     spec: &MemberSpec,
     ours: Option<&BackupUid>,
     checks: &mut Checks<'_>,
-) -> Result<Discovery, Refusal> {
-    let context = checks.context;
-    let located = checks.step("TidbCluster and PD's address", locate(env, spec)).await?;
-    let pd = checks.step("PD answers", connect_pd(env, &located)).await?;
-    let cluster = checks.step("PD's settings", check_pd(pd.as_ref())).await?;
-    let cluster_stores = checks.step("TiKV stores", list_stores(pd.as_ref(), spec, context)).await?;
-    let local = checks.step("TiKV pods, claims and volumes", find_local(env, spec, &cluster_stores)).await?;
-    let connecting = connect_tikv(env, &located, &cluster_stores, &local);
-    let (Dialled { tikv, leases }, directories) = checks.step("TiKV answers", connecting).await?;
-    let cloud = checks
-        .step("credentials", async {
-            let cloud = cloud::connect(env, spec).await?;
-            let guessed =
-                if cloud.region_guessed { " (fallback: nobody told the plane's own; set aws.region)" } else { "" };
-            let text = format!("account {}, region {}{guessed}", cloud.account, cloud.region);
-            Ok((cloud, text))
+) -> Option<Discovery> {
+    let context = checks.context();
+    let located = checks.step("TidbCluster and PD's address", locate(env, spec)).await;
+    let pd = checks.after("PD answers", located.as_ref(), |located| connect_pd(env, located)).await;
+    let cluster = checks.after("PD's cluster", pd.as_deref(), cluster_of).await;
+    checks.after("PD's settings", cluster.as_ref(), |cluster| ready(check_pd(cluster))).await;
+    let listed = checks.after("TiKV stores", pd.as_deref(), list_stores).await;
+    let weaker = spec.allow_weaker_holds;
+    checks.after("TiKV versions", listed.as_deref(), |stores| ready(check_versions(stores, weaker))).await;
+    let looked = pd.as_deref().zip(listed.clone());
+    let well =
+        checks.after("TiKV stores are up", looked, |(pd, stores)| wait_until_well(pd, stores, spec, context)).await;
+    // Stores that are not well are looked at all the same, where a person asks.
+    let cluster_stores = well.or(listed);
+    let local = checks
+        .after("TiKV pods, claims and volumes", cluster_stores.as_deref(), |stores| find_local(env, spec, stores))
+        .await;
+    let stores = cluster_stores.as_deref().zip(local.as_deref());
+    let connected = checks
+        .after("TiKV answers", located.as_ref().zip(stores), |(located, (stores, local))| {
+            connect_tikv(env, located, stores, local, context.is_none())
         })
-        .await?;
-    let named = |refusal| cloud::named(spec, in_region(&cloud, refusal));
-    let Volumes { stores, calls, youngest } = checks
-        .step("volumes in EC2", find_volumes(&cloud, &cluster_stores, &local, &directories).map_err(named))
-        .await?;
+        .await;
+    let is_connected = connected.is_some();
+    let (Dialled { tikv, leases }, directories): Connected = connected.unwrap_or_default();
+    let cloud = checks.step("credentials", connect_cloud(env, spec)).await;
+    let named = |cloud: &Cloud, refusal| cloud::named(spec, in_region(cloud, refusal));
+    let volumes = checks
+        .after("volumes in EC2", cloud.as_ref().zip(stores), |(cloud, (stores, local))| {
+            find_volumes(cloud, stores, local, &directories).map_err(move |refusal| named(cloud, refusal))
+        })
+        .await;
     let attempt = context.map(|context| &context.attempt);
-    let asked = Asked { attempt, spec, cluster: cluster.id, calls: &calls };
-    let budgets = checks.step("right to take snapshots", check_rights(env, &cloud, asked).map_err(named)).await?;
-    checks.step("target in S3", storage::check_prefix(&cloud, spec, ours).map_err(named)).await?;
+    let of_calls = cloud.as_ref().zip(cluster.as_ref()).zip(volumes.as_ref());
+    let budgets = checks
+        .after("right to take snapshots", of_calls, |((cloud, cluster), volumes)| {
+            let asked = Asked { attempt, spec, cluster: cluster.id, calls: &volumes.calls };
+            check_rights(env, cloud, asked).map_err(move |refusal| named(cloud, refusal))
+        })
+        .await;
+    checks
+        .after("target in S3", cloud.as_ref(), |cloud| {
+            let checking = match context {
+                Some(_) => storage::check_prefix(cloud, spec, ours).boxed_local(),
+                None => storage::look_at_prefix(cloud, spec, ours).boxed_local(),
+            };
+            checking.map_err(move |refusal| named(cloud, refusal))
+        })
+        .await;
     // Last, because nobody may wait for it in vain.
-    if let Some(context) = context {
-        checks.step("volumes at rest", rest(context, &calls, youngest)).await?;
+    if let Some((context, volumes)) = context.zip(volumes.as_ref()) {
+        checks.step("volumes at rest", rest(context, &volumes.calls, volumes.youngest)).await;
     }
-    let spec = spec.clone();
-    Ok(Discovery { spec, located, pd, cloud, tikv, leases, local, stores, cluster, cluster_stores, calls, budgets })
+    if checks.refused().is_some() || !is_connected {
+        return None;
+    }
+    let Volumes { stores, calls, .. } = volumes?;
+    Some(Discovery {
+        spec: spec.clone(),
+        located: located?,
+        pd: pd?,
+        cloud: cloud?,
+        tikv,
+        leases,
+        local: local?,
+        stores,
+        cluster: cluster?,
+        cluster_stores: cluster_stores?,
+        calls,
+        budgets: budgets?,
+    })
+}
+
+async fn connect_cloud(env: &PlaneContext, spec: &MemberSpec) -> Checked<Cloud> {
+    let cloud = cloud::connect(env, spec).await?;
+    let guessed = if cloud.region_guessed { " (fallback: nobody told the plane's own; set aws.region)" } else { "" };
+    let text = format!("account {}, region {}{guessed}", cloud.account, cloud.region);
+    Ok((cloud, text))
 }
 
 /// What EC2 does not know may be in another region, if this one is a fallback.
@@ -143,14 +179,14 @@ fn in_region(cloud: &Cloud, refusal: Refusal) -> Refusal {
     Refusal::new(refusal.reason, text)
 }
 
-async fn locate(env: &PlaneContext, spec: &MemberSpec) -> Result<(Located, String), Refusal> {
+async fn locate(env: &PlaneContext, spec: &MemberSpec) -> Checked<Located> {
     let locating = || env.ports.topology.locate(&spec.tc_namespace, &spec.tc_name);
     let located = tried(Reason::TidbClusterNotFound, locating).await?;
     let text = located.endpoint.urls.join(", ");
     Ok((located, text))
 }
 
-async fn connect_pd(env: &PlaneContext, located: &Located) -> Result<(Arc<dyn Pd>, String), Refusal> {
+async fn connect_pd(env: &PlaneContext, located: &Located) -> Checked<Arc<dyn Pd>> {
     let pd = tried(Reason::PdUnavailable, || env.ports.pd.connect(&located.endpoint)).await?;
     Ok((pd, located.endpoint.urls.join(", ")))
 }
@@ -168,8 +204,13 @@ pub(super) async fn drop_forgotten_gc_hold(context: &WorkContext, spec: &MemberS
     }
 }
 
-async fn check_pd(pd: &dyn Pd) -> Result<(PdCluster, String), Refusal> {
+async fn cluster_of(pd: &dyn Pd) -> Checked<PdCluster> {
     let cluster = tried(Reason::PdUnavailable, || pd.cluster()).await?;
+    let text = format!("TiDB cluster {}, version {}", cluster.id, cluster.version);
+    Ok((cluster, text))
+}
+
+fn check_pd(cluster: &PdCluster) -> Checked<()> {
     if cluster.recovering {
         let text = format!("PD of TiDB cluster {} is marked as being restored from snapshots", cluster.id);
         return Err(Refusal::new(Reason::ClusterRecovering, text));
@@ -178,72 +219,10 @@ async fn check_pd(pd: &dyn Pd) -> Result<(PdCluster, String), Refusal> {
         let text = "pd-server.min-resolved-ts-persistence-interval is 0s in PD";
         return Err(Refusal::new(Reason::ResolvedTsDisabled, text));
     }
-    let text = format!("TiDB cluster {}, version {}", cluster.id, cluster.version);
-    Ok((cluster, text))
+    Ok(((), "resolved ts is kept, no restore is under way".to_owned()))
 }
 
-/// Every store that can hold data, of versions that will do, each of them well. One that is away or has just started is
-/// looked at again within what Preparing has to spare: a rolling restart is no reason to lose a night's backup. With
-/// `context`: a preflight wants to know at once.
-async fn list_stores(
-    pd: &dyn Pd,
-    spec: &MemberSpec,
-    context: Option<&WorkContext>,
-) -> Result<(Vec<ClusterStore>, String), Refusal> {
-    let end = context.map(|_| Instant::now() + length(wait_for_stores(&spec.limits)));
-    loop {
-        let stores = tried(Reason::PdUnavailable, || pd.stores()).await?;
-        check_versions(&stores, spec.allow_weaker_holds)?;
-        let uptime = spec.limits.store_uptime;
-        let Some((store, unwell)) = stores.iter().find_map(|store| Some((store, store.unwell(uptime)?))) else {
-            let versions: BTreeSet<_> = stores.iter().map(|store| store.version.as_str()).collect();
-            let versions = versions.into_iter().collect::<Vec<_>>().join(", ");
-            let text = format!("{} stores, TiKV {versions}", stores.len());
-            return Ok((stores, text));
-        };
-        // What cannot be old enough in time is not waited for.
-        let needs = match unwell.reason {
-            Reason::StoreJustStarted => Duration::from_millis(uptime.0.saturating_sub(store.uptime.0)),
-            _ => STORES_AGAIN,
-        };
-        match (context, end) {
-            (Some(context), Some(end)) if Instant::now() + needs <= end => {
-                context.progress(PlanePhase::Preparing, 0, STEPS, format!("waiting: {}", unwell.message));
-            }
-            _ => return Err(unwell),
-        }
-        tokio::time::sleep(STORES_AGAIN).await;
-    }
-}
-
-/// Two thirds of what Preparing may take; all that comes after it takes seconds.
-fn wait_for_stores(limits: &Limits) -> Millis {
-    Millis(limits.prepare.0 / 3 * 2)
-}
-
-fn check_versions(stores: &[ClusterStore], allow_weaker: bool) -> Result<(), Refusal> {
-    for store in stores {
-        let weaker = versions::lacking_weaker(&store.version);
-        if let Some(why) = versions::lacking(&store.version)
-            && !(allow_weaker && weaker.is_none())
-        {
-            let why = match weaker {
-                None => format!("{why}; spec.barrier.allowWeakerHolds allows a backup that is not proved consistent"),
-                Some(weaker) if allow_weaker => format!("{why}; for a weaker hold: {weaker}"),
-                Some(_) => why.to_owned(),
-            };
-            let text = format!("store {} ({}) runs TiKV {}: {why}", store.store, store.address, store.version);
-            return Err(Refusal::new(Reason::VersionUnsupported, text));
-        }
-    }
-    Ok(())
-}
-
-async fn find_local(
-    env: &PlaneContext,
-    spec: &MemberSpec,
-    stores: &[ClusterStore],
-) -> Result<(Vec<LocalStore>, String), Refusal> {
+async fn find_local(env: &PlaneContext, spec: &MemberSpec, stores: &[ClusterStore]) -> Checked<Vec<LocalStore>> {
     let finding = || env.ports.topology.local_stores(&spec.tc_namespace, &spec.tc_name, stores);
     let local = tried(Reason::TidbClusterNotFound, finding).await?;
     if local.is_empty() {

@@ -1,20 +1,15 @@
 //! EC2 takes one snapshot of a volume in 15 s (`facts/aws.md` A3). Who was there before is waited for while nothing is held.
 
-use super::{context::WorkContext, volumes::Calls};
+use super::{checks::Checked, context::WorkContext, volumes::Calls};
 use crate::actors::{plane_context::length, taken::REST};
 use shared::{
-    reason::Refusal,
     time::{Millis, Timestamp},
     wire::PlanePhase,
 };
 
 /// Waits until EC2 takes snapshots of what these calls take again. `youngest`: when the youngest of their unfinished snapshots was
 /// started, whoever asked for it; by EC2's clock, so no such word is waited for longer than the rule is.
-pub(super) async fn rest(
-    context: &WorkContext,
-    calls: &Calls,
-    youngest: Option<Timestamp>,
-) -> Result<((), String), Refusal> {
+pub(super) async fn rest(context: &WorkContext, calls: &Calls, youngest: Option<Timestamp>) -> Checked<()> {
     let now = context.env.clock.now();
     let ours = context.env.rests_in(calls.values().flat_map(|(volumes, _)| volumes));
     let theirs = youngest.map_or(Millis(0), |start| Millis(REST.0.saturating_sub(now.wall.since(start).0)));

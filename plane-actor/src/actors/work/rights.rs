@@ -2,6 +2,7 @@
 //! anything is held.
 
 use super::{
+    checks::{Checked, Seen},
     cloud::{Service, cloud_refusal},
     snapshot::{all_tags, alone},
     volumes::Calls,
@@ -13,7 +14,7 @@ use crate::{
 };
 use shared::{
     ids::{Attempt, BackupUid, ClusterId, InstanceId, VolumeId},
-    reason::Refusal,
+    reason::{Reason, Refusal},
     request::MemberSpec,
     wire::CallBudgets,
 };
@@ -33,16 +34,18 @@ pub(super) struct Asked<'a> {
 
 /// Asks EC2 for one instance of many, in the very form of the real call: rights go by role, tags and volumes, and each
 /// question takes a token from the bucket that the barrier needs. Asked is the call that leaves out most; and where an
-/// instance has exactly one volume, also whether that may go alone, which nothing depends on.
-pub(super) async fn check_rights(
-    env: &PlaneContext,
-    cloud: &Cloud,
-    asked: Asked<'_>,
-) -> Result<(CallBudgets, String), Refusal> {
+/// instance has exactly one volume, also whether that may go alone, which nothing depends on. While a barrier is under way
+/// here, a person's question takes no token from it.
+pub(super) async fn check_rights(env: &PlaneContext, cloud: &Cloud, asked: Asked<'_>) -> Checked<CallBudgets, Seen> {
     let mut budgets = CallBudgets { sets: env.config.budgets.of(Action::CreateSnapshots), one_volume: None };
     let Some((instance, (_, exclude))) = asked.calls.iter().max_by_key(|(_, (_, exclude))| exclude.len()) else {
-        return Ok((budgets, String::new()));
+        return Ok((budgets, String::new().into()));
     };
+    if asked.attempt.is_none() && env.is_in_barrier() {
+        let text = "a backup is in its barrier in this plane and needs every call of the account; ask again";
+        let busy = Refusal::new(Reason::PlaneBusy, text);
+        return Ok((budgets, Seen::with("EC2 was not asked", Some(busy))));
+    }
     let call = asked.call(env, instance, exclude);
     let keys = call.tags.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ");
     let what = format!("{} of {instance} with tags {keys}, dry run", Action::CreateSnapshots.name());
@@ -50,17 +53,19 @@ pub(super) async fn check_rights(
         .await
         .map_err(|error| cloud_refusal(Service::Ec2, &what, &error))?;
     let Some((call, volume)) = asked.one_volume(env) else {
-        return Ok((budgets, format!("{} is allowed", Action::CreateSnapshots.name())));
+        return Ok((budgets, format!("{} is allowed", Action::CreateSnapshots.name()).into()));
     };
     let call = alone(&call, &volume);
     match tried(env, cloud, Action::CreateSnapshot, || cloud.ec2.may_create_snapshot(&call)).await {
         Ok(()) => {
             budgets.one_volume = Some(env.config.budgets.of(Action::CreateSnapshot));
-            Ok((budgets, "CreateSnapshots and CreateSnapshot are allowed".to_owned()))
+            Ok((budgets, "CreateSnapshots and CreateSnapshot are allowed".to_owned().into()))
         }
         Err(error) => {
             tracing::info!(%error, "CreateSnapshot is not used beside CreateSnapshots");
-            Ok((budgets, format!("CreateSnapshots is allowed; CreateSnapshot is not: {error}")))
+            let what = format!("{} of {volume}, dry run", Action::CreateSnapshot.name());
+            let warning = cloud_refusal(Service::Ec2, &what, &error);
+            Ok((budgets, Seen::with("CreateSnapshots is allowed; CreateSnapshot is not used", Some(warning))))
         }
     }
 }

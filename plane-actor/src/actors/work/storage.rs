@@ -1,6 +1,9 @@
 //! Names and ownership below the plane's prefix in S3 (`facts/tidb-operator.md` §5.1, `facts/topology.md` §6).
 
-use super::cloud::{Service, cloud_tried};
+use super::{
+    checks::Checked,
+    cloud::{Service, cloud_tried},
+};
 use crate::ports::{Cloud, Objects};
 use shared::{
     ids::{Attempt, BackupUid},
@@ -84,11 +87,7 @@ pub(super) fn in_use(storage: &S3Target, name: &str) -> Refusal {
 }
 
 /// The bucket can be listed and the prefix is free, or holds only what an earlier attempt of this backup reserved.
-pub(super) async fn check_prefix(
-    cloud: &Cloud,
-    spec: &MemberSpec,
-    ours: Option<&BackupUid>,
-) -> Result<((), String), Refusal> {
+pub(super) async fn check_prefix(cloud: &Cloud, spec: &MemberSpec, ours: Option<&BackupUid>) -> Checked<()> {
     let (objects, storage) = (cloud.objects.as_ref(), &spec.storage);
     if exists(objects, &storage.key(BACKUPMETA)).await? {
         return Err(in_use(storage, BACKUPMETA));
@@ -103,6 +102,16 @@ pub(super) async fn check_prefix(
         return Err(in_use(storage, CLUSTERMETA));
     }
     Ok(((), storage.path()))
+}
+
+/// The same for a person. What a backup that is checked has written itself stands in nobody's way.
+pub(super) async fn look_at_prefix(cloud: &Cloud, spec: &MemberSpec, ours: Option<&BackupUid>) -> Checked<()> {
+    if let Some(backup) = ours
+        && let Lock::Ours(_) = lock(cloud.objects.as_ref(), &spec.storage, backup).await?
+    {
+        return Ok(((), format!("{} holds this backup's own files", spec.storage.path())));
+    }
+    check_prefix(cloud, spec, None).await
 }
 
 #[cfg(test)]

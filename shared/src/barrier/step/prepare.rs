@@ -71,23 +71,15 @@ impl Barrier {
         match admit(&self.record.request, &answers) {
             Err(refusal) => self.fail(refusal, step),
             Ok(admitted) => {
-                self.record.cluster = Some(admitted.cluster);
-                self.record.cluster_version = admitted.cluster_version;
-                self.record.cluster_stores = admitted.cluster_stores;
-                for (plane, answer) in answers {
-                    let kept = self.record.planes.entry(plane).or_default();
-                    kept.stores = answer.stores;
-                    kept.account = answer.account;
-                    kept.region = answer.region;
-                    kept.budgets = answer.budgets;
-                }
+                let (cluster, floor) = (admitted.cluster, admitted.floor);
+                self.record.take_prepared(admitted, answers);
                 if let Err(refusal) = check_room(&self.record) {
                     return self.fail(refusal, step);
                 }
                 self.stand_at(Phase::Claiming, step);
                 self.claim_pending = true;
                 self.stop(&[Timer::Prepare]);
-                step.push(Effect::Claim { cluster: admitted.cluster, floor: admitted.floor });
+                step.push(Effect::Claim { cluster, floor });
             }
         }
     }
