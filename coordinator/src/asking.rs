@@ -1,6 +1,10 @@
 //! `coordinator console`: asks, prints, and says by its exit status how it went.
 
-use crate::{reach, reach::Way};
+use crate::{
+    checking::{Outcome, check, wait_for},
+    reach,
+    reach::Way,
+};
 use clap::{Args, Subcommand};
 use coordinator::console::{
     Answered, Output, Question, shown,
@@ -49,6 +53,15 @@ enum Ask {
     Why {
         /// name, namespace/name or uid
         name: String,
+    },
+    /// Would a backup work? Control plane and planes; with NAME each of its planes also looks at all that Prepare needs.
+    /// Nothing is changed. Exit status 1 where a backup would be refused.
+    Check {
+        /// A VolumeBackup or VolumeBackupSchedule: name, namespace/name or uid
+        name: Option<String>,
+        /// Ask again until all is fine, for this long at most: 10m, 90s.
+        #[arg(long, value_name = "DURATION", value_parser = wait_for)]
+        wait: Option<Duration>,
     },
     /// Where the time of its last attempt went, step by step and plane by plane.
     Timeline {
@@ -103,7 +116,7 @@ fn moment(text: &str) -> Result<Timestamp, String> {
 
 /// Exit statuses, for scripts. 0: it went well.
 mod status {
-    /// The coordinator answered that it cannot.
+    /// The coordinator answered that it cannot, or a check was refused.
     pub(super) const FAILED: u8 = 1;
     /// The flags and the configuration name no coordinator; as clap says of a wrong command.
     pub(super) const WRONG_USE: u8 = 2;
@@ -111,7 +124,7 @@ mod status {
     pub(super) const NOT_REACHED: u8 = 3;
     /// The backup that was watched ended badly.
     pub(super) const ENDED_BADLY: u8 = 4;
-    /// It had not ended when the time was over.
+    /// It had not ended, or was not fine, when the time was over.
     pub(super) const TIMED_OUT: u8 = 5;
 }
 
@@ -136,6 +149,14 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
         Ask::Watch { name, timeout } => {
             let limit = timeout.map(Duration::from_secs);
             return follow(&args.reach.find().map_err(wrong)?, name, limit);
+        }
+        Ask::Check { name, wait } => {
+            return match check(&args.reach.find().map_err(wrong)?, name, wait, args.output) {
+                Outcome::Fine => Ok(()),
+                Outcome::Refused(why) => Err((status::FAILED, why)),
+                Outcome::NotReached(why) => Err((status::NOT_REACHED, why)),
+                Outcome::TimedOut(why) => Err((status::TIMED_OUT, why)),
+            };
         }
         Ask::Status => Question::Status,
         Ask::Planes => Question::Planes,

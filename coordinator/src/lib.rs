@@ -114,7 +114,10 @@ async fn act(
                 schedules.send(ObjectSeen(event.clone())).await?;
                 coordinator.send(ObjectSeen(event)).await?;
             }
-            Some(event) = schedule_events.recv() => schedules.send(ScheduleSeen(event)).await?,
+            Some(event) = schedule_events.recv() => {
+                coordinator.send(ScheduleSeen(event.clone())).await?;
+                schedules.send(ScheduleSeen(event)).await?;
+            }
             Some(connecting) = inbound.planes.recv() => coordinator.send(PlaneConnecting(connecting)).await?,
             Some(call) = inbound.admins.recv() => {
                 if !led {

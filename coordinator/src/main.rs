@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout)]
 
 mod asking;
+mod checking;
 mod next_runs;
 mod pki;
 mod reach;

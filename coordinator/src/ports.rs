@@ -159,6 +159,8 @@ pub trait Ledger: Send + Sync {
     /// Durable when it returns. `expected` `None`: must not exist yet. `Conflict` when that does not hold; `Refused` for
     /// what will never be taken.
     async fn write(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<Version, PortError>;
+    /// Would a write be taken? Nothing is written.
+    async fn may_write(&self) -> Result<(), PortError>;
     /// Removes an object if it still has this version; absent is success.
     async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError>;
 }

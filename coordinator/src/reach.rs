@@ -30,6 +30,9 @@ mod tests;
 /// How long it may take to connect to one address, and then to be answered.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// The same where planes are asked, which have 30 s.
+const CHECK_LIMIT: Duration = Duration::from_secs(45);
+
 /// What a pod's name is followed by in the identity of a replica: a dash and a UUID.
 const IDENTITY_TAIL: usize = 37;
 
@@ -186,15 +189,19 @@ impl Way {
     /// Nobody answered; the text says who was asked.
     pub(crate) fn ask(&self, question: &Question) -> anyhow::Result<Answered> {
         let body = serde_json::to_vec(question)?;
+        let limit = match question {
+            Question::Check { .. } => CHECK_LIMIT,
+            _ => LIMIT,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         match self {
             Way::Socket(path) => {
-                let answer = runtime.block_on(socket::ask(path, &body, LIMIT));
+                let answer = runtime.block_on(socket::ask(path, &body, limit));
                 parse(&answer.with_context(|| format!("asked through the socket {}", path.display()))?)
             }
             Way::Quic { server, server_name, files, by } => {
                 let body = Bytes::from(body);
-                let asked = ask_over_quic(server, server_name.as_deref(), files.as_ref().clone(), &body);
+                let asked = ask_over_quic(server, server_name.as_deref(), files.as_ref().clone(), (&body, limit));
                 runtime.block_on(asked).with_context(|| format!("asked {} by {by}", server.join(", ")))
             }
         }
@@ -206,12 +213,12 @@ async fn ask_over_quic(
     server: &[String],
     name: Option<&str>,
     files: TlsFiles,
-    body: &Bytes,
+    (body, limit): (&Bytes, Duration),
 ) -> anyhow::Result<Answered> {
     let client = Client::new(Credentials::load(files)?)?;
     let (mut standby, mut failures) = (None, Vec::new());
     for one in server {
-        match ask_one(&client, one, name, body).await {
+        match ask_one(&client, one, name, (body, limit)).await {
             Ok(answered @ Answered::NotLeading { .. }) => standby = Some(answered),
             Ok(answered) => {
                 // Or the goodbye never leaves, and the coordinator counts this session until it times out.
@@ -225,10 +232,15 @@ async fn ask_over_quic(
     standby.map_or_else(|| Err(anyhow::anyhow!("{}", failures.join("; "))), Ok)
 }
 
-async fn ask_one(client: &Client, server: &str, name: Option<&str>, body: &Bytes) -> anyhow::Result<Answered> {
+async fn ask_one(
+    client: &Client,
+    server: &str,
+    name: Option<&str>,
+    (body, limit): (&Bytes, Duration),
+) -> anyhow::Result<Answered> {
     let connection = client.dial_admin(&[server.to_owned()], name, LIMIT).await?;
     let mut responses = connection.request(body.clone()).await?;
-    let first = timeout(LIMIT, responses.next()).await.context("no answer in time")?;
+    let first = timeout(limit, responses.next()).await.context("no answer in time")?;
     let first: Result<Bytes, DialError> = first.context("the coordinator ended without an answer")?;
     parse(&first?)
 }

@@ -181,9 +181,17 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
     let server = Server::bind(config.listen, &credentials, quic::Limits::default())?;
     let metrics = Arc::new(Metrics::new());
     let quic = server.local_addr()?;
+    let standing = Arc::new(match &world.leader {
+        Some(leader) => Standing::following(leader.holder.clone()),
+        None => Standing::default(),
+    });
     let ending = tokio::spawn(expiry::tell(metrics.expiries(), RELOAD_EVERY, system_wall, {
-        let (credentials, monitor) = (credentials.clone(), server.monitor());
-        move || credentials.current().expiries().iter().cloned().chain(monitor.expiries()).collect()
+        let (credentials, monitor, standing) = (credentials.clone(), server.monitor(), standing.clone());
+        move || {
+            let all: Vec<_> = credentials.current().expiries().iter().cloned().chain(monitor.expiries()).collect();
+            standing.tell_expiries(&all);
+            all
+        }
     }));
     let (planes_tx, planes) = mpsc::channel(edge::quic::GATE_QUEUE);
     let (admins_tx, admins) = mpsc::channel(edge::quic::GATE_QUEUE);
@@ -199,10 +207,6 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
         deaf: Box::new(move || deaf.is_finished()),
         kube: watched.map(|(kinds, contact)| Kube { contact, kinds }),
     };
-    let standing = Arc::new(match &world.leader {
-        Some(leader) => Standing::following(leader.holder.clone()),
-        None => Standing::default(),
-    });
     let http = http::serve(config.http, routes(ready, &standing, &metrics))
         .with_context(|| format!("cannot listen on {}", config.http))?;
     tracing::info!(%quic, http = %http.address(), planes = config.planes.len(), "coordinator serves");

@@ -2,8 +2,9 @@
 //!
 //! Readiness is another question (can this process serve?), and is answered where the edges are joined.
 
+use shell::expiry::Expiry;
 use std::sync::{
-    OnceLock,
+    Mutex, OnceLock, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 use tokio::sync::watch;
@@ -17,6 +18,7 @@ pub struct Standing {
     schedules: AtomicBool,
     stopped: OnceLock<String>,
     holder: Option<watch::Receiver<String>>,
+    expiries: Mutex<Vec<Expiry>>,
 }
 
 impl Standing {
@@ -29,6 +31,16 @@ impl Standing {
     pub fn holder(&self) -> Option<String> {
         let name = self.holder.as_ref().map(|holder| holder.borrow().clone());
         name.filter(|name| !name.is_empty())
+    }
+
+    /// When certificates and revocation lists end, as this process sees them now.
+    pub fn tell_expiries(&self, all: &[Expiry]) {
+        *self.expiries.lock().unwrap_or_else(PoisonError::into_inner) = all.to_vec();
+    }
+
+    /// As last told; empty: nobody has.
+    pub(crate) fn expiries(&self) -> Vec<Expiry> {
+        self.expiries.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// `/leadz`: it leads, and has read all that it acts by. A load balancer asks this before it sends planes here.

@@ -91,6 +91,10 @@ impl Ledger for Counted {
         Ok(version)
     }
 
+    async fn may_write(&self) -> Result<(), PortError> {
+        self.ledger.may_write().await
+    }
+
     async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
         self.ledger.delete(key, expected).await?;
         self.change(|known| known.set(key.clone(), None));

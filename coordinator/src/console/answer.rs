@@ -91,7 +91,7 @@ pub fn backup_to_cancel(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid
 }
 
 /// Before it is, everything that exists would be said not to.
-const NOT_READ: &str = "this coordinator has not read its ledger yet; ask again in a moment";
+pub(crate) const NOT_READ: &str = "this coordinator has not read its ledger yet; ask again in a moment";
 
 /// Answers one question.
 pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answered {
@@ -114,8 +114,8 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         Question::Show { name } => about(snapshot, name, |view| show(view, snapshot)),
         Question::Timeline { name } => about(snapshot, name, |view| Answered::Ok(timeline(view))),
         Question::Why { name } => about(snapshot, name, |view| Answered::Ok(why(view, snapshot.now))),
-        // They go to an actor of their own, and these change something.
-        Question::Schedules { .. } | Question::Cancel { .. } | Question::LogLevel { .. } => {
+        // They go to an actor of their own, ask planes, or change something.
+        Question::Schedules { .. } | Question::Check { .. } | Question::Cancel { .. } | Question::LogLevel { .. } => {
             Answered::Error("it is not answered here".to_owned())
         }
     }

@@ -2,6 +2,7 @@
 //! JSON texts over the admin ALPN.
 
 mod answer;
+pub mod check;
 pub mod contexts;
 mod question;
 mod render;
@@ -11,6 +12,7 @@ mod timeline;
 pub mod watch;
 mod why;
 
+pub(crate) use answer::NOT_READ;
 pub use answer::{Orphan, PlaneSeen, Snapshot, about_ended, answer, backup_to_cancel, not_leading, not_yet};
 pub use question::{Answered, Question, no_answer, question, text};
 pub use render::{Output, render, shown};

@@ -25,6 +25,11 @@ pub enum Question {
         /// Which.
         name: String,
     },
+    /// Would a backup work? Nothing is changed.
+    Check {
+        /// A VolumeBackup or VolumeBackupSchedule, whose planes look at all that it needs; `None`: only what is known.
+        name: Option<String>,
+    },
     /// Where its time went.
     Timeline {
         /// Which.
@@ -65,6 +70,7 @@ impl Question {
             | Self::Backups
             | Self::Show { .. }
             | Self::Why { .. }
+            | Self::Check { .. }
             | Self::Timeline { .. }
             | Self::Schedules { .. }
             | Self::LogLevel { filter: None }
@@ -135,6 +141,7 @@ mod tests {
             (Question::Backups, Role::Viewer),
             (Question::Show { name: name() }, Role::Viewer),
             (Question::Why { name: name() }, Role::Viewer),
+            (Question::Check { name: Some(name()) }, Role::Viewer),
             (Question::Timeline { name: name() }, Role::Viewer),
             (Question::Schedules { name: None, plan: false, at: None }, Role::Viewer),
             (Question::Orphans { delete: None }, Role::Viewer),

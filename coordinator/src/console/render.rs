@@ -1,6 +1,6 @@
 //! Client side: answers as tables for people, JSON for scripts.
 
-use super::{question::Question, timeline::draw};
+use super::{check::drawn, question::Question, timeline::draw};
 use comfy_table::{Table, presets};
 use serde_json::Value;
 
@@ -19,6 +19,7 @@ pub enum Output {
 pub fn shown(question: &Question, value: &Value, output: Output) -> String {
     match (question, output) {
         (Question::Timeline { .. }, Output::Table) if value["steps"].is_array() => draw(value),
+        (Question::Check { .. }, Output::Table) if value["checks"].is_array() => drawn(value),
         _ => render(value, output),
     }
 }

@@ -7,6 +7,7 @@ use super::{
 use async_trait::async_trait;
 use shared::{
     ids::{BackupUid, PlaneId},
+    request::Request,
     retention,
     schedule::{CreateResult, DeleteResult, NewBackup, Object, ScheduleKey, Status},
     time::Timestamp,
@@ -31,6 +32,9 @@ pub struct Schedule {
     pub deleting: bool,
     /// Planes that its template names; whether they exist depends on the coordinator's configuration.
     pub planes: Vec<PlaneId>,
+    /// What each of its backups would ask for, but for its name, uid and prefix, which every run has for itself; `None`:
+    /// none of them could work.
+    pub template: Option<Request>,
     /// For the scheduler.
     pub object: Object,
 }

@@ -21,7 +21,7 @@ impl Objects {
         let path = uri.path();
         match method.as_str() {
             "GET" => self.read(path, uri.query().unwrap_or_default()),
-            "POST" => self.create(path, body),
+            "POST" => self.create(path, body, uri.query().unwrap_or_default()),
             "PUT" => self.replace(path, body),
             "DELETE" => self.delete(path, &body["preconditions"]),
             _ => refusal(405),
@@ -52,7 +52,7 @@ impl Objects {
         }
     }
 
-    fn create(&mut self, path: &str, mut body: Value) -> Reply {
+    fn create(&mut self, path: &str, mut body: Value, query: &str) -> Reply {
         // A subresource that makes something and stores nothing.
         if path.ends_with("/token") {
             body["status"] = json!({"token": "a-token", "expirationTimestamp": "2030-01-01T00:00:00Z"});
@@ -65,6 +65,9 @@ impl Objects {
             return (code, value);
         }
         body["metadata"]["uid"] = json!(format!("uid-{}", self.version + 1));
+        if query.contains("dryRun=All") {
+            return (201, body);
+        }
         self.store(&path, body)
     }
 

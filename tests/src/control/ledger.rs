@@ -175,6 +175,11 @@ impl Ledger for Control {
         written
     }
 
+    async fn may_write(&self) -> Result<(), PortError> {
+        self.way().await;
+        self.reach()
+    }
+
     async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
         self.way().await;
         self.reach()?;

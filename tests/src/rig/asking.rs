@@ -9,6 +9,8 @@ use tokio::{sync::mpsc, time::timeout};
 
 /// It answers from memory.
 const LIMIT: Duration = Duration::from_secs(5);
+/// Planes have 30 s, the ledger less.
+const CHECK_LIMIT: Duration = Duration::from_secs(40);
 
 impl<N: Network> Rig<N> {
     /// `None`: no coordinator runs, or none answers.
@@ -18,11 +20,20 @@ impl<N: Network> Rig<N> {
 
     /// The same with another certificate.
     pub async fn ask_as(&self, role: Role, question: &Value) -> Option<Value> {
+        self.ask_within(LIMIT, role, question).await
+    }
+
+    /// `console check`, as somebody asks who may only look; `None`: of no object.
+    pub async fn check(&self, name: Option<&str>) -> Option<Value> {
+        self.ask_within(CHECK_LIMIT, Role::Viewer, &json!({"ask": "check", "name": name})).await
+    }
+
+    async fn ask_within(&self, limit: Duration, role: Role, question: &Value) -> Option<Value> {
         let admins = self.admins.borrow().clone()?;
         let (reply, mut answers) = mpsc::channel(1);
         let call = AdminCall { who: "ann".to_owned(), role, body: question.to_string().into(), reply };
-        timeout(LIMIT, admins.send(call)).await.ok()?.ok()?;
-        let answer = timeout(LIMIT, answers.recv()).await.ok()??;
+        timeout(limit, admins.send(call)).await.ok()?.ok()?;
+        let answer = timeout(limit, answers.recv()).await.ok()??;
         serde_json::from_slice(&answer).ok()
     }
 

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod blocked;
+mod check;
 mod deposed;
 mod ec2_rules;
 mod faults;

@@ -119,7 +119,7 @@ impl CoordinatorActor {
     }
 }
 
-fn reply(call: &AdminCall, text: String) {
+pub(super) fn reply(call: &AdminCall, text: String) {
     // An admin who does not read has gone.
     let _ = call.reply.try_send(text.into());
 }
@@ -133,6 +133,9 @@ impl Handler<Ask> for CoordinatorActor {
         };
         if let Some(why) = question.not_allowed(call.role, &call.who) {
             return reply(&call, console::no_answer(why));
+        }
+        if let Question::Check { name } = &question {
+            return self.check(name.as_deref(), call, ctx);
         }
         let answered = match &question {
             Question::LogLevel { filter } => self.log_level(filter.as_deref(), &call.who),

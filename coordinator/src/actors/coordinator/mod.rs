@@ -2,6 +2,7 @@
 
 mod adopting;
 mod asking;
+mod checking;
 mod claiming;
 mod deletions;
 mod ended;
@@ -9,6 +10,7 @@ mod ending;
 mod letting_go;
 mod objects;
 mod orphans;
+mod preflights;
 mod reading;
 mod restart;
 mod sessions;
@@ -16,6 +18,7 @@ mod without;
 
 use self::{
     deletions::Deletions,
+    preflights::Checking,
     reading::{Cause, Found},
 };
 use super::{
@@ -53,8 +56,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, oneshot};
 
-/// Mail: answers of every plane of every running barrier, object events, admins. Senders here use `send` and wait, so
-/// the bound is back-pressure, not loss.
+/// Mail: answers of every plane, object events, admins. Senders use `send` and wait: the bound is back-pressure, not loss.
 const MAILBOX: usize = 1024;
 /// Between tries to read the ledger, and before a barrier that lost its record starts again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -71,6 +73,7 @@ struct LiveBarrier {
 
 struct Session {
     generation: u64,
+    since: Timestamp,
     version: String,
     /// When its certificate ends.
     until: Option<Timestamp>,
@@ -104,6 +107,7 @@ pub struct CoordinatorActor {
     again: BTreeSet<BackupUid>,
     invalid: BTreeMap<BackupUid, Refusal>,
     sessions: BTreeMap<PlaneId, Session>,
+    checking: Checking,
     /// Records being read on somebody's wish, a few at a time.
     reads: Arc<Semaphore>,
     /// Planes whose session ended, and when.
@@ -175,6 +179,7 @@ impl CoordinatorActor {
             again: BTreeSet::new(),
             invalid: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            checking: Checking::default(),
             reads: Arc::new(Semaphore::new(IN_FLIGHT)),
             last_seen: BTreeMap::new(),
             generation: 0,

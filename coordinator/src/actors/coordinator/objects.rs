@@ -92,7 +92,7 @@ impl CoordinatorActor {
         }));
     }
 
-    fn check_planes(&self, request: &Request) -> Result<(), Refusal> {
+    pub(super) fn check_planes(&self, request: &Request) -> Result<(), Refusal> {
         unknown_planes(&self.known, request.members.iter().map(|member| &member.plane), "spec.clusters")
             .map_or(Ok(()), Err)
     }

@@ -69,10 +69,10 @@ impl Handler<LinkOpen> for CoordinatorActor {
         let close = Arc::new(Notify::new());
         PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
         let channel = Channel { generation, tx: link.tx, close };
-        if let Some(old) = self
-            .sessions
-            .insert(plane.clone(), Session { generation, version, until: link.until, channel: channel.clone() })
-        {
+        let since = self.clock.wall();
+        let session = Session { generation, since, version, until: link.until, channel: channel.clone() };
+        if let Some(old) = self.sessions.insert(plane.clone(), session) {
+            self.checking.session_over(&plane, old.generation);
             tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");
             // A session that is stopped already needs no telling.
             old.channel.close.notify_one();
@@ -103,6 +103,7 @@ impl CoordinatorActor {
             self.tell_planes();
             tracing::info!(plane = %over.plane, generation = over.generation, "plane disconnected");
         }
+        self.checking.session_over(&over.plane, over.generation);
         self.tell_members(&over.plane, || ToBarrier::PlaneDown(over.plane.clone(), over.generation));
     }
 
@@ -128,7 +129,7 @@ impl CoordinatorActor {
                     }
                 }
             }
-            Up::Preflighted(_) => {}
+            Up::Preflighted(found) => self.preflighted(&heard.plane, found),
         }
     }
 }

@@ -83,6 +83,10 @@ impl Ledger for One {
         Ok(Version(version.to_string()))
     }
 
+    async fn may_write(&self) -> Result<(), PortError> {
+        Ok(())
+    }
+
     async fn delete(&self, _: &LedgerKey, _: &Version) -> Result<(), PortError> {
         Ok(())
     }

@@ -82,6 +82,15 @@ impl Ledger for KubeLedger {
         version(&written.metadata)
     }
 
+    /// As the API server says it of a ConfigMap that is not stored: rights, quotas and admission are looked at.
+    async fn may_write(&self) -> Result<(), PortError> {
+        let key = LedgerKey::Record(BackupUid::new("check"));
+        let map = config_map(&key, &Text { body: "", note: "" }, None)?;
+        let dry = PostParams { dry_run: true, ..PostParams::default() };
+        let what = format!("write ConfigMap {}, dry run", name(&key));
+        bounded(&what, self.maps.create(&dry, &map)).await.map(drop)
+    }
+
     async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
         let name = name(key);
         let only = Preconditions { resource_version: Some(expected.0.clone()), uid: None };

@@ -70,6 +70,12 @@ impl Home {
         self.directory.join(".isochron")
     }
 
+    /// Can files there be opened for writing? Nothing is written.
+    pub(super) fn may_write(&self) -> Result<(), PortError> {
+        let path = self.inner().join("lock");
+        File::options().write(true).open(&path).map(drop).map_err(|error| unavailable("write", &path, &error))
+    }
+
     /// Runs `change` as the only writer.
     pub(super) fn alone<T>(&self, change: impl FnOnce() -> T) -> T {
         // The lock guards no data, so a panicking holder has spoilt nothing.

@@ -181,6 +181,11 @@ impl Ledger for LocalLedger {
         .await
     }
 
+    async fn may_write(&self) -> Result<(), PortError> {
+        let home = self.home.clone();
+        blocking("open the ledger's lock file for writing", move || home.may_write()).await
+    }
+
     async fn delete(&self, key: &LedgerKey, expected: &Version) -> Result<(), PortError> {
         let (home, key, expected) = (self.home.clone(), key.clone(), expected.clone());
         blocking("delete from the ledger", move || {

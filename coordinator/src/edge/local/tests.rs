@@ -356,3 +356,16 @@ async fn a_file_without_a_note_is_listed() {
     let records = ledger.records().await.unwrap();
     assert_eq!((records[0].note.as_str(), records[0].version.0.as_str()), ("", "0f0f0f0f.3"));
 }
+
+#[tokio::test]
+async fn a_ledger_whose_folder_is_gone_says_that_it_would_take_no_write() {
+    let home = TempDir::new().unwrap();
+    let local = open(home.path());
+    local.ledger.may_write().await.unwrap();
+    std::fs::rename(home.path().join(".isochron"), home.path().join("away")).unwrap();
+    let error = local.ledger.may_write().await.unwrap_err().to_string();
+    assert!(error.contains("cannot write") && error.contains("lock"), "{error}");
+    // Asking has not let another coordinator in.
+    std::fs::rename(home.path().join("away"), home.path().join(".isochron")).unwrap();
+    assert!(Local::open(home.path(), Limits::default(), Zone::utc(), Arc::new(|| Timestamp(0))).is_err());
+}

@@ -11,9 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 use shared::{
     cron::{Cron, Zone},
-    ids::PlaneId,
     reason::{Reason, Refusal, cut},
-    request::Limits,
+    request::{Limits, Request},
     retention::{Policy, PolicyText, Tier},
     schedule::{GROUP_LABEL, Object, Phase, ScheduleKey, Spec, Status},
     time::Timestamp,
@@ -32,9 +31,10 @@ const STOPPED: &str = "RetentionStopped";
 pub fn schedule(found: &VolumeBackupSchedule, defaults: &Limits, zone: &Zone) -> Option<Schedule> {
     let status = found.status.as_ref().map(read_status).unwrap_or_default();
     let mut known = known(&found.metadata, status)?;
-    let (request, planes) = request(&found.metadata, &found.spec, defaults, zone);
-    known.object.spec = request;
-    known.planes = planes;
+    let (spec, template) = request(&found.metadata, &found.spec, defaults, zone);
+    known.object.spec = spec;
+    known.planes = template.iter().flat_map(|request| &request.members).map(|member| member.plane.clone()).collect();
+    known.template = template;
     Some(known)
 }
 
@@ -54,6 +54,7 @@ fn known(metadata: &ObjectMeta, status: Status) -> Option<Schedule> {
         key: ScheduleKey { namespace: metadata.namespace.clone()?, name: metadata.name.clone()? },
         deleting: metadata.deletion_timestamp.is_some(),
         planes: Vec::new(),
+        template: None,
         object: Object {
             uid: metadata.uid.clone()?,
             created: metadata.creation_timestamp.as_ref().map(millis).unwrap_or_default(),
@@ -69,7 +70,7 @@ fn request(
     spec: &ScheduleSpec,
     defaults: &Limits,
     zone: &Zone,
-) -> (Result<Spec, Refusal>, Vec<PlaneId>) {
+) -> (Result<Spec, Refusal>, Option<Request>) {
     let mut faults = Faults::of("spec");
     if metadata.name.as_ref().is_some_and(|name| name.len() > MAX_NAME) {
         faults.add(
@@ -89,13 +90,13 @@ fn request(
         status: None,
     };
     let made = super::known(&run.metadata, "").map(|made| super::request(&run, &made, defaults, "spec.backupTemplate"));
-    let planes = match made {
-        Some(Ok(request)) => request.members.into_iter().map(|member| member.plane).collect(),
+    let template = match made {
+        Some(Ok(request)) => Some(request),
         Some(Err(refusal)) => {
             faults.add(refusal.reason, format!("no backup of this schedule can work: {}", refusal.message));
-            Vec::new()
+            None
         }
-        None => Vec::new(),
+        None => None,
     };
     if let Err(error) = &cron {
         faults.add(Reason::SpecInvalid, format!("spec.schedule: {error}"));
@@ -104,7 +105,7 @@ fn request(
         faults.add(Reason::SpecInvalid, error.to_string());
     }
     let (Ok(cron), Ok(policy)) = (cron, policy) else {
-        return (faults.or(()).and(Err(Refusal::new(Reason::SpecInvalid, "spec.schedule"))), planes);
+        return (faults.or(()).and(Err(Refusal::new(Reason::SpecInvalid, "spec.schedule"))), template);
     };
     let spec = Spec {
         cron,
@@ -113,7 +114,7 @@ fn request(
         labels: metadata.labels.clone().unwrap_or_default(),
         annotations: metadata.annotations.clone().unwrap_or_default(),
     };
-    (faults.or(spec), planes)
+    (faults.or(spec), template)
 }
 
 fn policy_text(spec: &ScheduleSpec) -> PolicyText {

@@ -36,6 +36,18 @@ async fn a_version_wins_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whether_a_write_would_be_taken_is_asked_and_nothing_is_written() {
+    let (api, ledger) = ledger();
+    ledger.may_write().await.unwrap();
+    let asked = api.requests();
+    assert!(matches!(asked.as_slice(), [one] if one.starts_with("POST ") && one.contains("dryRun=All")), "{asked:?}");
+    assert!(api.under("/api/v1/namespaces/isochron").is_empty());
+    api.fail(Method::POST, Fault::Refuse(403));
+    let Err(PortError::Unavailable(text)) = ledger.may_write().await else { panic!() };
+    assert!(text.contains("dry run: 403"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_version_never_reaches_the_server() {
     let (api, ledger) = ledger();
     ledger.write(&record(), &bare("one"), None).await.unwrap();

@@ -35,7 +35,10 @@ fn the_schedules_of_the_user_page_are_understood() {
         let found = read(serde_saphyr::from_str(example).unwrap());
         assert_eq!(found.key.namespace, "br-admin");
         assert_eq!(found.object.created, Timestamp(1_714_521_600_000));
-        assert_eq!(found.planes.iter().map(PlaneId::as_str).collect::<Vec<_>>(), ["prod-az1", "prod-az2", "prod-az3"]);
+        assert_eq!(
+            found.planes.iter().map(shared::ids::PlaneId::as_str).collect::<Vec<_>>(),
+            ["prod-az1", "prod-az2", "prod-az3"]
+        );
         let spec = found.object.spec.unwrap();
         assert_eq!((spec.cron.text(), spec.pause), ("0 3 * * *", false));
         assert_eq!(spec.policy.max_reserved, Some(Millis::secs(7 * 86_400)));
