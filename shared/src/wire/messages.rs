@@ -1,6 +1,6 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
-use super::{CallBudgets, Clean, Cleaned, Measure, Measured, Snapshot, Snapshotted};
+use super::{CallBudgets, Clean, Cleaned, Measure, Measured, Progress, Snapshot, Snapshotted};
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
@@ -320,44 +320,6 @@ pub struct Completed {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
 fn is_zero(number: &u32) -> bool {
     *number == 0
-}
-
-/// What a plane is doing, for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum PlanePhase {
-    /// Looking.
-    Preparing,
-    /// PD held, leaders asked.
-    Settling,
-    /// Leases being taken.
-    Suspending,
-    /// Regions being proved.
-    Covering,
-    /// CreateSnapshots under way.
-    Snapshotting,
-    /// Last renewals.
-    Confirming,
-    /// Letting go.
-    Releasing,
-    /// Snapshots on their way to S3.
-    Completing,
-    /// How much they added is counted.
-    Measuring,
-    /// Deleting.
-    Cleaning,
-}
-
-/// See [`Answer::Progress`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Progress {
-    /// In which phase.
-    pub phase: PlanePhase,
-    /// Units done (stores, regions, volumes or percent points, as `text` says).
-    pub done: u64,
-    /// Units in all; 0 if not known.
-    pub total: u64,
-    /// One line: what is waited for, the slowest part named.
-    pub text: String,
 }
 
 /// A check that changes nothing.

@@ -13,6 +13,7 @@ mod codec;
 mod hello;
 mod measure;
 mod messages;
+mod progress;
 mod share;
 mod snapshot;
 
@@ -24,9 +25,9 @@ pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 pub use measure::{MEASURED_AT_ONCE, Measure, Measured};
 pub use messages::{
-    Abort, Aborted, Answer, Complete, Completed, Confirmed, Cover, Covered, Down, Order, PlanePhase, Preflight,
-    PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Settle,
-    Settled, Suspended, Up,
+    Abort, Aborted, Answer, Complete, Completed, Confirmed, Cover, Covered, Down, Order, Preflight, PreflightCheck,
+    Preflighted, Prepare, Prepared, Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Suspended, Up,
 };
+pub use progress::{PlanePhase, Progress};
 pub use share::{CallBudgets, CallShare};
 pub use snapshot::{CallAccepted, Snapshot, Snapshotted};

@@ -14,19 +14,16 @@ mod preflights;
 mod reading;
 mod restart;
 mod sessions;
+mod told;
 mod without;
 
-use self::{
-    deletions::Deletions,
-    preflights::Checking,
-    reading::{Cause, Found},
-};
+use self::{deletions::Deletions, preflights::Checking, reading::Found};
 use super::{
     barrier::{BarrierActor, Beginning},
     claims::ClaimStore,
     counted::Counted,
     few::{Few, IN_FLIGHT},
-    messages::{BarrierOver, Channel, Ended, Ending, FromBarrier, StartLeading, ToBarrier},
+    messages::{Channel, Ended, StartLeading, ToBarrier},
     outcomes::Outcomes,
     store::{Stored, Writer},
 };
@@ -345,60 +342,5 @@ impl Handler<StartLeading> for CoordinatorActor {
             actor.tell_sessions();
             actor.recount_orphans(ctx);
         });
-    }
-}
-
-impl Handler<FromBarrier> for CoordinatorActor {
-    type Result = ();
-    fn handle(&mut self, said: FromBarrier, ctx: &mut Self::Context) {
-        match said {
-            FromBarrier::WantClaim(want) => self.want_claim(want, ctx),
-            FromBarrier::GiveClaim(give) => self.give_claim(give, ctx),
-            FromBarrier::Saved(backup) => self.feed(claims::Input::BarrierSaved(backup), ctx),
-            FromBarrier::ViewChanged(view) => self.viewed(view),
-            FromBarrier::Over(over) => self.barrier_over(over, ctx),
-        }
-    }
-}
-
-impl CoordinatorActor {
-    fn viewed(&mut self, view: Arc<View>) {
-        self.metrics.viewed(&view);
-        let uid = view.record.key().clone();
-        let verdict = view.record.certificate.as_ref().map(|certificate| certificate.verdict);
-        self.outcomes.set(&uid, view.record.milestone, verdict);
-        // Its object vanished before this process had seen what its own barrier was told: somebody did delete it.
-        if view.record.deleting {
-            self.no_orphan(&uid);
-        }
-        self.views.insert(uid, view);
-    }
-
-    fn barrier_over(&mut self, over: BarrierOver, ctx: &mut Context<Self>) {
-        if self.barriers.get(&over.backup).map(|live| live.incarnation) != Some(over.incarnation) {
-            return;
-        }
-        self.barriers.remove(&over.backup);
-        let deleted = matches!(over.ending, Ending::Gone);
-        self.feed(claims::Input::BarrierEnded { backup: over.backup.clone(), deleted }, ctx);
-        match over.ending {
-            Ending::Gone => {
-                if let Some(view) = self.views.remove(&over.backup) {
-                    self.known_as.remove(&view.record.request.backup);
-                }
-                self.outcomes.forget(&over.backup);
-                if self.objects.contains_key(&over.backup) {
-                    self.over.insert(over.backup.clone());
-                }
-                self.condemned.remove(&over.backup);
-            }
-            Ending::Over(ended) => self.barrier_ended(over.backup, *ended, ctx),
-            Ending::Lost | Ending::Hopeless(_) if self.draining => {}
-            Ending::Lost => self.start_again(over.backup, Cause::default(), ctx),
-            Ending::Hopeless(refusal) => {
-                self.start_again(over.backup, Cause { hopeless: Some(refusal), ended: None }, ctx);
-            }
-        }
-        self.look_for_the_end();
     }
 }
