@@ -19,6 +19,7 @@ pub mod ids;
 pub mod limiter;
 pub mod machine;
 pub mod member;
+pub mod pace;
 pub mod pack;
 pub mod plane_name;
 pub mod reason;

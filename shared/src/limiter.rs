@@ -126,13 +126,18 @@ impl Limiter {
     /// EC2 refused by rate: somebody else uses this account's budget too. The bucket is emptied (theirs is) and fills
     /// at half the rate, until `RECOVERY` has passed without another refusal.
     pub fn penalty(&mut self, now: Instant) {
-        self.refill(now);
-        self.level = 0;
+        self.empty(now);
         if self.penalised.is_none_or(|last| self.at.since(last) >= PENALTY_PAUSE) {
             self.penalised = Some(self.at);
             self.halvings = (self.halvings + 1).min(MAX_HALVINGS);
         }
         self.recovers = self.at + RECOVERY;
+    }
+
+    /// Nothing is in it now: another caller was faster.
+    pub fn empty(&mut self, now: Instant) {
+        self.refill(now);
+        self.level = 0;
     }
 
     /// Another budget, as when a plane of the same account joins or leaves. What is in the bucket stays, as far as it

@@ -186,7 +186,7 @@ reasons! {
     /// The coordinator's record says that this attempt is certified, and a plane has obeyed its bad end since: the ledger was restored from an earlier time.
     RecordOutdated => "Make a new backup, or restore the coordinator's ConfigMaps from a later time. What S3 still certifies is not deleted.",
     /// Something could not be deleted.
-    CleanFailed => "Read the report; grant the missing permission; it is tried again.",
+    CleanFailed => "Mend what the report names (a permission, a lock, an AMI), then restart that plane's plane actor or wait up to an hour. What passes by itself is tried again soon.",
     /// The plane lost its prepared state and must prepare anew.
     NotPrepared passes => "Nothing; the coordinator prepares anew.",
     /// A request under an epoch below the highest obeyed.

@@ -6,10 +6,12 @@
 //!        └────────── uplink ◄────────────────┘     └── holds (a renewal task per store)
 //! ```
 
+mod bucket;
 mod holds;
 mod ledger;
 mod member;
 mod messages;
+mod obstacle;
 mod plane;
 mod plane_context;
 mod session;

@@ -1,6 +1,6 @@
 //! What every actor and every piece of work of one plane shares.
 
-use super::{ledger::LedgerHandle, stuck::Stuck, taken::Taken, uplink::Uplink};
+use super::{bucket::Bucket, ledger::LedgerHandle, stuck::Stuck, taken::Taken, uplink::Uplink};
 use crate::{
     budgets::Action,
     config::PlaneConfig,
@@ -8,7 +8,6 @@ use crate::{
 };
 use shared::{
     ids::{BackupUid, VolumeId},
-    limiter::Limiter,
     time::{Instant, Millis},
     wire::CallShare,
 };
@@ -22,9 +21,9 @@ type BucketKey = (String, String, Action);
 /// Buckets kept; a plane works in one account and region or two. More only means that the oldest starts full again.
 const MAX_BUCKETS: usize = 64;
 
-/// Cleans that look and delete at a time. They share the account's budgets with each other and with backups, so more of
-/// them would only be slower each.
-const CLEANS_AT_ONCE: usize = 3;
+/// Cleans that look and delete at a time. At the default `snapshotsDeleteRatio` of one a second five of them use up what an
+/// account may delete (5/s), so more would only be slower each.
+const CLEANS_AT_ONCE: usize = 6;
 
 /// One per process; lives on the actors' thread.
 pub struct PlaneContext {
@@ -36,7 +35,7 @@ pub struct PlaneContext {
     pub(crate) stuck: Stuck,
     /// In the order in which they came.
     pub(crate) cleans: Semaphore,
-    buckets: RefCell<BTreeMap<BucketKey, Limiter>>,
+    buckets: RefCell<BTreeMap<BucketKey, Bucket>>,
     taken: RefCell<Taken>,
     objects: RefCell<BTreeMap<BackupUid, Rc<Mutex<()>>>>,
 }
@@ -88,7 +87,7 @@ impl PlaneContext {
 
     /// Takes room for one call from the account's budget for this action, or says when to ask again.
     pub(crate) fn take(&self, account: &str, region: &str, action: Action) -> Result<(), Millis> {
-        self.of_bucket((account.to_owned(), region.to_owned(), action), |limiter, now| limiter.take(now, 1))
+        self.of_bucket((account.to_owned(), region.to_owned(), action), |bucket, now| bucket.take(now))
     }
 
     /// From now on this process takes only its part of the account's budget for this action; without a part, what the
@@ -97,20 +96,20 @@ impl PlaneContext {
         let budget = self.config.budgets.of(action);
         let own = budget.share(self.config.sharing);
         let own = part.map_or(own, |part| own.at_most(budget.part(part.calls, part.of)));
-        self.of_bucket((account.to_owned(), region.to_owned(), action), |limiter, now| {
-            limiter.set_budget(now, own);
+        self.of_bucket((account.to_owned(), region.to_owned(), action), |bucket, now| {
+            bucket.set_budget(now, own);
         });
     }
 
-    fn of_bucket<T>(&self, key: BucketKey, act: impl FnOnce(&mut Limiter, Instant) -> T) -> T {
+    fn of_bucket<T>(&self, key: BucketKey, act: impl FnOnce(&mut Bucket, Instant) -> T) -> T {
         let budget = self.config.budgets.of(key.2);
         let now = self.clock.at();
         let mut buckets = self.buckets.borrow_mut();
         if buckets.len() >= MAX_BUCKETS && !buckets.contains_key(&key) {
             buckets.pop_first();
         }
-        let limiter = buckets.entry(key).or_insert_with(|| Limiter::new(budget.share(self.config.sharing), now));
-        act(limiter, now)
+        let new = Bucket::new(key.2, budget.share(self.config.sharing), now);
+        act(buckets.entry(key).or_insert(new), now)
     }
 
     /// EC2 was asked for snapshots of these.
@@ -126,8 +125,8 @@ impl PlaneContext {
     /// EC2 refused by rate.
     pub(crate) fn throttled(&self, account: &str, region: &str, action: Action) {
         let now = self.clock.at();
-        if let Some(limiter) = self.buckets.borrow_mut().get_mut(&(account.to_owned(), region.to_owned(), action)) {
-            limiter.penalty(now);
+        if let Some(bucket) = self.buckets.borrow_mut().get_mut(&(account.to_owned(), region.to_owned(), action)) {
+            bucket.throttled(now);
         }
     }
 }

@@ -112,6 +112,23 @@ pub(super) fn shares(record: &Record, plane: &PlaneId) -> (Option<CallShare>, Op
     ((calls < of).then_some(CallShare { calls, of }), (either > 0).then_some(one_volume))
 }
 
+/// What a plane may take of its account's DeleteSnapshot, by its part of the volumes of those planes that have to delete there
+/// and are `here`. `None`: no other has to, or nothing is known of where it works.
+pub(super) fn deletions(record: &Record, plane: &PlaneId, here: impl Fn(&PlaneId) -> bool) -> Option<CallShare> {
+    let own = record.planes.get(plane).filter(|own| !own.account.is_empty())?;
+    let volumes = |kept: &PlaneRecord| {
+        let all: usize = kept.stores.iter().map(|store| store.volumes.len()).sum();
+        u32::try_from(all).unwrap_or(u32::MAX).max(1)
+    };
+    let beside = record.planes.iter().filter(|(other, kept)| {
+        let owes = kept.cleaned.is_none() && !kept.abandoned && here(other);
+        *other != plane && owes && (&kept.account, &kept.region) == (&own.account, &own.region)
+    });
+    let calls = volumes(own);
+    let of = beside.map(|(_, kept)| volumes(kept)).fold(calls, u32::saturating_add);
+    (calls < of).then_some(CallShare { calls, of })
+}
+
 /// All calls must fit into the hold, from full buckets and with nobody beside: what cannot is refused before anything is
 /// held.
 pub(super) fn check_hold(request: &Request, prepared: &BTreeMap<PlaneId, Prepared>) -> Result<(), Refusal> {

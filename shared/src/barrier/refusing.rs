@@ -15,10 +15,15 @@ use crate::{
 
 /// Between two tries of an order that was refused. It starts anew with the plane's next session: whoever mends something
 /// in a plane and does not want to wait restarts its plane actor.
-const AGAIN: Backoff = Backoff { first: Millis::secs(15), cap: Millis::secs(600) };
+pub(super) const AGAIN: Backoff = Backoff { first: Millis::secs(15), cap: Millis::secs(600) };
 
 impl Barrier {
     pub(super) fn refused(&mut self, plane: &PlaneId, refusal: Refusal, step: &mut Step) {
+        self.refused_for(plane, refusal, AGAIN, step);
+    }
+
+    /// `pause`: between two tries of it, where it is repeated at all.
+    pub(super) fn refused_for(&mut self, plane: &PlaneId, refusal: Refusal, pause: Backoff, step: &mut Step) {
         if self.order_for(plane).is_none() {
             return;
         }
@@ -34,7 +39,7 @@ impl Barrier {
             | Phase::Releasing
             | Phase::Aborting
             | Phase::Recovering => {
-                self.keep_refusal(step.now, plane, refusal);
+                self.keep_refusal(step.now, plane, refusal, pause);
                 if self.cleans() {
                     self.record.times.clean_failed.get_or_insert(step.now.wall);
                     self.tell_clean_failure();
@@ -52,13 +57,13 @@ impl Barrier {
         }
     }
 
-    fn keep_refusal(&mut self, now: Now, plane: &PlaneId, refusal: Refusal) {
+    fn keep_refusal(&mut self, now: Now, plane: &PlaneId, refusal: Refusal, pause: Backoff) {
         let spread = seed(self.record.request.backup.as_str()) ^ seed(plane.as_str());
         let Some(live) = self.planes.get_mut(plane) else { return };
         let before = live.refused.take();
         let since = before.as_ref().filter(|last| last.refusal.reason == refusal.reason).map(|last| last.since);
         let tries = (before.map_or(0, |last| last.tries) + 1).min(LastRefusal::MAX_TRIES);
-        let again = Some(now.at + AGAIN.wait(tries, spread));
+        let again = Some(now.at + pause.wait(tries, spread));
         live.refused = Some(LastRefusal { refusal, since: since.unwrap_or(now.wall), tries, again });
         // What it was doing, it does no more.
         live.progress = None;

@@ -108,10 +108,13 @@ impl Member {
     }
 }
 
-/// Does what is under way do all that is ordered now? One that may delete what S3 proves does what one that may not does.
+/// Does what is under way do all that is ordered now? One that may delete what S3 proves does what one that may not does,
+/// and one that asks EC2 afresh what one that does not asks.
 fn does(begun: &Order, order: &Order) -> bool {
     match (begun, order) {
-        (Order::Clean(begun), Order::Clean(clean)) => begun.taken_back >= clean.taken_back && is_same(begun, clean),
+        (Order::Clean(begun), Order::Clean(clean)) => {
+            begun.taken_back >= clean.taken_back && begun.afresh >= clean.afresh && is_same(begun, clean)
+        }
         _ => begun == order,
     }
 }
@@ -124,6 +127,7 @@ fn is_done_with(last: &Order, order: &Order) -> bool {
     }
 }
 
+/// How fast it goes does not matter.
 fn is_same(one: &Clean, other: &Clean) -> bool {
-    *one == Clean { taken_back: one.taken_back, ..other.clone() }
+    *one == Clean { taken_back: one.taken_back, afresh: one.afresh, share: one.share, ..other.clone() }
 }

@@ -1,5 +1,6 @@
 //! Deleting: what goes, and what a plane says of it.
 
+use super::CallShare;
 use crate::{ids::SnapshotId, request::MemberSpec, ts::Ts};
 use serde::{Deserialize, Serialize};
 
@@ -22,12 +23,28 @@ pub struct Clean {
     /// Of a whole backup whose record is lost, under a policy that keeps what ended well: where S3 proves it, it is kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unless_proven: bool,
+    /// EC2 is asked also for what it refused lately: the plane has a new session, or a person says so, and somebody may
+    /// have mended what was in the way. Without it the plane waits as long as it said in its report.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub afresh: bool,
+    /// This plane's part of what its account may delete; absent: no other plane of this backup has to delete there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<CallShare>,
 }
 
 impl Clean {
     /// Nothing more is known: no snapshot is named, and nobody took anything back.
     pub fn of(spec: MemberSpec, scope: CleanScope) -> Self {
-        Self { spec, scope, snapshots: Vec::new(), old_backup: None, taken_back: false, unless_proven: false }
+        Self {
+            spec,
+            scope,
+            snapshots: Vec::new(),
+            old_backup: None,
+            taken_back: false,
+            unless_proven: false,
+            afresh: false,
+            share: None,
+        }
     }
 }
 
@@ -58,8 +75,11 @@ pub struct CleanReport {
     pub snapshots: u64,
     /// S3 objects deleted.
     pub objects: u64,
-    /// What could not be deleted and why; at most 20 lines.
+    /// What could not be deleted, why, and what to do about it; at most 20 lines.
     pub left: Vec<String>,
+    /// Nothing of what is left goes without a person, or before its time (a lock, a rule): asking again soon is in vain.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_person: bool,
     /// What a person should know although nothing is left to do: a lock that was not there, snapshots kept by a Recycle
     /// Bin, ids that EC2 did not show; at most 20 lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -2,11 +2,11 @@
 
 use crate::fixtures::*;
 use shared::{
-    barrier::{Clock, Input, LastRefusal, Milestone, Phase, Timer, View},
+    barrier::{Barrier, Clock, Effect, Input, LastRefusal, Milestone, Phase, Timer, View},
     machine::Machine,
     reason::{Reason, Refusal},
     time::{Millis, Timestamp},
-    wire::{Answer, CleanReport, Cleaned, Released},
+    wire::{Answer, CleanReport, Cleaned, Order, Released},
 };
 use std::collections::BTreeSet;
 
@@ -130,6 +130,40 @@ fn tries_grow_rarer_up_to_ten_minutes_and_start_anew_with_a_session() {
         kit.up(0);
         assert!(waits(&mut kit, 1)[0] <= Millis::secs(15));
     }
+}
+
+/// A lock, a missing permission: asking soon is in vain, and takes from what the account may call.
+#[test]
+fn what_needs_a_person_is_asked_for_from_minutes_up_to_an_hour_and_at_once_in_a_new_session() {
+    for go in [cleaning, failed] {
+        let mut kit = Kit::new(request());
+        go(&mut kit);
+        let left = CleanReport { left: vec!["snap-1: locked".into()], needs_person: true, ..CleanReport::default() };
+        for full in [120, 240, 480, 960, 1920, 3600, 3600] {
+            let from = kit.now.at;
+            kit.says(0, Answer::Cleaned(Cleaned { report: left.clone() }));
+            let failure = kit.view().record.clean_failure.expect("told");
+            assert_eq!(failure, "plane az1: left over and needs a person: snap-1: locked");
+            let (at, timer) = kit.machine.deadline().expect("it is asked again");
+            kit.now.at = at;
+            assert!(afresh(&kit.raw(Barrier::expired(timer))).iter().all(|(plane, is)| *is == (plane != "az1")));
+            let wait = kit.now.at.since(from);
+            assert!((full * 500..=full * 1000).contains(&wait.0), "{wait:?} where {full} s is the longest");
+        }
+        kit.says(0, Answer::Cleaned(Cleaned { report: left }));
+        kit.feed(Input::PlaneDown(plane(0)));
+        let effects = kit.raw(Input::PlaneUp(plane(0)));
+        assert_eq!(afresh(&effects), [("az1".to_owned(), true)], "somebody may have mended it");
+    }
+}
+
+/// Who is told to clean, and whether it asks EC2 for what was refused lately.
+fn afresh(effects: &[Effect]) -> Vec<(String, bool)> {
+    let of = |effect: &Effect| match effect {
+        Effect::Send { plane, order: Order::Clean(clean), .. } => Some((plane.to_string(), clean.afresh)),
+        _ => None,
+    };
+    effects.iter().filter_map(of).collect()
 }
 
 #[test]

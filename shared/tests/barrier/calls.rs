@@ -2,7 +2,7 @@
 
 use crate::fixtures::*;
 use shared::{
-    barrier::{Effect, Input},
+    barrier::{Effect, Input, Phase},
     epoch::Epoch,
     ids::InstanceId,
     limiter::Budget,
@@ -163,4 +163,35 @@ fn calls_are_counted_by_instance() {
         Answer::Prepared(prepared)
     });
     assert_eq!(lines, ["claim above 4"]);
+}
+
+/// What plane `i` is told of its account's deletions when it comes back, while these have been cleaned and these are away.
+fn told_deletions(accounts: [&str; 3], i: usize, cleaned: &[usize], away: &[usize]) -> Option<CallShare> {
+    let mut kit = Kit::new(request());
+    kit.feed(Input::Start);
+    (0..3).for_each(|i| drop(kit.up(i)));
+    let volumes = |i: usize| large(i, 20 - 10 * i as u64, 10 * i as u64, false);
+    kit.all(|i| Answer::Prepared(Prepared { account: accounts[i].into(), ..volumes(i) }));
+    kit.feed(Input::Claimed(Epoch(5)));
+    kit.feed(Input::Cancel);
+    kit.all(|_| aborted());
+    assert_eq!(kit.view().phase, Phase::Failed);
+    cleaned.iter().for_each(|i| drop(kit.says(*i, clean())));
+    away.iter().for_each(|i| drop(kit.feed(Input::PlaneDown(plane(*i)))));
+    let share = kit.raw(Input::PlaneUp(plane(i))).into_iter().find_map(|effect| match effect {
+        Effect::Send { order: Order::Clean(clean), .. } => Some(clean.share),
+        _ => None,
+    });
+    share.expect("it cleans")
+}
+
+#[test]
+fn planes_of_one_account_divide_its_deletions_by_their_volumes_while_others_are_at_it() {
+    let share = |calls, of| Some(CallShare { calls, of });
+    assert_eq!(told_deletions(["1", "1", "1"], 0, &[], &[]), share(20, 90));
+    assert_eq!(told_deletions(["1", "1", "1"], 2, &[], &[]), share(40, 90));
+    assert_eq!(told_deletions(["1", "2", "1"], 2, &[], &[]), share(40, 60), "another account is another bucket");
+    assert_eq!(told_deletions(["1", "1", "1"], 2, &[1], &[]), share(40, 60), "one is through");
+    assert_eq!(told_deletions(["1", "1", "1"], 2, &[], &[0, 1]), None, "nobody else is there");
+    assert_eq!(told_deletions(["", "", ""], 2, &[], &[]), None, "nobody knows where they work");
 }

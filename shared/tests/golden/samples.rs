@@ -217,6 +217,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
                     snapshots: 2,
                     objects: 3,
                     left: vec!["snap-9".into()],
+                    needs_person: false,
                     notes: vec![],
                     old_backup: false,
                 },

@@ -176,8 +176,7 @@ fn cleaning_is_done_again_only_while_something_is_left() {
         snapshots: 1,
         objects: 1,
         left: left.iter().map(|line| (*line).to_owned()).collect(),
-        notes: Vec::new(),
-        old_backup: false,
+        ..shared::wire::CleanReport::default()
     };
     let mut b = Bench::at_phase(shared::member::Phase::Broken);
     let begun = b.order(order.clone());
@@ -195,10 +194,11 @@ fn cleaning_is_done_again_only_while_something_is_left() {
 #[test]
 fn a_clean_is_begun_again_only_for_one_that_may_delete_more() {
     let mut b = Bench::at_phase(shared::member::Phase::Broken);
-    let order = |taken_back| {
+    let asking = |taken_back, afresh| {
         let Order::Clean(clean) = clean(shared::wire::CleanScope::Attempt) else { unreachable!() };
-        Order::Clean(shared::wire::Clean { taken_back, ..clean })
+        Order::Clean(shared::wire::Clean { taken_back, afresh, ..clean })
     };
+    let order = |taken_back| asking(taken_back, false);
     let begun = |effects: &[Effect]| {
         effects.iter().filter(|effect| matches!(effect, Effect::Work { work: Work::Clean { .. }, .. })).count()
     };
@@ -207,6 +207,9 @@ fn a_clean_is_begun_again_only_for_one_that_may_delete_more() {
     let more = b.order(order(true));
     assert_eq!(begun(&more), 1, "it may delete what S3 proves: {more:?}");
     assert_eq!(b.order(order(false)), [], "that is being done");
+    let more = b.order(asking(true, true));
+    assert_eq!(begun(&more), 1, "it asks for what was refused lately: {more:?}");
+    assert_eq!(b.order(order(true)), [], "that is being done, too");
     let Some(number) = more.iter().find_map(|effect| match effect {
         Effect::Work { number, .. } => Some(*number),
         _ => None,

@@ -33,6 +33,8 @@ pub struct Counters {
     pub ec2_looks: u64,
     /// Pages of blocks listed: reads, so not in the total.
     pub ebs_lists: u64,
+    /// DeleteSnapshot calls, those that were refused as well: they may change nothing, so not in the total.
+    pub ec2_delete_calls: u64,
     /// DeleteSnapshot calls that deleted something.
     pub ec2_deletes: u64,
     /// Objects written.

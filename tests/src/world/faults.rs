@@ -41,8 +41,10 @@ pub struct Ec2Faults {
     pub invalid_again: u32,
     /// No describe ever shows a snapshot; a deletion by id finds it.
     pub never_shown: bool,
-    /// Every DeleteSnapshot is refused with this code and message.
-    pub undeletable: Option<(&'static str, &'static str)>,
+    /// The role does not allow DeleteSnapshot.
+    pub no_deletes: bool,
+    /// Others use up what the account may delete: every DeleteSnapshot is refused with RequestLimitExceeded.
+    pub throttled_deletes: bool,
     /// A rule of the Recycle Bin keeps what is deleted.
     pub recycles: bool,
 }

@@ -27,6 +27,7 @@ mod faults;
 mod found;
 mod image;
 mod k8s;
+mod kept;
 mod kv;
 mod live;
 mod oracle;

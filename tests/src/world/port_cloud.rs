@@ -356,11 +356,17 @@ impl Ec2 for Ec2Double {
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError> {
         self.world.pause(self.world.with(|state| state.config.ec2.delete)).await;
         self.world.with(|state| {
+            state.counters.ec2_delete_calls += 1;
             state.admit(&self.plane, "DeleteSnapshot")?;
             let (now, home) = (state.moment(), state.home_of(&self.plane));
             let faults = state.ec2_faults(&self.plane);
-            if let Some((code, message)) = faults.undeletable {
-                return Err(CloudError::Refused { code: code.to_owned(), message: message.to_owned() });
+            if faults.no_deletes {
+                let why = "UnauthorizedOperation: You are not authorized to perform this operation.";
+                return Err(CloudError::Denied(format!("ec2:DeleteSnapshot: {why}")));
+            }
+            if faults.throttled_deletes {
+                state.counters.ec2_throttles += 1;
+                return Err(CloudError::Throttled("DeleteSnapshot: RequestLimitExceeded".to_owned()));
             }
             let never_shown = faults.never_shown;
             let CloudState { ec2, captures, .. } = &mut state.cloud;
@@ -368,7 +374,7 @@ impl Ec2 for Ec2Double {
             if !hidden && ec2.visible(now, &home, &id.0).is_err() {
                 return Ok(false);
             }
-            ec2.delete(&id.0);
+            ec2.delete(&id.0).map_err(refused)?;
             if let Some(made) = captures.get_mut(id) {
                 made.content = None;
             }

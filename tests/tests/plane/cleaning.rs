@@ -11,6 +11,7 @@ use shared::{
 };
 use tests::{
     by_order::member_spec,
+    models::ec2::Guard,
     world::{Ec2Faults, Span, World, WorldConfig},
 };
 
@@ -67,28 +68,91 @@ fn a_snapshot_that_ec2_never_shows_is_deleted_by_its_id_and_named() {
     });
 }
 
+/// Orders the first plane to clean; what it reports.
+async fn report(hand: &mut ScriptedCoordinator, afresh: bool) -> CleanReport {
+    let clean = Clean { afresh, ..Clean::of(member_spec(&hand.world, "az1"), CleanScope::Backup) };
+    hand.planes[0].say(Order::Clean(clean)).await;
+    // Nothing is live that would be renewed.
+    match hand.planes[0].hear(false).await {
+        Answer::Cleaned(cleaned) => cleaned.report,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
-fn what_ec2_will_not_delete_is_told_apart_and_not_asked_for_again_at_once() {
+fn what_needs_a_person_is_named_and_not_asked_for_again_at_once() {
     scenario(WorldConfig::seeded(36), |world| async move {
         let mut hand = complete(&world).await;
-        ec2(&world, "az1", |faults| {
-            faults.undeletable = Some(("OperationNotPermitted", "The snapshot is locked in compliance mode"));
-        });
-        let order =
-            |hand: &ScriptedCoordinator| Order::Clean(Clean::of(member_spec(&hand.world, "az1"), CleanScope::Backup));
-        let ask = async |hand: &mut ScriptedCoordinator| -> CleanReport {
-            let clean = order(hand);
-            hand.planes[0].say(clean).await;
-            let Answer::Cleaned(cleaned) = hand.hear_first().await else { panic!("no report") };
-            cleaned.report
-        };
-        let first = ask(&mut hand).await;
-        assert!(first.left.iter().all(|line| line.contains("it is locked: it can go when its lock ends")), "{first:?}");
-        let second = ask(&mut hand).await;
-        assert!(second.left.iter().all(|line| line.contains("EC2 is asked again in")), "{second:?}");
-        ec2(&world, "az1", |faults| faults.undeletable = None);
+        world.guard_snapshots("az1", Some(Guard::Lock));
+        let own = world.left_over().snapshots / 3;
+        let first = report(&mut hand, false).await;
+        let line = format!("and {} more: locked: it can go when its snapshot lock ends or is lifted", own - 3);
+        assert!(first.left.len() == 1 && first.left[0].contains(&line), "{first:?}");
+        assert!(first.needs_person && first.left[0].contains("account 111122223333, eu-west-1"), "{first:?}");
+        let calls = world.mutations().ec2_delete_calls;
+        let second = report(&mut hand, false).await;
+        assert!(second.left[0].contains("EC2 is asked again in") && second.needs_person, "{second:?}");
+        assert_eq!(world.mutations().ec2_delete_calls, calls, "asked again at once");
+        // A new session, or a person: what was in the way may be gone.
+        assert!(report(&mut hand, true).await.left[0].contains("locked"));
+        assert_eq!(world.mutations().ec2_delete_calls, calls + own);
+        world.guard_snapshots("az1", None);
+        assert!(report(&mut hand, false).await.left[0].contains("EC2 is asked again in"));
         hand.wait(std::time::Duration::from_secs(61)).await;
-        assert_eq!(ask(&mut hand).await.left, Vec::<String>::new(), "the lock was lifted");
+        assert_eq!(report(&mut hand, false).await.left, Vec::<String>::new(), "the lock was lifted");
+    });
+}
+
+/// EC2 throttles, and nothing of it needs a person: the report says so, and what is gone is gone.
+#[test]
+fn what_passes_and_what_needs_a_person_are_told_apart_in_one_report() {
+    scenario(WorldConfig::seeded(39), |world| async move {
+        let mut hand = complete(&world).await;
+        ec2(&world, "az1", |faults| faults.no_deletes = true);
+        let denied = report(&mut hand, false).await;
+        assert!(
+            denied.needs_person && denied.left[0].contains("give the role of this backup ec2:DeleteSnapshot"),
+            "{denied:?}"
+        );
+        ec2(&world, "az1", |faults| (faults.no_deletes, faults.throttled_deletes) = (false, true));
+        let throttled = report(&mut hand, true).await;
+        assert!(!throttled.needs_person && throttled.left[0].contains("EC2 throttles"), "{throttled:?}");
+        ec2(&world, "az1", |faults| faults.throttled_deletes = false);
+        let last = report(&mut hand, false).await;
+        assert_eq!((last.left, last.needs_person), (Vec::new(), false));
+    });
+}
+
+/// What is denied for some is denied for all: hundreds of calls would only tell it again.
+#[test]
+fn a_denial_is_not_heard_for_every_snapshot() {
+    scenario(WorldConfig::seeded(41), |world| async move {
+        let mut hand = complete(&world).await;
+        world.multiply_snapshots(19);
+        ec2(&world, "az1", |faults| faults.no_deletes = true);
+        let all = world.left_over().snapshots / 3;
+        let denied = report(&mut hand, false).await;
+        assert!(denied.left[0].contains(&format!("and {} more: not allowed", all - 3)), "{denied:?}");
+        let calls = world.mutations().ec2_delete_calls;
+        assert!(calls < 30 && calls < all, "{calls} of {all} were asked for");
+    });
+}
+
+/// A call may take seconds; one after the other they would stay far below what the user and EC2 allow.
+#[test]
+fn several_deletions_are_in_flight() {
+    let mut config = WorldConfig::seeded(40);
+    config.ec2.delete = Span(3_000, 3_000);
+    scenario(config, |world| async move {
+        let mut hand = complete(&world).await;
+        world.multiply_snapshots(9);
+        let all = world.left_over().snapshots / 3;
+        let begun = tokio::time::Instant::now();
+        let report = report(&mut hand, false).await;
+        assert_eq!((report.snapshots, report.left), (all, Vec::new()));
+        // `snapshotsDeleteRatio` of one a second, a group of ten at once.
+        let (took, least) = (begun.elapsed().as_secs(), all - 10);
+        assert!((least..least + 10).contains(&took), "{all} snapshots took {took} s");
     });
 }
 

@@ -5,6 +5,7 @@
 mod bad_input;
 mod blocked;
 mod check;
+mod cleaning;
 mod deposed;
 mod ec2_rules;
 mod faults;

@@ -5,7 +5,8 @@ use super::{
     cloud,
     cloud::{Service, cloud_refusal, cloud_tried},
     context::WorkContext,
-    deleting::{delete, delete_found, line, told},
+    deleting::Deleting,
+    left::{Left, line},
     looking, manifests, meta, old_backup, prepare,
     snapshot::{attempt_tags, backup_tags},
     storage,
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::{
     actors::plane_context::length,
+    budgets::Action,
     ports::{Cloud, Find},
 };
 use shared::{
@@ -24,13 +26,12 @@ use shared::{
     wire::{Clean, CleanReport, CleanScope, PlanePhase},
 };
 use std::collections::BTreeSet;
+use tokio::sync::SemaphorePermit;
 
 /// Between two looks. EC2 shows a new snapshot within seconds as a rule, within minutes at worst (`facts/aws.md` A2).
 const LOOK: Backoff = Backoff { first: Millis(2_000), cap: Millis(15_000) };
 /// Looks at most, whatever finds itself anew: an hour of them.
 const MAX_LOOKS: u32 = 240;
-/// Ids of one question to the Recycle Bin.
-const BIN: usize = 1000;
 
 pub(super) async fn clean(
     context: &WorkContext,
@@ -51,7 +52,8 @@ pub(super) async fn clean(
     let mut work =
         Cleaning { context, order, calls, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
     let below = work.below(&BTreeSet::new()).await?;
-    work.delete_snapshots(&below).await?;
+    let deleted = work.delete_snapshots(&below).await;
+    deleted.map_err(|refusal| cloud::named(&order.spec, refusal))?;
     if work.report.left.is_empty() && order.scope != CleanScope::Surplus {
         work.delete_objects().await?;
     }
@@ -146,21 +148,29 @@ impl Cleaning<'_> {
             }
         }
         let mut unseen = accepted(self.calls, order);
+        context.env.divide(&self.cloud.account, &self.cloud.region, Action::DeleteSnapshot, order.share);
+        let (deleting, mut left) = (Deleting::new(context, self.cloud, &order.spec, order.afresh), Left::default());
         for looked in 1..=MAX_LOOKS {
-            let turn = self.turn().await?;
-            let mut now = self.find().await?;
-            now.extend(self.shown(&unseen).await?);
-            now.extend(named.iter().cloned());
-            now.retain(|id| !self.deleted.contains(id));
-            let part = delete_found(context, self.cloud, &order.spec, now.iter().cloned().collect()).await;
-            drop(turn);
-            self.report.snapshots += part.snapshots;
-            self.report.left = part.left;
-            if !self.report.left.is_empty() {
-                return Ok(());
+            let turn = turn(context).await?;
+            loop {
+                let mut now = self.find().await?;
+                now.extend(self.shown(&unseen).await?);
+                now.extend(named.iter().cloned());
+                now.retain(|id| !self.deleted.contains(id));
+                if now.is_empty() {
+                    break;
+                }
+                self.report.snapshots += deleting.all(now.iter().cloned().collect(), &mut left).await?;
+                if !left.is_empty() {
+                    left.tell(self.cloud, &mut self.report);
+                    return Ok(());
+                }
+                // Pages may shift while this clean or another one deletes, so it is looked again. It ends, because what was
+                // found once is not found again.
+                unseen.retain(|id| !now.contains(id));
+                self.deleted.extend(now);
             }
-            unseen.retain(|id| !now.contains(id));
-            self.deleted.extend(now);
+            drop(turn);
             let outstanding = self.calls.snapshots == SnapshotCalls::Unknown || !unseen.is_empty();
             if !outstanding || context.env.clock.at().since(self.calls.last) >= context.env.config.clean_quiet {
                 break;
@@ -168,25 +178,21 @@ impl Cleaning<'_> {
             context.progress(PlanePhase::Cleaning, 0, 0, "waiting for snapshots that EC2 may not show yet");
             tokio::time::sleep(length(LOOK.wait(looked, context.number))).await;
         }
-        self.delete_unseen(unseen).await;
+        self.delete_unseen(unseen, &deleting, &mut left).await?;
+        left.tell(self.cloud, &mut self.report);
         Ok(())
     }
 
-    /// Some cleans at a time; those that wait for EC2 to show something let others pass.
-    async fn turn(&self) -> Result<tokio::sync::SemaphorePermit<'_>, Refusal> {
-        let cleans = &self.context.env.cleans;
-        if cleans.available_permits() == 0 {
-            self.context.progress(PlanePhase::Cleaning, 0, 0, "waiting for other cleans of this plane");
-        }
-        let over = |_| Refusal::new(Reason::Internal, "the queue of cleans is closed");
-        cleans.acquire().await.map_err(over)
-    }
-
     /// EC2 accepted these and never showed them, which may be its mistake: each is deleted by its id once, and named.
-    async fn delete_unseen(&mut self, unseen: BTreeSet<SnapshotId>) {
+    async fn delete_unseen(
+        &mut self,
+        unseen: BTreeSet<SnapshotId>,
+        deleting: &Deleting<'_>,
+        left: &mut Left,
+    ) -> Result<(), Refusal> {
         for id in unseen {
             let shown = format!("EC2 accepted {id} and never showed it");
-            match delete(self.context, self.cloud, &id).await {
+            match deleting.one(&id).await {
                 Ok(true) => {
                     self.report.snapshots += 1;
                     line(&mut self.report.notes, format!("{shown}; it was deleted by its id"));
@@ -196,9 +202,10 @@ impl Cleaning<'_> {
                     let text = format!("{shown}; asked to delete it, EC2 says that there is none. Look for it in EC2");
                     line(&mut self.report.notes, text);
                 }
-                Err(error) => line(&mut self.report.left, told(&id, &error)),
+                Err(error) => left.add(id, deleting.refused(&error)?, None),
             }
         }
+        Ok(())
     }
 
     /// Those of `ids` that EC2 shows.
@@ -267,17 +274,14 @@ impl Cleaning<'_> {
     /// needed to see it, so a refusal says nothing.
     async fn look_into_recycle_bin(&mut self) {
         let deleted: Vec<SnapshotId> = self.deleted.iter().cloned().collect();
-        let mut kept = Vec::new();
-        for part in deleted.chunks(BIN) {
-            match self.cloud.ec2.in_recycle_bin(part).await {
-                Ok(found) => kept.extend(found),
-                Err(error) => {
-                    let refusal = cloud_refusal(Service::Ec2, "ListSnapshotsInRecycleBin", &error);
-                    tracing::debug!(%refusal, "not seen whether a Recycle Bin keeps what was deleted");
-                    return;
-                }
+        let kept = match looking::in_recycle_bin(&self.context.env, self.cloud, &deleted).await {
+            Ok(kept) => kept,
+            Err(error) => {
+                let refusal = cloud_refusal(Service::Ec2, "ListSnapshotsInRecycleBin", &error);
+                tracing::debug!(%refusal, "not seen whether a Recycle Bin keeps what was deleted");
+                return;
             }
-        }
+        };
         if let Some(first) = kept.first() {
             let text = format!(
                 "the Recycle Bin keeps, and bills, {} of the deleted snapshots until its rule lets them go: {first}{}",
@@ -287,6 +291,16 @@ impl Cleaning<'_> {
             line(&mut self.report.notes, text);
         }
     }
+}
+
+/// Some cleans at a time; those that wait for EC2 to show something let others pass.
+async fn turn(context: &WorkContext) -> Result<SemaphorePermit<'_>, Refusal> {
+    let cleans = &context.env.cleans;
+    if cleans.available_permits() == 0 {
+        context.progress(PlanePhase::Cleaning, 0, 0, "waiting for other cleans of this plane");
+    }
+    let over = |_| Refusal::new(Reason::Internal, "the queue of cleans is closed");
+    cleans.acquire().await.map_err(over)
 }
 
 /// Snapshots that EC2 accepted in this process. They are deleted once EC2 shows them: a delete before that may be told

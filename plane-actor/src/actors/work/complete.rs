@@ -5,7 +5,8 @@ use super::{
     cloud,
     cloud::{Service, cloud_refusal},
     context::WorkContext,
-    deleting::delete_found,
+    deleting::Deleting,
+    left::Left,
     looking, manifests, meta,
     outcome::Carried,
     reserve,
@@ -20,7 +21,7 @@ use shared::{
     reason::{Reason, Refusal},
     request::{S3Target, SizeLevel},
     time::Instant,
-    wire::{Complete, Completed, PlanePhase},
+    wire::{CleanReport, Complete, Completed, PlanePhase},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -209,7 +210,13 @@ async fn delete_surplus(
     }
     let surplus: Vec<SnapshotId> = surplus.into_iter().filter(|id| !certified.contains(id)).collect();
     if !surplus.is_empty() {
-        let left = delete_found(context, cloud, &order.spec, surplus).await.left;
-        tracing::info!(?left, "surplus snapshots deleted");
+        let (mut left, mut report) = (Left::default(), CleanReport::default());
+        match Deleting::new(context, cloud, &order.spec, false).all(surplus, &mut left).await {
+            Ok(deleted) => {
+                left.tell(cloud, &mut report);
+                tracing::info!(deleted, left = ?report.left, "surplus snapshots deleted");
+            }
+            Err(refusal) => tracing::warn!(%refusal, "surplus snapshots were not deleted"),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `manifests/<namespace>/<Kind>/<name>.yaml` beside a backup, for people (`facts/tidb-operator.md` §5.1). Whatever goes
 //! wrong here is told and fails nothing.
 
-use super::{context::WorkContext, deleting::line, storage};
+use super::{context::WorkContext, left::line, storage};
 use crate::ports::{Manifest, Objects};
 use shared::{
     reason::Refusal,

@@ -17,6 +17,7 @@ mod discovery;
 #[cfg(test)]
 mod fixtures;
 mod leaders;
+mod left;
 mod list;
 mod looking;
 mod looks;

@@ -2,9 +2,11 @@
 //! deleted last of all, and what is not surely the old manager's is left alone and named.
 
 use super::{
-    cloud::{Service, cloud_tried},
+    cloud::{Service, cloud_tried, named},
     context::WorkContext,
-    deleting, meta, storage,
+    deleting::Deleting,
+    left::Left,
+    meta, storage,
 };
 use crate::ports::Cloud;
 use shared::{
@@ -31,15 +33,18 @@ pub(super) async fn clean(
         Found::Nothing => None,
         Found::Doubt(text) => {
             report.left.push(text);
+            report.needs_person = true;
             return Ok(report);
         }
     }) else {
         delete_files(cloud, target, &mut report).await?;
         return Ok(report);
     };
-    let part = deleting::delete_found(context, cloud, &order.spec, backupmeta).await;
-    (report.snapshots, report.left) = (part.snapshots, part.left);
-    if report.left.is_empty() {
+    let mut left = Left::default();
+    let deleted = Deleting::new(context, cloud, &order.spec, order.afresh).all(backupmeta, &mut left).await;
+    report.snapshots = deleted.map_err(|refusal| named(&order.spec, refusal))?;
+    left.tell(cloud, &mut report);
+    if left.is_empty() {
         delete_files(cloud, target, &mut report).await?;
     }
     Ok(report)

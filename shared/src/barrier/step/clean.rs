@@ -2,17 +2,25 @@
 
 use super::abort::FAILURE_MAX;
 use crate::{
+    backoff::Backoff,
     barrier::{
+        calls,
         input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
+        refusing::AGAIN,
     },
     ids::{PlaneId, SnapshotId},
     reason::{Reason, Refusal, cut},
     request::CleanPolicy,
+    time::Millis,
     wire::{Clean, CleanReport, CleanScope, OldBackup, Order},
 };
 use std::collections::BTreeSet;
+
+/// Between two tries of what a person has to mend (a permission, an AMI) or time ends (a lock): from a minute or two to an
+/// hour. Each try asks EC2 for every such snapshot, in calls that the whole account shares.
+const SELDOM: Backoff = Backoff { first: Millis::secs(120), cap: Millis::secs(3600) };
 
 impl Barrier {
     pub(in crate::barrier) fn begin_failed(&mut self, step: &mut Step) {
@@ -39,7 +47,15 @@ impl Barrier {
         let old_backup = self.record.old_manager.then_some(OldBackup { commit_ts: kept.least_safe_ts, complete });
         let spec = self.record.request.member_spec(plane)?;
         let (taken_back, unless_proven) = (self.is_taken_back(), self.is_unless_proven());
-        Some(Order::Clean(Clean { spec, scope, snapshots, old_backup, taken_back, unless_proven }))
+        let afresh = self.asks_afresh(plane);
+        let here = |other: &PlaneId| self.planes.get(other).is_some_and(|live| live.connected);
+        let share = calls::deletions(&self.record, plane, here);
+        Some(Order::Clean(Clean { spec, scope, snapshots, old_backup, taken_back, unless_proven, afresh, share }))
+    }
+
+    /// It has not refused since its session began, so whatever was in its way may have been mended.
+    fn asks_afresh(&self, plane: &PlaneId) -> bool {
+        self.planes.get(plane).and_then(|live| live.refused.as_ref()).is_none_or(|last| last.tries == 0)
     }
 
     /// The record was lost, and the policy keeps what ended well: whether it did, only S3 can tell.
@@ -82,8 +98,9 @@ impl Barrier {
             return;
         }
         if !report.left.is_empty() {
-            let text = format!("left over: {}", report.left.join("; "));
-            self.refused(plane, Refusal::new(Reason::CleanFailed, text), step);
+            let (who, pause) = if report.needs_person { (" and needs a person", SELDOM) } else { ("", AGAIN) };
+            let text = format!("left over{who}: {}", report.left.join("; "));
+            self.refused_for(plane, Refusal::new(Reason::CleanFailed, text), pause, step);
             return;
         }
         if self.record.old_manager && !report.old_backup {

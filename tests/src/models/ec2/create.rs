@@ -184,6 +184,7 @@ impl Ec2 {
                 description: description.to_owned(),
                 tags,
                 fails: fails.map(str::to_owned),
+                guard: None,
                 deleting: false,
                 volume: volume.clone(),
             };
@@ -194,6 +195,21 @@ impl Ec2 {
             ids.push(id);
         }
         ids
+    }
+
+    /// So many more of each snapshot that exists, alike in everything but their ids: as many as of a larger cluster.
+    /// Each with what it is a copy of.
+    pub fn multiply(&mut self, times: usize) -> Vec<(String, String)> {
+        let all: Vec<(String, Snapshot)> =
+            self.snapshots.iter().filter(|(_, one)| !one.deleting).map(|(id, one)| (id.clone(), one.clone())).collect();
+        let mut copies = Vec::new();
+        for (of, one) in all.into_iter().flat_map(|pair| std::iter::repeat_n(pair, times)) {
+            self.made += 1;
+            let id = snapshot_id(self.made);
+            self.snapshots.insert(id.clone(), one);
+            copies.push((of, id));
+        }
+        copies
     }
 
     /// Was it ever snapshotted?

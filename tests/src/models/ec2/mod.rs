@@ -4,6 +4,7 @@
 
 mod blocks;
 mod create;
+mod guard;
 mod refusal;
 mod rules;
 mod snapshots;
@@ -14,6 +15,7 @@ mod things;
 
 pub use blocks::{BLOCK_BYTES, Block};
 pub use create::{Call, Wanted};
+pub use guard::Guard;
 pub use refusal::Refusal;
 pub use rules::{Rate, Rules};
 pub use tags::check_tags;

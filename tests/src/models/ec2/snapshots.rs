@@ -23,10 +23,16 @@ impl Ec2 {
 
     /// DeleteSnapshot of one that calls can see. A pending one goes when it completes, and takes up its volume's slot
     /// until then.
-    pub fn delete(&mut self, id: &str) {
-        if let Some(snapshot) = self.snapshots.get_mut(id) {
-            snapshot.deleting = true;
+    ///
+    /// # Errors
+    /// Something keeps it.
+    pub fn delete(&mut self, id: &str) -> Result<(), Refusal> {
+        let Some(snapshot) = self.snapshots.get_mut(id) else { return Ok(()) };
+        if let Some(guard) = &snapshot.guard {
+            return Err(guard.refusal(id));
         }
+        snapshot.deleting = true;
+        Ok(())
     }
 
     /// Drops what is gone, for who has no use for it.

@@ -1,6 +1,6 @@
 //! The rules, asked without a wire.
 
-use super::{Call, Ec2, Home, Rate, Refusal};
+use super::{Call, Ec2, Guard, Home, Rate, Refusal};
 use std::time::Duration;
 
 const INSTANCE: &str = "i-0000000000000000a";
@@ -38,7 +38,7 @@ fn a_volume_is_snapshotted_neither_too_often_nor_too_many_times_at_once() {
     assert_eq!(create(&mut ec2, at(30), None), Err("ConcurrentSnapshotLimitExceeded"));
 
     // Deleting what is pending is accepted and frees nothing yet.
-    ec2.delete(&first[0]);
+    ec2.delete(&first[0]).unwrap();
     assert!(ec2.visible(at(30), &home(), &first[0]).is_ok());
     assert_eq!(create(&mut ec2, at(30), None), Err("ConcurrentSnapshotLimitExceeded"));
     let done = MINUTE * 60;
@@ -50,6 +50,25 @@ fn a_volume_is_snapshotted_neither_too_often_nor_too_many_times_at_once() {
     assert_eq!(create(&mut ec2, done, None), Err("PendingSnapshotLimitExceeded"));
     (ec2.rules.pending_limit, ec2.rules.snapshot_limit) = (None, 4);
     assert_eq!(create(&mut ec2, done, None), Err("SnapshotLimitExceeded"));
+}
+
+#[test]
+fn what_keeps_a_snapshot_keeps_it_until_it_is_gone() {
+    let mut ec2 = ec2();
+    let id = create(&mut ec2, Duration::ZERO, None).unwrap().remove(0);
+    let table = [
+        (Guard::Ami("ami-0abc".into()), "InvalidSnapshot.InUse"),
+        (Guard::Lock, "OperationNotPermitted"),
+        (Guard::AwsBackup, "InvalidParameterValue"),
+    ];
+    for (guard, code) in table {
+        ec2.snapshots.get_mut(&id).unwrap().guard = Some(guard);
+        assert_eq!(ec2.delete(&id).map_err(|refusal| refusal.code), Err(code));
+        assert!(ec2.visible(MINUTE, &home(), &id).is_ok());
+    }
+    ec2.snapshots.get_mut(&id).unwrap().guard = None;
+    assert_eq!(ec2.delete(&id), Ok(()));
+    assert!(ec2.visible(MINUTE, &home(), &id).is_err());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What there is in EC2: instances, volumes, snapshots.
 
+use super::guard::Guard;
 use std::{collections::BTreeMap, time::Duration};
 
 /// An account in one Region: nobody sees past it.
@@ -89,6 +90,8 @@ pub struct Snapshot {
     pub tags: BTreeMap<String, String>,
     /// It ends in `error`, with this StateMessage.
     pub fails: Option<String>,
+    /// What keeps it from being deleted.
+    pub guard: Option<Guard>,
     /// DeleteSnapshot was accepted while it was pending; it goes once it is done.
     pub deleting: bool,
 }

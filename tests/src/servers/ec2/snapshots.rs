@@ -83,7 +83,7 @@ impl World {
         let id = form.required("SnapshotId")?;
         self.ec2().visible(now, home, id)?;
         dry_run(form)?;
-        self.state.ec2.delete(id);
+        self.state.ec2.delete(id)?;
         self.mutations += 1;
         Ok(Xml::reply("DeleteSnapshot", request, |xml| xml.leaf("return", true)))
     }

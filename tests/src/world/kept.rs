@@ -1,0 +1,30 @@
+//! What people and other services of AWS do to snapshots.
+
+use super::{World, cloud::Capture};
+use crate::models::ec2::Guard;
+use shared::ids::SnapshotId;
+
+impl World {
+    /// Something keeps every snapshot that this plane made, or nothing does any more.
+    pub fn guard_snapshots(&self, plane: &str, guard: Option<Guard>) {
+        self.with(|state| {
+            let made = state.cloud.captures.iter().filter(|(_, made)| made.plane == plane);
+            for (id, _) in made {
+                if let Some(snapshot) = state.cloud.ec2.snapshots.get_mut(&id.0) {
+                    snapshot.guard.clone_from(&guard);
+                }
+            }
+        });
+    }
+
+    /// So many more of each snapshot, found by their tags alone: as many as of a larger cluster.
+    pub fn multiply_snapshots(&self, times: usize) {
+        self.with(|state| {
+            for (of, id) in state.cloud.ec2.multiply(times) {
+                let Some(made) = state.cloud.captures.get(&SnapshotId(of)) else { continue };
+                let copy = Capture { plane: made.plane.clone(), tags: made.tags.clone(), content: None };
+                state.cloud.captures.insert(SnapshotId(id), copy);
+            }
+        });
+    }
+}
