@@ -3,7 +3,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod barrier;
+mod clean;
 mod demo;
+mod figures;
 mod simulate;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +26,8 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     /// The barrier at the size of the field, with figures beside their bounds.
     Barrier(barrier::BarrierArgs),
+    /// Long cleans of many planes in one account, with figures beside their bounds.
+    Clean(clean::CleanArgs),
     /// The plane's process of `barrier`.
     #[cfg(feature = "servers")]
     #[command(hide = true)]
@@ -35,6 +39,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => ("demo", demo::main(&args)),
         Command::Simulate(args) => ("simulate", simulate::main(&args)),
         Command::Barrier(args) => ("barrier", barrier::main(&args)),
+        Command::Clean(args) => ("clean", clean::main(&args)),
         #[cfg(feature = "servers")]
         Command::BarrierPlane(args) => ("barrier-plane", barrier::plane(&args)),
     };

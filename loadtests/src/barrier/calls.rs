@@ -1,10 +1,8 @@
 //! `loadtests barrier --planes N`: a whole barrier over as many instances as the field has in one account, in virtual time,
 //! against EC2's own numbers. The bound is arithmetic on its buckets (`facts/aws.md` A7), not a figure of ours.
 
-use super::{
-    args::BarrierArgs,
-    figures::{Figure, Figures},
-};
+use super::args::BarrierArgs;
+use crate::figures::{Figure, Figures};
 use anyhow::{Context, ensure};
 use shared::{
     barrier::{Phase, Record},

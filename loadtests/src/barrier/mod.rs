@@ -2,7 +2,6 @@
 
 mod args;
 mod calls;
-mod figures;
 #[cfg(feature = "servers")]
 mod plane;
 #[cfg(feature = "servers")]
@@ -12,7 +11,7 @@ pub(crate) use args::BarrierArgs;
 #[cfg(feature = "servers")]
 pub(crate) use plane::{PlaneArgs, main as plane};
 
-use figures::Figures;
+use crate::figures::Figures;
 
 /// True if every figure is within its bound.
 pub(crate) fn main(args: &BarrierArgs) -> anyhow::Result<bool> {
@@ -20,11 +19,7 @@ pub(crate) fn main(args: &BarrierArgs) -> anyhow::Result<bool> {
         Some(planes) => calls::main(args, planes)?,
         None => regions(args)?,
     };
-    if args.json {
-        println!("{}", figures.json()?);
-    } else {
-        println!("{}", figures.text());
-    }
+    figures.print(args.json)?;
     Ok(figures.ok())
 }
 

@@ -1,6 +1,6 @@
 //! The plane's process: a plane actor with its real TiKV edge, ordered by hand. Prints its figures as JSON.
 
-use super::figures::{Figure, Figures};
+use crate::figures::{Figure, Figures};
 use anyhow::{Context, bail, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;

@@ -6,10 +6,8 @@
 //!                                            are the simulated world; ordered by hand: Prepare … Suspend, Cover, Abort
 //! ```
 
-use super::{
-    args::BarrierArgs,
-    figures::{Figure, Figures},
-};
+use super::args::BarrierArgs;
+use crate::figures::{Figure, Figures};
 use anyhow::{Context, ensure};
 use std::{
     net::Ipv4Addr,

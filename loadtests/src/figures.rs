@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One figure.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Figure {
+pub(crate) struct Figure {
     name: String,
     value: f64,
     unit: String,
@@ -17,18 +17,17 @@ pub(super) struct Figure {
 
 impl Figure {
     /// Not above the bound.
-    pub(super) fn at_most(name: &str, value: f64, unit: &str, bound: f64) -> Self {
+    pub(crate) fn at_most(name: &str, value: f64, unit: &str, bound: f64) -> Self {
         Self::new(name, value, unit, Some(bound), value / bound.max(f64::EPSILON))
     }
 
     /// Not below the bound.
-    #[cfg(feature = "servers")]
-    pub(super) fn at_least(name: &str, value: f64, unit: &str, bound: f64) -> Self {
+    pub(crate) fn at_least(name: &str, value: f64, unit: &str, bound: f64) -> Self {
         Self::new(name, value, unit, Some(bound), bound / value.max(f64::EPSILON))
     }
 
     /// Without a bound.
-    pub(super) fn shown(name: &str, value: f64, unit: &str) -> Self {
+    pub(crate) fn shown(name: &str, value: f64, unit: &str) -> Self {
         Self::new(name, value, unit, None, 0.0)
     }
 
@@ -40,27 +39,37 @@ impl Figure {
 
 /// All of a run.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Figures {
+pub(crate) struct Figures {
     figures: Vec<Figure>,
     ok: bool,
 }
 
 impl Figures {
-    pub(super) fn add(&mut self, figure: Figure) {
+    pub(crate) fn add(&mut self, figure: Figure) {
         self.figures.push(figure);
         self.ok = self.figures.iter().all(|figure| figure.ok);
     }
 
     /// Every figure is within its bound.
-    pub(super) fn ok(&self) -> bool {
+    pub(crate) fn ok(&self) -> bool {
         self.ok
     }
 
-    pub(super) fn json(&self) -> serde_json::Result<String> {
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
     }
 
-    pub(super) fn text(&self) -> String {
+    /// Prints them, as JSON if so wanted.
+    pub(crate) fn print(&self, json: bool) -> serde_json::Result<()> {
+        if json {
+            println!("{}", self.json()?);
+        } else {
+            println!("{}", self.text());
+        }
+        Ok(())
+    }
+
+    fn text(&self) -> String {
         let line = |figure: &Figure| {
             let bound = figure.bound.map_or(String::new(), |bound| {
                 let verdict = if figure.ok { "ok" } else { "NOT WITHIN" };
