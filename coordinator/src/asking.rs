@@ -23,7 +23,7 @@ pub(crate) struct ConsoleArgs {
     #[command(flatten)]
     reach: reach::ReachArgs,
     /// How to show the answer.
-    #[arg(long, value_enum, default_value = "table", global = true)]
+    #[arg(long, short, value_enum, default_value = "table", global = true)]
     output: Output,
     #[command(subcommand)]
     ask: Ask,

@@ -10,8 +10,9 @@ mod reach;
 mod ready;
 mod serve;
 
-use clap::{Parser, Subcommand};
-use std::process::ExitCode;
+use anyhow::Context;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::{io::Write, process::ExitCode};
 
 #[derive(Parser)]
 #[command(
@@ -32,10 +33,20 @@ enum Command {
     Console(asking::ConsoleArgs),
     /// Print the custom resource definitions.
     Crd,
+    /// Print what makes a shell complete these commands.
+    Completion {
+        /// Of which shell
+        shell: clap_complete::Shell,
+    },
     /// Print when a schedule's expression fires, before applying it.
     NextRuns(next_runs::NextRunsArgs),
     /// Make certificates for coordinator, planes and admins.
     Pki(pki::PkiArgs),
+}
+
+/// Who closes a pipe early has read enough, which is no reason to panic.
+fn printed(text: &[u8]) -> anyhow::Result<()> {
+    std::io::stdout().write_all(text).context("standard output")
 }
 
 fn main() -> ExitCode {
@@ -43,9 +54,11 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(args) => serve::main(args),
         Command::Console(args) => return asking::console(args),
-        Command::Crd => {
-            print!("{}", coordinator::edge::kube::crds());
-            Ok(())
+        Command::Crd => printed(coordinator::edge::kube::crds().as_bytes()),
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "coordinator", &mut script);
+            printed(&script)
         }
         Command::NextRuns(args) => return next_runs::main(&args),
         Command::Pki(args) => pki::main(&args),

@@ -13,6 +13,8 @@ pub enum Output {
     Json,
     /// For people who like YAML.
     Yaml,
+    /// For scripts: of a list, what each row is called, a line each.
+    Name,
 }
 
 /// The answer to this question, as it is printed.
@@ -30,7 +32,21 @@ pub fn render(value: &Value, output: Output) -> String {
         Output::Json => format!("{value:#}"),
         Output::Yaml => serde_saphyr::to_string(value).unwrap_or_else(|error| error.to_string()),
         Output::Table => table(value),
+        Output::Name => names(value),
     }
+}
+
+/// As a later question wants to have it: namespace/name, a plane, a uid. What is no list has no names.
+fn names(value: &Value) -> String {
+    let rows = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    let text = |row: &Value, field: &str| row[field].as_str().map(str::to_owned);
+    let name = |row: &Value| match (text(row, "uid"), text(row, "namespace"), text(row, "name")) {
+        (Some(uid), ..) => Some(uid),
+        (None, Some(namespace), Some(name)) => Some(format!("{namespace}/{name}")),
+        (None, None, Some(name)) => Some(name),
+        (None, _, None) => text(row, "plane"),
+    };
+    rows.iter().filter_map(name).collect::<Vec<_>>().join("\n")
 }
 
 fn table(value: &Value) -> String {
@@ -86,5 +102,22 @@ fn cell(value: &Value) -> String {
         Value::Bool(false) => "no".to_owned(),
         Value::String(text) => text.clone(),
         Value::Array(_) | Value::Object(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn names_are_what_a_later_question_wants() {
+        let of = |rows: Value| render(&rows, Output::Name);
+        assert_eq!(of(json!([{"namespace": "a", "name": "x"}, {"namespace": "b", "name": "y"}])), "a/x\nb/y");
+        assert_eq!(of(json!([{"plane": "az1", "connected": true}, {"plane": "az2"}])), "az1\naz2");
+        assert_eq!(of(json!([{"uid": "u-1", "namespace": "a", "name": "x"}])), "u-1", "orphans are told by their uid");
+        assert_eq!(of(json!([{"name": "prod", "current": true}])), "prod");
+        assert_eq!(of(json!([])), "");
+        assert_eq!(of(json!({"step": "Complete"})), "", "one backup is no list");
     }
 }
