@@ -96,7 +96,7 @@ fn two_backups_of_one_cluster() {
 #[test]
 fn a_person_ends_it() {
     let budget = Budget { coordinator: 1, wishes: 1, ..NOTHING };
-    check(Bounds { budget, ..QUIET }, &[COMPLETE, FAILED, LATE], 50_000);
+    check(Bounds { budget, ..QUIET }, &[COMPLETE, FAILED, LATE], 43_000);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::{
     epoch::Epoch,
     member::{
         effect::{Step, Work},
-        machine::Member,
+        machine::{Member, Pending},
         phase::Phase,
     },
     reason::Reason,
@@ -24,7 +24,9 @@ impl Member {
     pub(super) fn keeps_evidence(&mut self, epoch: Epoch, step: &mut Step) -> bool {
         if !matches!(self.phase, Phase::Idle | Phase::Confirmed | Phase::Released) {
             if self.record.as_ref().is_some_and(|kept| kept.taken_back && kept.epoch == epoch) {
-                self.send(epoch, self.aborted(), step);
+                // As the end itself is answered: once everything is let go.
+                self.pending = Some(Pending::Aborted(epoch));
+                self.flush_pending(step);
                 return false;
             }
             let text = format!("this attempt stands at {:?} here, it has no evidence", self.phase);
