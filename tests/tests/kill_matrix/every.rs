@@ -13,6 +13,12 @@ const NONE: &[(&str, &str)] = &[
     ("work: RenewPd", "likewise"),
     ("answer: Progress", "for people"),
     ("answer: Refused", "stores nothing; what follows it is a bad end, which has lines"),
+    (
+        "order: Measure",
+        "after Complete; holds nothing, makes nothing: `tests/protocol/sizes.rs` kills both sides meanwhile",
+    ),
+    ("answer: Measured", "likewise"),
+    ("work: Measure", "likewise"),
 ];
 
 /// Names of an enum's variants, as rustfmt leaves them.
