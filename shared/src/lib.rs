@@ -28,6 +28,7 @@ pub mod request;
 pub mod retention;
 mod rules;
 pub mod schedule;
+mod skip;
 /// Examples for tests.
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

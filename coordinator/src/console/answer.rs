@@ -1,6 +1,7 @@
 //! Server side: one question, one answer, from what the coordinator holds in memory.
 
 use super::{
+    called::is_called,
     question::{Answered, Question, text},
     sizes::sizes,
     timeline::timeline,
@@ -146,11 +147,6 @@ pub fn about_ended(snapshot: &Snapshot<'_>, question: &Question) -> Option<Backu
         (Some(one), None, None) => Some(one.backup.clone()),
         _ => None,
     }
-}
-
-/// By uid, name, or namespace and name.
-fn is_called(text: &str, backup: &BackupUid, namespace: &str, name: &str) -> bool {
-    backup.as_str() == text || name == text || text.split_once('/') == Some((namespace, name))
 }
 
 /// Of one backup; one that can never work has only its refusal to tell.

@@ -2,6 +2,7 @@
 //! JSON texts over the admin ALPN.
 
 mod answer;
+mod called;
 pub mod check;
 pub mod contexts;
 mod question;
@@ -14,6 +15,7 @@ mod why;
 
 pub(crate) use answer::NOT_READ;
 pub use answer::{Orphan, PlaneSeen, Snapshot, about_ended, answer, backup_to_cancel, not_leading, not_yet};
+pub(crate) use called::{is_called, is_named};
 pub use question::{Answered, Question, no_answer, question, text};
 pub use render::{Output, render, shown};
 pub use schedules::{answer_schedules, is_about_schedules};

@@ -1,6 +1,9 @@
 //! `console schedules`: when backups are made, and which of them stay or go and why, now or at any date.
 
-use super::question::{Answered, Question, question, text};
+use super::{
+    called::is_named,
+    question::{Answered, Question, question, text},
+};
 use serde_json::{Value, json};
 use shared::{
     calendar::rfc3339,
@@ -66,10 +69,7 @@ fn row(view: &View) -> Value {
 
 fn one(scheduler: &Scheduler, name: &str, plan: bool, at: Option<Timestamp>, now: Timestamp) -> Answered {
     let views = scheduler.view();
-    let found: Vec<&View> = views
-        .iter()
-        .filter(|view| view.key.name == name || format!("{}/{}", view.key.namespace, view.key.name) == name)
-        .collect();
+    let found: Vec<&View> = views.iter().filter(|view| is_named(name, &view.key.namespace, &view.key.name)).collect();
     let view = match found.as_slice() {
         [view] => *view,
         [] => {

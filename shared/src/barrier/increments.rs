@@ -10,11 +10,6 @@ pub struct Increments {
     /// Bytes, in whole blocks, that these hold and the ones before them do not.
     pub bytes: u64,
     /// Of how many of these it could not be told.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::skip::zero")]
     pub unknown: u32,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
-pub(super) fn is_zero(number: &u32) -> bool {
-    *number == 0
 }

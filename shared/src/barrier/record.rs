@@ -3,7 +3,7 @@
 
 use super::{
     certificate::Certificate,
-    increments::{Increments, is_zero},
+    increments::Increments,
     moments::Moments,
     times::{BarrierTimes, Times},
 };
@@ -114,7 +114,7 @@ pub struct PlaneRecord {
     /// This plane wrote backupmeta; the full size of its snapshots in bytes, as far as it was told.
     pub completed_bytes: Option<u64>,
     /// Of how many of them EC2 did not tell it, though it was asked for.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::skip::zero")]
     pub unknown_sizes: u32,
     /// How much its snapshots added; `None`: nobody asks for it, or this plane cannot say.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -307,7 +307,7 @@ pub struct Completed {
     /// Sum of FullSnapshotSizeInBytes; 0 when not asked for.
     pub full_bytes: u64,
     /// Of how many snapshots EC2 did not tell it, though it was asked for.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::skip::zero")]
     pub unknown: u32,
     /// This plane can say how much its snapshots added; planes of earlier versions do not know the question.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -315,11 +315,6 @@ pub struct Completed {
     /// What a person should know although it is no failure; at most 20 lines.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference.
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 /// A check that changes nothing.

@@ -76,11 +76,10 @@ impl CoordinatorActor {
         if !self.ready {
             return Err(console::NOT_READ.to_owned());
         }
-        let is_it = |namespace: &str, its: &str| its == name || name.split_once('/') == Some((namespace, its));
         let backups = self
             .objects
             .values()
-            .filter(|object| object.uid.as_str() == name || is_it(&object.namespace, &object.name));
+            .filter(|object| console::is_called(name, &object.uid, &object.namespace, &object.name));
         let backups = backups.map(|object| {
             let known = self.known_as.iter().find(|(_, now)| **now == object.uid).map(|(first, _)| first);
             Wanted {
@@ -89,7 +88,8 @@ impl CoordinatorActor {
                 request: object.request.clone(),
             }
         });
-        let schedules = self.checking.schedules.iter().filter(|(key, _)| is_it(&key.namespace, &key.name));
+        let schedules =
+            self.checking.schedules.iter().filter(|(key, _)| console::is_named(name, &key.namespace, &key.name));
         let schedules = schedules.map(|(key, template)| Wanted {
             name: format!("schedule {}/{}", key.namespace, key.name),
             backup: None,
