@@ -1,6 +1,7 @@
 //! What the actors are told at start, for [`crate::run`].
 
 pub use crate::budgets::{Bucket, Budgets};
+pub use crate::user_tags::UserTags;
 use shared::{ids::PlaneId, time::Millis};
 
 /// After the last create call whose outcome is unknown, cleaning looks again for this long: describes lag
@@ -18,6 +19,10 @@ pub struct PlaneConfig {
     pub sharing: u32,
     /// What EC2 allows this account.
     pub budgets: Budgets,
+    /// On every snapshot, besides ours.
+    pub tags: UserTags,
+    /// Snapshots bear their volumes' own tags as well, as room allows.
+    pub copy_volume_tags: bool,
     /// Runs lease streams, their connections and their timers, apart from everything else; `None`: beside it (tests,
     /// simulation).
     pub lease_runtime: Option<tokio::runtime::Handle>,
@@ -33,6 +38,8 @@ impl PlaneConfig {
             clean_quiet: CLEAN_QUIET,
             sharing: 1,
             budgets: Budgets::default(),
+            tags: UserTags::default(),
+            copy_volume_tags: true,
             lease_runtime: None,
             work_runtime: None,
         }

@@ -12,6 +12,7 @@ pub mod decoders;
 pub mod edge;
 pub mod ports;
 mod unread;
+mod user_tags;
 
 use actix::{Actor, Addr};
 use actors::{End, FINISH, PlaneActor, PlaneContext, keep_linked, preflight};

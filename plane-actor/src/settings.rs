@@ -2,7 +2,7 @@
 
 use clap::Args;
 use plane_actor::{
-    config::{Budgets, CLEAN_QUIET, PlaneConfig},
+    config::{Budgets, CLEAN_QUIET, PlaneConfig, UserTags},
     edge::kube::PdOverride,
 };
 use serde::{Deserialize, Serialize};
@@ -59,7 +59,7 @@ pub(crate) struct Settings {
 }
 
 /// Endpoints for tests and private links.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub(crate) struct AwsSettings {
     /// Region of the plane's volumes.
@@ -74,6 +74,25 @@ pub(crate) struct AwsSettings {
     pub(crate) ebs_endpoint: String,
     /// What EC2 allows this account, where AWS has raised a quota.
     pub(crate) budgets: Budgets,
+    /// Tags for every snapshot, besides those of the volumes and our own.
+    pub(crate) tags: UserTags,
+    /// Snapshots bear the tags of their volumes as well, as room allows.
+    pub(crate) copy_volume_tags: bool,
+}
+
+impl Default for AwsSettings {
+    fn default() -> Self {
+        Self {
+            region: String::new(),
+            ec2_endpoint: String::new(),
+            s3_endpoint: String::new(),
+            sts_endpoint: String::new(),
+            ebs_endpoint: String::new(),
+            budgets: Budgets::default(),
+            tags: UserTags::default(),
+            copy_volume_tags: true,
+        }
+    }
 }
 
 /// PEM files.
@@ -127,5 +146,7 @@ pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {
     config.clean_quiet = Millis::secs(settings.clean_quiet_seconds);
     config.sharing = settings.sharing_planes.max(1);
     config.budgets = settings.aws.budgets;
+    config.tags = settings.aws.tags.clone();
+    config.copy_volume_tags = settings.aws.copy_volume_tags;
     config
 }

@@ -10,6 +10,8 @@ AWS = {
     "s3Endpoint": "http://s",
     "stsEndpoint": "http://t",
     "ebsEndpoint": "http://b",
+    "tags": {"cost-centre": "42"},
+    "copyVolumeTags": False,
     "budgets": {action: {"burst": 300 + at, "perSecond": 20 + at} for at, action in enumerate(ACTIONS)},
 }
 

@@ -26,11 +26,16 @@ PROGRAMS = {
 ARN = "arn:aws:eks:eu-west-1:123456789012:cluster/prod-az1"
 
 
+# Keys below which the user chooses the names.
+FREE = {"aws.tags"}
+
+
 def leaves(tree: dict, path: str = "") -> dict:
     found = {}
     for key, value in tree.items():
         at = f"{path}{key}"
-        found |= leaves(value, f"{at}.") if isinstance(value, dict) and value else {at: value}
+        inner = isinstance(value, dict) and value and at not in FREE
+        found |= leaves(value, f"{at}.") if inner else {at: value}
     return found
 
 

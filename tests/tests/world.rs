@@ -218,6 +218,7 @@ fn ec2_has_the_habits_of_ec2() {
             instance: instance.clone(),
             exclude,
             tags: tags.clone(),
+            copy_tags: false,
             description: String::new(),
         };
         assert!(matches!(

@@ -124,6 +124,26 @@ pub enum CloudError {
     OutcomeUnknown(String),
 }
 
+impl CloudError {
+    /// AWS's code of what it refused for good.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code),
+            Self::Throttled(_)
+            | Self::PerVolumeRate(_)
+            | Self::InvalidState(_)
+            | Self::Quota(_)
+            | Self::Denied(_)
+            | Self::NotAccepted(_)
+            | Self::WrongTime(_)
+            | Self::NoCredentials(_)
+            | Self::NotFound(_)
+            | Self::OutcomeUnknown(_) => None,
+        }
+    }
+}
+
 /// EC2. Every mutating call is one attempt on the wire; nothing here retries blindly.
 #[async_trait]
 pub trait Ec2: Send + Sync {
@@ -235,6 +255,8 @@ pub struct CreateSnapshots {
     pub exclude: Vec<VolumeId>,
     /// At most 50, set on every snapshot.
     pub tags: Vec<(String, String)>,
+    /// CopyTagsFromSource: each snapshot bears its volume's tags as well. They count among the 50 (`facts/aws.md` A1).
+    pub copy_tags: bool,
     /// For people in the AWS console.
     pub description: String,
 }

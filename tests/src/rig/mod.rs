@@ -201,7 +201,8 @@ impl<N: Network> Rig<N> {
     pub fn start_plane(&self, plane: &str) {
         let ports = self.world.plane_ports(plane, self.net.plane_up(plane));
         let budgets = self.world.config().ec2.budgets();
-        let config = PlaneConfig { budgets, ..PlaneConfig::new(plane) };
+        let tags = self.world.config().user_tags;
+        let config = PlaneConfig { budgets, tags, ..PlaneConfig::new(plane) };
         let view = ports.views.subscribe();
         let (name, (stop, stopped)) = (plane.to_owned(), oneshot::channel());
         let host = async move {

@@ -1,7 +1,7 @@
 //! What a world is made of. Every number has a default that resembles the real system (the facts are cited); tests and
 //! the demo change what they want to show.
 
-use plane_actor::config::{Bucket, Budgets};
+use plane_actor::config::{Bucket, Budgets, UserTags};
 use shared::{ids::ClusterId, time::Timestamp};
 use std::{path::PathBuf, time::Duration};
 
@@ -101,6 +101,8 @@ pub struct WorldConfig {
     pub stores_per_plane: u32,
     /// So many of them keep the raft log on the data volume, and have one volume alone.
     pub one_volume_stores: u32,
+    /// What the user wants on every snapshot.
+    pub user_tags: UserTags,
     /// Regions at the beginning; the scheduler splits and merges from there.
     pub regions: u32,
     /// Accounts of the bank, spread evenly over the regions.
@@ -164,6 +166,7 @@ impl Default for WorldConfig {
             planes: Self::named_planes(3),
             stores_per_plane: 3,
             one_volume_stores: 0,
+            user_tags: UserTags::default(),
             regions: 24,
             accounts: 240,
             opening_balance: 1_000,

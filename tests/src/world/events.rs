@@ -185,6 +185,20 @@ impl World {
         });
     }
 
+    /// The volumes of a store bear these as well.
+    pub fn tag_volumes(&self, store: StoreId, tags: impl IntoIterator<Item = (String, String)>) {
+        self.with(|state| {
+            let Some(held) = state.stores.get(&store) else { return };
+            let ids = [Some(held.data.clone()), held.raft.clone()];
+            let tags: Vec<_> = tags.into_iter().collect();
+            for id in ids.into_iter().flatten() {
+                if let Some(volume) = state.cloud.ec2.volumes.get_mut(&id.0) {
+                    volume.tags.extend(tags.iter().cloned());
+                }
+            }
+        });
+    }
+
     /// Somebody splits, merges, moves or ingests right now, wherever leases let them; as often as asked.
     pub fn disturb(&self, times: u32) {
         self.with(|state| (0..times).for_each(|_| state.unruly_turn()));

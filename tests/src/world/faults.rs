@@ -15,6 +15,8 @@ use std::{
 pub struct Ec2Faults {
     /// The role allows CreateSnapshots, but not CreateSnapshot.
     pub only_sets: bool,
+    /// A policy allows our own tags only.
+    pub only_our_tags: bool,
     /// So many CreateSnapshots succeed without an answer (`facts/aws.md` A4).
     pub lose_replies: u32,
     /// So many calls of any kind are refused with RequestLimitExceeded.

@@ -134,7 +134,7 @@ impl State {
             volume: id.clone(),
             instance: kept.attachment.as_ref().map(|at| InstanceId(at.instance.clone())),
             zone: self.config.planes.iter().find(|kept| kept.name == plane)?.zone.clone(),
-            tags: vec![("CSIVolumeName".to_owned(), format!("pvc-{id}"))],
+            tags: kept.tags.clone().into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect(),
         })
     }
 
@@ -147,7 +147,7 @@ impl State {
             without_root: true,
             excluded: &excluded,
             tags: &call.tags,
-            copy_tags: false,
+            copy_tags: call.copy_tags,
         };
         let wanted = self.cloud.ec2.chosen(now, &home, &asked).map_err(refused)?;
         self.take(plane, &call.instance, wanted, &call.tags)
@@ -288,9 +288,11 @@ impl Ec2 for Ec2Double {
         })
     }
 
-    async fn may_create_snapshots(&self, _: &CreateSnapshots) -> Result<(), CloudError> {
+    async fn may_create_snapshots(&self, call: &CreateSnapshots) -> Result<(), CloudError> {
         self.world.with(|state| {
-            if state.ec2_faults(&self.plane).denied {
+            let faults = state.ec2_faults(&self.plane);
+            let others = call.copy_tags || call.tags.iter().any(|(key, _)| !key.starts_with("isochron/"));
+            if faults.denied || faults.only_our_tags && others {
                 return Err(CloudError::Denied("ec2:CreateSnapshots".to_owned()));
             }
             Ok(())

@@ -46,6 +46,14 @@ impl World {
         })
     }
 
+    /// What stands on each snapshot that there is, as EC2 has it.
+    pub fn snapshot_tags(&self) -> Vec<BTreeMap<String, String>> {
+        self.with(|state| {
+            let there = state.cloud.ec2.snapshots.values().filter(|kept| !kept.deleting);
+            there.map(|kept| kept.tags.clone()).collect()
+        })
+    }
+
     /// The highest epoch that a plane's own ledger says it has obeyed, over all TiDB clusters.
     pub fn obeyed(&self, plane: &str) -> Option<Epoch> {
         self.with(|state| state.ledgers.get(plane)?.epochs.values().max().copied())

@@ -49,6 +49,10 @@ impl State {
         let attached = [Some(&data), raft.as_ref(), Some(&foreign)];
         let attached: Vec<&str> = attached.into_iter().flatten().map(|volume| volume.0.as_str()).collect();
         self.cloud.ec2.add_instance(&home, &instance.0, &volume(0).0, &attached);
+        for volume in &attached {
+            let tags = csi_tags(volume, &plane.tc_namespace);
+            self.cloud.ec2.volumes.entry((*volume).to_owned()).and_modify(|kept| kept.tags.extend(tags));
+        }
         let role = if raft.is_some() { Role::Data(id) } else { Role::Whole(id) };
         self.cloud.tikv.insert(data.clone(), (role, instance.clone()));
         if let Some(raft) = &raft {
@@ -133,4 +137,15 @@ impl State {
         }
         chosen
     }
+}
+
+/// As the EBS CSI driver leaves its volumes; EC2 keeps some of its own beside them.
+fn csi_tags(volume: &str, namespace: &str) -> [(String, String); 4] {
+    let tag = |key: &str, value: String| (key.to_owned(), value);
+    [
+        tag("CSIVolumeName", format!("pvc-{volume}")),
+        tag("ebs.csi.aws.com/cluster", "true".to_owned()),
+        tag("kubernetes.io/created-for/pvc/namespace", namespace.to_owned()),
+        tag("aws:cloudformation:stack-name", "eks".to_owned()),
+    ]
 }

@@ -97,6 +97,7 @@ pub(crate) fn call(attempt: &str) -> CreateSnapshots {
         instance: InstanceId::from(INSTANCE),
         exclude: Vec::new(),
         tags: tags(attempt),
+        copy_tags: false,
         description: "backup b1 & co".into(),
     }
 }

@@ -37,6 +37,34 @@ async fn a_set_has_its_tags_one_start_time_and_no_foreign_volume() {
     assert_eq!(sent.fields.get("InstanceSpecification.ExcludeBootVolume").map(String::as_str), Some("true"));
 }
 
+/// Each snapshot bears what its own volume bears, without `aws:` ones, and what was asked for.
+#[tokio::test]
+async fn what_volumes_bear_is_copied_where_the_call_says_so() {
+    let bearing = |crowd: usize| {
+        let mut state = Bench::state();
+        for volume in &DATA[..2] {
+            let own = [("CSIVolumeName".into(), format!("pvc-{volume}")), ("aws:stack".into(), "s".into())];
+            let more = (0..crowd).map(|number| (format!("k{number}"), String::new()));
+            state.ec2.volumes.get_mut(*volume).expect("a volume").tags.extend(own.into_iter().chain(more));
+        }
+        state
+    };
+    let bench = Bench::with(bearing(0)).await;
+    let mut one = call("1");
+    (one.exclude, one.copy_tags) = (volumes(&DATA[2..]), true);
+    bench.cloud.ec2.may_create_snapshots(&one).await.expect("dry run");
+    bench.cloud.ec2.create_snapshots(&one).await.expect("accepted");
+    for snapshot in bench.handle().snapshots().values() {
+        assert_eq!(snapshot.tags.get("CSIVolumeName"), Some(&format!("pvc-{}", snapshot.volume)));
+        assert_eq!(snapshot.tags.len(), tags("1").len() + 1);
+    }
+    let sent = bench.handle().calls_of("CreateSnapshots");
+    assert!(sent.iter().all(|call| call.fields["CopyTagsFromSource"] == "volume"), "the dry run as well");
+    let crowded = Bench::with(bearing(48)).await;
+    let outcome = crowded.cloud.ec2.may_create_snapshots(&one).await;
+    assert_eq!(outcome.map_err(|error| error.code().map(str::to_owned)), Err(Some("TagLimitExceeded".to_owned())));
+}
+
 /// The fault that doubles a set with the SDK's defaults (`facts/aws.md` C), on a fresh connection and on a used one.
 #[tokio::test]
 async fn a_lost_reply_is_unknown_and_was_sent_once() {

@@ -122,7 +122,7 @@ async fn snapshot_plane(world: &World, plane: &str) -> anyhow::Result<Vec<Snapsh
         let all = cloud.ec2.instances(std::slice::from_ref(&instance)).await?.remove(0);
         let exclude = all.data.into_iter().filter(|volume| !volumes.contains(volume)).collect();
         let tags = vec![("attempt".to_owned(), "1".to_owned())];
-        let call = CreateSnapshots { instance, exclude, tags, description: String::new() };
+        let call = CreateSnapshots { instance, exclude, tags, copy_tags: false, description: String::new() };
         made.extend(cloud.ec2.create_snapshots(&call).await?.into_iter().map(|accepted| accepted.snapshot));
     }
     Ok(made)

@@ -19,6 +19,7 @@ mod schedules;
 mod sizes;
 mod standby;
 mod stops;
+mod tags;
 mod weaker;
 
 use shared::barrier::Milestone;

@@ -118,4 +118,14 @@ aws:
   {{- range $action, $bucket := .Values.aws.budgets }}
     {{ $action }}: {burst: {{ int64 $bucket.burst }}, perSecond: {{ int64 $bucket.perSecond }}}
   {{- end }}
+  # Snapshots bear the tags of their volumes as well, as far as EC2's 50 tags go.
+  copyVolumeTags: {{ .Values.aws.copyVolumeTags }}
+  {{- with .Values.aws.tags }}
+  # And these.
+  tags:
+    {{- toYaml . | nindent 4 }}
+  {{- else }}
+  # And these, for cost allocation or a policy that demands one:
+  # tags: {cost-centre: "42"}
+  {{- end }}
 {{- end }}

@@ -7,10 +7,9 @@ use super::{
     context::WorkContext,
     deleting::Deleting,
     left::{Left, line},
-    looking, manifests, meta, old_backup, prepare,
-    snapshot::{attempt_tags, backup_tags},
-    storage,
+    looking, manifests, meta, old_backup, prepare, storage,
     storage::Lock,
+    tags::{attempt_tags, backup_tags},
 };
 use crate::{
     actors::plane_context::length,

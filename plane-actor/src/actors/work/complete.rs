@@ -9,10 +9,9 @@ use super::{
     left::Left,
     looking, manifests, meta,
     outcome::Carried,
-    reserve,
-    snapshot::attempt_tags,
-    storage,
+    reserve, storage,
     storage::Lock,
+    tags::attempt_tags,
 };
 use crate::ports::{Cloud, CloudError, Find, Objects, SnapshotInfo, SnapshotState};
 use shared::{

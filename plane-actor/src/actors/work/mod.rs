@@ -39,6 +39,7 @@ mod snapshot;
 pub(crate) mod storage;
 mod stores;
 mod suspend;
+mod tags;
 mod versions;
 mod volumes;
 

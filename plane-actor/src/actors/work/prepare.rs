@@ -11,9 +11,10 @@ use super::{
     outcome::Carried,
     rest::rest,
     retry::{refusal_of, tried},
-    rights::{Asked, check_rights},
+    rights::{Asked, Rights, check_rights},
     storage,
     stores::{check_versions, list_stores, wait_until_well},
+    tags::VolumeTags,
     volumes::{Volumes, find_volumes},
 };
 use crate::{
@@ -115,14 +116,15 @@ async fn survey(
     let named = |cloud: &Cloud, refusal| cloud::named(spec, in_region(cloud, refusal));
     let volumes = checks
         .after("volumes in EC2", cloud.as_ref().zip(stores), |(cloud, (stores, local))| {
-            find_volumes(cloud, stores, local, &directories).map_err(move |refusal| named(cloud, refusal))
+            find_volumes(cloud, stores, local, &directories, env.config.copy_volume_tags)
+                .map_err(move |refusal| named(cloud, refusal))
         })
         .await;
     let attempt = context.map(|context| &context.attempt);
     let of_calls = cloud.as_ref().zip(cluster.as_ref()).zip(volumes.as_ref());
-    let budgets = checks
+    let rights = checks
         .after("right to take snapshots", of_calls, |((cloud, cluster), volumes)| {
-            let asked = Asked { attempt, spec, cluster: cluster.id, calls: &volumes.calls };
+            let asked = Asked { attempt, spec, cluster: cluster.id, calls: &volumes.calls, volume_tags: &volumes.tags };
             check_rights(env, cloud, asked).map_err(move |refusal| named(cloud, refusal))
         })
         .await;
@@ -142,7 +144,8 @@ async fn survey(
     if checks.refused().is_some() || !is_connected {
         return None;
     }
-    let Volumes { stores, calls, .. } = volumes?;
+    let Volumes { stores, calls, tags, .. } = volumes?;
+    let Rights { budgets, copies_tags } = rights?;
     Some(Discovery {
         spec: spec.clone(),
         located: located?,
@@ -155,7 +158,8 @@ async fn survey(
         cluster: cluster?,
         cluster_stores: cluster_stores?,
         calls,
-        budgets: budgets?,
+        volume_tags: if copies_tags { tags } else { VolumeTags::new() },
+        budgets,
     })
 }
 

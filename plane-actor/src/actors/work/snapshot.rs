@@ -7,6 +7,7 @@ use super::{
     context::WorkContext,
     discovery::Discovery,
     looks::Looks,
+    tags::{CallTags, attempt_tags},
     volumes::exclusions_now,
 };
 use crate::{
@@ -18,10 +19,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use shared::{
     backoff::Backoff,
     evidence::AcceptedSnapshot,
-    ids::{Attempt, ClusterId, InstanceId, PlaneId, SnapshotId, VolumeId},
+    ids::{InstanceId, SnapshotId, VolumeId},
     member::{Done, SnapshotCalls},
     reason::{Reason, Refusal},
-    request::MemberSpec,
     time::Timestamp,
     ts::Ts,
     wire::{CallAccepted, CallShare, PlanePhase},
@@ -48,33 +48,6 @@ const LOOK: Backoff = Backoff { first: shared::time::Millis(1_000), cap: shared:
 /// An instance or volume in transition, or an earlier request of a stranger, is over in seconds.
 const STATE_WAIT: Duration = Duration::from_secs(2);
 const CREATE: &str = Action::CreateSnapshots.name();
-
-/// Tags by which everything of a backup in a plane is found.
-pub(super) fn backup_tags(attempt: &Attempt, plane: &PlaneId) -> Vec<(String, String)> {
-    let tag = |key: &str, value: &str| (format!("isochron/{key}"), value.to_owned());
-    vec![tag("backup-uid", attempt.backup.as_str()), tag("plane", plane.as_str())]
-}
-
-/// Tags by which everything of an attempt in a plane is found.
-pub(super) fn attempt_tags(attempt: &Attempt, plane: &PlaneId) -> Vec<(String, String)> {
-    let mut tags = backup_tags(attempt, plane);
-    tags.push(("isochron/attempt".to_owned(), attempt.number.to_string()));
-    tags
-}
-
-/// Everything on a snapshot.
-pub(super) fn all_tags(
-    attempt: &Attempt,
-    plane: &PlaneId,
-    spec: &MemberSpec,
-    cluster: ClusterId,
-) -> Vec<(String, String)> {
-    let mut tags = attempt_tags(attempt, plane);
-    tags.push(("isochron/backup-name".to_owned(), spec.backup_name.clone()));
-    tags.push(("isochron/backup-namespace".to_owned(), spec.backup_namespace.clone()));
-    tags.push(("isochron/cluster-id".to_owned(), cluster.to_string()));
-    tags
-}
 
 pub(super) async fn snapshot(
     context: &WorkContext,
@@ -112,15 +85,18 @@ async fn all(
     let done = Cell::new(0);
     let tags = attempt_tags(&context.attempt, &context.env.config.plane);
     let looks = Looks::new(&context.env, &discovery.cloud, tags);
+    let tagging = discovery.tagging(&context.env, &context.attempt);
     // Those that can go one way only, first.
     let (either, sets): (Vec<_>, Vec<_>) =
         context.calls.iter().partition(|(_, (volumes, _))| buckets.either(volumes.len()));
     let sets: Vec<(Set, CallAccepted)> = stream::iter(sets.into_iter().chain(either))
         .map(|(instance, (volumes, exclude))| {
+            let CallTags { tags, copies, .. } = tagging.of_call(volumes);
             let call = CreateSnapshots {
                 instance: instance.clone(),
                 exclude: exclude.clone(),
-                tags: all_tags(&context.attempt, &context.env.config.plane, &discovery.spec, discovery.cluster.id),
+                tags,
+                copy_tags: copies,
                 description: format!(
                     "{}/{} at {commit_ts}",
                     discovery.spec.backup_namespace, discovery.spec.backup_name
@@ -222,6 +198,10 @@ async fn one(
                 if let Some(set) = look(context, looks, &instance, wanted, times).await? {
                     return Ok(set);
                 }
+            }
+            // A volume was given another tag since they were counted: nothing was made, and the rest matters more.
+            Err(error @ CloudError::Refused { .. }) if call.copy_tags && error.code() == Some("TagLimitExceeded") => {
+                (call.copy_tags, last) = (false, error);
             }
             Err(error @ (CloudError::Refused { .. } | CloudError::NotFound(_))) => {
                 // A volume that is excluded and has gone since the list was read: worth one look, nothing was made.

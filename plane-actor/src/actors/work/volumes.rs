@@ -3,6 +3,7 @@
 use super::{
     cloud::{Service, cloud_tried},
     directories::Placed,
+    tags::VolumeTags,
 };
 use crate::ports::{Cloud, InstanceVolumes, LocalStore, VolumeAt};
 use shared::{
@@ -25,6 +26,7 @@ pub(crate) type Calls = BTreeMap<InstanceId, (BTreeSet<VolumeId>, Vec<VolumeId>)
 pub(super) struct Volumes {
     pub(super) stores: Vec<PreparedStore>,
     pub(super) calls: Calls,
+    pub(super) tags: VolumeTags,
     /// When the youngest of their unfinished snapshots was started.
     pub(super) youngest: Option<Timestamp>,
 }
@@ -34,6 +36,7 @@ pub(super) async fn find_volumes(
     cluster: &[ClusterStore],
     local: &[LocalStore],
     directories: &Placed,
+    copy_tags: bool,
 ) -> Result<(Volumes, String), Refusal> {
     let ids: Vec<VolumeId> = local.iter().flat_map(|store| store.volumes.iter().map(|v| v.volume.clone())).collect();
     let at = cloud_tried(Service::Ec2, "DescribeVolumes", || cloud.ec2.volumes(&ids)).await?;
@@ -42,7 +45,8 @@ pub(super) async fn find_volumes(
     let calls = calls_now(cloud, &stores).await?;
     let youngest = check_room(cloud, &ids).await?;
     let text = format!("{} volumes on {} instances", ids.len(), calls.len());
-    Ok((Volumes { stores, calls, youngest }, text))
+    let tags = at.into_values().filter(|_| copy_tags).map(|at| (at.volume, at.tags)).collect();
+    Ok((Volumes { stores, calls, tags, youngest }, text))
 }
 
 /// The calls as instances are now: a pod of somebody else's may have come or gone with its volume since the last look.

@@ -19,7 +19,7 @@ use aws_sdk_ec2::{
         create_snapshot::builders::CreateSnapshotFluentBuilder,
         create_snapshots::builders::CreateSnapshotsFluentBuilder,
     },
-    types::{Filter, InstanceSpecification, ResourceType, Tag, TagSpecification},
+    types::{CopyTagsFromSource, Filter, InstanceSpecification, ResourceType, Tag, TagSpecification},
 };
 use shared::{
     evidence::AcceptedSnapshot,
@@ -56,7 +56,8 @@ impl Ec2Edge {
             .set_exclude_data_volume_ids(Some(exclude))
             .build();
         let asked = self.client.create_snapshots().instance_specification(instance).description(&call.description);
-        asked.tag_specifications(tagged(&call.tags))
+        let copied = call.copy_tags.then_some(CopyTagsFromSource::Volume);
+        asked.set_copy_tags_from_source(copied).tag_specifications(tagged(&call.tags))
     }
 
     fn creating_one(&self, call: &CreateSnapshot) -> CreateSnapshotFluentBuilder {
