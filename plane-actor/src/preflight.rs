@@ -5,7 +5,7 @@ use crate::{
     wiring,
 };
 use clap::Args;
-use shared::request::{Credentials, Limits, MemberSpec, S3Target, SizeLevel};
+use shared::request::{Credentials, ForeignRole, Limits, MemberSpec, S3Target, SizeLevel};
 use tokio::task::LocalSet;
 
 #[derive(Args)]
@@ -39,6 +39,18 @@ pub(crate) struct PreflightArgs {
     /// Annotation iam.amazonaws.com/role.
     #[arg(long)]
     role: Option<String>,
+    /// What that role's trust policy asks for, as annotation isochron.pingcap.com/role-external-id.
+    #[arg(long, default_value = "", requires = "role")]
+    role_external_id: String,
+    /// As spec.template.s3.bucketOwner: account that must own the bucket.
+    #[arg(long, default_value = "")]
+    bucket_owner: String,
+    /// As --s3.role-arn in spec.template.br.options: assumed for the bucket alone.
+    #[arg(long)]
+    bucket_role: Option<String>,
+    /// As --s3.external-id.
+    #[arg(long, default_value = "", requires = "bucket_role")]
+    bucket_external_id: String,
     /// This plane is spec.clusters[0].
     #[arg(long)]
     init: bool,
@@ -62,6 +74,9 @@ impl PreflightArgs {
             acl: String::new(),
             sse: String::new(),
             storage_class: String::new(),
+            kms_key: String::new(),
+            bucket_owner: self.bucket_owner.clone(),
+            role: self.bucket_role.clone().map(|arn| ForeignRole { arn, external_id: self.bucket_external_id.clone() }),
         };
         let credentials = match (&self.secret, &self.role, &self.service_account) {
             (Some(name), _, _) => Credentials::Secret(name.clone()),
@@ -77,6 +92,7 @@ impl PreflightArgs {
             init: self.init,
             storage: storage.of_plane(&shared::ids::PlaneId::new(plane)),
             credentials,
+            role_external_id: self.role_external_id.clone(),
             size_level: SizeLevel::None,
             delete_ratio_milli: 1000,
             limits: Limits::default(),

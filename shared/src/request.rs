@@ -32,6 +32,12 @@ pub struct Request {
     pub limits: Limits,
     /// `barrier.retryWithin`: until how long after the start new attempts may be made; `None`: one attempt.
     pub retry_within: Option<Millis>,
+    /// See [`MemberSpec::role_external_id`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub role_external_id: String,
+    /// Options of the old jobs that have no effect here, each with where it stands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
     /// `barrier.allowWeakerHolds`: see [`MemberSpec::allow_weaker_holds`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub allow_weaker_holds: bool,
@@ -80,6 +86,25 @@ pub struct S3Target {
     pub sse: String,
     /// Storage class; empty: the bucket's.
     pub storage_class: String,
+    /// KMS key of `sse`; empty: the bucket's, or the account's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kms_key: String,
+    /// Account that must own the bucket; empty: whichever.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub bucket_owner: String,
+    /// Assumed for the bucket alone, by whoever the plane is towards AWS: a bucket of another account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<ForeignRole>,
+}
+
+/// A role, most likely of another account.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ForeignRole {
+    /// ARN.
+    pub arn: String,
+    /// What its trust policy asks for; empty: nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub external_id: String,
 }
 
 impl S3Target {
@@ -225,6 +250,9 @@ pub struct MemberSpec {
     pub storage: S3Target,
     /// Who this plane is towards AWS.
     pub credentials: Credentials,
+    /// What the trust policy of [`Credentials::Role`] asks for; empty: nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub role_external_id: String,
     /// Which sizes to compute.
     pub size_level: SizeLevel,
     /// See [`Request::delete_ratio_milli`].
@@ -249,6 +277,7 @@ impl Request {
             init: self.init_plane() == Some(plane),
             storage: self.storage.of_plane(plane),
             credentials: self.credentials.clone(),
+            role_external_id: self.role_external_id.clone(),
             size_level: self.size_level,
             delete_ratio_milli: self.delete_ratio_milli,
             limits: self.limits.clone(),

@@ -22,6 +22,9 @@ impl S3Target {
             acl: String::new(),
             sse: String::new(),
             storage_class: String::new(),
+            kms_key: String::new(),
+            bucket_owner: String::new(),
+            role: None,
         }
     }
 }
@@ -47,6 +50,8 @@ impl Request {
             delete_ratio_milli: 1000,
             limits: Limits::default(),
             retry_within: None,
+            role_external_id: String::new(),
+            ignored: Vec::new(),
             allow_weaker_holds: false,
         }
     }
@@ -64,6 +69,7 @@ impl MemberSpec {
             init: true,
             storage: S3Target::example("backups", "nightly-az1"),
             credentials: Credentials::Default,
+            role_external_id: String::new(),
             size_level: SizeLevel::Full,
             delete_ratio_milli: 1000,
             limits: Limits::default(),

@@ -13,7 +13,7 @@ use std::{fmt, sync::Arc};
 /// Makes clients for one identity; credentials are checked here, before anything is held.
 #[async_trait]
 pub trait CloudConnect: Send + Sync {
-    /// `region` may be empty: the plane's own. Refuses `CredentialsUnreadable`, `CredentialsRefused` or `AccessDenied`.
+    /// `region` may be empty: the plane's own. A role of the storage is assumed by this identity, for S3 alone. Refuses `CredentialsUnreadable`, `CredentialsRefused` or `AccessDenied`.
     /// The clients renew their credentials by themselves for as long as they live, and nobody keeps them longer.
     async fn connect(&self, identity: &CloudIdentity, storage: &S3Target) -> Result<Cloud, PortError>;
 }
@@ -29,7 +29,12 @@ pub enum CloudIdentity {
         secret_key: String,
     },
     /// AssumeRole from the plane actor's own chain.
-    Role(String),
+    Role {
+        /// Whole ARN.
+        arn: String,
+        /// What its trust policy asks for; empty: nothing.
+        external_id: String,
+    },
     /// IRSA of another ServiceAccount.
     ServiceAccount(Arc<dyn WebIdentitySource>),
     /// The plane actor's own chain.
@@ -40,7 +45,7 @@ impl fmt::Debug for CloudIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Keys { .. } => "Keys(..)",
-            Self::Role(_) => "Role(..)",
+            Self::Role { .. } => "Role(..)",
             Self::ServiceAccount(_) => "ServiceAccount(..)",
             Self::Default => "Default",
         })

@@ -38,8 +38,10 @@ fn spec() -> MemberSpec {
             acl: "private".into(),
             sse: "AES256".into(),
             storage_class: "STANDARD".into(),
+            ..S3Target::example("", "")
         },
         credentials: Credentials::Secret("s3-secret".into()),
+        role_external_id: String::new(),
         size_level: SizeLevel::Full,
         delete_ratio_milli: 1500,
         limits: Limits::default(),

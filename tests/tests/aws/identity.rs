@@ -178,7 +178,10 @@ async fn child_with_an_environment() {
     let own = cloud.connect(&CloudIdentity::Default, &elsewhere).await.expect("connected");
     assert_eq!((own.account.as_str(), own.region.as_str()), (ACCOUNT, REGION), "volumes are where the plane is");
     assert_eq!(own.ec2.volumes(&volumes(&super::bench::DATA)).await.expect("found").len(), 3);
-    let role = cloud.connect(&CloudIdentity::Role(ROLE.into()), &storage("b")).await.expect("connected");
+    let role = cloud
+        .connect(&CloudIdentity::Role { arn: ROLE.into(), external_id: String::new() }, &storage("b"))
+        .await
+        .expect("connected");
     assert_eq!(role.account, "444455556666");
     let seen = role.ec2.volumes(&volumes(&super::bench::DATA)).await.expect("an answer");
     assert!(seen.is_empty(), "another account: {seen:?}");
@@ -221,7 +224,9 @@ async fn child_whose_environment_leads_nowhere() {
         let listed = cloud.objects.list("", 1).await;
         assert!(matches!(listed, Err(CloudError::NotFound(_))), "moto says that there is no such bucket: {listed:?}");
         assert_eq!(cloud.ec2.volumes(&volumes(&super::bench::DATA)).await.expect("found").len(), 3);
-        let role = AwsCloud::new(config.clone()).connect(&CloudIdentity::Role(ROLE.into()), &storage).await;
+        let role = AwsCloud::new(config.clone())
+            .connect(&CloudIdentity::Role { arn: ROLE.into(), external_id: String::new() }, &storage)
+            .await;
         assert!(role.is_ok(), "{:?}", role.err());
     }
 }
@@ -243,7 +248,9 @@ async fn child_without_credentials() {
 #[ignore = "the other child of an_empty_chain_is_told"]
 async fn child_with_a_role_and_nothing_to_assume_it_with() {
     let config = AwsConfig { region: REGION.into(), ..AwsConfig::default() };
-    let outcome = AwsCloud::new(config).connect(&CloudIdentity::Role(ROLE.into()), &storage("b")).await;
+    let outcome = AwsCloud::new(config)
+        .connect(&CloudIdentity::Role { arn: ROLE.into(), external_id: String::new() }, &storage("b"))
+        .await;
     assert_eq!(reason(&outcome), Some(Reason::CredentialsUnreadable), "{:?}", outcome.err());
     let Err(error) = outcome else { panic!("refused") };
     assert!(error.to_string().contains("sts:AssumeRole on") && error.to_string().contains(ROLE), "{error}");

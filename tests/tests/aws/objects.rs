@@ -2,12 +2,13 @@
 
 use super::{
     bench::{Bench, config, keys, moto, storage},
-    script::{Line, Script},
+    script::{Line, Script, header},
 };
 use plane_actor::{
     edge::aws::{AwsCloud, AwsConfig},
-    ports::{CloudConnect, CloudError, Objects},
+    ports::{CloudConnect, CloudError, Objects, PortError},
 };
+use shared::{reason::Reason, request::ForeignRole};
 use std::sync::Arc;
 use tests::servers::{ec2::Ec2Server, front::Front, process};
 
@@ -143,4 +144,82 @@ async fn a_store_without_conditional_writes_is_told() {
     let outcome = objects.put_if_absent("k", b"mine".to_vec()).await;
     assert!(matches!(&outcome, Err(CloudError::Refused { code, .. }) if code == "NotImplemented"), "{outcome:?}");
     assert_eq!(script.seen().len(), 1);
+}
+
+const EMPTY_LIST: &str = "<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated></ListBucketResult>";
+
+/// Owner and key go with every call that takes them.
+#[tokio::test]
+async fn a_bucket_of_another_owner_and_a_key_of_the_users_are_said_to_s3() {
+    let answers = [EMPTY_LIST, "{}", "", "", ""].map(|body| Line::Answer(200, body.to_owned()));
+    let script = Script::start(answers.into()).await;
+    let mut storage = storage("bucket");
+    storage.endpoint = script.url.clone();
+    storage.bucket_owner = "999988887777".into();
+    (storage.sse, storage.kms_key) = ("aws:kms".into(), "arn:aws:kms:eu-west-1:999988887777:key/k".into());
+    let cloud = AwsCloud::new(config("")).connect(&keys("AKIAANY"), &storage).await.expect("connected");
+    let objects = cloud.objects;
+    objects.list("p", 1).await.expect("listed");
+    objects.get("p/a").await.expect("read");
+    objects.put("p/a", b"one".to_vec()).await.expect("written");
+    assert!(objects.put_if_absent("p/b", b"two".to_vec()).await.expect("written"));
+    objects.delete("p/a").await.expect("deleted");
+    let all = script.whole();
+    assert_eq!(all.len(), 5);
+    for request in &all {
+        assert_eq!(header(request, "x-amz-expected-bucket-owner"), Some("999988887777"), "{request}");
+        let key = header(request, "x-amz-server-side-encryption-aws-kms-key-id");
+        assert_eq!(key.is_some(), request.starts_with("PUT"), "{request}");
+    }
+}
+
+/// The bucket's role is assumed by whoever the plane is, with its external id, and only S3 sees it.
+#[tokio::test]
+async fn a_bucket_of_another_account_is_reached_by_its_role() {
+    let caller = |account: &str| {
+        let body = format!(
+            "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>{account}</Account></GetCallerIdentityResult>\
+             </GetCallerIdentityResponse>"
+        );
+        Line::Answer(200, body)
+    };
+    let session = "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIABUCKET</AccessKeyId>\
+                   <SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>\
+                   <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>";
+    let session = || Line::Answer(200, session.to_owned());
+    let sts = Script::start(vec![caller("111122223333"), session(), caller("999988887777")]).await;
+    let s3 = Script::start(vec![Line::Answer(200, EMPTY_LIST.to_owned())]).await;
+    let mut storage = storage("bucket");
+    storage.endpoint = s3.url.clone();
+    let arn = "arn:aws:iam::999988887777:role/backups".to_owned();
+    storage.role = Some(ForeignRole { arn, external_id: "shop=1".into() });
+    let config = AwsConfig { endpoint_sts: sts.url.clone(), ..config("") };
+    let cloud = AwsCloud::new(config).connect(&keys("AKIAPLANE"), &storage).await.expect("connected");
+    assert_eq!(cloud.account, "111122223333", "volumes are the plane's own account's");
+    cloud.objects.list("p", 1).await.expect("listed");
+    let signed = |request: &String| header(request, "authorization").unwrap_or_default().to_owned();
+    assert!(signed(&s3.whole()[0]).contains("Credential=ASIABUCKET/"));
+    let asked = sts.whole();
+    assert!(asked[1].contains("Action=AssumeRole") && asked[1].contains("ExternalId=shop%3D1"), "{}", asked[1]);
+    assert!(signed(&asked[1]).contains("Credential=AKIAPLANE/"), "the plane assumes it");
+}
+
+#[tokio::test]
+async fn a_role_of_the_bucket_that_is_refused_is_named() {
+    let denied = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>no</Message></Error></ErrorResponse>";
+    let caller = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>1</Account></GetCallerIdentityResult>\
+                  </GetCallerIdentityResponse>";
+    let lines = vec![Line::Answer(200, caller.to_owned()), Line::Answer(403, denied.to_owned())];
+    let sts = Script::start(lines).await;
+    let mut storage = storage("bucket");
+    let arn = "arn:aws:iam::999988887777:role/backups".to_owned();
+    storage.role = Some(ForeignRole { arn: arn.clone(), external_id: String::new() });
+    let config = AwsConfig { endpoint_sts: sts.url.clone(), ..config("") };
+    let outcome = AwsCloud::new(config).connect(&keys("AKIAPLANE"), &storage).await;
+    let Err(PortError::Refused(refusal)) = outcome else { panic!("refused") };
+    assert_eq!(refusal.reason, Reason::AccessDenied);
+    for part in ["role for bucket bucket", "--s3.role-arn", "sts:AssumeRole", &arn] {
+        assert!(refusal.message.contains(part), "{part}: {refusal}");
+    }
+    assert!(!sts.whole()[1].contains("ExternalId"), "none was given");
 }

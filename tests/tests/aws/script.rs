@@ -44,6 +44,11 @@ impl Script {
 
     /// First line of every request so far, and its `if-none-match` or its `authorization` that is no signature.
     pub(crate) fn seen(&self) -> Vec<String> {
+        self.whole().iter().map(|request| short(request)).collect()
+    }
+
+    /// Every request so far: head, empty line, body.
+    pub(crate) fn whole(&self) -> Vec<String> {
         self.seen.lock().expect("the log").clone()
     }
 }
@@ -56,28 +61,32 @@ impl Drop for Script {
 
 async fn read(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
-    let head = loop {
+    loop {
         if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
-            break String::from_utf8_lossy(&bytes).into_owned();
+            return String::from_utf8_lossy(&bytes).into_owned();
         }
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
             let length = header(&head, "content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
             while bytes.len() < end + 4 + length && stream.read_buf(&mut bytes).await.unwrap_or(0) > 0 {}
-            break head;
+            return String::from_utf8_lossy(&bytes).into_owned();
         }
-    };
+    }
+}
+
+fn short(request: &str) -> String {
+    let head = request.split("\r\n\r\n").next().unwrap_or_default();
     let first = head.lines().next().unwrap_or_default().to_owned();
     let signed = |value: &&str| value.starts_with("AWS4");
-    let authorization = header(&head, "authorization").filter(|value| !signed(value));
-    match (header(&head, "if-none-match"), authorization) {
+    let authorization = header(head, "authorization").filter(|value| !signed(value));
+    match (header(head, "if-none-match"), authorization) {
         (Some(value), _) => format!("{first} if-none-match={value}"),
         (None, Some(value)) => format!("{first} authorization={value}"),
         (None, None) => first,
     }
 }
 
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let fields = head.lines().filter_map(|line| line.split_once(':'));
     fields.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
 }

@@ -75,6 +75,8 @@ pub(crate) fn request(backup: usize, planes: usize, retries: bool) -> Request {
         delete_ratio_milli: 1000,
         limits: Limits::default(),
         retry_within: retries.then_some(Millis::secs(3600)),
+        role_external_id: String::new(),
+        ignored: Vec::new(),
         allow_weaker_holds: false,
     }
 }

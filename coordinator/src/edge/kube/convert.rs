@@ -3,10 +3,12 @@
 
 mod checks;
 mod faults;
+mod options;
 mod published;
 pub mod run;
 pub mod schedule;
 pub mod status;
+mod storage;
 pub mod units;
 
 pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
@@ -14,14 +16,14 @@ pub use status::merge_status;
 pub use units::go_duration;
 
 use self::{faults::Faults, units::millis};
-use super::crd::{Barrier, ClusterRef, FINALIZER, S3, Template, VolumeBackup};
+use super::crd::{Barrier, ClusterRef, FINALIZER, Template, VolumeBackup};
 use crate::ports::{Object, Published, Scheduled};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use shared::{
     duration::{self, Units},
     ids::{BackupUid, PlaneId},
     reason::{Reason, Refusal, cut},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, S3Target, SizeLevel},
+    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel},
     retention::{Backup, BackupState, HOLD_ANNOTATION},
     schedule::SCHEDULE_LABEL,
     time::Millis,
@@ -35,6 +37,8 @@ pub const CANCEL_ANNOTATION: &str = "isochron.pingcap.com/cancel";
 pub const ABANDON_ANNOTATION: &str = "isochron.pingcap.com/abandon-planes";
 /// IAM role of the pods, as kube2iam had it (`facts/tidb-operator.md` §6).
 const ROLE_ANNOTATION: &str = "iam.amazonaws.com/role";
+/// What that role's trust policy asks for, where it is one of another account.
+pub const EXTERNAL_ID_ANNOTATION: &str = "isochron.pingcap.com/role-external-id";
 
 /// Deletions per second and plane when the spec says nothing that can be used (`facts/tidb-operator.md` §3.4).
 const DEFAULT_DELETE_RATIO: f64 = 1.0;
@@ -147,7 +151,8 @@ fn request(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'st
     if template.br.is_none() {
         faults.add(Reason::BrMissing, "spec.template.br is missing");
     }
-    let storage = storage(template, &mut faults);
+    let options = options::read(template);
+    let storage = storage::storage(template, &options, &mut faults);
     checks::storage(&storage, &members, &mut faults);
     let clean_policy = clean_policy(template).unwrap_or_else(|| {
         let other = template.clean_policy.as_deref().unwrap_or_default();
@@ -162,6 +167,7 @@ fn request(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'st
         Credentials::ServiceAccount(name) => checks::name("spec.template.serviceAccount", name, &mut faults),
         Credentials::Role(_) | Credentials::Default => {}
     }
+    let role_external_id = role_external_id(backup, &credentials, &mut faults);
     let request = Request {
         backup: object.uid.clone(),
         name: object.name.clone(),
@@ -174,6 +180,8 @@ fn request(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'st
         delete_ratio_milli: delete_ratio_milli(template.snapshots_delete_ratio),
         limits,
         retry_within,
+        role_external_id,
+        ignored: options.ignored,
         allow_weaker_holds: spec.barrier.as_ref().and_then(|barrier| barrier.allow_weaker_holds).unwrap_or(false),
     };
     faults.or(request)
@@ -207,48 +215,6 @@ fn members(clusters: &[ClusterRef], faults: &mut Faults) -> Vec<MemberRequest> {
     members
 }
 
-fn storage(template: &Template, faults: &mut Faults) -> S3Target {
-    let others =
-        [("gcs", template.gcs.is_some()), ("azblob", template.azblob.is_some()), ("local", template.local.is_some())];
-    let empty = S3::default();
-    let s3 = match (&template.s3, others.iter().find(|(_, there)| *there)) {
-        (Some(s3), _) => s3,
-        (None, Some((other, _))) => {
-            faults
-                .add(Reason::StorageUnsupported, format!("spec.template.{other} cannot hold a volume-snapshot backup"));
-            &empty
-        }
-        (None, None) => {
-            faults.add(Reason::S3Missing, "spec.template.s3 is missing");
-            &empty
-        }
-    };
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
-    let bucket = text(&s3.bucket);
-    if template.s3.is_some() && bucket.is_empty() {
-        faults.add(Reason::SpecInvalid, "spec.template.s3.bucket is empty");
-    }
-    let endpoint = text(&s3.endpoint);
-    if !endpoint.is_empty() && !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-        faults.add(
-            Reason::SpecInvalid,
-            format!("spec.template.s3.endpoint is {endpoint:?}; it must begin with http:// or https://"),
-        );
-    }
-    S3Target {
-        // Two makers whose stores refuse path style (`facts/tidb-operator.md` §6).
-        force_path_style: s3.force_path_style.unwrap_or(!matches!(s3.provider.as_str(), "alibaba" | "netease")),
-        provider: s3.provider.clone(),
-        region: text(&s3.region),
-        bucket,
-        prefix: text(&s3.prefix),
-        endpoint,
-        acl: text(&s3.acl),
-        sse: text(&s3.sse),
-        storage_class: text(&s3.storage_class),
-    }
-}
-
 /// A named secret wins over a role, a role over a ServiceAccount (`facts/tidb-operator.md` §6).
 fn credentials(backup: &VolumeBackup, template: &Template) -> Credentials {
     let filled = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned();
@@ -262,6 +228,24 @@ fn credentials(backup: &VolumeBackup, template: &Template) -> Credentials {
     } else {
         Credentials::Default
     }
+}
+
+fn role_external_id(backup: &VolumeBackup, credentials: &Credentials, faults: &mut Faults) -> String {
+    let id = backup.metadata.annotations.as_ref().and_then(|all| all.get(EXTERNAL_ID_ANNOTATION));
+    let id = id.map(|id| id.trim().to_owned()).unwrap_or_default();
+    // AssumeRole's own bounds (doc: AssumeRole, ExternalId).
+    let is_one = (2..=1224).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@:/-\\".contains(&byte));
+    if !id.is_empty() && !is_one {
+        let text =
+            format!("annotation {EXTERNAL_ID_ANNOTATION} is no external id: 2 to 1224 letters, digits and _+=,.@:/-");
+        faults.add(Reason::SpecInvalid, text);
+    }
+    if !id.is_empty() && !matches!(credentials, Credentials::Role(_)) {
+        let text = format!("annotation {EXTERNAL_ID_ANNOTATION} goes with a role in annotation {ROLE_ANNOTATION}");
+        faults.add(Reason::SpecInvalid, text);
+    }
+    id
 }
 
 fn size_level(text: Option<&str>) -> SizeLevel {

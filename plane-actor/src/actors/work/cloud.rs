@@ -16,11 +16,20 @@ use std::sync::Arc;
 /// Credentials as the spec names them, checked; nothing is cached, so a corrected secret works at once.
 pub(super) async fn connect(env: &PlaneContext, spec: &MemberSpec) -> Result<Cloud, Refusal> {
     let connected = async {
+        if let Some(role) = &spec.storage.role {
+            check_role(&role.arn).map_err(|refusal| of_bucket(spec, refusal))?;
+        }
         let identity = identity(env.ports.topology.clone(), spec).await?;
         let connecting = || env.ports.cloud.connect(&identity, &spec.storage);
         tried(Reason::CredentialsUnreadable, connecting).await
     };
     connected.await.map_err(|refusal| explained(spec, refusal))
+}
+
+/// Says that a refusal is about the role of the bucket alone.
+fn of_bucket(spec: &MemberSpec, refusal: Refusal) -> Refusal {
+    let bucket = &spec.storage.bucket;
+    Refusal::new(refusal.reason, format!("role for bucket {bucket} (--s3.role-arn): {}", refusal.message))
 }
 
 async fn identity(topology: Arc<dyn Topology>, spec: &MemberSpec) -> Result<CloudIdentity, Refusal> {
@@ -40,7 +49,7 @@ async fn identity(topology: Arc<dyn Topology>, spec: &MemberSpec) -> Result<Clou
         }
         Credentials::Role(role) => {
             check_role(role)?;
-            Ok(CloudIdentity::Role(role.clone()))
+            Ok(CloudIdentity::Role { arn: role.clone(), external_id: spec.role_external_id.clone() })
         }
         Credentials::ServiceAccount(name) => {
             let source = OfServiceAccount { topology, namespace: namespace.clone(), name: name.clone() };

@@ -15,7 +15,10 @@ use async_trait::async_trait;
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, stalled_stream_protection::StalledStreamProtectionConfig,
 };
-use shared::{reason::Reason, request::S3Target};
+use shared::{
+    reason::Reason,
+    request::{ForeignRole, S3Target},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::Mutex,
@@ -151,10 +154,29 @@ impl AwsCloud {
         };
         let blocks = Arc::new(EbsEdge::new(aws_sdk_ebs::Client::from_conf(ebs.build())));
         let bucket_region = or(&storage.region, &region);
-        let s3 = acting.to_builder().region(Region::new(bucket_region.to_owned())).build();
+        let s3 = self.reaching(&acting, storage).await?;
+        let s3 = s3.to_builder().region(Region::new(bucket_region.to_owned())).build();
         let endpoint_s3 = given(or(&storage.endpoint, &self.config.endpoint_s3));
         let objects = Arc::new(S3Edge::new(&s3, endpoint_s3, storage));
         Ok(Cloud { account, region, region_guessed, ec2: Arc::new(Ec2Edge::new(ec2)), blocks, objects })
+    }
+}
+
+impl AwsCloud {
+    /// Who S3 sees: this identity, or the role that it assumes for the bucket, tried.
+    async fn reaching(&self, acting: &SdkConfig, storage: &S3Target) -> Result<SdkConfig, PortError> {
+        let Some(ForeignRole { arn, external_id }) = storage.role.clone() else { return Ok(acting.clone()) };
+        let endpoint = given(&self.config.endpoint_sts);
+        let role = CloudIdentity::Role { arn, external_id };
+        let reaching = with_identity(acting, endpoint, &role, &self.config.session);
+        account(&sts(&reaching, endpoint)).await.map_err(|error| match error {
+            PortError::Refused(refusal) => {
+                let text = format!("role for bucket {} (--s3.role-arn): {}", storage.bucket, refusal.message);
+                PortError::refused(refusal.reason, text)
+            }
+            other => other,
+        })?;
+        Ok(reaching)
     }
 }
 

@@ -35,8 +35,9 @@ pub(crate) fn with_identity(
         CloudIdentity::Keys { access_key, secret_key } => {
             carrying(base, Credentials::new(access_key.as_str(), secret_key.as_str(), None, None, "s3.secretName"))
         }
-        CloudIdentity::Role(role) => {
-            carrying(base, Renewing::new(AssumedRole { sts: client(), role: role.clone(), session }))
+        CloudIdentity::Role { arn, external_id } => {
+            let (role, external_id) = (arn.clone(), external_id.clone());
+            carrying(base, Renewing::new(AssumedRole { sts: client(), role, external_id, session }))
         }
         CloudIdentity::ServiceAccount(source) => {
             carrying(base, Renewing::new(WebRole { sts: client(), source: Arc::clone(source), session }))

@@ -66,16 +66,22 @@ impl S3Edge {
     }
 
     fn writing(&self, key: &str, body: Vec<u8>) -> PutObjectFluentBuilder {
-        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         self.client
             .put_object()
             .bucket(&self.storage.bucket)
+            .set_expected_bucket_owner(self.owner())
             .key(key)
             .body(ByteStream::from(body))
             .content_type("application/json")
             .set_acl(given(&self.storage.acl).map(|acl| ObjectCannedAcl::from(acl.as_str())))
             .set_server_side_encryption(given(&self.storage.sse).map(|sse| ServerSideEncryption::from(sse.as_str())))
+            .set_ssekms_key_id(given(&self.storage.kms_key))
             .set_storage_class(class_of(&self.storage.storage_class))
+    }
+
+    /// Sent with every call: a bucket of another account is never written to, nor read.
+    fn owner(&self) -> Option<String> {
+        given(&self.storage.bucket_owner)
     }
 
     /// One attempt on the wire: a repeated one would take its own first write for somebody else's.
@@ -108,6 +114,10 @@ impl S3Edge {
     }
 }
 
+fn given(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
 /// The class that the backup names; `None`: the bucket's own. Classes from which an object has to be fetched for hours
 /// before it can be read are not for metadata: whoever completes, restores or deletes reads it.
 fn class_of(name: &str) -> Option<StorageClass> {
@@ -128,6 +138,7 @@ impl Objects for S3Edge {
             // Between 1 and 1000, so it fits; a limit of 0 still asks whether the bucket is there.
             let page = i32::try_from((limit - keys.len()).clamp(1, PAGE)).unwrap_or(1);
             let call = self.client.list_objects_v2().bucket(&self.storage.bucket).prefix(prefix).max_keys(page);
+            let call = call.set_expected_bucket_owner(self.owner());
             let answer = call.set_continuation_token(token.take()).send().await;
             let answer = answer.map_err(|error| self.told(ACTION, prefix, cloud_error(ACTION, &error)))?;
             keys.extend(answer.contents().iter().filter_map(|object| object.key()).map(str::to_owned));
@@ -142,7 +153,8 @@ impl Objects for S3Edge {
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CloudError> {
         const ACTION: &str = "s3:GetObject";
-        let answer = match self.client.get_object().bucket(&self.storage.bucket).key(key).send().await {
+        let call = self.client.get_object().bucket(&self.storage.bucket).set_expected_bucket_owner(self.owner());
+        let answer = match call.key(key).send().await {
             Ok(answer) => answer,
             Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => return Ok(None),
             Err(error) => return Err(self.told(ACTION, key, cloud_error(ACTION, &error))),
@@ -178,7 +190,8 @@ impl Objects for S3Edge {
 
     async fn delete(&self, key: &str) -> Result<(), CloudError> {
         const ACTION: &str = "s3:DeleteObject";
-        let sent = self.client.delete_object().bucket(&self.storage.bucket).key(key).send().await;
+        let call = self.client.delete_object().bucket(&self.storage.bucket).set_expected_bucket_owner(self.owner());
+        let sent = call.key(key).send().await;
         match sent.map_err(|error| self.told(ACTION, key, cloud_error(ACTION, &error))) {
             // S3 itself answers 204 for an absent key; some compatible stores say so.
             Err(CloudError::NotFound(text)) if text.contains("NoSuchKey") => Ok(()),

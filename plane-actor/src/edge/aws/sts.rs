@@ -28,6 +28,8 @@ pub(crate) fn sts(config: &SdkConfig, endpoint: Option<&str>) -> aws_sdk_sts::Cl
 pub(crate) struct AssumedRole {
     pub(crate) sts: aws_sdk_sts::Client,
     pub(crate) role: String,
+    /// Empty: none is sent.
+    pub(crate) external_id: String,
     /// What CloudTrail shows.
     pub(crate) session: String,
 }
@@ -35,6 +37,7 @@ pub(crate) struct AssumedRole {
 impl AssumedRole {
     async fn assume(&self) -> provider::Result {
         let call = self.sts.assume_role().role_arn(&self.role).role_session_name(&self.session);
+        let call = call.set_external_id((!self.external_id.is_empty()).then(|| self.external_id.clone()));
         let answer = call.duration_seconds(SESSION_SECONDS).send().await;
         let answer = answer.map_err(|error| {
             CredentialsError::provider_error(cloud_error(&format!("sts:AssumeRole on {}", self.role), &error))

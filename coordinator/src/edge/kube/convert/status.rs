@@ -16,9 +16,10 @@ use shared::{
 };
 
 /// Conditions that only the coordinator writes; what stands there under another name is left alone.
-const OUR_CONDITIONS: [&str; 10] = [
+const OUR_CONDITIONS: [&str; 11] = [
     "Invalid",
     "Running",
+    "OptionsIgnored",
     "SnapshotsCreated",
     "Weaker",
     "Complete",
@@ -159,6 +160,11 @@ fn conditions(view: &View, now: Timestamp) -> Vec<ConditionStatus> {
         }
     };
     add("Running", times.started, None, None);
+    let ignored = &record.request.ignored;
+    if !ignored.is_empty() {
+        let message = format!("of spec.template, these have no effect here: {}", ignored.join("; "));
+        add("OptionsIgnored", times.started, Some("NotUnderstood".to_owned()), Some(short(&message)));
+    }
     if let Some(certificate) = &record.certificate {
         add("SnapshotsCreated", times.snapshots_created, None, None);
         if certificate.verdict == Verdict::Weaker {

@@ -310,3 +310,41 @@ fn a_schedules_backup_tells_schedule_and_retention_what_they_need() {
     }
     assert_eq!(converted(page(0)).scheduled, None);
 }
+
+#[test]
+fn options_of_the_old_jobs_are_understood_or_told() {
+    let options =
+        json!(["--s3.sse-kms-key-id=k", "--s3.role-arn=arn:aws:iam::1:role/r", "--s3.external-id=x", "--ratelimit=1"]);
+    let mut changes =
+        vec![("/spec/template/br/options", options), ("/spec/template/s3/bucketOwner", json!("123456789012"))];
+    let request = with(&changes).unwrap();
+    let storage = &request.storage;
+    assert_eq!((storage.sse.as_str(), storage.kms_key.as_str()), ("aws:kms", "k"), "a key goes with its encryption");
+    assert_eq!(
+        (storage.role.as_ref().unwrap().external_id.as_str(), storage.bucket_owner.as_str()),
+        ("x", "123456789012")
+    );
+    assert_eq!(request.ignored, ["br.options: --ratelimit=1"]);
+    changes.push(("/spec/template/s3/sse", json!("AES256")));
+    changes.push(("/spec/template/s3/bucketOwner", json!("12345")));
+    let refusal = with(&changes).unwrap_err();
+    for part in ["a key goes with aws:kms", "spec.template.s3.bucketOwner is \"12345\""] {
+        assert!(refusal.message.contains(part), "{refusal}");
+    }
+    let lonely = with(&[("/spec/template/br/options", json!(["--s3.external-id=x"]))]).unwrap_err();
+    assert!(lonely.message.contains("without --s3.role-arn"), "{lonely}");
+}
+
+#[test]
+fn an_external_id_goes_with_a_role() {
+    let of = |number: usize, id: &str| {
+        let mut manifest = page(number);
+        manifest["metadata"]["annotations"][EXTERNAL_ID_ANNOTATION] = json!(id);
+        converted(manifest).request
+    };
+    let request = of(1, " shop=1 ").unwrap();
+    assert_eq!(request.role_external_id, "shop=1");
+    assert_eq!(request.member_spec(&"k8s1".into()).unwrap().role_external_id, "shop=1", "planes are told");
+    assert!(of(0, "shop").unwrap_err().message.contains("goes with a role"));
+    assert!(of(1, "a b").unwrap_err().message.contains("is no external id"));
+}

@@ -236,7 +236,8 @@ pub struct Br {
     /// Accepted and not used: no credential goes to TiKV.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send_cred_to_tikv: Option<bool>,
-    /// Accepted and not used.
+    /// Understood: --s3.sse, --s3.sse-kms-key-id, --s3.acl, --s3.storage-class, --s3.endpoint, --s3.region, --s3.role-arn and
+    /// --s3.external-id; they come before the fields of s3. Condition OptionsIgnored names the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<String>>,
 }
@@ -292,9 +293,15 @@ pub struct S3 {
     /// Server-side encryption of the metadata.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sse: Option<String>,
-    /// Accepted and not used.
+    /// Accepted and not used; condition OptionsIgnored names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<Vec<String>>,
+    /// Account (12 digits) that must own the bucket: with any other owner S3 refuses every call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 12))]
+    #[x_kube(validation = Rule::new("self == '' || self.matches('^[0-9]{12}$')")
+        .message("spec.template.s3.bucketOwner must be the 12 digits of an AWS account"))]
+    pub bucket_owner: Option<String>,
     /// Path-style addressing; unset: true, except for alibaba and netease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_path_style: Option<bool>,

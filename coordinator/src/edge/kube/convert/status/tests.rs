@@ -88,6 +88,17 @@ fn a_row_quotes_no_other_plane() {
 }
 
 #[test]
+fn options_without_effect_are_told_for_good() {
+    let mut record = complete();
+    record.request.ignored = vec!["br.options: --ratelimit=1".to_owned()];
+    let status = status(record);
+    let told = status["conditions"].as_array().unwrap().iter().find(|one| one["type"] == "OptionsIgnored").unwrap();
+    assert_eq!((told["status"].as_str(), told["reason"].as_str()), (Some("True"), Some("NotUnderstood")));
+    assert!(told["message"].as_str().unwrap().contains("br.options: --ratelimit=1"), "{told}");
+    assert_eq!((status["phase"].as_str(), types(&status)[0]), (Some("Complete"), "Running"));
+}
+
+#[test]
 fn every_stage_has_the_phase_that_users_know() {
     let failed = |mut record: Record, milestone| {
         record.milestone = milestone;
