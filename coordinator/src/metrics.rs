@@ -136,6 +136,11 @@ impl Metrics {
         self.planes.are(configured, connected.map(PlaneId::as_str).collect());
     }
 
+    /// A session of one plane began or ended; `connected` planes have one now.
+    pub fn plane(&self, plane: &PlaneId, configured: bool, up: bool, connected: usize) {
+        self.planes.one(plane.as_str(), configured, up, connected);
+    }
+
     /// This process was made the leader. It never stops to be one but by its end.
     pub fn leads(&self) {
         self.process.leading.set(1);

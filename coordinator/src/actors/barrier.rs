@@ -24,9 +24,10 @@ use shell::{
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-/// Mail of one barrier: three sorts of inputs per plane (answer, up/down, progress) for a few dozen planes, plus claims
-/// and wishes. A full mailbox makes the parent drop `Progress` and close the session for anything else.
-const MAILBOX: usize = 512;
+/// Mail of one barrier: four inputs of each plane (answer, up and down, progress), all of which may come before it has its
+/// turn, beside claims and wishes. A full mailbox makes the parent drop `Progress` and close the session for anything else.
+const MAIL_BESIDE: usize = 256;
+const MAIL_OF_A_PLANE: usize = 4;
 
 /// Before a process that is to end lets go of a barrier whose outcome was just saved: its status and its event are on
 /// their way. Less than any wait that would begin something new; what is late is told by the successor.
@@ -148,7 +149,8 @@ impl Actor for BarrierActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.set_mailbox_capacity(MAILBOX);
+        let planes = self.driver.machine().record().planes.len();
+        ctx.set_mailbox_capacity(MAIL_BESIDE + MAIL_OF_A_PLANE * planes);
         let (object, said) = (self.object.clone(), self.said.clone());
         let publishing = publish::follow(self.ports.objects.clone(), object, self.views.subscribe(), self.found, said);
         ctx.spawn(publishing.into_actor(self));

@@ -50,4 +50,17 @@ impl Planes {
         }
         *told = now;
     }
+    /// A session of this plane began or ended; `connected` are there now.
+    pub(super) fn one(&self, plane: &str, configured: bool, up: bool, connected: usize) {
+        self.connected.set(i64::try_from(connected).unwrap_or(i64::MAX));
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let series = OfPlane { plane: plane.to_owned() };
+        if configured || up {
+            told.insert(plane.to_owned());
+            self.each.get_or_create(&series).set(up.into());
+        } else {
+            told.remove(plane);
+            self.each.remove(&series);
+        }
+    }
 }

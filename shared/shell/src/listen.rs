@@ -10,9 +10,18 @@ use std::{
 /// Connections that the kernel keeps for us until they are accepted.
 const BACKLOG: i32 = 128;
 
+/// Bytes of datagrams that may wait for us, as the kernel counts them: 2 to 3 KiB for one. A thousand planes that dial at once
+/// send two each before they hear a word; what is dropped is sent again after a second at the earliest.
+const WAITING: usize = 8 * 1024 * 1024;
+
 /// A bound datagram socket.
 pub fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
-    bound(address, Type::DGRAM, Protocol::UDP).map(UdpSocket::from)
+    let socket = bound(address, Type::DGRAM, Protocol::UDP)?;
+    // The machine may allow less (`net.core.rmem_max`), and then gives that.
+    if let Err(error) = socket.set_recv_buffer_size(WAITING) {
+        tracing::warn!(%error, wanted = WAITING, "receive buffer stays as it is");
+    }
+    Ok(UdpSocket::from(socket))
 }
 
 /// A listening stream socket that does not block.

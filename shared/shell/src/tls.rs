@@ -15,6 +15,7 @@ pub use credentials::Credentials;
 pub use files::{TlsError, TlsFiles};
 pub use identity::{IdentityError, Peer, peer_of, serial_hex};
 pub use material::{Material, Standing};
+pub(crate) use term::first_end;
 pub use witness::Distrust;
 
 use std::time::Duration;

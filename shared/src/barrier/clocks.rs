@@ -71,9 +71,7 @@ impl Barrier {
     pub(super) fn unanswered(&self) -> String {
         self.planes
             .iter()
-            .filter(|(plane, live)| {
-                !live.answered && (self.phase == Phase::Preparing || self.order_for(plane).is_some())
-            })
+            .filter(|(plane, live)| !live.answered && (self.phase == Phase::Preparing || self.has_part(plane)))
             .map(|(plane, live)| match (&live.progress, live.connected) {
                 (_, false) => format!("{plane} (not connected)"),
                 (Some(progress), true) => format!("{plane} ({})", progress.text),

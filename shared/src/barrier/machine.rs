@@ -184,7 +184,7 @@ impl Barrier {
 
     /// True once no plane that has a part in the present step owes an answer.
     pub(super) fn all_answered(&self) -> bool {
-        self.planes.iter().all(|(plane, live)| live.answered || self.order_for(plane).is_none())
+        self.planes.iter().all(|(plane, live)| live.answered || !self.has_part(plane))
     }
 
     /// From the first touch until the last release: planes hold something that their own lease must outlive.

@@ -24,7 +24,7 @@ impl Barrier {
 
     /// `pause`: between two tries of it, where it is repeated at all.
     pub(super) fn refused_for(&mut self, plane: &PlaneId, refusal: Refusal, pause: Backoff, step: &mut Step) {
-        if self.order_for(plane).is_none() {
+        if !self.has_part(plane) {
             return;
         }
         if refusal.reason == Reason::BackupProven && self.proven(plane, &refusal, step) {

@@ -143,7 +143,7 @@ impl Barrier {
     /// The present step waits for this plane. While not all are connected, `Prepare` is owed to nobody, and waited for.
     pub(super) fn owes(&self, plane: &PlaneId) -> bool {
         let answered = self.planes.get(plane).is_none_or(|live| live.answered);
-        !answered && (self.phase == Phase::Preparing || self.order_for(plane).is_some())
+        !answered && (self.phase == Phase::Preparing || self.has_part(plane))
     }
 
     fn waiting_for(&self) -> String {
@@ -157,7 +157,7 @@ impl Barrier {
         let silent: Vec<_> = self
             .planes
             .iter()
-            .filter(|(plane, live)| live.connected && !live.answered && self.order_for(plane).is_some())
+            .filter(|(plane, live)| live.connected && !live.answered && self.has_part(plane))
             .map(|(plane, live)| match (&live.refused, &live.progress) {
                 (Some(last), _) => format!("{plane} (refused last: {})", last.refusal.reason),
                 (None, Some(progress)) => format!("{plane} ({})", progress.text),

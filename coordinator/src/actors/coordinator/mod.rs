@@ -304,7 +304,7 @@ impl CoordinatorActor {
         }
     }
 
-    /// Overflow rule: a barrier whose mailbox is full (512) has stopped to read; its clocks and its planes' own leases
+    /// Overflow rule: a barrier whose mailbox is full has stopped to read; its clocks and its planes' own leases
     /// end it, and the resync tells it again what objects want.
     fn tell(&self, addr: &Addr<BarrierActor>, message: ToBarrier) -> bool {
         let told = addr.try_send(message).is_ok();

@@ -19,6 +19,12 @@ impl CoordinatorActor {
         self.metrics.planes(&self.known, self.sessions.keys());
     }
 
+    /// To the metrics, of one plane: a thousand may come within a second.
+    fn tell_plane(&self, plane: &PlaneId) {
+        let (configured, up) = (self.known.contains(plane.as_str()), self.sessions.contains_key(plane));
+        self.metrics.plane(plane, configured, up, self.sessions.len());
+    }
+
     /// A plane that was taken from the list finishes, and cleans, what it has a part in.
     fn has_part(&self, plane: &PlaneId) -> bool {
         self.views.values().any(|view| view.record.planes.contains_key(plane))
@@ -80,7 +86,7 @@ impl Handler<LinkOpen> for CoordinatorActor {
             tracing::info!(%plane, generation, "plane connected");
         }
         self.last_seen.remove(&plane);
-        self.tell_planes();
+        self.tell_plane(&plane);
         self.tell_members(&plane, || ToBarrier::PlaneUp(plane.clone(), channel.clone()));
     }
 }
@@ -100,7 +106,7 @@ impl CoordinatorActor {
         if self.sessions.get(&over.plane).is_some_and(|session| session.generation == over.generation) {
             self.sessions.remove(&over.plane);
             self.last_seen.insert(over.plane.clone(), self.clock.wall());
-            self.tell_planes();
+            self.tell_plane(&over.plane);
             tracing::info!(plane = %over.plane, generation = over.generation, "plane disconnected");
         }
         self.checking.session_over(&over.plane, over.generation);

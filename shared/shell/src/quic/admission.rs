@@ -2,9 +2,10 @@
 
 use super::Close;
 use crate::{
+    clock::system_wall,
     expiry::{Expiry, Kind},
     link::Identity,
-    tls::{Material, Peer, Standing},
+    tls::{Material, Peer, Standing, first_end},
 };
 use quinn::Connection;
 use rustls::pki_types::CertificateDer;
@@ -14,7 +15,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Bounds of a server. The defaults fit a coordinator of 1 Gi: an idle session takes about 50 KiB (`facts/tech.md` §2).
+/// Sessions that are judged before others have their turn, for as long as all of them together take some milliseconds.
+const JUDGED_AT_ONCE: usize = 32;
+
+/// Bounds of a server. The defaults fit a coordinator of 1 Gi: an idle session takes some 40 KiB (`facts/tech.md` §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections after their TLS handshake, of all identities.
@@ -24,8 +28,12 @@ pub struct Limits {
     pub sessions_per_plane: usize,
     /// Connections of one admin; further ones are refused.
     pub sessions_per_admin: usize,
-    /// Handshakes under way, from the first packet to `Hello`; further ones are refused.
+    /// Handshakes under way, from the first packet to `Hello`; further ones wait for their turn. Each takes a round trip and
+    /// some milliseconds of a processor: were all of a thousand under way at once, none would end before its dial does.
     pub handshakes: usize,
+    /// Dials that wait for their turn, for as long as a dial lasts; further ones are refused. All planes come at once when a
+    /// coordinator takes over: who is refused then comes back later and later.
+    pub waiting: usize,
     /// Above this many handshakes an address must prove itself first (one more round trip), so that forged ones cost
     /// their sender more than us.
     pub retry_above: usize,
@@ -39,7 +47,8 @@ impl Default for Limits {
             sessions: 2048,
             sessions_per_plane: 4,
             sessions_per_admin: 16,
-            handshakes: 256,
+            handshakes: 64,
+            waiting: 2048,
             retry_above: 32,
             requests_per_admin: 8,
         }
@@ -48,6 +57,10 @@ impl Default for Limits {
 
 struct Session {
     peer: Peer,
+    /// The first end of a certificate of its chain.
+    until: Timestamp,
+    /// It was judged since it was let in: files may have changed while it shook hands.
+    judged: bool,
     chain: Vec<CertificateDer<'static>>,
     connection: Connection,
 }
@@ -65,7 +78,7 @@ struct Sessions {
 pub struct Counts {
     /// Asked to prove their address first.
     pub retried: u64,
-    /// Refused because too many shook hands.
+    /// Refused because too many waited to shake hands, or dropped because they had waited too long.
     pub handshakes_refused: u64,
     /// Failed in the handshake, or refused between it and `Hello`.
     pub refused: u64,
@@ -139,15 +152,35 @@ impl Admission {
         }
         let number = sessions.next;
         sessions.next += 1;
-        sessions.open.insert(number, Session { peer: peer.clone(), chain, connection: connection.clone() });
+        let until = first_end(&chain);
+        let session = Session { peer: peer.clone(), until, judged: false, chain, connection: connection.clone() };
+        sessions.open.insert(number, session);
         Some(Place { number, sessions: self.sessions.clone() })
     }
 
-    /// Judges every open session again and closes those that would be turned away for a reason of their own.
-    pub(super) fn judge(&self, material: &Material) {
+    /// Judges open sessions again and closes those that would be turned away for a reason of their own: all of them by
+    /// files that were `changed`, otherwise those that are new, and those for which something has ended since. A thousand
+    /// take a tenth of a second, which nobody else waits for.
+    pub(super) async fn judge(&self, material: &Material, changed: bool) {
+        let now = system_wall();
+        let all = changed || material.expiries().iter().any(|end| end.at <= now);
+        let due: Vec<u64> = {
+            let sessions = lock(&self.sessions);
+            let due = sessions.open.iter().filter(|(_, session)| all || !session.judged || session.until <= now);
+            due.map(|(number, _)| *number).collect()
+        };
+        for few in due.chunks(JUDGED_AT_ONCE) {
+            self.judge_these(material, few);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn judge_these(&self, material: &Material, numbers: &[u64]) {
         let mut sessions = lock(&self.sessions);
         let Sessions { open, counts, .. } = &mut *sessions;
-        for session in open.values() {
+        for number in numbers {
+            let Some(session) = open.get_mut(number) else { continue };
+            session.judged = true;
             let (peer, serial) = (&session.peer.identity, &session.peer.serial);
             match material.judge_client(&session.chain) {
                 Standing::Good => {}

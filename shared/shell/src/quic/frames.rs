@@ -31,6 +31,10 @@ pub enum FrameError {
     Codec(#[from] shared::wire::CodecError),
 }
 
+/// What a link's buffers begin with, each way. Most frames fit, longer ones make it grow; the codecs' own 8 KiB would be a
+/// third of what an idle session takes (`facts/tech.md` §2).
+const BUFFER: usize = 512;
+
 pub(super) type Reader = FramedRead<RecvStream, LengthDelimitedCodec>;
 pub(super) type Writer = FramedWrite<SendStream, LengthDelimitedCodec>;
 
@@ -40,12 +44,12 @@ fn codec(limit: usize) -> LengthDelimitedCodec {
 
 /// Reads frames of at most `limit` bytes. Cancel-safe, unlike `read_exact`.
 pub(super) fn reader(stream: RecvStream, limit: usize) -> Reader {
-    FramedRead::new(stream, codec(limit))
+    FramedRead::with_capacity(stream, codec(limit), BUFFER)
 }
 
 /// Writes frames of at most [`MAX_FRAME_BYTES`].
 pub(super) fn writer(stream: SendStream) -> Writer {
-    FramedWrite::new(stream, codec(MAX_FRAME_BYTES))
+    FramedWrite::with_capacity(stream, codec(MAX_FRAME_BYTES), BUFFER)
 }
 
 /// The one frame that is due now.

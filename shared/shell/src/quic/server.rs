@@ -32,6 +32,9 @@ const ARRIVALS: usize = 64;
 /// Response frames that may wait for a slow console before the request's worker has to wait.
 const RESPONSES: usize = 16;
 
+/// Of one dial that waits for its handshake.
+const EARLY_BYTES: u64 = 16 * 1024;
+
 /// A listening endpoint for planes and admins. Dropping it closes every connection.
 pub struct Server {
     endpoint: Endpoint,
@@ -110,7 +113,9 @@ fn server_config(material: &Material, limits: &Limits) -> Result<quinn::ServerCo
     // Who speaks is proven by a certificate, not by an address: a plane whose source port is changed on its way (a NAT
     // that forgot the flow) keeps its session. quinn proves the new path before it uses it.
     config.migration(true);
-    config.max_incoming(limits.handshakes);
+    config.max_incoming(limits.handshakes.saturating_add(limits.waiting));
+    // What comes of a dial before its turn: its first packets, and the same again.
+    config.incoming_buffer_size(EARLY_BYTES);
     Ok(config)
 }
 
@@ -131,7 +136,7 @@ async fn follow(endpoint: Endpoint, admission: Admission, credentials: Arc<Crede
                 }
             }
         }
-        admission.judge(&material);
+        admission.judge(&material, changed).await;
     }
 }
 
@@ -143,24 +148,36 @@ async fn listen(
 ) {
     let limits = *admission.limits();
     let handshakes = Arc::new(Semaphore::new(limits.handshakes));
+    let all = limits.handshakes.saturating_add(limits.waiting);
+    let places = Arc::new(Semaphore::new(all));
     while let Some(incoming) = endpoint.accept().await {
-        let under_way = limits.handshakes.saturating_sub(handshakes.available_permits());
+        // Those that wait are counted, too: a burst is here before the first of them has its turn.
+        let under_way = all.saturating_sub(places.available_permits());
         if under_way >= limits.retry_above && !incoming.remote_address_validated() && incoming.may_retry() {
             // Fails only for what cannot be retried, which was asked above.
             let _ = incoming.retry();
             admission.count(|counts| counts.retried += 1);
             continue;
         }
-        let Ok(permit) = handshakes.clone().try_acquire_owned() else {
-            tracing::warn!(from = %incoming.remote_address(), limit = limits.handshakes, "too many handshakes, refused");
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            tracing::warn!(from = %incoming.remote_address(), limit = limits.waiting, "too many dials wait, refused");
             incoming.refuse();
             admission.count(|counts| counts.handshakes_refused += 1);
             continue;
         };
-        let (admission, arrivals, material) = (admission.clone(), arrivals.clone(), credentials.current());
+        let (admission, arrivals, credentials) = (admission.clone(), arrivals.clone(), credentials.clone());
+        let turn = handshakes.clone().acquire_owned();
         tokio::spawn(async move {
             let from = incoming.remote_address();
-            if let Err(error) = serve(incoming, permit, &admission, &material, &arrivals).await {
+            // In the order of their coming. Nobody closes the semaphore.
+            let Ok(Ok(turn)) = timeout(HELLO_LIMIT, turn).await else {
+                tracing::warn!(%from, "a dial has waited for its handshake until nobody waits for it");
+                incoming.ignore();
+                admission.count(|counts| counts.handshakes_refused += 1);
+                return;
+            };
+            let material = credentials.current();
+            if let Err(error) = serve(incoming, (place, turn), &admission, &material, &arrivals).await {
                 let error: &dyn std::error::Error = &error;
                 tracing::info!(%from, error, "connection not let in");
                 admission.count(|counts| counts.refused += 1);
@@ -190,7 +207,7 @@ impl Refusal {
 
 async fn serve(
     incoming: quinn::Incoming,
-    permit: OwnedSemaphorePermit,
+    permit: (OwnedSemaphorePermit, OwnedSemaphorePermit),
     admission: &Admission,
     material: &Material,
     arrivals: &mpsc::Sender<Incoming>,

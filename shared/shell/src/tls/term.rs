@@ -47,6 +47,14 @@ fn next_update(list: &CertificateRevocationListDer<'_>) -> Option<i64> {
     list.next_update().map(|at| at.timestamp())
 }
 
+/// When the first certificate of a chain ends; what cannot be read has ended.
+pub(crate) fn first_end(chain: &[CertificateDer<'_>]) -> Timestamp {
+    let end = |cert: &CertificateDer<'_>| {
+        X509Certificate::from_der(cert).map_or(i64::MIN, |(_, cert)| cert.validity().not_after.timestamp())
+    };
+    Timestamp(chain.iter().map(end).min().unwrap_or(i64::MIN).saturating_mul(1000))
+}
+
 /// Every end that our files know of.
 pub(super) fn ends(us: &Peer, roots: &[CertificateDer<'_>], lists: &[CertificateRevocationListDer<'_>]) -> Vec<Expiry> {
     let expiry = |identity: String, kind, at: i64| Expiry { identity, kind, at: Timestamp(at.saturating_mul(1000)) };

@@ -47,8 +47,48 @@ use crate::{
 };
 
 impl Barrier {
+    /// Does [`Barrier::order_for`] have an order? Told without making it: one may hold a whole certificate, and this is asked of
+    /// every plane at every answer.
+    pub(in crate::barrier) fn has_part(&self, plane: &PlaneId) -> bool {
+        let record = &self.record;
+        let (kept, certificate) = (record.planes.get(plane), record.certificate.as_ref());
+        let is_member = || record.request.members.iter().any(|member| member.plane == *plane);
+        match self.phase {
+            Phase::Preparing => is_member() && self.all_connected(),
+            Phase::Settling => self.gc_hold.is_some() || record.request.init_plane() == Some(plane),
+            Phase::Snapshotting => record.commit_ts.is_some(),
+            Phase::Reserving
+            | Phase::Suspending
+            | Phase::Covering
+            | Phase::Confirming
+            | Phase::Releasing
+            | Phase::Recovering
+            | Phase::Aborting => true,
+            Phase::Completing => {
+                certificate.is_some() && kept.is_some_and(|kept| kept.completed_bytes.is_none()) && is_member()
+            }
+            Phase::Failed | Phase::Cleaning => {
+                kept.is_some_and(|kept| kept.cleaned.is_none() && !kept.abandoned) && is_member()
+            }
+            Phase::Complete => {
+                let certified = || certificate.is_some_and(|certificate| certificate.planes.contains_key(plane));
+                record.measures_in(plane)
+                    && kept.is_some_and(|kept| kept.increments.is_some())
+                    && certified()
+                    && is_member()
+            }
+            Phase::Claiming | Phase::Cleaned => false,
+        }
+    }
+
     /// The order that a plane owes an answer to in the present step; `None` where it has no part.
     pub(in crate::barrier) fn order_for(&self, plane: &PlaneId) -> Option<Order> {
+        let order = self.make_order(plane);
+        debug_assert_eq!(order.is_some(), self.has_part(plane), "{plane} in {:?}", self.phase);
+        order
+    }
+
+    fn make_order(&self, plane: &PlaneId) -> Option<Order> {
         let spec = || self.record.request.member_spec(plane);
         match self.phase {
             Phase::Preparing => {

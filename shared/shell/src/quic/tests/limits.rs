@@ -91,13 +91,27 @@ async fn an_address_proves_itself_when_many_shake_hands() {
 
 #[tokio::test]
 async fn too_many_handshakes_are_refused() {
-    let mut world = world_with(Limits { handshakes: 1, ..Limits::default() });
+    let mut world = world_with(Limits { handshakes: 1, waiting: 0, ..Limits::default() });
     let (_endpoint, silent) = world.raw("plane-a", ALPN_PLANE).await.unwrap();
     assert!(world.raw("plane-b", ALPN_PLANE).await.is_err(), "the only place is taken until Hello");
     assert_eq!(world.server.monitor().counts().handshakes_refused, 1);
     let _stream = say(&silent, &wire::encode(&hello("a")).unwrap()).await;
     world.plane_arrival().await.refuse("test");
     assert!(world.raw("plane-b", ALPN_PLANE).await.is_ok(), "and is free again after it");
+}
+
+/// All planes dial at once when a coordinator takes over; one that is refused would come back later and later.
+#[tokio::test]
+async fn who_comes_while_many_shake_hands_waits_for_its_turn() {
+    let mut world = world_with(Limits { handshakes: 1, ..Limits::default() });
+    let (_endpoint, silent) = world.raw("plane-a", ALPN_PLANE).await.unwrap();
+    let (client, servers, second) = (world.client("plane-b"), world.servers(), hello("b"));
+    let dialling = tokio::spawn(async move { client.dial_plane(&servers, None, &second, LONG).await.map(drop) });
+    let _stream = say(&silent, &wire::encode(&hello("a")).unwrap()).await;
+    let _first = world.plane_arrival().await.accept(&welcome(true)).unwrap();
+    let _second = world.plane_arrival().await.accept(&welcome(true)).unwrap();
+    dialling.await.unwrap().unwrap();
+    assert_eq!(world.server.monitor().counts().handshakes_refused, 0);
 }
 
 #[tokio::test]
