@@ -33,6 +33,11 @@ pub struct CoordinatorConfig {
     pub tls: TlsFiles,
     /// Namespace of the ledger's ConfigMaps and the leader Lease.
     pub namespace: String,
+    /// Of several coordinators that share objects out, which this is; all but one have a name. It is part of the Lease's name
+    /// and stands on every record; claims are common to all in [`CoordinatorConfig::namespace`].
+    pub name: String,
+    /// Which objects are this coordinator's.
+    pub objects: Share,
     /// Where the wall clock of schedules hangs that name no zone themselves: an IANA name. The old manager took it from
     /// the chart's value `timezone`.
     pub timezone: String,
@@ -43,6 +48,16 @@ pub struct CoordinatorConfig {
     pub prices: Prices,
     /// Stand-alone: the directory of VolumeBackup files, instead of Kubernetes.
     pub standalone: Option<PathBuf>,
+}
+
+/// Which VolumeBackups and schedules are one coordinator's; by default all. Only in Kubernetes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Share {
+    /// Those in these namespaces; empty: in all.
+    pub namespaces: BTreeSet<String>,
+    /// Of them those with these labels, as `kubectl get -l` takes it; empty: all. What a schedule makes has the schedule's labels.
+    pub label_selector: String,
 }
 
 /// Of a Region and a contract; only for what people are told.
@@ -85,6 +100,8 @@ impl Default for CoordinatorConfig {
             trust_domain: shell::tls::TRUST_DOMAIN.to_owned(),
             tls: TlsFiles::default(),
             namespace: "isochron".to_owned(),
+            name: String::new(),
+            objects: Share::default(),
             timezone: "UTC".to_owned(),
             stop_grace_seconds: STOP_GRACE.0 / 1000,
             prices: Prices::default(),

@@ -116,13 +116,17 @@ async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<B
     let client = kube::client().await.context("no Kubernetes API server; or give --standalone DIR")?;
     let kinds = kube::Kinds::follow(client.clone());
     let identity = format!("{}-{}", hostname(), uuid::Uuid::new_v4());
-    let leader =
-        kube::Leader::start(client.clone(), kube::LeaderConfig::new(&config.namespace, LEASE, &identity, wall.clone()));
+    let lease = if config.name.is_empty() { LEASE.to_owned() } else { format!("{LEASE}-{}", config.name) };
+    let leader = kube::Leader::start(
+        client.clone(),
+        kube::LeaderConfig::new(&config.namespace, &lease, &identity, wall.clone()),
+    );
+    let share = &config.objects;
     let ports = Ports {
-        source: Arc::new(kube::KubeSource::new(client.clone(), None, Limits::default())),
-        ledger: Arc::new(kube::KubeLedger::new(client.clone(), &config.namespace)),
+        source: Arc::new(kube::KubeSource::new(client.clone(), share, Limits::default())),
+        ledger: Arc::new(kube::KubeLedger::named(client.clone(), &config.namespace, &config.name)),
         objects: Arc::new(kube::KubeObjects::new(client.clone(), &identity, wall.clone())),
-        schedules: Arc::new(kube::KubeSchedules::new(client, None, Limits::default(), zone, &identity, wall.clone())),
+        schedules: Arc::new(kube::KubeSchedules::new(client, share, Limits::default(), zone, &identity, wall.clone())),
         logs: Arc::new(OfThisProcess),
         wall,
     };

@@ -2,7 +2,7 @@
 
 use crate::{
     actors::{Stored, Writer},
-    config::CoordinatorConfig,
+    config::{CoordinatorConfig, Share},
     console::{Answered, Question},
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::server},
     fixtures,
@@ -53,12 +53,12 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
     let wall: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(|| Timestamp(fixtures::START + 600_000));
     let zone = Zone::utc();
     let limits = Limits::default();
-    let space = Some("br-admin");
+    let share = Share { namespaces: ["br-admin".to_owned()].into(), ..Share::default() };
     let ports = Ports {
-        source: Arc::new(KubeSource::new(client.clone(), space, limits.clone())),
+        source: Arc::new(KubeSource::new(client.clone(), &share, limits.clone())),
         ledger: Arc::new(KubeLedger::new(client.clone(), "isochron")),
         objects: Arc::new(KubeObjects::new(client.clone(), "test", wall.clone())),
-        schedules: Arc::new(KubeSchedules::new(client, space, limits, zone, "test", wall.clone())),
+        schedules: Arc::new(KubeSchedules::new(client, &share, limits, zone, "test", wall.clone())),
         logs: Arc::new(fixtures::NoLogs),
         wall,
     };

@@ -79,6 +79,8 @@ FULL = {
     | {
         "planes": ["arn:aws:eks:eu-west-1:123456789012:cluster/prod-az1", "b"],
         "trustDomain": "example.org",
+        "name": "second",
+        "objects": {"namespaces": ["shop", "bank"], "labelSelector": "isochron in (second), tier!=test"},
         "timezone": "Europe/Berlin",
         "stopGraceSeconds": 1000,
         "prices": {"snapshotGibMonth": 0.054, "currency": "EUR"},

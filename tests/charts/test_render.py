@@ -92,6 +92,8 @@ class Values(unittest.TestCase):
             "isochron": {
                 "planes": [ARN, "b, c", "1", "1e3", "- x", "null"],
                 "trustDomain": "example.org",
+                "name": "second",
+                "objects": {"namespaces": ["shop", "1e3"], "labelSelector": "isochron in (second), tier!=test"},
                 "timezone": "Europe/Berlin",
                 "stopGraceSeconds": 86400,
                 "prices": {"snapshotGibMonth": 1.25, "currency": "EUR"},

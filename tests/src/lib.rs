@@ -8,6 +8,7 @@ pub mod control;
 #[allow(clippy::panic)]
 pub mod decoders;
 pub mod invariants;
+pub mod light;
 pub mod listed;
 pub mod models;
 #[cfg(feature = "aws")]

@@ -321,11 +321,21 @@ impl Claims {
                 Timer::List => self.list(step),
                 Timer::Call => {
                     for cluster in self.queue.clusters() {
-                        self.call(cluster, step);
+                        if self.is_elsewhere(cluster) {
+                            self.doubt(step.now, cluster)
+                        } else {
+                            self.call(cluster, step)
+                        }
                     }
                 }
             }
         }
+    }
+
+    /// Held by a backup of another coordinator, who tells nobody here when it is given back.
+    fn is_elsewhere(&self, cluster: ClusterId) -> bool {
+        let held = self.entries.get(&cluster).and_then(Entry::held);
+        held.is_some_and(|(_, by)| !self.barriers.contains_key(by))
     }
 
     /// The call timer runs while somebody waits.

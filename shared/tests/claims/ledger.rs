@@ -33,6 +33,25 @@ fn a_claim_whose_record_names_it_stays() {
     assert_eq!(kit.tell(want("a", 0)), ["a: taken by ns/x"]);
 }
 
+/// Objects may be shared out among several coordinators, and then nobody here is told when the other's backup ends.
+#[test]
+fn a_claim_that_another_coordinator_holds_is_looked_at_while_somebody_waits() {
+    let mut kit = found();
+    assert_eq!(kit.tell(holder(4, "x", HOLDS)), NONE);
+    kit.tell(started("a"));
+    assert_eq!(kit.tell(want("a", 0)), ["a: taken by a backup of another process"]);
+    for _ in 0..3 {
+        assert_eq!(kit.wait(), NONE, "in half a minute it is doubted");
+        assert_eq!(kit.wait(), ["read"]);
+        assert_eq!(kit.tell(read(4, Some("x"))), ["read record of x for 4"]);
+        assert_eq!(kit.tell(holder(4, "x", HOLDS)), NONE);
+    }
+    assert_eq!(kit.wait(), NONE);
+    assert_eq!(kit.wait(), ["read"]);
+    assert_eq!(kit.tell(read(4, None)), ["a: free"]);
+    assert_eq!(kit.tell(want("a", 0)), ["save 5 a"]);
+}
+
 /// It took over what it found: snapshots are copied under that epoch, and it has saved the record since.
 #[test]
 fn a_claim_whose_record_names_it_stays_also_when_it_is_our_own() {

@@ -94,11 +94,9 @@ impl Objects {
         let query: BTreeMap<&str, &str> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
         let from: usize = query.get("continue").map_or(0, |token| token.parse().unwrap());
         let limit: usize = query.get("limit").map_or(usize::MAX, |limit| limit.parse().unwrap());
-        let selector = query.get("labelSelector").and_then(|selector| selector.rsplit_once("%3D"));
-        let selected = |object: &&Value| match selector {
-            Some((label, value)) => object["metadata"]["labels"][label.replace("%2F", "/")] == value,
-            None => true,
-        };
+        let selector = query.get("labelSelector").copied().unwrap_or_default().replace("%2C", ",").replace("%2F", "/");
+        let terms: Vec<String> = selector.split(',').filter(|term| !term.is_empty()).map(str::to_owned).collect();
+        let selected = |object: &&Value| terms.iter().all(|term| fits(&object["metadata"]["labels"], term));
         let below = format!("{path}/");
         let under = self.all.iter().filter(|(key, _)| key.starts_with(&below)).map(|(_, object)| object);
         let under: Vec<&Value> = under.filter(selected).collect();
@@ -106,6 +104,15 @@ impl Objects {
         let more = (from + page.len() < under.len()).then(|| (from + page.len()).to_string());
         let metadata = json!({"resourceVersion": self.version.to_string(), "continue": more});
         json!({"apiVersion": "v1", "kind": "List", "items": page, "metadata": metadata})
+    }
+}
+
+/// `label=value` or `!label`, as they come in a query.
+fn fits(labels: &Value, term: &str) -> bool {
+    match (term.split_once("%3D"), term.strip_prefix("%21").or_else(|| term.strip_prefix('!'))) {
+        (Some((label, value)), _) => labels[label] == value,
+        (None, Some(label)) => labels[label].is_null(),
+        (None, None) => !labels[term].is_null(),
     }
 }
 

@@ -9,6 +9,7 @@ mod schedules;
 
 use anyhow::{Result, ensure};
 use coordinator::{
+    config::Share,
     edge::kube::{KubeObjects, KubeSource, client_of, crd, crds},
     ports::{EventKind, Object, ObjectEvent, ObjectRef, Objects, PortError, Source, Status},
 };
@@ -303,7 +304,7 @@ async fn an_object_goes_from_apply_to_deletion() -> Result<()> {
     let client = client_of(&api.kubeconfig).await?;
     let wall = Arc::new(|| Timestamp(1_714_533_390_000));
     let objects = KubeObjects::new(client.clone(), "test", wall);
-    let source = KubeSource::new(client, None, Limits::default());
+    let source = KubeSource::new(client, &Share::default(), Limits::default());
     let (tell, mut events) = mpsc::channel(16);
     let watching = tokio::spawn(async move { source.run(tell).await });
 

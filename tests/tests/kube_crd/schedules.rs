@@ -3,6 +3,7 @@
 use super::{SETTLE, eventually, get, good, start};
 use anyhow::{Context, Result, ensure};
 use coordinator::{
+    config::Share,
     edge::kube::{KubeSchedules, client_of},
     ports::{EventKind, Schedule, ScheduleEvent, Schedules},
 };
@@ -154,7 +155,7 @@ async fn a_schedule_makes_its_backup_once_shows_its_status_and_deletes_by_uid() 
     let api = start().await?;
     eventually(&api, &manifest(&with(&[])), true).await?;
     let client = client_of(&api.kubeconfig).await?;
-    let port = KubeSchedules::new(client, None, Limits::default(), Zone::utc(), "test", Arc::new(|| AT));
+    let port = KubeSchedules::new(client, &Share::default(), Limits::default(), Zone::utc(), "test", Arc::new(|| AT));
     let (tell, mut events) = mpsc::channel(16);
     let source = port.clone();
     let watching = tokio::spawn(async move { source.run(tell).await });

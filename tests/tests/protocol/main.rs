@@ -16,6 +16,7 @@ mod panics;
 mod planes;
 mod restored;
 mod schedules;
+mod shared_out;
 mod sizes;
 mod standby;
 mod stops;

@@ -1,7 +1,7 @@
 //! Objects of a kind as the API server lists and streams them. What is seen is a hint: everything is told again every
 //! 30 s, and a relist finds what a broken stream missed.
 
-use crate::ports::WatchEvent;
+use crate::{config::Share, ports::WatchEvent};
 use futures::StreamExt;
 use kube::{
     Api, Client, Resource,
@@ -22,14 +22,27 @@ pub(crate) const RESYNC: Duration = Duration::from_secs(30);
 /// Objects that need not have the shape of their kind: the wrong ones must neither hide others nor be undeletable.
 pub(super) type Guarded<K> = Api<DeserializeGuard<K>>;
 
-/// One namespace, or all.
-pub(super) fn guarded<K>(client: Client, namespace: Option<&str>) -> Guarded<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-{
-    match namespace {
-        Some(namespace) => Api::namespaced(client, namespace),
-        None => Api::all(client),
+/// What is followed of a kind.
+#[derive(Clone)]
+pub(super) struct Followed<K> {
+    api: Guarded<K>,
+    share: Share,
+}
+
+impl<K: Resource<DynamicType = (), Scope = NamespaceResourceScope>> Followed<K> {
+    /// Those of `share`.
+    pub(super) fn new(client: Client, share: &Share) -> Self {
+        let mut namespaces = share.namespaces.iter();
+        let api = match (namespaces.next(), namespaces.next()) {
+            (Some(only), None) => Api::namespaced(client, only),
+            _ => Api::all(client),
+        };
+        Self { api, share: share.clone() }
+    }
+
+    /// Of several namespaces all are followed, and what is in no other passes here.
+    pub(super) fn has(&self, namespace: Option<&str>) -> bool {
+        self.share.namespaces.is_empty() || namespace.is_some_and(|name| self.share.namespaces.contains(name))
     }
 }
 
@@ -87,7 +100,7 @@ impl<U: Ord + Clone, T: Clone> Known<U, T> {
 /// Tells of every object until the receiver is gone. `kind` is for the log; objects that `convert` makes nothing of are
 /// passed over.
 pub(super) async fn follow<K, U, T>(
-    api: Guarded<K>,
+    followed: &Followed<K>,
     kind: &str,
     convert: impl Fn(&DeserializeGuard<K>) -> Option<(U, T)>,
     events: mpsc::Sender<WatchEvent<U, T>>,
@@ -96,7 +109,10 @@ pub(super) async fn follow<K, U, T>(
     U: Ord + Clone,
     T: Clone,
 {
-    let mut stream = watcher(api, watcher::Config::default()).default_backoff().boxed();
+    let labels = followed.share.label_selector.as_str();
+    let config =
+        watcher::Config { label_selector: (!labels.is_empty()).then(|| labels.to_owned()), ..Default::default() };
+    let mut stream = watcher(followed.api.clone(), config).default_backoff().boxed();
     let mut resync = tokio::time::interval_at(tokio::time::Instant::now() + RESYNC, RESYNC);
     // A slow receiver gets one resync, not all that it missed.
     resync.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

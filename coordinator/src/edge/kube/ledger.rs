@@ -22,6 +22,8 @@ const BODY: &str = "body";
 const LABEL: &str = "isochron.pingcap.com/ledger";
 const RECORD: &str = "record";
 const CLAIM: &str = "claim";
+/// Whose record it is, of several coordinators in one namespace; one has no name, and its records no such label.
+const COORDINATOR: &str = "isochron.pingcap.com/coordinator";
 /// What is noted of a record, for lists and for people.
 const NOTE: &str = "isochron.pingcap.com/summary";
 /// Length of the body.
@@ -33,12 +35,53 @@ const PAGE: u32 = 500;
 #[derive(Clone)]
 pub struct KubeLedger {
     maps: Api<ConfigMap>,
+    coordinator: String,
 }
 
 impl KubeLedger {
     /// A ledger in `namespace`.
     pub fn new(client: Client, namespace: &str) -> Self {
-        Self { maps: Api::namespaced(client, namespace) }
+        Self::named(client, namespace, "")
+    }
+
+    /// The records of one of several coordinators, beside the claims of all: who holds a TiDB cluster is looked up by the
+    /// name of its record, whosever that is.
+    pub fn named(client: Client, namespace: &str, coordinator: &str) -> Self {
+        Self { maps: Api::namespaced(client, namespace), coordinator: coordinator.to_owned() }
+    }
+
+    fn config_map(&self, key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<ConfigMap, PortError> {
+        // A replace without resourceVersion would win over anybody.
+        if expected.is_some_and(|version| version.0.is_empty()) {
+            return Err(PortError::Conflict(format!("ConfigMap {} has no version to compare with", name(key))));
+        }
+        let kind = match key {
+            LedgerKey::Record(_) => RECORD,
+            LedgerKey::Claim(_) => CLAIM,
+        };
+        let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let note = (!text.note.is_empty()).then(|| label(NOTE, text.note));
+        let labels = [label(LABEL, kind), label("app.kubernetes.io/name", "isochron")];
+        let whose = (kind == RECORD && !self.coordinator.is_empty()).then(|| label(COORDINATOR, &self.coordinator));
+        let beside = note.into_iter().chain([label(BYTES, &text.body.len().to_string())]);
+        Ok(ConfigMap {
+            metadata: ObjectMeta {
+                name: Some(name(key)),
+                resource_version: expected.map(|version| version.0.clone()),
+                labels: Some(labels.into_iter().chain(whose).collect()),
+                annotations: Some(beside.collect()),
+                ..ObjectMeta::default()
+            },
+            data: Some(BTreeMap::from([label(BODY, text.body)])),
+            ..ConfigMap::default()
+        })
+    }
+
+    fn own_records(&self) -> String {
+        match self.coordinator.as_str() {
+            "" => format!("{LABEL}={RECORD},!{COORDINATOR}"),
+            name => format!("{LABEL}={RECORD},{COORDINATOR}={name}"),
+        }
     }
 }
 
@@ -47,12 +90,12 @@ impl Ledger for KubeLedger {
     async fn records(&self) -> Result<Vec<Noted>, PortError> {
         let page =
             |params| async move { bounded("list the ledger's ConfigMaps", self.maps.list_metadata(&params)).await };
-        all_pages(RECORD, page, |map| noted(map.metadata)).await
+        all_pages(&self.own_records(), page, |map| noted(map.metadata)).await
     }
 
     async fn claims(&self) -> Result<Vec<Entry>, PortError> {
         let page = |params| async move { bounded("list the claims' ConfigMaps", self.maps.list(&params)).await };
-        all_pages(CLAIM, page, entry).await
+        all_pages(&format!("{LABEL}={CLAIM}"), page, entry).await
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
@@ -69,7 +112,7 @@ impl Ledger for KubeLedger {
             let text = format!("ConfigMap {name} was not written: {} bytes, {LEDGER_TEXT_MAX} fit", text.body.len());
             return Err(Refusal::new(Reason::TooLarge, text).into());
         }
-        let map = config_map(key, text, expected)?;
+        let map = self.config_map(key, text, expected)?;
         let what = format!("write ConfigMap {name}");
         let written = match expected {
             None => bounded_write(&what, self.maps.create(&PostParams::default(), &map)).await?,
@@ -85,7 +128,7 @@ impl Ledger for KubeLedger {
     /// As the API server says it of a ConfigMap that is not stored: rights, quotas and admission are looked at.
     async fn may_write(&self) -> Result<(), PortError> {
         let key = LedgerKey::Record(BackupUid::new("check"));
-        let map = config_map(&key, &Text { body: "", note: "" }, None)?;
+        let map = self.config_map(&key, &Text { body: "", note: "" }, None)?;
         let dry = PostParams { dry_run: true, ..PostParams::default() };
         let what = format!("write ConfigMap {}, dry run", name(&key));
         bounded(&what, self.maps.create(&dry, &map)).await.map(drop)
@@ -117,34 +160,9 @@ fn key(name: &str) -> Option<LedgerKey> {
     name.strip_prefix("isochron-claim-")?.parse().ok().map(|cluster| LedgerKey::Claim(ClusterId(cluster)))
 }
 
-fn config_map(key: &LedgerKey, text: &Text<'_>, expected: Option<&Version>) -> Result<ConfigMap, PortError> {
-    // A replace without resourceVersion would win over anybody.
-    if expected.is_some_and(|version| version.0.is_empty()) {
-        return Err(PortError::Conflict(format!("ConfigMap {} has no version to compare with", name(key))));
-    }
-    let kind = match key {
-        LedgerKey::Record(_) => RECORD,
-        LedgerKey::Claim(_) => CLAIM,
-    };
-    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let note = (!text.note.is_empty()).then(|| label(NOTE, text.note));
-    let beside = note.into_iter().chain([label(BYTES, &text.body.len().to_string())]);
-    Ok(ConfigMap {
-        metadata: ObjectMeta {
-            name: Some(name(key)),
-            resource_version: expected.map(|version| version.0.clone()),
-            labels: Some(BTreeMap::from([label(LABEL, kind), label("app.kubernetes.io/name", "isochron")])),
-            annotations: Some(beside.collect()),
-            ..ObjectMeta::default()
-        },
-        data: Some(BTreeMap::from([label(BODY, text.body)])),
-        ..ConfigMap::default()
-    })
-}
-
-/// What `of` makes of every ConfigMap of a kind, page by page.
+/// What `of` makes of every ConfigMap with these labels, page by page.
 async fn all_pages<K, T, F>(
-    kind: &str,
+    selector: &str,
     page: impl Fn(ListParams) -> F,
     of: impl Fn(K) -> Result<Option<T>, PortError>,
 ) -> Result<Vec<T>, PortError>
@@ -153,7 +171,7 @@ where
     F: Future<Output = Result<ObjectList<K>, PortError>>,
 {
     let mut all = Vec::new();
-    let mut params = ListParams::default().labels(&format!("{LABEL}={kind}")).limit(PAGE);
+    let mut params = ListParams::default().labels(selector).limit(PAGE);
     loop {
         let page = page(params.clone()).await?;
         for one in page.items {

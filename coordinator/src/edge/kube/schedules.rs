@@ -5,10 +5,13 @@ use super::{
     convert::{merge_schedule_status, run, schedule, unreadable_schedule},
     crd::{SCHEDULE_KIND, VolumeBackup, VolumeBackupSchedule},
     date,
-    follow::{Guarded, follow, guarded},
+    follow::{Followed, follow},
     untyped::{Target, Untyped, Wall},
 };
-use crate::ports::{EventKind, PortError, Schedule, ScheduleEvent, ScheduleRef, Schedules};
+use crate::{
+    config::Share,
+    ports::{EventKind, PortError, Schedule, ScheduleEvent, ScheduleRef, Schedules},
+};
 use async_trait::async_trait;
 use kube::{
     Client,
@@ -24,10 +27,10 @@ use shared::{
 };
 use tokio::{sync::mpsc, time::timeout};
 
-/// Schedules of one namespace, or of all.
+/// Schedules of one coordinator.
 #[derive(Clone)]
 pub struct KubeSchedules {
-    watched: Guarded<VolumeBackupSchedule>,
+    watched: Followed<VolumeBackupSchedule>,
     client: Client,
     schedules: Untyped,
     backups: Untyped,
@@ -36,18 +39,11 @@ pub struct KubeSchedules {
 }
 
 impl KubeSchedules {
-    /// `namespace` `None`: all of them. `defaults`: bounds of backups that set none. `zone`: of expressions without one.
+    /// `defaults`: bounds of backups that set none. `zone`: of expressions without one.
     /// `instance` names this process in events.
-    pub fn new(
-        client: Client,
-        namespace: Option<&str>,
-        defaults: Limits,
-        zone: Zone,
-        instance: &str,
-        wall: Wall,
-    ) -> Self {
+    pub fn new(client: Client, share: &Share, defaults: Limits, zone: Zone, instance: &str, wall: Wall) -> Self {
         Self {
-            watched: guarded(client.clone(), namespace),
+            watched: Followed::new(client.clone(), share),
             client: client.clone(),
             schedules: Untyped::new::<VolumeBackupSchedule>(client.clone(), instance, wall.clone()),
             backups: Untyped::new::<VolumeBackup>(client, instance, wall),
@@ -61,7 +57,7 @@ impl KubeSchedules {
             Ok(found) => schedule(found, &self.defaults, &self.zone),
             Err(invalid) => unreadable_schedule(&invalid.metadata, &invalid.error),
         }?;
-        Some((schedule.reference(), schedule))
+        self.watched.has(Some(&schedule.key.namespace)).then(|| (schedule.reference(), schedule))
     }
 
     /// The object to make, from the template as it stands now.
@@ -98,7 +94,7 @@ fn target(schedule: &ScheduleRef) -> Target<'_> {
 #[async_trait]
 impl Schedules for KubeSchedules {
     async fn run(&self, events: mpsc::Sender<ScheduleEvent>) {
-        follow(self.watched.clone(), SCHEDULE_KIND, |guarded| self.convert(guarded), events).await;
+        follow(&self.watched, SCHEDULE_KIND, |guarded| self.convert(guarded), events).await;
     }
 
     async fn create(&self, new: &NewBackup) -> CreateResult {

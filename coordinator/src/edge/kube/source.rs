@@ -3,25 +3,28 @@
 use super::{
     convert::{object, unreadable},
     crd::{KIND, VolumeBackup},
-    follow::{Guarded, follow, guarded},
+    follow::{Followed, follow},
 };
-use crate::ports::{Object, ObjectEvent, Source};
+use crate::{
+    config::Share,
+    ports::{Object, ObjectEvent, Source},
+};
 use async_trait::async_trait;
 use kube::{Client, core::DeserializeGuard};
 use shared::{ids::BackupUid, request::Limits};
 use tokio::sync::mpsc;
 
-/// Watches one namespace, or all.
+/// Watches those of one coordinator.
 #[derive(Clone)]
 pub struct KubeSource {
-    objects: Guarded<VolumeBackup>,
+    objects: Followed<VolumeBackup>,
     defaults: Limits,
 }
 
 impl KubeSource {
-    /// `namespace` `None`: all of them. `defaults`: bounds of backups that set none.
-    pub fn new(client: Client, namespace: Option<&str>, defaults: Limits) -> Self {
-        Self { objects: guarded(client, namespace), defaults }
+    /// `defaults`: bounds of backups that set none.
+    pub fn new(client: Client, share: &Share, defaults: Limits) -> Self {
+        Self { objects: Followed::new(client, share), defaults }
     }
 
     fn convert(&self, guarded: &DeserializeGuard<VolumeBackup>) -> Option<(BackupUid, Object)> {
@@ -29,14 +32,14 @@ impl KubeSource {
             Ok(backup) => object(backup, &self.defaults),
             Err(invalid) => unreadable(&invalid.metadata, &invalid.error),
         }?;
-        Some((object.uid.clone(), object))
+        self.objects.has(Some(&object.namespace)).then(|| (object.uid.clone(), object))
     }
 }
 
 #[async_trait]
 impl Source for KubeSource {
     async fn run(&self, events: mpsc::Sender<ObjectEvent>) {
-        follow(self.objects.clone(), KIND, |guarded| self.convert(guarded), events).await;
+        follow(&self.objects, KIND, |guarded| self.convert(guarded), events).await;
     }
 }
 

@@ -52,6 +52,13 @@ tls:
 {{- end }}
 # Of the ledger and the Lease: the coordinator's own.
 namespace: {{ .Release.Namespace }}
+{{- if or .Values.name .Values.objects.namespaces .Values.objects.labelSelector }}
+# Of several coordinators, which this is, and which objects are its own.
+name: {{ .Values.name | quote }}
+objects:
+  namespaces: {{ toJson .Values.objects.namespaces }}
+  labelSelector: {{ .Values.objects.labelSelector | quote }}
+{{- end }}
 # Where the wall clock of schedules hangs that name no zone.
 timezone: {{ .Values.timezone | quote }}
 # How long barriers under way may take to finish when this process is told to end; then they are aborted.

@@ -145,3 +145,24 @@ async fn a_body_above_the_bound_is_refused_here() {
     assert_eq!(refusal.reason, Reason::TooLarge);
     assert_eq!(api.calls(), Vec::<String>::new());
 }
+
+/// Each lists its own records; whose record a claim names is found by its name alone.
+#[tokio::test(start_paused = true)]
+async fn several_coordinators_have_records_of_their_own_and_one_set_of_claims() {
+    let (_api, client) = server();
+    let ledgers = ["", "a", "b"].map(|name| KubeLedger::named(client.clone(), "isochron", name));
+    let key = |uid: &str| LedgerKey::Record(BackupUid::from(uid));
+    for (ledger, uid) in ledgers.iter().zip(["none", "of-a", "of-b"]) {
+        ledger.write(&key(uid), &bare(uid), None).await.unwrap();
+    }
+    let claim = LedgerKey::Claim(ClusterId(7));
+    let first = ledgers[1].write(&claim, &bare("a"), None).await.unwrap();
+    for (ledger, uid) in ledgers.iter().zip(["none", "of-a", "of-b"]) {
+        let own: Vec<_> = ledger.records().await.unwrap().into_iter().map(|noted| noted.backup).collect();
+        assert_eq!(own, [BackupUid::from(uid)]);
+        assert_eq!(ledger.claims().await.unwrap().len(), 1);
+        assert_eq!(ledger.read(&key("of-a")).await.unwrap().unwrap().body, "of-a");
+    }
+    ledgers[2].write(&claim, &bare("b"), Some(&first)).await.unwrap();
+    assert!(matches!(ledgers[1].write(&claim, &bare("a"), Some(&first)).await, Err(PortError::Conflict(_))));
+}

@@ -49,7 +49,7 @@ fn setup() -> (ApiServer, KubeSchedules) {
             },
         }),
     );
-    (api, KubeSchedules::new(client, None, Limits::default(), Zone::utc(), "pod", wall()))
+    (api, KubeSchedules::new(client, &Share::default(), Limits::default(), Zone::utc(), "pod", wall()))
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn schedules_are_listed_whatever_shape_they_have() {
             }),
         );
     }
-    let schedules = KubeSchedules::new(client, None, Limits::default(), Zone::utc(), "pod", wall());
+    let schedules = KubeSchedules::new(client, &Share::default(), Limits::default(), Zone::utc(), "pod", wall());
     let (tell, mut events) = mpsc::channel(8);
     let running = tokio::spawn(async move { schedules.run(tell).await });
     for words in ["spec.schedule: minute", "not a VolumeBackupSchedule"] {

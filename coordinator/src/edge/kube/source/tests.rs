@@ -43,7 +43,7 @@ async fn lists_watches_and_tells_everything_again() {
         json!({"type": "MODIFIED", "object": changed}),
         json!({"type": "DELETED", "object": backup("b", json!({"clusters": "az1"}))}),
     ]);
-    let source = KubeSource::new(client, None, Limits::default());
+    let source = KubeSource::new(client, &Share::default(), Limits::default());
     let (tell, mut events) = mpsc::channel(1);
     let running = tokio::spawn(async move { source.run(tell).await });
     for expected in ["a ", "b : SpecInvalid", "synced", "a Complete", "gone uid-b"] {
@@ -64,7 +64,7 @@ async fn a_relist_finds_what_a_broken_watch_missed() {
     api.put(&format!("{ALL}/b"), backup("b", json!({})));
     let gone = json!({"kind": "Status", "status": "Failure", "code": 410, "reason": "Expired", "message": "too old"});
     api.watch(&[json!({"type": "ERROR", "object": gone})]);
-    let source = KubeSource::new(client, None, Limits::default());
+    let source = KubeSource::new(client, &Share::default(), Limits::default());
     let (tell, mut events) = mpsc::channel(8);
     let running = tokio::spawn(async move { source.run(tell).await });
     for expected in ["a ", "b : ClustersEmpty", "synced"] {
@@ -72,6 +72,30 @@ async fn a_relist_finds_what_a_broken_watch_missed() {
     }
     api.remove(&format!("{ALL}/b"));
     for expected in ["a ", "gone uid-b"] {
+        assert_eq!(next(&mut events).await, expected);
+    }
+    drop(events);
+    running.await.unwrap();
+}
+
+/// Objects that are shared out among several coordinators: by labels at the API server, by several namespaces here.
+#[tokio::test(start_paused = true)]
+async fn only_ones_own_objects_are_seen() {
+    let (api, client) = server();
+    for (name, namespace, tier) in
+        [("a", "shop", "gold"), ("b", "bank", "gold"), ("c", "shop", "tin"), ("d", "x", "gold")]
+    {
+        let mut object = backup(name, good());
+        object["metadata"]["namespace"] = json!(namespace);
+        object["metadata"]["labels"] = json!({"tier": tier});
+        api.put(&format!("{ALL}/{name}"), object);
+    }
+    let share =
+        Share { namespaces: ["shop", "bank"].map(str::to_owned).into(), label_selector: "tier=gold".to_owned() };
+    let source = KubeSource::new(client, &share, Limits::default());
+    let (tell, mut events) = mpsc::channel(8);
+    let running = tokio::spawn(async move { source.run(tell).await });
+    for expected in ["a ", "b ", "synced"] {
         assert_eq!(next(&mut events).await, expected);
     }
     drop(events);
