@@ -6,6 +6,8 @@ mod barrier;
 mod clean;
 mod demo;
 mod figures;
+mod fleet;
+mod process;
 mod simulate;
 
 use clap::{Parser, Subcommand};
@@ -28,6 +30,11 @@ enum Command {
     Barrier(barrier::BarrierArgs),
     /// Long cleans of many planes in one account, with figures beside their bounds.
     Clean(clean::CleanArgs),
+    /// A thousand planes, with figures beside their bounds.
+    Fleet(fleet::FleetArgs),
+    /// The coordinator's process of `fleet`.
+    #[command(hide = true)]
+    FleetCoordinator(fleet::CoordinatorArgs),
     /// The plane's process of `barrier`.
     #[cfg(feature = "servers")]
     #[command(hide = true)]
@@ -40,6 +47,8 @@ fn main() -> ExitCode {
         Command::Simulate(args) => ("simulate", simulate::main(&args)),
         Command::Barrier(args) => ("barrier", barrier::main(&args)),
         Command::Clean(args) => ("clean", clean::main(&args)),
+        Command::Fleet(args) => ("fleet", fleet::main(&args)),
+        Command::FleetCoordinator(args) => ("fleet-coordinator", fleet::coordinator(&args)),
         #[cfg(feature = "servers")]
         Command::BarrierPlane(args) => ("barrier-plane", barrier::plane(&args)),
     };

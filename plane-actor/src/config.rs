@@ -2,7 +2,10 @@
 
 pub use crate::budgets::{Bucket, Budgets};
 pub use crate::user_tags::UserTags;
-use shared::{ids::PlaneId, time::Millis};
+use shared::{backoff::Backoff, ids::PlaneId, time::Millis};
+
+/// Between two dials. A plane without a link lets go after its lease of 15 s; the cap keeps several dials within it.
+pub const REDIAL: Backoff = Backoff { first: Millis(500), cap: Millis(5_000) };
 
 /// After the last create call whose outcome is unknown, cleaning looks again for this long: describes lag
 /// (`facts/aws.md` A2: up to five minutes).

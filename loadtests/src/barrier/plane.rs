@@ -1,6 +1,9 @@
 //! The plane's process: a plane actor with its real TiKV edge, ordered by hand. Prints its figures as JSON.
 
-use crate::figures::{Figure, Figures};
+use crate::{
+    figures::{Figure, Figures},
+    process::{cpu_seconds, peak_mebibytes},
+};
 use anyhow::{Context, bail, ensure};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -43,9 +46,6 @@ pub(crate) struct PlaneArgs {
 
 /// Between two renewals of the plane's lease, as a coordinator renews it.
 const RENEW: Duration = Duration::from_secs(3);
-
-/// Ticks of a second in `/proc/self/stat` on every Linux.
-const TICKS: f64 = 100.0;
 
 const EPOCH: Epoch = Epoch(3);
 
@@ -225,19 +225,4 @@ impl Hand {
 fn spec(world: &World, plane: &str) -> MemberSpec {
     let limits = Limits { store_uptime: shared::time::Millis(0), ..Limits::default() };
     MemberSpec { size_level: SizeLevel::None, limits, ..member_spec(world, plane) }
-}
-
-/// Of all threads of this process.
-fn cpu_seconds() -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(") ").context("/proc/self/stat")?;
-    let ticks: Vec<f64> = fields.split(' ').skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
-    Ok(ticks.iter().sum::<f64>() / TICKS)
-}
-
-fn peak_mebibytes() -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
-    let kibibytes: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-    Ok(kibibytes / 1024.0)
 }

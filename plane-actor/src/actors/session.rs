@@ -5,18 +5,12 @@ use super::{
     plane::PlaneActor,
     plane_context::{PlaneContext, length},
 };
-use crate::ports::PlaneView;
+use crate::{config::REDIAL, ports::PlaneView};
 use actix::Addr;
-use shared::{
-    backoff::{Backoff, seed},
-    time::Millis,
-};
+use shared::backoff::seed;
 use shell::link::Link;
 use std::{rc::Rc, time::Duration};
 use tokio::time::timeout;
-
-/// A plane without a link lets go after its lease of 15 s; the cap keeps several dials within it.
-const REDIAL: Backoff = Backoff { first: Millis(500), cap: Millis(5_000) };
 
 /// The plane actor answers mail at once; one that does not is stuck, and the link is dropped rather than its frames.
 const MAIL_LIMIT: Duration = Duration::from_secs(10);
