@@ -10,6 +10,7 @@ use coordinator::console::{
     Answered, Output, Question, shown,
     watch::{self, End, Watch},
 };
+use coordinator::pages::{report, timeline_svg};
 use shared::time::Timestamp;
 use std::{
     io::{IsTerminal, Write},
@@ -63,8 +64,14 @@ enum Ask {
         #[arg(long, value_name = "DURATION", value_parser = wait_for)]
         wait: Option<Duration>,
     },
-    /// Where the time of its last attempt went, step by step and plane by plane.
+    /// Where the time of its last attempt went, step by step and plane by plane; a picture with `-o svg`.
     Timeline {
+        /// name, namespace/name or uid
+        name: String,
+    },
+    /// One backup in one HTML file, to be filed: verdict, evidence, timeline, snapshots, sizes and the certificate itself.
+    /// It loads nothing from anywhere.
+    Report {
         /// name, namespace/name or uid
         name: String,
     },
@@ -105,6 +112,18 @@ enum Ask {
     },
 }
 
+impl Ask {
+    /// Pictures are of one question, pages of another.
+    fn may_be_shown_as(&self, output: Output) -> Result<(), Failure> {
+        match (output, self) {
+            (Output::Svg, Self::Timeline { .. }) | (Output::Html, Self::Report { .. }) => Ok(()),
+            (Output::Svg, _) => Err((status::WRONG_USE, "svg is for `console timeline NAME`".to_owned())),
+            (Output::Html, _) => Err((status::WRONG_USE, "html is for `console report NAME`".to_owned())),
+            (Output::Table | Output::Json | Output::Yaml | Output::Name, _) => Ok(()),
+        }
+    }
+}
+
 /// An RFC 3339 moment, or a date.
 fn moment(text: &str) -> Result<Timestamp, String> {
     let at = text.parse::<jiff::Timestamp>().map(|at| at.as_millisecond());
@@ -143,6 +162,8 @@ pub(crate) fn console(args: ConsoleArgs) -> ExitCode {
 
 fn run(args: ConsoleArgs) -> Result<(), Failure> {
     let wrong = |error: anyhow::Error| (status::WRONG_USE, format!("{error:#}"));
+    args.ask.may_be_shown_as(args.output)?;
+    let as_report = matches!(args.ask, Ask::Report { .. });
     let question = match args.ask {
         Ask::Contexts => return args.reach.show_contexts(args.output).map_err(wrong),
         Ask::UseContext { name } => return reach::use_context(&name).map_err(wrong),
@@ -161,7 +182,7 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
         Ask::Status => Question::Status,
         Ask::Planes => Question::Planes,
         Ask::Backups => Question::Backups,
-        Ask::Show { name } => Question::Show { name },
+        Ask::Show { name } | Ask::Report { name } => Question::Show { name },
         Ask::Why { name } => Question::Why { name },
         Ask::Timeline { name } => Question::Timeline { name },
         Ask::Cancel { name } => Question::Cancel { name },
@@ -172,7 +193,14 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
     let way = args.reach.find().map_err(wrong)?;
     match way.ask(&question).map_err(|error| (status::NOT_REACHED, format!("{error:#}")))? {
         Answered::Ok(value) => {
-            println!("{}", shown(&question, &value, args.output));
+            let text = match (&question, args.output) {
+                (_, Output::Table | Output::Html) if as_report => {
+                    report(&value).map_err(|why| (status::FAILED, why))?
+                }
+                (Question::Timeline { .. }, Output::Svg) => timeline_svg(&value),
+                (question, output) => shown(question, &value, output),
+            };
+            println!("{text}");
             Ok(())
         }
         Answered::Error(error) => Err((status::FAILED, error)),

@@ -1,5 +1,9 @@
 //! What tests of more than one part share.
 
+mod proven;
+
+pub(crate) use proven::proven;
+
 use crate::ports::{Logs, Text};
 use shared::{
     barrier::{BarrierTimes, Certificate, Milestone, Record, Verdict},

@@ -1,4 +1,4 @@
-//! Sizes as Go writes them, which users read in status and on the console.
+//! Sizes as Go writes them, which users read in status and on the console; and lengths of time.
 
 use shared::barrier::Size;
 
@@ -26,9 +26,34 @@ fn human_bytes(bytes: u64) -> String {
     if value < 10.0 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
 }
 
+/// As exact as it matters: a barrier's steps in milliseconds, a copy to S3 in minutes.
+pub(crate) fn span(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        0..10 => format!("{millis} ms"),
+        10..100 => format!("{seconds}.{} s", millis % 1000 / 100),
+        100..7200 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_length_is_as_exact_as_it_matters() {
+        for (millis, text) in [
+            (0, "0 ms"),
+            (9_999, "9999 ms"),
+            (10_000, "10.0 s"),
+            (99_999, "99.9 s"),
+            (100_000, "1 min 40 s"),
+            (7_200_000, "2 h 00 min"),
+        ] {
+            assert_eq!(span(millis), text);
+        }
+    }
 
     #[test]
     fn sizes_read_as_go_writes_them() {

@@ -13,6 +13,7 @@ mod fixtures;
 mod human;
 pub mod known;
 pub mod metrics;
+pub mod pages;
 pub mod ports;
 pub mod standing;
 #[cfg(test)]

@@ -19,4 +19,4 @@ pub(crate) use called::{is_called, is_named};
 pub use question::{Answered, Question, no_answer, question, text};
 pub use render::{Output, render, shown};
 pub use schedules::{answer_schedules, is_about_schedules};
-pub use timeline::drawn as timeline_drawn;
+pub use timeline::{drawn as timeline_drawn, timeline};

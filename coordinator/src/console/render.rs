@@ -15,6 +15,10 @@ pub enum Output {
     Yaml,
     /// For scripts: of a list, what each row is called, a line each.
     Name,
+    /// A picture: of `timeline` alone.
+    Svg,
+    /// A page to be filed: of `report` alone.
+    Html,
 }
 
 /// The answer to this question, as it is printed.
@@ -31,7 +35,8 @@ pub fn render(value: &Value, output: Output) -> String {
     match output {
         Output::Json => format!("{value:#}"),
         Output::Yaml => serde_saphyr::to_string(value).unwrap_or_else(|error| error.to_string()),
-        Output::Table => table(value),
+        // Nothing but what is drawn elsewhere has a picture.
+        Output::Table | Output::Svg | Output::Html => table(value),
         Output::Name => names(value),
     }
 }

@@ -1,9 +1,12 @@
 //! Where the time of an attempt went: its steps one below the other, on one scale.
 
+use super::why::verdict;
+use crate::human::span;
 use serde_json::{Value, json};
 use shared::{
-    barrier::{Moments, Phase, StepMoments, View},
+    barrier::{Moments, Phase, StepMoments, Verdict, View},
     calendar::rfc3339,
+    request::Limits,
 };
 
 /// Characters of the longest bar. With the other columns it fits a terminal of 100.
@@ -11,7 +14,7 @@ const WIDTH: usize = 36;
 
 /// The answer. All of `*_ms` count from the moment at which the attempt began to prepare; `ended_ms` is when the next
 /// step began.
-pub(super) fn timeline(view: &View) -> Value {
+pub fn timeline(view: &View) -> Value {
     let record = &view.record;
     let steps = record.moments.steps();
     let rows = steps.iter().enumerate().map(|(at, moments)| row(moments, steps.get(at + 1))).collect::<Vec<_>>();
@@ -23,9 +26,18 @@ pub(super) fn timeline(view: &View) -> Value {
         "settle_ms": record.barrier.settle,
         "reach_ms": record.barrier.reach,
         "hold_ms": record.barrier.hold,
+        "limits": limits(&record.request.limits),
+        "verdict": verdict(view).map(Verdict::as_str),
+        "reason": record.failure.as_ref().map(|refusal| refusal.reason.as_str()),
+        "planes": record.request.members.iter().map(|member| &member.plane).collect::<Vec<_>>(),
         "steps": rows,
         "note": note(&record.moments, view.phase),
     })
+}
+
+/// How long each part of the barrier may take.
+fn limits(limits: &Limits) -> Value {
+    json!({ "settle_ms": limits.settle, "reach_ms": limits.reach, "hold_ms": limits.hold })
 }
 
 fn row(moments: &StepMoments, next: Option<&StepMoments>) -> Value {
@@ -129,17 +141,6 @@ fn calls(steps: &[&Value]) -> String {
         span(first.0),
         span(*last)
     )
-}
-
-/// As exact as it matters: a barrier's steps in milliseconds, a copy to S3 in minutes.
-fn span(millis: u64) -> String {
-    let seconds = millis / 1000;
-    match seconds {
-        0..10 => format!("{millis} ms"),
-        10..100 => format!("{seconds}.{} s", millis % 1000 / 100),
-        100..7200 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub(crate) struct DemoArgs {
     /// One JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Leave the S3 objects here as files before they are deleted.
+    /// Leave here, before they are deleted, the S3 objects as files, and beside them `report.html` and `timeline.svg`.
     #[arg(long)]
     pub(crate) keep: Option<PathBuf>,
     /// Log filter, for example info.

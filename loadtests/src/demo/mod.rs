@@ -8,6 +8,7 @@
 //! ```
 
 mod args;
+mod banks;
 mod progress;
 mod report;
 mod rig;

@@ -1,6 +1,6 @@
 //! What the demo says at the end, for people and as JSON.
 
-use super::search::Found;
+use super::{banks::two_banks, search::Found};
 use coordinator::console::timeline_drawn;
 use serde_json::{Value, json};
 use shared::barrier::{Barrier, Milestone, Record};
@@ -164,6 +164,9 @@ impl Shown {
             None => out += "Restore    nothing to restore\n",
         }
         out += &format!("Control    {}\n", self.found.sentence());
+        if let Some(restored) = &self.restored {
+            out += &two_banks(restored, &self.found.restored);
+        }
         out += &match self.left_over.total() {
             0 => "Deleted    nothing left: no snapshot, no object, no paused scheduler, no safe point, no lease\n"
                 .to_owned(),

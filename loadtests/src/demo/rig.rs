@@ -14,6 +14,7 @@ use coordinator::{
     console::{Answered, Question},
     edge,
     metrics::Metrics,
+    pages::{report, timeline_svg},
     ports::{Inbound, LedgerKey},
 };
 use plane_actor::{config::PlaneConfig, edge::quic::QuicDialer};
@@ -32,6 +33,8 @@ use tokio::sync::{mpsc, watch};
 const TRUST_DOMAIN: &str = "demo.local";
 const NAMESPACE: &str = "br-admin";
 const NAME: &str = "demo";
+/// In the folder of `--keep`.
+const REPORT: &str = "report.html";
 /// A backup of the simulated cluster takes about 15 s; the whole may take this long.
 const LIMIT: Duration = Duration::from_secs(150);
 /// Between two looks at the console.
@@ -79,6 +82,8 @@ pub(crate) async fn show(args: &DemoArgs, found: Found, progress: &Progress) -> 
     let shown = Shown::new(object, record, restored, found, &world);
     if let Some(keep) = &args.keep {
         keep_objects(keep, &world)?;
+        keep_pages(keep, &console).await?;
+        progress.say(&format!("The report of the backup is {}", keep.join(REPORT).display()));
     }
     progress.say("Deleting the VolumeBackup (cleanPolicy: Delete)");
     control.delete(&key);
@@ -219,6 +224,19 @@ fn record(control: &Control) -> anyhow::Result<Record> {
         .find_map(|(key, body)| matches!(key, LedgerKey::Record(_)).then_some(body))
         .context("the ledger holds no record")?;
     Ok(Stored::<Record>::parse(text).map_err(anyhow::Error::msg)?.body)
+}
+
+/// What `coordinator console report` and `timeline -o svg` print.
+async fn keep_pages(folder: &Path, console: &AdminConnection) -> anyhow::Result<()> {
+    let name = || NAME.to_owned();
+    let report = report(&ask(console, &Question::Show { name: name() }).await?).map_err(anyhow::Error::msg)?;
+    let picture = timeline_svg(&ask(console, &Question::Timeline { name: name() }).await?);
+    std::fs::create_dir_all(folder)?;
+    for (file, text) in [(REPORT, report), ("timeline.svg", picture)] {
+        let path = folder.join(file);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Before the deletion, so that anyone can open a backupmeta afterwards.
