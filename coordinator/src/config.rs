@@ -24,6 +24,9 @@ pub struct CoordinatorConfig {
     pub listen: SocketAddr,
     /// `/metrics /healthz /readyz /leadz` (6060).
     pub http: SocketAddr,
+    /// Pages for browsers (`/ui/`) and the console's answers for programs (`/api/v1/`) on that port as well. They change
+    /// nothing and hold no secret; whoever reaches the port can read them.
+    pub ui: bool,
     /// Unix socket for a console inside the pod, which needs no certificate; empty: none. Without its folder there is
     /// none either.
     pub socket: PathBuf,
@@ -96,6 +99,7 @@ impl Default for CoordinatorConfig {
             planes: BTreeSet::new(),
             listen: everywhere(7443),
             http: everywhere(6060),
+            ui: true,
             socket: PathBuf::from(SOCKET),
             trust_domain: shell::tls::TRUST_DOMAIN.to_owned(),
             tls: TlsFiles::default(),

@@ -138,13 +138,14 @@ fn hostname() -> String {
     std::env::var("HOSTNAME").unwrap_or_else(|_| "coordinator".to_owned())
 }
 
-fn routes(ready: Ready, standing: &Arc<Standing>, metrics: &Metrics) -> http::Routes {
+fn routes(ready: Ready, standing: &Arc<Standing>, metrics: &Metrics, pages: Option<http::Pages>) -> http::Routes {
     let (alive, leads) = (standing.clone(), standing.clone());
     http::Routes {
         metrics: metrics.registry(),
         healthy: Arc::new(move || alive.healthy()),
         ready: Arc::new(move || ready.check()),
         leads: Some(Arc::new(move || leads.leading())),
+        pages,
     }
 }
 
@@ -200,6 +201,7 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
     let (planes_tx, planes) = mpsc::channel(edge::quic::GATE_QUEUE);
     let (admins_tx, admins) = mpsc::channel(edge::quic::GATE_QUEUE);
     let local = console_socket(&config.socket, admins_tx.clone());
+    let pages = config.ui.then(|| edge::web::pages(admins_tx.clone()));
     let serving = tokio::spawn(edge::quic::serve(server, planes_tx, admins_tx));
     let deaf = serving.abort_handle();
     // Files need no definitions.
@@ -211,7 +213,7 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
         deaf: Box::new(move || deaf.is_finished()),
         kube: watched.map(|(kinds, contact)| Kube { contact, kinds }),
     };
-    let http = http::serve(config.http, routes(ready, &standing, &metrics))
+    let http = http::serve(config.http, routes(ready, &standing, &metrics, pages))
         .with_context(|| format!("cannot listen on {}", config.http))?;
     tracing::info!(%quic, http = %http.address(), planes = config.planes.len(), "coordinator serves");
     let (tell, known) = watch::channel(config.planes.clone());

@@ -134,7 +134,8 @@ async fn serve(settings: Settings, config: PlaneConfig) -> anyhow::Result<()> {
             }
         }
     });
-    let routes = http::Routes { metrics: Arc::new(registry), healthy: Arc::new(|| Ok(())), ready, leads: None };
+    let routes =
+        http::Routes { metrics: Arc::new(registry), healthy: Arc::new(|| Ok(())), ready, leads: None, pages: None };
     let http = http::serve(settings.http, routes).with_context(|| format!("cannot listen on {}", settings.http))?;
     tracing::info!(plane = settings.plane, http = %http.address(), "plane actor runs");
     let outcome = plane_actor::run(config, ports, shell::signals::stopped()?).await;

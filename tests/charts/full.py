@@ -83,6 +83,7 @@ FULL = {
         "objects": {"namespaces": ["shop", "bank"], "labelSelector": "isochron in (second), tier!=test"},
         "timezone": "Europe/Berlin",
         "stopGraceSeconds": 1000,
+        "ui": False,
         "prices": {"snapshotGibMonth": 0.054, "currency": "EUR"},
         "replicas": 2,
         "crds": {"install": False},

@@ -96,6 +96,7 @@ class Values(unittest.TestCase):
                 "objects": {"namespaces": ["shop", "1e3"], "labelSelector": "isochron in (second), tier!=test"},
                 "timezone": "Europe/Berlin",
                 "stopGraceSeconds": 86400,
+                "ui": False,
                 "prices": {"snapshotGibMonth": 1.25, "currency": "EUR"},
             },
             "isochron-plane": {

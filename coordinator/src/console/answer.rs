@@ -2,7 +2,8 @@
 
 use super::{
     called::is_called,
-    question::{Answered, Question, text},
+    glance::{Backups, glance},
+    question::{Answered, Question, log, text},
     sizes::sizes,
     timeline::timeline,
     why::{cause, clock, verdict, why},
@@ -96,7 +97,7 @@ pub(crate) const NOT_READ: &str = "this coordinator has not read its ledger yet;
 
 /// Answers one question.
 pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answered {
-    tracing::info!(who, ?question, "console");
+    log(who, question);
     if !snapshot.ready && !matches!(question, Question::Status | Question::Planes) {
         return Answered::Error(NOT_READ.to_owned());
     }
@@ -111,6 +112,7 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         })),
         Question::Planes => Answered::Ok(planes(snapshot)),
         Question::Backups => Answered::Ok(backups(snapshot)),
+        Question::Glance { from } => Answered::Ok(glance(&all(snapshot), snapshot.now, *from)),
         Question::Orphans { .. } => Answered::Ok(snapshot.orphans.iter().map(Orphan::row).collect()),
         Question::Show { name } => about(snapshot, name, |view| show(view, snapshot)),
         Question::Timeline { name } => about(snapshot, name, |view| Answered::Ok(timeline(view))),
@@ -119,6 +121,15 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         Question::Schedules { .. } | Question::Check { .. } | Question::Cancel { .. } | Question::LogLevel { .. } => {
             Answered::Error("it is not answered here".to_owned())
         }
+    }
+}
+
+fn all<'a>(snapshot: &'a Snapshot<'a>) -> Backups<'a> {
+    Backups {
+        views: &snapshot.views,
+        ended: &snapshot.ended,
+        invalid: &snapshot.invalid,
+        orphans: snapshot.orphans.len(),
     }
 }
 

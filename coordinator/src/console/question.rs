@@ -15,6 +15,11 @@ pub enum Question {
     Planes,
     /// Every backup, one line each.
     Backups,
+    /// What runs, and the newest of all else, for a page.
+    Glance {
+        /// How many of the newest are left out.
+        from: usize,
+    },
     /// One backup whole; `name` or `namespace/name` or uid.
     Show {
         /// Which.
@@ -68,6 +73,7 @@ impl Question {
             Self::Status
             | Self::Planes
             | Self::Backups
+            | Self::Glance { .. }
             | Self::Show { .. }
             | Self::Why { .. }
             | Self::Check { .. }
@@ -89,6 +95,18 @@ impl Question {
                 "{who} is a {role}, and this takes an {needs}: a certificate of `coordinator pki admin NAME --role {needs}`"
             )
         })
+    }
+}
+
+/// Who asks over HTTP, where nobody has a name. No certificate can have this one.
+pub const OVER_HTTP: &str = "(http)";
+
+/// A person's question is worth a line; a page asks every few seconds.
+pub(super) fn log(who: &str, question: &Question) {
+    if who == OVER_HTTP {
+        tracing::debug!(who, ?question, "console");
+    } else {
+        tracing::info!(who, ?question, "console");
     }
 }
 
@@ -139,6 +157,7 @@ mod tests {
             (Question::Status, Role::Viewer),
             (Question::Planes, Role::Viewer),
             (Question::Backups, Role::Viewer),
+            (Question::Glance { from: 0 }, Role::Viewer),
             (Question::Show { name: name() }, Role::Viewer),
             (Question::Why { name: name() }, Role::Viewer),
             (Question::Check { name: Some(name()) }, Role::Viewer),

@@ -2,7 +2,7 @@
 
 use super::{
     called::is_named,
-    question::{Answered, Question, question, text},
+    question::{Answered, Question, log, question, text},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -27,7 +27,7 @@ pub fn is_about_schedules(body: &[u8]) -> bool {
 pub fn answer_schedules(scheduler: &Scheduler, now: Timestamp, who: &str, body: &[u8]) -> String {
     let answered = match question(body) {
         Ok(question) => {
-            tracing::info!(who, ?question, "console");
+            log(who, &question);
             match question {
                 Question::Schedules { name: None, .. } => {
                     Answered::Ok(scheduler.view().iter().map(row).collect::<Value>())

@@ -44,7 +44,8 @@ pub(super) fn clock(view: &View, now: Instant) -> Option<Value> {
     view.clock.map(|(clock, ends)| json!({ "name": clock, "left_ms": ends.since(now) }))
 }
 
-fn planes(view: &View, now: Instant) -> Value {
+/// Each plane, and what it does.
+pub(super) fn planes(view: &View, now: Instant) -> Value {
     view.planes
         .iter()
         .map(|(plane, live)| {

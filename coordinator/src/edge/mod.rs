@@ -4,3 +4,4 @@ pub mod kube;
 pub mod local;
 pub mod quic;
 pub mod socket;
+pub mod web;

@@ -1,6 +1,6 @@
 //! One backup in one HTML file: what an auditor files. It asks nothing of any network, and holds the certificate itself.
 
-use super::{evidence::proofs, look::colours, picture};
+use super::{evidence::proofs, frame::style, picture};
 use crate::console::timeline;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -23,26 +23,36 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src dat
 /// # Errors
 /// It is not one that this version knows.
 pub fn report(shown: &Value) -> Result<String, String> {
+    let request = &shown["record"]["request"];
+    let name = match (request["namespace"].as_str(), request["name"].as_str()) {
+        (Some(namespace), Some(name)) => format!("{namespace}/{name}"),
+        _ => "a backup that cannot begin".to_owned(),
+    };
+    Ok(page(&name, &body(shown)?))
+}
+
+/// What stands in it.
+///
+/// # Errors
+/// As [`report`].
+pub(super) fn body(shown: &Value) -> Result<Markup, String> {
     if shown["step"] == "Invalid" {
-        return Ok(page("A backup that cannot begin", &never(shown)));
+        return Ok(never(shown));
     }
     let view: View = serde_json::from_value(shown.clone())
         .map_err(|error| format!("the answer cannot be read ({error}); are both of one version?"))?;
     let record = &view.record;
     let name = format!("{}/{}", record.request.namespace, record.request.name);
-    Ok(page(
-        &name,
-        &html! {
-            (headline(&view, &name))
-            @if let Some(failure) = &record.failure { (failed(failure, record)) }
-            figure { (picture::inline(&timeline(&view))) }
-            (evidence(record))
-            (planes(record))
-            (sizes(&shown["sizes"]))
-            (snapshots(record))
-            (certificate(record))
-        },
-    ))
+    Ok(html! {
+        (headline(&view, &name))
+        @if let Some(failure) = &record.failure { (failed(failure, record)) }
+        figure { (picture::inline(&timeline(&view))) }
+        (evidence(record))
+        (planes(record))
+        (sizes(&shown["sizes"]))
+        (snapshots(record))
+        (certificate(record))
+    })
 }
 
 fn page(title: &str, body: &Markup) -> String {
@@ -54,7 +64,7 @@ fn page(title: &str, body: &Markup) -> String {
                 meta http-equiv="Content-Security-Policy" content=(POLICY);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "Backup report: " (title) }
-                style { (PreEscaped(format!("{}{STYLE}{}", colours(":root"), picture::style()))) }
+                style { (PreEscaped(style())) }
             }
             body {
                 main { (body) }
@@ -64,20 +74,6 @@ fn page(title: &str, body: &Markup) -> String {
     };
     page.into_string()
 }
-
-const STYLE: &str = "body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 ui-sans-serif,system-ui,sans-serif}\
-main,footer{max-width:1040px;margin:0 auto;padding:24px 20px}footer{color:var(--dim);font-size:13px}\
-.verdict{font-size:46px;line-height:1.1;font-weight:750;margin:4px 0 6px;letter-spacing:-.01em}\
-.good{color:var(--good)}.warn{color:var(--warn)}.bad{color:var(--bad)}.busy{color:var(--busy)}.dim{color:var(--dim)}\
-h1{font-size:17px;font-weight:600;margin:0;color:var(--dim)}h2{font-size:17px;margin:30px 0 8px}\
-figure{margin:20px 0}table{border-collapse:collapse;width:100%;font-size:14px}\
-th{text-align:left;color:var(--dim);font-weight:600;background:var(--panel)}\
-th,td{padding:6px 10px;border-bottom:1px solid var(--line);vertical-align:top}td{overflow-wrap:anywhere}\
-th{white-space:nowrap}tr>th:first-child:not(:last-child):has(+td){width:260px}.small{font-size:13px}.small code{font-size:12px}\
-.num{white-space:nowrap;font-variant-numeric:tabular-nums}code,pre{font:13px/1.45 ui-monospace,monospace}\
-pre{background:var(--panel);padding:12px;overflow:auto;max-height:420px;border-radius:6px}\
-.box{border-left:4px solid var(--bad);background:var(--panel);padding:10px 16px;margin:18px 0;border-radius:0 6px 6px 0}\
-.box p{margin:6px 0}a{color:var(--busy)}.wide{overflow-x:auto}@media print{pre{max-height:none}body{font-size:12px}}";
 
 fn headline(view: &View, name: &str) -> Markup {
     let record = &view.record;
@@ -93,7 +89,7 @@ fn headline(view: &View, name: &str) -> Markup {
         h1 { "Backup " (name) }
         p.verdict.(class) { (large) }
         @if let (Milestone::Complete, Some(verdict)) = (record.milestone, verdict) { p { (sentence(verdict.meaning())) } }
-        table {
+        table.facts {
             tr { th { "Moment (commitTs)" } td.num { @match record.commit_ts.filter(|_| verdict.is_some()) {
                 Some(ts) => { (ts) " = " (rfc3339(Timestamp(i64::try_from(ts.physical_ms()).unwrap_or(i64::MAX)))) }
                 None => "none",
@@ -202,7 +198,7 @@ fn sizes(sizes: &Value) -> Markup {
     html! {
         @if !known.is_empty() {
             h2 { "Size and cost" }
-            table { @for (what, text) in known { tr { th { (what) } td.num { (text) } } } }
+            table.facts { @for (what, text) in known { tr { th { (what) } td.num { (text) } } } }
         }
     }
 }

@@ -1,20 +1,27 @@
-//! A small HTTP/1 server for `/metrics` and probes; nothing else is served, and nothing steers by it.
+//! A small HTTP/1 server for `/metrics` and probes, and for the pages of a program that has some. Nothing steers by it, and
+//! whoever reads pages takes no place of a probe or a scraper.
 
 mod exposition;
 
 use bytes::Bytes;
 use exposition::{OPEN_METRICS, PROMETHEUS, asks_for_open_metrics, prometheus};
+use futures::future::BoxFuture;
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
     body::Incoming,
-    header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -24,6 +31,8 @@ use tokio::{
 
 /// Connections at a time: probes and a few scrapers. Further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 32;
+/// Of them, those that were given a page, until they end: it may be large, and its reader slow.
+const MAX_PAGES: usize = 16;
 /// A connection that has not sent its request's head in this time is closed; so is an idle one.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// A whole connection: scrapers dial anew, and nobody keeps a place for ever.
@@ -34,6 +43,9 @@ const TEXT: &str = "text/plain; charset=utf-8";
 
 /// `Ok`, or why not, for a person.
 pub type Check = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+
+/// What else is served, by path and query; `None`: there is no such page.
+pub type Pages = Arc<dyn Fn(String) -> BoxFuture<'static, Option<Response<Bytes>>> + Send + Sync>;
 
 /// What is served.
 #[derive(Clone)]
@@ -46,6 +58,16 @@ pub struct Routes {
     pub ready: Check,
     /// `/leadz`: 503 makes a load balancer choose another replica. `None`: a program without replicas.
     pub leads: Option<Check>,
+    /// Every other path. `None`: there are none.
+    pub pages: Option<Pages>,
+}
+
+/// What connections share, and the place of one that was given a page.
+#[derive(Clone)]
+struct Visit {
+    routes: Routes,
+    pages: Arc<Semaphore>,
+    place: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
 }
 
 /// A running server. Dropping it ends it at once; [`HttpServer::close`] lets answers finish.
@@ -88,6 +110,7 @@ impl Drop for HttpServer {
 }
 
 async fn accept(listener: TcpListener, routes: Routes, places: Arc<Semaphore>, mut stopped: watch::Receiver<bool>) {
+    let pages = Arc::new(Semaphore::new(MAX_PAGES));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -97,7 +120,8 @@ async fn accept(listener: TcpListener, routes: Routes, places: Arc<Semaphore>, m
         };
         match accepted {
             Ok((stream, _)) => {
-                tokio::spawn(connection(stream, routes.clone(), place, stopped.clone()));
+                let visit = Visit { routes: routes.clone(), pages: pages.clone(), place: Arc::default() };
+                tokio::spawn(connection(stream, visit, place, stopped.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, mostly: pause instead of spinning.
@@ -108,15 +132,10 @@ async fn accept(listener: TcpListener, routes: Routes, places: Arc<Semaphore>, m
     }
 }
 
-async fn connection(
-    stream: TcpStream,
-    routes: Routes,
-    _place: OwnedSemaphorePermit,
-    mut stopped: watch::Receiver<bool>,
-) {
+async fn connection(stream: TcpStream, visit: Visit, _place: OwnedSemaphorePermit, mut stopped: watch::Receiver<bool>) {
     let service = service_fn(move |request| {
-        let response = answer(&routes, &request);
-        async move { Ok::<_, Infallible>(response) }
+        let visit = visit.clone();
+        async move { Ok::<_, Infallible>(answer(&visit, &request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -135,7 +154,8 @@ async fn connection(
     .await;
 }
 
-fn answer(routes: &Routes, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(visit: &Visit, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+    let routes = &visit.routes;
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut response = respond(StatusCode::METHOD_NOT_ALLOWED, TEXT, "GET only\n".to_owned());
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -146,10 +166,32 @@ fn answer(routes: &Routes, request: &Request<Incoming>) -> Response<Full<Bytes>>
         "/healthz" => checked(&routes.healthy),
         "/readyz" => checked(&routes.ready),
         "/leadz" if let Some(leads) = &routes.leads => checked(leads),
-        _ => {
+        path => {
+            if let Some(page) = visit.page(request.uri().path_and_query().map_or(path, |asked| asked.as_str())).await {
+                return page;
+            }
             let leads = routes.leads.as_ref().map_or("", |_| " /leadz");
             respond(StatusCode::NOT_FOUND, TEXT, format!("/metrics /healthz /readyz{leads}\n"))
         }
+    }
+}
+
+impl Visit {
+    /// The connection ends with it, so that its place is free again.
+    async fn page(&self, asked: &str) -> Option<Response<Full<Bytes>>> {
+        let pages = self.routes.pages.as_ref()?;
+        let mut page = match self.pages.clone().try_acquire_owned() {
+            Err(_) => {
+                let busy = "too many pages are read at this moment; ask again\n";
+                respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, busy.to_owned())
+            }
+            Ok(place) => {
+                *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+                pages(asked.to_owned()).await?.map(Full::new)
+            }
+        };
+        page.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        Some(page)
     }
 }
 
@@ -177,65 +219,4 @@ fn respond(status: StatusCode, content_type: &'static str, body: String) -> Resp
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use prometheus_client::metrics::counter::Counter;
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-    async fn get(address: SocketAddr, path: &str) -> String {
-        get_as(address, path, "*/*").await
-    }
-
-    async fn get_as(address: SocketAddr, path: &str, accept: &str) -> String {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let head = format!("GET {path} HTTP/1.1\r\nhost: x\r\naccept: {accept}\r\nconnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).await.unwrap();
-        text
-    }
-
-    fn http_without_leads(routes: Routes) -> Routes {
-        Routes { leads: None, ..routes }
-    }
-
-    #[tokio::test]
-    async fn probes_and_metrics_are_served_until_close() {
-        let mut registry = Registry::default();
-        let counter = Counter::<u64>::default();
-        registry.register("isochron_test", "Help", counter.clone());
-        counter.inc();
-        let ready = Arc::new(AtomicBool::new(false));
-        let seen = ready.clone();
-        let routes = Routes {
-            metrics: Arc::new(registry),
-            healthy: Arc::new(|| Ok(())),
-            ready: Arc::new(move || if seen.load(Ordering::SeqCst) { Ok(()) } else { Err("not yet".to_owned()) }),
-            leads: Some(Arc::new(|| Err("another leads".to_owned()))),
-        };
-        let server = serve("127.0.0.1:0".parse().unwrap(), routes.clone()).unwrap();
-        let address = server.address();
-        let metrics = get_as(address, "/metrics", "application/openmetrics-text").await;
-        assert!(metrics.contains("isochron_test_total 1\n# EOF\n"), "{metrics}");
-        assert!(metrics.contains(&format!("content-type: {OPEN_METRICS}")), "{metrics}");
-        let metrics = get(address, "/metrics").await;
-        assert!(metrics.contains("# HELP isochron_test_total Help.\n"), "{metrics}");
-        assert!(metrics.contains(&format!("content-type: {PROMETHEUS}")), "{metrics}");
-        assert!(get(address, "/healthz").await.starts_with("HTTP/1.1 200"));
-        let not_ready = get(address, "/readyz").await;
-        assert!(not_ready.starts_with("HTTP/1.1 503") && not_ready.ends_with("not yet\n"), "{not_ready}");
-        let leads = get(address, "/leadz").await;
-        assert!(leads.starts_with("HTTP/1.1 503") && leads.ends_with("another leads\n"), "{leads}");
-        ready.store(true, Ordering::SeqCst);
-        assert!(get(address, "/readyz").await.starts_with("HTTP/1.1 200"));
-        assert!(get(address, "/").await.starts_with("HTTP/1.1 404"));
-
-        let _idle = TcpStream::connect(address).await.unwrap();
-        timeout(Duration::from_secs(4), server.close()).await.unwrap();
-        assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
-
-        let alone = serve("127.0.0.1:0".parse().unwrap(), http_without_leads(routes)).unwrap();
-        assert!(get(alone.address(), "/leadz").await.starts_with("HTTP/1.1 404"));
-    }
-}
+mod tests;

@@ -10,6 +10,9 @@ const GAP: f64 = 10.0;
 /// Marks on a scale: more would touch each other.
 const MARKS: u64 = 6;
 
+/// A mark's text would run into the neighbouring stretch.
+const MARGIN: f64 = 34.0;
+
 /// A part of the attempt on one scale.
 pub(super) struct Stretch {
     /// For people.
@@ -37,7 +40,7 @@ impl Stretch {
 
     /// Told where no scale is.
     pub(super) fn end(&self) -> Option<u64> {
-        (!self.marked).then_some(self.last)
+        (!self.marked && self.last > self.first + 1).then_some(self.last)
     }
 
     /// Round moments inside it; only the barrier has a scale that is worth reading.
@@ -46,10 +49,9 @@ impl Stretch {
             return Vec::new();
         }
         let step = round((self.last - self.first) / MARKS);
-        (1..)
-            .map(|n| self.first.div_ceil(step).saturating_add(n - 1).saturating_mul(step))
-            .take_while(|at| *at < self.last)
-            .collect()
+        let marks = (1..).map(|n| self.first.div_ceil(step).saturating_add(n - 1).saturating_mul(step));
+        let clear = |at: &u64| self.at(*at) - self.left > MARGIN && self.right - self.at(*at) > MARGIN;
+        marks.take_while(|at| *at < self.last).filter(clear).collect()
     }
 }
 

@@ -63,6 +63,8 @@ objects:
 timezone: {{ .Values.timezone | quote }}
 # How long barriers under way may take to finish when this process is told to end; then they are aborted.
 stopGraceSeconds: {{ int64 .Values.stopGraceSeconds }}
+# Pages for browsers and answers for programs, beside the metrics.
+ui: {{ .Values.ui }}
 # What AWS takes for what backups keep, for what people are told.
 prices: {snapshotGibMonth: {{ .Values.prices.snapshotGibMonth }}, currency: {{ .Values.prices.currency | quote }}}
 {{- end }}

@@ -1,0 +1,124 @@
+//! Questions as paths, for who asks over HTTP. Only what memory or one record answers, and what changes nothing: a check
+//! makes planes call AWS, and the log level is a person's business.
+
+use super::question::Question;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use shared::time::Timestamp;
+
+/// Where they begin.
+pub const API: &str = "/api/v1/";
+/// What a segment holds as it is: the unreserved characters of RFC 3986.
+const AS_IT_IS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The path of a question, below the server's own; `None`: it is not asked over HTTP.
+pub fn path_of(question: &Question) -> Option<String> {
+    let about = |verb: &str, name: &str| format!("{API}{verb}/{}", segments(name));
+    Some(match question {
+        Question::Status => format!("{API}status"),
+        Question::Planes => format!("{API}planes"),
+        Question::Backups => format!("{API}backups"),
+        Question::Orphans { delete: None } => format!("{API}orphans"),
+        Question::Glance { from } => format!("{API}glance?from={from}"),
+        Question::Show { name } => about("show", name),
+        Question::Why { name } => about("why", name),
+        Question::Timeline { name } => about("timeline", name),
+        Question::Schedules { name, plan, at } => {
+            let name = name.as_ref().map_or(String::new(), |name| format!("/{}", segments(name)));
+            let at = at.map_or(String::new(), |at| format!("&at={}", at.0));
+            format!("{API}schedules{name}?plan={plan}{at}")
+        }
+        Question::Check { .. }
+        | Question::Cancel { .. }
+        | Question::LogLevel { .. }
+        | Question::Orphans { delete: Some(_) } => return None,
+    })
+}
+
+/// What a path and its query ask; `None`: nothing that is answered over HTTP.
+pub fn question_of(asked: &str) -> Option<Question> {
+    let (path, query) = asked.split_once('?').unwrap_or((asked, ""));
+    let (verb, name) = path.strip_prefix(API)?.split_once('/').unwrap_or((path.strip_prefix(API)?, ""));
+    let name = plain(name)?;
+    let field = |wanted: &str| query.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == wanted);
+    let number = |wanted: &str| field(wanted).map(|(_, value)| value.parse::<i64>()).transpose().ok();
+    Some(match (verb, name.is_empty()) {
+        ("status", true) => Question::Status,
+        ("planes", true) => Question::Planes,
+        ("backups", true) => Question::Backups,
+        ("orphans", true) => Question::Orphans { delete: None },
+        ("glance", true) => Question::Glance { from: usize::try_from(number("from")?.unwrap_or(0)).ok()? },
+        ("show", false) => Question::Show { name },
+        ("why", false) => Question::Why { name },
+        ("timeline", false) => Question::Timeline { name },
+        ("schedules", without) => Question::Schedules {
+            name: (!without).then_some(name),
+            plan: field("plan").is_some_and(|(_, value)| value == "true"),
+            at: number("at")?.map(Timestamp),
+        },
+        _ => return None,
+    })
+}
+
+/// `namespace/name`, each part as one segment.
+pub fn segments(name: &str) -> String {
+    name.split('/').map(|part| utf8_percent_encode(part, AS_IT_IS).to_string()).collect::<Vec<_>>().join("/")
+}
+
+/// The other way; `None`: it is no text.
+pub fn plain(segments: &str) -> Option<String> {
+    percent_decode_str(segments).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_asks_what_it_was_made_of() {
+        let name = || "br-admin/nightly".to_owned();
+        for question in [
+            Question::Status,
+            Question::Planes,
+            Question::Backups,
+            Question::Orphans { delete: None },
+            Question::Glance { from: 60 },
+            Question::Show { name: name() },
+            Question::Why { name: "a b/ü?x=1&#%2f".to_owned() },
+            Question::Timeline { name: name() },
+            Question::Schedules { name: None, plan: false, at: None },
+            Question::Schedules { name: Some(name()), plan: true, at: Some(Timestamp(1_714_532_420_000)) },
+        ] {
+            let path = path_of(&question).expect("a path");
+            assert!(path.is_ascii() && !path.contains([' ', '#']), "{path}");
+            assert_eq!(question_of(&path).as_ref(), Some(&question), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_changes_or_costs_something_has_no_path() {
+        let name = || "nightly".to_owned();
+        for question in [
+            Question::Check { name: None },
+            Question::Cancel { name: name() },
+            Question::LogLevel { filter: None },
+            Question::Orphans { delete: Some(name()) },
+        ] {
+            assert_eq!(path_of(&question), None, "{question:?}");
+        }
+        for asked in [
+            "/api/v1/cancel/nightly",
+            "/api/v1/check",
+            "/api/v1/log-level",
+            "/api/v1/orphans/u-1",
+            "/api/v1/show",
+            "/api/v1/show/%ff",
+            "/api/v1/glance?from=-1",
+            "/api/v1/schedules?at=soon",
+            "/api/v1/",
+            "/api/v2/status",
+            "/",
+        ] {
+            assert_eq!(question_of(asked), None, "{asked}");
+        }
+    }
+}
