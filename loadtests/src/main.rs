@@ -5,9 +5,11 @@
 mod barrier;
 mod clean;
 mod demo;
+mod embedded;
 mod figures;
 mod fleet;
 mod process;
+mod sandbox;
 mod simulate;
 
 use clap::{Parser, Subcommand};
@@ -24,6 +26,8 @@ struct Cli {
 enum Command {
     /// The main job, embedded: one consistent backup of a simulated TiDB cluster, proved and cleaned up.
     Demo(demo::DemoArgs),
+    /// The demo's world kept alive, to be broken by commands on standard input: console, web page and metrics on loopback.
+    Sandbox(sandbox::SandboxArgs),
     /// Whole backups in virtual time, with faults by seed, every invariant watched.
     Simulate(simulate::SimulateArgs),
     /// The barrier at the size of the field, with figures beside their bounds.
@@ -44,6 +48,7 @@ enum Command {
 fn main() -> ExitCode {
     let (name, outcome) = match Cli::parse().command {
         Command::Demo(args) => ("demo", demo::main(&args)),
+        Command::Sandbox(args) => ("sandbox", sandbox::main(&args)),
         Command::Simulate(args) => ("simulate", simulate::main(&args)),
         Command::Barrier(args) => ("barrier", barrier::main(&args)),
         Command::Clean(args) => ("clean", clean::main(&args)),

@@ -40,6 +40,7 @@
   };
 
   setInterval(count, 100);
+  document.body.classList.add('live');
   const seconds = Number(main()?.dataset.refresh);
   if (seconds > 0) setTimeout(again, seconds * 1000);
 })();

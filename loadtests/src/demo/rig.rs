@@ -6,6 +6,7 @@ use super::{
     report::Shown,
     search::{Found, config, snapshots_of},
 };
+use crate::embedded::{credentials, make_certificates, manifest, start_plane};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use coordinator::{
@@ -17,20 +18,17 @@ use coordinator::{
     pages::{report, timeline_svg},
     ports::{Inbound, LedgerKey},
 };
-use plane_actor::{config::PlaneConfig, edge::quic::QuicDialer};
 use serde_json::Value;
-use shared::{barrier::Record, ids::PlaneId, request::Limits};
+use shared::{barrier::Record, request::Limits};
 use shell::{
     clock::Clock,
-    pki::{self, Kind},
+    pki::Kind,
     quic::{self, AdminConnection, Client, Server},
-    tls::{Credentials, TlsFiles},
 };
-use std::{future::pending, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 use tests::{control::Control, world::World};
 use tokio::sync::{mpsc, watch};
 
-const TRUST_DOMAIN: &str = "demo.local";
 const NAMESPACE: &str = "br-admin";
 const NAME: &str = "demo";
 /// In the folder of `--keep`.
@@ -66,7 +64,7 @@ pub(crate) async fn show(args: &DemoArgs, found: Found, progress: &Progress) -> 
     tokio::time::sleep(BESIDE).await;
     progress
         .say(&format!("Applying VolumeBackup {NAMESPACE}/{NAME} for {} planes x {} stores", args.planes, args.stores));
-    control.apply(&manifest(&world_config))?;
+    control.apply(&manifest(&world_config, NAMESPACE, NAME))?;
     let key = format!("{NAMESPACE}/{NAME}");
     tokio::time::timeout(LIMIT, follow(&console, &control, &key, progress))
         .await
@@ -97,26 +95,6 @@ pub(crate) async fn show(args: &DemoArgs, found: Found, progress: &Progress) -> 
     }
     life.abort();
     Ok(shown.after_deletion(world.left_over()))
-}
-
-fn make_certificates(folder: &Path, planes: u32) -> anyhow::Result<()> {
-    pki::init(folder, TRUST_DOMAIN)?;
-    pki::issue(folder, Kind::Coordinator, "demo", &["127.0.0.1".to_owned()])?;
-    pki::issue(folder, Kind::Admin, "demo", &[])?;
-    for plane in 1..=planes {
-        pki::issue(folder, Kind::Plane, &format!("az{plane}"), &[])?;
-    }
-    Ok(())
-}
-
-fn credentials(folder: &Path, kind: Kind, name: &str) -> anyhow::Result<Arc<Credentials>> {
-    Ok(Credentials::load(TlsFiles {
-        ca: folder.join("ca.crt"),
-        cert: folder.join(format!("{kind}-{name}.crt")),
-        key: folder.join(format!("{kind}-{name}.key")),
-        crl: Some(folder.join("crl.pem")),
-        trust_domain: TRUST_DOMAIN.to_owned(),
-    })?)
 }
 
 fn start_coordinator(
@@ -150,48 +128,6 @@ fn start_coordinator(
         }
     });
     Ok(address)
-}
-
-fn start_plane(folder: &Path, world: &World, plane: &str, coordinator: SocketAddr) -> anyhow::Result<()> {
-    let client = Client::new(credentials(folder, Kind::Plane, plane)?)?;
-    let dialer = QuicDialer::new(client, vec![coordinator.to_string()], None, PlaneId::from(plane));
-    let ports = world.plane_ports(plane, Arc::new(dialer));
-    let config = PlaneConfig::new(plane);
-    let plane = plane.to_owned();
-    tokio::task::spawn_local(async move {
-        if let Err(error) = plane_actor::run(config, ports, pending()).await {
-            tracing::error!(%error, plane, "plane actor ended");
-        }
-    });
-    Ok(())
-}
-
-/// The AK/SK manifest of the user page.
-fn manifest(world: &tests::world::WorldConfig) -> String {
-    let clusters = world.clusters();
-    format!(
-        "apiVersion: federation.pingcap.com/v1alpha1
-kind: VolumeBackup
-metadata:
-  name: {NAME}
-  namespace: {NAMESPACE}
-spec:
-  clusters:
-{clusters}  template:
-    br:
-      sendCredToTikv: true
-    s3:
-      provider: aws
-      secretName: s3-secret
-      region: eu-west-1
-      bucket: {}
-      prefix: demo
-    toolImage: pingcap/br:v8.5.3
-    cleanPolicy: Delete
-    calcSizeLevel: full
-",
-        world.bucket
-    )
 }
 
 async fn ask(console: &AdminConnection, question: &Question) -> anyhow::Result<Value> {
