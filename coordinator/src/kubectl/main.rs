@@ -1,0 +1,42 @@
+//! `kubectl isochron`: the console with nothing but a kubeconfig.
+// Standard output belongs to what a command prints.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+#[path = "../asking.rs"]
+mod asking;
+#[path = "../checking.rs"]
+mod checking;
+mod reach;
+
+use clap::Parser;
+use std::{process::ExitCode, thread::sleep, time::Duration};
+
+/// Between two answers with `-w`.
+const AGAIN: Duration = Duration::from_secs(2);
+
+#[derive(Parser)]
+#[command(
+    name = "kubectl-isochron",
+    bin_name = "kubectl isochron",
+    version,
+    about = "Consistent backups of TiDB clusters over several Kubernetes clusters: what runs, what is proved, why it waits"
+)]
+struct Cli {
+    #[command(flatten)]
+    console: asking::ConsoleArgs,
+    /// Ask again and again.
+    #[arg(short = 'w', long = "again", global = true)]
+    again: bool,
+}
+
+fn main() -> ExitCode {
+    loop {
+        let cli = Cli::parse();
+        let status = asking::console(cli.console);
+        if !cli.again {
+            return status;
+        }
+        sleep(AGAIN);
+        println!();
+    }
+}
