@@ -64,6 +64,12 @@ enum Ask {
         #[arg(long, value_name = "DURATION", value_parser = wait_for)]
         wait: Option<Duration>,
     },
+    /// Is a Complete backup still whole? Each of its planes looks at its metadata in S3 and its snapshots in EC2. Nothing is
+    /// changed. Exit status 1 where something does not hold, or a plane could not look.
+    Verify {
+        /// name, namespace/name or uid
+        name: String,
+    },
     /// Where the time of its last attempt went, step by step and plane by plane; a picture with `-o svg`.
     Timeline {
         /// name, namespace/name or uid
@@ -172,12 +178,10 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
             return follow(&args.reach.find().map_err(wrong)?, name, limit);
         }
         Ask::Check { name, wait } => {
-            return match check(&args.reach.find().map_err(wrong)?, name, wait, args.output) {
-                Outcome::Fine => Ok(()),
-                Outcome::Refused(why) => Err((status::FAILED, why)),
-                Outcome::NotReached(why) => Err((status::NOT_REACHED, why)),
-                Outcome::TimedOut(why) => Err((status::TIMED_OUT, why)),
-            };
+            return told(check(&args.reach.find().map_err(wrong)?, Question::Check { name }, wait, args.output));
+        }
+        Ask::Verify { name } => {
+            return told(check(&args.reach.find().map_err(wrong)?, Question::Verify { name }, None, args.output));
         }
         Ask::Status => Question::Status,
         Ask::Planes => Question::Planes,
@@ -205,6 +209,15 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
         }
         Answered::Error(error) => Err((status::FAILED, error)),
         Answered::NotLeading { leader } => Err((status::NOT_REACHED, reach::not_leading(leader.as_deref()))),
+    }
+}
+
+fn told(outcome: Outcome) -> Result<(), Failure> {
+    match outcome {
+        Outcome::Fine => Ok(()),
+        Outcome::Refused(why) => Err((status::FAILED, why)),
+        Outcome::NotReached(why) => Err((status::NOT_REACHED, why)),
+        Outcome::TimedOut(why) => Err((status::TIMED_OUT, why)),
     }
 }
 

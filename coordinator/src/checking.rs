@@ -1,4 +1,4 @@
-//! `coordinator console check`: asks until everything is fine, if told to wait, and says by the exit status how it came out.
+//! `coordinator console check`, and `verify`: asks until everything is fine, if told to wait, and says by the exit status how it came out.
 
 use crate::reach::{Way, not_leading};
 use coordinator::console::{Answered, Output, Question, shown};
@@ -59,8 +59,7 @@ pub(crate) fn wait_for(text: &str) -> Result<Duration, String> {
 
 /// Asks once, or until everything is fine or the time is over; meanwhile each new reason to go on is told on the standard
 /// error. Prints the last answer.
-pub(crate) fn check(way: &Way, name: Option<String>, wait: Option<Duration>, output: Output) -> Outcome {
-    let question = Question::Check { name };
+pub(crate) fn check(way: &Way, question: Question, wait: Option<Duration>, output: Output) -> Outcome {
     let (begun, mut told) = (Instant::now(), String::new());
     let pause = |why: String| {
         if told != why {

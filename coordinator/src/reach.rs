@@ -32,6 +32,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// The same where planes are asked, which have 30 s.
 const CHECK_LIMIT: Duration = Duration::from_secs(45);
+/// The same of planes that look at a backup: 130 s.
+const VERIFY_LIMIT: Duration = Duration::from_secs(150);
 
 /// What a pod's name is followed by in the identity of a replica: a dash and a UUID.
 const IDENTITY_TAIL: usize = 37;
@@ -191,6 +193,7 @@ impl Way {
         let body = serde_json::to_vec(question)?;
         let limit = match question {
             Question::Check { .. } => CHECK_LIMIT,
+            Question::Verify { .. } => VERIFY_LIMIT,
             _ => LIMIT,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -21,6 +21,8 @@ pub(crate) enum Action {
     ListChangedBlocks,
     /// EBS direct.
     ListSnapshotBlocks,
+    /// With DryRun; no volume is ever made.
+    CreateVolume,
 }
 
 impl Action {
@@ -34,6 +36,7 @@ impl Action {
             Self::DescribeByFilter => "DescribeSnapshots by tag",
             Self::ListChangedBlocks => "ListChangedBlocks",
             Self::ListSnapshotBlocks => "ListSnapshotBlocks",
+            Self::CreateVolume => "CreateVolume",
         }
     }
 }
@@ -100,6 +103,8 @@ impl Budgets {
             Action::DescribeByFilter => self.describe_by_filter,
             // Never raised by AWS, so no setting.
             Action::ListChangedBlocks | Action::ListSnapshotBlocks => return Budget::EBS_LISTS,
+            // Some dry runs a day need no more.
+            Action::CreateVolume => return Budget::EC2_CREATE_VOLUME,
         };
         Budget::whole(bucket.per_second.get(), bucket.burst.get())
     }

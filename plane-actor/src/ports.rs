@@ -1,9 +1,11 @@
 //! What a plane actor needs of the world, as traits. Actors know these and nothing behind them; `main.rs` joins them to
 //! the edges, the simulation and the demo join them to doubles.
 
+mod block;
 mod cloud;
 mod error;
 mod pd;
+mod storage;
 mod tikv;
 mod topology;
 mod view;
@@ -14,13 +16,15 @@ use shell::link::Link;
 use std::sync::Arc;
 use tokio::sync::watch;
 
+pub use block::{BlockAt, BlockPage, BlockRead, SomeBlocks};
 pub use cloud::{
-    BlockPage, Blocks, Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshot, CreateSnapshots, Ec2, Find,
-    Found, InstanceVolumes, Objects, SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
+    Blocks, Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshot, CreateSnapshots, Ec2, Find, Found,
+    InstanceVolumes, Objects, SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
 };
 pub use error::PortError;
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};
 pub use shared::member::coverage::{Applied, LedRegion, RegionAt};
+pub use storage::{Storage, Tier};
 pub use tikv::{EachRegion, Hold, HoldError, Tikv, TikvConnect, TikvSettings};
 pub use topology::{
     ClusterTls, LocalStore, LocalVolume, Located, Manifest, Manifests, Mount, MountedOn, PdEndpoint, Topology,

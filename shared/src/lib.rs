@@ -36,4 +36,5 @@ pub mod tiling;
 pub mod time;
 mod timers;
 pub mod ts;
+pub mod verify;
 pub mod wire;

@@ -60,6 +60,8 @@ pub(super) struct LinkOpen {
     pub(super) plane: PlaneId,
     pub(super) generation: u64,
     pub(super) version: String,
+    /// It answers `Verify`.
+    pub(super) verifies: bool,
     pub(super) link: Link,
 }
 

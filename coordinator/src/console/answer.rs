@@ -92,6 +92,27 @@ pub fn backup_to_cancel(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid
     }
 }
 
+/// The backup that is verified.
+///
+/// # Errors
+/// There is none of that name that is Complete, or several, or it is not known yet.
+pub fn backup_to_verify(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid, String> {
+    if !snapshot.ready {
+        return Err(NOT_READ.to_owned());
+    }
+    let (backup, milestone) = match only_ended(snapshot, name) {
+        Some(ended) => (&ended.backup, ended.milestone),
+        None => match find(snapshot, name)? {
+            Found::View(view) => (view.record.key(), view.record.milestone),
+            Found::Invalid(refusal) => return Err(format!("{name} has never begun: {refusal}")),
+        },
+    };
+    match milestone {
+        Milestone::Complete => Ok(backup.clone()),
+        other => Err(format!("{name} is {other:?}: only a Complete backup can be verified")),
+    }
+}
+
 /// Before it is, everything that exists would be said not to.
 pub(crate) const NOT_READ: &str = "this coordinator has not read its ledger yet; ask again in a moment";
 
@@ -118,9 +139,11 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         Question::Timeline { name } => about(snapshot, name, |view| Answered::Ok(timeline(view))),
         Question::Why { name } => about(snapshot, name, |view| Answered::Ok(why(view, snapshot.now))),
         // They go to an actor of their own, ask planes, or change something.
-        Question::Schedules { .. } | Question::Check { .. } | Question::Cancel { .. } | Question::LogLevel { .. } => {
-            Answered::Error("it is not answered here".to_owned())
-        }
+        Question::Schedules { .. }
+        | Question::Check { .. }
+        | Question::Verify { .. }
+        | Question::Cancel { .. }
+        | Question::LogLevel { .. } => Answered::Error("it is not answered here".to_owned()),
     }
 }
 
@@ -149,13 +172,18 @@ pub fn about_ended(snapshot: &Snapshot<'_>, question: &Question) -> Option<Backu
     let (Question::Show { name } | Question::Why { name } | Question::Timeline { name }) = question else {
         return None;
     };
+    only_ended(snapshot, name).map(|one| one.backup.clone())
+}
+
+/// The one backup of that name, if it has ended.
+fn only_ended<'a>(snapshot: &'a Snapshot<'_>, name: &str) -> Option<&'a Summary> {
     let is_live = |view: &&&View| {
         let request = &view.record.request;
         is_called(name, &request.backup, &request.namespace, &request.name)
     };
     let mut ended = snapshot.ended.iter().filter(|one| is_called(name, &one.backup, &one.namespace, &one.name));
     match (ended.next(), ended.next(), snapshot.views.iter().find(is_live)) {
-        (Some(one), None, None) => Some(one.backup.clone()),
+        (Some(one), None, None) => Some(*one),
         _ => None,
     }
 }

@@ -12,11 +12,14 @@ mod resource;
 mod schedules;
 mod sizes;
 mod timeline;
+pub mod verify;
 pub mod watch;
 mod why;
 
 pub(crate) use answer::NOT_READ;
-pub use answer::{Orphan, PlaneSeen, Snapshot, about_ended, answer, backup_to_cancel, not_leading, not_yet};
+pub use answer::{
+    Orphan, PlaneSeen, Snapshot, about_ended, answer, backup_to_cancel, backup_to_verify, not_leading, not_yet,
+};
 pub(crate) use called::{is_called, is_named};
 pub use glance::ROWS as GLANCE_ROWS;
 pub use question::{Answered, OVER_HTTP, Question, no_answer, question, text};

@@ -35,6 +35,11 @@ pub enum Question {
         /// A VolumeBackup or VolumeBackupSchedule, whose planes look at all that it needs; `None`: only what is known.
         name: Option<String>,
     },
+    /// Is a Complete backup still whole? Nothing is changed.
+    Verify {
+        /// Which.
+        name: String,
+    },
     /// Where its time went.
     Timeline {
         /// Which.
@@ -77,6 +82,7 @@ impl Question {
             | Self::Show { .. }
             | Self::Why { .. }
             | Self::Check { .. }
+            | Self::Verify { .. }
             | Self::Timeline { .. }
             | Self::Schedules { .. }
             | Self::LogLevel { filter: None }
@@ -161,6 +167,7 @@ mod tests {
             (Question::Show { name: name() }, Role::Viewer),
             (Question::Why { name: name() }, Role::Viewer),
             (Question::Check { name: Some(name()) }, Role::Viewer),
+            (Question::Verify { name: name() }, Role::Viewer),
             (Question::Timeline { name: name() }, Role::Viewer),
             (Question::Schedules { name: None, plan: false, at: None }, Role::Viewer),
             (Question::Orphans { delete: None }, Role::Viewer),

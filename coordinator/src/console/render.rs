@@ -25,7 +25,7 @@ pub enum Output {
 pub fn shown(question: &Question, value: &Value, output: Output) -> String {
     match (question, output) {
         (Question::Timeline { .. }, Output::Table) if value["steps"].is_array() => draw(value),
-        (Question::Check { .. }, Output::Table) if value["checks"].is_array() => drawn(value),
+        (Question::Check { .. } | Question::Verify { .. }, Output::Table) if value["checks"].is_array() => drawn(value),
         _ => render(value, output),
     }
 }

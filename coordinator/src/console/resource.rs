@@ -28,6 +28,7 @@ pub fn path_of(question: &Question) -> Option<String> {
             format!("{API}schedules{name}?plan={plan}{at}")
         }
         Question::Check { .. }
+        | Question::Verify { .. }
         | Question::Cancel { .. }
         | Question::LogLevel { .. }
         | Question::Orphans { delete: Some(_) } => return None,

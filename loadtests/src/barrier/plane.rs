@@ -214,7 +214,9 @@ impl Hand {
             }
             let Ok(frame) = tokio::time::timeout(RENEW / 4, self.link.rx.recv()).await else { continue };
             match wire::decode(&frame.context("the link ended")?)? {
-                Up::Answer { answer: Answer::Progress(_) | Answer::Renewed(_), .. } | Up::Preflighted(_) => {}
+                Up::Answer { answer: Answer::Progress(_) | Answer::Renewed(_), .. }
+                | Up::Preflighted(_)
+                | Up::Verified(_) => {}
                 Up::Answer { answer: Answer::Refused(refusal), .. } => bail!("refused: {refusal}"),
                 Up::Answer { answer, .. } => return Ok(answer),
             }

@@ -91,6 +91,7 @@ async fn plane(place: Place, client: Client, address: SocketAddr, counted: Count
         version: env!("CARGO_PKG_VERSION").to_owned(),
         plane: PlaneId::new(name.clone()),
         boot: name,
+        verifies: false,
     };
     let mut failures = 0_u32;
     loop {
@@ -129,7 +130,7 @@ async fn serve(place: Place, mut link: Link, heard: &Heard) -> anyhow::Result<()
                 }
             }
             // Nobody asks for one here.
-            Down::Preflight(_) => {}
+            Down::Preflight(_) | Down::Verify(_) => {}
         }
     }
     Ok(())

@@ -22,9 +22,11 @@ impl Bucket {
             Action::DeleteSnapshot | Action::ListChangedBlocks | Action::ListSnapshotBlocks => {
                 Self::Sought(Pace::new(budget, now))
             }
-            Action::CreateSnapshots | Action::CreateSnapshot | Action::DescribeByIds | Action::DescribeByFilter => {
-                Self::Kept(Limiter::new(budget, now))
-            }
+            Action::CreateSnapshots
+            | Action::CreateSnapshot
+            | Action::CreateVolume
+            | Action::DescribeByIds
+            | Action::DescribeByFilter => Self::Kept(Limiter::new(budget, now)),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     member::MemberActor,
     messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Stop, Superseded},
     plane_context::PlaneContext,
-    work::{Findings, preflight},
+    work::{Findings, preflight, verify},
 };
 use crate::ports::PlaneView;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture};
@@ -13,7 +13,7 @@ use shared::{
     ids::{Attempt, ClusterId},
     member::View,
     reason::{Reason, Refusal},
-    wire::{self, Answer, Down, Order, Preflighted, Up},
+    wire::{self, Answer, Down, Finding, FindingState, Order, Preflighted, Up, Verified},
 };
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use tokio::sync::oneshot;
@@ -43,6 +43,9 @@ const PREFLIGHT_LIMIT: Duration = Duration::from_secs(25);
 /// Preflights at a time; each holds connections to every store.
 const MAX_PREFLIGHTS: usize = 2;
 
+/// A schedule, or a person, waits for a verification; what was not looked at by then says so.
+const VERIFY_LIMIT: Duration = Duration::from_secs(120);
+
 struct LiveMember {
     addr: Addr<MemberActor>,
     view: Option<View>,
@@ -59,6 +62,8 @@ pub struct PlaneActor {
     uses: u64,
     linked: bool,
     preflights: usize,
+    /// One at a time: nothing hangs on its speed, and others need the account's calls.
+    verifying: bool,
     /// Told to end; takes the word once that is done.
     ending: Option<oneshot::Sender<()>>,
     stopping: bool,
@@ -67,7 +72,16 @@ pub struct PlaneActor {
 impl PlaneActor {
     /// A plane without members.
     pub fn new(env: Rc<PlaneContext>) -> Self {
-        Self { env, members: BTreeMap::new(), uses: 0, linked: false, preflights: 0, ending: None, stopping: false }
+        Self {
+            env,
+            members: BTreeMap::new(),
+            uses: 0,
+            linked: false,
+            preflights: 0,
+            verifying: false,
+            ending: None,
+            stopping: false,
+        }
     }
 
     fn publish(&self) {
@@ -187,6 +201,24 @@ impl PlaneActor {
             actor.env.uplink.send(&Up::Preflighted(done));
         }));
     }
+
+    fn verify(&mut self, ask: wire::Verify, ctx: &mut Context<Self>) {
+        if self.verifying {
+            let text = "another verification is under way in this plane; ask again".to_owned();
+            let (subject, took) = ("plane".to_owned(), Default::default());
+            let busy = Finding { subject, took, state: FindingState::Unchecked, text };
+            let told = Verified { number: ask.number, findings: vec![busy], at: self.env.clock.wall(), calls: 0 };
+            self.env.uplink.send(&Up::Verified(told));
+            return;
+        }
+        self.verifying = true;
+        let env = self.env.clone();
+        let looking = async move { verify(&env, &ask, VERIFY_LIMIT).await };
+        ctx.spawn(actix::fut::ActorFutureExt::map(looking.into_actor(self), |done, actor: &mut Self, _| {
+            actor.verifying = false;
+            actor.env.uplink.send(&Up::Verified(done));
+        }));
+    }
 }
 
 impl Actor for PlaneActor {
@@ -219,6 +251,7 @@ impl Handler<Frame> for PlaneActor {
             }
             Ok(Down::Order { attempt, epoch, order }) => self.order(attempt, FromCoordinator { epoch, order }, ctx),
             Ok(Down::Preflight(ask)) => self.preflight(ask, ctx),
+            Ok(Down::Verify(ask)) => self.verify(ask, ctx),
             Err(error) => {
                 tracing::error!(%error, "frame from the coordinator cannot be read; dropping the link");
                 self.env.uplink.give_up();

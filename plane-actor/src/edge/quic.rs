@@ -28,6 +28,7 @@ impl QuicDialer {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plane,
             boot: uuid::Uuid::new_v4().to_string(),
+            verifies: true,
         };
         Self { client, servers, server_name, hello }
     }

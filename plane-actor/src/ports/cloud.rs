@@ -1,6 +1,10 @@
 //! EC2, S3 and whoever we are there.
 
-use super::error::PortError;
+use super::{
+    block::{BlockAt, BlockPage, BlockRead, SomeBlocks},
+    error::PortError,
+    storage::Storage,
+};
 use async_trait::async_trait;
 use shared::{
     evidence::AcceptedSnapshot,
@@ -180,9 +184,14 @@ pub trait Ec2: Send + Sync {
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError>;
     /// Those of these deleted snapshots that a rule of the Recycle Bin keeps, and bills, for now (at most 1000 ids).
     async fn in_recycle_bin(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotId>, CloudError>;
+    /// DescribeSnapshotAttribute: accounts that may make volumes of it, besides its owner; `all` is everybody.
+    async fn shared_with(&self, id: &SnapshotId) -> Result<Vec<String>, CloudError>;
+    /// CreateVolume of a snapshot in a zone, with DryRun: nothing happens. `Ok` only for EC2's own word that it would have
+    /// succeeded.
+    async fn may_create_volume(&self, id: &SnapshotId, zone: &str) -> Result<(), CloudError>;
 }
 
-/// EBS direct: which blocks snapshots hold (`facts/aws.md` A6). Nothing is read of what is in them.
+/// EBS direct: which blocks snapshots hold, and that some of them can be read (`facts/aws.md` A6, A13).
 #[async_trait]
 pub trait Blocks: Send + Sync {
     /// ListChangedBlocks: blocks that `second` has and `first` has not, or has otherwise; one page.
@@ -194,17 +203,11 @@ pub trait Blocks: Send + Sync {
     ) -> Result<BlockPage, CloudError>;
     /// ListSnapshotBlocks: every block that was ever written; one page.
     async fn written(&self, snapshot: &SnapshotId, page: Option<String>) -> Result<BlockPage, CloudError>;
-}
-
-/// One page, counted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlockPage {
-    /// How many; a page may be empty although another follows.
-    pub blocks: u64,
-    /// Bytes of each.
-    pub block_bytes: u64,
-    /// Token of the next page; `None`: this was the last.
-    pub next: Option<String>,
+    /// ListSnapshotBlocks, a small page: blocks by which [`Blocks::read`] may be asked. It may be empty although another
+    /// follows.
+    async fn some_blocks(&self, snapshot: &SnapshotId, page: Option<String>) -> Result<SomeBlocks, CloudError>;
+    /// GetSnapshotBlock. What is in it is added up and let go.
+    async fn read(&self, snapshot: &SnapshotId, block: &BlockAt) -> Result<BlockRead, CloudError>;
 }
 
 /// Which snapshots are looked for. All of it must match.
@@ -298,6 +301,8 @@ pub struct SnapshotInfo {
     pub message: String,
     /// All tags.
     pub tags: Vec<(String, String)>,
+    /// How EC2 keeps it.
+    pub storage: Storage,
 }
 
 /// State of a snapshot; an unknown word is never "done".

@@ -27,6 +27,7 @@ mod sizes;
 mod step;
 mod summary;
 mod times;
+mod verifying;
 mod view;
 
 pub use admission::would_admit;

@@ -5,6 +5,7 @@ use super::{
     clean::Cleaned,
     measure::Measured,
     messages::{Aborted, Answer, Completed, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
+    verify::{Finding, Verified},
 };
 use crate::{
     evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, StoreEvidence},
@@ -14,6 +15,8 @@ use crate::{
 
 /// Longest text for people, and longest name of anything: EC2's longest messages are below 2 KiB, DNS names and ARNs too.
 pub const TEXT_MAX: usize = 4 * 1024;
+/// Longest word for a thing that was looked at.
+const SUBJECT_MAX: usize = 64;
 /// Longest line of progress, which is kept for each plane and goes into every view.
 pub const PROGRESS_MAX: usize = 1024;
 /// Most stores that one TiDB cluster is believed to have; the largest known have some hundreds.
@@ -55,6 +58,15 @@ pub fn bounded(up: Up) -> Result<Up, TooMuch> {
             });
             let prepared = prepared.map(checked).transpose()?;
             Ok(Up::Preflighted(Preflighted { number, checks: checks.collect(), at, prepared }))
+        }
+        Up::Verified(Verified { number, findings, at, calls }) => {
+            let findings = findings.into_iter().take(LINES_MAX).map(|Finding { subject, took, state, text }| Finding {
+                subject: cut(subject, SUBJECT_MAX),
+                took,
+                state,
+                text: cut(text, TEXT_MAX),
+            });
+            Ok(Up::Verified(Verified { number, findings: findings.collect(), at, calls }))
         }
     }
 }
@@ -191,7 +203,7 @@ mod tests {
         let attempt = Attempt { backup: BackupUid::from("u"), number: 1 };
         bounded(Up::Answer { attempt, epoch: Epoch(1), answer }).map(|up| match up {
             Up::Answer { answer, .. } => answer,
-            Up::Preflighted(_) => unreachable!("an answer stays one"),
+            Up::Preflighted(_) | Up::Verified(_) => unreachable!("an answer stays one"),
         })
     }
 

@@ -20,6 +20,9 @@ pub struct Hello {
     pub plane: PlaneId,
     /// A name of this process of the plane, another with every start. For people: sessions are told apart by their generation.
     pub boot: String,
+    /// It answers `Verify`; planes of earlier versions do not know the question.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub verifies: bool,
 }
 
 /// From the side that listened.

@@ -1,6 +1,6 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
-use super::{CallBudgets, Clean, Cleaned, Measure, Measured, Progress, Snapshot, Snapshotted};
+use super::{CallBudgets, Clean, Cleaned, Measure, Measured, Progress, Snapshot, Snapshotted, Verified, Verify};
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
@@ -26,6 +26,8 @@ pub enum Down {
     },
     /// A check that changes nothing, for a person who asks.
     Preflight(Preflight),
+    /// Is this backup still whole? Changes nothing either; only to planes that said they know it.
+    Verify(Verify),
 }
 
 /// Plane to coordinator.
@@ -42,6 +44,8 @@ pub enum Up {
     },
     /// Answer to `Preflight`.
     Preflighted(Preflighted),
+    /// Answer to `Verify`.
+    Verified(Verified),
 }
 
 /// What a coordinator asks of a plane.

@@ -16,6 +16,7 @@ mod messages;
 mod progress;
 mod share;
 mod snapshot;
+mod verify;
 
 pub use bounds::{
     DIRECTORIES_MAX, LINES_MAX, PROGRESS_MAX, SNAPSHOTS_MAX, STORES_MAX, TEXT_MAX, TooMuch, VOLUMES_MAX, bounded,
@@ -31,3 +32,4 @@ pub use messages::{
 pub use progress::{PlanePhase, Progress};
 pub use share::{CallBudgets, CallShare};
 pub use snapshot::{CallAccepted, Snapshot, Snapshotted};
+pub use verify::{CertifiedSnapshot, Finding, FindingState, Verified, Verify};

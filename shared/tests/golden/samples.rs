@@ -14,10 +14,10 @@ use shared::{
     time::{Millis, Timestamp},
     ts::Ts,
     wire::{
-        Abort, Aborted, Answer, CallShare, Clean, CleanReport, CleanScope, Cleaned, Complete, Completed, Confirmed,
-        Cover, Covered, Down, Hello, Measure, Measured, Order, PlanePhase, Preflight, PreflightCheck, Preflighted,
-        Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Snapshot,
-        Snapshotted, Suspended, Up, Welcome, encode,
+        Abort, Aborted, Answer, CallShare, CertifiedSnapshot, Clean, CleanReport, CleanScope, Cleaned, Complete,
+        Completed, Confirmed, Cover, Covered, Down, Finding, FindingState, Hello, Measure, Measured, Order, PlanePhase,
+        Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed,
+        Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up, Verified, Verify, Welcome, encode,
     },
 };
 
@@ -233,6 +233,34 @@ fn answers() -> Vec<(&'static str, Answer)> {
     ]
 }
 
+fn verify(attempt: &Attempt) -> Verify {
+    Verify {
+        number: 2,
+        attempt: attempt.clone(),
+        spec: spec(),
+        cluster: ClusterId(7_391_001_002_003_004_005),
+        commit_ts: Ts(449_462_718_912_512_000),
+        snapshots: vec![CertifiedSnapshot {
+            volume: VolumeId::new("vol-1"),
+            snapshot: SnapshotId::new("snap-1"),
+            zone: "eu-west-1a".into(),
+        }],
+        full_bytes: Some(1 << 40),
+        certificate: "{}".into(),
+    }
+}
+
+fn verified() -> Verified {
+    let finding = |subject: &str, state| Finding { subject: subject.into(), took: Millis(9), state, text: "t".into() };
+    let findings = vec![
+        finding("lock", FindingState::Sound),
+        finding("sharing", FindingState::Doubtful),
+        finding("blocks", FindingState::Unchecked),
+        finding("snapshots", FindingState::Broken),
+    ];
+    Verified { number: 2, findings, at: Timestamp(1_700_000_000_123), calls: 12 }
+}
+
 /// Name and bytes of every message.
 pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     let attempt = Attempt { backup: BackupUid::new("uid-1"), number: 1 };
@@ -243,6 +271,7 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     }
     let preflight = Down::Preflight(Preflight { number: 1, spec: spec(), backup: None });
     all.push(("down.preflight".into(), encode(&preflight).unwrap()));
+    all.push(("down.verify".into(), encode(&Down::Verify(verify(&attempt))).unwrap()));
     for (name, answer) in answers() {
         let up = Up::Answer { attempt: attempt.clone(), epoch: Epoch(5), answer };
         all.push((format!("up.{name}"), encode(&up).unwrap()));
@@ -253,8 +282,11 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     ];
     let preflighted = Up::Preflighted(Preflighted { number: 1, checks, at: None, prepared: None });
     all.push(("up.preflighted".into(), encode(&preflighted).unwrap()));
-    let hello = Hello { wire: 1, version: "0.1.0".into(), plane: PlaneId::new("az1"), boot: "b".into() };
+    all.push(("up.verified".into(), encode(&Up::Verified(verified())).unwrap()));
+    let (version, plane, boot) = ("0.1.0".to_owned(), PlaneId::new("az1"), "b".to_owned());
+    let hello = Hello { wire: 1, version, plane, boot, verifies: false };
     all.push(("hello.hello".into(), encode(&hello).unwrap()));
+    all.push(("hello.verifies".into(), encode(&Hello { verifies: true, ..hello }).unwrap()));
     let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };
     all.push(("welcome.welcome".into(), encode(&welcome).unwrap()));
     all

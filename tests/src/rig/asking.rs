@@ -11,6 +11,8 @@ use tokio::{sync::mpsc, time::timeout};
 const LIMIT: Duration = Duration::from_secs(5);
 /// Planes have 30 s, the ledger less.
 const CHECK_LIMIT: Duration = Duration::from_secs(40);
+/// The same of planes that look at a backup.
+const VERIFY_LIMIT: Duration = Duration::from_secs(150);
 
 impl<N: Network> Rig<N> {
     /// `None`: no coordinator runs, or none answers.
@@ -26,6 +28,11 @@ impl<N: Network> Rig<N> {
     /// `console check`, as somebody asks who may only look; `None`: of no object.
     pub async fn check(&self, name: Option<&str>) -> Option<Value> {
         self.ask_within(CHECK_LIMIT, Role::Viewer, &json!({"ask": "check", "name": name})).await
+    }
+
+    /// `console verify`.
+    pub async fn verify(&self, name: &str) -> Option<Value> {
+        self.ask_within(VERIFY_LIMIT, Role::Viewer, &json!({"ask": "verify", "name": name})).await
     }
 
     async fn ask_within(&self, limit: Duration, role: Role, question: &Value) -> Option<Value> {

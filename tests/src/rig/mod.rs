@@ -18,7 +18,7 @@ use crate::{
 use coordinator::{
     config::CoordinatorConfig,
     metrics::Metrics,
-    ports::{AdminCall, Inbound},
+    ports::{AdminCall, Inbound, LedgerKey},
 };
 use plane_actor::{config::PlaneConfig, ports::PlaneView};
 use serde_json::Value;
@@ -273,16 +273,22 @@ impl<N: Network> Rig<N> {
 
     /// The backup's record as the ledger holds it.
     pub fn record(&self) -> Option<Record> {
-        self.control.ledger().iter().find_map(|(key, body)| match key {
-            coordinator::ports::LedgerKey::Record(_) => parse_record(body),
-            coordinator::ports::LedgerKey::Claim(_) => None,
-        })
+        self.records().into_iter().next()
+    }
+
+    /// Every record that it holds.
+    pub fn records(&self) -> Vec<Record> {
+        let record = |(key, body): (&LedgerKey, &String)| match key {
+            LedgerKey::Record(_) => parse_record(body),
+            LedgerKey::Claim(_) => None,
+        };
+        self.control.ledger().iter().filter_map(record).collect()
     }
 
     /// Every claim as the ledger holds it.
     pub fn claims(&self) -> Vec<Claim> {
         let ledger = self.control.ledger();
-        let texts = ledger.iter().filter(|(key, _)| matches!(key, coordinator::ports::LedgerKey::Claim(_)));
+        let texts = ledger.iter().filter(|(key, _)| matches!(key, LedgerKey::Claim(_)));
         texts.filter_map(|(_, text)| parse_claim(text)).collect()
     }
 

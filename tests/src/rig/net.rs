@@ -228,6 +228,7 @@ impl Dialer for SimDialer {
                 version: "sim".to_owned(),
                 plane: PlaneId::new(self.plane.clone()),
                 boot: self.boot.to_string(),
+                verifies: true,
             },
             accept: Box::new(move |welcome| {
                 async move {

@@ -6,7 +6,7 @@ use super::{
     image::{Half, StoreImage},
 };
 use crate::models::ec2::{Ec2, Rate, Rules, Snapshot};
-use plane_actor::ports::{SnapshotInfo, SnapshotState};
+use plane_actor::ports::{SnapshotInfo, SnapshotState, Storage, Tier};
 use shared::{
     ids::{InstanceId, SnapshotId, StoreId, VolumeId},
     time::Timestamp,
@@ -53,12 +53,19 @@ pub(crate) struct CloudState {
 
 impl CloudState {
     pub(crate) fn new(config: &Ec2Config) -> Self {
-        let lists = ["ListChangedBlocks", "ListSnapshotBlocks"].map(|action| (action, (50, 50)));
-        let describes = ["DescribeVolumes", "DescribeInstances", "DescribeSnapshots", "ListSnapshotsInRecycleBin"];
+        let lists = ["ListChangedBlocks", "ListSnapshotBlocks", "GetSnapshotBlock"].map(|action| (action, (50, 50)));
+        let describes = [
+            "DescribeVolumes",
+            "DescribeInstances",
+            "DescribeSnapshots",
+            "ListSnapshotsInRecycleBin",
+            "DescribeSnapshotAttribute",
+        ];
         let own = [
             ("CreateSnapshots", config.create_bucket),
             ("CreateSnapshot", config.create_bucket),
             ("DeleteSnapshot", config.delete_bucket),
+            ("CreateVolume", config.create_bucket),
         ];
         let all = own.into_iter().chain(lists).chain(describes.map(|action| (action, config.describe_bucket)));
         let bucket = |(action, (burst, refill)): (&str, _)| (action.to_owned(), Rate { burst, refill });
@@ -89,5 +96,11 @@ pub(crate) fn info(id: &SnapshotId, kept: &Snapshot, now: Duration) -> SnapshotI
         full_bytes: (state == SnapshotState::Completed).then_some(kept.full_bytes),
         message: kept.fails.clone().filter(|_| state == SnapshotState::Error).unwrap_or_default(),
         tags: kept.tags.clone().into_iter().collect(),
+        storage: Storage {
+            gib: kept.size.into(),
+            tier: if kept.later.archived { Tier::Archive } else { Tier::Standard },
+            encrypted: kept.later.key.is_some(),
+            key: kept.later.key.clone().unwrap_or_default(),
+        },
     }
 }

@@ -27,6 +27,8 @@ pub struct Ec2Faults {
     pub denied: bool,
     /// The role allows neither ListChangedBlocks nor ListSnapshotBlocks.
     pub blocks_denied: bool,
+    /// The role allows neither DescribeSnapshotAttribute nor CreateVolume.
+    pub no_looks: bool,
     /// Added to every list of blocks.
     pub slow_blocks: Duration,
     /// DescribeSnapshots tells no full size.

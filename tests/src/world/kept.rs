@@ -1,7 +1,7 @@
 //! What people and other services of AWS do to snapshots.
 
 use super::{World, cloud::Capture};
-use crate::models::ec2::Guard;
+use crate::models::ec2::{Ec2, Guard, Snapshot};
 use shared::ids::SnapshotId;
 
 impl World {
@@ -26,5 +26,19 @@ impl World {
                 state.cloud.captures.insert(SnapshotId(id), copy);
             }
         });
+    }
+
+    /// Somebody does something with one of the snapshots that this plane made: the first. Answers its id.
+    pub fn alter_snapshot(&self, plane: &str, change: impl FnOnce(&mut Snapshot)) -> Option<SnapshotId> {
+        self.with(|state| {
+            let first = state.cloud.captures.iter().find(|(_, made)| made.plane == plane)?.0.clone();
+            change(state.cloud.ec2.snapshots.get_mut(&first.0)?);
+            Some(first)
+        })
+    }
+
+    /// Somebody does something with the account as a whole.
+    pub fn alter_ec2<T>(&self, change: impl FnOnce(&mut Ec2) -> T) -> T {
+        self.with(|state| change(&mut state.cloud.ec2))
     }
 }

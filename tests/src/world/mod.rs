@@ -35,6 +35,7 @@ mod pd_state;
 mod peer;
 mod port_blocks;
 mod port_cloud;
+mod port_connect;
 mod port_kube;
 mod port_pd;
 mod port_s3;

@@ -6,66 +6,26 @@ use super::{
     config::Span,
     engine::State,
     faults::Ec2Faults,
-    port_blocks::BlocksDouble,
-    port_s3::Bucket,
 };
 use crate::models::ec2::{Call, Home, Refusal, Wanted};
 use async_trait::async_trait;
 use plane_actor::ports::{
-    Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes,
-    PortError, SnapshotInfo, SnapshotState, VolumeAt,
+    CloudError, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, SnapshotState,
+    VolumeAt,
 };
 use shared::{
     evidence::AcceptedSnapshot,
     ids::{InstanceId, SnapshotId, VolumeId},
-    reason::Reason,
-    request::S3Target,
     time::Timestamp,
 };
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-/// Keys that the world's secrets hold.
-pub(crate) const ACCESS_KEY: &str = "AKIAEXAMPLEEXAMPLE00";
-pub(crate) const SECRET_KEY: &str = "example-secret-key";
 /// Rows of one page of DescribeSnapshots.
 const PAGE: usize = 1000;
 
-pub(crate) struct CloudDouble {
-    pub(crate) world: World,
-    pub(crate) plane: String,
-}
-
-#[async_trait]
-impl CloudConnect for CloudDouble {
-    async fn connect(&self, identity: &CloudIdentity, storage: &S3Target) -> Result<Cloud, PortError> {
-        self.world.pause(self.world.with(|state| state.config.s3)).await;
-        if let CloudIdentity::Keys { access_key, secret_key } = identity
-            && (access_key != ACCESS_KEY || secret_key != SECRET_KEY)
-        {
-            return Err(PortError::refused(
-                Reason::CredentialsRefused,
-                format!("sts:GetCallerIdentity in plane {}: InvalidClientTokenId", self.plane),
-            ));
-        }
-        let Home { account, region } = self.world.with(|state| state.home_of(&self.plane));
-        let region = if storage.region.is_empty() { region } else { storage.region.clone() };
-        let blocks = BlocksDouble { world: self.world.clone(), plane: self.plane.clone() };
-        let ec2 = Ec2Double { world: self.world.clone(), plane: self.plane.clone() };
-        let objects = Bucket { world: self.world.clone(), bucket: storage.bucket.clone() };
-        Ok(Cloud {
-            account,
-            region,
-            region_guessed: false,
-            ec2: Arc::new(ec2),
-            blocks: Arc::new(blocks),
-            objects: Arc::new(objects),
-        })
-    }
-}
-
-struct Ec2Double {
-    world: World,
-    plane: String,
+pub(super) struct Ec2Double {
+    pub(super) world: World,
+    pub(super) plane: String,
 }
 
 impl State {
@@ -98,6 +58,14 @@ impl State {
             self.counters.ec2_throttles += 1;
             refused(refusal)
         })
+    }
+
+    /// What only verifications ask.
+    fn may(&mut self, action: &str, plane: &str) -> Result<(), CloudError> {
+        if self.ec2_faults(plane).no_looks {
+            return Err(CloudError::Denied(format!("ec2:{action}: UnauthorizedOperation")));
+        }
+        Ok(())
     }
 
     /// Data volumes are where the switches say.
@@ -208,6 +176,7 @@ fn refused(refusal: Refusal) -> CloudError {
     match refusal.code {
         "RequestLimitExceeded" => CloudError::Throttled(text),
         "SnapshotCreationPerVolumeRateExceeded" => CloudError::PerVolumeRate(text),
+        code if code.ends_with(".NotFound") => CloudError::NotFound(text),
         "ConcurrentSnapshotLimitExceeded" | "PendingSnapshotLimitExceeded" | "SnapshotLimitExceeded" => {
             CloudError::Quota(text)
         }
@@ -387,7 +356,29 @@ impl Ec2 for Ec2Double {
 
     async fn in_recycle_bin(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotId>, CloudError> {
         self.describe("ListSnapshotsInRecycleBin", |state| {
-            Ok(if state.ec2_faults(&self.plane).recycles { ids.to_vec() } else { Vec::new() })
+            if state.ec2_faults(&self.plane).recycles {
+                return Ok(ids.to_vec());
+            }
+            let (home, ids) = (state.home_of(&self.plane), ids.iter().map(|id| id.0.clone()).collect::<Vec<_>>());
+            Ok(state.cloud.ec2.binned(&home, &ids).map(SnapshotId::new).collect())
+        })
+        .await
+    }
+
+    async fn shared_with(&self, id: &SnapshotId) -> Result<Vec<String>, CloudError> {
+        self.describe("DescribeSnapshotAttribute", |state| {
+            let (now, home) = (state.moment(), state.home_of(&self.plane));
+            state.may("DescribeSnapshotAttribute", &self.plane)?;
+            state.cloud.ec2.shared_with(now, &home, &id.0).map_err(refused)
+        })
+        .await
+    }
+
+    async fn may_create_volume(&self, id: &SnapshotId, zone: &str) -> Result<(), CloudError> {
+        self.describe("CreateVolume", |state| {
+            let (now, home) = (state.moment(), state.home_of(&self.plane));
+            state.may("CreateVolume", &self.plane)?;
+            state.cloud.ec2.may_create_volume(now, &home, &id.0, zone).map_err(refused)
         })
         .await
     }

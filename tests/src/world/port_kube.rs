@@ -2,7 +2,7 @@
 
 use super::{
     World, k8s,
-    port_cloud::{ACCESS_KEY, SECRET_KEY},
+    port_connect::{ACCESS_KEY, SECRET_KEY},
 };
 use async_trait::async_trait;
 use plane_actor::ports::{

@@ -1,6 +1,6 @@
 //! The world as a plane actor's ports.
 
-use super::{World, port_cloud, port_kube, port_pd, port_tikv};
+use super::{World, port_connect, port_kube, port_pd, port_tikv};
 use plane_actor::ports::{Dialer, PlaneView, Ports};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -15,7 +15,7 @@ impl World {
             topology: Arc::new(port_kube::KubeDouble { world: world.clone(), plane: plane.clone() }),
             pd: Arc::new(port_pd::PdDouble { world: world.clone(), plane: plane.clone() }),
             tikv: Arc::new(port_tikv::TikvDial { world: world.clone() }),
-            cloud: Arc::new(port_cloud::CloudDouble { world: world.clone(), plane: plane.clone() }),
+            cloud: Arc::new(port_connect::CloudDouble { world: world.clone(), plane: plane.clone() }),
             ledger: Arc::new(port_kube::LedgerDouble { world, plane }),
             dialer,
             views: watch::Sender::new(PlaneView::default()),

@@ -1,7 +1,7 @@
 //! EBS direct with the real SDK: pages, what counts, and what it refuses.
 
 use super::bench::{Bench, DATA, call};
-use plane_actor::ports::{BlockPage, CloudError, SnapshotState};
+use plane_actor::ports::{BlockAt, BlockPage, BlockRead, CloudError, SnapshotState, Storage, Tier};
 use shared::ids::{SnapshotId, VolumeId};
 use std::time::Duration;
 use tests::servers::ec2::Fault;
@@ -105,4 +105,61 @@ async fn every_completed_snapshot_of_a_volume_is_found_whoever_made_it() {
     assert_eq!(ids, made);
     assert!(found.snapshots.iter().all(|one| one.state == SnapshotState::Completed));
     assert!(bench.cloud.ec2.completed_snapshots(&[], None).await.is_err(), "that would be every snapshot there is");
+}
+
+/// One is read as it is; what is not what its sum was made of shows.
+#[tokio::test]
+async fn a_block_is_read_and_compared_with_its_sum() {
+    let bench = Bench::new().await;
+    let [_, second] = two(&bench).await;
+    let (blocks, this) = (&bench.cloud.blocks, of(&second, DATA[0]));
+    let some = blocks.some_blocks(&this, None).await.expect("listed");
+    assert_eq!((some.blocks.len(), some.blocks[99].index, some.next.is_some()), (100, 99, true));
+    let read = blocks.read(&this, &some.blocks[7]).await.expect("read");
+    assert_eq!(read, BlockRead { bytes: BLOCK, matches: true });
+    bench.handle().state(|state| state.ec2.snapshots.get_mut(this.as_str()).expect("there").later.damaged = true);
+    assert!(!blocks.read(&this, &some.blocks[7]).await.expect("read").matches);
+    let other = BlockAt { index: 7, token: "AAAZ".to_owned() };
+    let outcome = blocks.read(&this, &other).await;
+    assert!(matches!(&outcome, Err(CloudError::Refused { code, .. }) if code == "ValidationException"), "{outcome:?}");
+    bench.handle().deny("GetSnapshotBlock", true);
+    let outcome = blocks.read(&this, &some.blocks[7]).await;
+    assert!(matches!(&outcome, Err(CloudError::Denied(text)) if text.contains("ebs:GetSnapshotBlock")), "{outcome:?}");
+}
+
+/// What became of a snapshot, as EC2 tells it.
+#[tokio::test]
+async fn tier_key_sharing_and_bin_are_told_and_no_volume_is_made() {
+    let bench = Bench::new().await;
+    let [first, second] = two(&bench).await;
+    let (ec2, this, other) = (&bench.cloud.ec2, of(&second, DATA[0]), of(&first, DATA[0]));
+    let zone = format!("{}a", bench.cloud.region);
+    let before = bench.handle().mutations();
+    let told = async |id: &SnapshotId| {
+        let found = ec2.snapshots(std::slice::from_ref(id)).await.expect("described");
+        found.first().map(|info| info.storage.clone())
+    };
+    let storage = Storage { gib: 500, tier: Tier::Standard, encrypted: false, key: String::new() };
+    assert_eq!(told(&this).await, Some(storage.clone()));
+    assert_eq!(ec2.shared_with(&this).await, Ok(Vec::new()));
+    assert_eq!(ec2.may_create_volume(&this, &zone).await, Ok(()));
+    bench.handle().state(|state| {
+        let later = &mut state.ec2.snapshots.get_mut(this.as_str()).expect("there").later;
+        (later.archived, later.key) = (true, Some("arn:aws:kms:k".to_owned()));
+        later.shared_with = vec!["999988887777".to_owned(), "all".to_owned()];
+        state.ec2.snapshots.get_mut(other.as_str()).expect("there").later.binned = true;
+    });
+    let key = "arn:aws:kms:k".to_owned();
+    assert_eq!(told(&this).await, Some(Storage { tier: Tier::Archive, encrypted: true, key, ..storage }));
+    assert_eq!(ec2.shared_with(&this).await.expect("told"), ["999988887777", "all"]);
+    assert_eq!(told(&other).await, None);
+    assert_eq!(ec2.in_recycle_bin(&[this.clone(), other.clone()]).await, Ok(vec![other]));
+    for (zone, code) in [(zone.as_str(), "IncorrectState"), ("mars-1a", "NotFound")] {
+        let outcome = ec2.may_create_volume(&this, zone).await;
+        assert!(outcome.as_ref().is_err_and(|error| error.to_string().contains(code)), "{outcome:?}");
+    }
+    bench.handle().deny("CreateVolume dry run", true);
+    assert!(matches!(ec2.may_create_volume(&this, &zone).await, Err(CloudError::Denied(_))));
+    assert_eq!(bench.handle().calls_of("CreateVolume").len(), 0, "only dry runs");
+    assert_eq!(bench.handle().mutations(), before);
 }

@@ -21,6 +21,7 @@ mod sizes;
 mod standby;
 mod stops;
 mod tags;
+mod verify;
 mod weaker;
 
 use shared::barrier::Milestone;

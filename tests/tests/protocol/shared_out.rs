@@ -128,8 +128,13 @@ async fn plane(number: u32, gate: mpsc::Sender<IncomingPlane>, by: &'static str,
         let (ours, theirs) = pair(Identity::Plane(plane_name(number)), Identity::Coordinator("c".to_owned()));
         let (tell, told) = tokio::sync::oneshot::channel();
         let plane = PlaneId::new(plane_name(number));
-        let hello =
-            Hello { wire: WIRE_VERSION, version: "test".to_owned(), plane: plane.clone(), boot: "1".to_owned() };
+        let hello = Hello {
+            wire: WIRE_VERSION,
+            version: "test".to_owned(),
+            plane: plane.clone(),
+            boot: "1".to_owned(),
+            verifies: false,
+        };
         let accept = move |welcome: wire::Welcome| {
             let _ = tell.send(welcome.leading);
             async move { Ok(ours) }.boxed()

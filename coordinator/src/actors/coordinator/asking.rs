@@ -18,7 +18,7 @@ use shell::expiry::days_left;
 use std::collections::BTreeMap;
 
 impl CoordinatorActor {
-    fn snapshot(&self) -> Snapshot<'_> {
+    pub(super) fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             ready: self.ready,
             now: self.clock.at(),
@@ -136,6 +136,9 @@ impl Handler<Ask> for CoordinatorActor {
         }
         if let Question::Check { name } = &question {
             return self.check(name.as_deref(), call, ctx);
+        }
+        if let Question::Verify { name } = &question {
+            return self.verify(name, call, ctx);
         }
         let answered = match &question {
             Question::LogLevel { filter } => self.log_level(filter.as_deref(), &call.who),

@@ -1,7 +1,7 @@
 //! `console check`: asks planes for a preflight, and judges their answers together as Preparing would. No record, claim,
 //! object or plane is touched by it.
 
-use super::{CoordinatorActor, asking::reply, preflights::Waiting};
+use super::{CoordinatorActor, asking::reply, questions::heard};
 use crate::{
     actors::schedule::ScheduleSeen,
     console::{
@@ -137,7 +137,7 @@ impl CoordinatorActor {
             let answer = self.ask_plane(request, &plane, backup);
             asked.push(async move {
                 let told = match answer {
-                    Ok(answer) => hear(answer).await,
+                    Ok(answer) => heard(answer, PLANE_LIMIT).await,
                     Err(refusal) => Err(refusal),
                 };
                 (plane, told)
@@ -146,7 +146,6 @@ impl CoordinatorActor {
         asked
     }
 
-    /// One question at a time for each session.
     fn ask_plane(
         &mut self,
         request: &Request,
@@ -156,35 +155,14 @@ impl CoordinatorActor {
         let (Some(session), Some(spec)) = (self.sessions.get(plane), request.member_spec(plane)) else {
             return Err(Refusal::new(Reason::Internal, "it has no session, or no part in this"));
         };
-        if self.checking.waiting.get(plane).is_some_and(|waiting| !waiting.answer.is_closed()) {
-            return Err(Refusal::new(
-                Reason::PlaneBusy,
-                "another check asks this plane; ask again when that has ended",
-            ));
-        }
-        // Above whatever a process before this one asked, whose answer may still come.
-        let least = u64::try_from(self.clock.wall().0).unwrap_or_default();
-        let number = self.checking.asked.max(least).saturating_add(1);
-        let ask = Down::Preflight(Preflight { number, spec, backup: backup.cloned() });
-        let frame = wire::encode(&ask).map_err(|error| Refusal::new(Reason::Internal, error.to_string()))?;
-        if session.channel.tx.try_send(frame.into()).is_err() {
-            return Err(Refusal::new(Reason::PlaneBusy, "more orders wait for this plane than its link takes"));
-        }
-        let (answer, heard) = oneshot::channel();
-        let waiting = Waiting { number, generation: session.generation, answer };
-        self.checking.asked = number;
-        self.checking.waiting.insert(plane.clone(), waiting);
-        Ok(heard)
+        let question = |number| Down::Preflight(Preflight { number, spec, backup: backup.cloned() });
+        self.checking.questions.ask(plane, session, self.clock.wall(), question)
     }
 
-    /// A plane has answered. What nobody waits for any more is dropped.
+    /// A plane has answered.
     pub(super) fn preflighted(&mut self, plane: &PlaneId, found: Preflighted) {
-        if self.checking.waiting.get(plane).is_some_and(|waiting| waiting.number == found.number)
-            && let Some(waiting) = self.checking.waiting.remove(plane)
-        {
-            // Who asked has given up.
-            let _ = waiting.answer.send(Heard { found, at: self.clock.wall() });
-        }
+        let (number, at) = (found.number, self.clock.wall());
+        self.checking.questions.answered(plane, number, Heard { found, at });
     }
 
     fn report(
@@ -251,23 +229,6 @@ impl CoordinatorActor {
         let object = self.objects.get(backup);
         object
             .map_or_else(|| format!("backup {backup}"), |object| format!("backup {}/{}", object.namespace, object.name))
-    }
-}
-
-async fn hear(answer: oneshot::Receiver<Heard>) -> Result<Heard, Refusal> {
-    match timeout(PLANE_LIMIT, answer).await {
-        Ok(Ok(heard)) => Ok(heard),
-        Ok(Err(_)) => {
-            let text = "its session ended while it was asked; one of another version may not know the question";
-            Err(Refusal::new(Reason::PlaneNotConnected, text))
-        }
-        Err(_) => {
-            let text = format!(
-                "no answer within {} s; one of another version may not know the question",
-                PLANE_LIMIT.as_secs()
-            );
-            Err(Refusal::new(Reason::PrepareTimedOut, text))
-        }
     }
 }
 

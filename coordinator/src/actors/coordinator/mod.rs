@@ -11,13 +11,15 @@ mod letting_go;
 mod objects;
 mod orphans;
 mod preflights;
+mod questions;
 mod reading;
 mod restart;
 mod sessions;
 mod told;
+mod verifying;
 mod without;
 
-use self::{deletions::Deletions, preflights::Checking, reading::Found};
+use self::{deletions::Deletions, preflights::Checking, reading::Found, verifying::Verifying};
 use super::{
     barrier::{BarrierActor, Beginning},
     claims::ClaimStore,
@@ -72,6 +74,8 @@ struct Session {
     generation: u64,
     since: Timestamp,
     version: String,
+    /// It answers `Verify`.
+    verifies: bool,
     /// When its certificate ends.
     until: Option<Timestamp>,
     channel: Channel,
@@ -105,6 +109,7 @@ pub struct CoordinatorActor {
     invalid: BTreeMap<BackupUid, Refusal>,
     sessions: BTreeMap<PlaneId, Session>,
     checking: Checking,
+    verifying: Verifying,
     /// Records being read on somebody's wish, a few at a time.
     reads: Arc<Semaphore>,
     /// Planes whose session ended, and when.
@@ -177,6 +182,7 @@ impl CoordinatorActor {
             invalid: BTreeMap::new(),
             sessions: BTreeMap::new(),
             checking: Checking::default(),
+            verifying: Verifying::default(),
             reads: Arc::new(Semaphore::new(IN_FLIGHT)),
             last_seen: BTreeMap::new(),
             generation: 0,

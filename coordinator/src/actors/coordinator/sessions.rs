@@ -47,14 +47,15 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
             generation,
             leading,
         };
-        let (plane, version, accept) = (connecting.plane, connecting.hello.version, connecting.accept);
+        let (plane, hello, accept) = (connecting.plane, connecting.hello, connecting.accept);
         let parent = ctx.address();
         ctx.spawn(
             async move {
                 match accept(welcome).await {
                     Ok(link) if leading => {
                         // The parent outlives its own future.
-                        let _ = parent.send(LinkOpen { plane, generation, version, link }).await;
+                        let (version, verifies) = (hello.version, hello.verifies);
+                        let _ = parent.send(LinkOpen { plane, generation, version, verifies, link }).await;
                     }
                     Ok(_) => {}
                     Err(error) => tracing::debug!(%plane, %error, "plane went away before its link was open"),
@@ -68,7 +69,7 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
 impl Handler<LinkOpen> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, open: LinkOpen, ctx: &mut Self::Context) {
-        let LinkOpen { plane, generation, version, link } = open;
+        let LinkOpen { plane, generation, version, verifies, link } = open;
         if self.sessions.get(&plane).is_some_and(|session| session.generation > generation) {
             return;
         }
@@ -76,9 +77,9 @@ impl Handler<LinkOpen> for CoordinatorActor {
         PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
         let channel = Channel { generation, tx: link.tx, close };
         let since = self.clock.wall();
-        let session = Session { generation, since, version, until: link.until, channel: channel.clone() };
+        let session = Session { generation, since, version, verifies, until: link.until, channel: channel.clone() };
         if let Some(old) = self.sessions.insert(plane.clone(), session) {
-            self.checking.session_over(&plane, old.generation);
+            self.no_answer_from(&plane, old.generation);
             tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");
             // A session that is stopped already needs no telling.
             old.channel.close.notify_one();
@@ -102,6 +103,12 @@ impl Handler<FromSession> for CoordinatorActor {
 }
 
 impl CoordinatorActor {
+    /// Whoever asked it something waits in vain.
+    fn no_answer_from(&mut self, plane: &PlaneId, generation: u64) {
+        self.checking.questions.session_over(plane, generation);
+        self.verifying.questions.session_over(plane, generation);
+    }
+
     fn session_over(&mut self, over: &SessionOver) {
         if self.sessions.get(&over.plane).is_some_and(|session| session.generation == over.generation) {
             self.sessions.remove(&over.plane);
@@ -109,7 +116,7 @@ impl CoordinatorActor {
             self.tell_plane(&over.plane);
             tracing::info!(plane = %over.plane, generation = over.generation, "plane disconnected");
         }
-        self.checking.session_over(&over.plane, over.generation);
+        self.no_answer_from(&over.plane, over.generation);
         self.tell_members(&over.plane, || ToBarrier::PlaneDown(over.plane.clone(), over.generation));
     }
 
@@ -136,6 +143,7 @@ impl CoordinatorActor {
                 }
             }
             Up::Preflighted(found) => self.preflighted(&heard.plane, found),
+            Up::Verified(found) => self.verified(&heard.plane, found),
         }
     }
 }

@@ -10,13 +10,13 @@ use shell::expiry::days_left;
 /// Days before its end at which a certificate is warned of: as long as renewing one may lie about.
 const ENDS_SOON: i64 = 30;
 /// Bytes of what one check found: some lines on a terminal.
-pub(super) const FOUND_MAX: usize = 1024;
+pub(in crate::console) const FOUND_MAX: usize = 1024;
 /// Where the reasons stand.
 const RUNBOOK: &str = "deploy/runbook.md";
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
+pub(in crate::console) enum State {
     /// As a backup needs it.
     Fine,
     /// A backup would go on; a person should know.
@@ -38,10 +38,10 @@ impl State {
 
 /// One check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(in crate::console) struct Line {
     group: String,
     what: String,
-    pub(super) state: State,
+    pub(in crate::console) state: State,
     found: String,
     took: Option<Millis>,
     reason: Option<Reason>,
@@ -49,7 +49,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn fine(group: impl Into<String>, what: &str, found: impl Into<String>) -> Self {
+    pub(in crate::console) fn fine(group: impl Into<String>, what: &str, found: impl Into<String>) -> Self {
         let what = plain(what.to_owned());
         Self {
             group: group.into(),
@@ -62,26 +62,32 @@ impl Line {
         }
     }
 
-    pub(super) fn of(group: impl Into<String>, what: &str, state: State, why: &Refusal) -> Self {
+    pub(in crate::console) fn of(group: impl Into<String>, what: &str, state: State, why: &Refusal) -> Self {
         let anchor = Some(why.reason.as_str().to_lowercase());
         Self { state, reason: Some(why.reason), anchor, ..Self::fine(group, what, why.message.clone()) }
     }
 
     /// What the published table has no word for: no backup ends by it.
-    pub(super) fn without(group: impl Into<String>, what: &str, state: State, found: String, anchor: &str) -> Self {
+    pub(in crate::console) fn without(
+        group: impl Into<String>,
+        what: &str,
+        state: State,
+        found: String,
+        anchor: &str,
+    ) -> Self {
         Self { state, anchor: Some(anchor.to_owned()), ..Self::fine(group, what, found) }
     }
 
-    pub(super) fn took(self, took: Millis) -> Self {
+    pub(in crate::console) fn took(self, took: Millis) -> Self {
         Self { took: Some(took), ..self }
     }
 
     /// Another place of the runbook says more.
-    pub(super) fn see(self, anchor: &str) -> Self {
+    pub(in crate::console) fn see(self, anchor: &str) -> Self {
         Self { anchor: Some(anchor.to_owned()), ..self }
     }
 
-    pub(super) fn row(&self) -> Value {
+    pub(in crate::console) fn row(&self) -> Value {
         json!({
             "group": self.group,
             "what": self.what,
@@ -102,10 +108,10 @@ fn plain(text: String) -> String {
 }
 
 /// This program's, which planes are compared with.
-pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(in crate::console) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Something that is good until then.
-pub(super) fn ending(group: &str, what: &str, whose: &str, end: Timestamp, now: Timestamp) -> Line {
+pub(in crate::console) fn ending(group: &str, what: &str, whose: &str, end: Timestamp, now: Timestamp) -> Line {
     let days = days_left(end, now);
     let text = format!("{whose} ends {}, {days} days left", shared::calendar::rfc3339(end));
     if days >= ENDS_SOON {

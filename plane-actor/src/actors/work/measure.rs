@@ -167,7 +167,7 @@ impl Listing<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::SnapshotState;
+    use crate::ports::{SnapshotState, Storage};
     use shared::time::Timestamp;
 
     fn kept(id: &str, volume: &str, at: i64) -> SnapshotInfo {
@@ -180,6 +180,7 @@ mod tests {
             full_bytes: Some(1),
             message: String::new(),
             tags: Vec::new(),
+            storage: Storage::default(),
         }
     }
 

@@ -40,6 +40,7 @@ pub(crate) mod storage;
 mod stores;
 mod suspend;
 mod tags;
+mod verify;
 mod versions;
 mod volumes;
 
@@ -47,6 +48,7 @@ pub(crate) use context::WorkContext;
 pub(crate) use discovery::Discovery;
 pub(crate) use outcome::{Carried, Outcome, Said};
 pub(crate) use prepare::{Findings, preflight};
+pub(crate) use verify::verify;
 pub(crate) use volumes::Calls;
 
 use outcome::with_kept;

@@ -289,6 +289,7 @@ fn whole(accepted: Vec<AcceptedSnapshot>, instance: &InstanceId, wanted: &BTreeS
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::ports::Storage;
 
     fn info(snapshot: &str, volume: &str, start: i64, state: SnapshotState) -> SnapshotInfo {
         SnapshotInfo {
@@ -300,6 +301,7 @@ mod tests {
             full_bytes: None,
             message: String::new(),
             tags: vec![],
+            storage: Storage::default(),
         }
     }
 

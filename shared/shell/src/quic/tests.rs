@@ -69,7 +69,8 @@ fn world_with(limits: Limits) -> World {
 }
 
 fn hello(plane: &str) -> Hello {
-    Hello { wire: WIRE_VERSION, version: "test".to_owned(), plane: PlaneId::from(plane), boot: "1".to_owned() }
+    let (version, plane, boot) = ("test".to_owned(), PlaneId::from(plane), "1".to_owned());
+    Hello { wire: WIRE_VERSION, version, plane, boot, verifies: false }
 }
 
 fn welcome(leading: bool) -> Welcome {

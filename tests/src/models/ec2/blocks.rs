@@ -60,13 +60,4 @@ impl Ec2 {
         let next = from.saturating_add(size);
         Ok(Page { blocks: changed.collect(), next: (next < end).then_some(next) })
     }
-
-    fn readable(&self, now: Duration, home: &Home, id: &str) -> Result<&Snapshot, Refusal> {
-        let found = self.visible(now, home, id);
-        let found = found.map_err(|_| Refusal::new("ResourceNotFoundException", "SNAPSHOT_NOT_FOUND"))?;
-        if found.state(now) != "completed" {
-            return Err(Refusal::new("ValidationException", "INVALID_SNAPSHOT_ID"));
-        }
-        Ok(found)
-    }
 }

@@ -1,7 +1,7 @@
 //! CreateSnapshots: everything is checked before anything is made, then one set with one StartTime (`facts/aws.md` A1,
 //! A3).
 
-use super::{Ec2, Home, Refusal, Snapshot, check_tags, well_formed};
+use super::{Ec2, Home, Later, Refusal, Snapshot, check_tags, well_formed};
 use std::{collections::BTreeMap, time::Duration};
 
 /// What a CreateSnapshots asks for.
@@ -190,6 +190,7 @@ impl Ec2 {
                 tags,
                 fails: fails.map(str::to_owned),
                 guard: None,
+                later: Later::default(),
                 deleting: false,
                 volume: volume.clone(),
             };

@@ -5,6 +5,7 @@
 mod blocks;
 mod create;
 mod guard;
+mod later;
 mod refusal;
 mod rules;
 mod snapshots;
@@ -16,13 +17,17 @@ mod things;
 pub use blocks::{BLOCK_BYTES, Block};
 pub use create::{Call, Wanted};
 pub use guard::Guard;
+pub use later::{BlockData, Later};
 pub use refusal::Refusal;
 pub use rules::{Rate, Rules};
 pub use tags::check_tags;
 pub use things::{Attachment, Home, Instance, Snapshot, Volume};
 
 use rules::Level;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// All accounts and Regions.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +40,8 @@ pub struct Ec2 {
     pub rules: Rules,
     /// By id. Deleted ones stay until [`Self::forget_deleted`], seen by no call.
     pub snapshots: BTreeMap<String, Snapshot>,
+    /// Keys of KMS that decrypt nothing any more.
+    pub disabled_keys: BTreeSet<String>,
     last_snapshot: BTreeMap<String, Duration>,
     levels: BTreeMap<(Home, String), Level>,
     calls: u64,
@@ -57,13 +64,14 @@ impl Ec2 {
         }
     }
 
-    /// Adds a volume that is attached to an instance and holds so many bytes.
+    /// Adds a volume of 500 GiB, which no PersistentVolume of the doubles exceeds, that is attached to an instance and holds
+    /// so many bytes.
     pub fn add_volume(&mut self, home: &Home, id: &str, instance: &str, device: &str, written: u64) {
         let attachment =
             Attachment { instance: instance.to_owned(), device: device.to_owned(), status: "attached".to_owned() };
         let volume = Volume {
             home: home.clone(),
-            size: 10,
+            size: 500,
             written,
             ever_written: written,
             tags: BTreeMap::new(),

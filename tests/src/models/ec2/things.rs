@@ -1,6 +1,6 @@
 //! What there is in EC2: instances, volumes, snapshots.
 
-use super::guard::Guard;
+use super::{guard::Guard, later::Later};
 use std::{collections::BTreeMap, time::Duration};
 
 /// An account in one Region: nobody sees past it.
@@ -92,6 +92,8 @@ pub struct Snapshot {
     pub fails: Option<String>,
     /// What keeps it from being deleted.
     pub guard: Option<Guard>,
+    /// What happened to it since.
+    pub later: Later,
     /// DeleteSnapshot was accepted while it was pending; it goes once it is done.
     pub deleting: bool,
 }
@@ -117,7 +119,7 @@ impl Snapshot {
     /// Calls of this account and Region find it by now.
     #[must_use]
     pub fn seen_by(&self, now: Duration, home: &Home) -> bool {
-        &self.home == home && self.visible <= now && self.exists(now)
+        &self.home == home && self.visible <= now && self.exists(now) && !self.later.binned
     }
 
     /// It was not deleted, or is still pending all the same.

@@ -2,7 +2,7 @@
 
 use super::{
     Ec2Handle, Ec2State,
-    blocks::{self, Question},
+    blocks::{self, Answer, Question},
     fault::{ApiError, Fault},
     form::Form,
     world::{Headers, Outcome, logged},
@@ -88,7 +88,7 @@ async fn answer(handle: &Ec2Handle, request: Request<Incoming>) -> Result<Respon
     if let Some(question) = Question::read(request.uri().path(), request.uri().query().unwrap_or_default())
         && request.method() == Method::GET
     {
-        return blocks::answer(handle, &headers, &question).await.map(json);
+        return blocks::answer(handle, &headers, &question).await.map(direct);
     }
     if request.method() != Method::POST || request.uri().path() != "/" {
         let error = ApiError::with(404, "InvalidAction", "only POST / is known here");
@@ -130,17 +130,36 @@ async fn reply(outcome: Outcome) -> Result<Response<Full<Bytes>>, io::Error> {
     })
 }
 
-/// EBS direct's answers; its error codes stand in a header.
-fn json(answer: Result<serde_json::Value, ApiError>) -> Response<Full<Bytes>> {
-    let (status, code, body) = match &answer {
-        Ok(value) => (200, None, value.to_string()),
-        Err(error) => (error.status, Some(error.code.as_str()), blocks::body(error).to_string()),
-    };
-    let mut response = response(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), body);
+/// EBS direct's answers; its error codes stand in a header, and so does what it tells with a block.
+fn direct(answer: Result<Answer, ApiError>) -> Response<Full<Bytes>> {
+    match answer {
+        Ok(Answer::Page(page)) => json(StatusCode::OK, page.to_string(), &[]),
+        Ok(Answer::Block(data, sum)) => {
+            let length = data.len().to_string();
+            let told = [
+                ("x-amz-data-length", length.as_str()),
+                ("x-amz-checksum", &sum),
+                ("x-amz-checksum-algorithm", "SHA256"),
+            ];
+            let mut response = json(StatusCode::OK, String::new(), &told);
+            *response.body_mut() = Full::new(Bytes::from(data));
+            response
+        }
+        Err(error) => {
+            let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            json(status, blocks::body(&error).to_string(), &[("x-amzn-errortype", &error.code)])
+        }
+    }
+}
+
+fn json(status: StatusCode, body: String, told: &[(&'static str, &str)]) -> Response<Full<Bytes>> {
+    let mut response = response(status, body);
     let headers = response.headers_mut();
     headers.insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(code) = code.and_then(|code| HeaderValue::from_str(code).ok()) {
-        headers.insert("x-amzn-errortype", code);
+    for (name, value) in told {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(*name, value);
+        }
     }
     response
 }

@@ -9,6 +9,7 @@ mod filter;
 pub(crate) mod form;
 mod http;
 mod inventory;
+mod later;
 mod snapshots;
 mod state;
 mod tags;

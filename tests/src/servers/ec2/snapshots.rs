@@ -107,8 +107,11 @@ fn write(xml: &mut Xml, now: Duration, id: &str, snapshot: &Snapshot) {
     xml.leaf("progress", if progress == 0 { String::new() } else { format!("{progress}%") });
     xml.leaf("ownerId", &snapshot.home.account);
     xml.leaf("volumeSize", snapshot.size);
-    xml.leaf("encrypted", false);
+    xml.leaf("encrypted", snapshot.later.key.is_some());
+    if let Some(key) = &snapshot.later.key {
+        xml.leaf("kmsKeyId", key);
+    }
     xml.leaf("description", &snapshot.description);
-    xml.leaf("storageTier", "standard");
+    xml.leaf("storageTier", if snapshot.later.archived { "archive" } else { "standard" });
     xml.tags(&snapshot.tags);
 }

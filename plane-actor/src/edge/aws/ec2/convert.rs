@@ -3,7 +3,7 @@
 
 use crate::{
     edge::aws::errors::unreadable,
-    ports::{CloudError, InstanceVolumes, SnapshotInfo, SnapshotState, VolumeAt},
+    ports::{CloudError, InstanceVolumes, SnapshotInfo, SnapshotState, Storage, Tier, VolumeAt},
 };
 use aws_sdk_ec2::{
     operation::create_snapshot::CreateSnapshotOutput,
@@ -64,6 +64,16 @@ pub(super) fn snapshot(action: &str, row: &types::Snapshot) -> Result<SnapshotIn
         full_bytes: row.full_snapshot_size_in_bytes().and_then(|bytes| u64::try_from(bytes).ok()),
         message: row.state_message().unwrap_or_default().to_owned(),
         tags: tags(row.tags()),
+        storage: Storage {
+            gib: row.volume_size().and_then(|gib| u64::try_from(gib).ok()).unwrap_or_default(),
+            tier: match row.storage_tier() {
+                Some(types::StorageTier::Standard) => Tier::Standard,
+                Some(types::StorageTier::Archive) => Tier::Archive,
+                _ => Tier::Unknown,
+            },
+            encrypted: row.encrypted().unwrap_or_default(),
+            key: row.kms_key_id().unwrap_or_default().to_owned(),
+        },
     })
 }
 

@@ -19,7 +19,10 @@ use aws_sdk_ec2::{
         create_snapshot::builders::CreateSnapshotFluentBuilder,
         create_snapshots::builders::CreateSnapshotsFluentBuilder,
     },
-    types::{CopyTagsFromSource, Filter, InstanceSpecification, ResourceType, Tag, TagSpecification},
+    types::{
+        CopyTagsFromSource, Filter, InstanceSpecification, ResourceType, SnapshotAttributeName, Tag, TagSpecification,
+        VolumeType,
+    },
 };
 use shared::{
     evidence::AcceptedSnapshot,
@@ -196,6 +199,25 @@ impl Ec2 for Ec2Edge {
         let answer = call.customize().config_override(once()).send().await;
         let answer = answer.map_err(|error| cloud_error(ACTION, &error))?;
         Ok(answer.snapshots().iter().filter_map(|one| one.snapshot_id()).map(SnapshotId::new).collect())
+    }
+
+    async fn shared_with(&self, id: &SnapshotId) -> Result<Vec<String>, CloudError> {
+        let asked = self.client.describe_snapshot_attribute().snapshot_id(id.as_str());
+        let answer = asked.attribute(SnapshotAttributeName::CreateVolumePermission).send().await;
+        let answer = answer.map_err(|error| cloud_error("ec2:DescribeSnapshotAttribute", &error))?;
+        let named = answer.create_volume_permissions().iter();
+        Ok(named
+            .filter_map(|one| one.user_id().or(one.group().map(|group| group.as_str())))
+            .map(str::to_owned)
+            .collect())
+    }
+
+    async fn may_create_volume(&self, id: &SnapshotId, zone: &str) -> Result<(), CloudError> {
+        const ACTION: &str = "ec2:CreateVolume";
+        let asked = self.client.create_volume().snapshot_id(id.as_str()).availability_zone(zone);
+        let asked = asked.volume_type(VolumeType::Gp3).dry_run(true);
+        let sent = asked.customize().config_override(once()).send().await;
+        dry(ACTION, sent.map_err(|error| cloud_error(ACTION, &error)))
     }
 }
 

@@ -1,0 +1,145 @@
+//! `console verify`: has every plane of a Complete backup look at its part, and judges the whole. Nothing of the backup is
+//! changed by it, however it comes out.
+
+use super::{
+    CoordinatorActor,
+    asking::reply,
+    questions::{Questions, heard},
+    restart,
+};
+use crate::{
+    console::{self, Answered, verify::Looked},
+    ports::AdminCall,
+};
+use actix::{AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
+use futures::future::join_all;
+use shared::{
+    barrier::Record,
+    ids::{BackupUid, PlaneId},
+    reason::Refusal,
+    verify::{Asked, judge},
+    wire::{Down, Verified, Verify},
+};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// A plane ends its look by itself a little earlier and tells how far it came.
+const PLANE_LIMIT: Duration = Duration::from_secs(130);
+/// Verifications under way at a time; each has a record in memory.
+const AT_ONCE: usize = 2;
+
+/// What verifications need of what this process does.
+#[derive(Default)]
+pub(super) struct Verifying {
+    under_way: usize,
+    pub(super) questions: Questions<Verified>,
+}
+
+/// A plane, and what becomes of the question to it.
+type OfPlane = (PlaneId, Result<oneshot::Receiver<Verified>, Refusal>);
+
+impl CoordinatorActor {
+    /// Answers when every plane has answered, or has been silent for [`PLANE_LIMIT`].
+    pub(super) fn verify(&mut self, name: &str, call: AdminCall, ctx: &mut Context<Self>) {
+        tracing::info!(who = call.who, name, "console verify");
+        if self.verifying.under_way >= AT_ONCE {
+            return reply(&call, console::not_yet("other verifications are under way"));
+        }
+        let backup = match console::backup_to_verify(&self.snapshot(), name) {
+            Ok(backup) => backup,
+            Err(why) => return reply(&call, console::no_answer(why)),
+        };
+        self.look_into(backup, ctx, move |looked, _, _| {
+            let answered = match looked {
+                Ok(looked) => Answered::Ok(looked.value()),
+                Err(why) => Answered::Error(why),
+            };
+            reply(&call, console::text(&answered));
+        });
+    }
+
+    /// Reads the record, asks its planes, judges what they say.
+    fn look_into(
+        &mut self,
+        backup: BackupUid,
+        ctx: &mut Context<Self>,
+        then: impl FnOnce(Result<Looked, String>, &mut Self, &mut Context<Self>) + 'static,
+    ) {
+        self.verifying.under_way += 1;
+        let (ledger, reads) = (self.ports.ledger.clone(), self.reads.clone());
+        let reading = async move {
+            // Nobody closes it.
+            let _one = reads.acquire().await;
+            restart::read(ledger, backup).await
+        };
+        let asking = reading.into_actor(self).then(|read, actor: &mut Self, _| {
+            let read = match read {
+                Ok(Some((record, _))) if record.can_be_verified() => Ok(record),
+                Ok(Some(_)) => Err("it is not Complete any more".to_owned()),
+                Ok(None) => Err("its record is gone".to_owned()),
+                Err(error) => Err(format!("its record cannot be read: {error}")),
+            };
+            let asked = read.map(|record| (actor.ask_to_verify(&record), record));
+            async move {
+                let (asked, record) = asked?;
+                let told = join_all(asked.into_iter().map(|(plane, answer)| async move {
+                    let told = match answer {
+                        Ok(answer) => heard(answer, PLANE_LIMIT).await,
+                        Err(refusal) => Err(refusal),
+                    };
+                    (plane, told)
+                }));
+                Ok((told.await, record))
+            }
+            .into_actor(actor)
+        });
+        ctx.spawn(asking.map(move |looked: Result<_, String>, actor, ctx| {
+            actor.verifying.under_way -= 1;
+            let looked = looked.map(|(told, record)| {
+                let mut made = 0_u32;
+                let planes = told.into_iter().map(|(plane, told)| {
+                    let asked = match told {
+                        Ok(Verified { findings, calls, .. }) => {
+                            made = made.saturating_add(calls);
+                            Asked::Answered(findings)
+                        }
+                        Err(refusal) => Asked::Unasked(format!("not checked: {}", refusal.message)),
+                    };
+                    (plane, asked)
+                });
+                let planes = planes.collect();
+                let verification = judge(&planes, actor.clock.wall());
+                Looked { record: Box::new(record), planes, verification, calls: made }
+            });
+            then(looked, actor, ctx);
+        }));
+    }
+
+    /// A plane of an earlier version is not asked what it does not know.
+    fn ask_to_verify(&mut self, record: &Record) -> Vec<OfPlane> {
+        use shared::reason::Reason::{Internal, PlaneNotConnected};
+        let mut asked = Vec::new();
+        for plane in record.planes.keys() {
+            let answer = match (self.sessions.get(plane), record.verify(plane, 0)) {
+                (None, _) => Err(Refusal::new(PlaneNotConnected, "it is not connected")),
+                (Some(session), _) if !session.verifies => {
+                    let text = format!("the plane's version, {}, does not know how to", session.version);
+                    Err(Refusal::new(PlaneNotConnected, text))
+                }
+                (Some(_), None) => Err(Refusal::new(Internal, "the record has no part of it")),
+                (Some(session), Some(ask)) => {
+                    let question = |number| Down::Verify(Verify { number, ..ask });
+                    self.verifying.questions.ask(plane, session, self.clock.wall(), question)
+                }
+            };
+            asked.push((plane.clone(), answer));
+        }
+        asked
+    }
+
+    /// A plane has answered.
+    pub(super) fn verified(&mut self, plane: &PlaneId, found: Verified) {
+        let number = found.number;
+        self.verifying.questions.answered(plane, number, found);
+    }
+}

@@ -1,0 +1,40 @@
+//! What a plane is asked when a Complete backup is verified: all of it stands in the record.
+
+use super::record::{Milestone, Record};
+use crate::{
+    ids::{PlaneId, VolumeId},
+    request::SizeLevel,
+    wire::{CertifiedSnapshot, Verify},
+};
+use std::collections::BTreeMap;
+
+impl Record {
+    /// It has ended well and nobody deletes it: only of such a backup it can be said that it is whole.
+    pub fn can_be_verified(&self) -> bool {
+        self.milestone == Milestone::Complete && !self.deleting && self.certificate.is_some()
+    }
+
+    /// The question about this plane's part; `None`: it has none.
+    pub fn verify(&self, plane: &PlaneId, number: u64) -> Option<Verify> {
+        let certificate = self.certificate.as_ref()?;
+        let (part, kept) = (certificate.planes.get(plane)?, self.planes.get(plane)?);
+        let volumes = kept.stores.iter().flat_map(|store| &store.volumes);
+        let zones: BTreeMap<&VolumeId, &String> = volumes.map(|volume| (&volume.volume, &volume.zone)).collect();
+        let snapshots = part.evidence.snapshots.iter().map(|taken| CertifiedSnapshot {
+            volume: taken.volume.clone(),
+            snapshot: taken.snapshot.clone(),
+            zone: zones.get(&taken.volume).map(|zone| (*zone).clone()).unwrap_or_default(),
+        });
+        let told = matches!(self.request.size_level, SizeLevel::All | SizeLevel::Full) && kept.unknown_sizes == 0;
+        Some(Verify {
+            number,
+            attempt: self.attempt_id(),
+            spec: self.request.member_spec(plane)?,
+            cluster: certificate.cluster,
+            commit_ts: certificate.commit_ts,
+            snapshots: snapshots.collect(),
+            full_bytes: kept.completed_bytes.filter(|_| told),
+            certificate: certificate.to_json(&self.barrier, &self.moments),
+        })
+    }
+}

@@ -1,0 +1,57 @@
+//! What is asked of snapshots that have been there for long (`facts/aws.md` A13): DescribeSnapshotAttribute, the Recycle Bin,
+//! and CreateVolume up to the point where one would be made.
+
+use super::{
+    fault::ApiError,
+    form::Form,
+    world::{World, dry_run},
+    xml::Xml,
+};
+use crate::models::ec2::Home;
+use std::time::Duration;
+
+/// What a CreateVolume may say here.
+const VOLUME: &[&str] = &["AvailabilityZone", "SnapshotId", "VolumeType", "ClientToken", "DryRun"];
+
+impl World {
+    pub(crate) fn snapshot_attribute(
+        &mut self,
+        now: Duration,
+        home: &Home,
+        form: &Form,
+        request: &str,
+    ) -> Result<String, ApiError> {
+        form.only(&["SnapshotId", "Attribute", "DryRun"])?;
+        let (id, attribute) = (form.required("SnapshotId")?, form.required("Attribute")?);
+        if attribute != "createVolumePermission" {
+            return Err(ApiError::client("InvalidParameterValue", format!("Attribute {attribute} is not known here")));
+        }
+        let others = self.ec2().shared_with(now, home, id)?;
+        dry_run(form)?;
+        Ok(Xml::reply("DescribeSnapshotAttribute", request, |xml| {
+            xml.leaf("snapshotId", id);
+            xml.set("createVolumePermission", others, |xml, other| {
+                xml.leaf(if other == "all" { "group" } else { "userId" }, other);
+            });
+        }))
+    }
+
+    pub(crate) fn recycle_bin(&mut self, home: &Home, form: &Form, request: &str) -> Result<String, ApiError> {
+        form.only(&["SnapshotId.#", "MaxResults", "NextToken", "DryRun"])?;
+        dry_run(form)?;
+        let ids = form.list("SnapshotId");
+        let kept: Vec<String> = self.ec2().binned(home, &ids).cloned().collect();
+        Ok(Xml::reply("ListSnapshotsInRecycleBin", request, |xml| {
+            xml.set("snapshotSet", kept, |xml, id| xml.leaf("snapshotId", id));
+        }))
+    }
+
+    /// No test makes a volume: without DryRun it is refused.
+    pub(crate) fn create_volume(&mut self, now: Duration, home: &Home, form: &Form) -> Result<String, ApiError> {
+        form.only(VOLUME)?;
+        let (id, zone) = (form.required("SnapshotId")?, form.required("AvailabilityZone")?);
+        self.ec2().may_create_volume(now, home, id, zone)?;
+        dry_run(form)?;
+        Err(ApiError::client("UnsupportedOperation", "volumes are not made here"))
+    }
+}
