@@ -1,10 +1,11 @@
 //! What a coordinator is told at start.
 
 use serde::{Deserialize, Serialize};
-use shared::time::Millis;
+use shared::{time::Millis, verify::Pace};
 use std::{
     collections::BTreeSet,
     net::{Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
     path::PathBuf,
 };
 
@@ -49,6 +50,8 @@ pub struct CoordinatorConfig {
     pub stop_grace_seconds: u64,
     /// What AWS takes for what backups keep there.
     pub prices: Prices,
+    /// How often backups that are kept are looked at (`console verify`).
+    pub verify: VerifyEvery,
     /// Stand-alone: the directory of VolumeBackup files, instead of Kubernetes.
     pub standalone: Option<PathBuf>,
 }
@@ -76,6 +79,34 @@ pub struct Prices {
 impl Default for Prices {
     fn default() -> Self {
         Self { snapshot_gib_month: 0.05, currency: "USD".to_owned() }
+    }
+}
+
+/// Verifications that nobody has to ask for: one at a time, the newest backup of each schedule and TiDB cluster more often
+/// than all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct VerifyEvery {
+    /// Without it only who asks on the console is told.
+    pub enabled: bool,
+    /// The newest ones, so many hours after they were looked at last.
+    pub newest_hours: NonZeroU32,
+    /// All others.
+    pub rest_hours: NonZeroU32,
+}
+
+impl Default for VerifyEvery {
+    fn default() -> Self {
+        let hours = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self { enabled: true, newest_hours: hours(24), rest_hours: hours(168) }
+    }
+}
+
+impl VerifyEvery {
+    /// `None`: nothing is looked at unasked.
+    pub(crate) fn pace(self) -> Option<Pace> {
+        let length = |hours: NonZeroU32| Millis::secs(u64::from(hours.get()) * 3600);
+        self.enabled.then(|| Pace { newest: length(self.newest_hours), rest: length(self.rest_hours) })
     }
 }
 
@@ -109,6 +140,7 @@ impl Default for CoordinatorConfig {
             timezone: "UTC".to_owned(),
             stop_grace_seconds: STOP_GRACE.0 / 1000,
             prices: Prices::default(),
+            verify: VerifyEvery::default(),
             standalone: None,
         }
     }

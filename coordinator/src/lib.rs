@@ -22,7 +22,7 @@ mod starting;
 use actix::Actor;
 use actors::{
     Ask, AskSchedules, CoordinatorActor, Known, LedgerKnown, ObjectSeen, Outcomes, PlaneConnecting, ScheduleActor,
-    ScheduleSeen, StartLeading,
+    ScheduleSeen, StartLeading, Wished,
 };
 use config::CoordinatorConfig;
 use ending::Ending;
@@ -67,8 +67,8 @@ async fn act(
     let (plane_names, told) = (known.clone(), (standing.clone(), outcomes.clone()));
     let schedules =
         ScheduleActor::new(plane_names, ports.clone(), clock.clone(), metrics.clone(), told.0, told.1).start();
-    let coordinator =
-        CoordinatorActor::new(known, ports, clock, metrics, standing.clone(), outcomes, config.prices).start();
+    let wished = Wished { prices: config.prices, verify: config.verify.pace() };
+    let coordinator = CoordinatorActor::new(known, ports, clock, metrics, standing.clone(), outcomes, wished).start();
     let (mut led, mut decided) = (false, false);
     loop {
         let leading = *inbound.leading.borrow_and_update();

@@ -8,6 +8,7 @@ mod ledger;
 mod planes;
 mod process;
 mod schedules;
+mod verified;
 
 use backups::Backups;
 use barriers::Barriers;
@@ -25,12 +26,15 @@ use shared::{
     ids::{BackupUid, PlaneId},
     reason::Reason,
     schedule::{self, ScheduleKey},
+    time::Millis,
+    verify::Level,
 };
 use shell::expiry::Expiries;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
 };
+use verified::Verified;
 
 /// Every instrument of a coordinator.
 pub struct Metrics {
@@ -45,6 +49,7 @@ pub struct Metrics {
     blocked: Blocked,
     expiries: Expiries,
     schedules: ScheduleMetrics,
+    verified: Verified,
     /// What has been counted of each backup, so that a repeated view counts once.
     seen: Mutex<BTreeMap<BackupUid, Seen>>,
 }
@@ -103,6 +108,8 @@ impl Metrics {
         let expiries = Expiries::register(&mut registry);
         let schedules = ScheduleMetrics::default();
         schedules.register(&mut registry);
+        let verified = Verified::default();
+        verified.register(&mut registry);
         let registry = Arc::new(registry);
         let seen = Mutex::new(BTreeMap::new());
         Self {
@@ -117,6 +124,7 @@ impl Metrics {
             blocked,
             expiries,
             schedules,
+            verified,
             seen,
         }
     }
@@ -129,6 +137,17 @@ impl Metrics {
     /// Records have no object, or have one again.
     pub fn orphans(&self, count: usize) {
         self.orphans.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// A backup that is kept was looked at.
+    pub fn verification(&self, level: Level) {
+        self.verified.came(level);
+    }
+
+    /// Backups that did not hold when they were last looked at, and for how long the newest one is late; `None`: nobody
+    /// looks by himself.
+    pub fn verified(&self, broken: usize, late: Option<Millis>) {
+        self.verified.stand(broken, late);
     }
 
     /// Which planes the configuration names, and which have a session.

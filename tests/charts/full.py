@@ -85,6 +85,7 @@ FULL = {
         "stopGraceSeconds": 1000,
         "ui": False,
         "prices": {"snapshotGibMonth": 0.054, "currency": "EUR"},
+        "verify": {"enabled": False, "newestHours": 12, "restHours": 720},
         "replicas": 2,
         "crds": {"install": False},
         "certManager": {"enabled": True, "issuerRef": ISSUER, "name": "second", "dnsNames": ["x.example"]} | HOURS,

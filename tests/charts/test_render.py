@@ -98,6 +98,7 @@ class Values(unittest.TestCase):
                 "stopGraceSeconds": 86400,
                 "ui": False,
                 "prices": {"snapshotGibMonth": 1.25, "currency": "EUR"},
+                "verify": {"enabled": False, "newestHours": 1, "restHours": 87600},
             },
             "isochron-plane": {
                 "plane": "1e3",

@@ -309,6 +309,7 @@ impl Handler<ToBarrier> for BarrierActor {
             ToBarrier::Delete(policy) => Input::Delete(policy),
             ToBarrier::ObjectLost => Input::ObjectLost,
             ToBarrier::Abandon(planes) => Input::Abandon(planes),
+            ToBarrier::Verified(found) => Input::Verified(found),
             // What only prepares, completes or cleans is left to the successor, as the record has it.
             ToBarrier::Drain if !self.driver.machine().is_under_way() => return ctx.stop(),
             ToBarrier::Drain => {

@@ -9,6 +9,7 @@ use shared::{
     ids::{BackupUid, ClusterId, PlaneId},
     reason::Refusal,
     request::CleanPolicy,
+    verify::Verification,
     wire::{Answer, Up},
 };
 use shell::link::Link;
@@ -118,6 +119,8 @@ pub(super) enum ToBarrier {
     /// The object vanished, and nobody had deleted it.
     ObjectLost,
     Abandon(BTreeSet<PlaneId>),
+    /// Its planes looked at it as a whole.
+    Verified(Verification),
     /// The process is to end: stop, at once or when nothing is under way any more.
     Drain,
     /// It ends before the barrier does.

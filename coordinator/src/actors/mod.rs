@@ -22,7 +22,7 @@ mod schedule;
 mod session;
 mod store;
 
-pub use coordinator::CoordinatorActor;
+pub use coordinator::{CoordinatorActor, Wished};
 pub use messages::{AbortAll, Ask, Drain, Known, ObjectSeen, PlaneConnecting, StartLeading};
 pub use outcomes::Outcomes;
 pub use schedule::{AskSchedules, BeginNothing, LedgerKnown, ScheduleActor, ScheduleSeen};

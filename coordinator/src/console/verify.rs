@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     barrier::Record,
     ids::PlaneId,
-    verify::{Asked, Subject, Verification},
+    verify::{Asked, Level, Subject, Verification},
     wire::{Finding, FindingState},
 };
 use std::collections::BTreeMap;
@@ -26,8 +26,8 @@ pub struct Looked {
 }
 
 impl Looked {
-    /// The answer: `fine` only if all holds, and every finding.
-    pub fn value(&self) -> Value {
+    /// The answer: `fine` only if all holds, and every finding. `kept`: it goes into record and status.
+    pub fn value(&self, kept: bool) -> Value {
         let (request, found) = (&self.record.request, &self.verification);
         let lines: Vec<Line> = self.planes.iter().flat_map(|(plane, asked)| lines(plane, asked)).collect();
         json!({
@@ -38,6 +38,7 @@ impl Looked {
             "at": shared::calendar::rfc3339(found.at),
             "message": found.message,
             "calls": self.calls,
+            "kept": kept && found.level != Level::Unchecked,
             "checks": lines.iter().take(LINES_MAX).map(Line::row).collect::<Vec<_>>(),
             "leftOut": lines.len().saturating_sub(LINES_MAX),
         })

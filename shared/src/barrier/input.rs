@@ -7,6 +7,7 @@ use crate::{
     ids::{Attempt, ClusterId, PlaneId},
     reason::Refusal,
     request::CleanPolicy,
+    verify::Verification,
     wire::{Answer, Order},
 };
 use std::collections::BTreeSet;
@@ -49,6 +50,8 @@ pub enum Input {
     ObjectLost,
     /// Planes that an admin gives up knowingly.
     Abandon(BTreeSet<PlaneId>),
+    /// Its planes looked at it, and this came of it.
+    Verified(Verification),
     /// The process ends before the barrier does: abort while somebody is there to say so.
     Stop,
     /// A timer ran out.

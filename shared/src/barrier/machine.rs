@@ -335,6 +335,7 @@ impl Machine for Barrier {
             Input::Delete(policy) => self.delete(policy, &mut step),
             Input::ObjectLost => self.object_lost(&mut step),
             Input::Abandon(planes) => self.abandon(&planes, &mut step),
+            Input::Verified(found) => self.verified(found, &mut step),
             Input::Stop => self.cut_short(&mut step),
             Input::Expired(timer) => self.expired(timer, &mut step),
         }

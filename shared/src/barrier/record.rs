@@ -15,6 +15,7 @@ use crate::{
     request::{CleanPolicy, Request},
     time::Timestamp,
     ts::Ts,
+    verify::Verification,
     wire::{CallBudgets, CleanReport},
 };
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,9 @@ pub struct Record {
     /// Made for the deletion of a backup that the old manager made: what is there is found by its `backupmeta` alone.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub old_manager: bool,
+    /// How it was found when it was last looked at as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verification>,
 }
 
 /// How a record came to another object. Planes, tags and S3 go on to know the backup by `request.backup`.
@@ -165,6 +169,7 @@ impl Record {
             moments: Moments::default(),
             adopted: None,
             old_manager: false,
+            verified: None,
         }
     }
 

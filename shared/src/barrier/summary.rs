@@ -6,7 +6,7 @@ use super::{
     record::{Milestone, Record},
     times::Times,
 };
-use crate::{ids::BackupUid, reason::Reason, ts::Ts};
+use crate::{ids::BackupUid, reason::Reason, ts::Ts, verify::Verification};
 use serde::{Deserialize, Serialize};
 
 /// Derived from a record; also stored beside it, where the ledger finds it without reading the record.
@@ -38,6 +38,9 @@ pub struct Summary {
     /// How many snapshots its certificate names.
     #[serde(default)]
     pub snapshots: u32,
+    /// How it was found when it was last looked at as a whole, without the words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verification>,
     /// Its moments.
     pub times: Times,
     /// It has ended, and nothing is owed or will be tried again: whoever reads this need not read the record.
@@ -63,6 +66,7 @@ impl Summary {
                 let named = certificate.planes.values().map(|plane| plane.evidence.snapshots.len()).sum::<usize>();
                 u32::try_from(named).unwrap_or(u32::MAX)
             }),
+            verified: record.verified.as_ref().map(Verification::without_words),
             times: record.times.clone(),
             settled: is_settled(record),
         }

@@ -1,9 +1,14 @@
-//! What a plane is asked when a Complete backup is verified: all of it stands in the record.
+//! A Complete backup is verified: what a plane is asked, all of which stands in the record, and what is kept of the answers.
 
-use super::record::{Milestone, Record};
+use super::{
+    input::Step,
+    machine::Barrier,
+    record::{Milestone, Record},
+};
 use crate::{
     ids::{PlaneId, VolumeId},
     request::SizeLevel,
+    verify::{Level, Verification},
     wire::{CertifiedSnapshot, Verify},
 };
 use std::collections::BTreeMap;
@@ -36,5 +41,16 @@ impl Record {
             full_bytes: kept.completed_bytes.filter(|_| told),
             certificate: certificate.to_json(&self.barrier, &self.moments),
         })
+    }
+}
+
+impl Barrier {
+    /// Kept for people, and to know when it is due again. It takes nothing back: whatever was found, the backup stays
+    /// Complete. Where nobody looked, what was found before says more.
+    pub(super) fn verified(&mut self, found: Verification, step: &mut Step) {
+        if self.record.can_be_verified() && found.level != Level::Unchecked {
+            self.record.verified = Some(found);
+            self.save(step);
+        }
     }
 }

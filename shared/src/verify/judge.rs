@@ -60,6 +60,14 @@ pub struct Verification {
     pub message: String,
 }
 
+impl Verification {
+    /// For where there is no room for words.
+    #[must_use]
+    pub fn without_words(&self) -> Self {
+        Self { message: String::new(), ..self.clone() }
+    }
+}
+
 /// What came of asking a plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {

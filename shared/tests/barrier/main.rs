@@ -15,4 +15,5 @@ mod refusals;
 mod retries;
 mod room;
 mod truth;
+mod verified;
 mod weaker;

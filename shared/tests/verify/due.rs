@@ -59,7 +59,7 @@ fn newest_ones_come_first_then_the_one_that_waits_for_longest() {
             ..all.iter().find(|one| one.backup == uid).unwrap().clone()
         });
     }
-    assert_eq!(order, ["new-2", "new", "rest-2", "rest-1", "never"]);
+    assert_eq!(order, ["new-2", "new", "rest-2", "never", "rest-1"]);
 }
 
 #[test]

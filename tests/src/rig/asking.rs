@@ -31,8 +31,8 @@ impl<N: Network> Rig<N> {
     }
 
     /// `console verify`.
-    pub async fn verify(&self, name: &str) -> Option<Value> {
-        self.ask_within(VERIFY_LIMIT, Role::Viewer, &json!({"ask": "verify", "name": name})).await
+    pub async fn verify(&self, role: Role, name: &str) -> Option<Value> {
+        self.ask_within(VERIFY_LIMIT, role, &json!({"ask": "verify", "name": name})).await
     }
 
     async fn ask_within(&self, limit: Duration, role: Role, question: &Value) -> Option<Value> {
@@ -54,7 +54,7 @@ impl<N: Network> Rig<N> {
     }
 
     /// A metric without labels, as it is scraped.
-    fn metric(&self, name: &str) -> Option<usize> {
+    pub fn metric(&self, name: &str) -> Option<usize> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.metrics.borrow().registry()).ok()?;
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())

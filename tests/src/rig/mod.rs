@@ -16,7 +16,7 @@ use crate::{
     world::{World, WorldConfig},
 };
 use coordinator::{
-    config::CoordinatorConfig,
+    config::{CoordinatorConfig, VerifyEvery},
     metrics::Metrics,
     ports::{AdminCall, Inbound, LedgerKey},
 };
@@ -66,6 +66,8 @@ pub struct Rig<N: Network = Net> {
     metrics: RefCell<Arc<Metrics>>,
     /// The planes that may be named, as the coordinator's configuration has them now.
     pub known: watch::Sender<BTreeSet<String>>,
+    /// How often coordinators that start from now on look at what is kept; of itself they do not.
+    pub verify: Cell<VerifyEvery>,
     deposed: RefCell<Vec<JoinHandle<()>>>,
     planes: RefCell<BTreeMap<String, PlaneHost>>,
     life: JoinHandle<()>,
@@ -114,6 +116,7 @@ impl<N: Network> Rig<N> {
             admins: RefCell::default(),
             metrics: RefCell::new(Arc::new(Metrics::new())),
             known: watch::Sender::new(planes.iter().cloned().collect()),
+            verify: Cell::new(VerifyEvery { enabled: false, ..VerifyEvery::default() }),
             deposed: RefCell::default(),
             planes: RefCell::default(),
             life: tokio::spawn(async move { living.run().await }),
@@ -139,7 +142,7 @@ impl<N: Network> Rig<N> {
         self.starts.set(self.starts.get() + 1);
         let known = self.known.subscribe();
         self.net.coordinator_up(planes_tx);
-        let config = CoordinatorConfig::default();
+        let config = CoordinatorConfig { verify: self.verify.get(), ..CoordinatorConfig::default() };
         let (ports, world) = (self.control.ports(), self.world.clone());
         let host = async move {
             let _alive = (decision, admins_tx);

@@ -48,6 +48,8 @@ struct Inner {
     random: SmallRng,
     delay: (u64, u64),
     boots: u64,
+    /// Planes whose actors are of an earlier version.
+    earlier: BTreeSet<String>,
 }
 
 /// Clones share one network.
@@ -66,12 +68,18 @@ impl Net {
             random: SmallRng::seed_from_u64(seed ^ 0x6e65_7477),
             delay: (1, 8),
             boots: 0,
+            earlier: BTreeSet::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), changed: Bell::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From its next dial on this plane's actor is of a version that knows no `Verify`.
+    pub fn is_of_earlier_version(&self, plane: &str) {
+        self.lock().earlier.insert(plane.to_owned());
     }
 
     /// Cuts a plane off from the coordinator, both ways.
@@ -228,7 +236,7 @@ impl Dialer for SimDialer {
                 version: "sim".to_owned(),
                 plane: PlaneId::new(self.plane.clone()),
                 boot: self.boot.to_string(),
-                verifies: true,
+                verifies: !self.net.lock().earlier.contains(&self.plane),
             },
             accept: Box::new(move |welcome| {
                 async move {

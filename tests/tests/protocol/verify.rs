@@ -1,13 +1,19 @@
 //! `console verify`: names what became of a backup since it was Complete, and touches nothing.
 
-use crate::{LIMIT, completes, slow, soon, story, world};
+use crate::{LIMIT, completes, nothing_left, slow, soon, story, world};
+use coordinator::config::VerifyEvery;
 use serde_json::Value;
-use shared::barrier::Milestone;
-use std::{collections::BTreeMap, rc::Rc, time::Duration};
-use tests::{models::ec2::Snapshot, rig::Rig, world::World};
+use shared::{barrier::Milestone, verify::Level};
+use shell::link::Role;
+use std::{collections::BTreeMap, num::NonZeroU32, rc::Rc, time::Duration};
+use tests::{
+    models::ec2::Snapshot,
+    rig::{KEY, Rig},
+    world::{World, WorldConfig},
+};
 
 async fn verified(rig: &Rig, name: &str) -> Value {
-    let answer = rig.verify(name).await.expect("an answer in time");
+    let answer = rig.verify(Role::Viewer, name).await.expect("an answer in time");
     assert!(answer["ok"]["checks"].is_array(), "{answer:#}");
     answer["ok"].clone()
 }
@@ -199,7 +205,7 @@ fn who_cannot_be_asked_says_nothing_of_the_whole() {
         rig.world.faults(|faults| faults.s3_down = false);
         assert_eq!(verified(&rig, "br-admin/backup").await["level"], "Sound");
         assert_eq!(rig.world.mutations().total(), before.0);
-        let unknown = rig.verify("weekly").await.unwrap();
+        let unknown = rig.verify(Role::Viewer, "weekly").await.unwrap();
         assert!(unknown["error"].as_str().unwrap().contains("called weekly"), "{unknown}");
     });
 }
@@ -212,13 +218,31 @@ async fn at_second(rig: &Rig, wanted: Milestone) {
     .await;
 }
 
+/// It would end its session over a message that it cannot read.
+#[test]
+fn a_plane_of_an_earlier_version_is_not_asked() {
+    story(world(727), async |rig: Rc<Rig>| {
+        rig.net.is_of_earlier_version("az2");
+        rig.kill_plane("az2");
+        rig.start_plane("az2");
+        complete(&rig).await;
+        let answer = verified(&rig, "backup").await;
+        assert_eq!(answer["level"], "Unchecked", "{answer:#}");
+        let refused = told(&answer, "refused");
+        assert_eq!(refused.len(), 1, "{answer:#}");
+        assert!(refused["plane az2/plane"].starts_with("not checked: the plane's version"), "{answer:#}");
+        let of_az2 = |check: &&Value| check["group"] == "plane az2";
+        assert_eq!(answer["checks"].as_array().unwrap().iter().filter(of_az2).count(), 1, "{answer:#}");
+    });
+}
+
 /// What can be verified is what has ended well.
 #[test]
 fn only_a_complete_backup_is_verified() {
     story(world(722), async |rig: Rc<Rig>| {
         rig.world.faults(|faults| faults.no_bucket = true);
         assert_eq!(rig.backup("", LIMIT).await, "Failed");
-        let answer = rig.verify("backup").await.unwrap();
+        let answer = rig.verify(Role::Viewer, "backup").await.unwrap();
         assert!(answer["error"].as_str().unwrap().contains("only a Complete backup"), "{answer}");
     });
 }
@@ -241,4 +265,97 @@ fn a_barrier_is_not_disturbed() {
         assert_eq!(verified(&rig, "second").await["level"], "Sound");
         assert_eq!(rig.lies(), Vec::<String>::new());
     });
+}
+
+/// Looked at hourly.
+fn by_itself(rig: &Rig) {
+    rig.kill_coordinator();
+    rig.verify.set(VerifyEvery { enabled: true, newest_hours: NonZeroU32::MIN, ..VerifyEvery::default() });
+    rig.start_coordinator();
+}
+
+/// So little happens in this world that hours pass in a moment.
+fn quiet(seed: u64) -> WorldConfig {
+    WorldConfig { transfers_per_second: 1, ..world(seed) }
+}
+
+/// What nobody asked for: soon after the end, then as often as is said; kept with the record and in status, over a restart.
+#[test]
+fn the_newest_backup_is_looked_at_by_itself() {
+    story(quiet(724), async |rig: Rc<Rig>| {
+        by_itself(&rig);
+        let before = complete(&rig).await;
+        assert_eq!(status(&rig), Value::Null);
+        let level = |level: &'static str| {
+            let rig = rig.clone();
+            async move {
+                let is = |object: Option<&Value>| object.is_some_and(|one| one["status"]["verified"]["level"] == level);
+                tokio::time::timeout(Duration::from_secs(2 * 3600), rig.control.wait(KEY, is)).await.expect(level);
+            }
+        };
+        level("Sound").await;
+        let first = rig.record().unwrap().verified.unwrap();
+        assert_eq!(reasons(&rig, "Verified"), 1);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        rig.kill_coordinator();
+        rig.start_coordinator();
+        tokio::time::sleep(Duration::from_secs(1800)).await;
+        assert_eq!(rig.record().unwrap().verified, Some(first.clone()), "a restart begins nothing");
+        rig.world.alter_snapshot("az1", |one| one.later.archived = true).unwrap();
+        level("Broken").await;
+        let second = rig.record().unwrap().verified.unwrap();
+        assert!((3_600_000..3_700_000).contains(&second.at.since(first.at).0), "{first:?} {second:?}");
+        assert!(status(&rig)["message"].as_str().unwrap().contains("is archived"), "{:#}", status(&rig));
+        assert_eq!((reasons(&rig, "VerificationFailed"), rig.control.phase(KEY)), (1, "Complete".to_owned()));
+        assert_eq!(rig.record().unwrap().milestone, Milestone::Complete);
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!(rig.metric("isochron_backups_broken"), Some(1));
+        rig.world.alter_snapshot("az1", |one| one.later.archived = false).unwrap();
+        level("Sound").await;
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        assert_eq!((rig.metric("isochron_backups_broken"), reasons(&rig, "Verified")), (Some(0), 2));
+        assert_eq!(rig.world.mutations().total(), before.0, "it changed something: {:?}", rig.world.mutations());
+        nothing_left(&rig).await;
+    });
+}
+
+/// What could not be looked at is tried again, and what was found before stays.
+#[test]
+fn a_plane_that_is_away_is_waited_for() {
+    story(quiet(725), async |rig: Rc<Rig>| {
+        by_itself(&rig);
+        complete(&rig).await;
+        rig.net.cut("az2");
+        tokio::time::sleep(Duration::from_secs(3 * 3600)).await;
+        assert_eq!(status(&rig), Value::Null);
+        assert!(rig.metric("isochron_verification_late_seconds").unwrap() > 2 * 3600);
+        rig.net.heal("az2");
+        tokio::time::sleep(Duration::from_secs(2 * 3600)).await;
+        assert_eq!(status(&rig)["level"], "Sound");
+        assert_eq!(rig.metric("isochron_verification_late_seconds"), Some(0));
+    });
+}
+
+/// An operator's question is kept with the backup, a viewer's is not.
+#[test]
+fn who_may_only_look_leaves_no_trace() {
+    story(world(726), async |rig: Rc<Rig>| {
+        complete(&rig).await;
+        assert_eq!(verified(&rig, "backup").await["kept"], false);
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!((status(&rig), rig.record().unwrap().verified), (Value::Null, None));
+        let answer = rig.verify(Role::Operator, "backup").await.unwrap();
+        assert_eq!(answer["ok"]["kept"], true, "{answer:#}");
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert_eq!(status(&rig)["level"], "Sound");
+        assert_eq!(rig.record().unwrap().verified.unwrap().level, Level::Sound);
+    });
+}
+
+fn status(rig: &Rig) -> Value {
+    rig.control.get(KEY).map(|object| object["status"]["verified"].clone()).unwrap_or_default()
+}
+
+fn reasons(rig: &Rig, wanted: &str) -> usize {
+    rig.control.events().iter().filter(|event| event.reason == wanted).count()
 }

@@ -156,7 +156,7 @@ impl CoordinatorActor {
             return Err(Refusal::new(Reason::Internal, "it has no session, or no part in this"));
         };
         let question = |number| Down::Preflight(Preflight { number, spec, backup: backup.cloned() });
-        self.checking.questions.ask(plane, session, self.clock.wall(), question)
+        self.checking.questions.ask(plane, &session.channel, self.clock.wall(), question)
     }
 
     /// A plane has answered.

@@ -7,6 +7,7 @@ use actix::Context;
 use shared::{
     barrier::{Milestone, Summary},
     ids::BackupUid,
+    verify::Verification,
 };
 use std::time::Duration;
 
@@ -34,8 +35,13 @@ impl CoordinatorActor {
 
     /// Starts a barrier from the record of a backup that had ended.
     pub(super) fn wake(&mut self, backup: BackupUid, ctx: &mut Context<Self>) {
+        self.wake_to(backup, None, ctx);
+    }
+
+    /// The same; `verified`: what it has to keep.
+    pub(super) fn wake_to(&mut self, backup: BackupUid, verified: Option<Verification>, ctx: &mut Context<Self>) {
         if let Some(ended) = self.ended.remove(&backup) {
-            let cause = Cause { ended: Some(ended.version), ..Cause::default() };
+            let cause = Cause { ended: Some(ended.version), verified, ..Cause::default() };
             self.read_record(backup, cause, Duration::ZERO, ctx);
         }
     }

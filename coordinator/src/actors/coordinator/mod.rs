@@ -5,6 +5,7 @@ mod asking;
 mod checking;
 mod claiming;
 mod deletions;
+mod due;
 mod ended;
 mod ending;
 mod letting_go;
@@ -16,10 +17,11 @@ mod reading;
 mod restart;
 mod sessions;
 mod told;
+mod verifications;
 mod verifying;
 mod without;
 
-use self::{deletions::Deletions, preflights::Checking, reading::Found, verifying::Verifying};
+use self::{deletions::Deletions, preflights::Checking, reading::Found, verifications::Verifying};
 use super::{
     barrier::{BarrierActor, Beginning},
     claims::ClaimStore,
@@ -43,6 +45,7 @@ use shared::{
     machine::Machine,
     reason::Refusal,
     time::{Now, Timestamp},
+    verify::Pace,
 };
 use shell::{
     clock::Clock,
@@ -61,6 +64,14 @@ const MAILBOX: usize = 1024;
 const AGAIN: Duration = Duration::from_secs(1);
 /// Sessions are told again this often, like everything else.
 const RESYNC: Duration = Duration::from_secs(30);
+
+/// What the configuration says of how a coordinator works.
+pub struct Wished {
+    /// Of what backups keep.
+    pub prices: Prices,
+    /// How often backups are looked at; `None`: only when somebody asks.
+    pub verify: Option<Pace>,
+}
 
 /// A backup that is under way, or owes something.
 struct LiveBarrier {
@@ -156,7 +167,7 @@ impl CoordinatorActor {
         metrics: Arc<Metrics>,
         standing: Arc<Standing>,
         outcomes: Arc<Outcomes>,
-        prices: Prices,
+        Wished { prices, verify }: Wished,
     ) -> Self {
         ports.objects = Arc::new(Few::new(ports.objects));
         ports.ledger = Arc::new(Counted::new(ports.ledger, metrics.clone()));
@@ -182,7 +193,7 @@ impl CoordinatorActor {
             invalid: BTreeMap::new(),
             sessions: BTreeMap::new(),
             checking: Checking::default(),
-            verifying: Verifying::default(),
+            verifying: Verifying::every(verify),
             reads: Arc::new(Semaphore::new(IN_FLIGHT)),
             last_seen: BTreeMap::new(),
             generation: 0,
@@ -347,6 +358,7 @@ impl Handler<StartLeading> for CoordinatorActor {
         ctx.run_interval(RESYNC, |actor, ctx| {
             actor.tell_sessions();
             actor.recount_orphans(ctx);
+            actor.verify_what_is_due(ctx);
         });
     }
 }

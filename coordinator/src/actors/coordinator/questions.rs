@@ -1,6 +1,6 @@
 //! Questions to planes outside of any attempt: one of a kind at a time for each session, tied to its answer by a number.
 
-use super::Session;
+use crate::actors::messages::Channel;
 use shared::{
     ids::PlaneId,
     reason::{Reason, Refusal},
@@ -36,7 +36,7 @@ impl<T> Questions<T> {
     pub(super) fn ask(
         &mut self,
         plane: &PlaneId,
-        session: &Session,
+        channel: &Channel,
         now: Timestamp,
         question: impl FnOnce(u64) -> Down,
     ) -> Result<oneshot::Receiver<T>, Refusal> {
@@ -50,12 +50,12 @@ impl<T> Questions<T> {
         let number = self.asked.max(least).saturating_add(1);
         let frame =
             wire::encode(&question(number)).map_err(|error| Refusal::new(Reason::Internal, error.to_string()))?;
-        if session.channel.tx.try_send(frame.into()).is_err() {
+        if channel.tx.try_send(frame.into()).is_err() {
             return Err(Refusal::new(Reason::PlaneBusy, "more orders wait for this plane than its link takes"));
         }
         let (answer, heard) = oneshot::channel();
         self.asked = number;
-        self.waiting.insert(plane.clone(), Waiting { number, generation: session.generation, answer });
+        self.waiting.insert(plane.clone(), Waiting { number, generation: channel.generation, answer });
         Ok(heard)
     }
 

@@ -5,7 +5,7 @@ use crate::{
     ports::{Entry, Ledger, LedgerKey, Noted, PortError, Version},
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use shared::{barrier::Summary, reason::Refusal};
+use shared::{barrier::Summary, reason::Refusal, verify::Verification};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -16,6 +16,8 @@ pub(super) struct Cause {
     pub(super) hopeless: Option<Refusal>,
     /// It had ended at this version.
     pub(super) ended: Option<Version>,
+    /// It was looked at as a whole, and this is to be kept.
+    pub(super) verified: Option<Verification>,
 }
 
 /// What there is.

@@ -2,7 +2,10 @@
 
 use super::{AGAIN, AsyncContext, CoordinatorActor, reading::Cause};
 use crate::{
-    actors::store::{self, Stored},
+    actors::{
+        messages::ToBarrier,
+        store::{self, Stored},
+    },
     ports::{Ledger, LedgerKey, PortError, Version},
 };
 use actix::{Context, WrapFuture, fut::ActorFutureExt};
@@ -83,6 +86,9 @@ impl CoordinatorActor {
         self.views.insert(backup.clone(), Arc::new(Barrier::new(record.clone()).view()));
         let (cluster, unchanged) = (record.cluster, cause.ended.as_ref() == Some(&version));
         self.start_barrier(record, Some(version), cause.hopeless, ctx);
+        if let Some(found) = cause.verified {
+            self.tell_backup(&backup, ToBarrier::Verified(found));
+        }
         if !unchanged {
             self.feed(claims::Input::Doubted { backup: backup.clone(), named: cluster }, ctx);
         }

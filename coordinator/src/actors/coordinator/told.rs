@@ -55,7 +55,7 @@ impl CoordinatorActor {
             Ending::Lost | Ending::Hopeless(_) if self.draining => {}
             Ending::Lost => self.start_again(over.backup, Cause::default(), ctx),
             Ending::Hopeless(refusal) => {
-                self.start_again(over.backup, Cause { hopeless: Some(refusal), ended: None }, ctx);
+                self.start_again(over.backup, Cause { hopeless: Some(refusal), ..Cause::default() }, ctx);
             }
         }
         self.look_for_the_end();

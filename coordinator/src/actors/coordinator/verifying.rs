@@ -1,12 +1,7 @@
 //! `console verify`: has every plane of a Complete backup look at its part, and judges the whole. Nothing of the backup is
-//! changed by it, however it comes out.
+//! changed by it, however it comes out; what an operator asked for is kept with its record.
 
-use super::{
-    CoordinatorActor,
-    asking::reply,
-    questions::{Questions, heard},
-    restart,
-};
+use super::{CoordinatorActor, asking::reply, questions::heard, restart};
 use crate::{
     console::{self, Answered, verify::Looked},
     ports::AdminCall,
@@ -20,6 +15,7 @@ use shared::{
     verify::{Asked, judge},
     wire::{Down, Verified, Verify},
 };
+use shell::link::Role;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -28,13 +24,6 @@ const PLANE_LIMIT: Duration = Duration::from_secs(130);
 /// Verifications under way at a time; each has a record in memory.
 const AT_ONCE: usize = 2;
 
-/// What verifications need of what this process does.
-#[derive(Default)]
-pub(super) struct Verifying {
-    under_way: usize,
-    pub(super) questions: Questions<Verified>,
-}
-
 /// A plane, and what becomes of the question to it.
 type OfPlane = (PlaneId, Result<oneshot::Receiver<Verified>, Refusal>);
 
@@ -42,29 +31,40 @@ impl CoordinatorActor {
     /// Answers when every plane has answered, or has been silent for [`PLANE_LIMIT`].
     pub(super) fn verify(&mut self, name: &str, call: AdminCall, ctx: &mut Context<Self>) {
         tracing::info!(who = call.who, name, "console verify");
-        if self.verifying.under_way >= AT_ONCE {
-            return reply(&call, console::not_yet("other verifications are under way"));
-        }
         let backup = match console::backup_to_verify(&self.snapshot(), name) {
             Ok(backup) => backup,
             Err(why) => return reply(&call, console::no_answer(why)),
         };
-        self.look_into(backup, ctx, move |looked, _, _| {
+        // Who may only look leaves no trace in status and events.
+        let (keeps, back) = (call.role >= Role::Operator, call.reply.clone());
+        let begun = self.look_into(backup, ctx, move |looked, actor, ctx| {
             let answered = match looked {
-                Ok(looked) => Answered::Ok(looked.value()),
+                Ok(looked) => {
+                    if keeps {
+                        actor.keep_verification(&looked, ctx);
+                    }
+                    Answered::Ok(looked.value(keeps))
+                }
                 Err(why) => Answered::Error(why),
             };
             reply(&call, console::text(&answered));
         });
+        if !begun {
+            // An admin who does not read has gone.
+            let _ = back.try_send(console::not_yet("other verifications are under way").into());
+        }
     }
 
-    /// Reads the record, asks its planes, judges what they say.
-    fn look_into(
+    /// Reads the record, asks its planes, judges what they say. False: others are under way, nothing is begun.
+    pub(super) fn look_into(
         &mut self,
         backup: BackupUid,
         ctx: &mut Context<Self>,
         then: impl FnOnce(Result<Looked, String>, &mut Self, &mut Context<Self>) + 'static,
-    ) {
+    ) -> bool {
+        if self.verifying.under_way >= AT_ONCE {
+            return false;
+        }
         self.verifying.under_way += 1;
         let (ledger, reads) = (self.ports.ledger.clone(), self.reads.clone());
         let reading = async move {
@@ -113,6 +113,7 @@ impl CoordinatorActor {
             });
             then(looked, actor, ctx);
         }));
+        true
     }
 
     /// A plane of an earlier version is not asked what it does not know.
@@ -129,7 +130,7 @@ impl CoordinatorActor {
                 (Some(_), None) => Err(Refusal::new(Internal, "the record has no part of it")),
                 (Some(session), Some(ask)) => {
                     let question = |number| Down::Verify(Verify { number, ..ask });
-                    self.verifying.questions.ask(plane, session, self.clock.wall(), question)
+                    self.verifying.questions.ask(plane, &session.channel, self.clock.wall(), question)
                 }
             };
             asked.push((plane.clone(), answer));

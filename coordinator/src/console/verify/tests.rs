@@ -29,7 +29,7 @@ fn looked(planes: Vec<(&str, Asked)>) -> Value {
     let planes: BTreeMap<PlaneId, Asked> =
         planes.into_iter().map(|(plane, asked)| (PlaneId::new(plane), asked)).collect();
     let verification = judge(&planes, NOW);
-    Looked { record: Box::new(complete()), planes, verification, calls: 7 }.value()
+    Looked { record: Box::new(complete()), planes, verification, calls: 7 }.value(true)
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_missing_right_does_not_make_it_fail_and_a_plane_that_is_away_does() {
     let away = looked(vec![("az1", doubt()), ("az2", Asked::Unasked("not connected".to_owned()))]);
     assert_eq!((away["level"].as_str(), away["fine"].as_bool()), (Some("Unchecked"), Some(false)));
     let sound = looked(vec![("az1", plane(&[]))]);
-    assert_eq!((sound["of"].as_str(), sound["calls"].as_u64()), (Some("backup br-admin/fed-b"), Some(7)));
+    assert_eq!((sound["of"].as_str(), sound["calls"].as_u64()), (Some("backup br-admin/nightly"), Some(7)));
     assert_eq!((sound["level"].as_str(), sound["message"].as_str()), (Some("Sound"), Some("")));
 }
 

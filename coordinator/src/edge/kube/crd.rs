@@ -15,7 +15,7 @@ pub mod status;
 
 pub use schedule::{SCHEDULE_KIND, ScheduleSpec, ScheduleStatus, TierSpec, VolumeBackupSchedule};
 pub use spec::{BackupSpec, Barrier, Br, ClusterRef, S3, Template};
-pub use status::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus};
+pub use status::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus, VerifiedStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

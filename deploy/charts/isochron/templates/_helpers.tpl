@@ -67,6 +67,8 @@ stopGraceSeconds: {{ int64 .Values.stopGraceSeconds }}
 ui: {{ .Values.ui }}
 # What AWS takes for what backups keep, for what people are told.
 prices: {snapshotGibMonth: {{ .Values.prices.snapshotGibMonth }}, currency: {{ .Values.prices.currency | quote }}}
+# How often Complete backups are looked at: the newest of each schedule and TiDB cluster, and all others.
+verify: {enabled: {{ .Values.verify.enabled }}, newestHours: {{ int64 .Values.verify.newestHours }}, restHours: {{ int64 .Values.verify.restHours }}}
 {{- end }}
 
 {{- /* What no schema can say. */}}

@@ -3,21 +3,6 @@
 use super::{BLOCK_BYTES, Ec2, Home, Refusal, Snapshot};
 use std::time::Duration;
 
-/// What happened to a snapshot since it was made.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Later {
-    /// It is in the archive tier.
-    pub archived: bool,
-    /// createVolumePermission: accounts, or `all`.
-    pub shared_with: Vec<String>,
-    /// The key that encrypts it.
-    pub key: Option<String>,
-    /// It was deleted, and a rule of the Recycle Bin keeps it.
-    pub binned: bool,
-    /// Its blocks are not what they were.
-    pub damaged: bool,
-}
-
 /// A block that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockData {

@@ -17,11 +17,11 @@ mod things;
 pub use blocks::{BLOCK_BYTES, Block};
 pub use create::{Call, Wanted};
 pub use guard::Guard;
-pub use later::{BlockData, Later};
+pub use later::BlockData;
 pub use refusal::Refusal;
 pub use rules::{Rate, Rules};
 pub use tags::check_tags;
-pub use things::{Attachment, Home, Instance, Snapshot, Volume};
+pub use things::{Attachment, Home, Instance, Later, Snapshot, Volume};
 
 use rules::Level;
 use std::{

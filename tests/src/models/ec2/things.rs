@@ -1,6 +1,6 @@
 //! What there is in EC2: instances, volumes, snapshots.
 
-use super::{guard::Guard, later::Later};
+use super::guard::Guard;
 use std::{collections::BTreeMap, time::Duration};
 
 /// An account in one Region: nobody sees past it.
@@ -59,6 +59,21 @@ pub struct Attachment {
     pub device: String,
     /// attaching, attached, detaching, detached, busy.
     pub status: String,
+}
+
+/// What happened to a snapshot since it was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Later {
+    /// It is in the archive tier.
+    pub archived: bool,
+    /// createVolumePermission: accounts, or `all`.
+    pub shared_with: Vec<String>,
+    /// The key that encrypts it.
+    pub key: Option<String>,
+    /// It was deleted, and a rule of the Recycle Bin keeps it.
+    pub binned: bool,
+    /// Its blocks are not what they were.
+    pub damaged: bool,
 }
 
 /// One snapshot, as EC2 itself knows it.

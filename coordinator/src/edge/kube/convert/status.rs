@@ -2,7 +2,7 @@
 //! the same record always gives the same status and an unchanged one is never written.
 
 use super::{
-    super::crd::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus},
+    super::crd::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus, VerifiedStatus},
     go_duration,
 };
 use crate::{human::human_size, ports::Status};
@@ -13,6 +13,7 @@ use shared::{
     reason::{Reason, Refusal},
     time::{Millis, Timestamp},
     ts::Ts,
+    verify::Verification,
 };
 
 /// Conditions that only the coordinator writes; what stands there under another name is left alone.
@@ -31,7 +32,7 @@ const OUR_CONDITIONS: [&str; 11] = [
 ];
 
 /// Fields of status that only the coordinator writes.
-const OUR_FIELDS: [&str; 16] = [
+const OUR_FIELDS: [&str; 17] = [
     "uid",
     "backupUid",
     "backups",
@@ -47,6 +48,7 @@ const OUR_FIELDS: [&str; 16] = [
     "conditions",
     "barrier",
     "certificate",
+    "verified",
     "alarms",
 ];
 
@@ -106,8 +108,17 @@ fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupS
         conditions: Some(foreign.into_iter().chain(conditions(view, now)).collect()),
         barrier: Some(barrier(view)),
         certificate: record.certificate.as_ref().map(certificate),
+        verified: record.verified.as_ref().map(verified),
         alarms: (!view.alarms.is_empty())
             .then(|| view.alarms.iter().map(|alarm| short(&format!("{alarm:?}"))).collect()),
+    }
+}
+
+fn verified(found: &Verification) -> VerifiedStatus {
+    VerifiedStatus {
+        level: found.level.as_str().to_owned(),
+        at: Some(rfc3339(found.at)),
+        message: (!found.message.is_empty()).then(|| short(&found.message)),
     }
 }
 

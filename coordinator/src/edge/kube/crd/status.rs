@@ -54,6 +54,9 @@ pub struct BackupStatus {
     /// What was proved; the whole certificate lies beside each backupmeta.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
+    /// How the backup was found when its planes last looked at it as a whole; absent until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<VerifiedStatus>,
     /// Faults of the coordinator itself; absent when all is well.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alarms: Option<Vec<String>>,
@@ -181,6 +184,19 @@ pub struct CertificateStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "moment")]
     pub made_at: Option<String>,
+}
+
+/// Is it still whole? It stays Complete whatever this says: what follows from it is a person's decision.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+pub struct VerifiedStatus {
+    /// Sound: everything holds. Partly: a right is missing to look at everything. Broken: something does not hold.
+    pub level: String,
+    /// When.
+    #[schemars(schema_with = "moment")]
+    pub at: Option<String>,
+    /// What does not hold, or could not be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// Go's `metav1.Time`: RFC 3339, or `null`.
