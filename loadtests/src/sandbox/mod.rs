@@ -2,46 +2,21 @@
 //! in a directory, consoles come over real QUIC, the web page is the coordinator's own; the cluster, EC2 and S3 are
 //! simulated.
 
+mod args;
 mod commands;
 mod relay;
 mod site;
 
+pub(crate) use args::SandboxArgs;
+
 use anyhow::Context;
-use clap::Args;
 use commands::{Command, HELP, parse};
 use site::Site;
-use std::{
-    io::{BufRead, Read},
-    net::SocketAddr,
-    path::PathBuf,
-};
+use std::io::{BufRead, Read};
 use tokio::{sync::mpsc, task::LocalSet};
 
 /// Longest command that is read.
 const LINE: u64 = 4096;
-
-/// Of `cargo sandbox`.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct SandboxArgs {
-    /// Kubernetes clusters that the TiDB cluster spans.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=9))]
-    planes: u32,
-    /// TiKV stores per plane.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
-    stores: u32,
-    /// Workload and latencies.
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
-    /// Where the web page and the metrics are.
-    #[arg(long, default_value = "127.0.0.1:6060")]
-    http: SocketAddr,
-    /// Certificates, objects and what the coordinator keeps; without it a folder that is removed at the end.
-    #[arg(long)]
-    dir: Option<PathBuf>,
-    /// Log filter, for example info.
-    #[arg(long, default_value = "off")]
-    log: String,
-}
 
 /// Until `quit`, the end of standard input, or a signal.
 pub(crate) fn main(args: &SandboxArgs) -> anyhow::Result<bool> {

@@ -1,6 +1,6 @@
 //! The coordinator as it runs stand-alone, its planes on a simulated world, and what may be done to them.
 
-use super::{SandboxArgs, commands::Command, relay::Relay};
+use super::{args::SandboxArgs, commands::Command, relay::Relay};
 use crate::embedded::{TRUST_DOMAIN, credentials, make_certificates, manifest, start_plane};
 use anyhow::{Context, bail};
 use coordinator::{
@@ -85,7 +85,7 @@ impl Site {
         let rows = [
             ("web page", format!("http://{http}/ui/")),
             ("metrics", format!("http://{http}/metrics")),
-            ("console", format!("source {folder}/env; coordinator console status")),
+            ("terminal", format!("source {folder}/env; coordinator console status")),
             ("objects", format!("{folder}/objects")),
             ("to begin", "backup one".to_owned()),
             ("to break", "help".to_owned()),

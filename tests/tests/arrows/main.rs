@@ -214,7 +214,7 @@ const PACKAGES: [(&str, &str); 7] = [
 fn arrows() -> Arrows {
     let mut modules = Modules { base: root(), ..Modules::default() };
     for (name, folder) in PACKAGES {
-        for (name, file) in [(Some(name), "lib.rs"), (None, "main.rs")] {
+        for (name, file) in [(Some(name), "lib.rs"), (None, "main.rs"), (None, "kubectl.rs")] {
             if root().join(folder).join("src").join(file).exists() {
                 modules.read(name, folder, file);
             }

@@ -2,13 +2,13 @@
 // Standard output belongs to what a command prints.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-#[path = "../asking.rs"]
 mod asking;
-#[path = "../checking.rs"]
 mod checking;
-mod reach;
+mod plugin;
 
 use clap::Parser;
+// The verbs are those of the console; only the way is another.
+use plugin as reach;
 use std::{process::ExitCode, thread::sleep, time::Duration};
 
 /// Between two answers with `-w`.
