@@ -101,9 +101,15 @@ impl Way {
             Question::Show { name }
             | Question::Why { name }
             | Question::Timeline { name }
+            | Question::Verify { name }
             | Question::Cancel { name } => Some(name),
             Question::Check { name } | Question::Schedules { name, .. } => name.as_mut(),
-            _ => None,
+            Question::Status
+            | Question::Planes
+            | Question::Backups
+            | Question::Glance { .. }
+            | Question::Orphans { .. }
+            | Question::LogLevel { .. } => None,
         };
         if let Some(name) = name.filter(|name| !self.args.all_namespaces && !name.contains('/') && !is_uid(name)) {
             *name = format!("{}/{name}", self.namespace());
@@ -123,6 +129,7 @@ impl Way {
 
     /// `kubectl exec` into the pod that leads, and its console there.
     fn in_the_pod(&self, question: &Question) -> anyhow::Result<Answered> {
+        let words = words(question).context("this is not asked in the pod")?;
         let pod = self.runtime.block_on(self.proxy.leader(LEASE));
         let target = pod.map_or_else(|| format!("deploy/{}", self.args.deployment), |pod| format!("pod/{pod}"));
         let mut command = Command::new("kubectl");
@@ -133,7 +140,7 @@ impl Way {
             command.args(["--context", context]);
         }
         command.args(["-n", &self.args.coordinator_namespace, "exec", &target, "--", "coordinator", "console"]);
-        command.args(["-o", "json"]).args(words(question));
+        command.args(["-o", "json"]).args(words);
         let done = command.output().context("kubectl is not to be found; it runs what the pod alone answers")?;
         // A check that is refused is an answer, and ends with 1.
         if let Ok(value) = serde_json::from_slice(&done.stdout) {
@@ -147,15 +154,24 @@ impl Way {
     }
 }
 
-/// As words of the console.
-fn words(question: &Question) -> Vec<&str> {
-    match question {
+/// As words of the console; `None`: it is asked over HTTP.
+fn words(question: &Question) -> Option<Vec<&str>> {
+    Some(match question {
         Question::Check { name } => std::iter::once("check").chain(name.as_deref()).collect(),
         Question::LogLevel { filter } => std::iter::once("log-level").chain(filter.as_deref()).collect(),
+        Question::Verify { name } => vec!["verify", name],
         Question::Orphans { delete: Some(uid) } => vec!["orphans", "--delete", uid],
-        // Everything else is asked over HTTP.
-        _ => vec!["status"],
-    }
+        Question::Status
+        | Question::Planes
+        | Question::Backups
+        | Question::Glance { .. }
+        | Question::Show { .. }
+        | Question::Why { .. }
+        | Question::Timeline { .. }
+        | Question::Schedules { .. }
+        | Question::Cancel { .. }
+        | Question::Orphans { delete: None } => return None,
+    })
 }
 
 /// As Kubernetes makes them.
@@ -176,7 +192,9 @@ mod tests {
 
     #[test]
     fn what_the_pod_is_asked() {
-        let of = |question| words(&question).join(" ");
+        let of = |question| words(&question).map(|words| words.join(" ")).unwrap_or_default();
+        assert_eq!(of(Question::Verify { name: "a/b".to_owned() }), "verify a/b");
+        assert_eq!(of(Question::Status), "", "over HTTP");
         assert_eq!(of(Question::Check { name: Some("a/b".to_owned()) }), "check a/b");
         assert_eq!(of(Question::Check { name: None }), "check");
         assert_eq!(of(Question::LogLevel { filter: Some("debug".to_owned()) }), "log-level debug");
