@@ -107,6 +107,8 @@ async fn who_comes_while_many_shake_hands_waits_for_its_turn() {
     let (_endpoint, silent) = world.raw("plane-a", ALPN_PLANE).await.unwrap();
     let (client, servers, second) = (world.client("plane-b"), world.servers(), hello("b"));
     let dialling = tokio::spawn(async move { client.dial_plane(&servers, None, &second, LONG).await.map(drop) });
+    // Long enough for the second dial to be there; a shorter time would prove less, and fail nothing.
+    tokio::time::sleep(Duration::from_millis(300)).await;
     let _stream = say(&silent, &wire::encode(&hello("a")).unwrap()).await;
     let _first = world.plane_arrival().await.accept(&welcome(true)).unwrap();
     let _second = world.plane_arrival().await.accept(&welcome(true)).unwrap();
