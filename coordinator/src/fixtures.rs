@@ -100,3 +100,11 @@ impl Logs for NoLogs {
         self.filter().map(drop)
     }
 }
+
+/// Those of these anchors that no heading of the runbook has.
+pub(crate) fn not_in_the_runbook(anchors: impl Iterator<Item = String>) -> Vec<String> {
+    let headings = include_str!("../../deploy/runbook.md").lines().filter(|line| line.starts_with('#'));
+    let there: Vec<String> =
+        headings.map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-")).collect();
+    anchors.filter(|anchor| !there.contains(anchor)).collect()
+}

@@ -124,6 +124,11 @@ impl S3Target {
             .join("/")
     }
 
+    /// How a refusal that is about [`S3Target::role`] begins.
+    pub fn of_its_role(&self) -> String {
+        format!("role for bucket {} (--s3.role-arn)", self.bucket)
+    }
+
     /// The plane's own storage: prefix, dash, plane (a plain join, as `facts/tidb-operator.md` §1.7 has it).
     pub fn of_plane(&self, plane: &PlaneId) -> S3Target {
         S3Target { prefix: format!("{}-{}", self.prefix, plane), ..self.clone() }

@@ -24,6 +24,6 @@ pub(crate) use called::{is_called, is_named};
 pub use glance::ROWS as GLANCE_ROWS;
 pub use question::{Answered, OVER_HTTP, Question, no_answer, question, text};
 pub use render::{Output, render, shown};
-pub use resource::{API, path_of, plain, question_of, segments};
+pub use resource::{API, path_of, plain, question_of, segment, segments};
 pub use schedules::{answer_schedules, is_about_schedules};
 pub use timeline::{drawn as timeline_drawn, timeline};

@@ -62,7 +62,12 @@ pub fn question_of(asked: &str) -> Option<Question> {
 
 /// `namespace/name`, each part as one segment.
 pub fn segments(name: &str) -> String {
-    name.split('/').map(|part| utf8_percent_encode(part, AS_IT_IS).to_string()).collect::<Vec<_>>().join("/")
+    name.split('/').map(segment).collect::<Vec<_>>().join("/")
+}
+
+/// Any text as one segment.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, AS_IT_IS).to_string()
 }
 
 /// The other way; `None`: it is no text.

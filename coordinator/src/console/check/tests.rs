@@ -6,6 +6,7 @@ use super::{
     report::LINES_MAX,
     *,
 };
+use crate::fixtures::not_in_the_runbook;
 use serde_json::{Value, json};
 use shared::{
     ids::ClusterId,
@@ -187,14 +188,7 @@ backup br-admin/nightly: 11 checks, 1 refused, 1 warning";
 
 #[test]
 fn every_page_that_is_named_is_there() {
-    let runbook = include_str!("../../../../deploy/runbook.md");
-    let anchors: Vec<String> = runbook
-        .lines()
-        .filter(|line| line.starts_with('#'))
-        .map(|line| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-"))
-        .collect();
     let reasons = Reason::ALL.iter().map(|reason| reason.as_str().to_lowercase());
     let others = ["versions-differ", "isochroncertificateends", "isochronnobodyleads"].map(str::to_owned);
-    let missing: Vec<String> = reasons.chain(others).filter(|anchor| !anchors.contains(anchor)).collect();
-    assert_eq!(missing, Vec::<String>::new());
+    assert_eq!(not_in_the_runbook(reasons.chain(others)), Vec::<String>::new());
 }

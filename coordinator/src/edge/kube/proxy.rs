@@ -1,7 +1,8 @@
 //! The console's questions with nothing but a kubeconfig: through the API server's proxy of services to the coordinator's
 //! HTTP port, and a cancellation as an annotation on the object.
 
-use crate::console::{Answered, Question, path_of};
+use super::{convert::CANCEL_ANNOTATION, crd::API_VERSION};
+use crate::console::{Answered, Question, path_of, segment};
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Limited};
 use kube::{
@@ -9,7 +10,6 @@ use kube::{
     client::Body,
     config::{KubeConfigOptions, Kubeconfig},
 };
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 use tokio::time::timeout;
@@ -98,7 +98,7 @@ impl Proxy {
     }
 
     async fn once(&self, path: &str) -> Result<Answered, ProxyError> {
-        let (namespace, service) = (encoded(&self.namespace), encoded(&self.service));
+        let (namespace, service) = (segment(&self.namespace), segment(&self.service));
         let uri = format!("/api/v1/namespaces/{namespace}/services/http:{service}:http/proxy{path}");
         let (status, body) = self.send(Method::GET, &uri, None).await?;
         match (status, serde_json::from_slice::<Value>(&body)) {
@@ -115,11 +115,11 @@ impl Proxy {
     /// There is no such object, or it may not be changed.
     pub async fn cancel(&self, namespace: &str, name: &str) -> Result<Value, ProxyError> {
         let uri = format!(
-            "/apis/federation.pingcap.com/v1alpha1/namespaces/{}/volumebackups/{}?fieldManager=kubectl-isochron",
-            encoded(namespace),
-            encoded(name)
+            "/apis/{API_VERSION}/namespaces/{}/volumebackups/{}?fieldManager=kubectl-isochron",
+            segment(namespace),
+            segment(name)
         );
-        let patch = json!({ "metadata": { "annotations": { "isochron.pingcap.com/cancel": "true" } } });
+        let patch = json!({ "metadata": { "annotations": { CANCEL_ANNOTATION: "true" } } });
         let (status, body) = self.send(Method::PATCH, &uri, Some(patch.to_string())).await?;
         if status.is_success() {
             return Ok(json!({ "cancelling": format!("{namespace}/{name}") }));
@@ -129,8 +129,8 @@ impl Proxy {
 
     /// The pod that leads, by the Lease; `None`: nobody does, or it may not be read.
     pub async fn leader(&self, lease: &str) -> Option<String> {
-        let namespace = encoded(&self.namespace);
-        let uri = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{}", encoded(lease));
+        let namespace = segment(&self.namespace);
+        let uri = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{}", segment(lease));
         let (_, body) = self.send(Method::GET, &uri, None).await.ok()?;
         let lease: Value = serde_json::from_slice(&body).ok()?;
         let holder = lease["spec"]["holderIdentity"].as_str()?;
@@ -162,10 +162,6 @@ impl Proxy {
         let late = || ProxyError::NoCoordinator(format!("no answer within {} s", LIMIT.as_secs()));
         timeout(LIMIT, asked).await.map_err(|_| late())?
     }
-}
-
-fn encoded(segment: &str) -> String {
-    utf8_percent_encode(segment, NON_ALPHANUMERIC).to_string().replace("%2D", "-").replace("%2E", ".")
 }
 
 fn refused(status: StatusCode, told: &Value) -> ProxyError {

@@ -17,19 +17,15 @@ use std::sync::Arc;
 pub(super) async fn connect(env: &PlaneContext, spec: &MemberSpec) -> Result<Cloud, Refusal> {
     let connected = async {
         if let Some(role) = &spec.storage.role {
-            check_role(&role.arn).map_err(|refusal| of_bucket(spec, refusal))?;
+            check_role(&role.arn).map_err(|Refusal { reason, message }| {
+                Refusal::new(reason, format!("{}: {message}", spec.storage.of_its_role()))
+            })?;
         }
         let identity = identity(env.ports.topology.clone(), spec).await?;
         let connecting = || env.ports.cloud.connect(&identity, &spec.storage);
         tried(Reason::CredentialsUnreadable, connecting).await
     };
     connected.await.map_err(|refusal| explained(spec, refusal))
-}
-
-/// Says that a refusal is about the role of the bucket alone.
-fn of_bucket(spec: &MemberSpec, refusal: Refusal) -> Refusal {
-    let bucket = &spec.storage.bucket;
-    Refusal::new(refusal.reason, format!("role for bucket {bucket} (--s3.role-arn): {}", refusal.message))
 }
 
 async fn identity(topology: Arc<dyn Topology>, spec: &MemberSpec) -> Result<CloudIdentity, Refusal> {

@@ -178,26 +178,44 @@ pub(crate) fn backupmeta(complete: &Complete, clustermeta: &[u8]) -> Result<Vec<
 
 /// Moment and snapshot ids of a backupmeta of volume snapshots; `None`: it is none.
 pub(crate) fn old_backup(backupmeta: &[u8]) -> Option<(u64, Vec<SnapshotId>)> {
-    let read: Value = serde_json::from_slice(backupmeta).ok()?;
-    let info = read.get("cluster_info")?;
-    (info.get("full_backup_type")? == "aws-ebs").then_some(())?;
-    Some((info.get("resolved_ts")?.as_u64()?, snapshots_of(backupmeta)?))
+    let read = serde_json::from_slice(backupmeta).ok()?;
+    Some((moment(&read)?, snapshot_ids(&read)?))
+}
+
+/// Moment, and snapshot by volume, of a backupmeta of volume snapshots; `None`: it is none, or a volume has no snapshot.
+pub(crate) fn snapshots_by_volume(backupmeta: &[u8]) -> Option<(u64, BTreeMap<String, String>)> {
+    let read = serde_json::from_slice(backupmeta).ok()?;
+    let text = |volume: &Value, field: &str| volume.get(field).and_then(Value::as_str).map(str::to_owned);
+    let pairs =
+        volumes(&read)?.into_iter().map(|volume| Some((text(volume, "volume_id")?, text(volume, "snapshot_id")?)));
+    Some((moment(&read)?, pairs.collect::<Option<_>>()?))
 }
 
 /// Snapshot ids that a backupmeta names; `None`: it is no backupmeta.
 pub(crate) fn snapshots_of(backupmeta: &[u8]) -> Option<Vec<SnapshotId>> {
-    let read: Value = serde_json::from_slice(backupmeta).ok()?;
-    let mut ids = Vec::new();
-    for store in read.pointer("/tikv/stores")?.as_array()? {
-        for volume in store.get("volumes")?.as_array()? {
-            let id = volume.get("snapshot_id").and_then(Value::as_str).unwrap_or_default();
-            // An empty id would not be deleted but refused (`facts/tidb-operator.md` §3.4).
-            if !id.is_empty() {
-                ids.push(SnapshotId::new(id));
-            }
-        }
+    snapshot_ids(&serde_json::from_slice(backupmeta).ok()?)
+}
+
+fn snapshot_ids(backupmeta: &Value) -> Option<Vec<SnapshotId>> {
+    let ids = volumes(backupmeta)?.into_iter().filter_map(|volume| volume.get("snapshot_id").and_then(Value::as_str));
+    // An empty id would not be deleted but refused (`facts/tidb-operator.md` §3.4).
+    Some(ids.filter(|id| !id.is_empty()).map(SnapshotId::new).collect())
+}
+
+/// `resolved_ts`, where it is one of volume snapshots.
+fn moment(backupmeta: &Value) -> Option<u64> {
+    let info = backupmeta.get("cluster_info")?;
+    (info.get("full_backup_type")? == "aws-ebs").then_some(())?;
+    info.get("resolved_ts")?.as_u64()
+}
+
+/// Of all stores; `None`: it is no backupmeta.
+fn volumes(backupmeta: &Value) -> Option<Vec<&Value>> {
+    let mut all = Vec::new();
+    for store in backupmeta.pointer("/tikv/stores")?.as_array()? {
+        all.extend(store.get("volumes")?.as_array()?);
     }
-    Some(ids)
+    Some(all)
 }
 
 /// Backup and attempt that a certificate beside a backupmeta names; `None`: it is no certificate of ours.

@@ -171,8 +171,7 @@ impl AwsCloud {
         let reaching = with_identity(acting, endpoint, &role, &self.config.session);
         account(&sts(&reaching, endpoint)).await.map_err(|error| match error {
             PortError::Refused(refusal) => {
-                let text = format!("role for bucket {} (--s3.role-arn): {}", storage.bucket, refusal.message);
-                PortError::refused(refusal.reason, text)
+                PortError::refused(refusal.reason, format!("{}: {}", storage.of_its_role(), refusal.message))
             }
             other => other,
         })?;

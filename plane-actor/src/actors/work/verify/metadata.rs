@@ -1,6 +1,9 @@
 //! What lies in S3, against what the record has.
 
-use super::{super::storage::locked_by, look::Said};
+use super::{
+    super::{meta::snapshots_by_volume, storage::locked_by},
+    look::Said,
+};
 use serde_json::Value;
 use shared::{
     ids::Attempt,
@@ -26,7 +29,7 @@ pub(super) fn lock(body: Option<&[u8]>, attempt: &Attempt) -> Said {
 /// Moment and snapshots are the certificate's.
 pub(super) fn backupmeta(body: Option<&[u8]>, ask: &Verify) -> Said {
     let Some(body) = body else { return Said::broken("it is gone: no restore can read it") };
-    let Some((moment, pairs)) = named(body) else {
+    let Some((moment, pairs)) = snapshots_by_volume(body) else {
         return Said::broken("it cannot be read as a backupmeta of volume snapshots");
     };
     let mut amiss = Vec::new();
@@ -47,21 +50,6 @@ pub(super) fn backupmeta(body: Option<&[u8]>, ask: &Verify) -> Said {
     Said::all(FindingState::Broken, &amiss, || {
         format!("it names the moment {} and the {} snapshots of the certificate", ask.commit_ts, certified.len())
     })
-}
-
-/// `resolved_ts`, and snapshot by volume.
-fn named(body: &[u8]) -> Option<(u64, BTreeMap<String, String>)> {
-    let read: Value = serde_json::from_slice(body).ok()?;
-    let info = read.get("cluster_info")?;
-    (info.get("full_backup_type")? == "aws-ebs").then_some(())?;
-    let mut pairs = BTreeMap::new();
-    for store in read.pointer("/tikv/stores")?.as_array()? {
-        for volume in store.get("volumes")?.as_array()? {
-            let text = |field: &str| volume.get(field).and_then(Value::as_str).map(str::to_owned);
-            pairs.insert(text("volume_id")?, text("snapshot_id")?);
-        }
-    }
-    Some((info.get("resolved_ts")?.as_u64()?, pairs))
 }
 
 /// The certificate's file says what the record says. What is beside it there, clocks and moments, is for people, and a
