@@ -99,11 +99,16 @@ enum Ask {
         /// As --log takes it: info, debug, info,coordinator=debug
         filter: Option<String>,
     },
-    /// Records whose VolumeBackup is gone although nobody deleted it; everything of them is kept.
+    /// What nothing names: records whose VolumeBackup is gone although nobody deleted it, and what each plane finds of its own
+    /// snapshots and folders that no record and no object knows. Everything of them is kept.
     Orphans {
-        /// Delete the one with this uid, and what its cleanPolicy names, as if its object had been deleted.
+        /// Delete the one with this uid: a record, and what its cleanPolicy names, as if its object had been deleted; or what
+        /// planes find in AWS, as far as it surely is theirs and nothing certifies it.
         #[arg(long, value_name = "UID")]
         delete: Option<String>,
+        /// Only records; planes are not asked.
+        #[arg(long)]
+        records: bool,
     },
     /// Schedules, one line each; or one of them, with its coming runs and its backups.
     Schedules {
@@ -191,7 +196,7 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
         Ask::Timeline { name } => Question::Timeline { name },
         Ask::Cancel { name } => Question::Cancel { name },
         Ask::LogLevel { filter } => Question::LogLevel { filter },
-        Ask::Orphans { delete } => Question::Orphans { delete },
+        Ask::Orphans { delete, records } => Question::Orphans { delete, planes: !records },
         Ask::Schedules { name, plan, at } => Question::Schedules { name, plan, at },
     };
     let way = args.reach.find().map_err(wrong)?;

@@ -52,6 +52,8 @@ pub struct CoordinatorConfig {
     pub prices: Prices,
     /// How often backups that are kept are looked at (`console verify`).
     pub verify: VerifyEvery,
+    /// How often planes look through AWS for what nothing names (`console orphans`).
+    pub scan: ScanEvery,
     /// Stand-alone: the directory of VolumeBackup files, instead of Kubernetes.
     pub standalone: Option<PathBuf>,
 }
@@ -110,6 +112,29 @@ impl VerifyEvery {
     }
 }
 
+/// Scans that nobody has to ask for; they delete nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct ScanEvery {
+    /// Without it only who asks on the console is told.
+    pub enabled: bool,
+    /// Between two of them.
+    pub hours: NonZeroU32,
+}
+
+impl Default for ScanEvery {
+    fn default() -> Self {
+        Self { enabled: true, hours: NonZeroU32::new(24).unwrap_or(NonZeroU32::MIN) }
+    }
+}
+
+impl ScanEvery {
+    /// `None`: nobody looks unasked.
+    pub(crate) fn every(self) -> Option<Millis> {
+        self.enabled.then(|| Millis::secs(u64::from(self.hours.get()) * 3600))
+    }
+}
+
 /// PEM files.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
@@ -141,6 +166,7 @@ impl Default for CoordinatorConfig {
             stop_grace_seconds: STOP_GRACE.0 / 1000,
             prices: Prices::default(),
             verify: VerifyEvery::default(),
+            scan: ScanEvery::default(),
             standalone: None,
         }
     }

@@ -7,6 +7,7 @@ mod blocked;
 mod ledger;
 mod planes;
 mod process;
+mod scanned;
 mod schedules;
 mod verified;
 
@@ -20,13 +21,14 @@ use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
 };
+use scanned::ScannedMetrics;
 use schedules::ScheduleMetrics;
 use shared::{
     barrier::{Milestone, View},
     ids::{BackupUid, PlaneId},
     reason::Reason,
     schedule::{self, ScheduleKey},
-    time::Millis,
+    time::{Millis, Timestamp},
     verify::Level,
 };
 use shell::expiry::Expiries;
@@ -50,6 +52,7 @@ pub struct Metrics {
     expiries: Expiries,
     schedules: ScheduleMetrics,
     verified: Verified,
+    scanned: ScannedMetrics,
     /// What has been counted of each backup, so that a repeated view counts once.
     seen: Mutex<BTreeMap<BackupUid, Seen>>,
 }
@@ -110,6 +113,8 @@ impl Metrics {
         schedules.register(&mut registry);
         let verified = Verified::default();
         verified.register(&mut registry);
+        let scanned = ScannedMetrics::default();
+        scanned.register(&mut registry);
         let registry = Arc::new(registry);
         let seen = Mutex::new(BTreeMap::new());
         Self {
@@ -125,6 +130,7 @@ impl Metrics {
             expiries,
             schedules,
             verified,
+            scanned,
             seen,
         }
     }
@@ -142,6 +148,11 @@ impl Metrics {
     /// A backup that is kept was looked at.
     pub fn verification(&self, level: Level) {
         self.verified.came(level);
+    }
+
+    /// What nothing names: snapshots, and folders; `whole`: every plane was looked through, at this moment.
+    pub fn scanned(&self, unnamed: (u64, u64), whole: Option<Timestamp>) {
+        self.scanned.came(unnamed, whole);
     }
 
     /// Backups that did not hold when they were last looked at, and for how long the newest one is late; `None`: nobody

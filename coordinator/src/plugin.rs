@@ -160,7 +160,8 @@ fn words(question: &Question) -> Option<Vec<&str>> {
         Question::Check { name } => std::iter::once("check").chain(name.as_deref()).collect(),
         Question::LogLevel { filter } => std::iter::once("log-level").chain(filter.as_deref()).collect(),
         Question::Verify { name } => vec!["verify", name],
-        Question::Orphans { delete: Some(uid) } => vec!["orphans", "--delete", uid],
+        Question::Orphans { delete: Some(uid), .. } => vec!["orphans", "--delete", uid],
+        Question::Orphans { delete: None, planes: true } => vec!["orphans"],
         Question::Status
         | Question::Planes
         | Question::Backups
@@ -170,7 +171,7 @@ fn words(question: &Question) -> Option<Vec<&str>> {
         | Question::Timeline { .. }
         | Question::Schedules { .. }
         | Question::Cancel { .. }
-        | Question::Orphans { delete: None } => return None,
+        | Question::Orphans { delete: None, planes: false } => return None,
     })
 }
 
@@ -198,6 +199,8 @@ mod tests {
         assert_eq!(of(Question::Check { name: Some("a/b".to_owned()) }), "check a/b");
         assert_eq!(of(Question::Check { name: None }), "check");
         assert_eq!(of(Question::LogLevel { filter: Some("debug".to_owned()) }), "log-level debug");
-        assert_eq!(of(Question::Orphans { delete: Some("u-1".to_owned()) }), "orphans --delete u-1");
+        assert_eq!(of(Question::Orphans { delete: Some("u-1".to_owned()), planes: true }), "orphans --delete u-1");
+        assert_eq!(of(Question::Orphans { delete: None, planes: true }), "orphans");
+        assert_eq!(of(Question::Orphans { delete: None, planes: false }), "", "over HTTP");
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn start_plane(
     let client = Client::new(credentials(folder, Kind::Plane, plane)?)?;
     let dialer = QuicDialer::new(client, vec![coordinator.to_string()], None, PlaneId::from(plane));
     let ports = world.plane_ports(plane, Arc::new(dialer));
-    let config = PlaneConfig::new(plane);
+    let config = PlaneConfig { new_ledger: format!("ledger-{plane}"), ..PlaneConfig::new(plane) };
     let plane = plane.to_owned();
     Ok(tokio::task::spawn_local(async move {
         if let Err(error) = plane_actor::run(config, ports, pending()).await {

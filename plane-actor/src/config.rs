@@ -16,6 +16,8 @@ pub const CLEAN_QUIET: Millis = Millis::secs(300);
 pub struct PlaneConfig {
     /// Our name: `k8sClusterName`.
     pub plane: PlaneId,
+    /// Name of the plane's ledger where it has none yet: unlike any other.
+    pub new_ledger: String,
     /// Quiet time of a clean after a create call whose outcome is unknown.
     pub clean_quiet: Millis,
     /// Planes that share this AWS account and region: each takes its part of EC2's budgets.
@@ -38,6 +40,7 @@ impl PlaneConfig {
     pub fn new(plane: impl Into<String>) -> Self {
         Self {
             plane: PlaneId::new(plane),
+            new_ledger: String::new(),
             clean_quiet: CLEAN_QUIET,
             sharing: 1,
             budgets: Budgets::default(),

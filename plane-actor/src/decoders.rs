@@ -46,7 +46,7 @@ pub fn lock(bytes: &[u8], backup: &BackupUid) -> Option<u32> {
 /// As a lock is written.
 #[must_use]
 pub fn lock_of(attempt: &Attempt) -> String {
-    storage::lock_text(attempt)
+    storage::lock_text(attempt, "ledger")
 }
 
 /// TiKV's `/config`, and what `/engine_type` says where there is one.

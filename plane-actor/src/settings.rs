@@ -143,6 +143,7 @@ pub(crate) fn settings(common: &Common) -> anyhow::Result<Settings> {
 
 pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {
     let mut config = PlaneConfig::new(settings.plane.clone());
+    config.new_ledger = uuid::Uuid::new_v4().to_string();
     config.clean_quiet = Millis::secs(settings.clean_quiet_seconds);
     config.sharing = settings.sharing_planes.max(1);
     config.budgets = settings.aws.budgets;

@@ -86,6 +86,7 @@ FULL = {
         "ui": False,
         "prices": {"snapshotGibMonth": 0.054, "currency": "EUR"},
         "verify": {"enabled": False, "newestHours": 12, "restHours": 720},
+        "scan": {"enabled": False, "hours": 48},
         "replicas": 2,
         "crds": {"install": False},
         "certManager": {"enabled": True, "issuerRef": ISSUER, "name": "second", "dnsNames": ["x.example"]} | HOURS,

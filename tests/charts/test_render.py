@@ -102,6 +102,7 @@ class Values(unittest.TestCase):
                 "ui": False,
                 "prices": {"snapshotGibMonth": 1.25, "currency": "EUR"},
                 "verify": {"enabled": False, "newestHours": 1, "restHours": 87600},
+                "scan": {"enabled": False, "hours": 87600},
             },
             "isochron-plane": {
                 "plane": "1e3",

@@ -63,6 +63,8 @@ pub(super) struct LinkOpen {
     pub(super) version: String,
     /// It answers `Verify`.
     pub(super) verifies: bool,
+    /// It answers `Scan`.
+    pub(super) scans: bool,
     pub(super) link: Link,
 }
 

@@ -65,7 +65,7 @@ pub struct Orphan {
 }
 
 impl Orphan {
-    fn row(&self) -> Value {
+    pub(super) fn row(&self) -> Value {
         json!({
             "namespace": self.summary.namespace,
             "name": self.summary.name,

@@ -6,6 +6,7 @@ mod called;
 pub mod check;
 pub mod contexts;
 mod glance;
+pub mod leftovers;
 mod question;
 mod render;
 mod resource;

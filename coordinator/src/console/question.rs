@@ -59,6 +59,9 @@ pub enum Question {
     Orphans {
         /// Its uid, and a person's word that what its policy names may go.
         delete: Option<String>,
+        /// And what planes find in AWS that nothing names.
+        #[serde(default)]
+        planes: bool,
     },
     /// Schedules; one of them with its backups.
     Schedules {
@@ -86,9 +89,9 @@ impl Question {
             | Self::Timeline { .. }
             | Self::Schedules { .. }
             | Self::LogLevel { filter: None }
-            | Self::Orphans { delete: None } => Role::Viewer,
+            | Self::Orphans { delete: None, .. } => Role::Viewer,
             Self::Cancel { .. } | Self::LogLevel { filter: Some(_) } => Role::Operator,
-            Self::Orphans { delete: Some(_) } => Role::Admin,
+            Self::Orphans { delete: Some(_), .. } => Role::Admin,
         }
     }
 
@@ -170,11 +173,11 @@ mod tests {
             (Question::Verify { name: name() }, Role::Viewer),
             (Question::Timeline { name: name() }, Role::Viewer),
             (Question::Schedules { name: None, plan: false, at: None }, Role::Viewer),
-            (Question::Orphans { delete: None }, Role::Viewer),
+            (Question::Orphans { delete: None, planes: true }, Role::Viewer),
             (Question::LogLevel { filter: None }, Role::Viewer),
             (Question::LogLevel { filter: Some(name()) }, Role::Operator),
             (Question::Cancel { name: name() }, Role::Operator),
-            (Question::Orphans { delete: Some(name()) }, Role::Admin),
+            (Question::Orphans { delete: Some(name()), planes: false }, Role::Admin),
         ];
         for (question, needs) in table {
             for role in [Role::Viewer, Role::Operator, Role::Admin] {

@@ -17,7 +17,7 @@ pub fn path_of(question: &Question) -> Option<String> {
         Question::Status => format!("{API}status"),
         Question::Planes => format!("{API}planes"),
         Question::Backups => format!("{API}backups"),
-        Question::Orphans { delete: None } => format!("{API}orphans"),
+        Question::Orphans { delete: None, planes: false } => format!("{API}orphans"),
         Question::Glance { from } => format!("{API}glance?from={from}"),
         Question::Show { name } => about("show", name),
         Question::Why { name } => about("why", name),
@@ -31,7 +31,7 @@ pub fn path_of(question: &Question) -> Option<String> {
         | Question::Verify { .. }
         | Question::Cancel { .. }
         | Question::LogLevel { .. }
-        | Question::Orphans { delete: Some(_) } => return None,
+        | Question::Orphans { .. } => return None,
     })
 }
 
@@ -46,7 +46,7 @@ pub fn question_of(asked: &str) -> Option<Question> {
         ("status", true) => Question::Status,
         ("planes", true) => Question::Planes,
         ("backups", true) => Question::Backups,
-        ("orphans", true) => Question::Orphans { delete: None },
+        ("orphans", true) => Question::Orphans { delete: None, planes: false },
         ("glance", true) => Question::Glance { from: usize::try_from(number("from")?.unwrap_or(0)).ok()? },
         ("show", false) => Question::Show { name },
         ("why", false) => Question::Why { name },
@@ -86,7 +86,7 @@ mod tests {
             Question::Status,
             Question::Planes,
             Question::Backups,
-            Question::Orphans { delete: None },
+            Question::Orphans { delete: None, planes: false },
             Question::Glance { from: 60 },
             Question::Show { name: name() },
             Question::Why { name: "a b/ü?x=1&#%2f".to_owned() },
@@ -107,7 +107,8 @@ mod tests {
             Question::Check { name: None },
             Question::Cancel { name: name() },
             Question::LogLevel { filter: None },
-            Question::Orphans { delete: Some(name()) },
+            Question::Orphans { delete: Some(name()), planes: false },
+            Question::Orphans { delete: None, planes: true },
         ] {
             assert_eq!(path_of(&question), None, "{question:?}");
         }

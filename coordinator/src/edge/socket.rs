@@ -25,8 +25,8 @@ use tokio::{
 const CONNECTIONS: usize = 16;
 /// Until the question is read, as over QUIC.
 const QUESTION_LIMIT: Duration = shell::quic::HELLO_LIMIT;
-/// A whole conversation: nobody keeps a place for ever. A check waits 30 s for planes.
-const CONVERSATION_LIMIT: Duration = Duration::from_secs(60);
+/// A whole conversation: nobody keeps a place for ever. A verification and a scan wait 130 s for planes.
+const CONVERSATION_LIMIT: Duration = Duration::from_secs(180);
 /// Answers that may wait for a slow console.
 const ANSWERS: usize = 16;
 /// Who asks, in the log.

@@ -78,7 +78,7 @@ async fn run(stores: &[(String, String)], leases: &Runtime, work: &Runtime) -> a
     ensure!(listed == stores.len(), "{listed} stores in the world, {} servers", stores.len());
     ports.tikv = Arc::new(Servers::new(&world, stores));
     let views = ports.views.subscribe();
-    let mut config = PlaneConfig::new(plane.clone());
+    let mut config = PlaneConfig { new_ledger: format!("ledger-{plane}"), ..PlaneConfig::new(plane.clone()) };
     config.lease_runtime = Some(leases.handle().clone());
     config.work_runtime = Some(work.handle().clone());
     tokio::task::spawn_local(async move {
@@ -216,7 +216,8 @@ impl Hand {
             match wire::decode(&frame.context("the link ended")?)? {
                 Up::Answer { answer: Answer::Progress(_) | Answer::Renewed(_), .. }
                 | Up::Preflighted(_)
-                | Up::Verified(_) => {}
+                | Up::Verified(_)
+                | Up::Scanned(_) => {}
                 Up::Answer { answer: Answer::Refused(refusal), .. } => bail!("refused: {refusal}"),
                 Up::Answer { answer, .. } => return Ok(answer),
             }

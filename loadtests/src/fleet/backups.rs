@@ -98,7 +98,7 @@ fn questions(middle: u32) -> Vec<(&'static str, Question)> {
         ("schedules", Question::Schedules { name: None, plan: false, at: None }),
         ("schedules NAME", Question::Schedules { name: Some(schedule.clone()), plan: false, at: None }),
         ("schedules NAME --plan", Question::Schedules { name: Some(schedule), plan: true, at: None }),
-        ("orphans", Question::Orphans { delete: None }),
+        ("orphans", Question::Orphans { delete: None, planes: false }),
         ("check", Question::Check { name: None }),
         ("log-level", Question::LogLevel { filter: None }),
     ]

@@ -92,6 +92,7 @@ async fn plane(place: Place, client: Client, address: SocketAddr, counted: Count
         plane: PlaneId::new(name.clone()),
         boot: name,
         verifies: false,
+        scans: false,
     };
     let mut failures = 0_u32;
     loop {
@@ -130,7 +131,7 @@ async fn serve(place: Place, mut link: Link, heard: &Heard) -> anyhow::Result<()
                 }
             }
             // Nobody asks for one here.
-            Down::Preflight(_) | Down::Verify(_) => {}
+            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) => {}
         }
     }
     Ok(())

@@ -25,10 +25,20 @@ struct Inner {
 }
 
 impl LedgerHandle {
-    /// Reads the ledger as a starting process: what was live is broken.
-    pub(crate) async fn open(port: Arc<dyn PlaneLedger>) -> Result<Self, PortError> {
-        let kept = RefCell::new(port.load().await?.after_restart());
+    /// Reads the ledger as a starting process: what was live is broken. `new`: the name of one that has none yet; the first
+    /// save keeps it, and that comes before anything bears it.
+    pub(crate) async fn open(port: Arc<dyn PlaneLedger>, new: &str) -> Result<Self, PortError> {
+        let mut read = port.load().await?.after_restart();
+        if read.name.is_empty() {
+            new.clone_into(&mut read.name);
+        }
+        let kept = RefCell::new(read);
         Ok(Self(Rc::new(Inner { port, kept, turn: Mutex::new(()), lost: watch::Sender::new(None) })))
+    }
+
+    /// Its name among all ledgers.
+    pub(crate) fn name(&self) -> String {
+        self.0.kept.borrow().name.clone()
     }
 
     /// What is saved of an attempt.

@@ -4,7 +4,7 @@ use super::{
     member::MemberActor,
     messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Stop, Superseded},
     plane_context::PlaneContext,
-    work::{Findings, preflight, verify},
+    work::{Findings, preflight, scan, verify},
 };
 use crate::ports::PlaneView;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture};
@@ -13,9 +13,13 @@ use shared::{
     ids::{Attempt, ClusterId},
     member::View,
     reason::{Reason, Refusal},
-    wire::{self, Answer, Down, Finding, FindingState, Order, Preflighted, Up, Verified},
+    wire::{self, Answer, Down, Finding, FindingState, Order, Preflighted, Scanned, ScannedPlace, Up, Verified},
 };
-use std::{collections::BTreeMap, rc::Rc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+    time::Duration,
+};
 use tokio::sync::oneshot;
 
 /// Frames come one at a time (the session waits for each); the rest is one view per member step. Views that find no
@@ -46,6 +50,9 @@ const MAX_PREFLIGHTS: usize = 2;
 /// A schedule, or a person, waits for a verification; what was not looked at by then says so.
 const VERIFY_LIMIT: Duration = Duration::from_secs(120);
 
+/// What lies in AWS takes as long as a verification to be looked through: the coordinator waits a little longer.
+const SCAN_LIMIT: Duration = Duration::from_secs(120);
+
 struct LiveMember {
     addr: Addr<MemberActor>,
     view: Option<View>,
@@ -64,6 +71,8 @@ pub struct PlaneActor {
     preflights: usize,
     /// One at a time: nothing hangs on its speed, and others need the account's calls.
     verifying: bool,
+    /// The same of what lies in AWS.
+    scanning: bool,
     /// Told to end; takes the word once that is done.
     ending: Option<oneshot::Sender<()>>,
     stopping: bool,
@@ -79,6 +88,7 @@ impl PlaneActor {
             linked: false,
             preflights: 0,
             verifying: false,
+            scanning: false,
             ending: None,
             stopping: false,
         }
@@ -219,6 +229,23 @@ impl PlaneActor {
             actor.env.uplink.send(&Up::Verified(done));
         }));
     }
+
+    fn scan(&mut self, ask: wire::Scan, ctx: &mut Context<Self>) {
+        let busy = self.members.iter().filter(|(_, kept)| kept.view.as_ref().is_none_or(|view| view.busy));
+        let busy: BTreeSet<_> = busy.map(|(attempt, _)| attempt.backup.clone()).collect();
+        if std::mem::replace(&mut self.scanning, true) {
+            let unseen = vec!["another scan is under way in this plane; ask again".to_owned()];
+            let place = ScannedPlace { unseen, ..ScannedPlace::default() };
+            self.env.uplink.send(&Up::Scanned(Scanned { number: ask.number, places: vec![place], calls: 0 }));
+            return;
+        }
+        let env = self.env.clone();
+        let looking = async move { scan(&env, &ask, &busy, SCAN_LIMIT).await };
+        ctx.spawn(actix::fut::ActorFutureExt::map(looking.into_actor(self), |done, actor: &mut Self, _| {
+            actor.scanning = false;
+            actor.env.uplink.send(&Up::Scanned(done));
+        }));
+    }
 }
 
 impl Actor for PlaneActor {
@@ -252,6 +279,7 @@ impl Handler<Frame> for PlaneActor {
             Ok(Down::Order { attempt, epoch, order }) => self.order(attempt, FromCoordinator { epoch, order }, ctx),
             Ok(Down::Preflight(ask)) => self.preflight(ask, ctx),
             Ok(Down::Verify(ask)) => self.verify(ask, ctx),
+            Ok(Down::Scan(ask)) => self.scan(ask, ctx),
             Err(error) => {
                 tracing::error!(%error, "frame from the coordinator cannot be read; dropping the link");
                 self.env.uplink.give_up();

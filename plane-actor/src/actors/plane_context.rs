@@ -43,7 +43,7 @@ pub struct PlaneContext {
 impl PlaneContext {
     /// Reads the ledger; nothing else is touched.
     pub async fn open(config: PlaneConfig, ports: Ports) -> Result<Rc<Self>, PortError> {
-        let ledger = LedgerHandle::open(ports.ledger.clone()).await?;
+        let ledger = LedgerHandle::open(ports.ledger.clone(), &config.new_ledger).await?;
         let clock = Clock::with_wall(ports.wall.clone());
         Ok(Rc::new(Self {
             config,

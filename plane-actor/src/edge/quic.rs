@@ -29,6 +29,7 @@ impl QuicDialer {
             plane,
             boot: uuid::Uuid::new_v4().to_string(),
             verifies: true,
+            scans: true,
         };
         Self { client, servers, server_name, hello }
     }

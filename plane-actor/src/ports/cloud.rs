@@ -324,7 +324,11 @@ pub enum SnapshotState {
 #[async_trait]
 pub trait Objects: Send + Sync {
     /// Does the bucket exist and may we list it? At most `limit` keys below a prefix.
-    async fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, CloudError>;
+    async fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, CloudError> {
+        self.list_after(prefix, "", limit).await
+    }
+    /// The same of keys that come behind this one in the order of their bytes; empty: of all.
+    async fn list_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, CloudError>;
     /// `None`: no such object.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, CloudError>;
     /// Writes an object, whatever stood there.

@@ -17,6 +17,9 @@ pub struct Summary {
     /// Under which uid its record lay before another object adopted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adopted_from: Option<BackupUid>,
+    /// By which uid planes, tags and locks know it, where that is another: an object adopted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<BackupUid>,
     /// Its namespace.
     pub namespace: String,
     /// Its name.
@@ -55,6 +58,7 @@ impl Summary {
         Self {
             backup: record.key().clone(),
             adopted_from: record.adopted.as_ref().filter(|by| by.from != by.object).map(|by| by.from.clone()),
+            known_as: Some(&record.request.backup).filter(|first| *first != record.key()).cloned(),
             namespace: record.request.namespace.clone(),
             name: record.request.name.clone(),
             milestone: record.milestone,

@@ -20,6 +20,10 @@ pub struct MemberLedger {
     pub epochs: BTreeMap<u64, Epoch>,
     /// Newest last.
     pub attempts: Vec<AttemptRecord>,
+    /// Of this ledger among all there are, made with its first entry. Snapshots bear it: two planes of one name may work in
+    /// one account, and what another one has made is not this one's to delete. Empty: written by an earlier version.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
 }
 
 /// What became of one attempt here.

@@ -2,14 +2,16 @@
 //! shape that a plane of ours sends is refused.
 
 use super::{
+    clean::CleanReport,
     clean::Cleaned,
     measure::Measured,
     messages::{Aborted, Answer, Completed, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
+    scan::{PLACES_MAX, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed},
     verify::{Finding, Verified},
 };
 use crate::{
     evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, StoreEvidence},
-    ids::Attempt,
+    ids::{Attempt, BackupUid},
     reason::{Refusal, cut},
 };
 
@@ -17,6 +19,8 @@ use crate::{
 pub const TEXT_MAX: usize = 4 * 1024;
 /// Longest word for a thing that was looked at.
 const SUBJECT_MAX: usize = 64;
+/// Longest place in S3: a bucket of 63 bytes and a key of 1024.
+const PATH_MAX: usize = 1100;
 /// Longest line of progress, which is kept for each plane and goes into every view.
 pub const PROGRESS_MAX: usize = 1024;
 /// Most stores that one TiDB cluster is believed to have; the largest known have some hundreds.
@@ -68,6 +72,36 @@ pub fn bounded(up: Up) -> Result<Up, TooMuch> {
             });
             Ok(Up::Verified(Verified { number, findings: findings.collect(), at, calls }))
         }
+        Up::Scanned(Scanned { number, places, calls }) => {
+            let places = places.into_iter().take(PLACES_MAX).map(place).collect();
+            Ok(Up::Scanned(Scanned { number, places, calls }))
+        }
+    }
+}
+
+fn place(place: ScannedPlace) -> ScannedPlace {
+    let name = |text: String| cut(text, SUBJECT_MAX * 4);
+    let found = place.found.into_iter().take(UNNAMED_MAX).map(|one| Unnamed {
+        backup: BackupUid(name(one.backup.0)),
+        namespace: name(one.namespace),
+        name: name(one.name),
+        cluster: name(one.cluster),
+        path: cut(one.path, PATH_MAX),
+        kept: one.kept.map(|why| cut(why, PROGRESS_MAX)),
+        ..one
+    });
+    ScannedPlace {
+        account: name(place.account),
+        region: name(place.region),
+        bucket: name(place.bucket),
+        found: found.collect(),
+        unseen: lines(place.unseen),
+        deleted: place.deleted.map(|report| CleanReport {
+            left: lines(report.left),
+            notes: lines(report.notes),
+            ..report
+        }),
+        ..place
     }
 }
 
@@ -203,7 +237,7 @@ mod tests {
         let attempt = Attempt { backup: BackupUid::from("u"), number: 1 };
         bounded(Up::Answer { attempt, epoch: Epoch(1), answer }).map(|up| match up {
             Up::Answer { answer, .. } => answer,
-            Up::Preflighted(_) | Up::Verified(_) => unreachable!("an answer stays one"),
+            Up::Preflighted(_) | Up::Verified(_) | Up::Scanned(_) => unreachable!("an answer stays one"),
         })
     }
 

@@ -23,6 +23,9 @@ pub struct Hello {
     /// It answers `Verify`; planes of earlier versions do not know the question.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verifies: bool,
+    /// It answers `Scan`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scans: bool,
 }
 
 /// From the side that listened.

@@ -1,6 +1,8 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
-use super::{CallBudgets, Clean, Cleaned, Measure, Measured, Progress, Snapshot, Snapshotted, Verified, Verify};
+use super::{
+    CallBudgets, Clean, Cleaned, Measure, Measured, Progress, Scan, Scanned, Snapshot, Snapshotted, Verified, Verify,
+};
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
@@ -28,6 +30,8 @@ pub enum Down {
     Preflight(Preflight),
     /// Is this backup still whole? Changes nothing either; only to planes that said they know it.
     Verify(Verify),
+    /// What lies in AWS that nothing names? Only to planes that said they know it.
+    Scan(Scan),
 }
 
 /// Plane to coordinator.
@@ -46,6 +50,8 @@ pub enum Up {
     Preflighted(Preflighted),
     /// Answer to `Verify`.
     Verified(Verified),
+    /// Answer to `Scan`.
+    Scanned(Scanned),
 }
 
 /// What a coordinator asks of a plane.

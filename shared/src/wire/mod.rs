@@ -14,6 +14,7 @@ mod hello;
 mod measure;
 mod messages;
 mod progress;
+mod scan;
 mod share;
 mod snapshot;
 mod verify;
@@ -30,6 +31,7 @@ pub use messages::{
     Preflighted, Prepare, Prepared, Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Suspended, Up,
 };
 pub use progress::{PlanePhase, Progress};
+pub use scan::{FOLDERS_MAX, KNOWN_MAX, Known, PLACES_MAX, Place, Scan, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed};
 pub use share::{CallBudgets, CallShare};
 pub use snapshot::{CallAccepted, Snapshot, Snapshotted};
 pub use verify::{CertifiedSnapshot, Finding, FindingState, Verified, Verify};

@@ -15,9 +15,10 @@ use shared::{
     ts::Ts,
     wire::{
         Abort, Aborted, Answer, CallShare, CertifiedSnapshot, Clean, CleanReport, CleanScope, Cleaned, Complete,
-        Completed, Confirmed, Cover, Covered, Down, Finding, FindingState, Hello, Measure, Measured, Order, PlanePhase,
-        Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed,
-        Reserved, Settle, Settled, Snapshot, Snapshotted, Suspended, Up, Verified, Verify, Welcome, encode,
+        Completed, Confirmed, Cover, Covered, Down, Finding, FindingState, Hello, Known, Measure, Measured, Order,
+        Place, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released,
+        Renew, Renewed, Reserved, Scan, Scanned, ScannedPlace, Settle, Settled, Snapshot, Snapshotted, Suspended,
+        Unnamed, Up, Verified, Verify, Welcome, encode,
     },
 };
 
@@ -272,6 +273,8 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     let preflight = Down::Preflight(Preflight { number: 1, spec: spec(), backup: None });
     all.push(("down.preflight".into(), encode(&preflight).unwrap()));
     all.push(("down.verify".into(), encode(&Down::Verify(verify(&attempt))).unwrap()));
+    all.push(("down.scan".into(), encode(&Down::Scan(scan(None))).unwrap()));
+    all.push(("down.scan_and_delete".into(), encode(&Down::Scan(scan(Some(BackupUid::new("u-2"))))).unwrap()));
     for (name, answer) in answers() {
         let up = Up::Answer { attempt: attempt.clone(), epoch: Epoch(5), answer };
         all.push((format!("up.{name}"), encode(&up).unwrap()));
@@ -283,11 +286,50 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     let preflighted = Up::Preflighted(Preflighted { number: 1, checks, at: None, prepared: None });
     all.push(("up.preflighted".into(), encode(&preflighted).unwrap()));
     all.push(("up.verified".into(), encode(&Up::Verified(verified())).unwrap()));
+    all.push(("up.scanned".into(), encode(&Up::Scanned(scanned())).unwrap()));
     let (version, plane, boot) = ("0.1.0".to_owned(), PlaneId::new("az1"), "b".to_owned());
-    let hello = Hello { wire: 1, version, plane, boot, verifies: false };
+    let hello = Hello { wire: 1, version, plane, boot, verifies: false, scans: false };
     all.push(("hello.hello".into(), encode(&hello).unwrap()));
-    all.push(("hello.verifies".into(), encode(&Hello { verifies: true, ..hello }).unwrap()));
+    all.push(("hello.verifies".into(), encode(&Hello { verifies: true, ..hello.clone() }).unwrap()));
+    all.push(("hello.scans".into(), encode(&Hello { scans: true, ..hello }).unwrap()));
     let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };
     all.push(("welcome.welcome".into(), encode(&welcome).unwrap()));
     all
+}
+
+fn scan(delete: Option<BackupUid>) -> Scan {
+    let known = vec![
+        Known { backup: BackupUid::new("u-1"), attempt: None },
+        Known { backup: BackupUid::new("u-2"), attempt: Some(1) },
+    ];
+    Scan { number: 3, places: vec![Place { spec: spec(), folders: vec!["daily".into()] }], known, delete }
+}
+
+fn scanned() -> Scanned {
+    let found = |files, certified, first, kept: Option<&str>| Unnamed {
+        backup: BackupUid::new("u-9"),
+        attempt: 2,
+        namespace: "br".into(),
+        name: "nightly".into(),
+        cluster: "7".into(),
+        path: "s3://backups/daily-az1".into(),
+        files,
+        certified,
+        snapshots: 3,
+        gib: 300,
+        first,
+        kept: kept.map(str::to_owned),
+    };
+    let place = ScannedPlace {
+        account: "123456789012".into(),
+        region: "eu-west-1".into(),
+        bucket: "backups".into(),
+        snapshots: 12,
+        found: vec![found(false, false, Some(Timestamp(1)), None), found(true, true, None, Some("certified"))],
+        more: 1,
+        unseen: vec!["files: denied".into()],
+        deleted: Some(CleanReport { snapshots: 3, objects: 2, ..CleanReport::default() }),
+    };
+    let empty = ScannedPlace { account: "1".into(), region: "r".into(), bucket: "b".into(), ..ScannedPlace::default() };
+    Scanned { number: 3, places: vec![place, empty], calls: 9 }
 }

@@ -35,6 +35,11 @@ impl<N: Network> Rig<N> {
         self.ask_within(VERIFY_LIMIT, role, &json!({"ask": "verify", "name": name})).await
     }
 
+    /// `console orphans`, planes and all; `delete`: what of this backup may go.
+    pub async fn scan(&self, role: Role, delete: Option<&str>) -> Option<Value> {
+        self.ask_within(VERIFY_LIMIT, role, &json!({"ask": "orphans", "delete": delete, "planes": true})).await
+    }
+
     async fn ask_within(&self, limit: Duration, role: Role, question: &Value) -> Option<Value> {
         let admins = self.admins.borrow().clone()?;
         let (reply, mut answers) = mpsc::channel(1);

@@ -68,6 +68,8 @@ pub struct Rig<N: Network = Net> {
     pub known: watch::Sender<BTreeSet<String>>,
     /// How often coordinators that start from now on look at what is kept; of itself they do not.
     pub verify: Cell<VerifyEvery>,
+    /// Processes of planes so far.
+    plane_starts: Cell<u64>,
     deposed: RefCell<Vec<JoinHandle<()>>>,
     planes: RefCell<BTreeMap<String, PlaneHost>>,
     life: JoinHandle<()>,
@@ -116,6 +118,7 @@ impl<N: Network> Rig<N> {
             admins: RefCell::default(),
             metrics: RefCell::new(Arc::new(Metrics::new())),
             known: watch::Sender::new(planes.iter().cloned().collect()),
+            plane_starts: Cell::new(0),
             verify: Cell::new(VerifyEvery { enabled: false, ..VerifyEvery::default() }),
             deposed: RefCell::default(),
             planes: RefCell::default(),
@@ -205,7 +208,9 @@ impl<N: Network> Rig<N> {
         let ports = self.world.plane_ports(plane, self.net.plane_up(plane));
         let budgets = self.world.config().ec2.budgets();
         let tags = self.world.config().user_tags;
-        let config = PlaneConfig { budgets, tags, ..PlaneConfig::new(plane) };
+        self.plane_starts.set(self.plane_starts.get() + 1);
+        let new_ledger = format!("ledger-{plane}-{}", self.plane_starts.get());
+        let config = PlaneConfig { budgets, tags, new_ledger, ..PlaneConfig::new(plane) };
         let view = ports.views.subscribe();
         let (name, (stop, stopped)) = (plane.to_owned(), oneshot::channel());
         let host = async move {

@@ -229,6 +229,7 @@ impl Dialer for SimDialer {
         let (plane_end, near) = pair(plane.clone(), coordinator.clone());
         let (far, coordinator_end) = pair(plane, coordinator);
         let (told, welcomed) = oneshot::channel::<Welcome>();
+        let earlier = self.net.lock().earlier.contains(&self.plane);
         let connecting = IncomingPlane {
             plane: PlaneId::new(self.plane.clone()),
             hello: Hello {
@@ -236,7 +237,8 @@ impl Dialer for SimDialer {
                 version: "sim".to_owned(),
                 plane: PlaneId::new(self.plane.clone()),
                 boot: self.boot.to_string(),
-                verifies: !self.net.lock().earlier.contains(&self.plane),
+                verifies: !earlier,
+                scans: !earlier,
             },
             accept: Box::new(move |welcome| {
                 async move {

@@ -61,10 +61,11 @@ fn mirror(root: &Path, key: &str, body: Option<&[u8]>) -> std::io::Result<()> {
 
 #[async_trait]
 impl Objects for Bucket {
-    async fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, CloudError> {
+    async fn list_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, CloudError> {
         self.enter("s3:ListBucket", |state| {
             let from = state.objects.range(prefix.to_owned()..);
-            Ok(from.map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).take(limit).cloned().collect())
+            let below = from.map(|(key, _)| key).take_while(|key| key.starts_with(prefix));
+            Ok(below.filter(|key| key.as_str() > after).take(limit).cloned().collect())
         })
         .await
     }

@@ -75,7 +75,8 @@ impl Plane {
         let dialer = Door { links: self.door.clone(), name: self.name.clone(), outdated: self.outdated.clone() };
         let mut ports = world.plane_ports(&self.name, Arc::new(dialer));
         let budgets = world.config().ec2.budgets();
-        let mut config = PlaneConfig { budgets, ..PlaneConfig::new(self.name.clone()) };
+        let new_ledger = format!("ledger-{}", self.name);
+        let mut config = PlaneConfig { budgets, new_ledger, ..PlaneConfig::new(self.name.clone()) };
         if let Some(apart) = &self.apart {
             let (leases, work) = apart.handles();
             (config.lease_runtime, config.work_runtime) = (Some(leases), Some(work));
@@ -116,7 +117,7 @@ impl Plane {
                 Ok(Some(frame)) => match wire::decode(&frame).unwrap() {
                     Up::Answer { answer: Answer::Progress(_) | Answer::Renewed(_), .. } => {}
                     Up::Answer { answer, .. } => return answer,
-                    Up::Preflighted(_) | Up::Verified(_) => {}
+                    Up::Preflighted(_) | Up::Verified(_) | Up::Scanned(_) => {}
                 },
                 Ok(None) => panic!("link of {} ended", self.name),
                 Err(_) => {}

@@ -26,7 +26,7 @@ fn reference(rig: &Rig) -> ObjectRef {
 }
 
 /// The object goes, and nobody deleted it: its finalizer was taken off first.
-async fn vanish(rig: &Rig) {
+pub(crate) async fn vanish(rig: &Rig) {
     rig.control.ports().objects.remove_finalizer(&reference(rig)).await.unwrap();
     rig.control.delete(KEY);
     assert!(rig.control.get(KEY).is_none());

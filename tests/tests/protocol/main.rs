@@ -12,6 +12,7 @@ mod faults;
 mod good;
 mod kills;
 mod lifecycle;
+mod orphans;
 mod panics;
 mod planes;
 mod restored;

@@ -134,6 +134,7 @@ async fn plane(number: u32, gate: mpsc::Sender<IncomingPlane>, by: &'static str,
             plane: plane.clone(),
             boot: "1".to_owned(),
             verifies: false,
+            scans: false,
         };
         let accept = move |welcome: wire::Welcome| {
             let _ = tell.send(welcome.leading);

@@ -140,9 +140,14 @@ impl Handler<Ask> for CoordinatorActor {
         if let Question::Verify { name } = &question {
             return self.verify(name, call, ctx);
         }
+        if let Question::Orphans { delete, planes: true } = &question
+            && delete.as_ref().is_none_or(|uid| !self.orphans.contains_key(&BackupUid::new(uid)))
+        {
+            return self.scan(delete.as_ref().map(BackupUid::new), call, ctx);
+        }
         let answered = match &question {
             Question::LogLevel { filter } => self.log_level(filter.as_deref(), &call.who),
-            Question::Orphans { delete: Some(uid) } => self.delete_orphan(uid, &call.who, ctx),
+            Question::Orphans { delete: Some(uid), .. } => self.delete_orphan(uid, &call.who, ctx),
             Question::Cancel { name } => match console::backup_to_cancel(&self.snapshot(), name) {
                 Ok(uid) => self.cancel(&uid, &call.who, ctx),
                 Err(why) => Answered::Error(why),

@@ -15,13 +15,15 @@ mod preflights;
 mod questions;
 mod reading;
 mod restart;
+mod scanning;
+mod scans;
 mod sessions;
 mod told;
 mod verifications;
 mod verifying;
 mod without;
 
-use self::{deletions::Deletions, preflights::Checking, reading::Found, verifications::Verifying};
+use self::{deletions::Deletions, preflights::Checking, reading::Found, scans::Scanning, verifications::Verifying};
 use super::{
     barrier::{BarrierActor, Beginning},
     claims::ClaimStore,
@@ -44,7 +46,7 @@ use shared::{
     ids::{BackupUid, PlaneId},
     machine::Machine,
     reason::Refusal,
-    time::{Now, Timestamp},
+    time::{Millis, Now, Timestamp},
     verify::Pace,
 };
 use shell::{
@@ -71,6 +73,8 @@ pub struct Wished {
     pub prices: Prices,
     /// How often backups are looked at; `None`: only when somebody asks.
     pub verify: Option<Pace>,
+    /// How often AWS is looked through for what nothing names; `None`: only when somebody asks.
+    pub scan: Option<Millis>,
 }
 
 /// A backup that is under way, or owes something.
@@ -87,6 +91,8 @@ struct Session {
     version: String,
     /// It answers `Verify`.
     verifies: bool,
+    /// It answers `Scan`.
+    scans: bool,
     /// When its certificate ends.
     until: Option<Timestamp>,
     channel: Channel,
@@ -121,6 +127,7 @@ pub struct CoordinatorActor {
     sessions: BTreeMap<PlaneId, Session>,
     checking: Checking,
     verifying: Verifying,
+    scanning: Scanning,
     /// Records being read on somebody's wish, a few at a time.
     reads: Arc<Semaphore>,
     /// Planes whose session ended, and when.
@@ -167,7 +174,7 @@ impl CoordinatorActor {
         metrics: Arc<Metrics>,
         standing: Arc<Standing>,
         outcomes: Arc<Outcomes>,
-        Wished { prices, verify }: Wished,
+        Wished { prices, verify, scan }: Wished,
     ) -> Self {
         ports.objects = Arc::new(Few::new(ports.objects));
         ports.ledger = Arc::new(Counted::new(ports.ledger, metrics.clone()));
@@ -194,6 +201,7 @@ impl CoordinatorActor {
             sessions: BTreeMap::new(),
             checking: Checking::default(),
             verifying: Verifying::every(verify),
+            scanning: Scanning::every(scan),
             reads: Arc::new(Semaphore::new(IN_FLIGHT)),
             last_seen: BTreeMap::new(),
             generation: 0,
@@ -359,6 +367,7 @@ impl Handler<StartLeading> for CoordinatorActor {
             actor.tell_sessions();
             actor.recount_orphans(ctx);
             actor.verify_what_is_due(ctx);
+            actor.scan_if_due(ctx);
         });
     }
 }

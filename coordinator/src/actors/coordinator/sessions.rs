@@ -8,7 +8,7 @@ use crate::actors::{
 use actix::{Actor, AsyncContext, Handler, WrapFuture};
 use shared::{
     ids::PlaneId,
-    wire::{Answer, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome},
+    wire::{Answer, Hello, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome},
 };
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -54,8 +54,8 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
                 match accept(welcome).await {
                     Ok(link) if leading => {
                         // The parent outlives its own future.
-                        let (version, verifies) = (hello.version, hello.verifies);
-                        let _ = parent.send(LinkOpen { plane, generation, version, verifies, link }).await;
+                        let Hello { version, verifies, scans, .. } = hello;
+                        let _ = parent.send(LinkOpen { plane, generation, version, verifies, scans, link }).await;
                     }
                     Ok(_) => {}
                     Err(error) => tracing::debug!(%plane, %error, "plane went away before its link was open"),
@@ -69,7 +69,7 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
 impl Handler<LinkOpen> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, open: LinkOpen, ctx: &mut Self::Context) {
-        let LinkOpen { plane, generation, version, verifies, link } = open;
+        let LinkOpen { plane, generation, version, verifies, scans, link } = open;
         if self.sessions.get(&plane).is_some_and(|session| session.generation > generation) {
             return;
         }
@@ -77,7 +77,8 @@ impl Handler<LinkOpen> for CoordinatorActor {
         PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
         let channel = Channel { generation, tx: link.tx, close };
         let since = self.clock.wall();
-        let session = Session { generation, since, version, verifies, until: link.until, channel: channel.clone() };
+        let (until, channel_of) = (link.until, channel.clone());
+        let session = Session { generation, since, version, verifies, scans, until, channel: channel_of };
         if let Some(old) = self.sessions.insert(plane.clone(), session) {
             self.no_answer_from(&plane, old.generation);
             tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");
@@ -107,6 +108,7 @@ impl CoordinatorActor {
     fn no_answer_from(&mut self, plane: &PlaneId, generation: u64) {
         self.checking.questions.session_over(plane, generation);
         self.verifying.questions.session_over(plane, generation);
+        self.scanning.questions.session_over(plane, generation);
     }
 
     fn session_over(&mut self, over: &SessionOver) {
@@ -144,6 +146,7 @@ impl CoordinatorActor {
             }
             Up::Preflighted(found) => self.preflighted(&heard.plane, found),
             Up::Verified(found) => self.verified(&heard.plane, found),
+            Up::Scanned(found) => self.scanned(&heard.plane, found),
         }
     }
 }

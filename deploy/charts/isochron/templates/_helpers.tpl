@@ -69,6 +69,8 @@ ui: {{ .Values.ui }}
 prices: {snapshotGibMonth: {{ .Values.prices.snapshotGibMonth }}, currency: {{ .Values.prices.currency | quote }}}
 # How often Complete backups are looked at: the newest of each schedule and TiDB cluster, and all others.
 verify: {enabled: {{ .Values.verify.enabled }}, newestHours: {{ int64 .Values.verify.newestHours }}, restHours: {{ int64 .Values.verify.restHours }}}
+# How often planes look through AWS for what nothing names.
+scan: {enabled: {{ .Values.scan.enabled }}, hours: {{ int64 .Values.scan.hours }}}
 {{- end }}
 
 {{- /* What no schema can say. */}}

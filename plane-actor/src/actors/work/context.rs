@@ -39,6 +39,24 @@ pub(crate) struct WorkContext {
 }
 
 impl WorkContext {
+    /// Of no member: nothing was prepared, nothing is held, and nobody hears how far it is.
+    pub(super) fn alone(env: Rc<PlaneContext>, attempt: Attempt) -> Self {
+        Self {
+            env,
+            attempt,
+            number: 0,
+            discovery: None,
+            pause: None,
+            safe: Arc::default(),
+            holds: BTreeMap::new(),
+            opening: Opening::default(),
+            hold_events: None,
+            progress: None,
+            calls: Arc::default(),
+            clustermeta: None,
+        }
+    }
+
     /// What `Prepare` found. The machine orders nothing that needs it before.
     pub(super) fn discovery(&self) -> Result<Arc<Discovery>, Refusal> {
         self.discovery

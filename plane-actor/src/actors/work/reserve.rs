@@ -29,7 +29,7 @@ pub(super) async fn reserve(context: &WorkContext) -> Result<(Done, Carried), Re
     take_lock(context, objects, target).await?;
     let body = meta::clustermeta(&discovery)?;
     storage::put(objects, &target.key(storage::CLUSTERMETA), &body).await?;
-    let lock = storage::lock_text(&context.attempt).into_bytes();
+    let lock = storage::lock_text(&context.attempt, &context.env.ledger.name()).into_bytes();
     for (name, written) in [(storage::LOCK, &lock), (storage::CLUSTERMETA, &body)] {
         let key = target.key(name);
         if storage::get(objects, &key).await?.as_ref() != Some(written) {
@@ -43,7 +43,7 @@ pub(super) async fn reserve(context: &WorkContext) -> Result<(Done, Carried), Re
 /// Put only if absent. An answer that was lost, or an object that is there, is decided by what stands in it.
 pub(super) async fn take_lock(context: &WorkContext, objects: &dyn Objects, target: &S3Target) -> Result<(), Refusal> {
     let key = target.key(storage::LOCK);
-    let body = storage::lock_text(&context.attempt).into_bytes();
+    let body = storage::lock_text(&context.attempt, &context.env.ledger.name()).into_bytes();
     let mut last = String::new();
     for _ in 0..TRIES {
         match objects.put_if_absent(&key, body.clone()).await {

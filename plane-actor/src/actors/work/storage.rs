@@ -25,17 +25,35 @@ pub(super) const RESTOREMETA: &str = "restoremeta";
 /// All of them, in the order in which they are deleted: the lock says that the rest is ours, so it goes last.
 pub(super) const OBJECTS: [&str; 5] = [CERTIFICATE, RESTOREMETA, BACKUPMETA, CLUSTERMETA, LOCK];
 
-/// The two lines that every backup tool of TiDB writes, a third with our backup's uid, a fourth with the attempt.
-pub(crate) fn lock_text(attempt: &Attempt) -> String {
+/// The two lines that every backup tool of TiDB writes, a third with our backup's uid, a fourth with the attempt, a fifth with
+/// the name of the plane's ledger.
+pub(crate) fn lock_text(attempt: &Attempt, ledger: &str) -> String {
     let Attempt { backup, number } = attempt;
-    format!("DO NOT DELETE\nThis file exists to remind other backup jobs won't use this path\n{backup}\n{number}")
+    format!(
+        "DO NOT DELETE\nThis file exists to remind other backup jobs won't use this path\n{backup}\n{number}\n{ledger}"
+    )
 }
 
 /// Which attempt of this backup the lock names; `None` for everybody else's lock.
 pub(crate) fn locked_by(body: &[u8], backup: &BackupUid) -> Option<u32> {
-    let mut lines = std::str::from_utf8(body).ok()?.lines().skip(2);
-    (lines.next()? == backup.as_str()).then_some(())?;
-    lines.next()?.parse().ok()
+    Owner::of(body).filter(|owner| owner.attempt.backup == *backup).map(|owner| owner.attempt.number)
+}
+
+/// Whose a lock of ours is.
+pub(crate) struct Owner {
+    pub(crate) attempt: Attempt,
+    /// Name of the plane's ledger; empty: an earlier version wrote it.
+    pub(crate) ledger: String,
+}
+
+impl Owner {
+    /// `None`: no lock of ours.
+    pub(crate) fn of(body: &[u8]) -> Option<Self> {
+        let mut lines = std::str::from_utf8(body).ok()?.lines().skip(2);
+        let (backup, number) = (lines.next()?, lines.next()?.parse().ok()?);
+        let ledger = lines.next().unwrap_or_default().to_owned();
+        Some(Self { attempt: Attempt { backup: BackupUid::new(backup), number }, ledger })
+    }
 }
 
 /// At most `limit` keys below a prefix.
@@ -121,7 +139,7 @@ mod tests {
     #[test]
     fn a_lock_names_its_backup_and_attempt_and_brs_lock_names_nobody() {
         let backup = BackupUid::new("6f1c");
-        let text = lock_text(&Attempt { backup: backup.clone(), number: 2 });
+        let text = lock_text(&Attempt { backup: backup.clone(), number: 2 }, "l-1");
         assert_eq!(locked_by(text.as_bytes(), &backup), Some(2));
         assert_eq!(locked_by(text.as_bytes(), &BackupUid::new("6f1")), None);
         let brs = text.lines().take(2).collect::<Vec<_>>().join("\n");

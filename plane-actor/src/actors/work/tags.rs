@@ -3,7 +3,7 @@
 use crate::actors::plane_context::PlaneContext;
 use shared::{
     ids::{Attempt, ClusterId, PlaneId, VolumeId},
-    request::MemberSpec,
+    request::{MemberSpec, S3Target},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,30 @@ const MOST: usize = 50;
 /// backup and restore (`facts/tidb-operator.md` §4.5), so they are the first to be left out.
 const PILED: &str = "snapshot/";
 
+pub(super) const BACKUP: &str = "isochron/backup-uid";
+pub(super) const PLANE: &str = "isochron/plane";
+pub(super) const ATTEMPT: &str = "isochron/attempt";
+pub(super) const NAME: &str = "isochron/backup-name";
+pub(super) const NAMESPACE: &str = "isochron/backup-namespace";
+pub(super) const CLUSTER: &str = "isochron/cluster-id";
+/// Name of the ledger of the plane that made it: in one account two planes may have one name.
+pub(super) const LEDGER: &str = "isochron/ledger";
+/// Where its files are, where a tag can say it: by them a person, or a plane, finds what a lost record knew.
+pub(super) const PATH: &str = "isochron/path";
+
+/// Characters that EC2 is sure to take besides letters, digits and spaces (EC2 user guide, *Tag your resources*:
+/// restrictions), and how many of them.
+const TAG_SIGNS: &str = "+-=._:/@";
+const TAG_VALUE_MAX: usize = 256;
+
+/// `s3://BUCKET/PREFIX`; `None`: no tag can say it.
+pub(super) fn path(storage: &S3Target) -> Option<String> {
+    let path = storage.path();
+    let fits = path.len() <= TAG_VALUE_MAX;
+    let plain = path.chars().all(|sign| sign.is_ascii_alphanumeric() || TAG_SIGNS.contains(sign));
+    (fits && plain).then_some(path)
+}
+
 /// Key and value.
 pub(crate) type Tag = (String, String);
 /// Each volume's own tags, without `aws:` ones.
@@ -20,14 +44,14 @@ pub(crate) type VolumeTags = BTreeMap<VolumeId, Vec<Tag>>;
 
 /// Tags by which everything of a backup in a plane is found.
 pub(super) fn backup_tags(attempt: &Attempt, plane: &PlaneId) -> Vec<Tag> {
-    let tag = |key: &str, value: &str| (format!("isochron/{key}"), value.to_owned());
-    vec![tag("backup-uid", attempt.backup.as_str()), tag("plane", plane.as_str())]
+    let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    vec![tag(BACKUP, attempt.backup.as_str()), tag(PLANE, plane.as_str())]
 }
 
 /// Tags by which everything of an attempt in a plane is found.
 pub(super) fn attempt_tags(attempt: &Attempt, plane: &PlaneId) -> Vec<Tag> {
     let mut tags = backup_tags(attempt, plane);
-    tags.push(("isochron/attempt".to_owned(), attempt.number.to_string()));
+    tags.push((ATTEMPT.to_owned(), attempt.number.to_string()));
     tags
 }
 
@@ -58,9 +82,12 @@ impl<'a> Tagging<'a> {
         of_volumes: &'a VolumeTags,
     ) -> Self {
         let mut certain = attempt_tags(attempt, &env.config.plane);
-        certain.push(("isochron/backup-name".to_owned(), spec.backup_name.clone()));
-        certain.push(("isochron/backup-namespace".to_owned(), spec.backup_namespace.clone()));
-        certain.push(("isochron/cluster-id".to_owned(), cluster.to_string()));
+        certain.push((NAME.to_owned(), spec.backup_name.clone()));
+        certain.push((NAMESPACE.to_owned(), spec.backup_namespace.clone()));
+        certain.push((CLUSTER.to_owned(), cluster.to_string()));
+        // An earlier version's ledger has no name until it is saved, which it is before any snapshot.
+        certain.push((LEDGER.to_owned(), env.ledger.name()));
+        certain.extend(path(&spec.storage).map(|path| (PATH.to_owned(), path)));
         certain.extend(env.config.tags.iter());
         Self { certain, of_volumes }
     }

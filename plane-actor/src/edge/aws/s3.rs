@@ -130,7 +130,7 @@ fn class_of(name: &str) -> Option<StorageClass> {
 
 #[async_trait]
 impl Objects for S3Edge {
-    async fn list(&self, prefix: &str, limit: usize) -> Result<Vec<String>, CloudError> {
+    async fn list_after(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, CloudError> {
         const ACTION: &str = "s3:ListBucket";
         let mut keys: Vec<String> = Vec::new();
         let mut token: Option<String> = None;
@@ -138,7 +138,7 @@ impl Objects for S3Edge {
             // Between 1 and 1000, so it fits; a limit of 0 still asks whether the bucket is there.
             let page = i32::try_from((limit - keys.len()).clamp(1, PAGE)).unwrap_or(1);
             let call = self.client.list_objects_v2().bucket(&self.storage.bucket).prefix(prefix).max_keys(page);
-            let call = call.set_expected_bucket_owner(self.owner());
+            let call = call.set_expected_bucket_owner(self.owner()).set_start_after(given(after));
             let answer = call.set_continuation_token(token.take()).send().await;
             let answer = answer.map_err(|error| self.told(ACTION, prefix, cloud_error(ACTION, &error)))?;
             keys.extend(answer.contents().iter().filter_map(|object| object.key()).map(str::to_owned));

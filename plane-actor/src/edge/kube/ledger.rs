@@ -221,7 +221,11 @@ pub(crate) fn fitting(ledger: &MemberLedger) -> Result<String, PortError> {
         PortError::refused(Reason::Internal, format!("the plane's ledger has no JSON form: {error}"))
     };
     let epochs = serde_json::to_string(&ledger.epochs).map_err(failed)?;
-    let mut room = MAX_BYTES.saturating_sub(epochs.len() + 32);
+    let name = match ledger.name.as_str() {
+        "" => String::new(),
+        name => format!(",\"name\":{}", serde_json::to_string(name).map_err(failed)?),
+    };
+    let mut room = MAX_BYTES.saturating_sub(epochs.len() + name.len() + 32);
     let mut kept: Vec<String> = Vec::new();
     for attempt in ledger.attempts.iter().rev() {
         let text = serde_json::to_string(attempt).map_err(failed)?;
@@ -236,5 +240,5 @@ pub(crate) fn fitting(ledger: &MemberLedger) -> Result<String, PortError> {
         kept.push(text);
     }
     kept.reverse();
-    Ok(format!("{{\"epochs\":{epochs},\"attempts\":[{}]}}", kept.join(",")))
+    Ok(format!("{{\"epochs\":{epochs},\"attempts\":[{}]{name}}}", kept.join(",")))
 }

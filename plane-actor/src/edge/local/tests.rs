@@ -90,7 +90,7 @@ async fn a_bad_description_says_where() {
 }
 
 fn at(epoch: u64) -> MemberLedger {
-    MemberLedger { epochs: [(7, Epoch(epoch))].into(), attempts: Vec::new() }
+    MemberLedger { epochs: [(7, Epoch(epoch))].into(), ..MemberLedger::default() }
 }
 
 #[tokio::test]

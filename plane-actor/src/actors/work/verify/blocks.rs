@@ -2,7 +2,7 @@
 //! an encrypted snapshot that takes a usable key and `kms:Decrypt` (`facts/aws.md` A6), which nothing else here proves.
 
 use super::{
-    look::{Look, Said, Stop},
+    super::question::{Look, Said, Stop},
     sharing::turn,
     snapshots::Shown,
 };

@@ -1,9 +1,6 @@
 //! What lies in S3, against what the record has.
 
-use super::{
-    super::{meta::snapshots_by_volume, storage::locked_by},
-    look::Said,
-};
+use super::super::{meta::snapshots_by_volume, question::Said, storage::locked_by};
 use serde_json::Value;
 use shared::{
     ids::Attempt,

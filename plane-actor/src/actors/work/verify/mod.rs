@@ -4,15 +4,18 @@
 mod blocks;
 #[cfg(test)]
 mod fixtures;
-mod look;
 mod metadata;
 mod sharing;
 mod snapshots;
 mod volumes;
 
-use super::{cloud, storage, tags::attempt_tags};
+use super::{
+    cloud,
+    question::{self, Look, Said, Stop},
+    storage,
+    tags::{CLUSTER, attempt_tags},
+};
 use crate::{actors::plane_context::PlaneContext, budgets::Action, ports::Cloud};
-use look::{Look, Said, Stop};
 use shared::{
     ids::SnapshotId,
     verify::Subject,
@@ -31,7 +34,7 @@ const IDS: usize = 200;
 const fn calls_at_most(snapshots: usize) -> usize {
     let describes = 2 * snapshots.div_ceil(IDS);
     let objects = 3;
-    look::TRIES * (1 + objects + describes + sharing::AT_MOST + volumes::AT_MOST + blocks::CALLS_AT_MOST)
+    question::TRIES * (1 + objects + describes + sharing::AT_MOST + volumes::AT_MOST + blocks::CALLS_AT_MOST)
 }
 
 /// Looks at everything that the question names, within `limit`. While an attempt holds something in this plane no call is
@@ -91,7 +94,7 @@ async fn all(look: &Look<'_>, cloud: &Cloud, ask: &Verify) -> Vec<Finding> {
         }
     };
     let mut tags = attempt_tags(&ask.attempt, &look.env().config.plane);
-    tags.push(("isochron/cluster-id".to_owned(), ask.cluster.to_string()));
+    tags.push((CLUSTER.to_owned(), ask.cluster.to_string()));
     add(Subject::Snapshots, begun, snapshots::exist(ask, &shown));
     add(Subject::StorageTier, begun, snapshots::tiers(ask, &shown));
     add(Subject::Tags, begun, snapshots::tags(ask, &shown, &tags));

@@ -2,7 +2,7 @@
 //! with each verification.
 
 use super::{
-    look::{Look, Said, Stop},
+    super::question::{Look, Said, Stop},
     snapshots::Shown,
 };
 use crate::{budgets::Action, ports::Cloud};

@@ -1,6 +1,6 @@
 //! What EC2 shows of the snapshots, against what the certificate names.
 
-use super::{look::Said, metadata::VolumeSizes};
+use super::{super::question::Said, metadata::VolumeSizes};
 use crate::ports::{SnapshotInfo, SnapshotState, Tier};
 use shared::{
     ids::SnapshotId,

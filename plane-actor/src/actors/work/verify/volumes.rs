@@ -2,7 +2,7 @@
 //! rights is not documented (`facts/aws.md` A13): a refusal counts, a yes is no proof that the key works.
 
 use super::{
-    look::{Look, Said, Stop},
+    super::question::{Look, Said, Stop},
     snapshots::Shown,
 };
 use crate::{

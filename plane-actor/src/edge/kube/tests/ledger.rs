@@ -24,7 +24,7 @@ fn ledger_of(fake: &ApiServer) -> KubeLedger {
 }
 
 fn at(epoch: u64) -> MemberLedger {
-    let mut ledger = MemberLedger::default();
+    let mut ledger = MemberLedger { name: "a \"name\"".to_owned(), ..MemberLedger::default() };
     ledger.put(AttemptRecord {
         attempt: Attempt { backup: BackupUid::new("uid"), number: 1 },
         epoch: Epoch(epoch),
@@ -190,7 +190,7 @@ fn attempt(cluster: u64, epoch: u64, state: AttemptState) -> AttemptRecord {
 
 #[test]
 fn a_save_under_the_hold_is_one_attempts_evidence_however_many_went_before() {
-    let mut ledger = MemberLedger::default();
+    let mut ledger = MemberLedger { name: "a \"name\"".to_owned(), ..MemberLedger::default() };
     for epoch in 1..=100 {
         ledger.put(attempt(7, epoch, AttemptState::Live));
         let confirmed = AttemptState::Confirmed(evidence(epoch));

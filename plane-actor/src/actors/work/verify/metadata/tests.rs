@@ -11,7 +11,7 @@ fn meta(ts: &str, volumes: &str) -> String {
 fn the_lock_names_backup_and_attempt() {
     let attempt = ask().attempt;
     let said = |number: u32, backup: &str| {
-        let body = super::super::super::storage::lock_text(&Attempt { backup: BackupUid::new(backup), number });
+        let body = super::super::super::storage::lock_text(&Attempt { backup: BackupUid::new(backup), number }, "l-1");
         lock(Some(body.as_bytes()), &attempt).state
     };
     assert_eq!(said(2, "u-1"), FindingState::Sound);

@@ -1,6 +1,6 @@
-//! How calls of a verification are made: counted, within the account's budget, never while a barrier holds something here.
+//! How calls of a question that only reads are made: counted, within the account's budget, never while a barrier holds something here.
 
-use super::super::cloud::throttled;
+use super::cloud::throttled;
 use crate::{
     actors::plane_context::PlaneContext,
     budgets::Action,
@@ -70,8 +70,8 @@ impl From<Stop> for Said {
                 FindingState::Unchecked,
                 "a backup is in its barrier in this plane and needs every call; ask again",
             ),
-            Stop::NoTime => Self::new(FindingState::Unchecked, "the time that a verification has was over before it"),
-            Stop::NoCalls => Self::new(FindingState::Unchecked, "the calls that a verification may make were used up"),
+            Stop::NoTime => Self::new(FindingState::Unchecked, "the time that such a question has was over before it"),
+            Stop::NoCalls => Self::new(FindingState::Unchecked, "the calls that such a question may make were used up"),
             // Whoever may not ask cannot tell; it may well be sound.
             Stop::Answer(error @ CloudError::Denied(_)) => Self::new(FindingState::Doubtful, error.to_string()),
             Stop::Answer(error) => Self::new(FindingState::Unchecked, error.to_string()),
@@ -79,7 +79,7 @@ impl From<Stop> for Said {
     }
 }
 
-/// One verification.
+/// One question.
 pub(super) struct Look<'a> {
     env: &'a PlaneContext,
     until: Instant,
@@ -149,6 +149,18 @@ impl<'a> Look<'a> {
     /// `None`: there is no such object.
     pub(super) async fn object(&self, cloud: &Cloud, key: &str) -> Result<Option<Vec<u8>>, Stop> {
         let make = || cloud.objects.get(key);
+        again(async || self.once(&make).await).await
+    }
+
+    /// Keys below a prefix that come behind `after`, at most `limit`.
+    pub(super) async fn list(
+        &self,
+        cloud: &Cloud,
+        prefix: &str,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<String>, Stop> {
+        let make = || cloud.objects.list_after(prefix, after, limit);
         again(async || self.once(&make).await).await
     }
 
