@@ -4,6 +4,7 @@
 
 use super::{
     bank::{Bank, Job, Waiter},
+    calls::Calls,
     cloud::CloudState,
     config::{Span, WorldConfig},
     counters::Counters,
@@ -84,6 +85,7 @@ pub(crate) struct State {
     pub(crate) ledgers: BTreeMap<String, MemberLedger>,
     pub(crate) faults: Faults,
     pub(crate) counters: Counters,
+    pub(crate) calls: Calls,
     /// Nothing new is begun any more.
     pub(crate) calm: bool,
     /// Admin commands applied and refused, by kind.
@@ -119,6 +121,7 @@ impl State {
             ledgers: BTreeMap::new(),
             faults: Faults::default(),
             counters: Counters::default(),
+            calls: Calls::default(),
             calm: false,
             admin: BTreeMap::new(),
             ingests: BTreeMap::new(),

@@ -41,4 +41,14 @@ impl World {
     pub fn alter_ec2<T>(&self, change: impl FnOnce(&mut Ec2) -> T) -> T {
         self.with(|state| change(&mut state.cloud.ec2))
     }
+
+    /// Every call of AWS that this plane has begun, in their order.
+    pub fn calls(&self, plane: &str) -> Vec<&'static str> {
+        self.with(|state| state.calls.of(plane))
+    }
+
+    /// The answer to this call of the plane, counted from 0, is lost; what it asked for happens.
+    pub fn lose_answer(&self, plane: &str, number: usize) {
+        self.with(|state| state.calls.lose(plane, number));
+    }
 }

@@ -16,6 +16,7 @@
 mod admin;
 mod apply;
 mod bank;
+mod calls;
 mod capture;
 mod cloud;
 mod config;

@@ -32,14 +32,15 @@ impl BlocksDouble {
         action: &'static str,
         act: impl FnOnce(&mut State) -> Result<T, Refusal> + Send,
     ) -> Result<T, CloudError> {
+        let number = self.world.with(|state| state.calls.called(&self.plane, action));
         self.world.pause(self.world.with(|state| state.config.ec2.describe)).await;
         tokio::time::sleep(self.world.with(|state| state.ec2_faults(&self.plane).slow_blocks)).await;
         self.world.with(|state| {
             if state.ec2_faults(&self.plane).blocks_denied {
                 return Err(CloudError::Denied(format!("ebs:{action}: AccessDeniedException")));
             }
-            state.admit(&self.plane, action)?;
-            act(state).map_err(refused)
+            let answer = state.admit(&self.plane, action).and_then(|()| act(state).map_err(refused));
+            state.calls.replied(&self.plane, number, answer)
         })
     }
 

@@ -186,19 +186,24 @@ fn refused(refusal: Refusal) -> CloudError {
 
 impl Ec2Double {
     /// The volumes are captured somewhere inside the call.
-    async fn creating<T: Send>(&self, create: impl FnOnce(&mut State) -> T + Send) -> T {
-        let (way, back, slow) = self.world.with(|state| {
+    async fn creating<T: Send>(
+        &self,
+        action: &'static str,
+        create: impl FnOnce(&mut State) -> Result<T, CloudError> + Send,
+    ) -> Result<T, CloudError> {
+        let (number, way, back, slow) = self.world.with(|state| {
+            let number = state.calls.called(&self.plane, action);
             let span = state.config.ec2.create;
             let slow = state.ec2_faults(&self.plane).slow_create;
             let whole = state.draw_call(span);
             let way = state.draw_call(Span(0, whole));
-            (way, whole - way, slow)
+            (number, way, whole - way, slow)
         });
         self.world.sleep_ms(way).await;
         tokio::time::sleep(slow).await;
         let answer = self.world.with(create);
         self.world.sleep_ms(back).await;
-        answer
+        self.world.with(|state| state.calls.replied(&self.plane, number, answer))
     }
 
     async fn describe<T: Send>(
@@ -206,10 +211,11 @@ impl Ec2Double {
         action: &'static str,
         look: impl FnOnce(&mut State) -> Result<T, CloudError> + Send,
     ) -> Result<T, CloudError> {
+        let number = self.world.with(|state| state.calls.called(&self.plane, action));
         self.world.pause(self.world.with(|state| state.config.ec2.describe)).await;
         self.world.with(|state| {
-            state.admit(&self.plane, action)?;
-            look(state)
+            let answer = state.admit(&self.plane, action).and_then(|()| look(state));
+            state.calls.replied(&self.plane, number, answer)
         })
     }
 }
@@ -242,11 +248,11 @@ impl Ec2 for Ec2Double {
     }
 
     async fn create_snapshots(&self, call: &CreateSnapshots) -> Result<Vec<AcceptedSnapshot>, CloudError> {
-        self.creating(|state| state.create(&self.plane, call)).await
+        self.creating("CreateSnapshots", |state| state.create(&self.plane, call)).await
     }
 
     async fn create_snapshot(&self, call: &CreateSnapshot) -> Result<AcceptedSnapshot, CloudError> {
-        let made = self.creating(|state| state.create_one(&self.plane, call)).await?;
+        let made = self.creating("CreateSnapshot", |state| state.create_one(&self.plane, call)).await?;
         made.into_iter().next().ok_or_else(|| CloudError::OutcomeUnknown("CreateSnapshot made nothing".to_owned()))
     }
 
@@ -325,8 +331,9 @@ impl Ec2 for Ec2Double {
     }
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError> {
+        let number = self.world.with(|state| state.calls.called(&self.plane, "DeleteSnapshot"));
         self.world.pause(self.world.with(|state| state.config.ec2.delete)).await;
-        self.world.with(|state| {
+        let deleted = self.world.with(|state| {
             state.counters.ec2_delete_calls += 1;
             state.admit(&self.plane, "DeleteSnapshot")?;
             let (now, home) = (state.moment(), state.home_of(&self.plane));
@@ -351,7 +358,8 @@ impl Ec2 for Ec2Double {
             }
             state.counters.ec2_deletes += 1;
             Ok(true)
-        })
+        });
+        self.world.with(|state| state.calls.replied(&self.plane, number, deleted))
     }
 
     async fn in_recycle_bin(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotId>, CloudError> {

@@ -31,7 +31,8 @@ impl CloudConnect for CloudDouble {
         let region = if storage.region.is_empty() { region } else { storage.region.clone() };
         let blocks = BlocksDouble { world: self.world.clone(), plane: self.plane.clone() };
         let ec2 = Ec2Double { world: self.world.clone(), plane: self.plane.clone() };
-        let objects = Bucket { world: self.world.clone(), bucket: storage.bucket.clone() };
+        let (world, plane) = (self.world.clone(), self.plane.clone());
+        let objects = Bucket { world, plane, bucket: storage.bucket.clone() };
         Ok(Cloud {
             account,
             region,

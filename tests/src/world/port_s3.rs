@@ -8,17 +8,19 @@ use std::path::{Component, Path};
 
 pub(crate) struct Bucket {
     pub(crate) world: World,
+    pub(crate) plane: String,
     pub(crate) bucket: String,
 }
 
 impl Bucket {
     async fn enter<T: Send>(
         &self,
-        action: &str,
+        action: &'static str,
         act: impl FnOnce(&mut State) -> Result<T, CloudError> + Send,
     ) -> Result<T, CloudError> {
+        let number = self.world.with(|state| state.calls.called(&self.plane, action));
         self.world.pause(self.world.with(|state| state.config.s3)).await;
-        self.world.with(|state| {
+        let answer = self.world.with(|state| {
             if state.faults.s3_down {
                 return Err(CloudError::OutcomeUnknown(format!("{action}: connection refused")));
             }
@@ -29,7 +31,8 @@ impl Bucket {
                 return Err(CloudError::Denied(action.to_owned()));
             }
             act(state)
-        })
+        });
+        self.world.with(|state| state.calls.replied(&self.plane, number, answer))
     }
 }
 

@@ -52,6 +52,7 @@ async fn objects_are_written_read_listed_and_deleted() {
     objects.put("q/elsewhere", Vec::new()).await.expect("written");
     assert_eq!(objects.list("p/", 3).await.expect("listed").len(), 3);
     assert_eq!(objects.list("p/", 100).await.expect("listed"), ["p/0", "p/1", "p/2", "p/3", "p/a b+c"]);
+    assert_eq!(objects.list_after("p/", "p/1", 2).await.expect("listed"), ["p/2", "p/3"]);
     assert_eq!(objects.list("none/", 1).await.expect("listed"), Vec::<String>::new());
     objects.delete("p/0").await.expect("deleted");
     objects.delete("p/0").await.expect("absent is deleted");
