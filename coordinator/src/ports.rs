@@ -84,6 +84,8 @@ pub struct Object {
     pub request: Result<Request, Refusal>,
     /// Annotation `isochron.pingcap.com/cancel: "true"`.
     pub cancel: bool,
+    /// Annotation `isochron.pingcap.com/try-again`, any text: with each other one, what was refused is tried again at once.
+    pub try_again: String,
     /// Annotation `isochron.pingcap.com/abandon-planes: a,b`: planes that an admin gives up knowingly, so that a
     /// deletion does not wait for them.
     pub abandoned: Vec<PlaneId>,

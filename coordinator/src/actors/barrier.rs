@@ -308,6 +308,7 @@ impl Handler<ToBarrier> for BarrierActor {
             ToBarrier::Cancel => Input::Cancel,
             ToBarrier::Delete(policy) => Input::Delete(policy),
             ToBarrier::ObjectLost => Input::ObjectLost,
+            ToBarrier::TryAgain => Input::TryAgain,
             ToBarrier::Abandon(planes) => Input::Abandon(planes),
             ToBarrier::Verified(found) => Input::Verified(found),
             // What only prepares, completes or cleans is left to the successor, as the record has it.

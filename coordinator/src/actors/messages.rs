@@ -120,6 +120,8 @@ pub(super) enum ToBarrier {
     Delete(CleanPolicy),
     /// The object vanished, and nobody had deleted it.
     ObjectLost,
+    /// What was refused is tried again now.
+    TryAgain,
     Abandon(BTreeSet<PlaneId>),
     /// Its planes looked at it as a whole.
     Verified(Verification),

@@ -48,6 +48,8 @@ pub enum Input {
     Delete(CleanPolicy),
     /// The object vanished, and nobody had deleted it.
     ObjectLost,
+    /// A person has mended something and does not want to wait: what was refused is tried again now.
+    TryAgain,
     /// Planes that an admin gives up knowingly.
     Abandon(BTreeSet<PlaneId>),
     /// Its planes looked at it, and this came of it.

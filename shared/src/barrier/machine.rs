@@ -334,6 +334,7 @@ impl Machine for Barrier {
             Input::Cancel => self.cancel(&mut step),
             Input::Delete(policy) => self.delete(policy, &mut step),
             Input::ObjectLost => self.object_lost(&mut step),
+            Input::TryAgain => self.try_again_now(&mut step),
             Input::Abandon(planes) => self.abandon(&planes, &mut step),
             Input::Verified(found) => self.verified(found, &mut step),
             Input::Stop => self.cut_short(&mut step),

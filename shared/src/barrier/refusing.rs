@@ -13,8 +13,8 @@ use crate::{
     time::{Instant, Millis, Now},
 };
 
-/// Between two tries of an order that was refused. It starts anew with the plane's next session: whoever mends something
-/// in a plane and does not want to wait restarts its plane actor.
+/// Between two tries of an order that was refused. It starts anew with the plane's next session, and when a person says so
+/// ([`Input::TryAgain`](super::input::Input::TryAgain)).
 pub(super) const AGAIN: Backoff = Backoff { first: Millis::secs(15), cap: Millis::secs(600) };
 
 impl Barrier {
@@ -76,6 +76,18 @@ impl Barrier {
         match next {
             Some(at) => self.set(Timer::Again, at),
             None => self.stop(&[Timer::Again]),
+        }
+    }
+
+    /// A person's word: whatever was refused may have been mended, so nothing of it counts any more but since when it lasts.
+    pub(super) fn try_again_now(&mut self, step: &mut Step) {
+        let mut refused = false;
+        for last in self.planes.values_mut().filter_map(|live| live.refused.as_mut()) {
+            (last.tries, last.again, refused) = (0, None, true);
+        }
+        if refused {
+            self.send_all(step);
+            self.arm_again();
         }
     }
 

@@ -154,6 +154,11 @@ fn what_needs_a_person_is_asked_for_from_minutes_up_to_an_hour_and_at_once_in_a_
         kit.feed(Input::PlaneDown(plane(0)));
         let effects = kit.raw(Input::PlaneUp(plane(0)));
         assert_eq!(afresh(&effects), [("az1".to_owned(), true)], "somebody may have mended it");
+        let left = CleanReport { left: vec!["snap-1: locked".into()], needs_person: true, ..CleanReport::default() };
+        kit.says(0, Answer::Cleaned(Cleaned { report: left }));
+        let effects = kit.raw(Input::TryAgain);
+        let of_az1: Vec<_> = afresh(&effects).into_iter().filter(|(plane, _)| plane == "az1").collect();
+        assert_eq!(of_az1, [("az1".to_owned(), true)], "somebody says that it is mended");
     }
 }
 

@@ -208,10 +208,22 @@ async fn console(rig: &Rig, commit_ts: &str) {
         let (from, to) = (snapshotting["began_ms"].as_u64(), snapshotting["planes"][plane].as_u64());
         assert!(!calls.is_empty() && accepted.into_iter().all(|at| Some(at) >= from && to.is_some()), "{timeline:#}");
     }
+    let orphans = programs.console(&["orphans"]).await.unwrap();
+    let seen: u64 =
+        orphans["planes"].as_array().expect("rows").iter().filter_map(|row| row["snapshots"].as_u64()).sum();
+    assert_eq!((&orphans["found"], &orphans["whole"]), (&json!([]), &json!(true)), "{orphans:#}");
+    assert_eq!(
+        seen,
+        shown["record"]["certificate"]["planes"].as_object().expect("planes").values().map(snapshots_of).sum()
+    );
     let drawn = programs.console_text(&["timeline", "first"]).await.unwrap();
     assert!(drawn.contains("Snapshotting") && drawn.contains("CreateSnapshots: "), "{drawn}");
     let watched = programs.console_text(&["watch", "first"]).await.unwrap();
     assert_eq!(watched.trim(), "attempt 1: Complete", "it has ended, so does the command");
+}
+
+fn snapshots_of(part: &Value) -> u64 {
+    part["evidence"]["snapshots"].as_array().map_or(0, |all| all.len() as u64)
 }
 
 /// One snapshot for each volume of TiKV and for no other, those of an instance from one call, all tagged.

@@ -220,6 +220,10 @@ impl CoordinatorActor {
         if !self.ready {
             return;
         }
+        if before.as_ref().is_some_and(|before| before.try_again != object.try_again) && !object.try_again.is_empty() {
+            tracing::info!(uid = %object.uid, "a person says that what was refused is to be tried again");
+            self.tell_backup(&object.uid, ToBarrier::TryAgain);
+        }
         if before.is_some_and(|before| has_changed(&before, &object)) && self.has_record(&object.uid) {
             let text = "the spec was fixed when the backup started; this change has no effect (of cleanPolicy, the safer one counts at deletion)";
             self.tell_event(reference(&object), EventKind::Warning, "SpecFixed", text.to_owned(), ctx);

@@ -32,6 +32,7 @@ fn object(uid: &str, namespace: &str, name: &str) -> Object {
         phase: String::new(),
         request: Err(missing()),
         cancel: false,
+        try_again: String::new(),
         abandoned: Vec::new(),
         scheduled: None,
     }

@@ -33,6 +33,8 @@ use std::collections::BTreeSet;
 
 /// `"true"`: end the backup now.
 pub const CANCEL_ANNOTATION: &str = "isochron.pingcap.com/cancel";
+/// Any text; another one than before: what was refused is tried again now.
+pub const TRY_AGAIN_ANNOTATION: &str = "isochron.pingcap.com/try-again";
 /// Planes, separated by commas, that an admin gives up knowingly.
 pub const ABANDON_ANNOTATION: &str = "isochron.pingcap.com/abandon-planes";
 /// IAM role of the pods, as kube2iam had it (`facts/tidb-operator.md` §6).
@@ -130,6 +132,7 @@ fn known(metadata: &ObjectMeta, phase: &str) -> Option<Object> {
         clean_policy: None,
         request: Err(Refusal::new(Reason::SpecInvalid, "the spec was not read")),
         cancel: annotation(CANCEL_ANNOTATION) == Some("true"),
+        try_again: annotation(TRY_AGAIN_ANNOTATION).unwrap_or_default().to_owned(),
         abandoned: annotation(ABANDON_ANNOTATION)
             .unwrap_or_default()
             .split(',')

@@ -221,10 +221,12 @@ fn metadata_tells_deletion_cancellation_and_abandoned_planes() {
     let mut manifest = page(0);
     manifest["metadata"]["deletionTimestamp"] = json!("2024-05-01T03:00:20Z");
     manifest["metadata"]["finalizers"] = json!(["other", FINALIZER]);
-    manifest["metadata"]["annotations"] = json!({CANCEL_ANNOTATION: "true", ABANDON_ANNOTATION: " a, b ,"});
+    manifest["metadata"]["annotations"] =
+        json!({CANCEL_ANNOTATION: "true", TRY_AGAIN_ANNOTATION: " 10:05 ", ABANDON_ANNOTATION: " a, b ,"});
     manifest["status"] = json!({"phase": "Failed", "backups": 3});
     let object = converted(manifest);
     assert!(object.deleting && object.finalizer && object.cancel);
+    assert_eq!(object.try_again, "10:05");
     assert_eq!(object.abandoned, [PlaneId::from("a"), PlaneId::from("b")]);
     assert_eq!(object.phase, "Failed");
 }
