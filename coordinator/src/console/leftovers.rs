@@ -63,7 +63,8 @@ impl Looked {
         self.planes.iter().all(|(_, asked)| match asked {
             Asked::Unasked(_) => false,
             Asked::Answered { scanned, cut } => {
-                *cut == 0 && scanned.places.iter().all(|place| place.unseen.is_empty() && place.more == 0)
+                let looked = *cut == 0 && !scanned.places.is_empty();
+                looked && scanned.places.iter().all(|place| place.unseen.is_empty() && place.more == 0)
             }
         })
     }

@@ -51,6 +51,7 @@ fn what_is_seen_from_two_places_counts_once_and_by_the_one_that_could_tell() {
 #[test]
 fn a_plane_that_did_not_look_is_told() {
     let mut found = looked(vec![]);
+    assert!(!found.is_whole(), "nobody said where to look");
     found.planes.push((PlaneId::new("az2"), Asked::Unasked("it is not connected".to_owned())));
     assert!(!found.is_whole());
     let told = value(&found);
