@@ -2,6 +2,7 @@
 
 use crate::{
     checking::{Outcome, check, wait_for},
+    diagnosing::diagnose,
     reach,
     reach::Way,
 };
@@ -14,6 +15,7 @@ use coordinator::pages::{report, timeline_svg};
 use shared::time::Timestamp;
 use std::{
     io::{IsTerminal, Write},
+    path::PathBuf,
     process::ExitCode,
     thread::sleep,
     time::{Duration, Instant},
@@ -69,6 +71,16 @@ enum Ask {
     Verify {
         /// name, namespace/name or uid
         name: String,
+    },
+    /// One archive for whoever helps: what the coordinator and its planes say of themselves, with NAME also all of that
+    /// backup. Texts that can be read by hand, without secrets; nothing is changed. With `-o json` what the coordinator
+    /// alone knows, and no archive.
+    Diagnose {
+        /// name, namespace/name or uid
+        name: Option<String>,
+        /// Where to write it; without it a file named by the time, in this folder.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
     },
     /// Where the time of its last attempt went, step by step and plane by plane; a picture with `-o svg`.
     Timeline {
@@ -188,6 +200,10 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
         Ask::Verify { name } => {
             return told(check(&args.reach.find().map_err(wrong)?, Question::Verify { name }, None, args.output));
         }
+        Ask::Diagnose { name, file } if args.output == Output::Table => {
+            return told(diagnose(&args.reach.find().map_err(wrong)?, name.as_deref(), file));
+        }
+        Ask::Diagnose { name, .. } => Question::Diagnose { name },
         Ask::Status => Question::Status,
         Ask::Planes => Question::Planes,
         Ask::Backups => Question::Backups,

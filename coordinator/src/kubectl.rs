@@ -4,6 +4,7 @@
 
 mod asking;
 mod checking;
+mod diagnosing;
 mod plugin;
 
 use clap::Parser;

@@ -67,7 +67,9 @@ async fn act(
     let (plane_names, told) = (known.clone(), (standing.clone(), outcomes.clone()));
     let schedules =
         ScheduleActor::new(plane_names, ports.clone(), clock.clone(), metrics.clone(), told.0, told.1).start();
-    let wished = Wished { prices: config.prices, verify: config.verify.pace(), scan: config.scan.every() };
+    let whole = serde_json::to_value(&config)?;
+    let (verify, scan) = (config.verify.pace(), config.scan.every());
+    let wished = Wished { prices: config.prices, verify, scan, whole };
     let coordinator = CoordinatorActor::new(known, ports, clock, metrics, standing.clone(), outcomes, wished).start();
     let (mut led, mut decided) = (false, false);
     loop {

@@ -4,6 +4,7 @@
 
 mod asking;
 mod checking;
+mod diagnosing;
 mod next_runs;
 mod pki;
 mod reach;

@@ -103,7 +103,7 @@ impl Way {
             | Question::Timeline { name }
             | Question::Verify { name }
             | Question::Cancel { name } => Some(name),
-            Question::Check { name } | Question::Schedules { name, .. } => name.as_mut(),
+            Question::Check { name } | Question::Diagnose { name } | Question::Schedules { name, .. } => name.as_mut(),
             Question::Status
             | Question::Planes
             | Question::Backups
@@ -158,6 +158,7 @@ impl Way {
 fn words(question: &Question) -> Option<Vec<&str>> {
     Some(match question {
         Question::Check { name } => std::iter::once("check").chain(name.as_deref()).collect(),
+        Question::Diagnose { name } => std::iter::once("diagnose").chain(name.as_deref()).collect(),
         Question::LogLevel { filter } => std::iter::once("log-level").chain(filter.as_deref()).collect(),
         Question::Verify { name } => vec!["verify", name],
         Question::Orphans { delete: Some(uid), .. } => vec!["orphans", "--delete", uid],
@@ -198,6 +199,7 @@ mod tests {
         assert_eq!(of(Question::Status), "", "over HTTP");
         assert_eq!(of(Question::Check { name: Some("a/b".to_owned()) }), "check a/b");
         assert_eq!(of(Question::Check { name: None }), "check");
+        assert_eq!(of(Question::Diagnose { name: Some("a/b".to_owned()) }), "diagnose a/b");
         assert_eq!(of(Question::LogLevel { filter: Some("debug".to_owned()) }), "log-level debug");
         assert_eq!(of(Question::Orphans { delete: Some("u-1".to_owned()), planes: true }), "orphans --delete u-1");
         assert_eq!(of(Question::Orphans { delete: None, planes: true }), "orphans");

@@ -57,6 +57,10 @@ pub trait Logs: Send + Sync {
     /// # Errors
     /// For people: it cannot be read.
     fn set_filter(&self, filter: &str) -> Result<(), String>;
+    /// The last lines that were logged, oldest first; bounded.
+    fn recent(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// One VolumeBackup as the coordinator understands it.

@@ -92,6 +92,10 @@ impl Logs for OfThisProcess {
     fn set_filter(&self, filter: &str) -> Result<(), String> {
         telemetry::set_filter(filter).map_err(|error| error.to_string())
     }
+
+    fn recent(&self) -> Vec<String> {
+        telemetry::recent()
+    }
 }
 
 async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<Backends> {

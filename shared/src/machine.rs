@@ -19,7 +19,7 @@ use std::fmt::Debug;
 /// A pure state machine: no clock, no I/O, no randomness. `step` is total: no input makes it panic.
 pub trait Machine {
     /// What it is told: messages, results of effects, expired timers. Input of an attempt carries its epoch.
-    type Input;
+    type Input: Debug;
     /// What it wants done, as data.
     type Effect: Debug;
     /// Names of its timers, so that a wake-up says why, and a model checker without a clock can fire one.

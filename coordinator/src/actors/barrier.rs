@@ -3,12 +3,14 @@
 mod showing;
 
 use super::{
-    messages::{BarrierOver, Channel, Ending, FromBarrier, GiveClaim, ToBarrier, WantClaim},
+    messages::{AskPast, BarrierOver, Channel, Ending, FromBarrier, GiveClaim, ToBarrier, WantClaim},
     publish::{self, Reached},
     store::{Slot, Writer},
 };
 use crate::ports::{LedgerKey, ObjectRef, Ports, Version};
-use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Recipient, WrapFuture, fut::ActorFutureExt};
+use actix::{
+    Actor, ActorContext, AsyncContext, Context, Handler, MessageResult, Recipient, WrapFuture, fut::ActorFutureExt,
+};
 use futures::FutureExt;
 use shared::{
     barrier::{Barrier, Effect, Input, Record, View},
@@ -166,7 +168,8 @@ impl Actor for BarrierActor {
 
     fn stopped(&mut self, _: &mut Self::Context) {
         let ending = std::mem::replace(&mut self.ending, Ending::Lost);
-        let over = BarrierOver { backup: self.object.uid.clone(), ending, incarnation: self.incarnation };
+        let (backup, past) = (self.object.uid.clone(), self.driver.past().steps());
+        let over = BarrierOver { backup, ending, incarnation: self.incarnation, past };
         let parent = self.parent.clone();
         tokio::task::spawn_local(async move {
             // The parent lives as long as the process; if it is gone, so is everything.
@@ -273,6 +276,13 @@ fn missed(known: &BTreeMap<PlaneId, u64>, now: &BTreeMap<PlaneId, u64>) -> (Vec<
 
 #[cfg(test)]
 mod tests;
+
+impl Handler<AskPast> for BarrierActor {
+    type Result = MessageResult<AskPast>;
+    fn handle(&mut self, _: AskPast, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.driver.past().steps())
+    }
+}
 
 impl Handler<ToBarrier> for BarrierActor {
     type Result = ();

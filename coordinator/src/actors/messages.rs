@@ -12,7 +12,7 @@ use shared::{
     verify::Verification,
     wire::{Answer, Up},
 };
-use shell::link::Link;
+use shell::{driver::Stepped, link::Link};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -134,6 +134,11 @@ pub(super) enum ToBarrier {
     Contradicted,
 }
 
+/// To a barrier: its last steps are wanted.
+#[derive(Message)]
+#[rtype(result = "Vec<Stepped>")]
+pub(super) struct AskPast;
+
 /// From a barrier.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -188,4 +193,6 @@ pub(super) struct BarrierOver {
     pub(super) ending: Ending,
     /// Which of the barriers of this backup, one after the other, that this process has had.
     pub(super) incarnation: u64,
+    /// Its last steps.
+    pub(super) past: Vec<Stepped>,
 }

@@ -142,6 +142,7 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         Question::Schedules { .. }
         | Question::Check { .. }
         | Question::Verify { .. }
+        | Question::Diagnose { .. }
         | Question::Cancel { .. }
         | Question::LogLevel { .. } => Answered::Error("it is not answered here".to_owned()),
     }

@@ -5,6 +5,7 @@ mod answer;
 mod called;
 pub mod check;
 pub mod contexts;
+pub mod diagnose;
 mod glance;
 pub mod leftovers;
 mod question;

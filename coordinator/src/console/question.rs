@@ -40,6 +40,11 @@ pub enum Question {
         /// Which.
         name: String,
     },
+    /// What this process alone knows, for who looks into what went wrong. Nothing is changed.
+    Diagnose {
+        /// Of whose machine the last steps are told; `None`: of all, as far as they fit.
+        name: Option<String>,
+    },
     /// Where its time went.
     Timeline {
         /// Which.
@@ -86,6 +91,7 @@ impl Question {
             | Self::Why { .. }
             | Self::Check { .. }
             | Self::Verify { .. }
+            | Self::Diagnose { .. }
             | Self::Timeline { .. }
             | Self::Schedules { .. }
             | Self::LogLevel { filter: None }
@@ -171,6 +177,7 @@ mod tests {
             (Question::Why { name: name() }, Role::Viewer),
             (Question::Check { name: Some(name()) }, Role::Viewer),
             (Question::Verify { name: name() }, Role::Viewer),
+            (Question::Diagnose { name: None }, Role::Viewer),
             (Question::Timeline { name: name() }, Role::Viewer),
             (Question::Schedules { name: None, plan: false, at: None }, Role::Viewer),
             (Question::Orphans { delete: None, planes: true }, Role::Viewer),

@@ -29,6 +29,7 @@ pub fn path_of(question: &Question) -> Option<String> {
         }
         Question::Check { .. }
         | Question::Verify { .. }
+        | Question::Diagnose { .. }
         | Question::Cancel { .. }
         | Question::LogLevel { .. }
         | Question::Orphans { .. } => return None,
@@ -105,6 +106,7 @@ mod tests {
         let name = || "nightly".to_owned();
         for question in [
             Question::Check { name: None },
+            Question::Diagnose { name: None },
             Question::Cancel { name: name() },
             Question::LogLevel { filter: None },
             Question::Orphans { delete: Some(name()), planes: false },
@@ -115,6 +117,7 @@ mod tests {
         for asked in [
             "/api/v1/cancel/nightly",
             "/api/v1/check",
+            "/api/v1/diagnose",
             "/api/v1/log-level",
             "/api/v1/orphans/u-1",
             "/api/v1/show",

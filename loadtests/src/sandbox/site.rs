@@ -195,6 +195,10 @@ impl Logs for OwnLogs {
     fn set_filter(&self, filter: &str) -> Result<(), String> {
         shell::telemetry::set_filter(filter).map_err(|error| error.to_string())
     }
+
+    fn recent(&self) -> Vec<String> {
+        shell::telemetry::recent()
+    }
 }
 
 fn start_coordinator(

@@ -20,8 +20,11 @@ use shared::{
 };
 use std::{collections::VecDeque, time::Duration, vec};
 
+mod past;
 #[cfg(test)]
 mod tests;
+
+pub use past::{Past, Stepped};
 
 /// How long a fence may take. Waiting freezes the actor's timers too, so it stays far below every lease (the shortest is
 /// the store lease of 10 s, renewed at 2.5 s by a task of its own; `design.md` §3, §4).
@@ -128,17 +131,31 @@ pub struct Driver<M: Machine> {
     armed: Option<Armed>,
     generation: u64,
     ignored: u64,
+    past: Past,
 }
 
 impl<M: Machine> Driver<M> {
     /// A machine that nothing was told yet.
     pub fn new(machine: M) -> Self {
-        Self { machine, turn: Turn::Idle, held: VecDeque::new(), armed: None, generation: 0, ignored: 0 }
+        Self {
+            machine,
+            turn: Turn::Idle,
+            held: VecDeque::new(),
+            armed: None,
+            generation: 0,
+            ignored: 0,
+            past: Past::default(),
+        }
     }
 
     /// To look at: views, status. Steps happen only through [`Performer::feed`].
     pub fn machine(&self) -> &M {
         &self.machine
+    }
+
+    /// Its last steps, to look at.
+    pub fn past(&self) -> &Past {
+        &self.past
     }
 
     /// A fence failed; inputs are ignored.
@@ -178,8 +195,10 @@ fn pump<A: Performer>(actor: &mut A, ctx: &mut Context<A>) {
             return;
         };
         driver.turn = Turn::Busy;
-        let effects = driver.machine.step(now, input).into_iter();
-        if !carry_out(actor, effects, ctx) {
+        let told = Past::input(&input);
+        let effects = driver.machine.step(now, input);
+        driver.past.note(now.wall, told, &effects);
+        if !carry_out(actor, effects.into_iter(), ctx) {
             return;
         }
     }

@@ -1,5 +1,7 @@
 //! Logs of a process, and what a panic means. Message constant, values as fields; ERROR means that a person must look.
 
+mod recent;
+
 use std::{
     cell::RefCell,
     io::{IsTerminal, stderr},
@@ -66,17 +68,23 @@ pub fn init(format: Format, filter: &str) -> Result<(), TelemetryError> {
     let registry = tracing_subscriber::registry().with(changeable).with(filter_fn(is_discreet));
     match format {
         Format::Json => {
-            let lines = fmt::layer().json().flatten_event(true).with_ansi(false).with_writer(stderr);
+            let lines = fmt::layer().json().flatten_event(true).with_ansi(false).with_writer(recent::Kept::and(stderr));
             registry.with(lines).try_init()?;
         }
         Format::Text => {
-            let lines = fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr);
-            registry.with(lines).try_init()?;
+            let ansi = stderr().is_terminal();
+            registry.with(fmt::layer().with_ansi(ansi).with_writer(recent::Kept::and(stderr))).try_init()?;
         }
     }
     // Once per process, as `try_init` has just said.
     let _ = FILTER.set(handle);
     Ok(())
+}
+
+/// The last lines that this process has logged, oldest first and without colours, for `console diagnose`; none where
+/// `init` was not called.
+pub fn recent() -> Vec<String> {
+    recent::lines()
 }
 
 /// The filter that `init` has set up, to be changed while the process runs.

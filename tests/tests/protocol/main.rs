@@ -8,6 +8,7 @@ mod blocked;
 mod check;
 mod cleaning;
 mod deposed;
+mod diagnose;
 mod ec2_rules;
 mod faults;
 mod good;

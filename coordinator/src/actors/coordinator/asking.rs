@@ -140,6 +140,9 @@ impl Handler<Ask> for CoordinatorActor {
         if let Question::Verify { name } = &question {
             return self.verify(name, call, ctx);
         }
+        if let Question::Diagnose { name } = &question {
+            return self.diagnose(name.as_deref(), call, ctx);
+        }
         if let Question::Orphans { delete, planes: true } = &question
             && delete.as_ref().is_none_or(|uid| !self.orphans.contains_key(&BackupUid::new(uid)))
         {

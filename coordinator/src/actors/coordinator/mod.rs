@@ -5,12 +5,14 @@ mod asking;
 mod checking;
 mod claiming;
 mod deletions;
+mod diagnosing;
 mod due;
 mod ended;
 mod ending;
 mod letting_go;
 mod objects;
 mod orphans;
+mod pasts;
 mod preflights;
 mod questions;
 mod reading;
@@ -23,7 +25,9 @@ mod verifications;
 mod verifying;
 mod without;
 
-use self::{deletions::Deletions, preflights::Checking, reading::Found, scans::Scanning, verifications::Verifying};
+use self::{
+    deletions::Deletions, pasts::Pasts, preflights::Checking, reading::Found, scans::Scanning, verifications::Verifying,
+};
 use super::{
     barrier::{BarrierActor, Beginning},
     claims::ClaimStore,
@@ -40,6 +44,7 @@ use crate::{
     standing::Standing,
 };
 use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture, fut::ActorFutureExt};
+use serde_json::Value;
 use shared::{
     barrier::{Barrier, Claim, Input, Record, Summary, View},
     claims::{self, Claims},
@@ -75,6 +80,8 @@ pub struct Wished {
     pub verify: Option<Pace>,
     /// How often AWS is looked through for what nothing names; `None`: only when somebody asks.
     pub scan: Option<Millis>,
+    /// All of it, for who looks into what went wrong.
+    pub whole: Value,
 }
 
 /// A backup that is under way, or owes something.
@@ -103,6 +110,10 @@ pub struct CoordinatorActor {
     /// Every plane that may be named.
     known: BTreeSet<String>,
     prices: Prices,
+    /// As it was at the start, to be shown.
+    configuration: Value,
+    /// Last steps of barriers that have ended, to be shown.
+    pasts: Pasts,
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -174,7 +185,7 @@ impl CoordinatorActor {
         metrics: Arc<Metrics>,
         standing: Arc<Standing>,
         outcomes: Arc<Outcomes>,
-        Wished { prices, verify, scan }: Wished,
+        Wished { prices, verify, scan, whole }: Wished,
     ) -> Self {
         ports.objects = Arc::new(Few::new(ports.objects));
         ports.ledger = Arc::new(Counted::new(ports.ledger, metrics.clone()));
@@ -183,6 +194,8 @@ impl CoordinatorActor {
         Self {
             known,
             prices,
+            configuration: whole,
+            pasts: Pasts::default(),
             ports,
             clock,
             metrics,

@@ -34,6 +34,7 @@ impl CoordinatorActor {
     }
 
     fn barrier_over(&mut self, over: BarrierOver, ctx: &mut Context<Self>) {
+        self.pasts.keep(over.backup.clone(), over.past);
         if self.barriers.get(&over.backup).map(|live| live.incarnation) != Some(over.incarnation) {
             return;
         }

@@ -14,6 +14,7 @@ struct Toy {
     told: Vec<String>,
 }
 
+#[derive(Debug)]
 enum Input {
     Note(u32),
     Batch(Vec<Effect>),
