@@ -3,6 +3,7 @@
 use crate::{
     checking::{Outcome, check, wait_for},
     diagnosing::diagnose,
+    draining::{DrainArgs, ReleaseArgs, until_idle},
     reach,
     reach::Way,
 };
@@ -106,6 +107,11 @@ enum Ask {
         /// name, namespace/name or uid
         name: String,
     },
+    /// Begin no backup that needs PLANE, for an hour or as long as --for says: what is under way goes on, what comes waits.
+    /// Without PLANE and --all the drains that there are. A restart or fail-over of the coordinator ends them.
+    Drain(DrainArgs),
+    /// End a drain now: what waits begins.
+    Release(ReleaseArgs),
     /// What the coordinator logs; with FILTER from now on, until it ends or is told otherwise.
     LogLevel {
         /// As --log takes it: info, debug, info,coordinator=debug
@@ -203,6 +209,11 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
         Ask::Diagnose { name, file } if args.output == Output::Table => {
             return told(diagnose(&args.reach.find().map_err(wrong)?, name.as_deref(), file));
         }
+        Ask::Drain(drain) => match drain.wait {
+            Some(wait) => return told(until_idle(&args.reach.find().map_err(wrong)?, &drain, wait, args.output)),
+            None => drain.question(),
+        },
+        Ask::Release(release) => release.question(),
         Ask::Diagnose { name, .. } => Question::Diagnose { name },
         Ask::Status => Question::Status,
         Ask::Planes => Question::Planes,

@@ -5,6 +5,7 @@
 mod asking;
 mod checking;
 mod diagnosing;
+mod draining;
 mod plugin;
 
 use clap::Parser;

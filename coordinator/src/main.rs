@@ -5,6 +5,7 @@
 mod asking;
 mod checking;
 mod diagnosing;
+mod draining;
 mod next_runs;
 mod pki;
 mod reach;

@@ -171,6 +171,11 @@ impl Metrics {
         self.planes.one(plane.as_str(), configured, up, connected);
     }
 
+    /// For which planes no barrier is begun.
+    pub fn drained(&self, planes: &BTreeSet<&str>) {
+        self.planes.drained(planes);
+    }
+
     /// This process was made the leader. It never stops to be one but by its end.
     pub fn leads(&self) {
         self.process.leading.set(1);

@@ -108,6 +108,9 @@ impl Way {
             | Question::Planes
             | Question::Backups
             | Question::Glance { .. }
+            | Question::Drains
+            | Question::Drain { .. }
+            | Question::Release { .. }
             | Question::Orphans { .. }
             | Question::LogLevel { .. } => None,
         };
@@ -155,16 +158,28 @@ impl Way {
 }
 
 /// As words of the console; `None`: it is asked over HTTP.
-fn words(question: &Question) -> Option<Vec<&str>> {
+fn words(question: &Question) -> Option<Vec<String>> {
+    let words = |verb: &str, more: Option<&String>| std::iter::once(verb.to_owned()).chain(more.cloned()).collect();
+    let of_plane = |verb: &str, plane: &Option<String>| match plane {
+        Some(plane) => vec![verb.to_owned(), plane.clone()],
+        None => vec![verb.to_owned(), "--all".to_owned()],
+    };
     Some(match question {
-        Question::Check { name } => std::iter::once("check").chain(name.as_deref()).collect(),
-        Question::Diagnose { name } => std::iter::once("diagnose").chain(name.as_deref()).collect(),
-        Question::LogLevel { filter } => std::iter::once("log-level").chain(filter.as_deref()).collect(),
-        Question::Verify { name } => vec!["verify", name],
-        Question::Orphans { delete: Some(uid), .. } => vec!["orphans", "--delete", uid],
-        Question::Orphans { delete: None, planes: true } => vec!["orphans"],
+        Question::Check { name } => words("check", name.as_ref()),
+        Question::Diagnose { name } => words("diagnose", name.as_ref()),
+        Question::LogLevel { filter } => words("log-level", filter.as_ref()),
+        Question::Verify { name } => words("verify", Some(name)),
+        Question::Orphans { delete: Some(uid), .. } => ["orphans", "--delete", uid].map(str::to_owned).into(),
+        Question::Orphans { delete: None, planes: true } => words("orphans", None),
+        Question::Drain { plane, length, because } => {
+            let length = length.iter().flat_map(|length| ["--for".to_owned(), format!("{}ms", length.0)]);
+            let because = ["--because".to_owned(), because.clone()];
+            of_plane("drain", plane).into_iter().chain(length).chain(because).collect()
+        }
+        Question::Release { plane } => of_plane("release", plane),
         Question::Status
         | Question::Planes
+        | Question::Drains
         | Question::Backups
         | Question::Glance { .. }
         | Question::Show { .. }
@@ -185,6 +200,7 @@ fn is_uid(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::time::Millis;
 
     #[test]
     fn a_uid_is_no_name() {
@@ -200,6 +216,10 @@ mod tests {
         assert_eq!(of(Question::Check { name: Some("a/b".to_owned()) }), "check a/b");
         assert_eq!(of(Question::Check { name: None }), "check");
         assert_eq!(of(Question::Diagnose { name: Some("a/b".to_owned()) }), "diagnose a/b");
+        let drain =
+            Question::Drain { plane: Some("az1".to_owned()), length: Some(Millis(90_000)), because: "x y".to_owned() };
+        assert_eq!(of(drain), "drain az1 --for 90000ms --because x y");
+        assert_eq!(of(Question::Release { plane: None }), "release --all");
         assert_eq!(of(Question::LogLevel { filter: Some("debug".to_owned()) }), "log-level debug");
         assert_eq!(of(Question::Orphans { delete: Some("u-1".to_owned()), planes: true }), "orphans --delete u-1");
         assert_eq!(of(Question::Orphans { delete: None, planes: true }), "orphans");

@@ -2,6 +2,7 @@
 
 use super::{
     called::is_called,
+    drains::{DrainSeen, Waiting, of_plane},
     glance::{Backups, glance},
     question::{Answered, Question, log, text},
     sizes::sizes,
@@ -34,6 +35,10 @@ pub struct Snapshot<'a> {
     pub views: Vec<&'a View>,
     /// Backups that have ended and owe nothing.
     pub ended: Vec<&'a Summary>,
+    /// Drained planes.
+    pub drains: Vec<DrainSeen>,
+    /// Backups that wait for the end of a drain.
+    pub waiting: Vec<Waiting>,
     /// Records without an object.
     pub orphans: Vec<Orphan>,
     /// Objects that can never work.
@@ -88,6 +93,7 @@ pub fn backup_to_cancel(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid
     match find(snapshot, name)? {
         Found::View(view) if view.phase.runs() => Ok(view.record.request.backup.clone()),
         Found::View(view) => Err(format!("{name} is {:?}: there is nothing to cancel", view.phase)),
+        Found::Waiting(_) => Err(format!("{name} has not begun: delete it instead")),
         Found::Invalid(refusal) => Err(format!("{name} has never begun: {refusal}")),
     }
 }
@@ -104,6 +110,7 @@ pub fn backup_to_verify(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid
         Some(ended) => (&ended.backup, ended.milestone),
         None => match find(snapshot, name)? {
             Found::View(view) => (view.record.key(), view.record.milestone),
+            Found::Waiting(_) => return Err(format!("{name} has not begun")),
             Found::Invalid(refusal) => return Err(format!("{name} has never begun: {refusal}")),
         },
     };
@@ -130,20 +137,28 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
             "claims": snapshot.claims.iter().map(|(cluster, epoch, backup)| {
                 json!({ "cluster": cluster.to_string(), "epoch": epoch, "backup": backup })
             }).collect::<Vec<_>>(),
+            "drains": drains(snapshot),
         })),
         Question::Planes => Answered::Ok(planes(snapshot)),
+        Question::Drains => Answered::Ok(drains(snapshot)),
         Question::Backups => Answered::Ok(backups(snapshot)),
         Question::Glance { from } => Answered::Ok(glance(&all(snapshot), snapshot.now, *from)),
         Question::Orphans { .. } => Answered::Ok(snapshot.orphans.iter().map(Orphan::row).collect()),
         Question::Show { name } => about(snapshot, name, |view| show(view, snapshot)),
         Question::Timeline { name } => about(snapshot, name, |view| Answered::Ok(timeline(view))),
-        Question::Why { name } => about(snapshot, name, |view| Answered::Ok(why(view, snapshot.now))),
+        Question::Why { name } => about(snapshot, name, |view| {
+            let told = why(view, snapshot.now);
+            let waiting = snapshot.waiting.iter().find(|one| one.uid == *view.record.key());
+            Answered::Ok(waiting.map_or_else(|| told.clone(), |one| one.why(told.clone())))
+        }),
         // They go to an actor of their own, ask planes, or change something.
         Question::Schedules { .. }
         | Question::Check { .. }
         | Question::Verify { .. }
         | Question::Diagnose { .. }
         | Question::Cancel { .. }
+        | Question::Drain { .. }
+        | Question::Release { .. }
         | Question::LogLevel { .. } => Answered::Error("it is not answered here".to_owned()),
     }
 }
@@ -154,6 +169,7 @@ fn all<'a>(snapshot: &'a Snapshot<'a>) -> Backups<'a> {
         ended: &snapshot.ended,
         invalid: &snapshot.invalid,
         orphans: snapshot.orphans.len(),
+        waiting: &snapshot.waiting,
     }
 }
 
@@ -193,9 +209,14 @@ fn only_ended<'a>(snapshot: &'a Snapshot<'_>, name: &str) -> Option<&'a Summary>
 fn about(snapshot: &Snapshot<'_>, name: &str, tell: impl FnOnce(&View) -> Answered) -> Answered {
     match find(snapshot, name) {
         Ok(Found::View(view)) => tell(view),
+        Ok(Found::Waiting(waiting)) => Answered::Ok(waiting.why(Value::Null)),
         Ok(Found::Invalid(refusal)) => Answered::Ok(invalid(refusal)),
         Err(error) => Answered::Error(error),
     }
+}
+
+fn drains(snapshot: &Snapshot<'_>) -> Value {
+    snapshot.drains.iter().map(DrainSeen::row).collect()
 }
 
 fn planes(snapshot: &Snapshot<'_>) -> Value {
@@ -208,6 +229,7 @@ fn planes(snapshot: &Snapshot<'_>) -> Value {
                 "connected": plane.session.is_some(),
                 "version": plane.session.map(|(version, _)| version),
                 "session": plane.session.map(|(_, generation)| generation),
+                "drained": of_plane(&snapshot.drains, plane.name),
                 "lastSeen": plane.last_seen.map(rfc3339),
                 "certificateEnds": plane.ends.map(|(end, _)| rfc3339(end)),
                 "daysLeft": plane.ends.map(|(_, days)| days),
@@ -253,7 +275,8 @@ fn backups(snapshot: &Snapshot<'_>) -> Value {
             "waitingFor": "",
         })
     });
-    running.chain(ended).chain(invalid).collect()
+    let held_back = snapshot.waiting.iter().filter(|one| !one.begun).map(Waiting::row);
+    running.chain(held_back).chain(ended).chain(invalid).collect()
 }
 
 /// The view whole, with the deadlines as what is left of them now.
@@ -284,6 +307,7 @@ fn invalid(refusal: &Refusal) -> Value {
 
 enum Found<'a> {
     View(&'a View),
+    Waiting(&'a Waiting),
     Invalid(&'a Refusal),
 }
 
@@ -300,7 +324,9 @@ fn find<'a>(snapshot: &'a Snapshot<'_>, wanted: &str) -> Result<Found<'a>, Strin
     let invalid = snapshot.invalid.iter().filter_map(|(object, refusal)| {
         Some((is_it(&object.uid, &object.namespace, &object.name)?, Found::Invalid(refusal)))
     });
-    let mut found: Vec<_> = views.chain(invalid).collect();
+    let waiting = snapshot.waiting.iter().filter(|one| !one.begun);
+    let waiting = waiting.filter_map(|one| Some((is_it(&one.uid, &one.namespace, &one.name)?, Found::Waiting(one))));
+    let mut found: Vec<_> = views.chain(invalid).chain(waiting).collect();
     // One that has ended, and is the only one of its name, is read from the ledger before this is asked.
     let mut names: Vec<_> = ended.chain(found.iter().map(|(name, _)| name.clone())).collect();
     names.sort_unstable();

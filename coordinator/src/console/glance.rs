@@ -1,7 +1,10 @@
 //! Everything at a glance, for a page: what runs, and of all else the newest first, some at a time. The answer is as short
 //! with ten thousand backups as with ten.
 
-use super::why::{cause, clock, planes, verdict};
+use super::{
+    drains::Waiting,
+    why::{cause, clock, planes, verdict},
+};
 use crate::ports::Object;
 use serde_json::{Value, json};
 use shared::{
@@ -28,6 +31,8 @@ pub(super) struct Backups<'a> {
     pub(super) invalid: &'a [(&'a Object, &'a Refusal)],
     /// Records without an object.
     pub(super) orphans: usize,
+    /// They wait for the end of a drain.
+    pub(super) waiting: &'a [Waiting],
 }
 
 /// How a backup came out, in the words of the pages.
@@ -135,6 +140,7 @@ pub(super) fn glance(all: &Backups<'_>, now: Instant, from: usize) -> Value {
         "all": ended.len(),
         "counts": counts,
         "orphans": all.orphans,
+        "waiting": all.waiting.iter().take(RUNNING).map(Waiting::row).collect::<Vec<_>>(),
     })
 }
 

@@ -6,6 +6,7 @@ mod called;
 pub mod check;
 pub mod contexts;
 pub mod diagnose;
+mod drains;
 mod glance;
 pub mod leftovers;
 mod question;
@@ -23,6 +24,7 @@ pub use answer::{
     Orphan, PlaneSeen, Snapshot, about_ended, answer, backup_to_cancel, backup_to_verify, not_leading, not_yet,
 };
 pub(crate) use called::{is_called, is_named};
+pub use drains::{DrainSeen, Waiting};
 pub use glance::ROWS as GLANCE_ROWS;
 pub use question::{Answered, OVER_HTTP, Question, no_answer, question, text};
 pub use render::{Output, render, shown};

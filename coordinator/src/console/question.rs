@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::{reason::cut, time::Timestamp, wire::TEXT_MAX};
+use shared::{
+    reason::cut,
+    time::{Millis, Timestamp},
+    wire::TEXT_MAX,
+};
 use shell::link::Role;
 
 /// What an admin may ask.
@@ -55,6 +59,23 @@ pub enum Question {
         /// Which.
         name: String,
     },
+    /// Drained planes.
+    Drains,
+    /// No barrier is to be begun for a plane until the drain ends; what is under way goes on.
+    Drain {
+        /// `None`: every plane.
+        plane: Option<String>,
+        /// `None`: an hour.
+        length: Option<Millis>,
+        /// For people who meet it; may be empty.
+        #[serde(default)]
+        because: String,
+    },
+    /// A drain is to end now.
+    Release {
+        /// `None`: the one of every plane.
+        plane: Option<String>,
+    },
     /// What the coordinator logs; or another filter from now on.
     LogLevel {
         /// As `--log` takes it; `None`: only tell.
@@ -92,11 +113,14 @@ impl Question {
             | Self::Check { .. }
             | Self::Verify { .. }
             | Self::Diagnose { .. }
+            | Self::Drains
             | Self::Timeline { .. }
             | Self::Schedules { .. }
             | Self::LogLevel { filter: None }
             | Self::Orphans { delete: None, .. } => Role::Viewer,
-            Self::Cancel { .. } | Self::LogLevel { filter: Some(_) } => Role::Operator,
+            Self::Cancel { .. } | Self::Drain { .. } | Self::Release { .. } | Self::LogLevel { filter: Some(_) } => {
+                Role::Operator
+            }
             Self::Orphans { delete: Some(_), .. } => Role::Admin,
         }
     }
@@ -183,6 +207,9 @@ mod tests {
             (Question::Orphans { delete: None, planes: true }, Role::Viewer),
             (Question::LogLevel { filter: None }, Role::Viewer),
             (Question::LogLevel { filter: Some(name()) }, Role::Operator),
+            (Question::Drains, Role::Viewer),
+            (Question::Drain { plane: None, length: None, because: name() }, Role::Operator),
+            (Question::Release { plane: None }, Role::Operator),
             (Question::Cancel { name: name() }, Role::Operator),
             (Question::Orphans { delete: Some(name()), planes: false }, Role::Admin),
         ];

@@ -16,6 +16,7 @@ pub fn path_of(question: &Question) -> Option<String> {
     Some(match question {
         Question::Status => format!("{API}status"),
         Question::Planes => format!("{API}planes"),
+        Question::Drains => format!("{API}drains"),
         Question::Backups => format!("{API}backups"),
         Question::Orphans { delete: None, planes: false } => format!("{API}orphans"),
         Question::Glance { from } => format!("{API}glance?from={from}"),
@@ -31,6 +32,8 @@ pub fn path_of(question: &Question) -> Option<String> {
         | Question::Verify { .. }
         | Question::Diagnose { .. }
         | Question::Cancel { .. }
+        | Question::Drain { .. }
+        | Question::Release { .. }
         | Question::LogLevel { .. }
         | Question::Orphans { .. } => return None,
     })
@@ -46,6 +49,7 @@ pub fn question_of(asked: &str) -> Option<Question> {
     Some(match (verb, name.is_empty()) {
         ("status", true) => Question::Status,
         ("planes", true) => Question::Planes,
+        ("drains", true) => Question::Drains,
         ("backups", true) => Question::Backups,
         ("orphans", true) => Question::Orphans { delete: None, planes: false },
         ("glance", true) => Question::Glance { from: usize::try_from(number("from")?.unwrap_or(0)).ok()? },
@@ -86,6 +90,7 @@ mod tests {
         for question in [
             Question::Status,
             Question::Planes,
+            Question::Drains,
             Question::Backups,
             Question::Orphans { delete: None, planes: false },
             Question::Glance { from: 60 },
@@ -108,6 +113,8 @@ mod tests {
             Question::Check { name: None },
             Question::Diagnose { name: None },
             Question::Cancel { name: name() },
+            Question::Drain { plane: None, length: None, because: name() },
+            Question::Release { plane: Some(name()) },
             Question::LogLevel { filter: None },
             Question::Orphans { delete: Some(name()), planes: false },
             Question::Orphans { delete: None, planes: true },
@@ -117,6 +124,9 @@ mod tests {
         for asked in [
             "/api/v1/cancel/nightly",
             "/api/v1/check",
+            "/api/v1/drain",
+            "/api/v1/drains/az1",
+            "/api/v1/release/az1",
             "/api/v1/diagnose",
             "/api/v1/log-level",
             "/api/v1/orphans/u-1",

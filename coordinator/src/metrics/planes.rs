@@ -21,6 +21,7 @@ pub(super) struct Planes {
     configured: Gauge,
     connected: Gauge,
     each: Family<OfPlane, Gauge>,
+    drained: Family<OfPlane, Gauge>,
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -32,6 +33,11 @@ impl Planes {
             "isochron_session_up",
             "1 while this plane has a live session; 0 while it should have one",
             self.each.clone(),
+        );
+        registry.register(
+            "isochron_plane_drained",
+            "1 while no barrier is begun for this plane, by a person's word",
+            self.drained.clone(),
         );
     }
 
@@ -50,6 +56,15 @@ impl Planes {
         }
         *told = now;
     }
+
+    /// No barrier is begun for these, and for no others.
+    pub(super) fn drained(&self, planes: &BTreeSet<&str>) {
+        self.drained.clear();
+        for plane in planes {
+            self.drained.get_or_create(&OfPlane { plane: (*plane).to_owned() }).set(1);
+        }
+    }
+
     /// A session of this plane began or ended; `connected` are there now.
     pub(super) fn one(&self, plane: &str, configured: bool, up: bool, connected: usize) {
         self.connected.set(i64::try_from(connected).unwrap_or(i64::MAX));

@@ -56,6 +56,12 @@ fn running(glance: &Value) -> Markup {
                 }
             }
         }
+        @for row in rows(&glance["waiting"]) {
+            div.card {
+                h3 { (word(row, "namespace")) "/" (word(row, "name")) span.busy { (word(row, "step")) } }
+                p.dim { "Waits for " (word(row, "waitingFor")) }
+            }
+        }
         @if glance["orphans"].as_u64().unwrap_or_default() > 0 {
             div.box.warn-box { p { (glance["orphans"]) " records have lost their object; everything of them is kept. "
                 code { "coordinator console orphans" } " names them." } }
@@ -114,6 +120,7 @@ fn lamps(planes: &Value) -> Markup {
                         @else if let Some(seen) = plane["lastSeen"].as_str() { "away since " (seen) }
                         @else { "away" }
                         @if let Some(days) = plane["daysLeft"].as_i64() { ", certificate for " (days) " days" }
+                        @if let Some(drained) = plane["drained"].as_str() { ", " strong { "drained " (drained) } }
                     }
                 }
             }

@@ -64,6 +64,8 @@ fn snapshot(view: &View) -> Snapshot<'_> {
         planes: vec![plane],
         views: vec![view],
         ended: Vec::new(),
+        drains: Vec::new(),
+        waiting: Vec::new(),
         orphans: Vec::new(),
         invalid: Vec::new(),
         claims: Vec::new(),

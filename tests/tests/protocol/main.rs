@@ -9,6 +9,7 @@ mod check;
 mod cleaning;
 mod deposed;
 mod diagnose;
+mod drains;
 mod ec2_rules;
 mod faults;
 mod good;

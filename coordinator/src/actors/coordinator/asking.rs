@@ -26,6 +26,8 @@ impl CoordinatorActor {
             planes: self.planes(),
             views: self.views.values().map(AsRef::as_ref).collect(),
             ended: self.summaries(),
+            drains: self.drains_seen(),
+            waiting: self.waiting(),
             orphans: self.orphan_rows(),
             invalid: self
                 .invalid
@@ -150,6 +152,10 @@ impl Handler<Ask> for CoordinatorActor {
         }
         let answered = match &question {
             Question::LogLevel { filter } => self.log_level(filter.as_deref(), &call.who),
+            Question::Drain { plane, length, because } => {
+                self.drain(plane.as_deref(), *length, because, &call.who, ctx)
+            }
+            Question::Release { plane } => self.release(plane.as_deref(), &call.who, ctx),
             Question::Orphans { delete: Some(uid), .. } => self.delete_orphan(uid, &call.who, ctx),
             Question::Cancel { name } => match console::backup_to_cancel(&self.snapshot(), name) {
                 Ok(uid) => self.cancel(&uid, &call.who, ctx),

@@ -125,14 +125,16 @@ impl CoordinatorActor {
 
     /// A barrier asks for the claim. One that is gone asks for nothing.
     pub(super) fn want_claim(&mut self, want: WantClaim, ctx: &mut Context<Self>) {
-        let WantClaim { backup, incarnation, attempt, cluster, floor } = want;
-        if self.barriers.get(&backup).is_some_and(|live| live.incarnation == incarnation) {
+        let asks = self.barriers.get(&want.backup).is_some_and(|live| live.incarnation == want.incarnation);
+        if asks && !self.withholds(&want) {
+            let WantClaim { backup, attempt, cluster, floor, .. } = want;
             self.feed(Input::Wanted(Want { backup, attempt, cluster, floor }), ctx);
         }
     }
 
     /// A barrier gives it back.
     pub(super) fn give_claim(&mut self, give: GiveClaim, ctx: &mut Context<Self>) {
+        self.drains.forget(&give.backup);
         self.feed(Input::GivenBack { backup: give.backup, cluster: give.cluster }, ctx);
     }
 }

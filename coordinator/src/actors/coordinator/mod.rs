@@ -6,6 +6,8 @@ mod checking;
 mod claiming;
 mod deletions;
 mod diagnosing;
+mod draining;
+mod drains;
 mod due;
 mod ended;
 mod ending;
@@ -26,7 +28,8 @@ mod verifying;
 mod without;
 
 use self::{
-    deletions::Deletions, pasts::Pasts, preflights::Checking, reading::Found, scans::Scanning, verifications::Verifying,
+    deletions::Deletions, drains::Drains, pasts::Pasts, preflights::Checking, reading::Found, scans::Scanning,
+    verifications::Verifying,
 };
 use super::{
     barrier::{BarrierActor, Beginning},
@@ -169,6 +172,7 @@ pub struct CoordinatorActor {
     /// What was said of objects that have no record.
     said: BTreeMap<BackupUid, Refusal>,
     deletions: Deletions,
+    drains: Drains,
     /// Objects that were let go with their records, and are still to vanish.
     over: BTreeSet<BackupUid>,
     /// By which uid planes know an adopted backup.
@@ -232,6 +236,7 @@ impl CoordinatorActor {
             unreadable: BTreeMap::new(),
             said: BTreeMap::new(),
             deletions: Deletions::default(),
+            drains: Drains::default(),
             over: BTreeSet::new(),
             known_as: BTreeMap::new(),
             outcomes,

@@ -69,6 +69,7 @@ impl CoordinatorActor {
         }
         match object.request.clone().and_then(|request| self.check_planes(&request).map(|()| request)) {
             Err(refusal) => self.refuse(object, refusal, ctx),
+            Ok(request) if self.holds_back(object, &request, ctx) => {}
             Ok(request) => self.admit(object, request, ctx),
         }
     }
@@ -243,6 +244,7 @@ impl CoordinatorActor {
         self.none.remove(uid);
         self.strangers.remove(uid);
         self.deletions.forget(uid);
+        self.drains.forget(uid);
         self.over.remove(uid);
         self.lost_object(uid, ctx);
     }

@@ -44,6 +44,8 @@ fn missing() -> Refusal {
 
 fn snapshot<'a>(views: &'a [View], invalid: &'a [Object], refusal: &'a Refusal) -> Snapshot<'a> {
     Snapshot {
+        drains: Vec::new(),
+        waiting: Vec::new(),
         orphans: Vec::new(),
         ready: true,
         now: NOW,

@@ -9,7 +9,7 @@ use shared::{
 };
 
 fn all<'a>(views: &'a [&'a View], ended: &'a [&'a Summary]) -> Backups<'a> {
-    Backups { views, ended, invalid: &[], orphans: 2 }
+    Backups { views, ended, invalid: &[], orphans: 2, waiting: &[] }
 }
 
 fn named(name: &str, started: i64, record: Record) -> Record {

@@ -53,6 +53,7 @@ fn everything() -> Metrics {
         running: Vec::new(),
         backups: 1,
     }]);
+    metrics.drained(&["az1"].into());
     metrics.ledger((1, 1), (1, 1));
     metrics.expiries().set(&[Expiry { identity: "plane/az1".to_owned(), kind: Kind::Own, at: Timestamp(1) }]);
     metrics

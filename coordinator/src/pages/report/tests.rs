@@ -19,6 +19,8 @@ fn shown(record: Record) -> Value {
         planes: Vec::new(),
         views: vec![&view],
         ended: Vec::new(),
+        drains: Vec::new(),
+        waiting: Vec::new(),
         orphans: Vec::new(),
         invalid: Vec::new(),
         claims: Vec::new(),
