@@ -6,6 +6,7 @@ use crate::{
     draining::{DrainArgs, ReleaseArgs, until_idle},
     reach,
     reach::Way,
+    writing::{ApplyArgs, DeleteArgs, apply, delete, objects, to_follow},
 };
 use clap::{Args, Subcommand};
 use coordinator::console::{
@@ -112,6 +113,10 @@ enum Ask {
     Drain(DrainArgs),
     /// End a drain now: what waits begins.
     Release(ReleaseArgs),
+    /// Make the objects of a file, or change them to what it says, as `kubectl apply --server-side` would.
+    Apply(ApplyArgs),
+    /// Delete a VolumeBackup, and with it what its cleanPolicy names; or a VolumeBackupSchedule.
+    Delete(DeleteArgs),
     /// What the coordinator logs; with FILTER from now on, until it ends or is told otherwise.
     LogLevel {
         /// As --log takes it: info, debug, info,coordinator=debug
@@ -214,6 +219,13 @@ fn run(args: ConsoleArgs) -> Result<(), Failure> {
             None => drain.question(),
         },
         Ask::Release(release) => release.question(),
+        Ask::Apply(of) => {
+            let objects = objects(&of).map_err(wrong)?;
+            let way = args.reach.find().map_err(wrong)?;
+            told(apply(&way, &objects, args.output))?;
+            return of.wait.map_or(Ok(()), |wait| follow_all(&way, to_follow(&way, &objects), wait));
+        }
+        Ask::Delete(of) => return told(delete(&args.reach.find().map_err(wrong)?, &of, args.output)),
         Ask::Diagnose { name, .. } => Question::Diagnose { name },
         Ask::Status => Question::Status,
         Ask::Planes => Question::Planes,
@@ -251,6 +263,15 @@ fn told(outcome: Outcome) -> Result<(), Failure> {
         Outcome::NotReached(why) => Err((status::NOT_REACHED, why)),
         Outcome::TimedOut(why) => Err((status::TIMED_OUT, why)),
     }
+}
+
+/// One after the other, all within one time.
+fn follow_all(way: &Way, names: Result<Vec<String>, Outcome>, limit: Duration) -> Result<(), Failure> {
+    let begun = Instant::now();
+    for name in names.map_err(|outcome| told(outcome).err().unwrap_or_default())? {
+        follow(way, name, Some(limit.saturating_sub(begun.elapsed())))?;
+    }
+    Ok(())
 }
 
 /// Until it has ended, or the time is over; whether a coordinator answers or not.

@@ -7,6 +7,7 @@ mod checking;
 mod diagnosing;
 mod draining;
 mod plugin;
+mod writing;
 
 use clap::Parser;
 // The verbs are those of the console; only the way is another.

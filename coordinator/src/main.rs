@@ -11,6 +11,7 @@ mod pki;
 mod reach;
 mod ready;
 mod serve;
+mod writing;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};

@@ -6,6 +6,7 @@ use clap::Args;
 use coordinator::{
     console::{Answered, Output, Question},
     edge::kube::Proxy,
+    ports::{Kind, Manifests, Named},
 };
 use serde_json::Value;
 use std::{path::PathBuf, process::Command};
@@ -83,6 +84,9 @@ impl Way {
             let (namespace, name) = name.split_once('/').context("cancel namespace/name: a uid is not enough here")?;
             return Ok(Answered::Ok(self.runtime.block_on(self.proxy.cancel(namespace, name))?));
         }
+        if let Question::Apply { .. } | Question::Delete { .. } = &question {
+            return self.write(&question);
+        }
         match self.runtime.block_on(self.proxy.ask(&question))? {
             Some(Answered::Ok(value)) => Ok(Answered::Ok(self.only_of_namespace(&question, value))),
             Some(answered) => Ok(answered),
@@ -102,8 +106,15 @@ impl Way {
             | Question::Why { name }
             | Question::Timeline { name }
             | Question::Verify { name }
+            | Question::Delete { name, .. }
             | Question::Cancel { name } => Some(name),
             Question::Check { name } | Question::Diagnose { name } | Question::Schedules { name, .. } => name.as_mut(),
+            Question::Apply { manifest } => {
+                if let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) {
+                    metadata.entry("namespace").or_insert_with(|| Value::from(self.namespace()));
+                }
+                None
+            }
             Question::Status
             | Question::Planes
             | Question::Backups
@@ -128,6 +139,27 @@ impl Way {
             }
             other => other,
         }
+    }
+
+    /// By the rights of who asks, and not by the coordinator's.
+    fn write(&self, question: &Question) -> anyhow::Result<Answered> {
+        let manifests = self.proxy.manifests();
+        let written = match question {
+            Question::Apply { manifest } => {
+                let named = Named::of(manifest).map_err(anyhow::Error::msg)?;
+                self.runtime.block_on(manifests.apply(&named, manifest)).map(|applied| applied.row(&named))
+            }
+            Question::Delete { kind, name } => {
+                let kind = Kind::called(kind).context("VolumeBackup or VolumeBackupSchedule")?;
+                let (namespace, name) =
+                    name.split_once('/').context("delete namespace/name: a uid is not enough here")?;
+                let named = Named { kind, namespace: namespace.to_owned(), name: name.to_owned() };
+                let deleted = self.runtime.block_on(manifests.delete(&named));
+                deleted.map(|()| serde_json::json!({ "kind": kind.as_str(), "namespace": namespace, "name": name, "deleting": true }))
+            }
+            _ => anyhow::bail!("it is not written"),
+        };
+        Ok(written.map_or_else(|error| Answered::Error(error.to_string()), Answered::Ok))
     }
 
     /// `kubectl exec` into the pod that leads, and its console there.
@@ -186,6 +218,8 @@ fn words(question: &Question) -> Option<Vec<String>> {
         | Question::Why { .. }
         | Question::Timeline { .. }
         | Question::Schedules { .. }
+        | Question::Apply { .. }
+        | Question::Delete { .. }
         | Question::Cancel { .. }
         | Question::Orphans { delete: None, planes: false } => return None,
     })

@@ -3,11 +3,13 @@
 
 mod error;
 mod event;
+mod manifests;
 mod published;
 mod schedules;
 
 pub use error::PortError;
 pub use event::{EventKind, WatchEvent};
+pub use manifests::{API_VERSION, Applied, Kind, Manifests, Named, NoManifests};
 pub use published::{By, Published, PublishedRow};
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
 pub use shared::barrier::LEDGER_TEXT_MAX;
@@ -39,6 +41,8 @@ pub struct Ports {
     pub objects: Arc<dyn Objects>,
     /// VolumeBackupSchedules, and the backups that they make.
     pub schedules: Arc<dyn Schedules>,
+    /// Objects as people write them by the console.
+    pub manifests: Arc<dyn Manifests>,
     /// What this process logs.
     pub logs: Arc<dyn Logs>,
     /// Wall clock; goes into records and status only.

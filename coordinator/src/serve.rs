@@ -112,6 +112,7 @@ async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<B
             ledger: local.ledger,
             objects: local.objects,
             schedules: local.schedules,
+            manifests: local.manifests,
             logs: Arc::new(OfThisProcess),
             wall,
         };
@@ -130,6 +131,7 @@ async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<B
         source: Arc::new(kube::KubeSource::new(client.clone(), share, Limits::default())),
         ledger: Arc::new(kube::KubeLedger::named(client.clone(), &config.namespace, &config.name)),
         objects: Arc::new(kube::KubeObjects::new(client.clone(), &identity, wall.clone())),
+        manifests: Arc::new(kube::KubeManifests::new(client.clone())),
         schedules: Arc::new(kube::KubeSchedules::new(client, share, Limits::default(), zone, &identity, wall.clone())),
         logs: Arc::new(OfThisProcess),
         wall,

@@ -7,7 +7,7 @@ use crate::{
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::server},
     fixtures,
     metrics::Metrics,
-    ports::{AdminCall, Inbound, Ledger, LedgerKey, Ports, Text},
+    ports::{AdminCall, Inbound, Ledger, LedgerKey, NoManifests, Ports, Text},
 };
 use kube::Client;
 use serde_json::{Value, json};
@@ -59,6 +59,7 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
         ledger: Arc::new(KubeLedger::new(client.clone(), "isochron")),
         objects: Arc::new(KubeObjects::new(client.clone(), "test", wall.clone())),
         schedules: Arc::new(KubeSchedules::new(client, &share, limits, zone, "test", wall.clone())),
+        manifests: Arc::new(NoManifests),
         logs: Arc::new(fixtures::NoLogs),
         wall,
     };

@@ -169,6 +169,29 @@ class Plugin(unittest.TestCase):
         self.assertEqual(gone.returncode, 3)
         self.assertIn("not found", gone.stderr)
 
+    def test_objects_are_written_by_the_rights_of_who_asks(self):
+        manifest = self.folder / "written.yaml"
+        manifest.write_text((BACKUP % "br-admin").replace("nightly", "written"))
+        viewer = self.person("reader", "isochron-coordinator-viewer")
+        refused = self.ask(viewer, "apply", "-f", str(manifest))
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("forbidden", refused.stderr)
+        writer = self.person("writer")
+        verbs = "--verb=get,create,patch,delete"
+        self.server.kubectl("-n", "br-admin", "create", "role", "writer", verbs, "--resource=volumebackups.federation.pingcap.com")
+        self.server.kubectl("-n", "br-admin", "create", "rolebinding", "writer", "--role=writer", "--serviceaccount=isochron:writer")
+        applied = lambda: self.answer(writer, "apply", "-f", str(manifest))[0]["applied"]
+        self.assertEqual((applied(), applied()), ("created", "unchanged"))
+        manifest.write_text(manifest.read_text().replace("bucket: shop-bk", "bucket: other-bk"))
+        self.assertEqual(applied(), "configured")
+        manifest.write_text(manifest.read_text().replace("provider: aws", "provider: gcp"))
+        refused = self.ask(writer, "apply", "-f", str(manifest))
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("422", refused.stderr)
+        deleted = self.answer(writer, "delete", "written")
+        self.assertEqual(deleted[0]["name"], "written")
+        self.assertEqual(self.ask(writer, "delete", "written").returncode, 1, "it is gone")
+
     def test_an_admin_comes_as_far_as_the_pod(self):
         admin = self.person("admin", "isochron-coordinator-admin")
         told = self.ask(admin, "check")

@@ -10,6 +10,7 @@ mod disasters;
 mod history;
 mod ledger;
 mod lives;
+mod manifests;
 mod old_manager;
 mod people;
 mod remembered;
@@ -124,7 +125,8 @@ impl Control {
             source: me.clone(),
             ledger: me.clone(),
             objects: me.clone(),
-            schedules: me,
+            schedules: me.clone(),
+            manifests: me,
             logs: Arc::new(LogFilter::default()),
             wall: self.wall.clone(),
         }

@@ -157,6 +157,8 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         | Question::Verify { .. }
         | Question::Diagnose { .. }
         | Question::Cancel { .. }
+        | Question::Apply { .. }
+        | Question::Delete { .. }
         | Question::Drain { .. }
         | Question::Release { .. }
         | Question::LogLevel { .. } => Answered::Error("it is not answered here".to_owned()),

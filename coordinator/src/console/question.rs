@@ -76,6 +76,18 @@ pub enum Question {
         /// `None`: the one of every plane.
         plane: Option<String>,
     },
+    /// An object is to be as it is written here: a VolumeBackup or a VolumeBackupSchedule.
+    Apply {
+        /// The whole of it.
+        manifest: Value,
+    },
+    /// An object is to be deleted, and what its policy says with it.
+    Delete {
+        /// `VolumeBackup` or `VolumeBackupSchedule`, or what they are called for short.
+        kind: String,
+        /// Which.
+        name: String,
+    },
     /// What the coordinator logs; or another filter from now on.
     LogLevel {
         /// As `--log` takes it; `None`: only tell.
@@ -118,10 +130,12 @@ impl Question {
             | Self::Schedules { .. }
             | Self::LogLevel { filter: None }
             | Self::Orphans { delete: None, .. } => Role::Viewer,
-            Self::Cancel { .. } | Self::Drain { .. } | Self::Release { .. } | Self::LogLevel { filter: Some(_) } => {
-                Role::Operator
-            }
-            Self::Orphans { delete: Some(_), .. } => Role::Admin,
+            Self::Cancel { .. }
+            | Self::Apply { .. }
+            | Self::Drain { .. }
+            | Self::Release { .. }
+            | Self::LogLevel { filter: Some(_) } => Role::Operator,
+            Self::Delete { .. } | Self::Orphans { delete: Some(_), .. } => Role::Admin,
         }
     }
 
@@ -211,6 +225,8 @@ mod tests {
             (Question::Drain { plane: None, length: None, because: name() }, Role::Operator),
             (Question::Release { plane: None }, Role::Operator),
             (Question::Cancel { name: name() }, Role::Operator),
+            (Question::Apply { manifest: Value::Null }, Role::Operator),
+            (Question::Delete { kind: name(), name: name() }, Role::Admin),
             (Question::Orphans { delete: Some(name()), planes: false }, Role::Admin),
         ];
         for (question, needs) in table {

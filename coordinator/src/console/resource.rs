@@ -32,6 +32,8 @@ pub fn path_of(question: &Question) -> Option<String> {
         | Question::Verify { .. }
         | Question::Diagnose { .. }
         | Question::Cancel { .. }
+        | Question::Apply { .. }
+        | Question::Delete { .. }
         | Question::Drain { .. }
         | Question::Release { .. }
         | Question::LogLevel { .. }
@@ -114,6 +116,8 @@ mod tests {
             Question::Diagnose { name: None },
             Question::Cancel { name: name() },
             Question::Drain { plane: None, length: None, because: name() },
+            Question::Apply { manifest: serde_json::Value::Null },
+            Question::Delete { kind: name(), name: name() },
             Question::Release { plane: Some(name()) },
             Question::LogLevel { filter: None },
             Question::Orphans { delete: Some(name()), planes: false },
@@ -125,6 +129,8 @@ mod tests {
             "/api/v1/cancel/nightly",
             "/api/v1/check",
             "/api/v1/drain",
+            "/api/v1/apply",
+            "/api/v1/delete/vbk/nightly",
             "/api/v1/drains/az1",
             "/api/v1/release/az1",
             "/api/v1/diagnose",

@@ -7,7 +7,7 @@ use api_server::ApiServer;
 use coordinator::{
     config::Share,
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, client_of},
-    ports::{Logs, Ports},
+    ports::{Logs, NoManifests, Ports},
 };
 use kube::Client;
 use shared::{cron::Zone, request::Limits, time::Timestamp};
@@ -75,6 +75,7 @@ fn ports(client: Client, share: &Share) -> Ports {
         ledger: Arc::new(KubeLedger::new(client.clone(), stored::NAMESPACE)),
         objects: Arc::new(KubeObjects::new(client.clone(), "fleet", wall.clone())),
         schedules: Arc::new(KubeSchedules::new(client, share, limits, Zone::utc(), "fleet", wall.clone())),
+        manifests: Arc::new(NoManifests),
         logs: Arc::new(AsToldAtStart),
         wall,
     }

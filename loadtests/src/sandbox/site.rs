@@ -219,6 +219,7 @@ fn start_coordinator(
         ledger: local.ledger,
         objects: local.objects,
         schedules: local.schedules,
+        manifests: local.manifests,
         logs: Arc::new(OwnLogs),
         wall: wall.clone(),
     };

@@ -145,6 +145,12 @@ impl Handler<Ask> for CoordinatorActor {
         if let Question::Diagnose { name } = &question {
             return self.diagnose(name.as_deref(), call, ctx);
         }
+        if let Question::Apply { manifest } = question {
+            return self.apply_as_told(manifest, call, ctx);
+        }
+        if let Question::Delete { kind, name } = &question {
+            return self.delete_as_told(kind, name, call, ctx);
+        }
         if let Question::Orphans { delete, planes: true } = &question
             && delete.as_ref().is_none_or(|uid| !self.orphans.contains_key(&BackupUid::new(uid)))
         {

@@ -26,6 +26,7 @@ mod told;
 mod verifications;
 mod verifying;
 mod without;
+mod writing;
 
 use self::{
     deletions::Deletions, drains::Drains, pasts::Pasts, preflights::Checking, reading::Found, scans::Scanning,

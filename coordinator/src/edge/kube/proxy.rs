@@ -1,7 +1,7 @@
 //! The console's questions with nothing but a kubeconfig: through the API server's proxy of services to the coordinator's
 //! HTTP port, and a cancellation as an annotation on the object.
 
-use super::{convert::CANCEL_ANNOTATION, crd::API_VERSION};
+use super::{KubeManifests, convert::CANCEL_ANNOTATION, crd::API_VERSION};
 use crate::console::{Answered, Question, path_of, segment};
 use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Limited};
@@ -79,6 +79,11 @@ impl Proxy {
     /// The namespace of the context.
     pub fn home(&self) -> &str {
         &self.home
+    }
+
+    /// Objects, by the rights of who asks.
+    pub fn manifests(&self) -> KubeManifests {
+        KubeManifests::new(self.client.clone())
     }
 
     /// One question; `None`: it is not asked over HTTP.

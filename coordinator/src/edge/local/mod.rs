@@ -3,7 +3,8 @@
 //! ```text
 //! DIR/*.yaml, *.yml                       the user's, never rewritten; removing a file or a document deletes the object
 //! DIR/.isochron/lock                      held for as long as a coordinator runs: two never share a directory
-//! DIR/.isochron/made/NS.NAME.yaml         backups that schedules made: theirs to write, the user's to edit or remove
+//! DIR/.isochron/made/NS.NAME.yaml         backups that schedules made or the console applied: the user's to edit or remove
+//! DIR/.isochron/made/Schedule.NS.NAME.yaml  schedules that the console applied
 //! DIR/.isochron/objects/NS.NAME.json      what we know of an object: uid, finalizer, its last good text
 //! DIR/.isochron/status/NS.NAME.yaml       its status, as `kubectl get -o yaml` would show it
 //! DIR/.isochron/schedules/NS.NAME.json    what we know of a schedule: uid, birth, its last good text
@@ -21,6 +22,7 @@ mod home;
 mod kept;
 mod layout;
 mod ledger;
+mod manifests;
 mod objects;
 mod scan;
 mod schedules;
@@ -32,6 +34,7 @@ use std::{path::Path, sync::Arc};
 
 pub use home::OpenError;
 pub use ledger::LocalLedger;
+pub use manifests::LocalManifests;
 pub use objects::LocalObjects;
 pub use schedules::LocalSchedules;
 pub use source::LocalSource;
@@ -47,6 +50,8 @@ pub struct Local {
     pub objects: Arc<LocalObjects>,
     /// Schedules and the backups that they make.
     pub schedules: Arc<LocalSchedules>,
+    /// What the console applies and deletes.
+    pub manifests: Arc<LocalManifests>,
 }
 
 impl Local {
@@ -62,7 +67,9 @@ impl Local {
         let backups = Arc::new(objects::Store::open(home.clone())?);
         let schedules = Arc::new(schedules::ScheduleStore::open(home.clone())?);
         let stores = source::Stores { backups: backups.clone(), schedules: schedules.clone() };
+        let both = (backups.clone(), schedules.clone());
         Ok(Self {
+            manifests: Arc::new(LocalManifests::new(home.clone(), both, wall.clone())),
             source: Arc::new(LocalSource::new(home.clone(), stores, defaults.clone(), wall.clone())),
             ledger: Arc::new(LocalLedger::new(home.clone())),
             objects: Arc::new(LocalObjects::new(backups.clone(), wall.clone())),

@@ -180,6 +180,13 @@ impl Store {
         self.kept().get(&(namespace.to_owned(), name.to_owned())).map(|kept| kept.manifest.clone())
     }
 
+    /// In which file an object stands that is not being deleted, and its uid.
+    pub(super) fn file_of(&self, namespace: &str, name: &str) -> Option<(String, String)> {
+        let all = self.kept();
+        let kept = all.get(&(namespace.to_owned(), name.to_owned())).filter(|kept| !kept.deleting)?;
+        Some((kept.file.clone(), kept.uid.clone()))
+    }
+
     /// Begins the deletion of a backup that a schedule made. Its file goes first: were it there after a crash, the next
     /// scan would make the object anew.
     pub(super) fn delete(&self, namespace: &str, name: &str, uid: &BackupUid, now: Timestamp) -> Result<(), PortError> {

@@ -155,6 +155,13 @@ impl ScheduleStore {
         Ok(gone)
     }
 
+    /// In which file a schedule stands, and its uid.
+    pub(super) fn file_of(&self, namespace: &str, name: &str) -> Option<(String, String)> {
+        let all = self.kept();
+        let kept = all.get(&(namespace.to_owned(), name.to_owned()))?;
+        Some((kept.file.clone(), kept.uid.clone()))
+    }
+
     fn schedules(&self, defaults: &Limits, zone: &Zone) -> Vec<Schedule> {
         self.kept().values().filter_map(|kept| kept.schedule(defaults, zone)).collect()
     }
