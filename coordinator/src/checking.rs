@@ -1,7 +1,10 @@
 //! `coordinator console check`, and `verify`: asks until everything is fine, if told to wait, and says by the exit status how it came out.
 
-use crate::reach::{Way, not_leading};
-use coordinator::console::{Answered, Output, Question, shown};
+use crate::{
+    colour::Form,
+    reach::{Way, not_leading},
+};
+use coordinator::console::{Answered, Question};
 use serde_json::Value;
 use shared::duration::{Units, parse};
 use std::{
@@ -59,7 +62,7 @@ pub(crate) fn wait_for(text: &str) -> Result<Duration, String> {
 
 /// Asks once, or until everything is fine or the time is over; meanwhile each new reason to go on is told on the standard
 /// error. Prints the last answer.
-pub(crate) fn check(way: &Way, question: Question, wait: Option<Duration>, output: Output) -> Outcome {
+pub(crate) fn check(way: &Way, question: Question, wait: Option<Duration>, form: Form) -> Outcome {
     let (begun, mut told) = (Instant::now(), String::new());
     let pause = |why: String| {
         if told != why {
@@ -70,7 +73,7 @@ pub(crate) fn check(way: &Way, question: Question, wait: Option<Duration>, outpu
     };
     let (answer, outcome) = until_fine(wait, || (look(way, &question), begun.elapsed()), pause);
     if let Some(answer) = &answer {
-        println!("{}", shown(&question, answer, output));
+        form.print(&question, answer);
     }
     outcome
 }

@@ -2,10 +2,11 @@
 
 use crate::{
     checking::{Outcome, wait_for},
+    colour::Form,
     reach::{Way, not_leading},
 };
 use clap::Args;
-use coordinator::console::{Answered, Output, Question, shown};
+use coordinator::console::{Answered, Question};
 use serde_json::Value;
 use shared::time::Millis;
 use std::{
@@ -67,7 +68,7 @@ impl ReleaseArgs {
 }
 
 /// Drains, and waits until nothing is under way there; prints the last answer.
-pub(crate) fn until_idle(way: &Way, drain: &DrainArgs, wait: Duration, output: Output) -> Outcome {
+pub(crate) fn until_idle(way: &Way, drain: &DrainArgs, wait: Duration, form: Form) -> Outcome {
     let begun = Instant::now();
     let (mut question, mut told) = (drain.question(), String::new());
     loop {
@@ -82,7 +83,7 @@ pub(crate) fn until_idle(way: &Way, drain: &DrainArgs, wait: Duration, output: O
             None => return Outcome::Refused("the drain has ended, or the coordinator was restarted".to_owned()),
         };
         if busy.is_empty() || begun.elapsed() >= wait {
-            println!("{}", shown(&question, &rows, output));
+            form.print(&question, &rows);
             let late = || Outcome::TimedOut(format!("still under way after {} s: {busy}", begun.elapsed().as_secs()));
             return if busy.is_empty() { Outcome::Fine } else { late() };
         }

@@ -4,9 +4,15 @@
 
 mod asking;
 mod checking;
+mod colour;
 mod diagnosing;
 mod draining;
+mod following;
+mod interactive;
+mod interrupts;
 mod plugin;
+mod status;
+mod verbs;
 mod writing;
 
 use clap::Parser;

@@ -4,13 +4,19 @@
 
 mod asking;
 mod checking;
+mod colour;
 mod diagnosing;
 mod draining;
+mod following;
+mod interactive;
+mod interrupts;
 mod next_runs;
 mod pki;
 mod reach;
 mod ready;
 mod serve;
+mod status;
+mod verbs;
 mod writing;
 
 use anyhow::Context;

@@ -2,12 +2,13 @@
 
 use crate::{
     checking::{Outcome, wait_for},
+    colour::Form,
     reach::{Way, not_leading},
 };
 use anyhow::Context as _;
 use clap::Args;
 use coordinator::{
-    console::{Answered, Output, Question, render},
+    console::{Answered, Question},
     ports::{Kind, Named},
 };
 use serde_json::Value;
@@ -81,7 +82,7 @@ fn text_of(file: &Path) -> anyhow::Result<String> {
 }
 
 /// Applies one after the other and prints what came of each; the first that is refused ends it.
-pub(crate) fn apply(way: &Way, objects: &[(Named, Value)], output: Output) -> Outcome {
+pub(crate) fn apply(way: &Way, objects: &[(Named, Value)], form: Form) -> Outcome {
     let (mut rows, mut outcome) = (Vec::new(), Outcome::Fine);
     for (_, manifest) in objects {
         match asked(way, &Question::Apply { manifest: manifest.clone() }) {
@@ -93,7 +94,7 @@ pub(crate) fn apply(way: &Way, objects: &[(Named, Value)], output: Output) -> Ou
         }
     }
     if !rows.is_empty() {
-        println!("{}", render(&Value::Array(rows), output));
+        form.print_rows(rows);
     }
     outcome
 }
@@ -112,7 +113,7 @@ pub(crate) fn to_follow(way: &Way, objects: &[(Named, Value)]) -> Result<Vec<Str
 }
 
 /// Begins a deletion, and waits for its end if that was asked for.
-pub(crate) fn delete(way: &Way, args: &DeleteArgs, output: Output) -> Outcome {
+pub(crate) fn delete(way: &Way, args: &DeleteArgs, form: Form) -> Outcome {
     let (kind, name) = match args.what.as_slice() {
         [kind, name] => (kind.as_str(), name),
         [name] => (Kind::Backup.as_str(), name),
@@ -122,7 +123,7 @@ pub(crate) fn delete(way: &Way, args: &DeleteArgs, output: Output) -> Outcome {
         Ok(row) => row,
         Err(outcome) => return outcome,
     };
-    println!("{}", render(&Value::Array(vec![row.clone()]), output));
+    form.print_rows(vec![row.clone()]);
     let (Some(wait), Some(kind)) = (args.wait, Kind::called(kind)) else { return Outcome::Fine };
     let word = |field: &str| row[field].as_str().unwrap_or_default().to_owned();
     let name = format!("{}/{}", word("namespace"), word("name"));

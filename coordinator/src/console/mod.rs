@@ -9,6 +9,7 @@ pub mod diagnose;
 mod drains;
 mod glance;
 pub mod leftovers;
+mod painted;
 mod question;
 mod render;
 mod resource;
@@ -26,6 +27,7 @@ pub use answer::{
 pub(crate) use called::{is_called, is_named};
 pub use drains::{DrainSeen, Waiting};
 pub use glance::ROWS as GLANCE_ROWS;
+pub use painted::painted;
 pub use question::{Answered, OVER_HTTP, Question, no_answer, question, text};
 pub use render::{Output, render, shown};
 pub use resource::{API, path_of, plain, question_of, segment, segments};
