@@ -21,7 +21,7 @@ mod writing;
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser, Subcommand};
-use std::{io::Write, process::ExitCode};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 #[derive(Parser)]
 #[command(
@@ -39,6 +39,7 @@ enum Command {
     /// Run the coordinator.
     Serve(serve::ServeArgs),
     /// Ask a running coordinator what it believes.
+    #[command(after_long_help = status::MEANING)]
     Console(asking::ConsoleArgs),
     /// Print the custom resource definitions.
     Crd,
@@ -46,6 +47,11 @@ enum Command {
     Completion {
         /// Of which shell
         shell: clap_complete::Shell,
+    },
+    /// Write manual pages of all commands into a folder.
+    Man {
+        /// Where: ~/.local/share/man/man1, /usr/local/share/man/man1
+        folder: PathBuf,
     },
     /// Print when a schedule's expression fires, before applying it.
     NextRuns(next_runs::NextRunsArgs),
@@ -69,6 +75,8 @@ fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "coordinator", &mut script);
             printed(&script)
         }
+        Command::Man { folder } => shell::man::write(Cli::command(), &folder)
+            .with_context(|| format!("{} cannot be written", folder.display())),
         Command::NextRuns(args) => return next_runs::main(&args),
         Command::Pki(args) => pki::main(&args),
     };

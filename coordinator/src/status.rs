@@ -2,6 +2,10 @@
 
 use crate::checking::Outcome;
 
+/// All of them, for `--help` and the manual page.
+pub(crate) const MEANING: &str = "Exit status: 0 it went well; 1 the coordinator says no, or a check was refused; 2 wrong use; 3 no \
+    coordinator answered, or none that leads; 4 the backup that was watched ended badly; 5 its time was over.";
+
 /// The coordinator answered that it cannot, or a check was refused.
 pub(crate) const FAILED: u8 = 1;
 /// The flags and the configuration name no coordinator; as clap says of a wrong command.

@@ -7,7 +7,7 @@ mod settings;
 mod wiring;
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use plane_actor::config::PlaneConfig;
 use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
 use settings::{Common, Settings, plane_config, settings};
@@ -20,7 +20,7 @@ use shell::{
     telemetry,
     tls::{Distrust, RELOAD_EVERY},
 };
-use std::{process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 use tokio::task::LocalSet;
 
 #[derive(Parser)]
@@ -36,6 +36,11 @@ enum Command {
     Run(RunArgs),
     /// What a backup would need, checked; nothing is changed.
     Preflight(preflight::PreflightArgs),
+    /// Write manual pages of all commands into a folder.
+    Man {
+        /// Where: ~/.local/share/man/man1, /usr/local/share/man/man1
+        folder: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -51,6 +56,9 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => run(&args).map(|()| true),
         Command::Preflight(args) => preflight::main(&args),
+        Command::Man { folder } => shell::man::write(Cli::command(), &folder)
+            .with_context(|| format!("{} cannot be written", folder.display()))
+            .map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! Isochron's thin shell around the machines: what both programs share that has a clock, a socket or a file.
 //!
 //! `driver` runs a pure machine inside an actix actor, `clock` reads time for it, `link` and `quic` carry frames between
-//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `config` (in `yaml`), `telemetry` and `http` are
+//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `config` (in `yaml`), `telemetry`, `http` and `man` are
 //! how a program meets its admin.
 #![warn(missing_docs)]
 
@@ -14,6 +14,7 @@ pub mod expiry;
 pub mod http;
 pub mod link;
 pub mod listen;
+pub mod man;
 pub mod pki;
 pub mod quic;
 pub mod signals;
