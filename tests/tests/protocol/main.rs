@@ -27,6 +27,7 @@ mod stops;
 mod tags;
 mod verify;
 mod weaker;
+mod why;
 
 use shared::barrier::Milestone;
 use std::{rc::Rc, time::Duration};
