@@ -78,6 +78,7 @@ async fn measure(
         let name = format!("console {name}, {api}");
         figures.add(Figure::at_most(&name, best.as_secs_f64() * 1000.0, "ms", ANSWER_MS));
     }
+    super::pages::measure(coordinator.http, (start.backups / 2, start.backups), args.rounds, api, figures).await?;
     let memory = number(&coordinator.ask("memory")?, "kibibytes")?;
     let with = if start.kubeconfig.is_some() { "" } else { " and the API server" };
     figures.add(Figure::shown(&format!("the coordinator's process{with}"), memory / 1024.0, "MiB"));
@@ -99,6 +100,10 @@ fn questions(middle: u32) -> Vec<(&'static str, Question)> {
         ("schedules NAME", Question::Schedules { name: Some(schedule.clone()), plan: false, at: None }),
         ("schedules NAME --plan", Question::Schedules { name: Some(schedule), plan: true, at: None }),
         ("orphans", Question::Orphans { delete: None, planes: false }),
+        ("glance", Question::Glance { from: 0 }),
+        ("drains", Question::Drains),
+        ("diagnose", Question::Diagnose { name: None }),
+        ("diagnose NAME", Question::Diagnose { name: Some(name()) }),
         ("check", Question::Check { name: None }),
         ("log-level", Question::LogLevel { filter: None }),
     ]

@@ -27,6 +27,8 @@ pub(super) struct Coordinator {
     orders: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     pub(super) address: SocketAddr,
+    /// Of its pages.
+    pub(super) http: SocketAddr,
 }
 
 impl Coordinator {
@@ -53,9 +55,10 @@ impl Coordinator {
             .context("the coordinator's process does not start")?;
         let orders = process.stdin.take();
         let answers = BufReader::new(process.stdout.take().context("no standard output")?);
-        let mut coordinator = Self { process, orders, answers, address: listen };
+        let mut coordinator = Self { process, orders, answers, address: listen, http: listen };
         let said = coordinator.hear()?;
-        coordinator.address = said["listening"].as_str().context("no address")?.parse()?;
+        let address = |field: &str| anyhow::Ok(said[field].as_str().context("no address")?.parse()?);
+        (coordinator.address, coordinator.http) = (address("listening")?, address("http")?);
         Ok(coordinator)
     }
 

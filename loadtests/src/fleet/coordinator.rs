@@ -4,13 +4,20 @@
 use super::{args::CoordinatorArgs, backing::Backing, certificates::of_coordinator, objects::InMemory};
 use crate::process::{cpu_seconds, resident_kibibytes};
 use anyhow::{Context, bail};
-use coordinator::{config::CoordinatorConfig, edge, metrics::Metrics, ports::Inbound, standing::Standing};
+use coordinator::{
+    config::CoordinatorConfig,
+    edge,
+    metrics::Metrics,
+    ports::{AdminCall, Inbound},
+    standing::Standing,
+};
 use serde_json::{Value, json};
 use shell::{
     clock::Clock,
+    http,
     quic::{self, Monitor, Server},
 };
-use std::{collections::BTreeSet, io::BufRead, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, io::BufRead, net::Ipv4Addr, sync::Arc, time::Duration};
 use tests::light::plane_name;
 use tokio::{
     runtime::Builder,
@@ -40,17 +47,18 @@ async fn serve(args: &CoordinatorArgs) -> anyhow::Result<()> {
     let (address, monitor) = (server.local_addr()?, server.monitor());
     let (planes_tx, planes) = mpsc::channel(edge::quic::GATE_QUEUE);
     let (admins_tx, admins) = mpsc::channel(edge::quic::GATE_QUEUE);
+    let (standing, metrics) = (Arc::new(Standing::default()), Arc::new(Metrics::new()));
+    let http = http::serve((Ipv4Addr::LOCALHOST, 0).into(), routes(&standing, &metrics, admins_tx.clone()))?;
     let serving = tokio::spawn(edge::quic::serve(server, planes_tx, admins_tx));
     let Backing { ports, objects } = Backing::new(args).await?;
     let (decision, leading) = watch::channel(true);
     let names: BTreeSet<String> = (0..args.planes).map(plane_name).collect();
     let config = CoordinatorConfig { planes: names.clone(), ..CoordinatorConfig::default() };
     let (known, stops) = (watch::channel(names).1, mpsc::channel(1).1);
-    let standing = Arc::new(Standing::default());
     let inbound = Inbound { planes, admins, leading, standing: standing.clone(), known, stops };
     let told = obey(args, objects.as_ref(), &monitor, &standing);
-    let running = coordinator::run(config, ports, Clock::system(), Arc::new(Metrics::new()), inbound);
-    say(&json!({"listening": address.to_string()}));
+    let running = coordinator::run(config, ports, Clock::system(), metrics, inbound);
+    say(&json!({"listening": address.to_string(), "http": http.address().to_string()}));
     tokio::select! {
         ended = running => bail!("the coordinator ended: {ended:?}"),
         told = told => told?,
@@ -59,6 +67,17 @@ async fn serve(args: &CoordinatorArgs) -> anyhow::Result<()> {
     serving.abort();
     tokio::time::sleep(LAST_WORDS).await;
     Ok(())
+}
+
+fn routes(standing: &Arc<Standing>, metrics: &Metrics, admins: mpsc::Sender<AdminCall>) -> http::Routes {
+    let (alive, leads) = (standing.clone(), standing.clone());
+    http::Routes {
+        metrics: metrics.registry(),
+        healthy: Arc::new(move || alive.healthy()),
+        ready: Arc::new(|| Ok(())),
+        leads: Some(Arc::new(move || leads.leading())),
+        pages: Some(edge::web::pages(admins)),
+    }
 }
 
 fn say(value: &Value) {

@@ -8,6 +8,7 @@ mod child;
 mod coordinator;
 mod heard;
 mod objects;
+mod pages;
 mod planes;
 mod stored;
 mod storm;
