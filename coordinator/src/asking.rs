@@ -73,14 +73,18 @@ fn converse(reach: &ReachArgs, output: Output, color: Colour) -> Result<(), Fail
     let way = reach.find().map_err(wrong)?;
     interrupts::note();
     let colour = color.is_on();
-    let say = |words: Vec<String>| match Line::try_parse_from(words) {
-        Ok(line) => {
-            if let Err((_, error)) = run(reach, Form { output: line.output.unwrap_or(output), colour }, line.ask) {
-                eprintln!("coordinator: {error}");
+    let say = |words: Vec<String>| {
+        // Pressed earlier, when nothing was watched: it is not about what comes now.
+        interrupts::pressed();
+        match Line::try_parse_from(words) {
+            Ok(line) => {
+                if let Err((_, error)) = run(reach, Form { output: line.output.unwrap_or(output), colour }, line.ask) {
+                    eprintln!("coordinator: {error}");
+                }
             }
+            // Help is no error, and who closed the terminal reads neither.
+            Err(error) => drop(error.print()),
         }
-        // Help is no error, and who closed the terminal reads neither.
-        Err(error) => drop(error.print()),
     };
     talk(Line::command(), colour, |kind| known(&way, kind), say).map_err(wrong)
 }

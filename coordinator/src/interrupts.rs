@@ -17,8 +17,13 @@ pub(crate) fn note() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        let noting = async {
-            while tokio::signal::ctrl_c().await.is_ok() {
+        let (tell, installed) = std::sync::mpsc::channel();
+        let noting = async move {
+            let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt());
+            // Whoever waits for it is there.
+            let _ = tell.send(());
+            let Ok(mut signal) = signal else { return };
+            while signal.recv().await.is_some() {
                 if PRESSED.swap(true, Ordering::Relaxed) {
                     // As a shell tells of who was ended by this signal.
                     exit(130);
@@ -26,6 +31,8 @@ pub(crate) fn note() {
             }
         };
         thread::spawn(move || runtime.block_on(noting));
+        // The editor puts back, after every line, what it found when it was made.
+        let _ = installed.recv();
     });
 }
 
