@@ -83,6 +83,7 @@ struct Inner {
     remakes: bool,
     lose_create_answers: u32,
     mute_schedule_status: bool,
+    schedule_statuses: u64,
 }
 
 /// A filter that steers nothing; one with a space is refused.

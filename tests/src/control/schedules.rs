@@ -23,7 +23,15 @@ use shared::{
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::mpsc;
 
+/// One write of a schedule's status.
+const STATUS: Duration = Duration::from_millis(1);
+
 impl Control {
+    /// How often somebody wrote a schedule's status.
+    pub fn schedule_statuses(&self) -> u64 {
+        self.lock().schedule_statuses
+    }
+
     /// `kubectl delete vbks`: it has no finalizer, so it is gone at once. Backups that it owns are collected.
     pub fn delete_schedule(&self, key: &str) {
         let mut inner = self.lock();
@@ -155,9 +163,12 @@ impl Schedules for Control {
         while self.lock().mute_schedule_status {
             changes.rung().await;
         }
+        // Whoever writes again and again must not stop a clock that only waits for him.
+        tokio::time::sleep(STATUS).await;
         let now = (self.wall)();
         let key = format!("{}/{}", schedule.key.namespace, schedule.key.name);
         let mut inner = self.lock();
+        inner.schedule_statuses += 1;
         let found = inner.schedules.get_mut(&key).filter(|found| found["metadata"]["uid"] == schedule.uid.as_str());
         let Some(found) = found else { return Err(PortError::NotFound(key)) };
         let new = merge_schedule_status(found.get("status"), status, now);

@@ -57,6 +57,25 @@ async fn made(rig: &Rig, count: usize) -> Vec<String> {
     all
 }
 
+/// Each of two coordinators knows of other backups' ends than the other one, and writes its own status again when it sees
+/// the other's.
+#[test]
+fn two_coordinators_do_not_flood_a_schedule_with_statuses() {
+    story(world(331), async |rig| {
+        rig.control.apply(&manifest(&rig, "nightly", &json!({"maxBackups": 2}))).unwrap();
+        until(&rig, "a first good backup", |status| status["lastSuccess"].is_string()).await;
+        made(&rig, 2).await;
+        rig.depose_coordinator();
+        let (before, length) = (rig.control.schedule_statuses(), Duration::from_secs(120));
+        sleep(length).await;
+        let written = rig.control.schedule_statuses() - before;
+        rig.kill_deposed();
+        // Two of each coordinator in a second, at most.
+        assert!(written <= 4 * length.as_secs(), "{written} in {length:?}");
+        assert!(written > 2, "they contradict each other: {written}");
+    });
+}
+
 async fn gone(rig: &Rig, backup: &str) {
     let key = format!("br-admin/{backup}");
     timeout(LIMIT, rig.control.wait(&key, |object| object.is_none())).await.expect(backup);

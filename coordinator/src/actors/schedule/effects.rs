@@ -15,6 +15,9 @@ use tokio::time::timeout;
 /// Limit of one creation or deletion: some calls of an API server, each of which has a limit of its own. The machine
 /// waits for the answer, whatever it is.
 const LIMIT: Duration = Duration::from_secs(10);
+/// Status writes of one schedule are at least this far apart: while a coordinator that was deposed does not know it yet,
+/// each of both sees what the other one wrote and writes its own again.
+const PACE: Duration = Duration::from_millis(500);
 
 impl ScheduleActor {
     pub(super) fn carry_out(&mut self, effect: Effect, ctx: &mut Context<Self>) {
@@ -79,6 +82,7 @@ impl ScheduleActor {
         let port = self.ports.schedules.clone();
         let saving = async move {
             let saved = port.publish(&reference, &status).await;
+            tokio::time::sleep(PACE).await;
             (reference.key, saved)
         };
         ctx.spawn(saving.into_actor(self).map(|(key, saved), actor, ctx| {
