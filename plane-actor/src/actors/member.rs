@@ -2,7 +2,7 @@
 
 use super::{
     holds::{Held, HoldEvent, OpenHolds, Opening},
-    messages::{FromCoordinator, FromMember, Link, Stop, Superseded},
+    messages::{Forget, FromCoordinator, FromMember, Link, Stop, Superseded},
     plane_context::PlaneContext,
     work::{self, Calls, Carried, Discovery, Outcome, Said, WorkContext},
 };
@@ -51,6 +51,8 @@ pub(crate) struct MemberActor {
     safe: Arc<PlaneTimes>,
     calls: Arc<Calls>,
     clustermeta: Option<Arc<Vec<u8>>>,
+    /// Nobody but itself knows of it any more.
+    forgotten: bool,
 }
 
 impl MemberActor {
@@ -78,6 +80,7 @@ impl MemberActor {
             safe: Arc::default(),
             calls: Arc::default(),
             clustermeta: None,
+            forgotten: false,
         }
     }
 
@@ -162,6 +165,13 @@ impl MemberActor {
         Performed::Fence(saving.boxed_local())
     }
 
+    /// Its own channels keep an actor alive that nobody has the address of.
+    fn end_if_forgotten(&self, busy: bool, ctx: &mut Context<Self>) {
+        if self.forgotten && !busy {
+            ctx.stop();
+        }
+    }
+
     /// Takes everything that is held, or is being, out of this actor.
     fn open_holds(&mut self) -> OpenHolds {
         OpenHolds {
@@ -241,8 +251,9 @@ impl Performer for MemberActor {
         self.end_unsaved(Refusal::new(reason, format!("ledger not saved: {error}")), ctx);
     }
 
-    fn stepped(&mut self, _: &mut Context<Self>) {
+    fn stepped(&mut self, ctx: &mut Context<Self>) {
         let view = self.driver.machine().view(self.env.clock.now());
+        self.end_if_forgotten(view.busy, ctx);
         // Overflow rule: the next view says more.
         let _ = self.plane.try_send(FromMember::ViewChanged(Box::new(view)));
     }
@@ -322,6 +333,14 @@ impl Handler<Superseded> for MemberActor {
     type Result = ();
     fn handle(&mut self, Superseded { cluster, epoch }: Superseded, ctx: &mut Context<Self>) {
         self.feed(Input::Superseded { cluster, epoch }, ctx);
+    }
+}
+
+impl Handler<Forget> for MemberActor {
+    type Result = ();
+    fn handle(&mut self, _: Forget, ctx: &mut Context<Self>) {
+        self.forgotten = true;
+        self.end_if_forgotten(self.driver.machine().view(self.env.clock.now()).busy, ctx);
     }
 }
 

@@ -54,6 +54,11 @@ pub(crate) struct Stop {
     pub(crate) finish: bool,
 }
 
+/// Nothing more will come to this member: its actor ends once nothing is under way there.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Forget;
+
 /// From a member.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -2,7 +2,7 @@
 
 use super::{
     member::MemberActor,
-    messages::{End, Frame, FromCoordinator, FromMember, Link, Linked, Stop, Superseded},
+    messages::{End, Forget, Frame, FromCoordinator, FromMember, Link, Linked, Stop, Superseded},
     plane_context::PlaneContext,
     work::{Findings, preflight, scan, verify},
 };
@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 const MAILBOX: usize = 256;
 
 /// Members at work at a time, or kept. One TiDB cluster has one live attempt; finished ones stay for `Complete` and
-/// `Clean`, and come back from the ledger when they were forgotten.
+/// `Clean`, are forgotten once they are cleaned, and come back from the ledger when they are asked after that.
 const MAX_MEMBERS: usize = 32;
 
 /// Members that clean, beside those: they wait in a queue of their own (`PlaneContext::cleans`), and many backups may be deleted at
@@ -128,9 +128,16 @@ impl PlaneActor {
         if self.members.values().filter(|kept| idle(kept) || kept.cleans == cleans).count() >= limit {
             let forgotten = self.members.iter().filter(|(_, kept)| idle(kept)).min_by_key(|(_, kept)| kept.used);
             let forgotten = forgotten.map(|(attempt, _)| attempt.clone())?;
-            self.members.remove(&forgotten);
+            self.forget(&forgotten);
         }
         Some(())
+    }
+
+    fn forget(&mut self, attempt: &Attempt) {
+        if let Some(kept) = self.members.remove(attempt) {
+            // Overflow rule: it is idle, so its mailbox has room; one that died needs no word.
+            let _ = kept.addr.try_send(Forget);
+        }
     }
 
     fn order(&mut self, attempt: Attempt, order: FromCoordinator, ctx: &mut Context<Self>) {
@@ -174,7 +181,9 @@ impl PlaneActor {
     }
 
     fn viewed(&mut self, view: View) {
-        if let Some(kept) = self.members.get_mut(&view.attempt) {
+        if view.cleaned {
+            self.forget(&view.attempt);
+        } else if let Some(kept) = self.members.get_mut(&view.attempt) {
             kept.view = Some(view);
         }
         self.publish();

@@ -22,7 +22,7 @@ use crate::{
     time::{Instant, Now},
     timers::Timers,
     ts::Ts,
-    wire::{Answer, Order, Prepared, Progress},
+    wire::{Answer, CleanScope, Order, Prepared, Progress},
 };
 
 /// Alarms kept for the console; more of the same say nothing new.
@@ -161,6 +161,12 @@ impl Member {
     /// Work is under way, or something is held or being let go.
     pub(super) fn is_busy(&self) -> bool {
         self.phase.is_live() || self.touched || self.dropping > 0 || self.work.is_some() || self.current.is_some()
+    }
+
+    /// Nothing of it is left. What remains of a surplus is a good backup.
+    pub(super) fn is_cleaned(&self) -> bool {
+        let asked = self.last.as_ref().map(|(_, order, _)| order);
+        !self.is_busy() && matches!(asked, Some(Order::Clean(clean)) if clean.scope != CleanScope::Surplus)
     }
 
     /// Told to end, and nothing is held, being held or being let go any more.

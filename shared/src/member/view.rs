@@ -27,6 +27,9 @@ pub struct View {
     pub linked: bool,
     /// Work is under way, or something is held or being let go: this member must not be forgotten.
     pub busy: bool,
+    /// The attempt or the whole backup was cleaned, and nothing of it is left: nobody will ask for more, and who does all
+    /// the same finds what a restart finds.
+    pub cleaned: bool,
     /// The process was told to end, and nothing is held or being let go: this member may be dropped.
     pub over: bool,
     /// Stores held.
@@ -58,6 +61,7 @@ impl Member {
             restored: self.restored,
             linked: self.linked,
             busy: self.is_busy(),
+            cleaned: self.is_cleaned(),
             over: self.is_over(),
             stores_held: self.holds.len() as u64,
             store_lease_left: self.holds.margin(now.at),

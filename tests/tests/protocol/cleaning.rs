@@ -80,6 +80,19 @@ fn what_needs_a_person_is_told_asked_for_seldom_and_gone_once_it_is_mended() {
     }
 }
 
+/// Planes keep a member for as long as it may be asked for more, and no longer.
+#[test]
+fn a_plane_forgets_what_is_cleaned() {
+    story(world(309), async |rig: Rc<Rig>| {
+        let members = || ["az1", "az2", "az3"].map(|plane| rig.plane_view(plane, |view| view.members.len()));
+        rig.control.apply(&rig.manifest("")).unwrap();
+        assert!(completes(&rig, KEY, LIMIT).await);
+        assert_eq!(members(), [Some(1); 3]);
+        assert!(rig.delete(LIMIT).await);
+        assert_eq!(members(), [Some(0); 3]);
+    });
+}
+
 /// It passes by itself, so it is repeated soon, and no person is called for.
 #[test]
 fn what_others_use_up_for_a_while_is_tried_again_soon() {
