@@ -11,6 +11,7 @@ mod fleet;
 mod process;
 mod sandbox;
 mod simulate;
+mod soak;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Clean(clean::CleanArgs),
     /// A thousand planes, with figures beside their bounds.
     Fleet(fleet::FleetArgs),
+    /// Months of schedules, failures and restarts in virtual time, with what stays of them.
+    Soak(soak::SoakArgs),
     /// The coordinator's process of `fleet`.
     #[command(hide = true)]
     FleetCoordinator(fleet::CoordinatorArgs),
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Barrier(args) => ("barrier", barrier::main(&args)),
         Command::Clean(args) => ("clean", clean::main(&args)),
         Command::Fleet(args) => ("fleet", fleet::main(&args)),
+        Command::Soak(args) => ("soak", soak::main(&args)),
         Command::FleetCoordinator(args) => ("fleet-coordinator", fleet::coordinator(&args)),
         #[cfg(feature = "servers")]
         Command::BarrierPlane(args) => ("barrier-plane", barrier::plane(&args)),

@@ -1,6 +1,12 @@
 //! What the kernel says of a process on Linux.
 
 use anyhow::Context;
+use cap::Cap;
+use std::alloc::System;
+
+/// The system's, counted.
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
 
 /// Ticks of a second in `/proc/self/stat` on every Linux.
 const TICKS: f64 = 100.0;
@@ -22,6 +28,16 @@ pub(crate) fn peak_mebibytes() -> anyhow::Result<f64> {
 /// Memory of this process that is in RAM now, in KiB.
 pub(crate) fn resident_kibibytes() -> anyhow::Result<f64> {
     kibibytes("VmRSS:")
+}
+
+/// What is allocated now, in bytes, exactly: no page and no arena of an allocator is in it.
+pub(crate) fn live_bytes() -> usize {
+    HEAP.allocated()
+}
+
+/// Files and sockets that this process has open.
+pub(crate) fn descriptors() -> anyhow::Result<usize> {
+    Ok(std::fs::read_dir("/proc/self/fd")?.count())
 }
 
 fn kibibytes(field: &str) -> anyhow::Result<f64> {

@@ -15,6 +15,18 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Forgets events and lives of objects that are gone, so that months may pass. Answers how many VolumeBackups there
+    /// ever were.
+    pub fn forget_past(&self) -> usize {
+        let there = self.uids();
+        let mut inner = self.lock();
+        inner.events = Vec::new();
+        inner.lives.retain(|uid, _| there.contains(uid));
+        usize::try_from(inner.uids).unwrap_or(usize::MAX)
+    }
+}
+
 /// Remembers it, if somebody wants to know.
 pub(super) fn note(inner: &mut Inner, what: impl FnOnce(&Inner) -> Happened) {
     if inner.happened.is_some() {

@@ -58,10 +58,20 @@ impl<N: Network> Rig<N> {
         (self.metric("isochron_records_orphaned"), console)
     }
 
-    /// A metric without labels, as it is scraped.
-    pub fn metric(&self, name: &str) -> Option<usize> {
+    /// Lines of the metrics: it grows with every series that is never taken back.
+    pub fn series(&self) -> usize {
+        self.scraped().map_or(0, |text| text.lines().count())
+    }
+
+    fn scraped(&self) -> Option<String> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.metrics.borrow().registry()).ok()?;
+        Some(text)
+    }
+
+    /// A metric without labels, as it is scraped.
+    pub fn metric(&self, name: &str) -> Option<usize> {
+        let text = self.scraped()?;
         text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
     }
 }

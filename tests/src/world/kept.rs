@@ -1,6 +1,6 @@
 //! What people and other services of AWS do to snapshots.
 
-use super::{World, cloud::Capture};
+use super::{World, calls::Calls, cloud::Capture};
 use crate::models::ec2::{Ec2, Guard, Snapshot};
 use shared::ids::SnapshotId;
 
@@ -15,6 +15,18 @@ impl World {
                 }
             }
         });
+    }
+
+    /// Forgets what is past: deleted snapshots with all that was on them, calls, and who waited when.
+    pub fn forget_past(&self) {
+        self.with(|state| {
+            let now = state.moment();
+            state.cloud.ec2.forget_deleted(now);
+            let (captures, snapshots) = (&mut state.cloud.captures, &state.cloud.ec2.snapshots);
+            captures.retain(|id, _| snapshots.contains_key(&id.0));
+            state.calls = Calls::default();
+        });
+        self.waiting.forget();
     }
 
     /// So many more of each snapshot, found by their tags alone: as many as of a larger cluster.
