@@ -10,7 +10,7 @@ use crate::{
     ts::Ts,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 /// What a certificate claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,6 +101,9 @@ pub struct DirectoriesOn {
     /// On each of these.
     pub volumes: Vec<VolumeId>,
 }
+
+/// The certificate as it goes to every plane: long, and made once for all orders of one step.
+pub(super) type CertificateText = OnceCell<String>;
 
 impl Certificate {
     /// The object that goes beside backupmeta: the certificate, the clocks of its barrier and its moments. Of these only

@@ -125,6 +125,8 @@ pub enum Timer {
     Retry,
     /// Ask once more how much a backup added, or leave it unknown.
     Measure,
+    /// Answers that came together are saved together.
+    Save,
 }
 
 /// One step of this machine, under way.

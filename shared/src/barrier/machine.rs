@@ -2,6 +2,7 @@
 //! step, `step/`; what runs out while something is held is in `clocks`.
 
 use super::{
+    certificate::CertificateText,
     input::{Effect, Input, Step, Timer},
     phase::{LastRefusal, Phase},
     record::{Milestone, Record},
@@ -128,7 +129,8 @@ impl Barrier {
         }
     }
 
-    pub(super) fn save(&self, step: &mut Step) {
+    pub(super) fn save(&mut self, step: &mut Step) {
+        self.stop(&[Timer::Save]);
         step.push(Effect::Save(Box::new(self.record.clone())));
     }
 
@@ -165,15 +167,20 @@ impl Barrier {
 
     /// Sends the present step's order to every connected plane that still owes its answer.
     pub(super) fn send_all(&self, step: &mut Step) {
+        let text = CertificateText::new();
         for plane in self.planes.keys() {
-            self.send_outstanding(plane, step);
+            self.send_owed(plane, &text, step);
         }
     }
 
     pub(super) fn send_outstanding(&self, plane: &PlaneId, step: &mut Step) {
+        self.send_owed(plane, &CertificateText::new(), step);
+    }
+
+    fn send_owed(&self, plane: &PlaneId, text: &CertificateText, step: &mut Step) {
         let pauses = |live: &PlaneState| live.refused.as_ref().is_some_and(|last| last.again.is_some());
         let owes = self.planes.get(plane).is_some_and(|live| live.connected && !live.answered && !pauses(live));
-        if let (true, Some(order)) = (owes, self.order_for(plane)) {
+        if let (true, Some(order)) = (owes, self.order_for(plane, text)) {
             step.push(self.send(plane, order));
         }
     }
@@ -304,6 +311,7 @@ impl Barrier {
             Timer::Again => self.try_again(due, step),
             Timer::Retry => self.new_attempt(step),
             Timer::Measure => self.measure_expired(step),
+            Timer::Save => self.save(step),
         }
     }
 }

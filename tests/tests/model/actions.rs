@@ -158,7 +158,7 @@ impl World {
     fn may_run_out(&self, bounds: &Bounds, b: usize, view: &Record, timer: Clock) -> bool {
         let trouble = self.budget.troubles > 0;
         match timer {
-            Clock::Again | Clock::Cover | Clock::Measure => true,
+            Clock::Again | Clock::Cover | Clock::Measure | Clock::Save => true,
             Clock::Retry => view.attempt < bounds.attempts,
             Clock::Renew => self.budget.renews > 0,
             Clock::HoldsGone => trouble && (bounds.early_clocks || self.holds_are_gone(b)),

@@ -2,6 +2,7 @@
 
 use crate::{
     barrier::{
+        certificate::CertificateText,
         increments::Increments,
         input::{Step, Timer},
         machine::Barrier,
@@ -10,8 +11,14 @@ use crate::{
         sizes::wanted,
     },
     ids::PlaneId,
+    time::Millis,
     wire::{Complete, Completed, Order},
 };
+
+/// Answers that come within so long of each other are saved once: packing the record of many planes takes milliseconds of
+/// the thread that all barriers share. Nothing is done on the strength of one before all are in, and who is asked again
+/// after a restart answers again.
+const TOGETHER: Millis = Millis::secs(1);
 
 impl Barrier {
     pub(in crate::barrier) fn begin_completing(&mut self, step: &mut Step) {
@@ -24,7 +31,7 @@ impl Barrier {
         self.complete_if_done(step);
     }
 
-    pub(in crate::barrier) fn complete_order(&self, plane: &PlaneId) -> Option<Order> {
+    pub(in crate::barrier) fn complete_order(&self, plane: &PlaneId, text: &CertificateText) -> Option<Order> {
         let kept = self.record.planes.get(plane)?;
         let certificate = self.record.certificate.as_ref()?;
         if kept.completed_bytes.is_some() {
@@ -39,7 +46,7 @@ impl Barrier {
             cluster_stores: u32::try_from(self.record.cluster_stores.len()).unwrap_or(u32::MAX),
             stores: kept.stores.clone(),
             snapshots,
-            certificate: certificate.to_json(&self.record.barrier, &self.record.moments),
+            certificate: text.get_or_init(|| certificate.to_json(&self.record.barrier, &self.record.moments)).clone(),
         }))
     }
 
@@ -54,8 +61,10 @@ impl Barrier {
             let measures = completed.measures && wanted(self.record.request.size_level);
             kept.increments = measures.then(Increments::default);
         }
-        self.save(step);
         self.complete_if_done(step);
+        if self.phase == Phase::Completing {
+            self.timers.set_sooner(Timer::Save, step.now.at + TOGETHER);
+        }
     }
 
     fn complete_if_done(&mut self, step: &mut Step) {

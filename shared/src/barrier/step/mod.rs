@@ -41,7 +41,7 @@ mod stop;
 mod suspend;
 
 use crate::{
-    barrier::{calls::shares, machine::Barrier, phase::Phase},
+    barrier::{calls::shares, certificate::CertificateText, machine::Barrier, phase::Phase},
     ids::PlaneId,
     wire::{Order, Prepare, Settle, Snapshot},
 };
@@ -82,13 +82,13 @@ impl Barrier {
     }
 
     /// The order that a plane owes an answer to in the present step; `None` where it has no part.
-    pub(in crate::barrier) fn order_for(&self, plane: &PlaneId) -> Option<Order> {
-        let order = self.make_order(plane);
+    pub(in crate::barrier) fn order_for(&self, plane: &PlaneId, text: &CertificateText) -> Option<Order> {
+        let order = self.make_order(plane, text);
         debug_assert_eq!(order.is_some(), self.has_part(plane), "{plane} in {:?}", self.phase);
         order
     }
 
-    fn make_order(&self, plane: &PlaneId) -> Option<Order> {
+    fn make_order(&self, plane: &PlaneId, text: &CertificateText) -> Option<Order> {
         let spec = || self.record.request.member_spec(plane);
         match self.phase {
             Phase::Preparing => {
@@ -108,7 +108,7 @@ impl Barrier {
             Phase::Confirming => Some(Order::Confirm),
             Phase::Releasing => Some(Order::Release),
             Phase::Recovering => Some(Order::Recover),
-            Phase::Completing => self.complete_order(plane),
+            Phase::Completing => self.complete_order(plane, text),
             Phase::Aborting => self.abort_order(),
             Phase::Failed | Phase::Cleaning => self.clean_order(plane),
             Phase::Complete => self.measure_order(plane),
