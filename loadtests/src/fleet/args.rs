@@ -18,12 +18,22 @@ pub(crate) struct FleetArgs {
     /// How often all sessions are cut, and how often the barriers run; the best of them counts.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]
     pub(super) rounds: u32,
+    /// What a connected plane may take of the coordinator's memory; in a debug build what waits is larger.
+    #[arg(long, default_value_t = 48.0)]
+    pub(super) kibibytes: f64,
+    /// Times may be so many times as long as on two idle cores: for a debug build, and a machine that others use too.
+    #[arg(long, default_value_t = 1.0, value_parser = slack)]
+    pub(super) slack: f64,
     /// One JSON object instead of text.
     #[arg(long)]
     pub(super) json: bool,
     /// Log filter of both processes, for example info.
     #[arg(long, default_value = "off")]
     pub(super) log: String,
+}
+
+fn slack(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|times| (1.0..=100.0).contains(times)).ok_or_else(|| "1 to 100".to_owned())
 }
 
 /// Of the coordinator's process.

@@ -65,7 +65,7 @@ async fn measure(
         ready.push(number(&coordinator.ask("ready")?, "ready_ms")?);
     }
     let least = ready.iter().copied().fold(f64::MAX, f64::min);
-    figures.add(Figure::at_most(&format!("ready, {api}"), least / 1000.0, "s", READY));
+    figures.add(Figure::at_most(&format!("ready, {api}"), least / 1000.0, "s", READY * args.slack));
     let fleet = Fleet::start(args, folder, coordinator.address)?;
     timeout(LIMIT, fleet.all_linked()).await.context("not all planes are linked")?;
     let client = Client::new(certificates::of_admin(folder)?)?;
@@ -76,7 +76,7 @@ async fn measure(
             best = best.min(asked(&console, &question).await.with_context(|| format!("console {name}"))?);
         }
         let name = format!("console {name}, {api}");
-        figures.add(Figure::at_most(&name, best.as_secs_f64() * 1000.0, "ms", ANSWER_MS));
+        figures.add(Figure::at_most(&name, best.as_secs_f64() * 1000.0, "ms", ANSWER_MS * args.slack));
     }
     super::pages::measure(coordinator.http, (start.backups / 2, start.backups), args.rounds, api, figures).await?;
     let memory = number(&coordinator.ask("memory")?, "kibibytes")?;
