@@ -35,7 +35,7 @@ impl Planes {
             self.each.clone(),
         );
         registry.register(
-            "isochron_plane_drained",
+            "isochron_planes_drained",
             "1 while no barrier is begun for this plane, by a person's word",
             self.drained.clone(),
         );

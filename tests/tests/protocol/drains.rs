@@ -27,7 +27,7 @@ fn told(rig: &Rig, reason: &str) -> usize {
 }
 
 fn drained_metric(rig: &Rig, plane: &str) -> Option<usize> {
-    rig.metric(&format!("isochron_plane_drained{{plane=\"{plane}\"}}"))
+    rig.metric(&format!("isochron_planes_drained{{plane=\"{plane}\"}}"))
 }
 
 #[test]
