@@ -65,8 +65,9 @@ async fn act(
     let outcomes = Arc::new(Outcomes::default());
     let mut ledger_known = outcomes.are_complete();
     let (plane_names, told) = (known.clone(), (standing.clone(), outcomes.clone()));
+    let prices = config.prices.clone();
     let schedules =
-        ScheduleActor::new(plane_names, ports.clone(), clock.clone(), metrics.clone(), told.0, told.1).start();
+        ScheduleActor::new(plane_names, ports.clone(), clock.clone(), metrics.clone(), told.0, told.1, prices).start();
     let whole = serde_json::to_value(&config)?;
     let (verify, scan) = (config.verify.pace(), config.scan.every());
     let wished = Wished { prices: config.prices, verify, scan, whole };

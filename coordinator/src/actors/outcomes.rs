@@ -1,7 +1,7 @@
 //! What the ledger says became of each backup, for whoever must not believe an object's status: anybody can write one.
 
 use shared::{
-    barrier::{Milestone, Verdict},
+    barrier::{Milestone, Summary, Verdict},
     ids::BackupUid,
     retention::BackupState,
 };
@@ -11,9 +11,12 @@ use std::{
 };
 use tokio::sync::watch;
 
+/// What became of one, and the bytes that it added, where that is known.
+type Known = (BackupState, Option<u64>);
+
 /// Written by the actor that owns the records, read by the one that decides which backups stay.
 pub struct Outcomes {
-    known: Mutex<BTreeMap<BackupUid, BackupState>>,
+    known: Mutex<BTreeMap<BackupUid, Known>>,
     read: watch::Sender<bool>,
 }
 
@@ -24,13 +27,13 @@ impl Default for Outcomes {
 }
 
 impl Outcomes {
-    fn known(&self) -> MutexGuard<'_, BTreeMap<BackupUid, BackupState>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<BackupUid, Known>> {
         // Entries are whole, so a panicking holder has spoilt nothing.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set(&self, backup: &BackupUid, milestone: Milestone, verdict: Option<Verdict>) {
-        self.known().insert(backup.clone(), state(milestone, verdict));
+    pub(super) fn set(&self, of: &Summary) {
+        self.known().insert(of.backup.clone(), (state(of.milestone, of.verdict), of.added_bytes));
     }
 
     pub(super) fn forget(&self, backup: &BackupUid) {
@@ -39,7 +42,12 @@ impl Outcomes {
 
     /// Of a backup that has a record.
     pub(super) fn get(&self, backup: &BackupUid) -> Option<BackupState> {
-        self.known().get(backup).copied()
+        self.known().get(backup).map(|(state, _)| *state)
+    }
+
+    /// Bytes that it added; `None`: not known.
+    pub(super) fn added(&self, backup: &BackupUid) -> Option<u64> {
+        self.known().get(backup).and_then(|(_, added)| *added)
     }
 
     /// The whole ledger has been read: who has no outcome has no record.

@@ -14,7 +14,8 @@ use super::{
     planes::unknown_planes,
 };
 use crate::{
-    console,
+    config::Prices,
+    console::{self, Worth},
     metrics::Metrics,
     ports::{Object, ObjectEvent, Ports, Schedule, ScheduleEvent},
     standing::Standing,
@@ -55,6 +56,8 @@ pub struct ScheduleActor {
     backups_synced: bool,
     /// What the ledger says of them, which counts for more than what stands in objects.
     outcomes: Arc<Outcomes>,
+    /// Of what backups keep.
+    prices: Prices,
     /// Status writes under way, one per schedule.
     saving: BTreeMap<ScheduleKey, Saving>,
     /// Why retention deletes nothing, as last logged.
@@ -70,6 +73,7 @@ impl ScheduleActor {
         metrics: Arc<Metrics>,
         standing: Arc<Standing>,
         outcomes: Arc<Outcomes>,
+        prices: Prices,
     ) -> Self {
         Self {
             driver: Driver::new(Scheduler::new()),
@@ -82,6 +86,7 @@ impl ScheduleActor {
             backups: BTreeMap::new(),
             backups_synced: false,
             outcomes,
+            prices,
             saving: BTreeMap::new(),
             distrust: None,
         }
@@ -238,7 +243,11 @@ impl Handler<AskSchedules> for ScheduleActor {
     type Result = ();
     fn handle(&mut self, AskSchedules(call): AskSchedules, _: &mut Self::Context) {
         let reply = match self.standing.schedules_known() {
-            true => console::answer_schedules(self.driver.machine(), self.clock.wall(), &call.who, &call.body),
+            true => {
+                let added = |backup: &BackupUid| self.outcomes.added(backup);
+                let worth = Worth { added: &added, prices: &self.prices };
+                console::answer_schedules(self.driver.machine(), self.clock.wall(), &call.who, &call.body, &worth)
+            }
             // Else those that exist would be said not to.
             false => console::not_yet("the schedules are not listed yet"),
         };

@@ -31,5 +31,5 @@ pub use painted::painted;
 pub use question::{Answered, OVER_HTTP, Question, no_answer, question, text};
 pub use render::{Output, render, shown};
 pub use resource::{API, path_of, plain, question_of, segment, segments};
-pub use schedules::{answer_schedules, is_about_schedules};
+pub use schedules::{Worth, answer_schedules, is_about_schedules};
 pub use timeline::{drawn as timeline_drawn, timeline};

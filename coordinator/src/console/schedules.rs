@@ -3,11 +3,15 @@
 use super::{
     called::is_named,
     question::{Answered, Question, log, question, text},
+    sizes::cost,
 };
+use crate::{config::Prices, human::human_size};
 use serde_json::{Value, json};
 use shared::{
+    barrier::Size,
     calendar::rfc3339,
     cron::{Cron, Zone},
+    ids::BackupUid,
     reason::cut,
     retention::{BackupState, Plan, Verdict},
     schedule::{Scheduler, View},
@@ -23,8 +27,16 @@ pub fn is_about_schedules(body: &[u8]) -> bool {
     matches!(serde_json::from_slice(body), Ok(Question::Schedules { .. }))
 }
 
+/// What backups keep, in bytes and in money.
+pub struct Worth<'a> {
+    /// Bytes that a backup added; `None`: not known.
+    pub added: &'a dyn Fn(&BackupUid) -> Option<u64>,
+    /// Of the configuration.
+    pub prices: &'a Prices,
+}
+
 /// Answers one question about schedules; the text is JSON of [`Answered`].
-pub fn answer_schedules(scheduler: &Scheduler, now: Timestamp, who: &str, body: &[u8]) -> String {
+pub fn answer_schedules(scheduler: &Scheduler, now: Timestamp, who: &str, body: &[u8], worth: &Worth<'_>) -> String {
     let answered = match question(body) {
         Ok(question) => {
             log(who, &question);
@@ -32,7 +44,7 @@ pub fn answer_schedules(scheduler: &Scheduler, now: Timestamp, who: &str, body: 
                 Question::Schedules { name: None, .. } => {
                     Answered::Ok(scheduler.view().iter().map(row).collect::<Value>())
                 }
-                Question::Schedules { name: Some(name), plan, at } => one(scheduler, &name, plan, at, now),
+                Question::Schedules { name: Some(name), plan, at } => one(scheduler, &name, plan, at, now, worth),
                 _ => Answered::Error("not a question about schedules".to_owned()),
             }
         }
@@ -67,7 +79,14 @@ fn row(view: &View) -> Value {
     })
 }
 
-fn one(scheduler: &Scheduler, name: &str, plan: bool, at: Option<Timestamp>, now: Timestamp) -> Answered {
+fn one(
+    scheduler: &Scheduler,
+    name: &str,
+    plan: bool,
+    at: Option<Timestamp>,
+    now: Timestamp,
+    worth: &Worth<'_>,
+) -> Answered {
     let views = scheduler.view();
     let found: Vec<&View> = views.iter().filter(|view| is_named(name, &view.key.namespace, &view.key.name)).collect();
     let view = match found.as_slice() {
@@ -82,7 +101,7 @@ fn one(scheduler: &Scheduler, name: &str, plan: bool, at: Option<Timestamp>, now
     let judged = scheduler.plan(&view.key, at);
     if plan {
         return match judged {
-            Some(judged) => Answered::Ok(plan_value(&judged, at)),
+            Some(judged) => Answered::Ok(plan_value(&judged, at, worth)),
             None => Answered::Error(format!("{name} is Invalid, so nothing is deleted: {}", view.status.message)),
         };
     }
@@ -91,7 +110,8 @@ fn one(scheduler: &Scheduler, name: &str, plan: bool, at: Option<Timestamp>, now
         ("group", view.group.clone().map_or(Value::Null, Value::from)),
         ("running", json!(view.running)),
         ("nextRuns", coming(view, now)),
-        ("backups", judged.as_ref().map(rows).unwrap_or_default()),
+        ("kept", judged.as_ref().map(|judged| sum(judged, worth, stays)).unwrap_or_default()),
+        ("backups", judged.as_ref().map(|judged| rows(judged, worth)).unwrap_or_default()),
     ];
     if let Some(fields) = shown.as_object_mut() {
         fields.extend(more.map(|(field, value)| (field.to_owned(), value)));
@@ -110,7 +130,26 @@ fn coming(view: &View, now: Timestamp) -> Value {
     first.into_iter().chain(more).take(COMING).map(|at| Value::from(zone.rfc3339(at))).collect()
 }
 
-fn plan_value(plan: &Plan, at: Timestamp) -> Value {
+fn stays(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Keep(_))
+}
+
+/// What those backups added together, and what that costs. A deletion frees at most so much: the next backup may still
+/// need a part of it (`facts/aws.md` A5, Chain).
+fn sum(plan: &Plan, worth: &Worth<'_>, which: impl Fn(&Verdict) -> bool) -> Value {
+    let of: Vec<_> = plan.rows.iter().filter(|row| which(&row.verdict)).collect();
+    let known: Vec<u64> = of.iter().filter_map(|row| (worth.added)(&row.uid)).collect();
+    let bytes = known.iter().fold(0_u64, |sum, added| sum.saturating_add(*added));
+    json!({
+        "backups": of.len(),
+        "added": human_size(Size::Known(bytes)),
+        "addedBytes": bytes,
+        "costPerMonth": cost(bytes, worth.prices),
+        "sizeUnknown": of.len() - known.len(),
+    })
+}
+
+fn plan_value(plan: &Plan, at: Timestamp, worth: &Worth<'_>) -> Value {
     json!({
         "at": rfc3339(at),
         "deleteNow": plan.delete_now.as_ref().map(|(name, _, why)| format!("{name}: {why}")),
@@ -118,11 +157,13 @@ fn plan_value(plan: &Plan, at: Timestamp) -> Value {
             format!("the deletion of {name} to end, until {} at most", rfc3339(*until))
         }),
         "next": plan.next.as_ref().map(|next| format!("{} at {}", next.name, rfc3339(next.at))),
-        "backups": rows(plan),
+        "kept": sum(plan, worth, stays),
+        "freedAtMost": sum(plan, worth, |verdict| !stays(verdict)),
+        "backups": rows(plan, worth),
     })
 }
 
-fn rows(plan: &Plan) -> Value {
+fn rows(plan: &Plan, worth: &Worth<'_>) -> Value {
     plan.rows
         .iter()
         .map(|row| {
@@ -142,6 +183,7 @@ fn rows(plan: &Plan) -> Value {
                 },
                 "verdict": verdict,
                 "why": why,
+                "added": (worth.added)(&row.uid).and_then(|bytes| human_size(Size::Known(bytes))),
                 "expires": moment(row.expires),
             })
         })

@@ -29,7 +29,7 @@ fn told(size: Size) -> Option<String> {
     }
 }
 
-fn cost(bytes: u64, prices: &Prices) -> String {
+pub(super) fn cost(bytes: u64, prices: &Prices) -> String {
     format!("{:.2} {}", bytes as f64 / GIB * prices.snapshot_gib_month, prices.currency)
 }
 

@@ -78,7 +78,8 @@ async fn measure(
         let name = format!("console {name}, {api}");
         figures.add(Figure::at_most(&name, best.as_secs_f64() * 1000.0, "ms", ANSWER_MS * args.slack));
     }
-    super::pages::measure(coordinator.http, (start.backups / 2, start.backups), args.rounds, api, figures).await?;
+    let (of, how) = ((start.backups / 2, start.backups), (args.rounds, args.slack));
+    super::pages::measure(coordinator.http, of, how, api, figures).await?;
     let memory = number(&coordinator.ask("memory")?, "kibibytes")?;
     let with = if start.kubeconfig.is_some() { "" } else { " and the API server" };
     figures.add(Figure::shown(&format!("the coordinator's process{with}"), memory / 1024.0, "MiB"));

@@ -41,6 +41,9 @@ pub struct Summary {
     /// How many snapshots its certificate names.
     #[serde(default)]
     pub snapshots: u32,
+    /// Bytes that it added to those before it; `None`: not known, not yet known, or not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added_bytes: Option<u64>,
     /// How it was found when it was last looked at as a whole, without the words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verification>,
@@ -70,6 +73,7 @@ impl Summary {
                 let named = certificate.planes.values().map(|plane| plane.evidence.snapshots.len()).sum::<usize>();
                 u32::try_from(named).unwrap_or(u32::MAX)
             }),
+            added_bytes: record.added().bytes(),
             verified: record.verified.as_ref().map(Verification::without_words),
             times: record.times.clone(),
             settled: is_settled(record),

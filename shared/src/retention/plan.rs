@@ -36,6 +36,8 @@ pub struct Next {
 pub struct Row {
     /// Whose.
     pub name: String,
+    /// Its object's.
+    pub uid: BackupUid,
     /// Its age counts from here.
     pub created: Timestamp,
     /// How far it is.
@@ -142,7 +144,8 @@ pub fn plan<'a>(history: impl IntoIterator<Item = &'a Backup>, policy: &Policy, 
         .iter()
         .map(|backup| {
             let (verdict, expires) = judged.verdict(backup);
-            Row { name: backup.name.clone(), created: backup.created, state: backup.state, verdict, expires }
+            let Backup { name, uid, created, state, .. } = (*backup).clone();
+            Row { name, uid, created, state, verdict, expires }
         })
         .collect();
     let goes = newest_first.iter().zip(&rows).rev().find_map(|(backup, row)| match &row.verdict {

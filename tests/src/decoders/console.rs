@@ -4,9 +4,12 @@ use super::{
     laws::{self, NOW},
     wire::backup,
 };
-use coordinator::console::{
-    Answered, Output, PlaneSeen, Snapshot, about_ended, answer, answer_schedules, backup_to_cancel, is_about_schedules,
-    no_answer, render, text,
+use coordinator::{
+    config::Prices,
+    console::{
+        Answered, Output, PlaneSeen, Snapshot, Worth, about_ended, answer, answer_schedules, backup_to_cancel,
+        is_about_schedules, no_answer, render, text,
+    },
 };
 use serde_json::Value;
 use shared::{
@@ -32,7 +35,8 @@ pub(super) fn question(bytes: &[u8]) -> bool {
         Ok(question) => text(&answer(&seen, "test", question)),
         Err(why) => no_answer(why.clone()),
     };
-    let answers = [answered, answer_schedules(&scheduler(), NOW.wall, "test", bytes)];
+    let worth = Worth { added: &|_| Some(1 << 30), prices: &Prices::default() };
+    let answers = [answered, answer_schedules(&scheduler(), NOW.wall, "test", bytes, &worth)];
     for answer in answers {
         assert!(answer.len() <= MAX_FRAME_BYTES);
         match serde_json::from_str::<Answered>(&answer) {

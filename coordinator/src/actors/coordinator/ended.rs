@@ -16,7 +16,7 @@ impl CoordinatorActor {
     pub(super) fn barrier_ended(&mut self, backup: BackupUid, ended: Ended, ctx: &mut Context<Self>) {
         self.views.remove(&backup);
         self.metrics.ended(&backup);
-        self.outcomes.set(&backup, ended.summary.milestone, ended.summary.verdict);
+        self.outcomes.set(&ended.summary);
         self.ended.insert(backup.clone(), ended);
         self.look_again(&backup, ctx);
     }

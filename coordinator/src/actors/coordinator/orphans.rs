@@ -147,7 +147,7 @@ impl CoordinatorActor {
         left_over.extend(ended.iter().filter_map(|ended| ended.summary.adopted_from.clone()));
         for ended in ended {
             let (uid, summary) = (ended.summary.backup.clone(), &ended.summary);
-            self.outcomes.set(&uid, summary.milestone, summary.verdict);
+            self.outcomes.set(summary);
             self.ended.insert(uid, ended);
         }
         for old in left_over {

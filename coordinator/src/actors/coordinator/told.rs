@@ -3,7 +3,10 @@
 use super::{CoordinatorActor, reading::Cause};
 use crate::actors::messages::{BarrierOver, Ending, FromBarrier};
 use actix::{Context, Handler};
-use shared::{barrier::View, claims};
+use shared::{
+    barrier::{Summary, View},
+    claims,
+};
 use shell::driver::Performer;
 use std::sync::Arc;
 
@@ -24,8 +27,7 @@ impl CoordinatorActor {
     fn viewed(&mut self, view: Arc<View>) {
         self.metrics.viewed(&view);
         let uid = view.record.key().clone();
-        let verdict = view.record.certificate.as_ref().map(|certificate| certificate.verdict);
-        self.outcomes.set(&uid, view.record.milestone, verdict);
+        self.outcomes.set(&Summary::of(&view.record));
         // Its object vanished before this process had seen what its own barrier was told: somebody did delete it.
         if view.record.deleting {
             self.no_orphan(&uid);

@@ -50,7 +50,9 @@ fn scheduler(pause: bool) -> Scheduler {
 fn ask(scheduler: &Scheduler, question: &Question) -> Value {
     let body = serde_json::to_vec(question).unwrap();
     assert!(is_about_schedules(&body));
-    let text = answer_schedules(scheduler, NOW, "ann", &body);
+    let added = |backup: &BackupUid| (backup.as_str() != "u-2").then_some(100 << 30);
+    let worth = Worth { added: &added, prices: &Prices::default() };
+    let text = answer_schedules(scheduler, NOW, "ann", &body, &worth);
     match serde_json::from_str(&text).unwrap() {
         Answered::Ok(value) => value,
         Answered::Error(error) => json!({"error": error}),
@@ -93,4 +95,23 @@ fn a_plan_can_be_asked_for_any_date() {
     let plan = ask(&scheduler(false), &of("nightly", true, Some(Timestamp(NOW.0 + 2 * DAY))));
     assert_eq!(plan["at"], "2024-05-12T12:00:00Z");
     assert!(plan["backups"][2]["why"].is_string() && plan["nextRuns"].is_null(), "{plan:#}");
+}
+
+#[test]
+fn what_is_kept_and_what_goes_has_its_price() {
+    let plan = ask(&scheduler(false), &of("nightly", true, None));
+    let (kept, freed) = (&plan["kept"], &plan["freedAtMost"]);
+    assert_eq!(
+        (&kept["backups"], &kept["sizeUnknown"], &kept["addedBytes"]),
+        (&json!(2), &json!(1), &json!(100_u64 << 30))
+    );
+    assert_eq!((&kept["costPerMonth"], &kept["added"]), (&json!("5.00 USD"), &json!("107 GB")), "{plan:#}");
+    assert_eq!(
+        (&freed["backups"], &freed["costPerMonth"], &freed["sizeUnknown"]),
+        (&json!(1), &json!("5.00 USD"), &json!(0))
+    );
+    let added: Vec<&Value> = plan["backups"].as_array().unwrap().iter().map(|row| &row["added"]).collect();
+    assert_eq!(added, [&json!("107 GB"), &Value::Null, &json!("107 GB")]);
+    let shown = ask(&scheduler(false), &of("nightly", false, None));
+    assert_eq!(shown["kept"], *kept);
 }
