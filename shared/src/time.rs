@@ -69,6 +69,13 @@ impl Timestamp {
     }
 }
 
+impl Add<Millis> for Timestamp {
+    type Output = Timestamp;
+    fn add(self, length: Millis) -> Timestamp {
+        Timestamp(self.0.saturating_add(i64::try_from(length.0).unwrap_or(i64::MAX)))
+    }
+}
+
 /// What a machine is told of time at each step: one reading of each clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Now {

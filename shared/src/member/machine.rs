@@ -22,7 +22,7 @@ use crate::{
     time::{Instant, Now},
     timers::Timers,
     ts::Ts,
-    wire::{Answer, Clean, CleanReport, CleanScope, Order, Prepared, Progress},
+    wire::{Answer, CleanScope, Order, Prepared, Progress},
 };
 
 /// Alarms kept for the console; more of the same say nothing new.
@@ -166,9 +166,8 @@ impl Member {
     /// Nothing of it is left. What remains of a surplus is a good backup.
     pub(super) fn is_cleaned(&self) -> bool {
         // One that left something is ordered again, and what this member knows of its calls spares the quiet wait.
-        let whole = |clean: &Clean, report: &CleanReport| clean.scope != CleanScope::Surplus && report.left.is_empty();
         let Some((_, Order::Clean(clean), Answer::Cleaned(done))) = &self.last else { return false };
-        !self.is_busy() && whole(clean, &done.report)
+        !self.is_busy() && clean.scope != CleanScope::Surplus && done.report.left.is_empty()
     }
 
     /// Told to end, and nothing is held, being held or being let go any more.

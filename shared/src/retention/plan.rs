@@ -175,17 +175,13 @@ fn waiting(rows: &[Row], now: Timestamp) -> Option<(String, Timestamp)> {
             Verdict::Keep(_) | Verdict::Delete(_) => None,
         })
         .max_by_key(|(since, row)| (*since, &row.name))
-        .map(|(since, row)| (row.name.clone(), after(since, STUCK_AFTER)))
+        .map(|(since, row)| (row.name.clone(), since + STUCK_AFTER))
         .filter(|(_, until)| *until > now)
-}
-
-fn after(at: Timestamp, length: Millis) -> Timestamp {
-    Timestamp(at.0.saturating_add(i64::try_from(length.0).unwrap_or(i64::MAX)))
 }
 
 /// The first moment at which something created then is older than `limit`.
 fn expiry(created: Timestamp, limit: Millis) -> Timestamp {
-    after(after(created, limit), Millis(1))
+    created + limit + Millis(1)
 }
 
 /// What of a history its verdicts depend on.

@@ -57,10 +57,10 @@ pub fn due(kept: &[Kept], pace: Pace, now: Timestamp, not_before: &BTreeMap<Back
         let is_newest = newest.get(one.group.as_str()).is_some_and(|last| last.backup == one.backup);
         // A clock that was set back has seen what is to come: that counts for nothing.
         let at = match (one.verified.filter(|at| *at <= now), is_newest) {
-            (Some(verified), true) => after(verified, pace.newest),
-            (Some(verified), false) => after(verified, pace.rest),
-            (None, true) => after(one.completed, Millis(FIRST.0.min(pace.newest.0))),
-            (None, false) => after(one.completed, pace.rest),
+            (Some(verified), true) => verified + pace.newest,
+            (Some(verified), false) => verified + pace.rest,
+            (None, true) => one.completed + FIRST.min(pace.newest),
+            (None, false) => one.completed + pace.rest,
         };
         if at > now {
             continue;
@@ -79,8 +79,4 @@ pub fn due(kept: &[Kept], pace: Pace, now: Timestamp, not_before: &BTreeMap<Back
     }
     due.next = best.map(|(_, _, backup)| backup.clone());
     due
-}
-
-fn after(at: Timestamp, wait: Millis) -> Timestamp {
-    Timestamp(at.0.saturating_add(i64::try_from(wait.0).unwrap_or(i64::MAX)))
 }

@@ -1,14 +1,16 @@
 //! Calls of AWS that planes made, in their order, and one whose answer is lost on its way back.
 
 use plane_actor::ports::CloudError;
+use std::collections::BTreeMap;
 
-/// Calls kept; a plane makes some hundred for a backup.
+/// Calls kept of a plane; it makes some hundred for a backup.
 const KEPT: usize = 100_000;
 
 /// All of them.
 #[derive(Default)]
 pub(crate) struct Calls {
-    made: Vec<(String, &'static str)>,
+    /// By plane.
+    made: BTreeMap<String, Vec<&'static str>>,
     /// Of which plane, and its how-manieth call.
     lost: Option<(String, usize)>,
 }
@@ -16,10 +18,12 @@ pub(crate) struct Calls {
 impl Calls {
     /// A call is made: its number among this plane's.
     pub(crate) fn called(&mut self, plane: &str, action: &'static str) -> usize {
-        if self.made.len() < KEPT {
-            self.made.push((plane.to_owned(), action));
+        let of_plane = self.made.entry(plane.to_owned()).or_default();
+        let number = of_plane.len();
+        if number < KEPT {
+            of_plane.push(action);
         }
-        self.made.iter().filter(|(by, _)| by == plane).count() - 1
+        number
     }
 
     /// What of its answer arrives.
@@ -39,7 +43,7 @@ impl Calls {
 
     /// Every call that this plane has begun.
     pub(crate) fn of(&self, plane: &str) -> Vec<&'static str> {
-        self.made.iter().filter(|(by, _)| by == plane).map(|(_, action)| *action).collect()
+        self.made.get(plane).cloned().unwrap_or_default()
     }
 
     /// The answer to this call, counted from 0, is lost; what it asked for happens.

@@ -15,13 +15,7 @@ use crate::{
 use actix::{AsyncContext, Context};
 use serde_json::json;
 use shared::{
-    barrier::Milestone,
-    calendar::rfc3339,
-    ids::PlaneId,
-    reason::cut,
-    request::Request,
-    time::{Millis, Timestamp},
-    wire::TEXT_MAX,
+    barrier::Milestone, calendar::rfc3339, ids::PlaneId, reason::cut, request::Request, time::Millis, wire::TEXT_MAX,
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -51,7 +45,7 @@ impl CoordinatorActor {
             Err(why) => return Answered::Error(why),
         };
         let (at, wall) = (self.clock.at(), self.clock.wall());
-        let ends = Timestamp(wall.0.saturating_add(i64::try_from(length.0).unwrap_or(i64::MAX)));
+        let ends = wall + length;
         let because = cut(because.to_owned(), TEXT_MAX);
         tracing::warn!(who, plane = name(what.as_ref()), until = rfc3339(ends), because, "a person drains a plane");
         let drain = Drain { since: wall, ends, until: at + length, by: who.to_owned(), because };

@@ -11,12 +11,12 @@ use actix::Context;
 use shared::{
     barrier::{Milestone, Summary},
     ids::BackupUid,
-    time::Timestamp,
+    time::Millis,
     verify::{Kept, Level, Verification, due},
 };
 
 /// Before what could not be looked at, or not be kept, is tried again.
-const AGAIN_MS: i64 = 3_600_000;
+const AGAIN: Millis = Millis::secs(3600);
 
 impl CoordinatorActor {
     /// At each resync: at most one is begun.
@@ -60,7 +60,7 @@ impl CoordinatorActor {
     }
 
     fn not_before(&mut self, backup: &BackupUid) {
-        let again = Timestamp(self.clock.wall().0.saturating_add(AGAIN_MS));
+        let again = self.clock.wall() + AGAIN;
         self.verifying.not_before.insert(backup.clone(), again);
     }
 
@@ -121,6 +121,7 @@ fn news(before: Option<&Verification>, now: &Verification) -> Option<(EventKind,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::time::Timestamp;
 
     #[test]
     fn a_failure_is_told_each_time_and_what_is_well_once() {

@@ -16,16 +16,20 @@ use shared::{
     barrier::Milestone,
     ids::{BackupUid, PlaneId},
     reason::Reason,
-    request::{MemberSpec, Request, S3Target},
-    time::Timestamp,
+    request::{MemberRequest, MemberSpec, Request, S3Target},
+    time::Millis,
     wire::{Down, FOLDERS_MAX, KNOWN_MAX, Known, PLACES_MAX, Place, Scan, Scanned},
 };
 use std::{collections::BTreeMap, time::Duration};
+use tokio::sync::oneshot;
 
 /// A plane ends its look by itself a little earlier and tells how far it came.
 const PLANE_LIMIT: Duration = Duration::from_secs(130);
 /// After the start, before the first look that nobody asks for: planes link again, and backups come first.
-const FIRST_MS: i64 = 600_000;
+const FIRST: Millis = Millis::secs(600);
+
+/// A plane, and its answer to come with what it was not told for want of room, or why none will.
+type OfPlane = (PlaneId, Result<(oneshot::Receiver<Scanned>, u64), String>);
 
 impl CoordinatorActor {
     /// Answers when every plane has answered, or has been silent for [`PLANE_LIMIT`].
@@ -51,11 +55,11 @@ impl CoordinatorActor {
     pub(super) fn scan_if_due(&mut self, ctx: &mut Context<Self>) {
         let now = self.clock.wall();
         let Some(every) = self.scanning.every.filter(|_| self.ready && self.synced && !self.draining) else { return };
-        let next = *self.scanning.next.get_or_insert(after(now, FIRST_MS));
+        let next = *self.scanning.next.get_or_insert(now + FIRST);
         if now < next {
             return;
         }
-        self.scanning.next = Some(after(now, i64::try_from(every.0).unwrap_or(i64::MAX)));
+        self.scanning.next = Some(now + every);
         // Another one, which a person asked for, does as well.
         self.look_through(None, ctx, |looked, actor| {
             if let Err(why) = looked {
@@ -111,12 +115,7 @@ impl CoordinatorActor {
     }
 
     /// A plane of an earlier version is not asked what it does not know.
-    #[allow(clippy::type_complexity)] // A plane, and its answer to come or why none will.
-    fn ask_to_scan(
-        &mut self,
-        listed: &[Noted],
-        delete: Option<BackupUid>,
-    ) -> Result<Vec<(PlaneId, Result<(tokio::sync::oneshot::Receiver<Scanned>, u64), String>)>, String> {
+    fn ask_to_scan(&mut self, listed: &[Noted], delete: Option<BackupUid>) -> Result<Vec<OfPlane>, String> {
         if !(self.ready && self.synced) {
             return Err(console::NOT_READ.to_owned());
         }
@@ -163,10 +162,9 @@ impl CoordinatorActor {
                 known.insert(uid.clone(), only);
             }
         }
-        let ended: Vec<&BackupUid> = self.ended.keys().collect();
-        let listed = listed.iter().map(|noted| &noted.backup).filter(|uid| !ended.contains(uid));
-        let objects = self.objects.keys().filter(|uid| !self.ended.contains_key(uid));
-        let whole = listed.chain(objects).chain(self.barriers.keys()).chain(self.unreadable.keys());
+        let there = listed.iter().map(|noted| &noted.backup).chain(self.objects.keys());
+        let whole =
+            there.filter(|uid| !self.ended.contains_key(uid)).chain(self.barriers.keys()).chain(self.unreadable.keys());
         let whole = whole.chain(&self.again).chain(&self.starting).chain(self.orphans.keys()).chain(&self.condemned);
         for uid in whole.chain(self.known_as.iter().flat_map(|(first, now)| [first, now])) {
             known.insert(uid.clone(), None);
@@ -184,7 +182,7 @@ impl CoordinatorActor {
         for request in schedules.chain(objects).chain(live) {
             for member in &request.members {
                 let (places, cut) = all.entry(member.plane.clone()).or_default();
-                add(places, cut, request, &member.plane);
+                add(places, cut, request, member);
             }
         }
         all
@@ -197,27 +195,24 @@ impl CoordinatorActor {
     }
 }
 
-fn after(at: Timestamp, wait_ms: i64) -> Timestamp {
-    Timestamp(at.0.saturating_add(wait_ms))
-}
-
-fn add(places: &mut Vec<Place>, cut: &mut u64, request: &Request, plane: &PlaneId) {
-    let Some(spec) = request.member_spec(plane) else { return };
-    let folder = request.storage.prefix.clone();
-    let at = places.iter().position(|place| is_alike(&place.spec, &spec));
+fn add(places: &mut Vec<Place>, cut: &mut u64, request: &Request, member: &MemberRequest) {
+    let folder = &request.storage.prefix;
     let room = places.len() < PLACES_MAX;
-    match at.and_then(|at| places.get_mut(at)) {
+    match places.iter_mut().find(|place| is_of(&place.spec, request, member)) {
         // A schedule's prefix is that of all its backups.
         Some(place) if place.folders.iter().any(|listed| folder.starts_with(listed.as_str())) => {}
-        Some(place) if place.folders.len() < FOLDERS_MAX => place.folders.push(folder),
-        None if room => places.push(Place { spec, folders: vec![folder] }),
+        Some(place) if place.folders.len() < FOLDERS_MAX => place.folders.push(folder.clone()),
+        None if room && let Some(spec) = request.member_spec(&member.plane) => {
+            places.push(Place { spec, folders: vec![folder.clone()] });
+        }
         Some(_) | None => *cut = cut.saturating_add(1),
     }
 }
 
 /// The same identity and bucket, whatever the prefix.
-fn is_alike(one: &MemberSpec, other: &MemberSpec) -> bool {
-    let who = |spec: &MemberSpec| (spec.credentials.clone(), spec.role_external_id.clone(), spec.tc_namespace.clone());
-    let bucket = |spec: &MemberSpec| S3Target { prefix: String::new(), ..spec.storage.clone() };
-    who(one) == who(other) && bucket(one) == bucket(other)
+fn is_of(spec: &MemberSpec, request: &Request, member: &MemberRequest) -> bool {
+    spec.credentials == request.credentials
+        && spec.role_external_id == request.role_external_id
+        && spec.tc_namespace == member.tc_namespace
+        && S3Target { prefix: spec.storage.prefix.clone(), ..request.storage.clone() } == spec.storage
 }

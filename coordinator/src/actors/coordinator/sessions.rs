@@ -77,8 +77,8 @@ impl Handler<LinkOpen> for CoordinatorActor {
         PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
         let channel = Channel { generation, tx: link.tx, close };
         let since = self.clock.wall();
-        let (until, channel_of) = (link.until, channel.clone());
-        let session = Session { generation, since, version, verifies, scans, until, channel: channel_of };
+        let until = link.until;
+        let session = Session { generation, since, version, verifies, scans, until, channel: channel.clone() };
         if let Some(old) = self.sessions.insert(plane.clone(), session) {
             self.no_answer_from(&plane, old.generation);
             tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");

@@ -65,11 +65,12 @@ impl OnePlace<'_> {
         let (seen, stopped) = seen::snapshots(self.look, &cloud, self.names, self.ask.delete.as_ref()).await;
         told.snapshots = seen.all;
         told.unseen.extend(stopped.map(|stop| unseen("snapshots", stop)));
-        let Seen { mut groups, folders: mut known, .. } = seen;
-        let mut files: BTreeMap<Key, Files> = BTreeMap::new();
-        for (key, group) in &groups {
+        let Seen { groups, folders: mut known, .. } = seen;
+        let mut unnamed: BTreeMap<Key, (Group, Files)> = BTreeMap::new();
+        for (key, group) in groups {
             known.extend(group.paths.iter().cloned());
-            files.insert(key.clone(), self.files_of(&cloud, key, group).await);
+            let files = self.files_of(&cloud, &key, &group).await;
+            unnamed.insert(key, (group, files));
         }
         for folder in self.place.folders.iter().take(FOLDERS_MAX) {
             let (locks, stopped) = folders::locks(self.look, &cloud, &self.place.spec.storage, folder, &known).await;
@@ -77,22 +78,21 @@ impl OnePlace<'_> {
             for (path, owner) in locks {
                 let key = (owner.attempt.backup.clone(), owner.attempt.number);
                 let asked = self.ask.delete.as_ref().is_none_or(|only| *only == key.0);
-                if !asked || self.names.has(&key) || groups.contains_key(&key) {
+                if !asked || self.names.has(&key) || unnamed.contains_key(&key) {
                     continue;
                 }
                 let group = Group::of_files(path, owner.ledger);
-                files.insert(key.clone(), self.files_of(&cloud, &key, &group).await);
-                groups.insert(key, group);
+                let files = self.files_of(&cloud, &key, &group).await;
+                unnamed.insert(key, (group, files));
             }
         }
-        let mut found: Vec<(Key, Group, Unnamed)> = Vec::new();
-        for (key, group) in groups {
-            let files = files.remove(&key).unwrap_or(Files::Unread("not looked at".to_owned()));
-            let kept =
-                keep::why(&key, &group, &files, &self.ledger(), self.busy.contains(&key.0), self.env.clock.wall());
+        let (ledger, now) = (self.env.ledger.name(), self.env.clock.wall());
+        let row = |(key, (group, files)): (Key, (Group, Files))| {
+            let kept = keep::why(&key, &group, &files, &ledger, self.busy.contains(&key.0), now);
             let row = group.told(&key, &files, kept);
-            found.push((key, group, row));
-        }
+            (key, group, row)
+        };
+        let mut found: Vec<(Key, Group, Unnamed)> = unnamed.into_iter().map(row).collect();
         found.sort_by(|(one, _, a), (other, _, b)| (a.first, one).cmp(&(b.first, other)));
         if self.ask.delete.is_some() && told.unseen.is_empty() {
             told.deleted = delete::delete(self.env, &self.place.spec, &found).await;
@@ -100,10 +100,6 @@ impl OnePlace<'_> {
         told.more = found.len().saturating_sub(UNNAMED_MAX) as u64;
         told.found = found.into_iter().take(UNNAMED_MAX).map(|(_, _, row)| row).collect();
         told
-    }
-
-    fn ledger(&self) -> String {
-        self.env.ledger.name()
     }
 
     async fn connect(&self) -> Result<Cloud, String> {
