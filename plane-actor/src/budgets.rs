@@ -81,6 +81,22 @@ pub struct Budgets {
     pub describe_by_filter: Bucket,
 }
 
+/// How many snapshots an account may have in a Region (`facts/aws.md` A3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Quotas {
+    /// In all (100,000).
+    pub snapshots: u32,
+    /// Pending at a time; 0: nobody knows of a limit. Users report 100 in some accounts.
+    pub pending_snapshots: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { snapshots: 100_000, pending_snapshots: 0 }
+    }
+}
+
 impl Default for Budgets {
     fn default() -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! What the actors are told at start, for [`crate::run`].
 
-pub use crate::budgets::{Bucket, Budgets};
+pub use crate::budgets::{Bucket, Budgets, Quotas};
 pub use crate::user_tags::UserTags;
 use shared::{backoff::Backoff, ids::PlaneId, time::Millis};
 
@@ -24,6 +24,8 @@ pub struct PlaneConfig {
     pub sharing: u32,
     /// What EC2 allows this account.
     pub budgets: Budgets,
+    /// How many snapshots they may have.
+    pub quotas: Quotas,
     /// On every snapshot, besides ours.
     pub tags: UserTags,
     /// Snapshots bear their volumes' own tags as well, as room allows.
@@ -44,6 +46,7 @@ impl PlaneConfig {
             clean_quiet: CLEAN_QUIET,
             sharing: 1,
             budgets: Budgets::default(),
+            quotas: Quotas::default(),
             tags: UserTags::default(),
             copy_volume_tags: true,
             lease_runtime: None,

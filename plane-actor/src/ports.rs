@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 pub use block::{BlockAt, BlockPage, BlockRead, SomeBlocks};
 pub use cloud::{
-    Blocks, Cloud, CloudConnect, CloudError, CloudIdentity, CreateSnapshot, CreateSnapshots, Ec2, Find, Found,
+    Blocks, Cloud, CloudConnect, CloudError, CloudIdentity, Counted, CreateSnapshot, CreateSnapshots, Ec2, Find, Found,
     InstanceVolumes, Objects, SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
 };
 pub use error::PortError;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use plane_actor::{
-    config::{Budgets, CLEAN_QUIET, PlaneConfig, UserTags},
+    config::{Budgets, CLEAN_QUIET, PlaneConfig, Quotas, UserTags},
     edge::kube::PdOverride,
 };
 use serde::{Deserialize, Serialize};
@@ -74,6 +74,8 @@ pub(crate) struct AwsSettings {
     pub(crate) ebs_endpoint: String,
     /// What EC2 allows this account, where AWS has raised a quota.
     pub(crate) budgets: Budgets,
+    /// How many snapshots this account may have, where AWS has raised it.
+    pub(crate) quotas: Quotas,
     /// Tags for every snapshot, besides those of the volumes and our own.
     pub(crate) tags: UserTags,
     /// Snapshots bear the tags of their volumes as well, as room allows.
@@ -89,6 +91,7 @@ impl Default for AwsSettings {
             sts_endpoint: String::new(),
             ebs_endpoint: String::new(),
             budgets: Budgets::default(),
+            quotas: Quotas::default(),
             tags: UserTags::default(),
             copy_volume_tags: true,
         }
@@ -147,6 +150,7 @@ pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {
     config.clean_quiet = Millis::secs(settings.clean_quiet_seconds);
     config.sharing = settings.sharing_planes.max(1);
     config.budgets = settings.aws.budgets;
+    config.quotas = settings.aws.quotas;
     config.tags = settings.aws.tags.clone();
     config.copy_volume_tags = settings.aws.copy_volume_tags;
     config

@@ -5,6 +5,7 @@
 //! The same machines run under actix in production, in the simulation and under the model checker.
 #![warn(missing_docs)]
 
+pub mod account;
 pub mod alarm;
 pub mod backoff;
 pub mod barrier;

@@ -84,7 +84,7 @@ reasons! {
     /// A volume is not attached to a running instance, or moved since it was prepared.
     VolumeMoved passes => "Wait until TiKV pods stay where they are, then back up again.",
     /// An instance has more foreign data volumes than one CreateSnapshots call can exclude (40).
-    ExclusionsTooMany => "Move TiKV to nodes with at most 40 other data volumes.",
+    ExclusionsTooMany => "Move TiKV to nodes with at most 40 other data volumes, or allow ec2:CreateSnapshot where it has one volume a node.",
     /// The credentials that the spec names could not be read or obtained.
     CredentialsUnreadable passes => "Create or correct what the message names, in the TiDB cluster's namespace of that plane: a secret (keys access_key, secret_key) or a ServiceAccount with a role.",
     /// AWS does not accept the credentials: they are unknown, wrong or expired.

@@ -12,6 +12,7 @@ AWS = {
     "ebsEndpoint": "http://b",
     "tags": {"cost-centre": "42"},
     "copyVolumeTags": False,
+    "quotas": {"snapshots": 250000, "pendingSnapshots": 400},
     "budgets": {action: {"burst": 300 + at, "perSecond": 20 + at} for at, action in enumerate(ACTIONS)},
 }
 

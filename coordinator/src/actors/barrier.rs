@@ -202,6 +202,7 @@ impl Performer for BarrierActor {
                     attempt: self.driver.machine().record().attempt,
                     cluster,
                     floor,
+                    demand: self.driver.machine().record().demand(),
                 };
                 self.ask_parent(FromBarrier::WantClaim(want), ctx);
             }

@@ -4,6 +4,7 @@ use crate::ports::{AdminCall, IncomingPlane, ObjectEvent, Version};
 use actix::Message;
 use bytes::Bytes;
 use shared::{
+    account::Demand,
     barrier::{Summary, View},
     epoch::Epoch,
     ids::{BackupUid, ClusterId, PlaneId},
@@ -65,6 +66,8 @@ pub(super) struct LinkOpen {
     pub(super) verifies: bool,
     /// It answers `Scan`.
     pub(super) scans: bool,
+    /// It obeys `Divide`.
+    pub(super) divides: bool,
     pub(super) link: Link,
 }
 
@@ -159,6 +162,8 @@ pub(super) struct WantClaim {
     pub(super) attempt: u32,
     pub(super) cluster: ClusterId,
     pub(super) floor: Epoch,
+    /// The calls that it would make.
+    pub(super) demand: Demand,
 }
 
 /// It gives the claim back.

@@ -14,8 +14,8 @@ pub(crate) struct BarrierArgs {
     /// Stores of each plane.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=200))]
     pub(super) stores: u8,
-    /// With --planes: volumes of each store; 2 are data and raft log.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    /// With --planes: volumes of each store; 2 are data and raft log, the third is for Titan's large values.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=3))]
     pub(super) volumes: u8,
     /// With --regions: regions that each store leads.
     #[arg(long, default_value_t = 11_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -41,6 +41,7 @@ fn world(args: &BarrierArgs, planes: u8) -> WorldConfig {
         planes: named,
         stores_per_plane: stores,
         one_volume_stores: if args.volumes == 1 { stores } else { 0 },
+        titan_volumes: args.volumes == 3,
         regions: planes * stores,
         accounts: planes * stores * 2,
         transfers_per_second: 20,

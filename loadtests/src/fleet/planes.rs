@@ -93,6 +93,7 @@ async fn plane(place: Place, client: Client, address: SocketAddr, counted: Count
         boot: name,
         verifies: false,
         scans: false,
+        divides: true,
     };
     let mut failures = 0_u32;
     loop {
@@ -131,7 +132,7 @@ async fn serve(place: Place, mut link: Link, heard: &Heard) -> anyhow::Result<()
                 }
             }
             // Nobody asks for one here.
-            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) => {}
+            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) | Down::Divide(_) => {}
         }
     }
     Ok(())

@@ -7,6 +7,9 @@ use shared::{
     time::{Instant, Millis},
 };
 
+/// One bucket of EC2: account, Region, action (`facts/aws.md` A7).
+pub(super) type BucketKey = (String, String, Action);
+
 /// Of one account, Region and action.
 pub(super) enum Bucket {
     /// Its budget is kept: a barrier must know what it has, and a throttle is soon forgotten.

@@ -12,6 +12,7 @@ mod ledger;
 mod member;
 mod messages;
 mod obstacle;
+mod parts;
 mod plane;
 mod plane_context;
 mod session;

@@ -13,7 +13,9 @@ use shared::{
     ids::{Attempt, ClusterId},
     member::View,
     reason::{Reason, Refusal},
-    wire::{self, Answer, Down, Finding, FindingState, Order, Preflighted, Scanned, ScannedPlace, Up, Verified},
+    wire::{
+        self, Answer, Division, Down, Finding, FindingState, Order, Preflighted, Scanned, ScannedPlace, Up, Verified,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -270,6 +272,10 @@ impl Handler<Linked> for PlaneActor {
     type Result = ();
     fn handle(&mut self, Linked(up): Linked, _: &mut Context<Self>) {
         self.linked = up;
+        if up {
+            // Another coordinator may not divide, or differently: it says so.
+            self.env.obey(Division::default());
+        }
         for kept in self.members.values() {
             // Overflow rule: lost without harm; the machine only shows it.
             let _ = kept.addr.try_send(Link(up));
@@ -289,6 +295,7 @@ impl Handler<Frame> for PlaneActor {
             Ok(Down::Preflight(ask)) => self.preflight(ask, ctx),
             Ok(Down::Verify(ask)) => self.verify(ask, ctx),
             Ok(Down::Scan(ask)) => self.scan(ask, ctx),
+            Ok(Down::Divide(division)) => self.env.obey(division),
             Err(error) => {
                 tracing::error!(%error, "frame from the coordinator cannot be read; dropping the link");
                 self.env.uplink.give_up();

@@ -1,6 +1,13 @@
 //! What every actor and every piece of work of one plane shares.
 
-use super::{bucket::Bucket, ledger::LedgerHandle, stuck::Stuck, taken::Taken, uplink::Uplink};
+use super::{
+    bucket::{Bucket, BucketKey},
+    ledger::LedgerHandle,
+    parts::Parts,
+    stuck::Stuck,
+    taken::Taken,
+    uplink::Uplink,
+};
 use crate::{
     budgets::Action,
     config::PlaneConfig,
@@ -8,15 +15,22 @@ use crate::{
 };
 use shared::{
     ids::{BackupUid, VolumeId},
+    limiter::Budget,
     time::{Instant, Millis},
-    wire::CallShare,
+    wire::{CallShare, Division},
 };
 use shell::clock::Clock;
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 use tokio::sync::{Mutex, Semaphore};
 
-/// One bucket of EC2: account, region, action (`facts/aws.md` A7).
-type BucketKey = (String, String, Action);
+/// How many snapshots an account has in a Region, as they were counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Count {
+    pub(crate) snapshots: u32,
+    /// Of these: not completed at that moment.
+    pub(crate) pending: u32,
+    pub(crate) at: Instant,
+}
 
 /// Buckets kept; a plane works in one account and region or two. More only means that the oldest starts full again.
 const MAX_BUCKETS: usize = 64;
@@ -36,8 +50,11 @@ pub struct PlaneContext {
     /// In the order in which they came.
     pub(crate) cleans: Semaphore,
     buckets: RefCell<BTreeMap<BucketKey, Bucket>>,
+    parts: RefCell<Parts>,
     taken: RefCell<Taken>,
     objects: RefCell<BTreeMap<BackupUid, Rc<Mutex<()>>>>,
+    /// Of account and Region.
+    pub(crate) counts: RefCell<BTreeMap<(String, String), Count>>,
 }
 
 impl PlaneContext {
@@ -54,8 +71,10 @@ impl PlaneContext {
             stuck: Stuck::default(),
             cleans: Semaphore::new(CLEANS_AT_ONCE),
             buckets: RefCell::default(),
+            parts: RefCell::default(),
             taken: RefCell::default(),
             objects: RefCell::default(),
+            counts: RefCell::default(),
         }))
     }
 
@@ -90,25 +109,44 @@ impl PlaneContext {
         self.of_bucket((account.to_owned(), region.to_owned(), action), |bucket, now| bucket.take(now))
     }
 
-    /// From now on this process takes only its part of the account's budget for this action; without a part, what the
-    /// configuration leaves it. A part is of one backup's planes; who else uses the account, only the configuration knows.
+    /// What an order says of this plane's part in the calls of its one backup. Without a part it takes what the configuration
+    /// leaves it: who else uses the account, only that knows.
     pub(crate) fn divide(&self, account: &str, region: &str, action: Action, part: Option<CallShare>) {
-        let budget = self.config.budgets.of(action);
-        let own = budget.share(self.config.sharing);
-        let own = part.map_or(own, |part| own.at_most(budget.part(part.calls, part.of)));
-        self.of_bucket((account.to_owned(), region.to_owned(), action), |bucket, now| {
-            bucket.set_budget(now, own);
-        });
+        let key = (account.to_owned(), region.to_owned(), action);
+        self.parts.borrow_mut().order(key.clone(), part);
+        let budget = self.budget(&key);
+        self.of_bucket(key, |bucket, now| bucket.set_budget(now, budget));
+    }
+
+    /// What the coordinator divides over all backups: whoever waits in a bucket goes on at the new rate.
+    pub(crate) fn obey(&self, division: Division) {
+        let changed = self.parts.borrow_mut().divide(division);
+        for key in changed {
+            let (budget, now) = (self.budget(&key), self.clock.at());
+            if let Some(bucket) = self.buckets.borrow_mut().get_mut(&key) {
+                bucket.set_budget(now, budget);
+            }
+        }
+    }
+
+    /// It was given a part of these calls.
+    pub(crate) fn has_part(&self, account: &str, region: &str, action: Action) -> bool {
+        self.parts.borrow().has(&(account.to_owned(), region.to_owned(), action))
+    }
+
+    fn budget(&self, key: &BucketKey) -> Budget {
+        let whole = self.config.budgets.of(key.2);
+        self.parts.borrow().budget(key, whole, whole.share(self.config.sharing))
     }
 
     fn of_bucket<T>(&self, key: BucketKey, act: impl FnOnce(&mut Bucket, Instant) -> T) -> T {
-        let budget = self.config.budgets.of(key.2);
+        let budget = self.budget(&key);
         let now = self.clock.at();
         let mut buckets = self.buckets.borrow_mut();
         if buckets.len() >= MAX_BUCKETS && !buckets.contains_key(&key) {
             buckets.pop_first();
         }
-        let new = Bucket::new(key.2, budget.share(self.config.sharing), now);
+        let new = Bucket::new(key.2, budget, now);
         act(buckets.entry(key).or_insert(new), now)
     }
 

@@ -30,6 +30,7 @@ impl QuicDialer {
             boot: uuid::Uuid::new_v4().to_string(),
             verifies: true,
             scans: true,
+            divides: true,
         };
         Self { client, servers, server_name, hello }
     }

@@ -175,8 +175,11 @@ pub trait Ec2: Send + Sync {
     async fn find_snapshots(&self, find: &Find, page: Option<String>) -> Result<Found, CloudError>;
     /// DescribeSnapshots by id. Never called with an empty list. Ids not yet visible are left out.
     async fn snapshots(&self, ids: &[SnapshotId]) -> Result<Vec<SnapshotInfo>, CloudError>;
-    /// DescribeSnapshots, owner self, of these volumes in state pending or error: what takes up concurrency slots.
-    async fn unfinished_snapshots(&self, volumes: &[VolumeId]) -> Result<Vec<SnapshotInfo>, CloudError>;
+    /// DescribeSnapshots, owner self, without a filter: one page, of which nothing is kept but how many there are.
+    async fn count_snapshots(&self, page: Option<String>) -> Result<Counted, CloudError>;
+    /// DescribeSnapshots, owner self, of these volumes in state pending or error (what takes up concurrency slots): one page,
+    /// the first one or that of a token. Never called without volumes (at most 200, EC2's bound of filter values).
+    async fn unfinished_snapshots(&self, volumes: &[VolumeId], page: Option<String>) -> Result<Found, CloudError>;
     /// DescribeSnapshots, owner self, of these volumes in state completed: one page, the first one or that of a token.
     /// Never called without volumes (at most 200, EC2's bound of filter values).
     async fn completed_snapshots(&self, volumes: &[VolumeId], page: Option<String>) -> Result<Found, CloudError>;
@@ -224,6 +227,17 @@ pub struct Find {
 pub struct Found {
     /// May be empty although another page follows: filters are applied after a page is cut.
     pub snapshots: Vec<SnapshotInfo>,
+    /// Token of the next page; `None`: this was the last.
+    pub next: Option<String>,
+}
+
+/// How many are on one page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// All.
+    pub snapshots: u32,
+    /// Of these: not yet completed.
+    pub pending: u32,
     /// Token of the next page; `None`: this was the last.
     pub next: Option<String>,
 }

@@ -26,6 +26,9 @@ pub struct Hello {
     /// It answers `Scan`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scans: bool,
+    /// It obeys `Divide`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub divides: bool,
 }
 
 /// From the side that listened.

@@ -1,7 +1,8 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
 use super::{
-    CallBudgets, Clean, Cleaned, Measure, Measured, Progress, Scan, Scanned, Snapshot, Snapshotted, Verified, Verify,
+    CallBudgets, Clean, Cleaned, Division, Measure, Measured, Progress, Scan, Scanned, Snapshot, Snapshotted, Verified,
+    Verify,
 };
 use crate::{
     epoch::Epoch,
@@ -32,6 +33,8 @@ pub enum Down {
     Verify(Verify),
     /// What lies in AWS that nothing names? Only to planes that said they know it.
     Scan(Scan),
+    /// Which part of its accounts' calls it takes from now on. Not answered; only to planes that said they know it.
+    Divide(Division),
 }
 
 /// Plane to coordinator.

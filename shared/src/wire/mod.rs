@@ -32,6 +32,6 @@ pub use messages::{
 };
 pub use progress::{PlanePhase, Progress};
 pub use scan::{FOLDERS_MAX, KNOWN_MAX, Known, PLACES_MAX, Place, Scan, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed};
-pub use share::{CallBudgets, CallShare};
+pub use share::{AccountPart, CallBudgets, CallShare, Divided, Division};
 pub use snapshot::{CallAccepted, Snapshot, Snapshotted};
 pub use verify::{CertifiedSnapshot, Finding, FindingState, Verified, Verify};

@@ -12,6 +12,40 @@ pub struct CallShare {
     pub of: u32,
 }
 
+/// Which part of its accounts' calls a plane takes from now on, over all backups: replaces whatever was said before. Where an
+/// order says another part, of its one backup, the smaller of both counts. Only to planes that said they know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Division {
+    /// What is not named is the plane's own.
+    pub parts: Vec<AccountPart>,
+}
+
+/// Of one account, Region and action.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct AccountPart {
+    /// AWS account.
+    pub account: String,
+    /// AWS Region.
+    pub region: String,
+    /// Calls of what.
+    pub action: Divided,
+    /// The part.
+    pub share: CallShare,
+}
+
+/// What is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Divided {
+    /// All volumes of an instance in one call.
+    CreateSnapshots,
+    /// One volume; who gets no part makes no such call.
+    CreateSnapshot,
+    /// One snapshot.
+    DeleteSnapshot,
+    /// ListChangedBlocks, and ListSnapshotBlocks beside it.
+    ListBlocks,
+}
+
 /// What an account may call to take snapshots, as the configuration of one of its planes has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CallBudgets {

@@ -14,11 +14,11 @@ use shared::{
     time::{Millis, Timestamp},
     ts::Ts,
     wire::{
-        Abort, Aborted, Answer, CallShare, CertifiedSnapshot, Clean, CleanReport, CleanScope, Cleaned, Complete,
-        Completed, Confirmed, Cover, Covered, Down, Finding, FindingState, Hello, Known, Measure, Measured, Order,
-        Place, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released,
-        Renew, Renewed, Reserved, Scan, Scanned, ScannedPlace, Settle, Settled, Snapshot, Snapshotted, Suspended,
-        Unnamed, Up, Verified, Verify, Welcome, encode,
+        Abort, Aborted, AccountPart, Answer, CallShare, CertifiedSnapshot, Clean, CleanReport, CleanScope, Cleaned,
+        Complete, Completed, Confirmed, Cover, Covered, Divided, Division, Down, Finding, FindingState, Hello, Known,
+        Measure, Measured, Order, Place, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared,
+        Progress, Recovered, Released, Renew, Renewed, Reserved, Scan, Scanned, ScannedPlace, Settle, Settled,
+        Snapshot, Snapshotted, Suspended, Unnamed, Up, Verified, Verify, Welcome, encode,
     },
 };
 
@@ -275,6 +275,17 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     all.push(("down.verify".into(), encode(&Down::Verify(verify(&attempt))).unwrap()));
     all.push(("down.scan".into(), encode(&Down::Scan(scan(None))).unwrap()));
     all.push(("down.scan_and_delete".into(), encode(&Down::Scan(scan(Some(BackupUid::new("u-2"))))).unwrap()));
+    let part = |action, calls| {
+        let (account, region) = ("123456789012".to_owned(), "eu-central-1".to_owned());
+        AccountPart { account, region, action, share: CallShare { calls, of: 300 } }
+    };
+    let parts = vec![
+        part(Divided::CreateSnapshots, 100),
+        part(Divided::CreateSnapshot, 7),
+        part(Divided::DeleteSnapshot, 30),
+        part(Divided::ListBlocks, 1),
+    ];
+    all.push(("down.divide".into(), encode(&Down::Divide(Division { parts })).unwrap()));
     for (name, answer) in answers() {
         let up = Up::Answer { attempt: attempt.clone(), epoch: Epoch(5), answer };
         all.push((format!("up.{name}"), encode(&up).unwrap()));
@@ -288,10 +299,11 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     all.push(("up.verified".into(), encode(&Up::Verified(verified())).unwrap()));
     all.push(("up.scanned".into(), encode(&Up::Scanned(scanned())).unwrap()));
     let (version, plane, boot) = ("0.1.0".to_owned(), PlaneId::new("az1"), "b".to_owned());
-    let hello = Hello { wire: 1, version, plane, boot, verifies: false, scans: false };
+    let hello = Hello { wire: 1, version, plane, boot, verifies: false, scans: false, divides: false };
     all.push(("hello.hello".into(), encode(&hello).unwrap()));
     all.push(("hello.verifies".into(), encode(&Hello { verifies: true, ..hello.clone() }).unwrap()));
-    all.push(("hello.scans".into(), encode(&Hello { scans: true, ..hello }).unwrap()));
+    all.push(("hello.scans".into(), encode(&Hello { scans: true, ..hello.clone() }).unwrap()));
+    all.push(("hello.divides".into(), encode(&Hello { divides: true, ..hello }).unwrap()));
     let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };
     all.push(("welcome.welcome".into(), encode(&welcome).unwrap()));
     all

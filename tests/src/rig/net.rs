@@ -239,6 +239,7 @@ impl Dialer for SimDialer {
                 boot: self.boot.to_string(),
                 verifies: !earlier,
                 scans: !earlier,
+                divides: !earlier,
             },
             accept: Box::new(move |welcome| {
                 async move {

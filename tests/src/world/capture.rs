@@ -35,6 +35,7 @@ impl State {
             peers: held.peers.clone(),
             commits,
             files: held.files.clone(),
+            titan_apart: held.titan.is_some(),
             raft_lost: self.faults.raft_elsewhere.contains(&store),
             compacting: self.faults.compacting_tikv.contains(&store),
         })
@@ -45,7 +46,8 @@ impl State {
         let Some(image) = self.capture(store).map(Arc::new) else {
             return Vec::new();
         };
-        [Half::Data, Half::Raft].map(|half| VolumeImage { snapshot: None, half, image: Arc::clone(&image) }).to_vec()
+        let halves = [Half::Data, Half::Raft].into_iter().chain(image.titan_apart.then_some(Half::Titan));
+        halves.map(|half| VolumeImage { snapshot: None, half, image: Arc::clone(&image) }).collect()
     }
 }
 
@@ -94,6 +96,7 @@ impl State {
             Role::Data(store) => (Half::Data, store),
             Role::Raft(store) => (Half::Raft, store),
             Role::Whole(store) => (Half::Whole, store),
+            Role::Titan(store) => (Half::Titan, store),
         };
         if let Entry::Vacant(place) = images.entry(store) {
             place.insert(Arc::new(self.capture(store)?));
@@ -123,6 +126,7 @@ fn bytes_of(content: Option<&(Half, Arc<StoreImage>)>) -> u64 {
         Half::Data => data(image),
         Half::Raft => raft(image),
         Half::Whole => data(image) + raft(image),
+        Half::Titan => 0,
     });
     BASE_BYTES + bytes.div_ceil(BLOCK_BYTES) * BLOCK_BYTES
 }

@@ -20,6 +20,8 @@ pub(crate) enum Role {
     Raft(StoreId),
     /// Data and raft log.
     Whole(StoreId),
+    /// Large values.
+    Titan(StoreId),
 }
 
 impl Role {
@@ -27,7 +29,7 @@ impl Role {
     pub(crate) fn data_of(self) -> Option<StoreId> {
         match self {
             Self::Data(store) | Self::Whole(store) => Some(store),
-            Self::Raft(_) => None,
+            Self::Raft(_) | Self::Titan(_) => None,
         }
     }
 }

@@ -101,6 +101,8 @@ pub struct WorldConfig {
     pub stores_per_plane: u32,
     /// So many of them keep the raft log on the data volume, and have one volume alone.
     pub one_volume_stores: u32,
+    /// Every store has a volume of its own for large values.
+    pub titan_volumes: bool,
     /// What the user wants on every snapshot.
     pub user_tags: UserTags,
     /// Regions at the beginning; the scheduler splits and merges from there.
@@ -166,6 +168,7 @@ impl Default for WorldConfig {
             planes: Self::named_planes(3),
             stores_per_plane: 3,
             one_volume_stores: 0,
+            titan_volumes: false,
             user_tags: UserTags::default(),
             regions: 24,
             accounts: 240,

@@ -144,6 +144,19 @@ impl World {
         });
     }
 
+    /// So many more of them: an instance may have 128 volumes, and a call leaves out 40 at most (`facts/aws.md` A1).
+    pub fn attach_foreigners(&self, store: StoreId, number: usize) {
+        self.with(|state| {
+            let Some(held) = state.stores.get(&store) else { return };
+            let Some((_, instance)) = state.cloud.tikv.get(&held.data).cloned() else { return };
+            let home = state.home_of(&held.plane);
+            for at in 0..number {
+                let (volume, device) = (format!("{}-{at}", foreign(store)), format!("/dev/sdf{at}"));
+                state.cloud.ec2.add_volume(&home, &volume, &instance.0, &device, 0);
+            }
+        });
+    }
+
     /// And goes again.
     pub fn detach_foreign(&self, store: StoreId) {
         self.with(|state| state.cloud.ec2.remove_volume(&foreign(store)));
@@ -189,9 +202,9 @@ impl World {
     pub fn tag_volumes(&self, store: StoreId, tags: impl IntoIterator<Item = (String, String)>) {
         self.with(|state| {
             let Some(held) = state.stores.get(&store) else { return };
-            let ids = [Some(held.data.clone()), held.raft.clone()];
+            let ids: Vec<_> = held.volumes().into_iter().map(|(_, volume)| volume.clone()).collect();
             let tags: Vec<_> = tags.into_iter().collect();
-            for id in ids.into_iter().flatten() {
+            for id in ids {
                 if let Some(volume) = state.cloud.ec2.volumes.get_mut(&id.0) {
                     volume.tags.extend(tags.iter().cloned());
                 }

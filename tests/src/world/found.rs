@@ -71,13 +71,17 @@ pub(crate) fn find(cut: &Cut) -> Found {
 /// A store from its data and its raft volume. Both are of one moment unless the calls were not.
 fn join(cut: &Cut, store: StoreId, faults: &mut Vec<String>) -> Option<Arc<StoreImage>> {
     let half = |half: Half| {
-        let holds = |held: Half| held == half || held == Half::Whole;
+        let holds = |held: Half| held == half || held == Half::Whole && half != Half::Titan;
         cut.volumes.iter().find(|volume| volume.image.store == store && holds(volume.half))
     };
     let (Some(data), Some(raft)) = (half(Half::Data), half(Half::Raft)) else {
         faults.push(format!("store {store}: one of its two volumes has no snapshot"));
         return None;
     };
+    if data.image.titan_apart && half(Half::Titan).is_none_or(|titan| !Arc::ptr_eq(&titan.image, &data.image)) {
+        faults.push(format!("store {store}: the volume of its large values has no snapshot of the same moment"));
+        return None;
+    }
     if Arc::ptr_eq(&data.image, &raft.image) {
         return Some(Arc::clone(&data.image));
     }

@@ -27,6 +27,8 @@ pub(crate) struct StoreImage {
     pub(crate) files: BTreeSet<u64>,
     /// The raft log lies on the node's own disk, and on no volume.
     pub(crate) raft_lost: bool,
+    /// Large values lie on a volume of their own.
+    pub(crate) titan_apart: bool,
     /// A TiKV whose prepare lease does not stop log compaction.
     pub(crate) compacting: bool,
 }
@@ -38,6 +40,8 @@ pub(crate) enum Half {
     Raft,
     /// Both: the raft log lies on the data volume.
     Whole,
+    /// Neither: large values, of which this world has none, but which a store does not start without.
+    Titan,
 }
 
 /// The content of one snapshot.

@@ -1,32 +1,28 @@
 //! Kubernetes objects of a plane as TiDB Operator 1.6 leaves them (`facts/tidb-operator.md` §4, §5.2), so that
 //! clustermeta and backupmeta come out as restore expects them.
 
-use super::{engine::State, store::Store};
+use super::{engine::State, kind::Kind, store::Store};
 use serde_json::{Map, Value, json};
 use shared::ids::{StoreId, VolumeId};
 use std::collections::BTreeMap;
-
-/// Where TiKV mounts the volume.
-pub(crate) fn mount_path(data: bool) -> &'static str {
-    if data { "/var/lib/tikv" } else { "/var/lib/raft" }
-}
 
 /// Where a node's own disk is mounted for a TiKV that keeps its raft log there.
 pub(crate) const LOCAL_DISK: &str = "/nvme";
 
 /// As a TiKV names its directories.
-pub(crate) fn directories(raft_elsewhere: bool, one_volume: bool) -> BTreeMap<String, String> {
-    let raft = match (raft_elsewhere, one_volume) {
+pub(crate) fn directories(raft_elsewhere: bool, held: &Store) -> BTreeMap<String, String> {
+    let data = Kind::Data.mount_path();
+    let raft = match (raft_elsewhere, &held.raft) {
         (true, _) => LOCAL_DISK.to_owned(),
-        (false, true) => format!("{}/raft-engine", mount_path(true)),
-        (false, false) => mount_path(false).to_owned(),
+        (false, None) => format!("{data}/raft-engine"),
+        (false, Some(_)) => Kind::Raft.mount_path().to_owned(),
     };
-    let rows = [
-        ("storage.data-dir", mount_path(true).to_owned()),
-        ("raft-engine.dir", raft),
-        ("rocksdb.titan.dirname", format!("{}/db/titandb", mount_path(true))),
-    ];
-    rows.into_iter().map(|(key, path)| (key.to_owned(), path)).collect()
+    let titan = match &held.titan {
+        None => format!("{data}/db/titandb"),
+        Some(_) => Kind::Titan.mount_path().to_owned(),
+    };
+    let rows = [(Kind::Data, data.to_owned()), (Kind::Raft, raft), (Kind::Titan, titan)];
+    rows.into_iter().map(|(kind, path)| (kind.key().to_owned(), path)).collect()
 }
 
 /// The v1 TidbCluster of a plane, status included.
@@ -56,7 +52,7 @@ pub(crate) fn tidb_cluster(state: &State, plane: &str) -> Value {
             "tikv": {
                 "replicas": state.config.stores_per_plane,
                 "config": "[raft-engine]\n  dir = \"/var/lib/raft\"\n",
-                "storageVolumes": [{"name": "raft", "mountPath": mount_path(false), "storageSize": "50Gi"}],
+                "storageVolumes": [{"name": "raft", "mountPath": Kind::Raft.mount_path(), "storageSize": "50Gi"}],
             },
         },
         "status": {
@@ -66,22 +62,26 @@ pub(crate) fn tidb_cluster(state: &State, plane: &str) -> Value {
     })
 }
 
-/// PVC and PV of one volume of a store; `data` tells the data volume from the raft volume.
+/// PVC and PV of one volume of a store.
 pub(crate) fn claim(
     state: &State,
     plane: &str,
     id: StoreId,
     held: &Store,
     volume: &VolumeId,
-    data: bool,
+    kind: Kind,
 ) -> (Value, Value) {
     let Some(kept) = state.config.planes.iter().find(|kept| kept.name == plane) else {
         return (Value::Null, Value::Null);
     };
     let (tc, ns, pod) = (&kept.tc_name, &kept.tc_namespace, format!("{}-tikv-{}", kept.tc_name, held.ordinal));
-    let claim = if data { format!("tikv-{pod}") } else { format!("tikv-raft-{pod}") };
+    let claim = match kind {
+        Kind::Data => format!("tikv-{pod}"),
+        Kind::Raft => format!("tikv-raft-{pod}"),
+        Kind::Titan => format!("tikv-titan-{pod}"),
+    };
     let pv_name = format!("pvc-{}", volume.as_str().trim_start_matches("vol-"));
-    let size = if data { "500Gi" } else { "50Gi" };
+    let size = if kind == Kind::Data { "500Gi" } else { "50Gi" };
     let mut labels = json!({
         "app.kubernetes.io/component": "tikv",
         "app.kubernetes.io/instance": tc,

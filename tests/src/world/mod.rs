@@ -29,6 +29,7 @@ mod found;
 mod image;
 mod k8s;
 mod kept;
+mod kind;
 mod kv;
 mod live;
 mod oracle;

@@ -10,8 +10,8 @@ use super::{
 use crate::models::ec2::{Call, Home, Refusal, Wanted};
 use async_trait::async_trait;
 use plane_actor::ports::{
-    CloudError, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, SnapshotState,
-    VolumeAt,
+    CloudError, Counted, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo,
+    SnapshotState, VolumeAt,
 };
 use shared::{
     evidence::AcceptedSnapshot,
@@ -309,11 +309,28 @@ impl Ec2 for Ec2Double {
         .await
     }
 
-    async fn unfinished_snapshots(&self, volumes: &[VolumeId]) -> Result<Vec<SnapshotInfo>, CloudError> {
+    async fn count_snapshots(&self, page: Option<String>) -> Result<Counted, CloudError> {
+        let from: usize = page.and_then(|page| page.parse().ok()).unwrap_or_default();
+        self.describe("DescribeSnapshots", |state| {
+            let old = state.cloud.old.get(&self.plane).copied().unwrap_or_default();
+            let all = state.described(&self.plane);
+            let open = all.iter().filter(|info| info.state == SnapshotState::Pending).count();
+            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+            let here = (old + all.len()).saturating_sub(from).min(PAGE);
+            let next = (from + PAGE < old + all.len()).then(|| (from + PAGE).to_string());
+            // The old ones come first and are completed.
+            let pending = if next.is_none() { count(open) } else { 0 };
+            Ok(Counted { snapshots: count(here), pending, next })
+        })
+        .await
+    }
+
+    async fn unfinished_snapshots(&self, volumes: &[VolumeId], _: Option<String>) -> Result<Found, CloudError> {
         self.describe("DescribeSnapshots", |state| {
             let all = state.described(&self.plane).into_iter();
             let open = |info: &SnapshotInfo| matches!(info.state, SnapshotState::Pending | SnapshotState::Error);
-            Ok(all.filter(|info| volumes.contains(&info.volume) && open(info)).collect())
+            let snapshots = all.filter(|info| volumes.contains(&info.volume) && open(info)).collect();
+            Ok(Found { snapshots, next: None })
         })
         .await
     }

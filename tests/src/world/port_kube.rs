@@ -63,13 +63,12 @@ impl Topology for KubeDouble {
                     let message = format!("pod {namespace}/{pod}: its PV has the driver efs.csi.aws.com");
                     return Err(PortError::refused(Reason::VolumeUnsupported, message));
                 }
-                let own = [Some((&held.data, true)), held.raft.as_ref().map(|raft| (raft, false))];
-                let volumes = own.into_iter().flatten().map(|(volume, data)| {
-                    let (pvc, pv) = k8s::claim(state, &self.plane, id, held, volume, data);
+                let volumes = held.volumes().into_iter().map(|(kind, volume)| {
+                    let (pvc, pv) = k8s::claim(state, &self.plane, id, held, volume, kind);
                     LocalVolume {
                         volume: volume.clone(),
-                        mount_path: k8s::mount_path(data).to_owned(),
-                        kind: if data { "storage.data-dir" } else { "raft-engine.dir" }.to_owned(),
+                        mount_path: kind.mount_path().to_owned(),
+                        kind: kind.key().to_owned(),
                         pvc,
                         pv,
                     }

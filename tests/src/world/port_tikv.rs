@@ -100,10 +100,11 @@ impl Tikv for TikvDouble {
                 resolved_ts_enabled: !state.faults.resolved_ts_off.contains(&self.store),
                 report_enabled: true,
                 raft_kv: !state.faults.raft_v2.contains(&self.store),
-                directories: k8s::directories(
-                    state.faults.raft_elsewhere.contains(&self.store),
-                    state.stores.get(&self.store).is_some_and(|held| held.raft.is_none()),
-                ),
+                directories: state
+                    .stores
+                    .get(&self.store)
+                    .map(|held| k8s::directories(state.faults.raft_elsewhere.contains(&self.store), held))
+                    .unwrap_or_default(),
             })
         })
         .await

@@ -46,7 +46,8 @@ impl State {
         let home = Home::new(&plane.account, &plane.region);
         let foreign = volume(3);
         let raft = (ordinal >= self.config.one_volume_stores).then_some(raft);
-        let attached = [Some(&data), raft.as_ref(), Some(&foreign)];
+        let titan = self.config.titan_volumes.then(|| volume(4));
+        let attached = [Some(&data), raft.as_ref(), titan.as_ref(), Some(&foreign)];
         let attached: Vec<&str> = attached.into_iter().flatten().map(|volume| volume.0.as_str()).collect();
         self.cloud.ec2.add_instance(&home, &instance.0, &volume(0).0, &attached);
         for volume in &attached {
@@ -56,7 +57,10 @@ impl State {
         let role = if raft.is_some() { Role::Data(id) } else { Role::Whole(id) };
         self.cloud.tikv.insert(data.clone(), (role, instance.clone()));
         if let Some(raft) = &raft {
-            self.cloud.tikv.insert(raft.clone(), (Role::Raft(id), instance));
+            self.cloud.tikv.insert(raft.clone(), (Role::Raft(id), instance.clone()));
+        }
+        if let Some(titan) = &titan {
+            self.cloud.tikv.insert(titan.clone(), (Role::Titan(id), instance));
         }
         let store = Store {
             plane: plane.name.clone(),
@@ -70,6 +74,7 @@ impl State {
             ),
             data,
             raft,
+            titan,
             peers: Peers::new(),
             files: BTreeSet::new(),
             process: 1,

@@ -1,6 +1,6 @@
 //! A TiKV process and where it lives: address, instance, volumes, lease, prepare streams, waits.
 
-use super::peer::Peer;
+use super::{kind::Kind, peer::Peer};
 use crate::models::tikv::{Imports, Lease, Target};
 use shared::ids::{RegionId, VolumeId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,8 @@ pub(crate) struct Store {
     pub(crate) data: VolumeId,
     /// `None`: the log lies on the data volume.
     pub(crate) raft: Option<VolumeId>,
+    /// Large values apart from the rest; `None`: on the data volume.
+    pub(crate) titan: Option<VolumeId>,
     pub(crate) peers: BTreeMap<RegionId, Peer>,
     /// SST files that were ever uploaded here.
     pub(crate) files: BTreeSet<u64>,
@@ -38,4 +40,13 @@ pub(crate) struct Store {
     /// The newest prepare stream; older ones are cut off.
     pub(crate) stream: u64,
     pub(crate) waits: BTreeMap<RegionId, Wait>,
+}
+
+impl Store {
+    /// Its volumes, with what lies on each.
+    pub(crate) fn volumes(&self) -> Vec<(Kind, &VolumeId)> {
+        let apart =
+            [self.raft.as_ref().map(|raft| (Kind::Raft, raft)), self.titan.as_ref().map(|of| (Kind::Titan, of))];
+        [(Kind::Data, &self.data)].into_iter().chain(apart.into_iter().flatten()).collect()
+    }
 }

@@ -191,7 +191,7 @@ async fn a_pending_snapshot_is_deleted_once_it_is_done() {
     bench.handle().rules(|rules| rules.pending_for = Duration::from_secs(3600));
     let accepted = bench.cloud.ec2.create_snapshots(&call("1")).await.expect("accepted");
     bench.cloud.ec2.delete_snapshot(&accepted[0].snapshot).await.expect("accepted");
-    let unfinished = bench.cloud.ec2.unfinished_snapshots(&volumes(&DATA)).await.expect("found");
+    let unfinished = bench.cloud.ec2.unfinished_snapshots(&volumes(&DATA), None).await.expect("found").snapshots;
     assert_eq!(unfinished.len(), 3, "it still takes up a slot");
     assert!(unfinished.iter().all(|one| one.state == SnapshotState::Pending));
     bench.handle().complete_all();

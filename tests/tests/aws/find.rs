@@ -1,7 +1,7 @@
 //! The describes: pages, missing and not yet visible ids, throttles, and what a row means.
 
 use super::bench::{ACCOUNT, Bench, DATA, INSTANCE, REGION, ROOT, all, call, tags, volumes};
-use plane_actor::ports::{CloudError, Find, SnapshotState};
+use plane_actor::ports::{CloudError, Counted, Find, SnapshotState};
 use shared::ids::{InstanceId, SnapshotId, VolumeId};
 use std::{collections::BTreeSet, time::Duration};
 use tests::{models::ec2::Home, servers::ec2::Fault};
@@ -51,7 +51,7 @@ async fn nothing_is_never_asked_for() {
     assert!(ec2.snapshots(&[]).await.expect("nothing").is_empty());
     assert!(ec2.volumes(&[]).await.expect("nothing").is_empty());
     assert!(ec2.instances(&[]).await.expect("nothing").is_empty());
-    assert!(ec2.unfinished_snapshots(&[]).await.expect("nothing").is_empty());
+    assert!(matches!(ec2.unfinished_snapshots(&[], None).await, Err(CloudError::Refused { .. })));
     assert!(matches!(ec2.find_snapshots(&Find::default(), None).await, Err(CloudError::Refused { .. })));
     assert!(bench.handle().calls().is_empty());
 }
@@ -121,8 +121,13 @@ async fn a_snapshot_goes_from_pending_to_its_end_with_size_or_message() {
     let mut asked = tags("2");
     asked.sort();
     assert_eq!(found, asked);
-    let unfinished = ec2.unfinished_snapshots(&volumes(&DATA)).await.expect("found");
+    let unfinished = ec2.unfinished_snapshots(&volumes(&DATA), None).await.expect("found").snapshots;
     assert_eq!(unfinished.len(), 3, "error takes up a slot, completed does not");
+    let counted = ec2.count_snapshots(None).await.expect("counted");
+    assert_eq!(counted, Counted { snapshots: 6, pending: 0, next: None }, "whatever became of them");
+    ec2.create_snapshots(&call("3")).await.expect("accepted");
+    let counted = ec2.count_snapshots(None).await.expect("counted");
+    assert_eq!(counted, Counted { snapshots: 9, pending: 3, next: None });
 }
 
 #[tokio::test]

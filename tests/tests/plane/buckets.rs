@@ -3,7 +3,8 @@
 use super::{scenario, scripted::ScriptedCoordinator};
 use shared::{
     limiter::Budget,
-    wire::{Answer, CallBudgets, CallShare},
+    reason::Reason,
+    wire::{AccountPart, Answer, CallBudgets, CallShare, Divided, Division, Down},
 };
 use std::time::Duration;
 use tests::world::{Ec2Config, Span, World, WorldConfig};
@@ -86,5 +87,56 @@ fn what_the_role_allows_is_told_when_prepared() {
             let told = CallBudgets { sets: Budget::EC2_CREATE_SNAPSHOTS, one_volume };
             assert_eq!(hand.prepared[plane].budgets, Some(told), "{plane}");
         }
+    });
+}
+
+/// Four calls, and one token a second: half of it, beside somebody else's backup, takes twice as long.
+#[test]
+fn what_is_divided_over_all_backups_counts_beside_what_the_order_says() {
+    for (calls, seconds) in [(None, 3), (Some(1), 6)] {
+        let ec2 = Ec2Config { create_bucket: (1, 1), create: Span(0, 0), ..Ec2Config::default() };
+        scenario(WorldConfig { ec2, stores_per_plane: 4, one_volume_stores: 0, ..config(35) }, |world| async move {
+            let mut hand = ScriptedCoordinator::covered(&world).await;
+            for (at, plane) in hand.planes.iter_mut().enumerate() {
+                let part = |calls| AccountPart {
+                    account: format!("11112222333{at}"),
+                    region: hand.prepared[&plane.name].region.clone(),
+                    action: Divided::CreateSnapshots,
+                    share: CallShare { calls, of: 2 },
+                };
+                plane.send(&Down::Divide(Division { parts: calls.map(part).into_iter().collect() })).await;
+            }
+            for took in snapshots(&world, &mut hand, None).await {
+                let least = Duration::from_secs(seconds);
+                assert!((least..least + Duration::from_millis(500)).contains(&took), "{calls:?}: {took:?}");
+            }
+            assert_eq!(world.mutations().ec2_throttles, 0);
+        });
+    }
+}
+
+/// 41 volumes of others on its node: CreateSnapshots could leave out 40 of them, CreateSnapshot leaves out all.
+#[test]
+fn one_volume_among_too_many_others_goes_alone() {
+    scenario(config(36), |world| async move {
+        let (one, _) = world.stores().into_iter().find(|(_, plane)| plane == "az1").unwrap();
+        world.attach_foreigners(one, 40);
+        let mut hand = ScriptedCoordinator::covered(&world).await;
+        snapshots(&world, &mut hand, None).await;
+        let made = world.mutations();
+        assert_eq!((made.ec2_creates, made.ec2_creates_of_one), (9, 1));
+    });
+    scenario(config(37), |world| async move {
+        let (one, _) = world.stores().into_iter().find(|(_, plane)| plane == "az1").unwrap();
+        world.attach_foreigners(one, 40);
+        world.faults(|faults| faults.ec2.entry("az1".into()).or_default().only_sets = true);
+        let mut hand = ScriptedCoordinator::new(&world);
+        let answers = hand.prepare().await;
+        let [Answer::Refused(refusal), ..] = answers.as_slice() else { panic!("{answers:?}") };
+        assert_eq!(refusal.reason, Reason::ExclusionsTooMany, "{refusal}");
+        assert!(
+            refusal.message.contains("41 data volumes") && refusal.message.contains("CreateSnapshot,"),
+            "{refusal}"
+        );
     });
 }

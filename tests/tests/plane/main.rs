@@ -6,6 +6,7 @@ mod cleaning;
 mod lost;
 mod metadata;
 mod old_backup;
+mod quotas;
 mod regions;
 mod renewed;
 mod scripted;

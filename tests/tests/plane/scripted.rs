@@ -91,8 +91,11 @@ impl Plane {
 
     pub(crate) async fn say(&mut self, order: Order) {
         let epoch = if matches!(order, Order::Prepare(_)) { Epoch::NONE } else { self.epoch };
-        let down = Down::Order { attempt: attempt(self.attempt), epoch, order };
-        let frame = Bytes::from(wire::encode(&down).unwrap());
+        self.send(&Down::Order { attempt: attempt(self.attempt), epoch, order }).await;
+    }
+
+    pub(crate) async fn send(&mut self, down: &Down) {
+        let frame = Bytes::from(wire::encode(down).unwrap());
         loop {
             if let Some(link) = &self.link
                 && link.tx.send(frame.clone()).await.is_ok()
@@ -216,9 +219,12 @@ impl ScriptedCoordinator {
     }
 
     pub(crate) async fn prepare(&mut self) -> Vec<Answer> {
+        self.prepare_round(1).await
+    }
+
+    pub(crate) async fn prepare_round(&mut self, round: u32) -> Vec<Answer> {
         let world = self.world.clone();
-        let answers =
-            self.all(|plane| Order::Prepare(Prepare { round: 1, spec: member_spec(&world, &plane.name) })).await;
+        let answers = self.all(|plane| Order::Prepare(Prepare { round, spec: member_spec(&world, &plane.name) })).await;
         for (plane, answer) in self.planes.iter().zip(&answers) {
             if let Answer::Prepared(prepared) = answer {
                 self.prepared.insert(plane.name.clone(), prepared.clone());

@@ -2,6 +2,7 @@
 //! Every outcome is judged by the oracle and the bank, which know nothing of the protocol.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod accounts;
 mod aws_calls;
 mod bad_input;
 mod blocked;
@@ -15,6 +16,7 @@ mod faults;
 mod good;
 mod kills;
 mod lifecycle;
+mod light_planes;
 mod orphans;
 mod panics;
 mod planes;

@@ -29,6 +29,9 @@ impl Performer for CoordinatorActor {
     fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) -> Performed {
         match effect {
             Effect::Tell(backup, answer) => {
+                if !matches!(answer, Answer::Granted(_) | Answer::Free) {
+                    self.takes_no_more(&backup, ctx);
+                }
                 if !self.tell_backup(&backup, to_barrier(answer)) {
                     self.feed(Input::NotTold(backup), ctx);
                 }
@@ -126,7 +129,7 @@ impl CoordinatorActor {
     /// A barrier asks for the claim. One that is gone asks for nothing.
     pub(super) fn want_claim(&mut self, want: WantClaim, ctx: &mut Context<Self>) {
         let asks = self.barriers.get(&want.backup).is_some_and(|live| live.incarnation == want.incarnation);
-        if asks && !self.withholds(&want) {
+        if asks && !self.withholds(&want) && !self.is_crowded(&want, ctx) {
             let WantClaim { backup, attempt, cluster, floor, .. } = want;
             self.feed(Input::Wanted(Want { backup, attempt, cluster, floor }), ctx);
         }
@@ -135,6 +138,7 @@ impl CoordinatorActor {
     /// A barrier gives it back.
     pub(super) fn give_claim(&mut self, give: GiveClaim, ctx: &mut Context<Self>) {
         self.drains.forget(&give.backup);
+        self.takes_no_more(&give.backup, ctx);
         self.feed(Input::GivenBack { backup: give.backup, cluster: give.cluster }, ctx);
     }
 }

@@ -6,6 +6,8 @@ mod checking;
 mod claiming;
 mod deletions;
 mod diagnosing;
+mod dividing;
+mod division;
 mod draining;
 mod drains;
 mod due;
@@ -29,8 +31,8 @@ mod without;
 mod writing;
 
 use self::{
-    deletions::Deletions, drains::Drains, pasts::Pasts, preflights::Checking, reading::Found, scans::Scanning,
-    verifications::Verifying,
+    deletions::Deletions, division::Division, drains::Drains, pasts::Pasts, preflights::Checking, reading::Found,
+    scans::Scanning, verifications::Verifying,
 };
 use super::{
     barrier::{BarrierActor, Beginning},
@@ -104,6 +106,8 @@ struct Session {
     verifies: bool,
     /// It answers `Scan`.
     scans: bool,
+    /// It obeys `Divide`.
+    divides: bool,
     /// When its certificate ends.
     until: Option<Timestamp>,
     channel: Channel,
@@ -174,6 +178,7 @@ pub struct CoordinatorActor {
     said: BTreeMap<BackupUid, Refusal>,
     deletions: Deletions,
     drains: Drains,
+    division: Division,
     /// Objects that were let go with their records, and are still to vanish.
     over: BTreeSet<BackupUid>,
     /// By which uid planes know an adopted backup.
@@ -238,6 +243,7 @@ impl CoordinatorActor {
             said: BTreeMap::new(),
             deletions: Deletions::default(),
             drains: Drains::default(),
+            division: Division::default(),
             over: BTreeSet::new(),
             known_as: BTreeMap::new(),
             outcomes,

@@ -5,7 +5,7 @@ use crate::actors::{
     messages::{Channel, FromSession, LinkOpen, PlaneConnecting, PlaneMessage, SessionOver, ToBarrier},
     session::PlaneSession,
 };
-use actix::{Actor, AsyncContext, Handler, WrapFuture};
+use actix::{Actor, AsyncContext, Context, Handler, WrapFuture};
 use shared::{
     ids::PlaneId,
     wire::{Answer, Hello, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome},
@@ -54,8 +54,9 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
                 match accept(welcome).await {
                     Ok(link) if leading => {
                         // The parent outlives its own future.
-                        let Hello { version, verifies, scans, .. } = hello;
-                        let _ = parent.send(LinkOpen { plane, generation, version, verifies, scans, link }).await;
+                        let Hello { version, verifies, scans, divides, .. } = hello;
+                        let open = LinkOpen { plane, generation, version, verifies, scans, divides, link };
+                        let _ = parent.send(open).await;
                     }
                     Ok(_) => {}
                     Err(error) => tracing::debug!(%plane, %error, "plane went away before its link was open"),
@@ -69,7 +70,7 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
 impl Handler<LinkOpen> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, open: LinkOpen, ctx: &mut Self::Context) {
-        let LinkOpen { plane, generation, version, verifies, scans, link } = open;
+        let LinkOpen { plane, generation, version, verifies, scans, divides, link } = open;
         if self.sessions.get(&plane).is_some_and(|session| session.generation > generation) {
             return;
         }
@@ -78,7 +79,7 @@ impl Handler<LinkOpen> for CoordinatorActor {
         let channel = Channel { generation, tx: link.tx, close };
         let since = self.clock.wall();
         let until = link.until;
-        let session = Session { generation, since, version, verifies, scans, until, channel: channel.clone() };
+        let session = Session { generation, since, version, verifies, scans, divides, until, channel: channel.clone() };
         if let Some(old) = self.sessions.insert(plane.clone(), session) {
             self.no_answer_from(&plane, old.generation);
             tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");
@@ -88,6 +89,7 @@ impl Handler<LinkOpen> for CoordinatorActor {
             tracing::info!(%plane, generation, "plane connected");
         }
         self.last_seen.remove(&plane);
+        self.divide_anew(&plane, ctx);
         self.tell_plane(&plane);
         self.tell_members(&plane, || ToBarrier::PlaneUp(plane.clone(), channel.clone()));
     }
@@ -95,10 +97,10 @@ impl Handler<LinkOpen> for CoordinatorActor {
 
 impl Handler<FromSession> for CoordinatorActor {
     type Result = ();
-    fn handle(&mut self, said: FromSession, _: &mut Self::Context) {
+    fn handle(&mut self, said: FromSession, ctx: &mut Self::Context) {
         match said {
             FromSession::PlaneMessage(heard) => self.heard(heard),
-            FromSession::Over(over) => self.session_over(&over),
+            FromSession::Over(over) => self.session_over(&over, ctx),
         }
     }
 }
@@ -111,10 +113,11 @@ impl CoordinatorActor {
         self.scanning.questions.session_over(plane, generation);
     }
 
-    fn session_over(&mut self, over: &SessionOver) {
+    fn session_over(&mut self, over: &SessionOver, ctx: &mut Context<Self>) {
         if self.sessions.get(&over.plane).is_some_and(|session| session.generation == over.generation) {
             self.sessions.remove(&over.plane);
             self.last_seen.insert(over.plane.clone(), self.clock.wall());
+            self.divide_soon(ctx);
             self.tell_plane(&over.plane);
             tracing::info!(plane = %over.plane, generation = over.generation, "plane disconnected");
         }

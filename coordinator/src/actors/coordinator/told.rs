@@ -17,15 +17,16 @@ impl Handler<FromBarrier> for CoordinatorActor {
             FromBarrier::WantClaim(want) => self.want_claim(want, ctx),
             FromBarrier::GiveClaim(give) => self.give_claim(give, ctx),
             FromBarrier::Saved(backup) => self.feed(claims::Input::BarrierSaved(backup), ctx),
-            FromBarrier::ViewChanged(view) => self.viewed(view),
+            FromBarrier::ViewChanged(view) => self.viewed(view, ctx),
             FromBarrier::Over(over) => self.barrier_over(over, ctx),
         }
     }
 }
 
 impl CoordinatorActor {
-    fn viewed(&mut self, view: Arc<View>) {
+    fn viewed(&mut self, view: Arc<View>, ctx: &mut Context<Self>) {
         self.metrics.viewed(&view);
+        self.count_calls(&view.record, ctx);
         let uid = view.record.key().clone();
         self.outcomes.set(&Summary::of(&view.record));
         // Its object vanished before this process had seen what its own barrier was told: somebody did delete it.
@@ -41,6 +42,7 @@ impl CoordinatorActor {
             return;
         }
         self.barriers.remove(&over.backup);
+        self.calls_nothing(&over.backup, ctx);
         let deleted = matches!(over.ending, Ending::Gone);
         self.feed(claims::Input::BarrierEnded { backup: over.backup.clone(), deleted }, ctx);
         match over.ending {

@@ -118,6 +118,8 @@ aws:
   {{- range $action, $bucket := .Values.aws.budgets }}
     {{ $action }}: {burst: {{ int64 $bucket.burst }}, perSecond: {{ int64 $bucket.perSecond }}}
   {{- end }}
+  # How many snapshots it may have in the Region, and how many of them pending (0: EC2 is not known to have a limit).
+  quotas: {snapshots: {{ int64 .Values.aws.quotas.snapshots }}, pendingSnapshots: {{ int64 .Values.aws.quotas.pendingSnapshots }}}
   # Snapshots bear the tags of their volumes as well, as far as EC2's 50 tags go.
   copyVolumeTags: {{ .Values.aws.copyVolumeTags }}
   {{- with .Values.aws.tags }}

@@ -1,6 +1,7 @@
 //! Through which of EC2's two buckets the call for an instance goes (`facts/aws.md` A7): CreateSnapshots takes any, and an
 //! instance with exactly one volume may go through CreateSnapshot as well, where the coordinator has divided that, too.
 
+use super::volumes::MAX_EXCLUDED;
 use crate::{
     actors::plane_context::{PlaneContext, length},
     budgets::Action,
@@ -12,7 +13,6 @@ use shared::wire::CallShare;
 pub(super) struct Buckets<'a> {
     env: &'a PlaneContext,
     cloud: &'a Cloud,
-    one_volume: bool,
 }
 
 impl<'a> Buckets<'a> {
@@ -24,20 +24,23 @@ impl<'a> Buckets<'a> {
         one_volume: Option<CallShare>,
     ) -> Self {
         env.divide(&cloud.account, &cloud.region, Action::CreateSnapshots, share);
-        if one_volume.is_some() {
-            env.divide(&cloud.account, &cloud.region, Action::CreateSnapshot, one_volume);
-        }
-        Self { env, cloud, one_volume: one_volume.is_some() }
+        env.divide(&cloud.account, &cloud.region, Action::CreateSnapshot, one_volume);
+        Self { env, cloud }
     }
 
-    /// May this many volumes go either way?
+    /// May this many volumes go through either?
     pub(super) fn either(&self, volumes: usize) -> bool {
-        self.one_volume && volumes == 1
+        volumes == 1 && self.env.has_part(&self.cloud.account, &self.cloud.region, Action::CreateSnapshot)
     }
 
-    /// Waits until one of the buckets has room for the call of an instance with so many volumes; says which.
-    pub(super) async fn permit(&self, volumes: usize) -> Action {
+    /// Waits until one of the buckets has room for the call of an instance with so many volumes, beside so many that it leaves
+    /// out; says which.
+    pub(super) async fn permit(&self, volumes: usize, exclude: usize) -> Action {
         let take = |action| self.env.take(&self.cloud.account, &self.cloud.region, action);
+        if volumes == 1 && exclude > MAX_EXCLUDED {
+            self.env.permit(&self.cloud.account, &self.cloud.region, Action::CreateSnapshot).await;
+            return Action::CreateSnapshot;
+        }
         if !self.either(volumes) {
             self.env.permit(&self.cloud.account, &self.cloud.region, Action::CreateSnapshots).await;
             return Action::CreateSnapshots;

@@ -10,7 +10,7 @@ use shared::{
 use tokio::time::{Instant, timeout_at};
 
 /// Checks of a survey, for progress.
-pub(super) const STEPS: usize = 14;
+pub(super) const STEPS: usize = 15;
 
 /// Refusals of one check that are named; who sees so many knows where to look.
 const NAMED: usize = 8;

@@ -48,6 +48,19 @@ where
     Err(CloudError::OutcomeUnknown(format!("{}: no end: a page came twice, or more than {PAGES}", BY_TAG.name())))
 }
 
+/// What takes up slots of these volumes: their snapshots that are pending, or ended in error.
+pub(super) async fn unfinished(
+    env: &PlaneContext,
+    cloud: &Cloud,
+    volumes: &[VolumeId],
+) -> Result<Vec<SnapshotInfo>, CloudError> {
+    let mut found = Vec::new();
+    for some in volumes.chunks(IDS) {
+        found.extend(paged(env, cloud, |page| cloud.ec2.unfinished_snapshots(some, page)).await?);
+    }
+    Ok(found)
+}
+
 /// Every completed snapshot of these volumes, whoever made it.
 pub(super) async fn completed(
     env: &PlaneContext,

@@ -30,6 +30,7 @@ mod outcome;
 mod pd;
 mod prepare;
 mod question;
+mod quotas;
 mod readback;
 mod reserve;
 mod rest;

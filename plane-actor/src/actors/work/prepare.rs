@@ -9,6 +9,7 @@ use super::{
     context::WorkContext,
     discovery::Discovery,
     outcome::Carried,
+    quotas::check_quotas,
     rest::rest,
     retry::{refusal_of, tried},
     rights::{Asked, Rights, check_rights},
@@ -18,7 +19,7 @@ use super::{
     volumes::{Volumes, find_volumes},
 };
 use crate::{
-    actors::plane_context::PlaneContext,
+    actors::plane_context::{PlaneContext, length},
     ports::{Cloud, LocalStore, Located, Pd, PdCluster},
 };
 use futures::{FutureExt, TryFutureExt};
@@ -116,7 +117,13 @@ async fn survey(
     let named = |cloud: &Cloud, refusal| cloud::named(spec, in_region(cloud, refusal));
     let volumes = checks
         .after("volumes in EC2", cloud.as_ref().zip(stores), |(cloud, (stores, local))| {
-            find_volumes(cloud, stores, local, &directories, env.config.copy_volume_tags)
+            find_volumes(env, cloud, stores, local, &directories).map_err(move |refusal| named(cloud, refusal))
+        })
+        .await;
+    checks
+        .after("snapshot quotas", cloud.as_ref().zip(volumes.as_ref()), |(cloud, volumes)| {
+            let wanted = volumes.calls.values().map(|(volumes, _)| volumes.len()).sum();
+            check_quotas(env, cloud, wanted, length(spec.limits.prepare) / 4)
                 .map_err(move |refusal| named(cloud, refusal))
         })
         .await;

@@ -6,7 +6,7 @@ use super::{
     cloud::{Service, cloud_refusal},
     snapshot::alone,
     tags::{CallTags, Tagging, VolumeTags},
-    volumes::Calls,
+    volumes::{Calls, MAX_EXCLUDED},
 };
 use crate::{
     actors::plane_context::PlaneContext,
@@ -48,24 +48,28 @@ pub(super) struct Rights {
 pub(super) async fn check_rights(env: &PlaneContext, cloud: &Cloud, asked: Asked<'_>) -> Checked<Rights, Seen> {
     let budgets = CallBudgets { sets: env.config.budgets.of(Action::CreateSnapshots), one_volume: None };
     let mut rights = Rights { budgets, copies_tags: true };
-    let Some((instance, _)) = asked.calls.iter().max_by_key(|(_, (_, exclude))| exclude.len()) else {
+    if asked.calls.is_empty() {
         return Ok((rights, String::new().into()));
-    };
+    }
     if asked.attempt.is_none() && env.is_in_barrier() {
         let text = "a backup is in its barrier in this plane and needs every call of the account; ask again";
         let busy = Refusal::new(Reason::PlaneBusy, text);
         return Ok((rights, Seen::with("EC2 was not asked", Some(busy))));
     }
-    let refused = match asked.sets(env, cloud, instance, asked.volume_tags).await {
-        Ok(()) => None,
-        Err(Refusal { reason: Reason::AccessDenied, message }) if asked.adds_tags(env, instance) => {
-            asked.sets(env, cloud, instance, &VolumeTags::new()).await?;
-            rights.copies_tags = false;
-            tracing::info!(message, "volumes' own tags are not put on snapshots");
-            Some(Refusal::new(Reason::AccessDenied, message))
-        }
-        Err(refusal) => return Err(refusal),
-    };
+    let in_sets = asked.calls.iter().filter(|(_, (_, exclude))| exclude.len() <= MAX_EXCLUDED);
+    let mut refused = None;
+    if let Some((instance, _)) = in_sets.max_by_key(|(_, (_, exclude))| exclude.len()) {
+        refused = match asked.sets(env, cloud, instance, asked.volume_tags).await {
+            Ok(()) => None,
+            Err(Refusal { reason: Reason::AccessDenied, message }) if asked.adds_tags(env, instance) => {
+                asked.sets(env, cloud, instance, &VolumeTags::new()).await?;
+                rights.copies_tags = false;
+                tracing::info!(message, "volumes' own tags are not put on snapshots");
+                Some(Refusal::new(Reason::AccessDenied, message))
+            }
+            Err(refusal) => return Err(refusal),
+        };
+    }
     let tags = asked.text_of_tags(env, rights.copies_tags);
     let Some((call, volume)) = asked.one_volume(env, rights.copies_tags) else {
         return Ok((rights, Seen::with(format!("{} is allowed; {tags}", Action::CreateSnapshots.name()), refused)));
@@ -78,6 +82,9 @@ pub(super) async fn check_rights(env: &PlaneContext, cloud: &Cloud, asked: Asked
             Ok((rights, Seen::with(text, refused)))
         }
         Err(error) => {
+            if let Some(refusal) = asked.only_alone(&error) {
+                return Err(refusal);
+            }
             tracing::info!(%error, "CreateSnapshot is not used beside CreateSnapshots");
             let what = format!("{} of {volume}, dry run", Action::CreateSnapshot.name());
             let warning = refused.unwrap_or_else(|| cloud_refusal(Service::Ec2, &what, &error));
@@ -150,6 +157,17 @@ impl Asked<'_> {
             copy_tags: copies,
             description: format!("{}/{}, dry run", self.spec.backup_namespace, self.spec.backup_name),
         }
+    }
+
+    /// An instance whose one volume CreateSnapshots could not take, and CreateSnapshot may not.
+    fn only_alone(&self, error: &CloudError) -> Option<Refusal> {
+        let (instance, (_, exclude)) = self.calls.iter().find(|(_, (_, exclude))| exclude.len() > MAX_EXCLUDED)?;
+        let text = format!(
+            "instance {instance} has {} data volumes that are not TiKV's: CreateSnapshots can leave out {MAX_EXCLUDED}, and \
+             CreateSnapshot, which takes its one volume alone, was refused: {error}",
+            exclude.len()
+        );
+        Some(Refusal::new(Reason::ExclusionsTooMany, text))
     }
 
     /// The first instance with one volume alone.

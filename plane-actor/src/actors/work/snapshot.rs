@@ -166,7 +166,7 @@ async fn one(
     // An answer of this very instance was lost: from then on some refusals prove that the call had an effect.
     let mut lost = false;
     for _ in 0..TRIES {
-        way.set(buckets.permit(wanted.len()).await);
+        way.set(buckets.permit(wanted.len(), call.exclude.len()).await);
         let answer = match (way.get(), wanted.first()) {
             (Action::CreateSnapshot, Some(volume)) => {
                 cloud.ec2.create_snapshot(&alone(&call, volume)).await.map(|accepted| vec![accepted])

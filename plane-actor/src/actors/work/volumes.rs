@@ -3,9 +3,13 @@
 use super::{
     cloud::{Service, cloud_tried},
     directories::Placed,
+    looking,
     tags::VolumeTags,
 };
-use crate::ports::{Cloud, InstanceVolumes, LocalStore, VolumeAt};
+use crate::{
+    actors::plane_context::PlaneContext,
+    ports::{Cloud, InstanceVolumes, LocalStore, VolumeAt},
+};
 use shared::{
     evidence::{ClusterStore, PreparedStore, PreparedVolume},
     ids::{InstanceId, VolumeId},
@@ -14,8 +18,9 @@ use shared::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// CreateSnapshots takes at most this many exclusions (`facts/aws.md` A1).
-const MAX_EXCLUDED: usize = 40;
+/// CreateSnapshots takes at most this many exclusions (`facts/aws.md` A1). An instance that would need more and has one volume of
+/// ours goes through CreateSnapshot, which leaves everything else out by itself.
+pub(super) const MAX_EXCLUDED: usize = 40;
 /// Snapshots of one volume that may be unfinished at a time (`facts/aws.md` A3; volumes of TiKV are SSDs).
 const MAX_UNFINISHED: usize = 5;
 
@@ -32,20 +37,20 @@ pub(super) struct Volumes {
 }
 
 pub(super) async fn find_volumes(
+    env: &PlaneContext,
     cloud: &Cloud,
     cluster: &[ClusterStore],
     local: &[LocalStore],
     directories: &Placed,
-    copy_tags: bool,
 ) -> Result<(Volumes, String), Refusal> {
     let ids: Vec<VolumeId> = local.iter().flat_map(|store| store.volumes.iter().map(|v| v.volume.clone())).collect();
     let at = cloud_tried(Service::Ec2, "DescribeVolumes", || cloud.ec2.volumes(&ids)).await?;
     let at: BTreeMap<VolumeId, VolumeAt> = at.into_iter().map(|at| (at.volume.clone(), at)).collect();
     let stores = local.iter().map(|store| place(store, cluster, &at, directories)).collect::<Result<Vec<_>, _>>()?;
     let calls = calls_now(cloud, &stores).await?;
-    let youngest = check_room(cloud, &ids).await?;
-    let text = format!("{} volumes on {} instances", ids.len(), calls.len());
-    let tags = at.into_values().filter(|_| copy_tags).map(|at| (at.volume, at.tags)).collect();
+    let (youngest, slots) = check_slots(env, cloud, &ids).await?;
+    let text = format!("{} volumes on {} instances; {slots}", ids.len(), calls.len());
+    let tags = at.into_values().filter(|_| env.config.copy_volume_tags).map(|at| (at.volume, at.tags)).collect();
     Ok((Volumes { stores, calls, tags, youngest }, text))
 }
 
@@ -133,27 +138,44 @@ fn exclusions(
         return Err(moved(format!("volume {missing} is not among the data volumes of instance {instance}")));
     }
     let exclude: Vec<VolumeId> = found.data.iter().filter(|volume| !wanted.contains(volume)).cloned().collect();
-    if exclude.len() > MAX_EXCLUDED {
-        let text = format!("instance {instance} has {} data volumes that are not TiKV's", exclude.len());
+    if exclude.len() > MAX_EXCLUDED && wanted.len() > 1 {
+        let text = format!(
+            "instance {instance} has {} volumes of TiKV, which need one CreateSnapshots call, and {} data volumes that are not \
+             TiKV's: that call can leave out {MAX_EXCLUDED}",
+            wanted.len(),
+            exclude.len()
+        );
         return Err(Refusal::new(Reason::ExclusionsTooMany, text));
     }
     Ok(exclude)
 }
 
-/// When the youngest unfinished snapshot was started.
-async fn check_room(cloud: &Cloud, volumes: &[VolumeId]) -> Result<Option<Timestamp>, Refusal> {
+/// When the youngest unfinished snapshot was started, and which room is left in words.
+async fn check_slots(
+    env: &PlaneContext,
+    cloud: &Cloud,
+    volumes: &[VolumeId],
+) -> Result<(Option<Timestamp>, String), Refusal> {
     let what = "DescribeSnapshots";
-    let unfinished = cloud_tried(Service::Ec2, what, || cloud.ec2.unfinished_snapshots(volumes)).await?;
+    let unfinished = cloud_tried(Service::Ec2, what, || looking::unfinished(env, cloud, volumes)).await?;
     let mut taken: BTreeMap<&VolumeId, Vec<String>> = BTreeMap::new();
     for snapshot in &unfinished {
         taken.entry(&snapshot.volume).or_default().push(format!("{} ({:?})", snapshot.snapshot, snapshot.state));
     }
-    match taken.iter().find(|(_, snapshots)| snapshots.len() >= MAX_UNFINISHED) {
-        None => Ok(unfinished.iter().map(|snapshot| snapshot.start_time).max()),
-        Some((volume, snapshots)) => {
-            let text =
-                format!("volume {volume} has {} unfinished snapshots: {}", snapshots.len(), snapshots.join(", "));
+    let fullest = taken.into_iter().max_by_key(|(_, snapshots)| snapshots.len());
+    match fullest {
+        None => Ok((None, format!("none has an unfinished snapshot, {MAX_UNFINISHED} are allowed"))),
+        Some((volume, snapshots)) if snapshots.len() >= MAX_UNFINISHED => {
+            let text = format!(
+                "volume {volume} has {} unfinished snapshots, and EC2 allows {MAX_UNFINISHED}: {}",
+                snapshots.len(),
+                snapshots.join(", ")
+            );
             Err(Refusal::new(Reason::SnapshotQuota, text))
+        }
+        Some((volume, snapshots)) => {
+            let youngest = unfinished.iter().map(|snapshot| snapshot.start_time).max();
+            Ok((youngest, format!("{volume} has {} of {MAX_UNFINISHED} unfinished snapshots", snapshots.len())))
         }
     }
 }

@@ -4,14 +4,14 @@
 use super::{CHUNK, Ec2Edge, convert, filter};
 use crate::{
     edge::aws::errors::{cloud_error, unreadable},
-    ports::{CloudError, Found, InstanceVolumes, SnapshotInfo, VolumeAt},
+    ports::{CloudError, Counted, Found, InstanceVolumes, SnapshotInfo, VolumeAt},
 };
 use aws_sdk_ec2::{
     operation::{
         describe_instances::builders::DescribeInstancesFluentBuilder,
         describe_volumes::builders::DescribeVolumesFluentBuilder,
     },
-    types::Filter,
+    types::{Filter, SnapshotState},
 };
 use shared::ids::{InstanceId, SnapshotId, VolumeId};
 
@@ -78,6 +78,36 @@ impl Ec2Edge {
                 return Ok(found);
             }
         }
+    }
+
+    /// Own snapshots of these volumes in these states: one page.
+    pub(super) async fn snapshots_of(
+        &self,
+        volumes: &[VolumeId],
+        states: &[&str],
+        token: Option<String>,
+    ) -> Result<Found, CloudError> {
+        if volumes.is_empty() || volumes.len() > CHUNK {
+            return Err(CloudError::Refused {
+                code: "InvalidParameterValue".into(),
+                message: format!("snapshots of {} volumes: 1 to {CHUNK} are asked for at a time", volumes.len()),
+            });
+        }
+        let filters = vec![
+            filter("volume-id", volumes.iter().map(|volume| volume.0.clone())),
+            filter("status", states.iter().map(|state| (*state).to_owned())),
+        ];
+        self.snapshots_page(filters, token).await
+    }
+
+    /// All own snapshots: one page.
+    pub(super) async fn count_page(&self, token: Option<String>) -> Result<Counted, CloudError> {
+        let call = self.client.describe_snapshots().owner_ids("self").max_results(PAGE);
+        let answer = call.set_next_token(token).send().await.map_err(|error| cloud_error(SNAPSHOTS, &error))?;
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        let pending = answer.snapshots().iter().filter(|one| one.state() == Some(&SnapshotState::Pending));
+        let next = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        Ok(Counted { snapshots: count(answer.snapshots().len()), pending: count(pending.count()), next })
     }
 
     /// At most [`CHUNK`] own snapshots by id, without those that EC2 does not show (yet). One missing id fails the whole

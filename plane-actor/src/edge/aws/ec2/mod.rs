@@ -154,30 +154,16 @@ impl Ec2 for Ec2Edge {
         Ok(found)
     }
 
-    async fn unfinished_snapshots(&self, volumes: &[VolumeId]) -> Result<Vec<SnapshotInfo>, CloudError> {
-        let mut found = Vec::new();
-        for chunk in volumes.chunks(CHUNK) {
-            let filters = vec![
-                filter("volume-id", chunk.iter().map(|volume| volume.0.clone())),
-                filter("status", ["pending".to_owned(), "error".to_owned()]),
-            ];
-            found.extend(self.snapshots_by_filter(filters).await?);
-        }
-        Ok(found)
+    async fn count_snapshots(&self, page: Option<String>) -> Result<Counted, CloudError> {
+        self.count_page(page).await
+    }
+
+    async fn unfinished_snapshots(&self, volumes: &[VolumeId], page: Option<String>) -> Result<Found, CloudError> {
+        self.snapshots_of(volumes, &["pending", "error"], page).await
     }
 
     async fn completed_snapshots(&self, volumes: &[VolumeId], page: Option<String>) -> Result<Found, CloudError> {
-        if volumes.is_empty() || volumes.len() > CHUNK {
-            return Err(CloudError::Refused {
-                code: "InvalidParameterValue".into(),
-                message: format!("snapshots of {} volumes: 1 to {CHUNK} are asked for at a time", volumes.len()),
-            });
-        }
-        let filters = vec![
-            filter("volume-id", volumes.iter().map(|volume| volume.0.clone())),
-            filter("status", ["completed".to_owned()]),
-        ];
-        self.snapshots_page(filters, page).await
+        self.snapshots_of(volumes, &["completed"], page).await
     }
 
     async fn delete_snapshot(&self, id: &SnapshotId) -> Result<bool, CloudError> {
