@@ -1,7 +1,7 @@
 //! What a coordinator is told at start.
 
 use serde::{Deserialize, Serialize};
-use shared::{time::Millis, verify::Pace};
+use shared::{policy::Policy, time::Millis, verify::Pace};
 use std::{
     collections::BTreeSet,
     net::{Ipv6Addr, SocketAddr},
@@ -54,6 +54,8 @@ pub struct CoordinatorConfig {
     pub verify: VerifyEvery,
     /// How often planes look through AWS for what nothing names (`console orphans`).
     pub scan: ScanEvery,
+    /// Who may back up what, and where to.
+    pub policy: Policy,
     /// Stand-alone: the directory of VolumeBackup files, instead of Kubernetes.
     pub standalone: Option<PathBuf>,
 }
@@ -167,6 +169,7 @@ impl Default for CoordinatorConfig {
             prices: Prices::default(),
             verify: VerifyEvery::default(),
             scan: ScanEvery::default(),
+            policy: Policy::default(),
             standalone: None,
         }
     }

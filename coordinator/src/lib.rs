@@ -13,6 +13,7 @@ mod fixtures;
 mod human;
 pub mod known;
 pub mod metrics;
+pub mod migration;
 pub mod pages;
 pub mod ports;
 pub mod standing;
@@ -21,8 +22,8 @@ mod starting;
 
 use actix::Actor;
 use actors::{
-    Ask, AskSchedules, CoordinatorActor, Known, LedgerKnown, ObjectSeen, Outcomes, PlaneConnecting, ScheduleActor,
-    ScheduleSeen, StartLeading, Wished,
+    Allowed, Ask, AskSchedules, CoordinatorActor, Known, LedgerKnown, ObjectSeen, Outcomes, PlaneConnecting,
+    ScheduleActor, ScheduleSeen, StartLeading, Wished,
 };
 use config::CoordinatorConfig;
 use ending::Ending;
@@ -64,14 +65,16 @@ async fn act(
     let (known, standing) = (inbound.known.borrow_and_update().clone(), inbound.standing.clone());
     let outcomes = Arc::new(Outcomes::default());
     let mut ledger_known = outcomes.are_complete();
-    let (plane_names, told) = (known.clone(), (standing.clone(), outcomes.clone()));
+    let allowed = Allowed { planes: known, policy: config.policy.clone() };
+    let told = (standing.clone(), outcomes.clone());
     let prices = config.prices.clone();
     let schedules =
-        ScheduleActor::new(plane_names, ports.clone(), clock.clone(), metrics.clone(), told.0, told.1, prices).start();
+        ScheduleActor::new(allowed.clone(), ports.clone(), clock.clone(), metrics.clone(), told.0, told.1, prices)
+            .start();
     let whole = serde_json::to_value(&config)?;
     let (verify, scan) = (config.verify.pace(), config.scan.every());
     let wished = Wished { prices: config.prices, verify, scan, whole };
-    let coordinator = CoordinatorActor::new(known, ports, clock, metrics, standing.clone(), outcomes, wished).start();
+    let coordinator = CoordinatorActor::new(allowed, ports, clock, metrics, standing.clone(), outcomes, wished).start();
     let (mut led, mut decided) = (false, false);
     loop {
         let leading = *inbound.leading.borrow_and_update();

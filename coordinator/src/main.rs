@@ -10,6 +10,7 @@ mod draining;
 mod following;
 mod interactive;
 mod interrupts;
+mod migrating;
 mod next_runs;
 mod pki;
 mod reach;
@@ -53,6 +54,8 @@ enum Command {
         /// Where: ~/.local/share/man/man1, /usr/local/share/man/man1
         folder: PathBuf,
     },
+    /// From "BR Federation" to here.
+    Migrate(migrating::MigrateArgs),
     /// Print when a schedule's expression fires, before applying it.
     NextRuns(next_runs::NextRunsArgs),
     /// Make certificates for coordinator, planes and admins.
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         }
         Command::Man { folder } => shell::man::write(Cli::command(), &folder)
             .with_context(|| format!("{} cannot be written", folder.display())),
+        Command::Migrate(args) => return migrating::main(&args),
         Command::NextRuns(args) => return next_runs::main(&args),
         Command::Pki(args) => pki::main(&args),
     };

@@ -8,7 +8,8 @@ use std::{
     process::Command,
 };
 
-const PAGES: [&str; 5] = ["README.md", "ARCHITECTURE.md", "PROTOCOL.md", "deploy/README.md", "deploy/runbook.md"];
+const PAGES: [&str; 6] =
+    ["README.md", "ARCHITECTURE.md", "PROTOCOL.md", "deploy/README.md", "deploy/UPGRADE.md", "deploy/runbook.md"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

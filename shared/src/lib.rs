@@ -23,6 +23,7 @@ pub mod member;
 pub mod pace;
 pub mod pack;
 pub mod plane_name;
+pub mod policy;
 pub mod reason;
 pub mod region_set;
 pub mod request;

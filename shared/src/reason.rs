@@ -53,6 +53,8 @@ reasons! {
     PlaneDuplicate => "Name each Kubernetes cluster once; all TiKV of a plane belong to one entry.",
     /// A k8sClusterName is not in the coordinator's list of planes.
     PlaneUnknown => "Correct k8sClusterName, or add the plane to the coordinator's configuration.",
+    /// The coordinator's policy does not allow it.
+    NotAllowed => "Use what the message names, or ask who runs the coordinator to allow it (policy in its configuration).",
     /// A required field of the spec is missing or malformed.
     SpecInvalid => "Correct the field that the message names and apply again.",
     /// `spec.template.br` is missing.
@@ -191,6 +193,8 @@ reasons! {
     NotPrepared passes => "Nothing; the coordinator prepares anew.",
     /// A request under an epoch below the highest obeyed.
     EpochStale passes => "Nothing; a newer attempt is running.",
+    /// The other program is of a newer version, and says what this one does not know.
+    UnknownWord => "Bring coordinator and plane actors to one version; neighbouring ones work together (deploy/UPGRADE.md).",
     /// A fault in Isochron itself.
     Internal => "Please report it with `coordinator console show NAME --output json`.",
 }

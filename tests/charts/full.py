@@ -88,6 +88,19 @@ FULL = {
         "prices": {"snapshotGibMonth": 0.054, "currency": "EUR"},
         "verify": {"enabled": False, "newestHours": 12, "restHours": 720},
         "scan": {"enabled": False, "hours": 48},
+        "policy": {
+            "httpEndpoints": True,
+            "rules": [
+                {
+                    "namespaces": ["shop"],
+                    "planes": ["az*"],
+                    "tidbNamespaces": ["tidb"],
+                    "buckets": ["shop-*"],
+                    "roles": ["arn:aws:iam::1:role/*"],
+                    "endpoints": ["https://s3.example"],
+                }
+            ],
+        },
         "replicas": 2,
         "crds": {"install": False},
         "certManager": {"enabled": True, "issuerRef": ISSUER, "name": "second", "dnsNames": ["x.example"]} | HOURS,

@@ -25,5 +25,6 @@ mod store;
 pub use coordinator::{CoordinatorActor, Wished};
 pub use messages::{AbortAll, Ask, Drain, Known, ObjectSeen, PlaneConnecting, StartLeading};
 pub use outcomes::Outcomes;
+pub use planes::Allowed;
 pub use schedule::{AskSchedules, BeginNothing, LedgerKnown, ScheduleActor, ScheduleSeen};
 pub use store::{Stored, Writer};

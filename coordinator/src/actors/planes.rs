@@ -1,24 +1,39 @@
-//! Planes that objects name and nobody configured.
+//! What objects may ask for.
 
 use shared::{
     ids::PlaneId,
+    policy::Policy,
     reason::{Reason, Refusal},
+    request::Request,
 };
 use std::collections::BTreeSet;
 
-/// `field` is where they stand.
-pub(super) fn unknown_planes<'a>(
-    configured: &BTreeSet<String>,
-    named: impl Iterator<Item = &'a PlaneId>,
-    field: &str,
-) -> Option<Refusal> {
-    let unknown: Vec<_> = named.map(PlaneId::as_str).filter(|plane| !configured.contains(*plane)).collect();
-    if unknown.is_empty() {
-        return None;
+/// As configured.
+#[derive(Clone, Debug, Default)]
+pub struct Allowed {
+    /// Every plane that may be named; it may change.
+    pub planes: BTreeSet<String>,
+    /// Who may use what.
+    pub policy: Policy,
+}
+
+impl Allowed {
+    /// A backup that would begin.
+    pub(super) fn request(&self, request: &Request) -> Result<(), Refusal> {
+        self.planes(request.members.iter().map(|member| &member.plane), "spec.clusters")?;
+        self.policy.check(request)
     }
-    let known: Vec<_> = configured.iter().map(String::as_str).collect();
-    Some(Refusal::new(
-        Reason::PlaneUnknown,
-        format!("{field} names {}, but this coordinator knows {}", unknown.join(", "), known.join(", ")),
-    ))
+
+    /// Planes that objects name and nobody configured; `field` is where they stand.
+    pub(super) fn planes<'a>(&self, named: impl Iterator<Item = &'a PlaneId>, field: &str) -> Result<(), Refusal> {
+        let unknown: Vec<_> = named.map(PlaneId::as_str).filter(|plane| !self.planes.contains(*plane)).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let known: Vec<_> = self.planes.iter().map(String::as_str).collect();
+        Err(Refusal::new(
+            Reason::PlaneUnknown,
+            format!("{field} names {}, but this coordinator knows {}", unknown.join(", "), known.join(", ")),
+        ))
+    }
 }

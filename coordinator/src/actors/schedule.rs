@@ -11,7 +11,7 @@ pub use messages::{AskSchedules, BeginNothing, LedgerKnown, ScheduleSeen};
 use super::{
     messages::{Known, ObjectSeen},
     outcomes::Outcomes,
-    planes::unknown_planes,
+    planes::Allowed,
 };
 use crate::{
     config::Prices,
@@ -32,10 +32,7 @@ use shell::{
     clock::Clock,
     driver::{Driver, FenceError, Performed, Performer},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Mail: object events, admins, answers to itself. Senders use `send` and wait, so the bound is back-pressure, not loss.
 const MAILBOX: usize = 256;
@@ -44,7 +41,7 @@ const MAILBOX: usize = 256;
 pub struct ScheduleActor {
     driver: Driver<Scheduler>,
     /// Every plane that may be named.
-    known: BTreeSet<String>,
+    allowed: Allowed,
     ports: Ports,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -67,7 +64,7 @@ pub struct ScheduleActor {
 impl ScheduleActor {
     /// An actor that does nothing until it is told of schedules and backups.
     pub fn new(
-        known: BTreeSet<String>,
+        allowed: Allowed,
         ports: Ports,
         clock: Clock,
         metrics: Arc<Metrics>,
@@ -77,7 +74,7 @@ impl ScheduleActor {
     ) -> Self {
         Self {
             driver: Driver::new(Scheduler::new()),
-            known,
+            allowed,
             ports,
             clock,
             metrics,
@@ -98,8 +95,10 @@ impl ScheduleActor {
             self.gone(&key, &schedule.object.uid, ctx);
             return;
         }
+        let planes = self.allowed.planes(schedule.planes.iter(), "spec.backupTemplate.clusters");
+        let template = schedule.template.as_ref().map_or(Ok(()), |template| self.allowed.policy.check(template));
         if schedule.object.spec.is_ok()
-            && let Some(refusal) = unknown_planes(&self.known, schedule.planes.iter(), "spec.backupTemplate.clusters")
+            && let Err(refusal) = planes.and(template)
         {
             schedule.object.spec = Err(refusal);
         }
@@ -219,7 +218,7 @@ impl Handler<Known> for ScheduleActor {
     type Result = ();
     fn handle(&mut self, Known(known): Known, _: &mut Self::Context) {
         // Schedules are told again by the next resync.
-        self.known = known;
+        self.allowed.planes = known;
     }
 }
 

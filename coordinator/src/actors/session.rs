@@ -6,9 +6,9 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Recipient, WrapFuture, f
 use bytes::Bytes;
 use shared::{
     ids::PlaneId,
-    wire::{self, Answer, Up},
+    wire::{self, Answer, Unknown, Up},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, mpsc},
     time::Instant,
@@ -69,6 +69,9 @@ impl Actor for PlaneSession {
 const BURST: f64 = 2000.0;
 const PER_SECOND: f64 = 50.0;
 
+/// Words of a newer plane actor that are told of one session.
+const MAX_WORDS: usize = 16;
+
 /// A budget of frames that fills up with time.
 struct Budget {
     left: f64,
@@ -95,6 +98,9 @@ struct Frames {
     rx: mpsc::Receiver<Bytes>,
     budget: Budget,
     next: Option<Up>,
+    plane: PlaneId,
+    /// Words that are not known.
+    unknown: BTreeSet<String>,
 }
 
 impl Frames {
@@ -102,15 +108,20 @@ impl Frames {
     async fn next(&mut self) -> Option<Result<Up, String>> {
         let mut up = match self.next.take() {
             Some(up) => up,
-            None => match self.rx.recv().await.map(|frame| self.message(&frame))? {
-                Ok(up) => up,
-                Err(error) => return Some(Err(error)),
+            None => loop {
+                let frame = self.rx.recv().await?;
+                match self.message(&frame) {
+                    Ok(Some(up)) => break up,
+                    Ok(None) => {}
+                    Err(error) => return Some(Err(error)),
+                }
             },
         };
         while is_progress(&up) {
             let Ok(frame) = self.rx.try_recv() else { break };
             let later = match self.message(&frame) {
-                Ok(later) => later,
+                Ok(Some(later)) => later,
+                Ok(None) => continue,
                 Err(error) => return Some(Err(error)),
             };
             if !replaces(&later, &up) {
@@ -122,12 +133,31 @@ impl Frames {
         Some(Ok(up))
     }
 
-    fn message(&mut self, frame: &Bytes) -> Result<Up, String> {
+    /// `None`: a newer plane actor says something that nobody here waits for.
+    fn message(&mut self, frame: &Bytes) -> Result<Option<Up>, String> {
         if !self.budget.spend() {
             return Err(format!("more than {PER_SECOND} frames a second, after {BURST} in one go"));
         }
-        let up = wire::decode(frame).map_err(|error| format!("frame is not a message: {error}"))?;
-        wire::bounded(up).map_err(|error| format!("frame says too much: {error}"))
+        let up = match wire::decode(frame) {
+            Ok(up) => up,
+            Err(error) => match wire::unknown_up(frame) {
+                Some(Unknown::Read(up)) => up,
+                Some(Unknown::Ignore(word)) => {
+                    self.not_known(word);
+                    return Ok(None);
+                }
+                // Planes give no orders.
+                Some(Unknown::Refuse { .. }) | None => return Err(format!("frame is not a message: {error}")),
+            },
+        };
+        wire::bounded(up).map(Some).map_err(|error| format!("frame says too much: {error}"))
+    }
+
+    /// Told once for each word of a session.
+    fn not_known(&mut self, word: String) {
+        if self.unknown.len() < MAX_WORDS && self.unknown.insert(word.clone()) {
+            tracing::warn!(plane = %self.plane, word, "a newer plane actor says what this coordinator does not know");
+        }
     }
 }
 
@@ -146,7 +176,8 @@ fn replaces(later: &Up, up: &Up) -> bool {
 }
 
 async fn read(frames: mpsc::Receiver<Bytes>, plane: PlaneId, generation: u64, parent: Recipient<FromSession>) {
-    let mut frames = Frames { rx: frames, budget: Budget::new(), next: None };
+    let mut frames =
+        Frames { rx: frames, budget: Budget::new(), next: None, plane: plane.clone(), unknown: BTreeSet::new() };
     while let Some(heard) = frames.next().await {
         let up = match heard {
             Ok(up) => up,
@@ -182,7 +213,7 @@ mod tests {
     }
 
     fn frames(rx: mpsc::Receiver<Bytes>) -> Frames {
-        Frames { rx, budget: Budget::new(), next: None }
+        Frames { rx, budget: Budget::new(), next: None, plane: PlaneId::new("a"), unknown: BTreeSet::new() }
     }
 
     #[tokio::test(start_paused = true)]

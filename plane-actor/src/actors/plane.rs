@@ -14,7 +14,8 @@ use shared::{
     member::View,
     reason::{Reason, Refusal},
     wire::{
-        self, Answer, Division, Down, Finding, FindingState, Order, Preflighted, Scanned, ScannedPlace, Up, Verified,
+        self, Answer, Division, Down, Finding, FindingState, Order, Preflighted, Scanned, ScannedPlace, Unknown, Up,
+        Verified,
     },
 };
 use std::{
@@ -241,6 +242,29 @@ impl PlaneActor {
         }));
     }
 
+    /// What a newer coordinator says is refused by its name; what is no message ends the link.
+    fn read(&self, frame: &[u8]) -> Option<Down> {
+        let error = match wire::decode::<Down>(frame) {
+            Ok(down) => return Some(down),
+            Err(error) => error,
+        };
+        match wire::unknown_down(frame) {
+            Some(Unknown::Read(down)) => return Some(down),
+            Some(Unknown::Refuse { attempt, epoch, refusal }) => {
+                tracing::warn!(%attempt, %refusal, "not obeyed");
+                self.env.uplink.answer(&attempt, epoch, Answer::Refused(refusal));
+            }
+            Some(Unknown::Ignore(word)) => {
+                tracing::warn!(word, "a newer coordinator says what this plane actor does not know")
+            }
+            None => {
+                tracing::error!(%error, "frame from the coordinator cannot be read; dropping the link");
+                self.env.uplink.give_up();
+            }
+        }
+        None
+    }
+
     fn scan(&mut self, ask: wire::Scan, ctx: &mut Context<Self>) {
         let busy = self.members.iter().filter(|(_, kept)| kept.view.as_ref().is_none_or(|view| view.busy));
         let busy: BTreeSet<_> = busy.map(|(attempt, _)| attempt.backup.clone()).collect();
@@ -287,19 +311,16 @@ impl Handler<Linked> for PlaneActor {
 impl Handler<Frame> for PlaneActor {
     type Result = ();
     fn handle(&mut self, Frame(frame): Frame, ctx: &mut Context<Self>) {
-        match wire::decode::<Down>(&frame) {
-            Ok(Down::Order { order, attempt, .. }) if !self.takes(&order) => {
+        match self.read(&frame) {
+            Some(Down::Order { order, attempt, .. }) if !self.takes(&order) => {
                 tracing::info!(%attempt, order = order.name(), "not taken on: this process ends");
             }
-            Ok(Down::Order { attempt, epoch, order }) => self.order(attempt, FromCoordinator { epoch, order }, ctx),
-            Ok(Down::Preflight(ask)) => self.preflight(ask, ctx),
-            Ok(Down::Verify(ask)) => self.verify(ask, ctx),
-            Ok(Down::Scan(ask)) => self.scan(ask, ctx),
-            Ok(Down::Divide(division)) => self.env.obey(division),
-            Err(error) => {
-                tracing::error!(%error, "frame from the coordinator cannot be read; dropping the link");
-                self.env.uplink.give_up();
-            }
+            Some(Down::Order { attempt, epoch, order }) => self.order(attempt, FromCoordinator { epoch, order }, ctx),
+            Some(Down::Preflight(ask)) => self.preflight(ask, ctx),
+            Some(Down::Verify(ask)) => self.verify(ask, ctx),
+            Some(Down::Scan(ask)) => self.scan(ask, ctx),
+            Some(Down::Divide(division)) => self.env.obey(division),
+            None => {}
         }
     }
 }

@@ -17,6 +17,7 @@ mod progress;
 mod scan;
 mod share;
 mod snapshot;
+mod unknown;
 mod verify;
 
 pub use bounds::{
@@ -34,4 +35,5 @@ pub use progress::{PlanePhase, Progress};
 pub use scan::{FOLDERS_MAX, KNOWN_MAX, Known, PLACES_MAX, Place, Scan, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed};
 pub use share::{AccountPart, CallBudgets, CallShare, Divided, Division};
 pub use snapshot::{CallAccepted, Snapshot, Snapshotted};
+pub use unknown::{Unknown, unknown_down, unknown_up};
 pub use verify::{CertifiedSnapshot, Finding, FindingState, Verified, Verify};

@@ -251,6 +251,14 @@ impl Programs {
         }
     }
 
+    /// From its next start on, another one runs in its place, with the same arguments.
+    pub fn becomes(&mut self, who: Who, program: PathBuf) {
+        match who {
+            Who::Coordinator => self.coordinator.launch.program = program,
+            Who::Plane(index) => self.planes[index].launch.program = program,
+        }
+    }
+
     /// Starts a program that has ended again, with the same configuration.
     pub async fn start_again(&mut self, who: Who) -> Result<()> {
         let program = match who {

@@ -10,6 +10,7 @@ mod quotas;
 mod regions;
 mod renewed;
 mod scripted;
+mod skew;
 mod threads;
 mod truth;
 

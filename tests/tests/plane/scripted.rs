@@ -4,6 +4,7 @@ use crate::threads::Apart;
 use bytes::Bytes;
 use futures::future::{Either, join_all, select};
 use plane_actor::config::PlaneConfig;
+use serde::Serialize;
 use shared::{
     epoch::Epoch,
     evidence::Evidence,
@@ -94,7 +95,8 @@ impl Plane {
         self.send(&Down::Order { attempt: attempt(self.attempt), epoch, order }).await;
     }
 
-    pub(crate) async fn send(&mut self, down: &Down) {
+    /// Also what is no message of ours.
+    pub(crate) async fn send(&mut self, down: &impl Serialize) {
         let frame = Bytes::from(wire::encode(down).unwrap());
         loop {
             if let Some(link) = &self.link

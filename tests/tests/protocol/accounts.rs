@@ -23,7 +23,8 @@ fn two_at_once(sets: Budget) -> Vec<Heard> {
     LocalSet::new().block_on(&runtime, async {
         let control = Control::new(Limits::default(), Arc::new(|| Timestamp(1_000)));
         let log = Log::default();
-        let planes = Planes { number: 2, members: 1, account: Some(CallBudgets { sets, one_volume: None }) };
+        let planes =
+            Planes { number: 2, members: 1, account: Some(CallBudgets { sets, one_volume: None }), newer: false };
         coordinator(control.ports(), "c", planes, &log);
         for (name, plane) in [("one", 0), ("two", 1)] {
             control.apply(&manifest("a", name, plane..plane + 1)).unwrap();

@@ -7,6 +7,7 @@ use coordinator::{
     ports::{Inbound, IncomingPlane, Ports},
 };
 use futures::FutureExt;
+use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     epoch::Epoch,
@@ -36,6 +37,8 @@ pub(crate) struct Planes {
     pub(crate) members: u32,
     /// Said when prepared, of the one account in which all of them work; `None`: each has its own.
     pub(crate) account: Option<CallBudgets>,
+    /// They are of a version to come, and say more than this one knows.
+    pub(crate) newer: bool,
 }
 
 /// What a plane was told.
@@ -58,8 +61,13 @@ pub(crate) type Log = Rc<RefCell<Vec<Heard>>>;
 
 /// One that leads from the start, with an actor of its own for each plane.
 pub(crate) fn coordinator(ports: Ports, by: &'static str, planes: Planes, log: &Log) {
+    coordinator_of(CoordinatorConfig::default(), ports, by, planes, log);
+}
+
+/// The same, configured so.
+pub(crate) fn coordinator_of(config: CoordinatorConfig, ports: Ports, by: &'static str, planes: Planes, log: &Log) {
     let names: BTreeSet<String> = (0..planes.number).map(plane_name).collect();
-    let config = CoordinatorConfig { planes: names.clone(), ..CoordinatorConfig::default() };
+    let config = CoordinatorConfig { planes: names.clone(), ..config };
     let (gate, connecting) = mpsc::channel(4);
     let log = log.clone();
     tokio::task::spawn_local(async move {
@@ -121,11 +129,16 @@ async fn plane(number: u32, planes: Planes, gate: mpsc::Sender<IncomingPlane>, b
         if let (Answer::Prepared(prepared), Some(budgets)) = (&mut answer, planes.account) {
             (prepared.account, prepared.budgets) = ("123456789012".to_owned(), Some(budgets));
         }
+        if planes.newer {
+            say(&link, &json!({ "Weather": { "sun": [1, null] } })).await;
+            let progress = json!({ "Progress": { "phase": "Defragmenting", "done": 1 } });
+            say(&link, &json!({ "Answer": { "attempt": attempt, "epoch": epoch, "answer": progress } })).await;
+        }
         say(&link, &Up::Answer { attempt, epoch, answer }).await;
     }
 }
 
-async fn say(link: &Link, up: &Up) {
+async fn say(link: &Link, up: &impl Serialize) {
     let _ = link.tx.send(Bytes::from(wire::encode(up).unwrap())).await;
 }
 

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 /// Planes of the one TiDB cluster; each has an actor for each coordinator.
-const PLANES: Planes = Planes { number: 2, members: 2, account: None };
+const PLANES: Planes = Planes { number: 2, members: 2, account: None, newer: false };
 
 /// Of one coordinator: what lies in this namespace.
 struct Own {

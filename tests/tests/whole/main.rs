@@ -11,4 +11,5 @@ mod faults;
 mod happy;
 mod metadata;
 mod page;
+mod rollout;
 mod schedules;

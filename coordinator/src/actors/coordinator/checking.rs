@@ -99,7 +99,7 @@ impl CoordinatorActor {
         let name = cut(name.to_owned(), TEXT_MAX);
         match (found.pop(), found.as_slice()) {
             (Some(only), []) => {
-                let known = |request: Request| self.check_planes(&request).map(|()| request);
+                let known = |request: Request| self.allowed.request(&request).map(|()| request);
                 Ok(Wanted { request: only.request.and_then(known), ..only })
             }
             (None, _) => Err(format!(
@@ -175,7 +175,7 @@ impl CoordinatorActor {
         let members: Option<BTreeSet<PlaneId>> = wanted.map(|wanted| {
             wanted.request.iter().flat_map(|request| &request.members).map(|member| member.plane.clone()).collect()
         });
-        let mut names: BTreeSet<PlaneId> = self.known.iter().map(PlaneId::new).collect();
+        let mut names: BTreeSet<PlaneId> = self.allowed.planes.iter().map(PlaneId::new).collect();
         names.extend(members.iter().flatten().cloned());
         let planes = names.into_iter().map(|plane| OfPlane {
             needed: members.as_ref().is_none_or(|members| members.contains(&plane)),

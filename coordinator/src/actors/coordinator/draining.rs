@@ -129,7 +129,7 @@ impl CoordinatorActor {
     /// One that the configuration names, or that is connected.
     fn plane_called(&self, plane: &str) -> Result<PlaneId, String> {
         let plane = PlaneId::from(plane);
-        if self.known.contains(plane.as_str()) || self.sessions.contains_key(&plane) {
+        if self.allowed.planes.contains(plane.as_str()) || self.sessions.contains_key(&plane) {
             return Ok(plane);
         }
         let plane = cut(plane.to_string(), TEXT_MAX);
@@ -139,7 +139,7 @@ impl CoordinatorActor {
     fn tell_drained(&self) {
         let all = self.drains.all.contains_key(&None);
         let drained: BTreeSet<&str> = match all {
-            true => self.known.iter().map(String::as_str).chain(self.drains.names()).collect(),
+            true => self.allowed.planes.iter().map(String::as_str).chain(self.drains.names()).collect(),
             false => self.drains.names(),
         };
         self.metrics.drained(&drained);

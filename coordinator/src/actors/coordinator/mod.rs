@@ -41,6 +41,7 @@ use super::{
     few::{Few, IN_FLIGHT},
     messages::{Channel, Ended, StartLeading, ToBarrier},
     outcomes::Outcomes,
+    planes::Allowed,
     store::{Stored, Writer},
 };
 use crate::{
@@ -115,8 +116,8 @@ struct Session {
 
 /// See the module.
 pub struct CoordinatorActor {
-    /// Every plane that may be named.
-    known: BTreeSet<String>,
+    /// What objects may ask for.
+    allowed: Allowed,
     prices: Prices,
     /// As it was at the start, to be shown.
     configuration: Value,
@@ -189,7 +190,7 @@ pub struct CoordinatorActor {
 impl CoordinatorActor {
     /// An actor that does nothing until it is told to `StartLeading`.
     pub fn new(
-        known: BTreeSet<String>,
+        allowed: Allowed,
         mut ports: Ports,
         clock: Clock,
         metrics: Arc<Metrics>,
@@ -202,7 +203,7 @@ impl CoordinatorActor {
         let writer = Writer(uuid::Uuid::new_v4().to_string());
         let claim_store = ClaimStore::new(ports.ledger.clone(), writer.clone());
         Self {
-            known,
+            allowed,
             prices,
             configuration: whole,
             pasts: Pasts::default(),

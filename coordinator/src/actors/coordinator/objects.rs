@@ -2,10 +2,7 @@
 
 use super::{AsyncContext, CoordinatorActor, ended::last_word};
 use crate::{
-    actors::{
-        messages::{Known, ObjectSeen, ToBarrier},
-        planes::unknown_planes,
-    },
+    actors::messages::{Known, ObjectSeen, ToBarrier},
     ports::{EventKind, Object, ObjectEvent, ObjectRef, PortError, Published, Status},
 };
 use actix::{Context, Handler, WrapFuture, fut::ActorFutureExt};
@@ -67,7 +64,7 @@ impl CoordinatorActor {
             }
             None => {}
         }
-        match object.request.clone().and_then(|request| self.check_planes(&request).map(|()| request)) {
+        match object.request.clone().and_then(|request| self.allowed.request(&request).map(|()| request)) {
             Err(refusal) => self.refuse(object, refusal, ctx),
             Ok(request) if self.holds_back(object, &request, ctx) => {}
             Ok(request) => self.admit(object, request, ctx),
@@ -91,11 +88,6 @@ impl CoordinatorActor {
                 Err(error) => tracing::warn!(%error, %uid, "finalizer was not put back; the resync tries again"),
             }
         }));
-    }
-
-    pub(super) fn check_planes(&self, request: &Request) -> Result<(), Refusal> {
-        unknown_planes(&self.known, request.members.iter().map(|member| &member.plane), "spec.clusters")
-            .map_or(Ok(()), Err)
     }
 
     /// The finalizer first: an object that vanished in the middle would leave snapshots behind.
@@ -194,7 +186,7 @@ impl Handler<ObjectSeen> for CoordinatorActor {
 impl Handler<Known> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, Known(known): Known, ctx: &mut Self::Context) {
-        self.known = known;
+        self.allowed.planes = known;
         if self.ready {
             self.tell_planes();
         }

@@ -178,7 +178,7 @@ impl CoordinatorActor {
         let objects = self.objects.values().filter_map(|object| object.request.as_ref().ok());
         let live = self.views.values().map(|view| &view.record.request);
         let mut all: BTreeMap<PlaneId, (Vec<Place>, u64)> =
-            self.known.iter().map(|plane| (PlaneId::new(plane), <_>::default())).collect();
+            self.allowed.planes.iter().map(|plane| (PlaneId::new(plane), <_>::default())).collect();
         for request in schedules.chain(objects).chain(live) {
             for member in &request.members {
                 let (places, cut) = all.entry(member.plane.clone()).or_default();

@@ -16,12 +16,12 @@ use tokio::sync::Notify;
 impl CoordinatorActor {
     /// To the metrics.
     pub(super) fn tell_planes(&self) {
-        self.metrics.planes(&self.known, self.sessions.keys());
+        self.metrics.planes(&self.allowed.planes, self.sessions.keys());
     }
 
     /// To the metrics, of one plane: a thousand may come within a second.
     fn tell_plane(&self, plane: &PlaneId) {
-        let (configured, up) = (self.known.contains(plane.as_str()), self.sessions.contains_key(plane));
+        let (configured, up) = (self.allowed.planes.contains(plane.as_str()), self.sessions.contains_key(plane));
         self.metrics.plane(plane, configured, up, self.sessions.len());
     }
 
@@ -34,7 +34,7 @@ impl CoordinatorActor {
 impl Handler<PlaneConnecting> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, PlaneConnecting(connecting): PlaneConnecting, ctx: &mut Self::Context) {
-        let wanted = self.known.contains(connecting.plane.as_str()) || self.has_part(&connecting.plane);
+        let wanted = self.allowed.planes.contains(connecting.plane.as_str()) || self.has_part(&connecting.plane);
         let leading = self.ready && wanted;
         if !wanted {
             tracing::warn!(plane = %connecting.plane, "a plane that is not configured dialled in");

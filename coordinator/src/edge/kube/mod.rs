@@ -12,6 +12,7 @@ mod kinds;
 mod leader;
 mod ledger;
 mod manifests;
+pub mod migrate;
 mod objects;
 mod proxy;
 mod schedules;

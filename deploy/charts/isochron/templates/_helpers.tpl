@@ -71,6 +71,14 @@ prices: {snapshotGibMonth: {{ .Values.prices.snapshotGibMonth }}, currency: {{ .
 verify: {enabled: {{ .Values.verify.enabled }}, newestHours: {{ int64 .Values.verify.newestHours }}, restHours: {{ int64 .Values.verify.restHours }}}
 # How often planes look through AWS for what nothing names.
 scan: {enabled: {{ .Values.scan.enabled }}, hours: {{ int64 .Values.scan.hours }}}
+# Who may back up what, and where to: without rules every namespace may everything.
+policy:
+  httpEndpoints: {{ .Values.policy.httpEndpoints }}
+  rules:
+  {{- with .Values.policy.rules }}
+    {{- toYaml . | nindent 4 }}
+  {{- else }} []
+  {{- end }}
 {{- end }}
 
 {{- /* What no schema can say. */}}
