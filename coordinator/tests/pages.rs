@@ -57,6 +57,41 @@ fn verbs(code: &str) -> Vec<Vec<String>> {
     found
 }
 
+/// Every file of tests and code, whole.
+fn sources(folder: &Path, all: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|of| of == "rs") {
+            all.push_str(&std::fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_attack_has_its_test() {
+    let mut all = String::new();
+    for folder in ["coordinator/src", "shared", "plane-actor/src", "tests/tests", "tests/src"] {
+        sources(&root().join(folder), &mut all);
+    }
+    let page = read("SECURITY.md");
+    let rows = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| Attack |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut tests = 0;
+    for row in rows {
+        let named = row.rsplit('|').nth(1).unwrap_or_default();
+        for test in named.split('`').skip(1).step_by(2) {
+            assert!(all.contains(&format!("fn {test}()")), "SECURITY.md names the test {test}, which is not there");
+            tests += 1;
+        }
+    }
+    assert!(tests > 15, "{tests} tests");
+}
+
 #[test]
 fn every_command_on_a_page_is_one() {
     let mut cited = BTreeSet::new();

@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     clock::system_wall,
     expiry::{Kind as Ends, days_left},
+    pki::issue_at,
 };
 use rustls::{
     NamedGroup,
@@ -9,7 +10,7 @@ use rustls::{
     pki_types::ServerName,
     version::TLS13,
 };
-use shared::time::Timestamp;
+use shared::time::{Millis, Timestamp};
 
 #[tokio::test]
 async fn another_ca_is_a_stranger() {
@@ -69,6 +70,24 @@ async fn without_a_certificate_nobody_is_let_in() {
         assert!(matches!(error, quinn::ConnectionError::ConnectionClosed(_)), "{error}");
     }
     world.assert_nobody_came().await;
+}
+
+#[tokio::test]
+async fn a_certificate_that_has_ended_lets_nobody_in() {
+    const LONG_AGO: Millis = Millis::secs(500 * 24 * 3600);
+    let mut world = world();
+    let then = Timestamp(system_wall().0 - i64::try_from(LONG_AGO.0).unwrap());
+    issue_at(world.dir.path(), pki::Kind::Plane, "late", &[], then).unwrap();
+    // A program would not begin with it, so it is one that has been running, or somebody else's.
+    let refused = match Credentials::load(TlsFiles { crl: None, ..files(world.dir.path(), "plane-late") }) {
+        Ok(credentials) => {
+            let client = Client::new(credentials).unwrap();
+            client.dial_plane(&world.servers(), None, &hello("late"), LONG).await.unwrap_err().to_string()
+        }
+        Err(error) => error.to_string(),
+    };
+    world.assert_nobody_came().await;
+    assert!(!refused.is_empty());
 }
 
 #[tokio::test]
