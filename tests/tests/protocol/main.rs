@@ -17,6 +17,7 @@ mod good;
 mod kills;
 mod lifecycle;
 mod light_planes;
+mod midway;
 mod orphans;
 mod panics;
 mod planes;
