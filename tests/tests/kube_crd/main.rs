@@ -6,6 +6,7 @@
 mod fences;
 mod incumbent;
 mod schedules;
+mod shared_out;
 
 use anyhow::{Result, ensure};
 use coordinator::{

@@ -16,7 +16,6 @@ mod faults;
 mod good;
 mod kills;
 mod lifecycle;
-mod light_planes;
 mod midway;
 mod orphans;
 mod panics;
@@ -37,6 +36,7 @@ mod why;
 use shared::barrier::Milestone;
 use std::{rc::Rc, time::Duration};
 use tests::{
+    light::planes as light_planes,
     rig::Rig,
     world::{Span, WorldConfig},
 };
