@@ -16,6 +16,7 @@ mod faults;
 mod good;
 mod kills;
 mod lifecycle;
+mod many;
 mod midway;
 mod orphans;
 mod panics;
