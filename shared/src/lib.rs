@@ -34,6 +34,7 @@ mod skip;
 /// Examples for tests.
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod text;
 pub mod tiling;
 pub mod time;
 mod timers;

@@ -121,8 +121,8 @@ reasons! {
     PlaneBusy passes => "Nothing; it may be tried again. If it repeats, see what the plane works on.",
     /// Preparation took too long.
     PrepareTimedOut passes => "See the plane that did not answer; try again.",
-    /// The backup's record, with a certificate for every store and volume, does not fit into the coordinator's ledger.
-    TooLarge => "Use fewer volumes for each TiKV store; the message says how large the record would be.",
+    /// The backup's record, with a certificate for every store and volume, does not fit into the coordinator's ledger, or the certificate not into messages and memory.
+    TooLarge => "Use fewer volumes for each TiKV store, or fewer planes; the message says how large it would be.",
     /// A plane claims to have obeyed an epoch that was never granted.
     EpochImplausible => "Look into the plane's actor and its ledger: it is damaged, or not what it should be. The claim is unchanged.",
     /// Another backup of the same TiDB cluster holds the claim.

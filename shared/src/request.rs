@@ -7,6 +7,10 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
+/// Most planes of one backup. An object with a row for each of them, every text in it at its longest, is below the 1.5 MiB that
+/// etcd takes.
+pub const MEMBERS_MAX: usize = 256;
+
 /// One VolumeBackup, validated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
@@ -16,7 +20,7 @@ pub struct Request {
     pub name: String,
     /// `metadata.namespace`.
     pub namespace: String,
-    /// In the order of `spec.clusters`; never empty, no plane twice; index 0 is the init plane.
+    /// In the order of `spec.clusters`; never empty, no plane twice, at most [`MEMBERS_MAX`]; index 0 is the init plane.
     pub members: Vec<MemberRequest>,
     /// `spec.template.s3`, prefix still without the plane suffix.
     pub storage: S3Target,

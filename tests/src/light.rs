@@ -1,6 +1,8 @@
 //! A plane without a world: what it would answer to each order, as if all went well. One store on one instance, and a region
 //! that tiles the key space with those of the others.
 
+pub mod planes;
+
 use anyhow::Context;
 use shared::{
     epoch::Epoch,

@@ -92,7 +92,8 @@ impl BarrierActor {
         let slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(record.key().clone()), writer, version);
         Self {
             incarnation,
-            driver: Driver::new(Barrier::new(record)),
+            // Each plane that is there already is told behind the first save.
+            driver: Driver::beginning_with(Barrier::new(record), channels.len()),
             slot: Rc::new(RefCell::new(Some(slot))),
             told_saved: false,
             channels,

@@ -31,7 +31,7 @@ const TOP: f64 = 92.0;
 const BOTTOM: f64 = 92.0;
 /// One line more.
 const NOTE: f64 = 20.0;
-/// Lanes that are drawn; beyond that a picture of more planes than anybody has would say nothing.
+/// Lanes that are drawn: more of them nobody looks at, and the picture says how many there are.
 const PLANES: usize = 64;
 /// Ticks of one plane that are drawn: as many as a lane has units, or they could not be told apart.
 const TICKS: usize = 840;
@@ -66,9 +66,14 @@ const STYLE: &str = ".timeline{background:var(--ground);max-width:100%;height:au
 .timeline .bad-word{fill:var(--bad);font-weight:700}.timeline .end{text-anchor:end}.timeline .mid{text-anchor:middle}";
 
 fn drawn(answer: &Value, style: Markup) -> Markup {
-    let told: Timeline = serde_json::from_value(answer.clone()).unwrap_or_default();
+    let mut told: Timeline = serde_json::from_value(answer.clone()).unwrap_or_default();
     let stretches = stretches(&told.steps, LEFT, RIGHT);
-    let lanes = lanes(&told);
+    let all = lanes(&told);
+    if all.len() > PLANES {
+        let text = format!("the first {PLANES} of {} planes are drawn", all.len());
+        told.note = Some(told.note.take().into_iter().chain([text]).collect::<Vec<_>>().join("; "));
+    }
+    let lanes = all.get(..PLANES).unwrap_or(&all);
     let below = TOP + LANE * (lanes.len() + 1) as f64;
     let height = below + BOTTOM + if told.note.is_some() { NOTE } else { 0.0 };
     html! {
@@ -98,13 +103,12 @@ fn u(at: f64) -> String {
 }
 
 /// In the order of the spec; an answer of a version that did not name them has them in its steps.
-fn lanes(told: &Timeline) -> Vec<&str> {
-    let mut lanes: Vec<&str> = told.planes.iter().map(String::as_str).collect();
+fn lanes(told: &Timeline) -> Vec<String> {
+    let mut lanes = told.planes.clone();
     if lanes.is_empty() {
         let seen: BTreeSet<_> = told.steps.iter().flat_map(|step| step.planes.keys()).collect();
-        lanes = seen.into_iter().map(String::as_str).collect();
+        lanes = seen.into_iter().cloned().collect();
     }
-    lanes.truncate(PLANES);
     lanes
 }
 

@@ -244,7 +244,7 @@ impl Performer for MemberActor {
             ctx.cancel_future(handle);
         }
         let reason = match &error {
-            FenceError::Overflow => Reason::Internal,
+            FenceError::Overflow(_) => Reason::Internal,
             FenceError::Refused(refusal) => refusal.reason,
             FenceError::Lost(_) | FenceError::Unknown(_) | FenceError::TimedOut => Reason::LedgerLost,
         };

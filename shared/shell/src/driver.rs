@@ -31,7 +31,8 @@ pub use past::{Past, Stepped};
 pub const FENCE_LIMIT: Duration = Duration::from_secs(3);
 
 /// Inputs held while a batch is under way. actix lets through at most one spawned future per wait, and an effect feeds
-/// back at most a few; more means an actor that answers itself without end.
+/// back at most a few; more means an actor that answers itself without end. What an actor tells its machine at its start
+/// comes on top: [`Driver::beginning_with`].
 pub const HELD_LIMIT: usize = 64;
 
 /// Timers fired in a row before the next input is taken, and steps before the mailbox gets its turn. A barrier has fewer
@@ -53,9 +54,10 @@ pub enum FenceError {
     /// Not done within [`FENCE_LIMIT`]; its outcome is unknown as well.
     #[error("save not done within {FENCE_LIMIT:?}, outcome unknown")]
     TimedOut,
-    /// More than [`HELD_LIMIT`] inputs came while a batch was under way: a fault of the actor, not of the world.
-    #[error("more than {HELD_LIMIT} inputs held behind one batch of effects")]
-    Overflow,
+    /// More than [`HELD_LIMIT`] inputs, or those of its beginning, came while a batch was under way: a fault of the actor,
+    /// not of the world.
+    #[error("more than {0} inputs held behind one batch of effects")]
+    Overflow(usize),
 }
 
 /// What became of an effect.
@@ -91,8 +93,11 @@ pub trait Performer: Actor<Context = Context<Self>> + Sized {
                 driver.held.push_back(input);
                 pump(self, ctx);
             }
-            Turn::Busy if driver.held.len() < HELD_LIMIT => driver.held.push_back(input),
-            Turn::Busy => fail(self, FenceError::Overflow, ctx),
+            Turn::Busy if driver.held.len() < driver.held_limit => driver.held.push_back(input),
+            Turn::Busy => {
+                let overflow = FenceError::Overflow(driver.held_limit);
+                fail(self, overflow, ctx);
+            }
             Turn::Dead => driver.ignored = driver.ignored.saturating_add(1),
         }
     }
@@ -128,6 +133,7 @@ pub struct Driver<M: Machine> {
     machine: M,
     turn: Turn,
     held: VecDeque<M::Input>,
+    held_limit: usize,
     armed: Option<Armed>,
     generation: u64,
     ignored: u64,
@@ -137,10 +143,16 @@ pub struct Driver<M: Machine> {
 impl<M: Machine> Driver<M> {
     /// A machine that nothing was told yet.
     pub fn new(machine: M) -> Self {
+        Self::beginning_with(machine, 0)
+    }
+
+    /// The same of an actor that tells its machine so much in one go, behind the fence of its first step.
+    pub fn beginning_with(machine: M, inputs: usize) -> Self {
         Self {
             machine,
             turn: Turn::Idle,
             held: VecDeque::new(),
+            held_limit: HELD_LIMIT.saturating_add(inputs),
             armed: None,
             generation: 0,
             ignored: 0,

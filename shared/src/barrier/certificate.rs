@@ -5,6 +5,7 @@ use crate::{
     epoch::Epoch,
     evidence::Evidence,
     ids::{BackupUid, ClusterId, PlaneId, VolumeId},
+    text::SharedText,
     tiling::Tiling,
     time::Timestamp,
     ts::Ts,
@@ -103,7 +104,7 @@ pub struct DirectoriesOn {
 }
 
 /// The certificate as it goes to every plane: long, and made once for all orders of one step.
-pub(super) type CertificateText = OnceCell<String>;
+pub(super) type CertificateText = OnceCell<SharedText>;
 
 impl Certificate {
     /// The object that goes beside backupmeta: the certificate, the clocks of its barrier and its moments. Of these only

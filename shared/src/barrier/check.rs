@@ -124,7 +124,7 @@ impl Barrier {
             Timer::Again => self.planes.values().any(|live| live.refused.is_some()),
             Timer::Retry => self.phase == Phase::Failed && !self.record.deleting,
             Timer::Measure => self.phase == Phase::Complete && self.record.measures(),
-            Timer::Save => self.phase == Phase::Completing,
+            Timer::Save => matches!(self.phase, Phase::Completing | Phase::Failed | Phase::Cleaning),
         }
     }
 

@@ -23,6 +23,11 @@ use std::collections::BTreeMap;
 /// Alarms kept for status; more of the same say nothing new.
 const MAX_ALARMS: usize = 16;
 
+/// Answers that come within so long of each other are saved once: packing the record of many planes takes milliseconds of
+/// the thread that all barriers share. Nothing is done on the strength of one before all are in, and who is asked again
+/// after a restart answers again.
+const TOGETHER: Millis = Millis::secs(1);
+
 /// What the machine remembers of one plane besides the record. Gone with the process, on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct PlaneState {
@@ -132,6 +137,11 @@ impl Barrier {
     pub(super) fn save(&mut self, step: &mut Step) {
         self.stop(&[Timer::Save]);
         step.push(Effect::Save(Box::new(self.record.clone())));
+    }
+
+    /// With the other answers of its step, where nothing is done on the strength of one.
+    pub(super) fn save_soon(&mut self, step: &Step) {
+        self.timers.set_sooner(Timer::Save, step.now.at + TOGETHER);
     }
 
     pub(super) fn alarm(&mut self, alarm: Alarm, step: &mut Step) {

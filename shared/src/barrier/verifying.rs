@@ -1,6 +1,7 @@
 //! A Complete backup is verified: what a plane is asked, all of which stands in the record, and what is kept of the answers.
 
 use super::{
+    certificate::Certificate,
     input::Step,
     machine::Barrier,
     record::{Milestone, Record},
@@ -8,6 +9,7 @@ use super::{
 use crate::{
     ids::{PlaneId, VolumeId},
     request::SizeLevel,
+    text::SharedText,
     verify::{Level, Verification},
     wire::{CertifiedSnapshot, Verify},
 };
@@ -19,8 +21,17 @@ impl Record {
         self.milestone == Milestone::Complete && !self.deleting && self.certificate.is_some()
     }
 
-    /// The question about this plane's part; `None`: it has none.
-    pub fn verify(&self, plane: &PlaneId, number: u64) -> Option<Verify> {
+    /// What lies beside every backupmeta; `None`: it has no certificate.
+    pub fn certificate_of_all(&self) -> Option<SharedText> {
+        self.certificate.as_ref().map(|certificate| self.certificate_text(certificate))
+    }
+
+    pub(super) fn certificate_text(&self, certificate: &Certificate) -> SharedText {
+        certificate.to_json(&self.barrier, &self.moments).into()
+    }
+
+    /// The question about this plane's part, with [`Self::certificate_of_all`]; `None`: it has none.
+    pub fn verify(&self, plane: &PlaneId, number: u64, text: &SharedText) -> Option<Verify> {
         let certificate = self.certificate.as_ref()?;
         let (part, kept) = (certificate.planes.get(plane)?, self.planes.get(plane)?);
         let volumes = kept.stores.iter().flat_map(|store| &store.volumes);
@@ -39,7 +50,7 @@ impl Record {
             commit_ts: certificate.commit_ts,
             snapshots: snapshots.collect(),
             full_bytes: kept.completed_bytes.filter(|_| told),
-            certificate: certificate.to_json(&self.barrier, &self.moments),
+            certificate: text.clone(),
         })
     }
 }

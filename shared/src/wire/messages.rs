@@ -10,6 +10,7 @@ use crate::{
     ids::{Attempt, BackupUid, ClusterId},
     reason::{Reason, Refusal},
     request::MemberSpec,
+    text::SharedText,
     time::{Millis, Timestamp},
     ts::Ts,
 };
@@ -311,7 +312,7 @@ pub struct Complete {
     /// The certified snapshots of this member.
     pub snapshots: Vec<AcceptedSnapshot>,
     /// The certificate as it goes beside backupmeta (JSON text).
-    pub certificate: String,
+    pub certificate: SharedText,
 }
 
 /// Snapshots are complete, backupmeta and certificate are written.

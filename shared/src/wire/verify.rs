@@ -3,6 +3,7 @@
 use crate::{
     ids::{Attempt, ClusterId, SnapshotId, VolumeId},
     request::MemberSpec,
+    text::SharedText,
     time::{Millis, Timestamp},
     ts::Ts,
 };
@@ -27,7 +28,7 @@ pub struct Verify {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_bytes: Option<u64>,
     /// The certificate as the record has it (JSON text, as in `Complete`).
-    pub certificate: String,
+    pub certificate: SharedText,
 }
 
 /// One snapshot that the certificate names.

@@ -27,8 +27,12 @@ fn cancelled() -> Kit {
 fn an_abort_cleans_the_attempt_and_ends_the_claim_before_it() {
     let mut kit = cancelled();
     assert_eq!(kit.all(|_| aborted()), joined(&["save Failed", "end claim"], to_all("@5 Clean Attempt 0")));
-    assert_eq!(kit.says(0, clean()), ["save Failed"]);
+    // With those that come within a second: packing the record of many planes takes long.
     assert_eq!(kit.says(0, clean()), Vec::<String>::new());
+    assert_eq!(kit.expire(Timer::Save), ["save Failed"]);
+    assert_eq!(kit.says(0, clean()), Vec::<String>::new());
+    assert_eq!(kit.says(1, clean()), Vec::<String>::new());
+    assert_eq!(kit.says(2, clean()), ["save Failed"], "the last one with all before it");
 }
 
 #[test]
@@ -157,6 +161,7 @@ fn a_plane_that_does_not_know_the_old_manager_has_cleaned_nothing() {
         kit.says(i, Answer::Cleaned(Cleaned { report: report.clone() }));
     }
     assert_eq!(kit.view().record.milestone, Milestone::Cleaning);
+    assert_eq!(kit.expire(Timer::Save), ["save Cleaning"]);
     kit.expire(Timer::Again);
     assert_eq!(kit.says(0, Answer::Cleaned(Cleaned { report })), ["save Cleaning", "save Cleaned", "gone"]);
 }
@@ -190,6 +195,7 @@ fn leftovers_are_told_and_tried_again() {
     assert!(kit.says(1, Answer::Cleaned(Cleaned { report: left })).is_empty());
     assert!(kit.view().record.clean_failure.unwrap().contains("snap-1: locked"));
     kit.says(0, clean());
+    assert_eq!(kit.expire(Timer::Save), ["save Cleaning"]);
     assert_eq!(kit.expire(Timer::Again), ["az2 @5 Clean Backup 1", "az3 @5 Clean Backup 1"]);
 }
 

@@ -144,7 +144,7 @@ fn what_cannot_fit_is_refused_before_anything_is_touched() {
     assert_eq!(lines, ["save Failed"], "no claim, no order");
     let failure = kit.view().record.failure.clone().unwrap();
     assert_eq!(failure.reason, Reason::TooLarge);
-    assert!(failure.message.starts_with("3900 stores with 78000 volumes make a record of"), "{failure}");
+    assert!(failure.message.starts_with("the certificate of 3900 stores has "), "{failure}");
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use crate::fixtures::*;
 use shared::{
-    barrier::{Input, Milestone, Summary},
+    barrier::{Input, Milestone, Record, Summary},
+    ids::PlaneId,
     request::{CleanPolicy, SizeLevel},
     time::Timestamp,
     verify::{Level, Verification},
+    wire::Verify,
 };
 
 fn found(level: Level) -> Verification {
@@ -58,24 +60,28 @@ fn only_what_is_complete_and_kept_can_be_verified() {
     assert!(!kit.machine.record().can_be_verified());
 }
 
+fn asked(record: &Record, plane: &PlaneId) -> Option<Verify> {
+    record.verify(plane, 9, &record.certificate_of_all().unwrap())
+}
+
 #[test]
 fn a_plane_is_asked_for_its_part_of_the_certificate() {
     let kit = complete();
-    let ask = kit.machine.record().verify(&plane(1), 9).expect("its part");
+    let ask = asked(kit.machine.record(), &plane(1)).expect("its part");
     assert_eq!((ask.number, ask.attempt, ask.cluster), (9, kit.machine.record().attempt_id(), CLUSTER));
     assert_eq!(Some(ask.commit_ts), kit.machine.record().commit_ts);
     let named: Vec<_> = ask.snapshots.iter().map(|one| (one.volume.clone(), one.snapshot.clone())).collect();
     let certified: Vec<_> = snapshots(1).into_iter().map(|one| (one.volume, one.snapshot)).collect();
     assert_eq!(named, certified);
     assert!(ask.snapshots.iter().all(|one| !one.zone.is_empty()), "{:?}", ask.snapshots);
-    assert_eq!(kit.machine.record().verify(&"elsewhere".into(), 9), None);
+    assert_eq!(asked(kit.machine.record(), &"elsewhere".into()), None);
     // What was not told of every snapshot is compared with nothing.
     let mut record = kit.machine.record().clone();
     record.request.size_level = SizeLevel::Full;
-    assert_eq!(record.verify(&plane(1), 9).unwrap().full_bytes, record.planes[&plane(1)].completed_bytes);
+    assert_eq!(asked(&record, &plane(1)).unwrap().full_bytes, record.planes[&plane(1)].completed_bytes);
     record.planes.get_mut(&plane(1)).unwrap().unknown_sizes = 1;
-    assert_eq!(record.verify(&plane(1), 9).unwrap().full_bytes, None);
+    assert_eq!(asked(&record, &plane(1)).unwrap().full_bytes, None);
     record.request.size_level = SizeLevel::None;
     record.planes.get_mut(&plane(1)).unwrap().unknown_sizes = 0;
-    assert_eq!(record.verify(&plane(1), 9).unwrap().full_bytes, None);
+    assert_eq!(asked(&record, &plane(1)).unwrap().full_bytes, None);
 }

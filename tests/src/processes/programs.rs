@@ -19,7 +19,7 @@ use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
-use tokio::time::sleep;
+use tokio::{process::Command, time::sleep};
 
 const TRUST_DOMAIN: &str = "whole.test";
 
@@ -190,6 +190,11 @@ impl Programs {
 
     /// `coordinator console …`, as a person reads it.
     pub async fn console_text(&self, ask: &[&str]) -> Result<String> {
+        process::output(&mut self.console_command(ask)?, "", COMMAND_LIMIT).await
+    }
+
+    /// The same, to be started by whoever does something else meanwhile.
+    pub fn console_command(&self, ask: &[&str]) -> Result<Command> {
         let file = |name: &str| self.pki.join(name);
         let mut command = coordinator()?;
         // Not the contexts of whoever runs the tests.
@@ -197,7 +202,7 @@ impl Programs {
         command.args(["console", "--server", &self.ways.quic.to_string()]);
         command.args(["--trust-domain", TRUST_DOMAIN, "--ca"]).arg(file("ca.crt"));
         command.arg("--cert").arg(file("admin-ann.crt")).arg("--key").arg(file("admin-ann.key")).args(ask);
-        process::output(&mut command, "", COMMAND_LIMIT).await
+        Ok(command)
     }
 
     /// `plane-actor preflight` for a backup of this part: its checks.

@@ -19,6 +19,11 @@ const NONE: &[(&str, &str)] = &[
     ),
     ("answer: Measured", "likewise"),
     ("work: Measure", "likewise"),
+    ("down: Order", "each kind has its own line"),
+    ("down: Preflight", "touches nothing, and no machine knows it: `tests/protocol/check.rs`"),
+    ("down: Verify", "no effect of a machine: `steps::QUESTIONS` has its lines, and `tests/protocol/midway.rs`"),
+    ("down: Scan", "likewise"),
+    ("down: Divide", "parts of budgets, which nobody keeps: told again whenever they change"),
 ];
 
 /// Names of an enum's variants, as rustfmt leaves them.
@@ -43,6 +48,7 @@ fn every_effect_has_a_line() {
         (include_str!("../../../shared/src/barrier/record.rs"), include_str!("../../../shared/src/member/ledger.rs"));
     let coordinator: &[(&str, &str, &str)] = &[
         ("", include_str!("../../../shared/src/barrier/input.rs"), "Effect"),
+        ("down: ", wire, "Down"),
         ("order: ", wire, "Order"),
         ("milestone: ", record, "Milestone"),
     ];

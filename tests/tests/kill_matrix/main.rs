@@ -10,6 +10,7 @@
 mod every;
 mod judge;
 mod namespaces;
+mod questions;
 mod runner;
 mod steps;
 mod table;
@@ -94,6 +95,7 @@ async fn run(number: u8, reach: Reach, queue: Arc<Mutex<Queue>>) {
 
 fn label(case: &Case) -> String {
     let side = match case.side {
+        _ if case.scenario.is_question() => "a look",
         _ if case.marks.is_empty() => "snapshots under way,",
         Side::Before => "before",
         Side::After => "after",

@@ -23,7 +23,7 @@ use tests::{
     },
     servers::{ec2::Fault, process},
 };
-use tokio::time::sleep;
+use tokio::{task::JoinHandle, time::sleep};
 
 /// From the wish to any boundary of its backup, or of its deletion.
 const REACHED_LIMIT: Duration = Duration::from_secs(60);
@@ -36,7 +36,7 @@ const HELD_LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks at what is held.
 const LOOK: Duration = Duration::from_millis(50);
 /// Longer than any hold lasts from here on, so that the call is still under way when somebody dies.
-const UNDER_WAY: Duration = Duration::from_secs(8);
+pub(crate) const UNDER_WAY: Duration = Duration::from_secs(8);
 /// Older than a store must be before it is backed up.
 const AGE: Duration = Duration::from_secs(900);
 
@@ -59,6 +59,8 @@ pub(crate) struct Runner {
     pub(crate) rig: Rig,
     number: u8,
     played: usize,
+    /// What somebody has asked on the console, and waits for.
+    pub(crate) asked: Option<JoinHandle<Result<String>>>,
 }
 
 impl Runner {
@@ -66,7 +68,7 @@ impl Runner {
         let rig = Rig::start_reaching(&[SitePlan { number, ..SitePlan::shop() }], reach).await?;
         // Cases follow each other faster than EC2 lets anybody snapshot a volume.
         rig.ec2.handle.rules(|rules| rules.volume_gap = Duration::ZERO);
-        Ok(Self { rig, number, played: 0 })
+        Ok(Self { rig, number, played: 0, asked: None })
     }
 
     /// Plays one case from the wish until nothing is left.
@@ -80,6 +82,7 @@ impl Runner {
         self.come_back(&case).await?;
         let outcome = match case.scenario {
             Scenario::Deletion => "gone".to_owned(),
+            Scenario::Verification | Scenario::Scan => self.answered(&name, &case).await?,
             Scenario::Backup | Scenario::BadEnd | Scenario::Recovery => judge::outcome(&self.rig, &name, &case).await?,
         };
         self.rig.ec2.handle.deny("CreateSnapshots", false);
@@ -91,10 +94,13 @@ impl Runner {
     /// Brings the backup to the boundary.
     async fn reach(&mut self, name: &str, case: &Case) -> Result<()> {
         let wish = Wish::of(&self.rig.sites[0], name).manifest();
-        if case.scenario == Scenario::Deletion {
+        if matches!(case.scenario, Scenario::Deletion | Scenario::Verification | Scenario::Scan) {
             self.rig.apply_backup(&wish).await?;
             let status = self.rig.ended(name).await?;
             ensure!(status["phase"] == "Complete", "without any fault: {status:#}");
+        }
+        if case.scenario.is_question() {
+            return self.ask(name, case).await;
         }
         if case.scenario == Scenario::BadEnd {
             self.rig.ec2.handle.deny("CreateSnapshots", true);
@@ -110,7 +116,7 @@ impl Runner {
                 let delete = ["delete", "vbk", name, "-n", ADMIN_NAMESPACE, "--wait=false"];
                 self.rig.kube.kubectl(&delete).await?;
             }
-            Scenario::Backup | Scenario::BadEnd | Scenario::Recovery => {
+            _ => {
                 if case.marks.is_empty() {
                     self.rig.ec2.handle.plan("CreateSnapshots", Fault::SlowReply(UNDER_WAY), self.stores());
                 }
@@ -142,7 +148,7 @@ impl Runner {
         self.until(name, "at the boundary", || Ok(file.try_exists()?)).await
     }
 
-    async fn until(&self, name: &str, what: &str, holds: impl Fn() -> Result<bool>) -> Result<()> {
+    pub(crate) async fn until(&self, name: &str, what: &str, holds: impl Fn() -> Result<bool>) -> Result<()> {
         let begun = Instant::now();
         while !holds()? {
             if begun.elapsed() > REACHED_LIMIT {
@@ -296,7 +302,7 @@ impl Runner {
         self.rig.programs_mut().connected(&PLANES).await?;
         match case.scenario {
             Scenario::Deletion => self.rig.deleted(name).await?,
-            Scenario::Backup | Scenario::BadEnd | Scenario::Recovery => self.rig.delete_backup(name).await?,
+            _ => self.rig.delete_backup(name).await?,
         }
         judge::nothing_left(&self.rig, case).await
     }

@@ -4,7 +4,7 @@ use super::table::{
     Case,
     Expect::{self, Either, Failed, Good},
     Injection, Marks,
-    Scenario::{self, Backup, BadEnd, Deletion, Recovery},
+    Scenario::{self, Backup, BadEnd, Deletion, Recovery, Scan, Verification},
     Side::{self, After, Before},
     Step,
 };
@@ -179,6 +179,19 @@ const LONGER: Duration = Duration::from_secs(35);
 const fn in_the_window(marks: Marks, who: Who, injection: Injection, expect: Expect) -> Case {
     Case { step: "in the window", side: Before, scenario: Backup, marks, who, injection, expect }
 }
+
+const fn looked(scenario: Scenario, who: Who) -> Case {
+    let injection = Injection::Kill;
+    Case { step: "in the middle", side: Before, scenario, marks: CALLING, who, injection, expect: Good }
+}
+
+/// Questions are no effects of a machine: whoever dies in the middle of one leaves nothing, and the next one is answered.
+pub(crate) const QUESTIONS: &[Case] = &[
+    looked(Verification, Who::Coordinator),
+    looked(Verification, Who::Plane(1)),
+    looked(Scan, Who::Coordinator),
+    looked(Scan, Who::Plane(1)),
+];
 
 /// The same cuts by the kernel, between network namespaces, and wires that are pulled.
 pub(crate) const NAMESPACES: &[Case] = &[

@@ -24,8 +24,19 @@ pub(crate) enum Scenario {
     Deletion,
     /// It runs and cannot end well: EC2 denies snapshots.
     BadEnd,
+    /// It is Complete, and planes look whether it is whole (`console verify`).
+    Verification,
+    /// It is Complete, and planes look for what nothing names (`console orphans`).
+    Scan,
     /// All planes have confirmed, the coordinator was killed before it released them, and is back.
     Recovery,
+}
+
+impl Scenario {
+    /// Planes look at what is kept.
+    pub(crate) fn is_question(self) -> bool {
+        matches!(self, Self::Verification | Self::Scan)
+    }
 }
 
 /// A boundary of an effect.
@@ -84,7 +95,8 @@ pub(crate) struct Case {
     pub(crate) step: &'static str,
     pub(crate) side: Side,
     pub(crate) scenario: Scenario,
-    /// None: not at an effect, but while EC2 has been asked for every snapshot and has not answered.
+    /// None: not at an effect, but while EC2 has been asked, for every snapshot or by the planes that look, and has not
+    /// answered.
     pub(crate) marks: Marks,
     pub(crate) who: Who,
     pub(crate) injection: Injection,
@@ -146,6 +158,7 @@ pub(crate) fn cases(all: bool) -> Vec<Case> {
         }
     }
     cases.extend_from_slice(super::steps::WORLD);
+    cases.extend_from_slice(super::steps::QUESTIONS);
     cases.sort_by_key(|case| std::cmp::Reverse(case.bound()));
     cases
 }

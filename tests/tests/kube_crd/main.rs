@@ -6,6 +6,7 @@
 mod fences;
 mod incumbent;
 mod schedules;
+mod shared_out;
 
 use anyhow::{Result, ensure};
 use coordinator::{
@@ -19,7 +20,7 @@ use shared::{
     epoch::Epoch,
     ids::{ClusterId, PlaneId},
     reason::{Reason, Refusal},
-    request::Limits,
+    request::{Limits, MEMBERS_MAX},
     tiling::Tiling,
     time::{Millis, Timestamp},
     ts::Ts,
@@ -94,6 +95,22 @@ async fn eventually(api: &KubeApi, input: &str, accepted: bool) -> Result<String
     Ok(timeout(SETTLE, tries).await?)
 }
 
+/// With names as long as they may be; what stands twice among so many is found by the coordinator alone.
+async fn as_many_planes_as_there_may_be(api: &KubeApi) -> Result<()> {
+    let plane = |number: usize| {
+        let name = format!("{number:04}{}", "x".repeat(249));
+        json!({"k8sClusterName": name, "tcName": "t", "tcNamespace": "n"})
+    };
+    let wide = |count: usize| with("/clusters", json!((0..count).map(plane).collect::<Vec<_>>()));
+    eventually(api, &manifest("wide", &wide(MEMBERS_MAX)), true).await?;
+    let refused = eventually(api, &manifest("wide", &wide(MEMBERS_MAX + 1)), false).await?;
+    ensure!(refused.contains("at most 256 items"), "{refused}");
+    let mut twice = wide(MEMBERS_MAX);
+    twice["clusters"][1] = twice["clusters"][0].clone();
+    eventually(api, &manifest("wide", &twice), true).await?;
+    Ok(())
+}
+
 #[tokio::test]
 async fn users_manifests_apply_and_what_can_never_work_does_not() -> Result<()> {
     let api = start().await?;
@@ -139,6 +156,7 @@ async fn users_manifests_apply_and_what_can_never_work_does_not() -> Result<()> 
         ensure!(columns == [&usual, ours].concat(), "{header}");
     }
 
+    as_many_planes_as_there_may_be(&api).await?;
     let twice = json!([good()["clusters"][0], good()["clusters"][0]]);
     for (pointer, value, words) in [
         ("/clusters", json!([]), "spec.clusters is empty"),

@@ -16,7 +16,8 @@ mod faults;
 mod good;
 mod kills;
 mod lifecycle;
-mod light_planes;
+mod many;
+mod midway;
 mod orphans;
 mod panics;
 mod planes;
@@ -36,6 +37,7 @@ mod why;
 use shared::barrier::Milestone;
 use std::{rc::Rc, time::Duration};
 use tests::{
+    light::planes as light_planes,
     rig::Rig,
     world::{Span, WorldConfig},
 };

@@ -3,21 +3,14 @@
 
 use crate::{
     LIMIT,
-    light_planes::{Heard, Log, Planes, Said, complete, coordinator, manifest},
+    light_planes::{Log, Planes, complete, coordinator, held, manifest, one_after_the_other},
 };
 use async_trait::async_trait;
 use coordinator::ports::{Entry, Ledger, LedgerKey, Noted, ObjectEvent, PortError, Source, Text, Version};
-use shared::{barrier::Summary, epoch::Epoch, ids::BackupUid, request::Limits, time::Timestamp};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use shared::{barrier::Summary, ids::BackupUid, request::Limits, time::Timestamp};
+use std::{collections::BTreeSet, sync::Arc};
 use tests::control::Control;
-use tokio::{
-    sync::mpsc,
-    task::LocalSet,
-    time::{Instant, timeout},
-};
+use tokio::{sync::mpsc, task::LocalSet, time::timeout};
 
 /// Planes of the one TiDB cluster; each has an actor for each coordinator.
 const PLANES: Planes = Planes { number: 2, members: 2, account: None, newer: false };
@@ -74,18 +67,6 @@ impl Ledger for Own {
     }
 }
 
-/// From the first touch to the last order to let go.
-fn held(log: &Log) -> BTreeMap<Epoch, (&'static str, Instant, Instant)> {
-    let mut held = BTreeMap::new();
-    for Heard { at, by, what, .. } in log.borrow().iter() {
-        let Said::Order(epoch, order @ ("Reserve" | "Release")) = what else { continue };
-        let (of, from, to) = held.entry(*epoch).or_insert((*by, *at, *at));
-        assert_eq!(of, by, "epoch {epoch} was granted to both: {order}");
-        (*from, *to) = ((*from).min(*at), (*to).max(*at));
-    }
-    held
-}
-
 #[test]
 fn two_coordinators_with_objects_of_their_own_never_hold_one_tidb_cluster_at_a_time() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -107,15 +88,7 @@ fn two_coordinators_with_objects_of_their_own_never_hold_one_tidb_cluster_at_a_t
             let waiting = timeout(LIMIT, control.wait(&key, complete)).await;
             assert!(waiting.is_ok(), "{key} is {:#}", control.get(&key).unwrap()["status"]);
         }
-        let held = held(&log);
-        assert_eq!(held.len(), keys.len(), "an epoch for each: {held:?}");
-        let mut turns: Vec<_> = held.values().collect();
-        assert!(turns.is_sorted_by_key(|(_, from, _)| *from), "epochs grow over both: {held:?}");
-        turns.dedup_by_key(|(by, ..)| *by);
-        assert!(turns.len() > 1, "both had their turn: {held:?}");
-        for pair in held.values().collect::<Vec<_>>().windows(2) {
-            assert!(pair[0].2 < pair[1].1, "one began before the other had let go: {held:?}");
-        }
+        one_after_the_other(&held(&log).unwrap(), keys.len()).unwrap();
         // Each has its own records, and none takes the other's for orphans.
         let records = control.ledger().into_keys().filter(|key| matches!(key, LedgerKey::Record(_))).count();
         assert_eq!(records, keys.len());

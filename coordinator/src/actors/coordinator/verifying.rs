@@ -120,8 +120,9 @@ impl CoordinatorActor {
     fn ask_to_verify(&mut self, record: &Record) -> Vec<OfPlane> {
         use shared::reason::Reason::{Internal, PlaneNotConnected};
         let mut asked = Vec::new();
+        let text = record.certificate_of_all().unwrap_or_default();
         for plane in record.planes.keys() {
-            let answer = match (self.sessions.get(plane), record.verify(plane, 0)) {
+            let answer = match (self.sessions.get(plane), record.verify(plane, 0, &text)) {
                 (None, _) => Err(Refusal::new(PlaneNotConnected, "it is not connected")),
                 (Some(session), _) if !session.verifies => {
                     let text = format!("the plane's version, {}, does not know how to", session.version);

@@ -23,7 +23,7 @@ use shared::{
     duration::{self, Units},
     ids::{BackupUid, PlaneId},
     reason::{Reason, Refusal, cut},
-    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel},
+    request::{CleanPolicy, Credentials, Limits, MEMBERS_MAX, MemberRequest, Request, SizeLevel},
     retention::{Backup, BackupState, HOLD_ANNOTATION},
     schedule::SCHEDULE_LABEL,
     time::Millis,
@@ -193,6 +193,11 @@ fn request(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'st
 fn members(clusters: &[ClusterRef], faults: &mut Faults) -> Vec<MemberRequest> {
     if clusters.is_empty() {
         faults.add(Reason::ClustersEmpty, "spec.clusters is empty");
+    }
+    if clusters.len() > MEMBERS_MAX {
+        let text = format!("spec.clusters has {} entries; a backup has at most {MEMBERS_MAX}", clusters.len());
+        faults.add(Reason::SpecInvalid, text);
+        return Vec::new();
     }
     let mut seen = BTreeSet::new();
     let mut members = Vec::with_capacity(clusters.len());

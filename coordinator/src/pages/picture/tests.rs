@@ -47,6 +47,18 @@ fn lanes_ticks_hold_and_limits_are_there() {
 }
 
 #[test]
+fn planes_that_are_not_drawn_are_told() {
+    let mut answer = answer();
+    let planes = |count: usize| json!((0..count).map(|number| format!("plane-{number:03}")).collect::<Vec<_>>());
+    answer["planes"] = planes(PLANES);
+    assert!(!inline(&answer).into_string().contains("are drawn"));
+    answer["planes"] = planes(PLANES + 1);
+    let drawn = inline(&answer).into_string();
+    assert_eq!(drawn.matches(r#"class="lane""#).count(), PLANES + 1, "and the coordinator's");
+    assert!(drawn.contains("the first 64 of 65 planes are drawn"), "{drawn}");
+}
+
+#[test]
 fn a_moment_lies_where_its_time_is() {
     let told: Timeline = serde_json::from_value(answer()).unwrap();
     let stretches = stretches(&told.steps, LEFT, RIGHT);

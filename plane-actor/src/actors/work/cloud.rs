@@ -9,7 +9,7 @@ use crate::{
 use async_trait::async_trait;
 use shared::{
     reason::{Reason, Refusal},
-    request::{Credentials, MemberSpec},
+    request::{Credentials, ForeignRole, MemberSpec},
 };
 use std::sync::Arc;
 
@@ -90,25 +90,47 @@ fn check_role(role: &str) -> Result<(), Refusal> {
     Err(Refusal::new(Reason::CredentialsUnreadable, text))
 }
 
-/// Says whose credentials a refusal is about, if it is about any.
-pub(super) fn named(spec: &MemberSpec, refusal: Refusal) -> Refusal {
+/// The identity that the spec names.
+fn whose(spec: &MemberSpec) -> String {
     let namespace = &spec.tc_namespace;
-    let whose = match &spec.credentials {
+    match &spec.credentials {
         Credentials::Secret(name) => format!("secret {namespace}/{name}"),
         Credentials::Role(role) => format!("role {role} (annotation iam.amazonaws.com/role)"),
         Credentials::ServiceAccount(name) => format!("ServiceAccount {namespace}/{name}"),
         Credentials::Default => "the plane actor's own AWS credentials".to_owned(),
-    };
-    match refusal.reason {
-        Reason::AccessDenied | Reason::CredentialsRefused | Reason::CredentialsUnreadable => {
-            Refusal::new(refusal.reason, format!("{whose}: {}", refusal.message))
-        }
-        _ => refusal,
     }
+}
+
+fn is_of_credentials(reason: Reason) -> bool {
+    matches!(reason, Reason::AccessDenied | Reason::CredentialsRefused | Reason::CredentialsUnreadable)
+}
+
+/// Says whose credentials a refusal is about, if it is about any.
+pub(super) fn named(spec: &MemberSpec, refusal: Refusal) -> Refusal {
+    if !is_of_credentials(refusal.reason) {
+        return refusal;
+    }
+    Refusal::new(refusal.reason, format!("{}: {}", whose(spec), refusal.message))
+}
+
+/// The same of a refusal by S3, which sees the role for the bucket where there is one.
+pub(super) fn named_in_s3(spec: &MemberSpec, refusal: Refusal) -> Refusal {
+    let Some(role) = spec.storage.role.as_ref().filter(|_| is_of_credentials(refusal.reason)) else {
+        return named(spec, refusal);
+    };
+    let (ours, message) = (spec.storage.of_its_role(), refusal.message);
+    let next = format!("its own policy and that of bucket {} must allow it", spec.storage.bucket);
+    Refusal::new(refusal.reason, format!("{ours}: {message}; {} is who S3 sees: {next}", role.arn))
 }
 
 /// The same when nobody could be acted as: with what a person does next, where the reason alone does not say it.
 fn explained(spec: &MemberSpec, refusal: Refusal) -> Refusal {
+    if let Some(role) = spec.storage.role.as_ref().filter(|_| refusal.message.starts_with(&spec.storage.of_its_role()))
+    {
+        let next = next_step_for_bucket(spec, role, refusal.reason);
+        let more = next.map(|next| format!("; {next}")).unwrap_or_default();
+        return Refusal::new(refusal.reason, refusal.message + &more);
+    }
     let next = next_step(spec, refusal.reason);
     let named = named(spec, refusal);
     match next {
@@ -145,6 +167,24 @@ fn next_step(spec: &MemberSpec, reason: Reason) -> Option<String> {
     }
 }
 
+/// Of the role that is assumed for the bucket, by whoever the plane is.
+fn next_step_for_bucket(spec: &MemberSpec, role: &ForeignRole, reason: Reason) -> Option<String> {
+    let (arn, whose) = (&role.arn, whose(spec));
+    match reason {
+        Reason::AccessDenied => {
+            let external = match role.external_id.as_str() {
+                "" => "without an external id (--s3.external-id gives one)".to_owned(),
+                id => format!("with external id {id:?} (--s3.external-id)"),
+            };
+            Some(format!(
+                "allow sts:AssumeRole on {arn} to {whose}, and name whoever that is in the trust policy of {arn}, {external}"
+            ))
+        }
+        Reason::CredentialsRefused => Some(format!("{arn} is assumed with {whose}")),
+        _ => None,
+    }
+}
+
 /// Which service said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Service {
@@ -172,7 +212,22 @@ pub(super) fn cloud_refusal(service: Service, what: &str, error: &CloudError) ->
         | CloudError::NotFound(_)
         | CloudError::OutcomeUnknown(_) => unavailable,
     };
-    Refusal::new(reason, format!("{what}: {error}"))
+    let number = quota(error).map(|number| format!(" ({number})")).unwrap_or_default();
+    Refusal::new(reason, format!("{what}: {error}{number}"))
+}
+
+/// How much a quota allows, which EC2's words leave out (`facts/aws.md` A3).
+fn quota(error: &CloudError) -> Option<&'static str> {
+    let CloudError::Quota(text) = error else { return None };
+    let numbers = [
+        (
+            "ConcurrentSnapshotLimitExceeded",
+            "5 snapshots of one volume may be unfinished or in error, of st1 and sc1 one",
+        ),
+        ("PendingSnapshotLimitExceeded", "pending snapshots of the whole account count, 100 where users have seen it"),
+        ("SnapshotLimitExceeded", "100,000 snapshots in a Region, unless AWS has raised it"),
+    ];
+    numbers.into_iter().find(|(code, _)| text.contains(code)).map(|(_, number)| number)
 }
 
 /// An answer, and the account's budget told if EC2 refused by rate.
@@ -199,53 +254,4 @@ where
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{super::fixtures::spec, *};
-
-    #[test]
-    fn a_role_is_a_whole_arn() {
-        for right in ["arn:aws:iam::123456789012:role/shop", "arn:aws-cn:iam::123456789012:role/path/to/shop"] {
-            check_role(right).unwrap();
-        }
-        let wrong = [
-            "shop-backup",
-            "arn:aws:iam::123456789012:user/ann",
-            "arn:aws:iam::1:role/r",
-            "arn:aws:sts::123456789012:role/r",
-            "",
-        ];
-        for role in wrong {
-            let refusal = check_role(role).unwrap_err();
-            assert_eq!(refusal.reason, Reason::CredentialsUnreadable);
-            assert!(refusal.message.contains("arn:aws:iam::ACCOUNT:role/NAME"), "{refusal}");
-        }
-    }
-
-    #[test]
-    fn whose_it_is_and_what_to_do_stand_in_every_message() {
-        let role = "arn:aws:iam::123456789012:role/shop";
-        let table: [(Credentials, Reason, &[&str]); 6] = [
-            (Credentials::Secret("s3".into()), Reason::CredentialsRefused, &["secret tidb/s3: no;", "secret_key"]),
-            (Credentials::Role(role.into()), Reason::AccessDenied, &[role, "allow sts:AssumeRole", "trust policy"]),
-            (Credentials::Role(role.into()), Reason::CredentialsRefused, &[role, "the plane actor's own credentials"]),
-            (
-                Credentials::ServiceAccount("sa".into()),
-                Reason::AccessDenied,
-                &["ServiceAccount tidb/sa: no;", "system:serviceaccount:tidb:sa"],
-            ),
-            (Credentials::ServiceAccount("sa".into()), Reason::CredentialsUnreadable, &["ServiceAccount tidb/sa: no"]),
-            (
-                Credentials::Default,
-                Reason::CredentialsUnreadable,
-                &["the plane actor's own", "IRSA or EKS Pod Identity"],
-            ),
-        ];
-        for (credentials, reason, parts) in table {
-            let told = explained(&spec(credentials), Refusal::new(reason, "no"));
-            assert_eq!(told.reason, reason);
-            assert!(parts.iter().all(|part| told.message.contains(part)), "{told}: {parts:?}");
-        }
-        let other = Refusal::new(Reason::BucketMissing, "no");
-        assert_eq!(named(&spec(Credentials::Default), other.clone()), other, "not about credentials");
-    }
-}
+mod tests;

@@ -141,7 +141,7 @@ async fn survey(
                 Some(_) => storage::check_prefix(cloud, spec, ours).boxed_local(),
                 None => storage::look_at_prefix(cloud, spec, ours).boxed_local(),
             };
-            checking.map_err(move |refusal| named(cloud, refusal))
+            checking.map_err(move |refusal| cloud::named_in_s3(spec, in_region(cloud, refusal)))
         })
         .await;
     // Last, because nobody may wait for it in vain.

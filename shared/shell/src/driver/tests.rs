@@ -178,10 +178,13 @@ struct Rig {
 }
 
 fn rig(per_message: u64) -> Rig {
+    rig_of(per_message, Driver::new(Toy::default()))
+}
+
+fn rig_of(per_message: u64, driver: Driver<Toy>) -> Rig {
     let log = Log::default();
     let wakes = Rc::new(RefCell::new(0));
     let clock = crate::clock::Clock::starting_at(Timestamp(0));
-    let driver = Driver::new(Toy::default());
     let actor = ToyActor { driver, clock, skew: 0, per_message, log: log.clone(), wakes: wakes.clone() };
     Rig { addr: actor.start(), log, wakes }
 }
@@ -310,10 +313,24 @@ async fn an_actor_that_answers_itself_without_end_is_stopped() {
         batch.push(Effect::Say("never"));
         rig.tell(Input::Batch(batch));
         sleep(Duration::from_millis(1)).await;
-        assert_eq!(rig.said(), [format!("failed: {}", FenceError::Overflow)]);
+        assert_eq!(rig.said(), [format!("failed: {}", FenceError::Overflow(HELD_LIMIT))]);
         assert_eq!(rig.told().await, ["batch"]);
     };
     LocalSet::new().run_until(test).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_actor_tells_at_its_start_is_held_besides() {
+    for more in [0, 1] {
+        let test = async {
+            let rig = rig_of(0, Driver::beginning_with(Toy::default(), 1_000));
+            rig.tell(Input::Batch(vec![Effect::Feed(1); HELD_LIMIT + 1_000 + more]));
+            sleep(Duration::from_millis(1)).await;
+            let overflow = format!("failed: {}", FenceError::Overflow(HELD_LIMIT + 1_000));
+            assert_eq!(rig.said(), vec![overflow; more]);
+        };
+        LocalSet::new().run_until(test).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

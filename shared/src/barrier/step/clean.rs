@@ -112,8 +112,12 @@ impl Barrier {
             kept.cleaned = Some(report);
         }
         self.clean_answered(plane);
-        self.save(step);
-        self.after_clean(step);
+        if self.all_cleaned() {
+            self.save(step);
+            self.after_clean(step);
+        } else {
+            self.save_soon(step);
+        }
     }
 
     pub(in crate::barrier) fn abandon(&mut self, planes: &BTreeSet<PlaneId>, step: &mut Step) {

@@ -11,14 +11,8 @@ use crate::{
         sizes::wanted,
     },
     ids::PlaneId,
-    time::Millis,
     wire::{Complete, Completed, Order},
 };
-
-/// Answers that come within so long of each other are saved once: packing the record of many planes takes milliseconds of
-/// the thread that all barriers share. Nothing is done on the strength of one before all are in, and who is asked again
-/// after a restart answers again.
-const TOGETHER: Millis = Millis::secs(1);
 
 impl Barrier {
     pub(in crate::barrier) fn begin_completing(&mut self, step: &mut Step) {
@@ -46,7 +40,7 @@ impl Barrier {
             cluster_stores: u32::try_from(self.record.cluster_stores.len()).unwrap_or(u32::MAX),
             stores: kept.stores.clone(),
             snapshots,
-            certificate: text.get_or_init(|| certificate.to_json(&self.record.barrier, &self.record.moments)).clone(),
+            certificate: text.get_or_init(|| self.record.certificate_text(certificate)).clone(),
         }))
     }
 
@@ -63,7 +57,7 @@ impl Barrier {
         }
         self.complete_if_done(step);
         if self.phase == Phase::Completing {
-            self.timers.set_sooner(Timer::Save, step.now.at + TOGETHER);
+            self.save_soon(step);
         }
     }
 

@@ -147,7 +147,8 @@ impl Ec2 {
                 return Err(Refusal::new("SnapshotCreationPerVolumeRateExceeded", message));
             }
             let slots = here().filter(|one| &one.volume == volume && one.state(now) != "completed").count();
-            if slots >= rules.concurrent_per_volume {
+            let slow = self.volumes.get(volume).is_some_and(|row| row.slow);
+            if slots >= if slow { 1 } else { rules.concurrent_per_volume } {
                 let message = format!("Maximum allowed in-progress snapshots for volume '{volume}' exceeded.");
                 return Err(Refusal::new("ConcurrentSnapshotLimitExceeded", message));
             }

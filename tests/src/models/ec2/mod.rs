@@ -75,6 +75,7 @@ impl Ec2 {
             written,
             ever_written: written,
             tags: BTreeMap::new(),
+            slow: false,
             attachment: Some(attachment),
         };
         self.volumes.insert(id.to_owned(), volume);

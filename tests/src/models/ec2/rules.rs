@@ -22,6 +22,8 @@ pub struct Rules {
     pub volume_gap: Duration,
     /// Snapshots of one volume that are not completed (A3); those in `error` and deleted ones still pending count.
     pub concurrent_per_volume: usize,
+    /// What is deleted goes to the Recycle Bin (A5): it is accepted, no describe shows it, and it is kept.
+    pub recycle_bin: bool,
     /// Pending snapshots per account and Region. `None`: no limit, which is how today's quota text reads for
     /// CreateSnapshots; the code is still seen in the field (A3).
     pub pending_limit: Option<usize>,
@@ -45,6 +47,7 @@ impl Default for Rules {
             ("CreateSnapshot", 100, 5),
             ("DeleteSnapshot", 100, 5),
             ("CreateTags", 100, 10),
+            ("DeleteTags", 100, 10),
             ("ListChangedBlocks", 50, 50),
             ("ListSnapshotBlocks", 50, 50),
             ("GetSnapshotBlock", 1000, 1000),
@@ -63,6 +66,7 @@ impl Default for Rules {
             pending_for: Duration::from_secs(1),
             volume_gap: Duration::from_secs(15),
             concurrent_per_volume: 5,
+            recycle_bin: false,
             pending_limit: None,
             snapshot_limit: 100_000,
             exclusions: 40,

@@ -9,6 +9,15 @@ impl Ec2 {
         self.snapshots.iter().filter(move |(_, one)| one.seen_by(now, home))
     }
 
+    /// Every snapshot that the account may use: its own, and those of others in the Region that are shared with it or public.
+    /// That is what a describe answers which names no owner (A2).
+    pub fn usable<'a>(&'a self, now: Duration, home: &'a Home) -> impl Iterator<Item = (&'a String, &'a Snapshot)> {
+        self.snapshots.iter().filter(move |(_, one)| {
+            let shared = || one.later.shared_with.iter().any(|with| with == "all" || *with == home.account);
+            one.seen_by(now, home) || one.home.region == home.region && one.seen_by(now, &one.home) && shared()
+        })
+    }
+
     /// One of them.
     ///
     /// # Errors
@@ -30,6 +39,10 @@ impl Ec2 {
         let Some(snapshot) = self.snapshots.get_mut(id) else { return Ok(()) };
         if let Some(guard) = &snapshot.guard {
             return Err(guard.refusal(id));
+        }
+        if self.rules.recycle_bin {
+            snapshot.later.binned = true;
+            return Ok(());
         }
         snapshot.deleting = true;
         Ok(())

@@ -1,5 +1,7 @@
 //! The rules, asked without a wire.
 
+mod facts;
+
 use super::{Call, Ec2, Guard, Home, Rate, Refusal};
 use std::time::Duration;
 

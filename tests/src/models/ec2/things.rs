@@ -46,6 +46,8 @@ pub struct Volume {
     pub ever_written: u64,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+    /// st1 or sc1: one unfinished snapshot at a time, whatever the rules say of others (`facts/aws.md` A3).
+    pub slow: bool,
     /// Where it is.
     pub attachment: Option<Attachment>,
 }

@@ -47,10 +47,12 @@ impl World {
         dry_run(form)?;
         let owners = form.list("Owner");
         let owned = |snapshot: &Snapshot| {
-            owners.is_empty() || owners.iter().any(|owner| owner == "self" || owner == &snapshot.home.account)
+            let owner = &snapshot.home.account;
+            let named = |name: &String| name == owner || name == "self" && *owner == home.account;
+            owners.is_empty() || owners.iter().any(named)
         };
         let asked = |id: &String| ids.is_empty() || ids.contains(id);
-        let scanned = self.ec2().seen(now, home).filter(|(id, snapshot)| asked(id) && owned(snapshot));
+        let scanned = self.ec2().usable(now, home).filter(|(id, snapshot)| asked(id) && owned(snapshot));
         let (rows, next) = page(form, &ids, scanned.map(|(id, snapshot)| (id.clone(), snapshot)))?;
         let rows = rows.into_iter().filter(|(id, snapshot)| {
             filters.pass(&snapshot.tags, |name| {

@@ -68,10 +68,11 @@ use serde_json::{Map, Value};
 pub struct BackupSpec {
     /// The Kubernetes clusters that hold TiKV of the TiDB cluster. The first one also holds PD for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    // Far more Kubernetes clusters than a TiDB cluster spans; the bound keeps the cost of the rule below computable.
-    #[schemars(length(max = 64))]
+    // Far more Kubernetes clusters than a TiDB cluster spans. With every text at its longest the object still fits into etcd.
+    // The rule's cost grows with the square, so that above 64 the coordinator looks alone (PlaneDuplicate).
+    #[schemars(length(max = 256))]
     #[x_kube(validation = Rule::new(
-        "self.all(c, !has(c.k8sClusterName) || self.exists_one(d, has(d.k8sClusterName) && d.k8sClusterName == c.k8sClusterName))"
+        "self.size() > 64 || self.all(c, !has(c.k8sClusterName) || self.exists_one(d, has(d.k8sClusterName) && d.k8sClusterName == c.k8sClusterName))"
     )
     .message("a k8sClusterName stands twice in spec.clusters: name each Kubernetes cluster once, all its TiKV belong to one entry"))]
     pub clusters: Option<Vec<ClusterRef>>,

@@ -9,7 +9,7 @@ use super::{
     limits::limits,
 };
 use crate::ports::{
-    CloudError, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, VolumeAt,
+    CloudError, Counted, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, VolumeAt,
 };
 use async_trait::async_trait;
 use aws_sdk_ec2::{
