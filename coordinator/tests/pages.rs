@@ -57,18 +57,6 @@ fn verbs(code: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Every file of tests and code, whole.
-fn sources(folder: &Path, all: &mut String) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            sources(&path, all);
-        } else if path.extension().is_some_and(|of| of == "rs") {
-            all.push_str(&std::fs::read_to_string(&path).unwrap());
-        }
-    }
-}
-
 #[test]
 fn every_attack_has_its_test() {
     let mut all = String::new();
