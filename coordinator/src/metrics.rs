@@ -4,9 +4,12 @@
 mod backups;
 mod barriers;
 mod blocked;
+mod cluster;
 mod ledger;
 mod planes;
+mod present;
 mod process;
+mod progress;
 mod scanned;
 mod schedules;
 mod verified;
@@ -16,7 +19,10 @@ use barriers::Barriers;
 use blocked::Blocked;
 use ledger::Ledger;
 use planes::Planes;
+pub use present::Present;
+use present::PresentBackups;
 use process::Process;
+use progress::Progress;
 use prometheus_client::{
     metrics::{counter::Counter, gauge::Gauge},
     registry::Registry,
@@ -53,6 +59,8 @@ pub struct Metrics {
     schedules: ScheduleMetrics,
     verified: Verified,
     scanned: ScannedMetrics,
+    present: PresentBackups,
+    progress: Progress,
     /// What has been counted of each backup, so that a repeated view counts once.
     seen: Mutex<BTreeMap<BackupUid, Seen>>,
 }
@@ -65,6 +73,8 @@ struct Seen {
     alarms: usize,
     /// A deletion left something over.
     clean_failed: bool,
+    /// The barrier of this attempt was released or is being aborted.
+    let_go: bool,
     blocked: BTreeSet<Reason>,
 }
 
@@ -76,6 +86,8 @@ impl Seen {
             attempt: record.attempt,
             alarms: view.alarms.len(),
             clean_failed: record.deleting && record.clean_failure.is_some(),
+            let_go: record.milestone == Milestone::Aborting
+                || record.milestone == Milestone::Certified && record.barrier.hold.is_some(),
             blocked: view.blocked_by(),
         }
     }
@@ -115,6 +127,9 @@ impl Metrics {
         verified.register(&mut registry);
         let scanned = ScannedMetrics::default();
         scanned.register(&mut registry);
+        let (present, progress) = (PresentBackups::default(), Progress::default());
+        present.register(&mut registry);
+        progress.register(&mut registry);
         let registry = Arc::new(registry);
         let seen = Mutex::new(BTreeMap::new());
         Self {
@@ -131,6 +146,8 @@ impl Metrics {
             schedules,
             verified,
             scanned,
+            present,
+            progress,
             seen,
         }
     }
@@ -216,8 +233,13 @@ impl Metrics {
         self.schedules.gone(key);
     }
 
-    /// A barrier showed itself; each milestone of each attempt counts once in the life of this process.
-    pub fn viewed(&self, view: &View) {
+    /// Every backup that there is, and when it began.
+    pub fn present(&self, all: impl Iterator<Item = (Present, Option<Timestamp>)>) {
+        self.present.are(all);
+    }
+
+    /// A barrier showed itself, `at` by the wall clock; each milestone of each attempt counts once in the life of this process.
+    pub fn viewed(&self, view: &View, at: Timestamp) {
         let record = &view.record;
         let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let now = Seen::of(view);
@@ -226,6 +248,12 @@ impl Metrics {
         self.alarms.inc_by(new_alarms as u64);
         self.blocked.turned(record, before.as_ref().map(|before| &before.blocked), &now.blocked);
         // The first sight of a backup that had ended before this process started is no event.
+        let goes_on = before.as_ref().is_none_or(|before| before.attempt != record.attempt || !before.let_go);
+        if before.is_none() {
+            self.barriers.met(record);
+        } else if now.let_go && goes_on {
+            self.barriers.let_go(record);
+        }
         let fresh = before.as_ref().map_or(record.milestone < Milestone::Complete, |before| {
             (before.milestone, before.attempt) != (record.milestone, record.attempt)
         });
@@ -233,7 +261,8 @@ impl Metrics {
             self.backups.reached(record);
             self.barriers.reached(record);
         }
-        self.barriers.shown(view);
+        self.barriers.shown(view, at);
+        self.progress.shown(view);
         if now.clean_failed && before.is_some_and(|before| !before.clean_failed) {
             self.backups.clean_failed(record);
         }

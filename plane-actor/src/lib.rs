@@ -10,6 +10,7 @@ pub mod config;
 #[cfg(feature = "testing")]
 pub mod decoders;
 pub mod edge;
+pub mod metrics;
 pub mod ports;
 mod unread;
 mod user_tags;

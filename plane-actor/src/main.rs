@@ -8,8 +8,8 @@ mod wiring;
 
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use plane_actor::config::PlaneConfig;
-use prometheus_client::{metrics::gauge::Gauge, registry::Registry};
+use plane_actor::{config::PlaneConfig, metrics::PlaneMetrics};
+use prometheus_client::registry::Registry;
 use settings::{Common, Settings, plane_config, settings};
 use shell::{
     clock::system_wall,
@@ -109,14 +109,10 @@ async fn serve(settings: Settings, config: PlaneConfig) -> anyhow::Result<()> {
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
     let client = Client::new(credentials.clone())?;
     let (distrusted, linked_to) = (client.distrusted(), client.linked());
-    let ports = wiring::ports(&settings, Some(client)).await?;
 
     let mut registry = Registry::default();
-    let connected = Gauge::<i64>::default();
-    registry.register("isochron_plane_connected", "1 while a session to the coordinator is up", connected.clone());
-    let distrust = Gauge::<i64>::default();
-    let help = "1 while a coordinator that answered is not believed: revoked, ended, of another CA or name";
-    registry.register("isochron_plane_coordinator_distrusted", help, distrust.clone());
+    let metrics = PlaneMetrics::register(&mut registry);
+    let ports = metrics.counted(wiring::ports(&settings, Some(client)).await?);
     let ends = expiry::tell(Expiries::register(&mut registry), RELOAD_EVERY, system_wall, move || {
         credentials.current().expiries().iter().cloned().chain(linked_to()).collect()
     });
@@ -130,8 +126,8 @@ async fn serve(settings: Settings, config: PlaneConfig) -> anyhow::Result<()> {
         let (mut views, mut distrusted) = (views, distrusted);
         async move {
             loop {
-                connected.set(i64::from(views.borrow_and_update().linked));
-                distrust.set(i64::from(distrusted.borrow_and_update().is_some()));
+                metrics.shown(&views.borrow_and_update());
+                metrics.distrusts(distrusted.borrow_and_update().is_some());
                 let over = tokio::select! {
                     changed = views.changed() => changed.is_err(),
                     changed = distrusted.changed() => changed.is_err(),

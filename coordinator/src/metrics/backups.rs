@@ -3,6 +3,7 @@
 //! They end as they always did. OpenMetrics wants `_total` behind a counter's name, and the encoder adds it, so these are told
 //! as gauges that only grow: queries of old dashboards (`rate`, `increase`) do not look at the type.
 
+use super::cluster::Cluster;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{family::Family, gauge::Gauge},
@@ -15,25 +16,6 @@ use shared::{
 use std::sync::atomic::AtomicU64;
 
 const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Cluster {
-    namespace: String,
-    tc: String,
-}
-
-impl Cluster {
-    /// As the old manager wrote it: the names of all TidbClusters of a backup, in order.
-    fn of(record: &Record) -> Self {
-        let mut names: Vec<_> = record.request.members.iter().map(|m| m.tc_name.clone()).collect();
-        names.sort_unstable();
-        Self { namespace: record.request.namespace.clone(), tc: names.join(",") }
-    }
-
-    fn with(&self, status: Status) -> ClusterStatus {
-        ClusterStatus { namespace: self.namespace.clone(), tc: self.tc.clone(), status }
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ClusterStatus {
@@ -50,6 +32,12 @@ enum Status {
     Failed,
     Cleaned,
     CleanFailed,
+}
+
+impl Status {
+    fn of(self, cluster: &Cluster) -> ClusterStatus {
+        ClusterStatus { namespace: cluster.namespace.clone(), tc: cluster.tc.clone(), status: self }
+    }
 }
 
 /// Those that the old manager preset.
@@ -93,23 +81,23 @@ impl Backups {
         match record.milestone {
             // As the old manager has it: each is there, and only the two ends are ever counted.
             Milestone::Preparing => {
-                STATUSES.iter().for_each(|status| drop(self.status.get_or_create(&cluster.with(*status))));
+                STATUSES.iter().for_each(|status| drop(self.status.get_or_create(&status.of(&cluster))));
                 for status in [Status::Cleaned, Status::CleanFailed] {
                     // Without a 0 before it the first one would be no increase.
-                    drop(self.cleanup_status.get_or_create(&cluster.with(status)));
+                    drop(self.cleanup_status.get_or_create(&status.of(&cluster)));
                 }
             }
             Milestone::Complete => {
-                self.status.get_or_create(&cluster.with(Status::Complete)).inc();
+                self.status.get_or_create(&Status::Complete.of(&cluster)).inc();
                 if let (Some(from), Some(to)) = (record.times.started, record.times.completed) {
                     self.total_time.get_or_create(&cluster).inc_by(seconds(from, to));
                 }
                 let bytes: u64 = record.planes.values().filter_map(|plane| plane.completed_bytes).sum();
                 self.total_size.get_or_create(&cluster).inc_by(bytes as f64 / GIB);
             }
-            Milestone::Failed => drop(self.status.get_or_create(&cluster.with(Status::Failed)).inc()),
+            Milestone::Failed => drop(self.status.get_or_create(&Status::Failed.of(&cluster)).inc()),
             Milestone::Cleaned => {
-                self.cleanup_status.get_or_create(&cluster.with(Status::Cleaned)).inc();
+                self.cleanup_status.get_or_create(&Status::Cleaned.of(&cluster)).inc();
                 if let (Some(from), Some(to)) = (record.times.deleted, record.times.cleaned) {
                     self.cleanup_time.get_or_create(&cluster).inc_by(seconds(from, to));
                 }
@@ -124,7 +112,7 @@ impl Backups {
 
     /// A deletion left something over.
     pub(super) fn clean_failed(&self, record: &Record) {
-        self.cleanup_status.get_or_create(&Cluster::of(record).with(Status::CleanFailed)).inc();
+        self.cleanup_status.get_or_create(&Status::CleanFailed.of(&Cluster::of(record))).inc();
     }
 }
 

@@ -1,5 +1,6 @@
 //! Barriers: how long each part took, how long it may, how attempts ended, and which holds stores now.
 
+use super::cluster::Cluster;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -8,7 +9,7 @@ use prometheus_client::{
 use shared::{
     barrier::{Milestone, Phase, Record, Verdict, View},
     reason::Reason,
-    time::Millis,
+    time::{Millis, Timestamp},
 };
 use std::sync::atomic::AtomicU64;
 
@@ -27,11 +28,11 @@ struct PartLabel {
     part: Part,
 }
 
-/// How an attempt ended.
+/// How a barrier ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
 enum Outcome {
-    Complete,
-    Failed,
+    Released,
+    Aborted,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,6 +44,19 @@ struct PartOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Why {
     reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ClusterWhy {
+    namespace: String,
+    tc: String,
+    reason: &'static str,
+}
+
+impl ClusterWhy {
+    fn of(cluster: &Cluster, reason: Reason) -> Self {
+        Self { namespace: cluster.namespace.clone(), tc: cluster.tc.clone(), reason: reason.as_str() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -62,8 +76,11 @@ pub(super) struct Barriers {
     limits: Family<PartLabel, Gauge<f64, AtomicU64>>,
     duration: Family<PartOutcome, Histogram>,
     failures: Family<Why, Counter>,
+    cluster_failures: Family<ClusterWhy, Counter>,
+    regions: Family<Cluster, Gauge>,
     weaker: Counter,
     holding: Family<OfBackup, Gauge>,
+    began: Family<OfBackup, Gauge>,
 }
 
 impl Barriers {
@@ -73,12 +90,15 @@ impl Barriers {
             limits: Family::default(),
             duration: Family::new_with_constructor(histogram),
             failures: Family::default(),
+            cluster_failures: Family::default(),
+            regions: Family::default(),
             weaker: Counter::default(),
             holding: Family::default(),
+            began: Family::default(),
         };
         registry.register_with_unit(
             "isochron_barrier_duration",
-            "Length of each part of the barrier, by how the attempt ended: settle (PD only), reach, hold",
+            "Length of each part of the barrier, counted when it is released or aborted: settle (PD only), reach, hold",
             Unit::Seconds,
             all.duration.clone(),
         );
@@ -93,7 +113,22 @@ impl Barriers {
             "1 from Settle until a backup has released its holds or begins to abort; by backup",
             all.holding.clone(),
         );
+        registry.register(
+            "isochron_barrier_started_timestamp_seconds",
+            "When a barrier that holds now began to, as this process saw it (Unix time); by backup",
+            all.began.clone(),
+        );
         registry.register("isochron_failures", "Attempts that ended badly, by reason", all.failures.clone());
+        registry.register(
+            "isochron_cluster_failures",
+            "Attempts that ended badly, by TiDB cluster and reason",
+            all.cluster_failures.clone(),
+        );
+        registry.register(
+            "isochron_cluster_regions",
+            "Regions that the newest certificate of a TiDB cluster names",
+            all.regions.clone(),
+        );
         registry.register(
             "isochron_weaker_certificates",
             "Certificates that prove less than consistency, because TiKV was too old to be held in full",
@@ -104,6 +139,25 @@ impl Barriers {
             drop(all.failures.get_or_create(&Why { reason: reason.as_str() }));
         }
         all
+    }
+
+    /// A backup is seen for the first time: what its cluster may fail with stands at 0 before it does.
+    pub(super) fn met(&self, record: &Record) {
+        let cluster = Cluster::of(record);
+        for reason in Reason::ALL {
+            drop(self.cluster_failures.get_or_create(&ClusterWhy::of(&cluster, *reason)));
+        }
+    }
+
+    /// Everything is let go, or begins to be: how long each part took will not change.
+    pub(super) fn let_go(&self, record: &Record) {
+        let outcome = if record.milestone == Milestone::Aborting { Outcome::Aborted } else { Outcome::Released };
+        let times = &record.barrier;
+        for (part, length) in [(Part::Settle, times.settle), (Part::Reach, times.reach), (Part::Hold, times.hold)] {
+            if let Some(length) = length {
+                self.duration.get_or_create(&PartOutcome { part, outcome }).observe(seconds(length));
+            }
+        }
     }
 
     /// An attempt is at this milestone for the first time.
@@ -118,17 +172,20 @@ impl Barriers {
                 }
             }
             Milestone::Certified => {
-                if record.certificate.as_ref().is_some_and(|certificate| certificate.verdict == Verdict::Weaker) {
+                let Some(certificate) = &record.certificate else { return };
+                let regions = i64::try_from(certificate.regions).unwrap_or(i64::MAX);
+                self.regions.get_or_create(&Cluster::of(record)).set(regions);
+                if certificate.verdict == Verdict::Weaker {
                     self.weaker.inc();
                 }
             }
-            Milestone::Complete => self.observe(record, Outcome::Complete),
             Milestone::Failed => {
                 let reason = record.failure.as_ref().map_or(Reason::Internal, |refusal| refusal.reason);
                 self.failures.get_or_create(&Why { reason: reason.as_str() }).inc();
-                self.observe(record, Outcome::Failed);
+                self.cluster_failures.get_or_create(&ClusterWhy::of(&Cluster::of(record), reason)).inc();
             }
-            Milestone::Barrier
+            Milestone::Complete
+            | Milestone::Barrier
             | Milestone::Snapshotting
             | Milestone::Aborting
             | Milestone::Cleaning
@@ -137,22 +194,17 @@ impl Barriers {
     }
 
     /// A barrier showed itself.
-    pub(super) fn shown(&self, view: &View) {
+    pub(super) fn shown(&self, view: &View, now: Timestamp) {
         let of = OfBackup::of(&view.record);
         if (Phase::Settling..=Phase::Releasing).contains(&view.phase) {
             self.holding.get_or_create(&of).set(1);
+            let began = self.began.get_or_create(&of);
+            if began.get() == 0 {
+                began.set(now.0.div_euclid(1000));
+            }
         } else {
             self.holding.remove(&of);
-        }
-    }
-
-    /// Also of attempts that failed: the hold that ran out is the one to look for.
-    fn observe(&self, record: &Record, outcome: Outcome) {
-        let times = &record.barrier;
-        for (part, length) in [(Part::Settle, times.settle), (Part::Reach, times.reach), (Part::Hold, times.hold)] {
-            if let Some(length) = length {
-                self.duration.get_or_create(&PartOutcome { part, outcome }).observe(seconds(length));
-            }
+            self.began.remove(&of);
         }
     }
 }

@@ -15,6 +15,7 @@ pub(super) struct Process {
 impl Process {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let all = Self { leading: Gauge::default(), kinds_fit: Gauge::default(), unreadable: Gauge::default() };
+        shell::process::register(registry);
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("isochron_build", "The version that runs", build);
         registry.register(

@@ -15,7 +15,11 @@ use shared::{
 fn seen(metrics: &Metrics, record: &Record) {
     let record = record.clone();
     let (clock, planes, waiting_for, alarms) = Default::default();
-    metrics.viewed(&View { record, phase: Phase::Complete, clock, planes, waiting_for, alarms });
+    shown(metrics, &View { record, phase: Phase::Complete, clock, planes, waiting_for, alarms });
+}
+
+fn shown(metrics: &Metrics, view: &View) {
+    metrics.viewed(view, Timestamp(77_000));
 }
 
 fn text(metrics: &Metrics) -> String {
@@ -33,9 +37,12 @@ fn the_five_old_names_stand_as_they_did() {
     record.request.members.reverse();
     seen(&metrics, &record);
     seen(&metrics, &record);
+    record.milestone = Milestone::Certified;
+    record.barrier = BarrierTimes { settle: Some(Millis(800)), reach: Some(Millis(1_200)), hold: Some(Millis(2_000)) };
+    seen(&metrics, &record);
+    seen(&metrics, &record);
     record.milestone = Milestone::Complete;
     record.times.completed = Some(Timestamp(91_500));
-    record.barrier = BarrierTimes { settle: Some(Millis(800)), reach: Some(Millis(1_200)), hold: Some(Millis(2_000)) };
     record.planes.values_mut().for_each(|plane| plane.completed_bytes = Some(1 << 30));
     seen(&metrics, &record);
     record.milestone = Milestone::Cleaned;
@@ -53,7 +60,7 @@ fn the_five_old_names_stand_as_they_did() {
         format!("fed_volume_backup_total_size_gb{{{of}}} 2.0"),
         format!(r#"fed_volume_backup_cleanup_status{{{of},status="Cleaned"}} 1"#),
         format!("fed_volume_backup_cleanup_total_time_sec{{{of}}} 4.25"),
-        r#"isochron_barrier_duration_seconds_sum{part="Hold",outcome="Complete"} 2.0"#.to_owned(),
+        r#"isochron_barrier_duration_seconds_sum{part="Hold",outcome="Released"} 2.0"#.to_owned(),
         r#"isochron_barrier_limit_seconds{part="Hold"} 60.0"#.to_owned(),
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
@@ -113,8 +120,10 @@ fn a_barrier_is_a_series_while_it_holds() {
         (Phase::Suspending, true),
         (Phase::Aborting, false),
     ] {
-        metrics.viewed(&refused(&record, phase, &[]));
+        shown(&metrics, &refused(&record, phase, &[]));
         assert_eq!(has(&metrics, line), holds, "{phase:?}");
+        let began = r#"isochron_barrier_started_timestamp_seconds{namespace="br-admin",name="nightly"} 77"#;
+        assert_eq!(has(&metrics, began), holds, "{phase:?}");
     }
 }
 
@@ -157,25 +166,25 @@ fn what_blocks_a_backup_is_a_series_while_it_does() {
     let series =
         |reason: &str| format!(r#"isochron_backup_blocked{{namespace="br-admin",name="nightly",reason="{reason}"}} 1"#);
     let both = [("az1", Reason::AccessDenied), ("az2", Reason::StorageUnavailable)];
-    metrics.viewed(&refused(&record, Phase::Completing, &both));
-    metrics.viewed(&refused(&record, Phase::Completing, &both));
+    shown(&metrics, &refused(&record, Phase::Completing, &both));
+    shown(&metrics, &refused(&record, Phase::Completing, &both));
     assert!(has(&metrics, &series("AccessDenied")) && has(&metrics, &series("StorageUnavailable")));
     let mut view = refused(&record, Phase::Completing, &both[..1]);
     let away = PlaneView { owes: true, ..PlaneView::default() };
     view.planes.insert("az2".into(), away.clone());
-    metrics.viewed(&view);
+    shown(&metrics, &view);
     assert!(has(&metrics, &series("AccessDenied")) && has(&metrics, &series("PlaneNotConnected")));
     assert!(!has(&metrics, &series("StorageUnavailable")));
     // While a clock runs, a plane that is away blocks nothing: the clock decides.
     record.milestone = Milestone::Preparing;
     let mut view = refused(&record, Phase::Preparing, &[]);
     view.planes.insert("az2".into(), away);
-    metrics.viewed(&view);
+    shown(&metrics, &view);
     assert!(!text(&metrics).contains("isochron_backup_blocked{"), "{}", text(&metrics));
     record.milestone = Milestone::Certified;
-    metrics.viewed(&refused(&record, Phase::Completing, &both));
+    shown(&metrics, &refused(&record, Phase::Completing, &both));
     record.milestone = Milestone::Cleaned;
-    metrics.viewed(&refused(&record, Phase::Cleaned, &[]));
+    shown(&metrics, &refused(&record, Phase::Cleaned, &[]));
     assert!(!text(&metrics).contains("isochron_backup_blocked{"), "{}", text(&metrics));
 }
 
@@ -185,14 +194,61 @@ fn the_first_failure_of_a_reason_is_an_increase_and_its_hold_is_measured() {
     assert!(has(&metrics, r#"isochron_failures_total{reason="HoldTimedOut"} 0"#));
     let mut record = record();
     seen(&metrics, &record);
-    record.milestone = Milestone::Failed;
+    record.milestone = Milestone::Aborting;
     record.failure = Some(Refusal::new(Reason::HoldTimedOut, "hold limit of 60 s ran out"));
     record.barrier.hold = Some(Millis(60_000));
     seen(&metrics, &record);
+    let length = r#"isochron_barrier_duration_seconds_sum{part="Hold",outcome="Aborted"} 60.0"#;
+    assert!(has(&metrics, length), "when it aborts, not when the last plane is clean: {}", text(&metrics));
+    let of = r#"namespace="br-admin",tc="shop-az1,shop-az2""#;
+    assert!(has(&metrics, &format!(r#"isochron_cluster_failures_total{{{of},reason="HoldTimedOut"}} 0"#)));
+    record.milestone = Milestone::Failed;
+    seen(&metrics, &record);
     assert!(has(&metrics, r#"isochron_failures_total{reason="HoldTimedOut"} 1"#));
-    assert!(
-        has(&metrics, r#"isochron_barrier_duration_seconds_sum{part="Hold",outcome="Failed"} 60.0"#),
-        "{}",
-        text(&metrics)
-    );
+    assert!(has(&metrics, &format!(r#"isochron_cluster_failures_total{{{of},reason="HoldTimedOut"}} 1"#)));
+    assert!(has(&metrics, length), "it counts once: {}", text(&metrics));
+    // Another attempt has a barrier of its own.
+    (record.milestone, record.attempt) = (Milestone::Preparing, 2);
+    seen(&metrics, &record);
+    record.milestone = Milestone::Aborting;
+    seen(&metrics, &record);
+    assert!(has(&metrics, &length.replace("60.0", "120.0")), "{}", text(&metrics));
+}
+
+#[test]
+fn snapshots_are_counted_while_they_are_made_and_stored() {
+    let metrics = Metrics::new();
+    let series = |plane: &str, step: &str| {
+        format!(
+            r#"isochron_snapshot_progress_ratio{{namespace="br-admin",name="nightly",plane="{plane}",step="{step}"}}"#
+        )
+    };
+    let mut view = refused(&record(), Phase::Snapshotting, &[]);
+    let plane = |done, total, owes| PlaneView { owes, answered: !owes, done, total, ..PlaneView::default() };
+    view.planes.insert("az1".into(), plane(3, 4, true));
+    view.planes.insert("az2".into(), plane(0, 0, false));
+    shown(&metrics, &view);
+    assert!(has(&metrics, &format!("{} 0.75", series("az1", "Snapshotting"))), "{}", text(&metrics));
+    assert!(has(&metrics, &format!("{} 1.0", series("az2", "Snapshotting"))));
+    view.phase = Phase::Completing;
+    shown(&metrics, &view);
+    assert!(has(&metrics, &format!("{} 0.75", series("az1", "Completing"))));
+    assert!(!text(&metrics).contains("Snapshotting\"}"), "{}", text(&metrics));
+    view.phase = Phase::Complete;
+    shown(&metrics, &view);
+    assert!(!text(&metrics).contains("isochron_snapshot_progress_ratio{"), "{}", text(&metrics));
+}
+
+#[test]
+fn backups_that_are_there_are_counted_by_what_they_are() {
+    let metrics = Metrics::new();
+    assert!(has(&metrics, r#"isochron_backups{phase="Failed"} 0"#));
+    let all = [(Present::Complete, Some(9_000)), (Present::Complete, Some(7_500)), (Present::Invalid, None)];
+    metrics.present(all.iter().map(|(phase, began)| (*phase, began.map(Timestamp))));
+    assert!(has(&metrics, r#"isochron_backups{phase="Complete"} 2"#));
+    assert!(has(&metrics, r#"isochron_backups_oldest_timestamp_seconds{phase="Complete"} 7"#));
+    assert!(!text(&metrics).contains(r#"oldest_timestamp_seconds{phase="Invalid"}"#));
+    metrics.present(std::iter::empty());
+    assert!(has(&metrics, r#"isochron_backups{phase="Complete"} 0"#));
+    assert!(!text(&metrics).contains("isochron_backups_oldest_timestamp_seconds{"), "{}", text(&metrics));
 }

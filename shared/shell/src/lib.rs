@@ -1,8 +1,8 @@
 //! Isochron's thin shell around the machines: what both programs share that has a clock, a socket or a file.
 //!
 //! `driver` runs a pure machine inside an actix actor, `clock` reads time for it, `link` and `quic` carry frames between
-//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `config` (in `yaml`), `telemetry`, `http` and `man` are
-//! how a program meets its admin.
+//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `config` (in `yaml`), `telemetry`, `http`, `man`,
+//! `process` and `told` are how a program meets its admin.
 #![warn(missing_docs)]
 
 #[cfg(feature = "breakpoints")]
@@ -16,8 +16,10 @@ pub mod link;
 pub mod listen;
 pub mod man;
 pub mod pki;
+pub mod process;
 pub mod quic;
 pub mod signals;
 pub mod telemetry;
 pub mod tls;
+pub mod told;
 pub mod yaml;

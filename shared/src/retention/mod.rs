@@ -91,9 +91,19 @@ impl Backup {
 /// newest Complete one.
 #[must_use]
 pub fn last_good<'a>(history: impl IntoIterator<Item = &'a Backup>) -> Option<&'a Backup> {
-    let proven = |backup: &Backup| backup.state == BackupState::Complete { proven: true };
     history
         .into_iter()
         .filter(|backup| backup.is_good())
-        .max_by_key(|backup| (proven(backup), backup.created, &backup.name))
+        .max_by_key(|backup| (is_proven(backup), backup.created, &backup.name))
+}
+
+/// When the newest one ended that is proven consistent and is not being deleted.
+#[must_use]
+pub fn last_proven<'a>(history: impl IntoIterator<Item = &'a Backup>) -> Option<Timestamp> {
+    let proven = history.into_iter().filter(|backup| backup.is_good() && is_proven(backup));
+    proven.map(|backup| backup.ended.unwrap_or(backup.created)).max()
+}
+
+fn is_proven(backup: &Backup) -> bool {
+    backup.state == BackupState::Complete { proven: true }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     machine::Machine,
-    retention::{Backup, Plan},
+    retention::{Backup, Plan, last_proven},
     time::{Instant, Millis, Now, Timestamp},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,7 @@ impl Scheduler {
                         .map(|backup| backup.name.clone())
                         .collect(),
                     backups: one.backups.len(),
+                    last_proven: last_proven(one.backups.values()),
                 }
             })
             .collect()

@@ -76,4 +76,6 @@ pub struct View {
     pub running: Vec<String>,
     /// How many backups it has.
     pub backups: usize,
+    /// When the newest one that is proven consistent, and stays, had ended.
+    pub last_proven: Option<Timestamp>,
 }

@@ -5,6 +5,7 @@ mod buckets;
 mod cleaning;
 mod lost;
 mod metadata;
+mod metrics;
 mod old_backup;
 mod quotas;
 mod regions;

@@ -3,7 +3,8 @@
 use crate::threads::Apart;
 use bytes::Bytes;
 use futures::future::{Either, join_all, select};
-use plane_actor::config::PlaneConfig;
+use plane_actor::{config::PlaneConfig, metrics::PlaneMetrics, ports::PlaneView};
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use shared::{
     epoch::Epoch,
@@ -23,7 +24,7 @@ use tests::{
     world::{PlaneConfig as PlaneOfWorld, World},
 };
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::{Notify, mpsc, watch},
     task::LocalSet,
     time::{Instant, sleep, timeout},
 };
@@ -43,6 +44,8 @@ pub(crate) struct Plane {
     links: mpsc::Receiver<Link>,
     door: mpsc::Sender<Link>,
     link: Option<Link>,
+    /// What it tells, and the view behind it.
+    pub(crate) told: Option<(Registry, PlaneMetrics, watch::Receiver<PlaneView>)>,
     /// Its runtimes are as in production.
     apart: Option<Arc<Apart>>,
     renewals: u64,
@@ -60,6 +63,7 @@ impl Plane {
             links,
             door,
             link: None,
+            told: None,
             apart,
             renewals: 0,
             attempt: 1,
@@ -83,6 +87,10 @@ impl Plane {
             (config.lease_runtime, config.work_runtime) = (Some(leases), Some(work));
             ports.tikv = apart.watch(ports.tikv);
         }
+        let mut registry = Registry::default();
+        let metrics = PlaneMetrics::register(&mut registry);
+        let ports = metrics.counted(ports);
+        self.told = Some((registry, metrics, ports.views.subscribe()));
         self.life.spawn_local(async move {
             if let Err(error) = plane_actor::run(config, ports, std::future::pending()).await {
                 eprintln!("plane ended: {error:#}");

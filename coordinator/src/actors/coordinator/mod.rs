@@ -21,6 +21,7 @@ mod preflights;
 mod questions;
 mod reading;
 mod restart;
+mod resync;
 mod scanning;
 mod scans;
 mod sessions;
@@ -389,11 +390,6 @@ impl Handler<StartLeading> for CoordinatorActor {
         self.metrics.leads();
         self.tell_planes();
         self.read_ledger(ctx);
-        ctx.run_interval(RESYNC, |actor, ctx| {
-            actor.tell_sessions();
-            actor.recount_orphans(ctx);
-            actor.verify_what_is_due(ctx);
-            actor.scan_if_due(ctx);
-        });
+        ctx.run_interval(RESYNC, Self::resync);
     }
 }

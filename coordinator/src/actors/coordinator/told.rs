@@ -25,7 +25,7 @@ impl Handler<FromBarrier> for CoordinatorActor {
 
 impl CoordinatorActor {
     fn viewed(&mut self, view: Arc<View>, ctx: &mut Context<Self>) {
-        self.metrics.viewed(&view);
+        self.metrics.viewed(&view, self.clock.wall());
         self.count_calls(&view.record, ctx);
         let uid = view.record.key().clone();
         self.outcomes.set(&Summary::of(&view.record));

@@ -13,8 +13,8 @@ use std::collections::BTreeSet;
 const ALERTS: &str = include_str!("../../../../deploy/alerts/coordinator.yaml");
 const DASHBOARD: &str = include_str!("../../../../deploy/charts/isochron/files/dashboard.json");
 
-/// The dashboard shows planes as well.
-const OF_PLANES: [&str; 2] = ["isochron_plane_connected", "isochron_plane_coordinator_distrusted"];
+/// The dashboard shows planes as well; what they tell is compared in tests/charts/test_alerts.py.
+const OF_PLANES: &str = "isochron_plane_";
 
 /// Every series that there can be.
 fn everything() -> Metrics {
@@ -28,15 +28,20 @@ fn everything() -> Metrics {
         seen(&metrics, &record);
     }
     (record.milestone, record.deleting) = (Milestone::Cleaning, true);
-    metrics.viewed(&refused(&record, shared::barrier::Phase::Completing, &[("az1", Reason::AccessDenied)]));
+    shown(&metrics, &refused(&record, shared::barrier::Phase::Completing, &[("az1", Reason::AccessDenied)]));
     let mut other = record.clone();
     (record.milestone, record.times.deleted, record.times.cleaned) =
         (Milestone::Cleaned, Some(Timestamp(3)), Some(Timestamp(4)));
     seen(&metrics, &record);
     (other.milestone, other.deleting) = (Milestone::Certified, false);
-    metrics.viewed(&refused(&other, shared::barrier::Phase::Completing, &[("az1", Reason::AccessDenied)]));
+    shown(&metrics, &refused(&other, shared::barrier::Phase::Completing, &[("az1", Reason::AccessDenied)]));
     (other.milestone, other.request.backup) = (Milestone::Barrier, BackupUid::new("held"));
-    metrics.viewed(&refused(&other, shared::barrier::Phase::Covering, &[]));
+    shown(&metrics, &refused(&other, shared::barrier::Phase::Covering, &[]));
+    let mut counted = refused(&other, shared::barrier::Phase::Snapshotting, &[]);
+    counted.record.request.backup = BackupUid::new("counted");
+    counted.planes.insert("az1".into(), PlaneView { owes: true, done: 1, total: 2, ..PlaneView::default() });
+    shown(&metrics, &counted);
+    metrics.present([(Present::Complete, Some(Timestamp(1)))].into_iter());
     metrics.planes(&["az1".to_owned()].into(), [].into_iter());
     let status = ScheduleStatus {
         last_success_time: Some(Timestamp(1)),
@@ -52,6 +57,7 @@ fn everything() -> Metrics {
         status,
         running: Vec::new(),
         backups: 1,
+        last_proven: Some(Timestamp(1)),
     }]);
     metrics.drained(&["az1"].into());
     metrics.ledger((1, 1), (1, 1));
@@ -62,7 +68,25 @@ fn everything() -> Metrics {
 /// Names of metrics in queries.
 fn asked(text: &str) -> BTreeSet<&str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    words.filter(|word| word.starts_with("isochron_") || word.starts_with("fed_volume_backup_")).collect()
+    words.filter(|word| ["isochron_", "fed_volume_backup_", "process_"].iter().any(|of| word.starts_with(of))).collect()
+}
+
+const PAGE: &str = "../deploy/metrics/coordinator.md";
+
+fn page() -> String {
+    let table = shell::told::table(&text(&everything()));
+    format!("# Metrics of a coordinator\n\nWritten from the program, see `CONTRIBUTING.md`.\n\n{table}")
+}
+
+#[test]
+fn the_table_is_what_a_coordinator_tells() {
+    assert_eq!(std::fs::read_to_string(PAGE).unwrap(), page());
+}
+
+#[test]
+#[ignore = "writes the table anew: cargo test -p isochron-coordinator --lib table -- --ignored"]
+fn write_the_table() {
+    std::fs::write(PAGE, page()).unwrap();
 }
 
 #[test]
@@ -73,7 +97,8 @@ fn alerts_and_the_dashboard_ask_for_what_is_told() {
     for (page, least) in [(ALERTS, 12), (DASHBOARD, 20)] {
         let names = asked(page);
         assert!(names.len() >= least, "too few were found for the test to be true: {names:?}");
-        let unknown: Vec<_> = names.iter().filter(|name| !told.contains(*name) && !OF_PLANES.contains(name)).collect();
+        let unknown: Vec<_> =
+            names.iter().filter(|name| !told.contains(*name) && !name.starts_with(OF_PLANES)).collect();
         assert!(unknown.is_empty(), "nobody tells {unknown:?}");
     }
     // And what is told is asked for somewhere.

@@ -233,8 +233,8 @@ fn a_weaker_certificate_is_marked_and_counted() {
         record.request.backup = format!("{verdict:?}").as_str().into();
         record.certificate.as_mut().unwrap().verdict = verdict;
         let Status::Barrier(view) = view(record.clone()) else { unreachable!() };
-        metrics.viewed(&view);
-        metrics.viewed(&view);
+        metrics.viewed(&view, Timestamp(0));
+        metrics.viewed(&view, Timestamp(0));
         assert_eq!(counted(&metrics), format!("isochron_weaker_certificates_total {total}"));
     }
 }
