@@ -43,7 +43,11 @@ enum Command {
     #[command(after_long_help = status::MEANING)]
     Console(asking::ConsoleArgs),
     /// Print the custom resource definitions.
-    Crd,
+    Crd {
+        /// With a status subresource: for a control plane where the old manager never runs again
+        #[arg(long)]
+        status_subresource: bool,
+    },
     /// Print what makes a shell complete these commands.
     Completion {
         /// Of which shell
@@ -72,7 +76,8 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Serve(args) => serve::main(args),
         Command::Console(args) => return asking::console(args),
-        Command::Crd => printed(coordinator::edge::kube::crds().as_bytes()),
+        Command::Crd { status_subresource: false } => printed(coordinator::edge::kube::crds().as_bytes()),
+        Command::Crd { status_subresource: true } => printed(coordinator::edge::kube::crds_with_status().as_bytes()),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "coordinator", &mut script);

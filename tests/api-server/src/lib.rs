@@ -81,6 +81,11 @@ impl ApiServer {
         self
     }
 
+    /// Somebody installs the definitions with a status subresource, or without.
+    pub fn statuses_apart(&self, apart: bool) {
+        self.0.lock().unwrap().objects.apart = apart;
+    }
+
     /// The next call of this method goes wrong; several faults are met one after the other.
     pub fn fail(&self, method: Method, fault: Fault) {
         self.0.lock().unwrap().faults.push((Some(method), fault));

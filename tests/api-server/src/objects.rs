@@ -13,6 +13,8 @@ pub(crate) struct Objects {
     pub(crate) all: BTreeMap<String, Value>,
     /// What is listed; nothing else is installed.
     pub(crate) plurals: BTreeSet<String>,
+    /// Statuses are written at `…/status`, and nowhere else.
+    pub(crate) apart: bool,
     version: u64,
 }
 
@@ -22,7 +24,8 @@ impl Objects {
         match method.as_str() {
             "GET" => self.read(path, uri.query().unwrap_or_default()),
             "POST" => self.create(path, body, uri.query().unwrap_or_default()),
-            "PUT" => self.replace(path, body),
+            "PUT" => self.put(path, body),
+            "PATCH" => self.patch(path, &body),
             "DELETE" => self.delete(path, &body["preconditions"]),
             _ => refusal(405),
         }
@@ -69,6 +72,32 @@ impl Objects {
             return (201, body);
         }
         self.store(&path, body)
+    }
+
+    /// As with and without a status subresource.
+    fn put(&mut self, path: &str, mut body: Value) -> Reply {
+        let (of, to_status) = path.strip_suffix("/status").map_or((path, false), |of| (of, true));
+        if to_status && !self.apart {
+            return refusal(404);
+        }
+        if self.apart
+            && let Some(stored) = self.all.get(of)
+        {
+            let mut kept = if to_status { stored.clone() } else { body.clone() };
+            kept["status"] = if to_status { body["status"].take() } else { stored["status"].clone() };
+            kept["metadata"]["resourceVersion"] = body["metadata"]["resourceVersion"].take();
+            body = kept;
+        }
+        self.replace(of, body)
+    }
+
+    /// A merge patch of members at the top.
+    fn patch(&mut self, path: &str, body: &Value) -> Reply {
+        let Some(mut stored) = self.all.get(path).cloned() else { return refusal(404) };
+        for (name, part) in body.as_object().into_iter().flatten() {
+            stored[name] = part.clone();
+        }
+        self.store(path, stored)
     }
 
     fn replace(&mut self, path: &str, body: Value) -> Reply {

@@ -149,7 +149,7 @@ fn rows_are_those_of_the_user_page(status: &Value, site: &Site) -> String {
         assert!(status[field].as_str().is_some_and(|text| !text.is_empty()), "{field}: {status:#}");
     }
     let kinds: Vec<_> = status["conditions"].as_array().expect("conditions").iter().map(|it| &it["type"]).collect();
-    assert_eq!(kinds, ["Running", "SnapshotsCreated", "Complete"]);
+    assert_eq!(kinds, ["Running", "SnapshotsCreated", "Complete", "Succeeded"]);
     assert!(status["alarms"].is_null(), "{status:#}");
     min
 }

@@ -9,11 +9,14 @@ pub mod run;
 pub mod schedule;
 pub mod status;
 mod storage;
+mod succeeded;
 pub mod units;
+mod words;
 
 pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
 pub use status::merge_status;
 pub use units::go_duration;
+pub(crate) use words::short;
 
 use self::{faults::Faults, units::millis};
 use super::crd::{Barrier, ClusterRef, FINALIZER, Template, VolumeBackup};

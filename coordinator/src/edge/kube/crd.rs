@@ -1,7 +1,7 @@
 //! The custom resources as users know them (`facts/tidb-operator.md` §1), with our optional additions.
 //!
-//! - **No status subresource** (§1.1): status is written with a plain PUT of the whole object, so that the CRD stays
-//!   exchangeable with the one that users have.
+//! - **No status subresource** (§1.1) unless it is asked for: status is written with a plain PUT of the whole object, so
+//!   that the CRD stays exchangeable with the one that users have.
 //! - `skipGC` is a sibling of `spec`, not part of it (§1.3).
 //! - No `null` in a spec: it is pruned before defaults are applied, as with the CRD that users have, so an empty
 //!   `br:` counts as missing and an empty `calcSizeLevel:` gets its default.
@@ -17,7 +17,9 @@ pub use schedule::{SCHEDULE_KIND, ScheduleSpec, ScheduleStatus, TierSpec, Volume
 pub use spec::{BackupSpec, Barrier, Br, ClusterRef, S3, Template};
 pub use status::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus, VerifiedStatus};
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSONSchemaProps};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, CustomResourceSubresourceStatus, CustomResourceSubresources, JSONSchemaProps,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{CustomResourceExt, Resource, core::TypeMeta};
 use serde::{Deserialize, Serialize};
@@ -76,6 +78,29 @@ pub fn definitions() -> [CustomResourceDefinition; 2] {
 /// One definition as YAML. It is a constant of this program and serialises; the test below would show it if it did not.
 pub fn yaml(definition: &CustomResourceDefinition) -> String {
     serde_saphyr::to_string(definition).unwrap_or_default()
+}
+
+/// Both definitions with a status subresource, as YAML. For installations that no old manager shares: it would write statuses
+/// that nobody keeps.
+pub fn crds_with_status() -> String {
+    let mut both = definitions();
+    both.iter_mut().for_each(with_status);
+    both.iter().map(yaml).collect::<Vec<_>>().join("---\n")
+}
+
+/// Its status is written apart, and says of which generation of the wish it is.
+fn with_status(definition: &mut CustomResourceDefinition) {
+    for version in &mut definition.spec.versions {
+        let status = CustomResourceSubresourceStatus(json!({}));
+        version.subresources = Some(CustomResourceSubresources { status: Some(status), ..Default::default() });
+        let schema = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut());
+        let parts = schema.and_then(|schema| schema.properties.as_mut()?.get_mut("status"));
+        let description = "The metadata.generation that this status is about.";
+        let generation = json!({"type": "integer", "format": "int64", "description": description});
+        if let (Some(status), Ok(generation)) = (parts, serde_json::from_value(generation)) {
+            status.properties.get_or_insert_default().insert("observedGeneration".to_owned(), generation);
+        }
+    }
 }
 
 /// The definition of VolumeBackup, after what the derive cannot say.

@@ -7,6 +7,7 @@ mod connect;
 pub mod convert;
 pub mod crd;
 mod date;
+mod events;
 mod follow;
 mod kinds;
 mod leader;
@@ -23,7 +24,7 @@ pub(crate) mod testing;
 mod untyped;
 
 pub use connect::{ConnectError, client, client_of};
-pub use crd::crds;
+pub use crd::{crds, crds_with_status};
 pub use kinds::Kinds;
 pub use leader::{Contact, Leader, LeaderConfig};
 pub use ledger::KubeLedger;

@@ -1,29 +1,32 @@
 //! Objects of one kind without their type: read whole, one part changed, and put back under their resourceVersion, so
-//! that nothing is lost that we do not know. There is no status subresource (`facts/tidb-operator.md` §1.1).
+//! that nothing is lost that we do not know. By default there is no status subresource (`facts/tidb-operator.md` §1.1);
+//! where somebody installed the definitions with one, a status goes there.
 
-use super::{call::bounded, convert::status::short};
-use crate::ports::{EventKind, PortError};
-use k8s_openapi::{
-    api::{core::v1::ObjectReference, events::v1::Event},
-    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+use super::{
+    call::bounded,
+    events::{Events, Said},
 };
+use crate::ports::{EventKind, PortError};
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject, PostParams},
 };
 use serde_json::Value;
 use shared::time::Timestamp;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 /// Rounds of read, change, put. Users and their tools write an object a few times a minute at most; who loses this
 /// often in a row is told and tries again later.
 pub(super) const EDIT_ROUNDS: u32 = 6;
 /// Pause after the first lost round; doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// Longest `reportingInstance` of an event.
-const MAX_INSTANCE: usize = 128;
-/// Who reports events.
-const CONTROLLER: &str = "isochron-coordinator";
 
 /// Reads a wall clock.
 pub(super) type Wall = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -41,15 +44,17 @@ pub(super) struct Target<'a> {
 pub(super) struct Untyped {
     client: Client,
     resource: ApiResource,
-    instance: String,
+    events: Events,
+    /// A status is written apart from its object. Found out by the write that it swallowed, or that found nothing.
+    apart: Arc<AtomicBool>,
     pub(super) wall: Wall,
 }
 
 impl Untyped {
     /// `instance` names this process in events, which the API server refuses above 128 characters: the rest is cut.
     pub(super) fn new<K: Resource<DynamicType = ()>>(client: Client, instance: &str, wall: Wall) -> Self {
-        let instance = instance.chars().take(MAX_INSTANCE).collect();
-        Self { client, resource: ApiResource::erase::<K>(&()), instance, wall }
+        let events = Events::new(client.clone(), instance);
+        Self { client, resource: ApiResource::erase::<K>(&()), events, apart: Arc::default(), wall }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -107,21 +112,60 @@ impl Untyped {
         target: Target<'_>,
         merge: impl Fn(Option<&Value>) -> Value + Send + Sync,
     ) -> Result<(), PortError> {
-        self.edit(target, "write status of", |object| {
-            let old = object.data.get("status");
-            let new = merge(old);
-            if old == Some(&new) {
-                return Ok(false);
+        let what = "write status of";
+        let mut pause = FIRST_PAUSE;
+        let mut lost = String::new();
+        for _ in 0..EDIT_ROUNDS {
+            let mut object = self.get(target, what).await?;
+            let apart = self.apart.load(Relaxed);
+            let old = object.data.get("status").cloned();
+            let mut new = merge(old.as_ref());
+            observed(&mut new, object.metadata.generation.filter(|_| apart));
+            if old.as_ref() == Some(&new) {
+                return Ok(());
             }
-            match object.data.as_object_mut() {
-                Some(parts) => {
-                    parts.insert("status".to_owned(), new);
-                    Ok(true)
+            let Some(parts) = object.data.as_object_mut() else {
+                return Err(PortError::Unavailable("the API server answered with an object without parts".to_owned()));
+            };
+            parts.insert("status".to_owned(), new);
+            match self.write(target, what, &object, apart).await {
+                // It took the object and left the status as it was: this one is written apart, or its fields are dropped.
+                Ok(stored) if !apart && stored.data.get("status") == old.as_ref() => {
+                    match self.write(target, what, &stored_with(stored, &object), true).await {
+                        Ok(_) => self.apart.store(true, Relaxed),
+                        Err(PortError::NotFound(_)) => return Ok(()),
+                        Err(PortError::Conflict(text)) => lost = text,
+                        Err(error) => return Err(error),
+                    }
                 }
-                None => Err(PortError::Unavailable("the API server answered with an object without parts".to_owned())),
+                Ok(_) => return Ok(()),
+                Err(PortError::NotFound(text)) if apart => {
+                    self.apart.store(false, Relaxed);
+                    lost = text;
+                }
+                Err(PortError::Conflict(text)) => lost = text,
+                Err(error) => return Err(error),
             }
-        })
-        .await
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        Err(PortError::Conflict(format!("{lost} ({EDIT_ROUNDS} times in a row)")))
+    }
+
+    async fn write(
+        &self,
+        target: Target<'_>,
+        what: &str,
+        object: &DynamicObject,
+        apart: bool,
+    ) -> Result<DynamicObject, PortError> {
+        let (api, parameters) = (self.api(target.namespace), PostParams::default());
+        let what = format!("{what} {}", self.named(target));
+        if apart {
+            bounded(&what, api.replace_status(target.name, &parameters, object)).await
+        } else {
+            bounded(&what, api.replace(target.name, &parameters, object)).await
+        }
     }
 
     /// One event on the object.
@@ -132,42 +176,32 @@ impl Untyped {
         reason: &str,
         message: &str,
     ) -> Result<(), PortError> {
-        // A name of its own each: two events of one kind with different words must not become one.
-        let suffix = uuid::Uuid::new_v4().simple().to_string();
-        let stem: String = target.name.chars().take(200).collect();
-        let at = jiff::Timestamp::from_millisecond((self.wall)().0).unwrap_or_default();
-        let event = Event {
-            metadata: ObjectMeta {
-                name: Some(format!("{}.{}", stem.trim_end_matches(['.', '-']), &suffix[..16])),
-                namespace: Some(target.namespace.to_owned()),
-                ..ObjectMeta::default()
-            },
-            action: Some(reason.to_owned()),
-            event_time: Some(MicroTime(at)),
-            // The API server refuses notes above 1024 bytes.
-            note: Some(short(message)),
-            reason: Some(reason.to_owned()),
-            regarding: Some(ObjectReference {
-                api_version: Some(self.resource.api_version.clone()),
-                kind: Some(self.resource.kind.clone()),
-                name: Some(target.name.to_owned()),
-                namespace: Some(target.namespace.to_owned()),
-                uid: Some(target.uid.to_owned()),
-                ..ObjectReference::default()
-            }),
-            reporting_controller: Some(CONTROLLER.to_owned()),
-            reporting_instance: Some(self.instance.clone()),
-            type_: Some(
-                match kind {
-                    EventKind::Normal => "Normal",
-                    EventKind::Warning => "Warning",
-                }
-                .to_owned(),
-            ),
-            ..Event::default()
+        let of = ObjectReference {
+            api_version: Some(self.resource.api_version.clone()),
+            kind: Some(self.resource.kind.clone()),
+            name: Some(target.name.to_owned()),
+            namespace: Some(target.namespace.to_owned()),
+            uid: Some(target.uid.to_owned()),
+            ..ObjectReference::default()
         };
-        let api: Api<Event> = Api::namespaced(self.client.clone(), target.namespace);
-        let what = format!("write event {reason} of {}", self.named(target));
-        bounded(&what, api.create(&PostParams::default(), &event)).await.map(|_| ())
+        self.events.say(Said { of, kind, reason, message, at: (self.wall)() }).await
+    }
+}
+
+/// The object as it is stored now, with the status that was meant.
+fn stored_with(mut stored: DynamicObject, meant: &DynamicObject) -> DynamicObject {
+    if let (Some(parts), Some(status)) = (stored.data.as_object_mut(), meant.data.get("status")) {
+        parts.insert("status".to_owned(), status.clone());
+    }
+    stored
+}
+
+/// `observedGeneration`, only where a generation counts changes of the wish alone: without the subresource each status that is
+/// written makes another.
+fn observed(status: &mut Value, generation: Option<i64>) {
+    let Some(parts) = status.as_object_mut() else { return };
+    match generation {
+        Some(generation) => drop(parts.insert("observedGeneration".to_owned(), generation.into())),
+        None => drop(parts.remove("observedGeneration")),
     }
 }

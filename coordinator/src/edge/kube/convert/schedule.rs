@@ -3,8 +3,9 @@
 use super::{
     super::crd::{ConditionStatus, ScheduleSpec, ScheduleStatus, TierSpec, VolumeBackup, VolumeBackupSchedule},
     faults::Faults,
-    status::{all_conditions, rfc3339, short},
+    status::all_conditions,
     units::millis,
+    words::{rfc3339, short},
 };
 use crate::ports::Schedule;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

@@ -4,6 +4,8 @@
 use super::{
     super::crd::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus, VerifiedStatus},
     go_duration,
+    succeeded::{SUCCEEDED, of_phase, succeeded},
+    words::{advice, proof, rfc3339, short},
 };
 use crate::{human::human_size, ports::Status};
 use serde_json::{Map, Value};
@@ -17,7 +19,7 @@ use shared::{
 };
 
 /// Conditions that only the coordinator writes; what stands there under another name is left alone.
-const OUR_CONDITIONS: [&str; 11] = [
+const OUR_CONDITIONS: [&str; 12] = [
     "Invalid",
     "Running",
     "OptionsIgnored",
@@ -29,6 +31,7 @@ const OUR_CONDITIONS: [&str; 11] = [
     "Cleaned",
     "Blocked",
     "Scheduled",
+    SUCCEEDED,
 ];
 
 /// Fields of status that only the coordinator writes.
@@ -52,9 +55,6 @@ const OUR_FIELDS: [&str; 17] = [
     "alarms",
 ];
 
-/// Longest text that a row, condition or alarm carries; whole reports are in the console.
-const MAX_TEXT: usize = 1024;
-
 /// The status that an object with the status `old` is to have. `now` is used for a condition that no record dates.
 pub fn merge_status(old: Option<&Value>, status: &Status, now: Timestamp) -> Value {
     let old = old.and_then(Value::as_object);
@@ -62,7 +62,7 @@ pub fn merge_status(old: Option<&Value>, status: &Status, now: Timestamp) -> Val
     let mut merged = old.cloned().unwrap_or_default();
     let fresh = match status {
         Status::Without(phase, refusal) => return without_record(old, phase, refusal, now),
-        Status::Barrier(view) => derive(view, kept, now),
+        Status::Barrier(view) => derive(view, kept, all_conditions(old), now),
     };
     for field in OUR_FIELDS {
         merged.remove(field);
@@ -78,15 +78,18 @@ fn without_record(old: Option<&Map<String, Value>>, phase: &str, refusal: &Refus
     let mut merged = old.cloned().unwrap_or_default();
     let condition = kept_condition(old, phase, refusal, now);
     merged.insert("phase".to_owned(), Value::from(phase));
+    let told = of_phase(phase, refusal, &all_conditions(old), now);
     let others = all_conditions(old).into_iter().filter(|kept| kept.kind != phase);
-    merged.insert("conditions".to_owned(), json(&others.chain([condition]).collect::<Vec<_>>()));
+    let replaced = told.is_some();
+    let others = others.filter(move |kept| !replaced || kept.kind != SUCCEEDED);
+    merged.insert("conditions".to_owned(), json(&others.chain([condition]).chain(told).collect::<Vec<_>>()));
     for moment in ["timeStarted", "timeCompleted"] {
         merged.entry(moment).or_insert(Value::Null);
     }
     Value::Object(merged)
 }
 
-fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupStatus {
+fn derive(view: &View, foreign: Vec<ConditionStatus>, old: Vec<ConditionStatus>, now: Timestamp) -> BackupStatus {
     let record = &view.record;
     let taken = record.times.started.zip(record.times.completed).map(|(from, to)| to.since(from));
     // A commitTs is shown once it is proved: nobody shall restore from a moment that is not.
@@ -105,7 +108,9 @@ fn derive(view: &View, foreign: Vec<ConditionStatus>, now: Timestamp) -> BackupS
         incremental_backup_size_readable: human_size(added),
         commit_ts,
         phase: Some(phase(record).to_owned()),
-        conditions: Some(foreign.into_iter().chain(conditions(view, now)).collect()),
+        conditions: Some(
+            foreign.into_iter().chain(conditions(view, now)).chain([succeeded(view, &old, now)]).collect(),
+        ),
         barrier: Some(barrier(view)),
         certificate: record.certificate.as_ref().map(certificate),
         verified: record.verified.as_ref().map(verified),
@@ -170,14 +175,14 @@ fn conditions(view: &View, now: Timestamp) -> Vec<ConditionStatus> {
             });
         }
     };
-    add("Running", times.started, None, None);
+    add("Running", times.started, Some("Started".to_owned()), None);
     let ignored = &record.request.ignored;
     if !ignored.is_empty() {
         let message = format!("of spec.template, these have no effect here: {}", ignored.join("; "));
         add("OptionsIgnored", times.started, Some("NotUnderstood".to_owned()), Some(short(&message)));
     }
     if let Some(certificate) = &record.certificate {
-        add("SnapshotsCreated", times.snapshots_created, None, None);
+        add("SnapshotsCreated", times.snapshots_created, Some("BarrierReleased".to_owned()), None);
         if certificate.verdict == Verdict::Weaker {
             let (reason, message) = ("StoresNotHeldInFull".to_owned(), certificate.verdict.meaning().to_owned());
             add("Weaker", times.snapshots_created, Some(reason), Some(message));
@@ -188,13 +193,13 @@ fn conditions(view: &View, now: Timestamp) -> Vec<ConditionStatus> {
             add("Failed", times.completed, Some(refusal.reason.to_string()), Some(advice(refusal)));
         }
         Some(_) => {}
-        None => add("Complete", times.completed, None, None),
+        None => add("Complete", times.completed, Some(proof(record).to_owned()), None),
     }
     let left = record.clean_failure.as_deref().map(short);
     if left.is_some() || times.clean_failed.is_some() {
         add("CleanFailed", times.clean_failed, Some(Reason::CleanFailed.to_string()), left);
     }
-    add("Cleaned", times.cleaned, None, None);
+    add("Cleaned", times.cleaned, Some("NothingLeft".to_owned()), None);
     let refused = view.refused();
     if let Some((_, first)) = refused.first() {
         let all: Vec<_> = refused.iter().map(|(plane, last)| format!("plane {plane}: {}", last.refusal)).collect();
@@ -343,25 +348,6 @@ fn certificate(certificate: &Certificate) -> CertificateStatus {
         snapshots: int(sum(|evidence| evidence.snapshots.len())),
         made_at: Some(rfc3339(certificate.made_at)),
     }
-}
-
-/// What happened, and what a person can do about it.
-fn advice(refusal: &Refusal) -> String {
-    short(&refusal.advice())
-}
-
-/// At most [`MAX_TEXT`] bytes, cut between characters.
-pub(crate) fn short(text: &str) -> String {
-    if text.len() <= MAX_TEXT {
-        return text.to_owned();
-    }
-    let end = (0..=MAX_TEXT - 3).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}...", &text[..end])
-}
-
-/// Time stamps in Kubernetes have whole seconds.
-pub(super) fn rfc3339(at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.0.div_euclid(1000)).unwrap_or_default().to_string()
 }
 
 /// Kubernetes integers are int64.

@@ -48,6 +48,27 @@ use serde_json::{Map, Value};
         json_path = ".status.certificate.verdict",
         description = "What the certificate proves: Consistent or Weaker",
         priority = 1
+    ),
+    printcolumn(
+        name = "Hold",
+        type_ = "integer",
+        json_path = ".status.barrier.hold_ms",
+        description = "How long the last barrier held, in ms",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Succeeded\")].reason",
+        description = "What it is at, what blocks it, what it proves, or why it failed",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Step",
+        type_ = "string",
+        json_path = ".status.barrier.step",
+        description = "Step of the protocol",
+        priority = 1
     )
 )]
 #[x_kube(

@@ -17,3 +17,18 @@ fn the_definitions_in_deploy_are_what_the_program_prints() {
     }
     assert_eq!(crds(), printed.join("---\n"));
 }
+
+#[test]
+fn with_a_status_subresource_nothing_else_is_other() {
+    let mut both = definitions();
+    both.iter_mut().for_each(with_status);
+    for (with, without) in both.iter().zip(definitions()) {
+        let (mut with, without) = (serde_json::to_value(with).unwrap(), serde_json::to_value(&without).unwrap());
+        let version = &mut with["spec"]["versions"][0];
+        assert_eq!(version.as_object_mut().unwrap().remove("subresources"), Some(json!({"status": {}})));
+        let status = &mut version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"];
+        let generation = status.as_object_mut().unwrap().remove("observedGeneration").unwrap();
+        assert_eq!(generation["type"], "integer");
+        assert_eq!(with, without);
+    }
+}

@@ -121,7 +121,7 @@ async fn an_event_names_the_object_and_fits() {
     let message = "ü".repeat(2000);
     objects.event(&object("u1"), EventKind::Warning, "HoldTimedOut", &message).await.unwrap();
     objects.event(&object("u1"), EventKind::Warning, "HoldTimedOut", "again").await.unwrap();
-    assert_eq!(api.calls(), ["POST /apis/events.k8s.io/v1/namespaces/admin/events"; 2]);
+    assert_eq!(api.calls(), ["POST /apis/events.k8s.io/v1/namespaces/admin/events"; 2], "other words, another event");
     let list: Vec<Value> = api.under("/apis/events.k8s.io/v1/namespaces/admin/events/");
     assert_eq!(list.len(), 2);
     for event in &list {
@@ -131,4 +131,51 @@ async fn an_event_names_the_object_and_fits() {
         assert_eq!(event["reportingInstance"].as_str().unwrap().len(), 128);
         assert!(event["note"].as_str().unwrap().len() <= 1024);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_again_is_one_event_that_counts_whoever_says_it() {
+    let (api, objects) = setup();
+    let say = async |objects: &KubeObjects, message: &str| {
+        objects.event(&object("u1"), EventKind::Warning, "AccessDenied", message).await.unwrap();
+    };
+    say(&objects, "s3:PutObject is denied").await;
+    say(&objects, "s3:PutObject is denied").await;
+    // Another process, which remembers nothing.
+    let restarted = KubeObjects::new(api.client(), "another", wall());
+    say(&restarted, "s3:PutObject is denied").await;
+    say(&restarted, "ec2:DeleteSnapshot is denied").await;
+    let mut list: Vec<Value> = api.under("/apis/events.k8s.io/v1/namespaces/admin/events/");
+    list.sort_by_key(|event| event["note"].as_str().map(str::to_owned));
+    assert_eq!(list.len(), 2, "{list:#?}");
+    assert_eq!(list[0].get("series").filter(|series| !series.is_null()), None);
+    assert_eq!(list[1]["series"]["count"], 3);
+    assert_eq!(list[1]["series"]["lastObservedTime"], "2024-05-01T03:00:20.000000Z");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_goes_apart_where_it_is_kept_apart() {
+    let (api, objects) = setup();
+    api.change(PATH, |object| object["metadata"]["generation"] = json!(3));
+    api.statuses_apart(true);
+    objects.publish(&object("u1"), &invalid()).await.unwrap();
+    let first = api.get(PATH).unwrap();
+    assert_eq!((&first["status"]["phase"], &first["status"]["notOurs"]), (&json!("Invalid"), &json!("kept")));
+    assert_eq!(first["status"]["observedGeneration"], 3);
+    api.calls();
+    // From then on without a detour.
+    objects.publish(&object("u1"), &invalid()).await.unwrap();
+    assert_eq!(api.calls(), [format!("GET {PATH}")]);
+    let other = Status::Without("Invalid", Refusal::new(Reason::BrMissing, "spec.template.br is missing"));
+    objects.publish(&object("u1"), &other).await.unwrap();
+    assert_eq!(api.calls(), [format!("GET {PATH}"), format!("PUT {PATH}/status")]);
+    objects.add_finalizer(&object("u1")).await.unwrap();
+    assert_eq!(api.get(PATH).unwrap()["metadata"]["finalizers"], json!(["other/one", FINALIZER]));
+    assert_eq!(api.get(PATH).unwrap()["status"]["phase"], "Invalid", "another write takes nothing from it");
+    // Somebody applies the definitions without it.
+    api.statuses_apart(false);
+    objects.publish(&object("u1"), &invalid()).await.unwrap();
+    let last = api.get(PATH).unwrap();
+    assert_eq!(last["status"]["conditions"][0]["reason"], "ClustersEmpty");
+    assert_eq!(last["status"].get("observedGeneration"), None, "a generation counts every write there");
 }
