@@ -166,6 +166,7 @@ fn limit(clock: Clock, limits: &Limits) -> Option<Millis> {
         Clock::Settle => Some(limits.settle),
         Clock::Reach => Some(limits.reach),
         Clock::Hold => Some(limits.hold),
+        Clock::PlaneLost => Some(limits.plane_lease),
         Clock::Recover | Clock::HoldsEnd | Clock::Retry => None,
     }
 }

@@ -110,6 +110,7 @@ fn clock_ends(clock: Clock) -> &'static str {
         Clock::Settle | Clock::Reach | Clock::Hold => {
             "The clock: when it runs out the attempt fails, and everything is let go."
         }
+        Clock::PlaneLost => "The clock: a plane that is not back by then has let go by itself, and the attempt fails.",
         Clock::Recover => "The clock: without the evidence of every plane by then the attempt is aborted.",
         Clock::HoldsEnd => "The clock: every hold has ended by itself then, whoever answers.",
         Clock::Retry => "The clock: a new attempt begins then; at once when planes that were missing are back.",

@@ -23,6 +23,8 @@ pub enum Clock {
     Reach,
     /// Last `Covered` to last release.
     Hold,
+    /// A plane that is away has let go by itself then: earlier than the step's own clock.
+    PlaneLost,
     /// Evidence is asked for after a restart of the coordinator.
     Recover,
     /// Every hold has ended by itself then: the end of releasing or aborting, whoever answers.
@@ -137,7 +139,12 @@ impl Barrier {
             Phase::Failed => (Clock::Retry, at(Timer::Retry)),
             Phase::Claiming | Phase::Completing | Phase::Complete | Phase::Cleaning | Phase::Cleaned => return None,
         };
-        Some((clock, ends?))
+        let ends = ends?;
+        // It is armed only while something is held and a plane is away.
+        Some(match at(Timer::PlaneLost).filter(|lost| self.holds() && *lost < ends) {
+            Some(lost) => (Clock::PlaneLost, lost),
+            None => (clock, ends),
+        })
     }
 
     /// The present step waits for this plane. While not all are connected, `Prepare` is owed to nobody, and waited for.
