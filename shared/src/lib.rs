@@ -38,6 +38,7 @@ pub mod text;
 pub mod tiling;
 pub mod time;
 mod timers;
+pub mod trace;
 pub mod ts;
 pub mod verify;
 pub mod wire;

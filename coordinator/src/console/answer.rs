@@ -297,6 +297,7 @@ fn show(view: &View, snapshot: &Snapshot<'_>) -> Answered {
         Err(error) => return Answered::Error(error.to_string()),
     };
     shown["clock"] = clock(view, now).unwrap_or_default();
+    shown["trace"] = json!(view.record.trace().to_string());
     shown["sizes"] = sizes(&view.record, &snapshot.prices);
     for (plane, live) in &view.planes {
         if let Some(at) = live.refused.as_ref().and_then(|last| last.again) {

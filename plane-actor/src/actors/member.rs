@@ -17,6 +17,7 @@ use shared::{
     member::{AttemptRecord, AttemptState, Effect, Input, Member, Work, safe_times::PlaneTimes},
     reason::{Reason, Refusal},
     time::Now,
+    trace::TraceId,
     wire::{Answer, Progress},
 };
 use shell::driver::{Driver, FenceError, Performed, Performer};
@@ -62,7 +63,7 @@ impl MemberActor {
         restored: Option<AttemptRecord>,
         plane: Recipient<FromMember>,
     ) -> Self {
-        let span = tracing::info_span!("attempt", %attempt, plane = %env.config.plane);
+        let span = tracing::info_span!("attempt", %attempt, trace = %TraceId::of(&attempt), plane = %env.config.plane);
         Self {
             driver: Driver::new(Member::new(attempt.clone(), restored, env.clock.at())),
             env,

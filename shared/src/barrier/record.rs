@@ -14,6 +14,7 @@ use crate::{
     reason::Refusal,
     request::{CleanPolicy, Request},
     time::Timestamp,
+    trace::TraceId,
     ts::Ts,
     verify::Verification,
     wire::{CallBudgets, CleanReport},
@@ -147,6 +148,12 @@ impl PlaneRecord {
 }
 
 impl Record {
+    /// By which id the present attempt is followed.
+    #[must_use]
+    pub fn trace(&self) -> TraceId {
+        TraceId::of(&Attempt { backup: self.request.backup.clone(), number: self.attempt })
+    }
+
     /// A new wish.
     pub fn new(request: Request, started: Timestamp) -> Self {
         let planes = request.members.iter().map(|m| (m.plane.clone(), PlaneRecord::default())).collect();

@@ -46,6 +46,11 @@ impl BarrierActor {
         if self.published.as_deref() == Some(&view) {
             return;
         }
+        let record = &view.record;
+        if self.published.as_ref().is_none_or(|old| old.phase != view.phase) {
+            let (trace, backup, attempt, step) = (record.trace(), record.key(), record.attempt, view.phase);
+            tracing::info!(%trace, %backup, attempt, ?step, "step begins");
+        }
         let view = Arc::new(view);
         self.published = Some(view.clone());
         self.views.send_replace(Some(view.clone()));

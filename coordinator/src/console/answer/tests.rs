@@ -120,6 +120,7 @@ fn rows_have_verdict_reason_and_the_clock_as_it_is_now() {
     assert_eq!((&row["clock"], &row["left_ms"]), (&json!("HoldsEnd"), &json!(3_000)));
     let shown = ok(asked(&[weaker], &[], &Question::Show { name: "nightly".to_owned() }));
     assert_eq!(shown["clock"], json!({ "name": "HoldsEnd", "left_ms": 3_000 }));
+    assert_eq!(shown["trace"].as_str().unwrap().len(), 32);
     assert_eq!(shown["planes"]["az1"]["refused"]["again_ms"], 7_000);
     assert_eq!(shown["record"]["certificate"]["verdict"], "Weaker");
 }

@@ -320,6 +320,7 @@ fn barrier(view: &View) -> BarrierStatus {
     let ms = |length: Option<Millis>| length.map(|length| int(length.0));
     BarrierStatus {
         attempt: Some(i64::from(record.attempt)),
+        trace_id: Some(record.trace().to_string()),
         epoch: (record.epoch.0 > 0).then(|| int(record.epoch.0)),
         step: Some(format!("{:?}", view.phase)),
         waiting_for: (!view.waiting_for.is_empty()).then(|| short(&view.waiting_for)),

@@ -129,6 +129,9 @@ pub struct BarrierStatus {
     /// Number of the attempt, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i64>,
+    /// By which id logs of the coordinator and of planes name this attempt.
+    #[serde(rename = "traceId", skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
     /// Its fencing token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epoch: Option<i64>,

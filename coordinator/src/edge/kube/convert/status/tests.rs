@@ -71,7 +71,7 @@ fn a_complete_backup_reads_as_the_user_page_shows_it() {
                 condition("Complete", "Consistent", "2024-05-01T03:16:24Z"),
                 condition("Succeeded", "Consistent", "2024-05-01T03:16:24Z"),
             ],
-            "barrier": {"attempt": 1, "epoch": 7, "step": "Complete", "settle_limit_ms": 120_000, "reach_limit_ms": 120_000, "hold_limit_ms": 60_000, "settle_ms": 812, "reach_ms": 1204, "hold_ms": 2020},
+            "barrier": {"attempt": 1, "traceId": "6bd16bc8e4718e9ee4c5a63bd64eec19", "epoch": 7, "step": "Complete", "settle_limit_ms": 120_000, "reach_limit_ms": 120_000, "hold_limit_ms": 60_000, "settle_ms": 812, "reach_ms": 1204, "hold_ms": 2020},
             "certificate": {
                 "verdict": "Consistent", "attempt": 1, "epoch": 7, "clusterId": "7365000000000000001",
                 "commitTs": "449462718912512000", "gcSafePoint": "449462718000000000",
