@@ -1,6 +1,11 @@
 //! `loadtests sandbox`, driven as a person does: by its standard input, the console's answers over HTTP, and a browser.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+#[path = "sandbox/browser.rs"]
+mod browser;
+#[path = "sandbox/keyboard.rs"]
+mod keyboard;
+
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -134,7 +139,7 @@ fn a_person_breaks_it_by_commands_and_sees_what_comes_of_it() {
 
 /// The first page in a real browser, light and dark; it is looked at only where one is installed.
 fn looked_at(address: &str, folder: &Path) {
-    let Some(browser) = browser() else {
+    let Some(browser) = installed() else {
         eprintln!("NOT RUN: the web page in a browser: chromium is missing (on Debian: chromium)");
         return;
     };
@@ -165,10 +170,11 @@ fn looked_at(address: &str, folder: &Path) {
         std::fs::read(file).unwrap()
     };
     let (light, dark) = (shot("light.png", &[]), shot("dark.png", &["--blink-settings=preferredColorScheme=0"]));
+    keyboard::walked(&browser, folder, &format!("http://{address}/ui/"));
     assert!(light.len() > 10_000 && dark.len() > 10_000 && light != dark, "{} {}", light.len(), dark.len());
 }
 
-fn browser() -> Option<PathBuf> {
+fn installed() -> Option<PathBuf> {
     let named = std::env::var_os("ISOCHRON_CHROMIUM").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     named.or_else(|| std::env::split_paths(&path).map(|folder| folder.join("chromium")).find(|file| file.is_file()))

@@ -32,8 +32,9 @@ pub(super) fn page(title: &str, depth: usize, refresh: u32, body: &Markup) -> St
                 script src={ (up) "page.js" } defer {}
             }
             body {
+                a.skip href="#main" { "To the content" }
                 div.bar { a.brand href=(home) { "Isochron" } span.dim { "consistent backups of TiDB, seen and not steered" } }
-                main data-refresh=(refresh) { (body) }
+                main id="main" tabindex="-1" data-refresh=(refresh) { (body) }
                 footer { "Coordinator " (env!("CARGO_PKG_VERSION")) ". This page changes nothing. The same for programs: "
                     a href={ (up) "../api/v1/status" } { "api/v1/status" } ", " a href={ (up) "../metrics" } { "metrics" } "." }
             }

@@ -16,12 +16,18 @@
 
   const put = (fresh) => {
     const old = main();
-    const focused = document.activeElement?.getAttribute('href');
+    // Several links may lead to one place: it is the same one only at the same place among all.
+    const reachable = () => [...main().querySelectorAll('a[href], summary')];
+    const place = reachable().indexOf(document.activeElement);
+    const href = document.activeElement?.getAttribute('href');
     const open = [...old.querySelectorAll('details')].map((one) => one.open);
     [...fresh.querySelectorAll('details')].forEach((one, at) => { one.open = open[at] ?? one.open; });
     old.replaceWith(document.adoptNode(fresh));
     since = performance.now();
-    if (focused) [...main().querySelectorAll('a')].find((one) => one.getAttribute('href') === focused)?.focus();
+    if (place < 0) return;
+    const same = (one) => one?.getAttribute('href') === href;
+    const now = reachable();
+    (same(now[place]) ? now[place] : now.find(same))?.focus({ preventScroll: true });
   };
 
   const again = async () => {

@@ -38,7 +38,7 @@ fn everything_can_be_read_without_a_script() {
         r#"href="?from=120">older →"#,
         r#"<strong class="warn">none</strong>"#,
         r#"<meta http-equiv="refresh" content="10">"#,
-        r#"<main data-refresh="2">"#,
+        r#"<main id="main" tabindex="-1" data-refresh="2">"#,
     ] {
         assert!(page.contains(text), "{text} in {page}");
     }
