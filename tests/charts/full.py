@@ -16,6 +16,17 @@ AWS = {
     "budgets": {action: {"burst": 300 + at, "perSecond": 20 + at} for at, action in enumerate(ACTIONS)},
 }
 
+POLICY_RULES = [
+    {
+        "namespaces": ["shop"],
+        "planes": ["az*"],
+        "tidbNamespaces": ["tidb"],
+        "buckets": ["shop-*"],
+        "roles": ["arn:aws:iam::1:role/*"],
+        "endpoints": ["https://s3.example"],
+    }
+]
+
 BOTH = {
     "image": "registry.example/isochron@sha256:" + "0" * 64,
     "imagePullPolicy": "Always",
@@ -90,16 +101,7 @@ FULL = {
         "scan": {"enabled": False, "hours": 48},
         "policy": {
             "httpEndpoints": True,
-            "rules": [
-                {
-                    "namespaces": ["shop"],
-                    "planes": ["az*"],
-                    "tidbNamespaces": ["tidb"],
-                    "buckets": ["shop-*"],
-                    "roles": ["arn:aws:iam::1:role/*"],
-                    "endpoints": ["https://s3.example"],
-                }
-            ],
+            "rules": POLICY_RULES,
         },
         "replicas": 2,
         "crds": {"install": False},

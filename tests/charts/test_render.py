@@ -8,7 +8,7 @@ import unittest
 
 import yaml
 
-from full import AWS
+from full import AWS, POLICY_RULES
 from kit import CHARTS, DEPLOY, ROOT, helm, kinds, merged, one, plain_values, refusal, run, template
 from programs import environment
 
@@ -103,6 +103,7 @@ class Values(unittest.TestCase):
                 "prices": {"snapshotGibMonth": 1.25, "currency": "EUR"},
                 "verify": {"enabled": False, "newestHours": 1, "restHours": 87600},
                 "scan": {"enabled": False, "hours": 87600},
+                "policy": {"httpEndpoints": True, "rules": POLICY_RULES},
             },
             "isochron-plane": {
                 "plane": "1e3",
