@@ -1,7 +1,9 @@
 //! One backup's barrier: the machine, its record in the ledger, its links to planes.
 
+mod packed;
 mod showing;
 
+use self::packed::Packed;
 use super::{
     messages::{AskPast, BarrierOver, Channel, Ending, FromBarrier, GiveClaim, ToBarrier, WantClaim},
     publish::{self, Reached},
@@ -17,7 +19,7 @@ use shared::{
     ids::PlaneId,
     reason::Refusal,
     time::Now,
-    wire::{self, Down},
+    wire::{self, Down, Order},
 };
 use shell::{
     clock::Clock,
@@ -71,6 +73,7 @@ pub(super) struct BarrierActor {
     ending: Ending,
     /// The process is to end: stop when nothing is under way any more.
     draining: bool,
+    packed: Packed,
     /// A save that the ledger will never take: the attempt ends by it.
     hopeless: Option<Refusal>,
 }
@@ -110,15 +113,19 @@ impl BarrierActor {
             leaving: false,
             ending: Ending::Lost,
             draining: false,
+            packed: Packed::default(),
             hopeless,
         }
     }
 
     /// Overflow rule: a queue that is full, closed or slow ends its session; the plane dials again and is told then
     /// what it owes.
-    fn send(&mut self, plane: &PlaneId, down: &Down) {
+    fn send(&mut self, plane: &PlaneId, mut down: Down) {
         let Some(channel) = self.channels.get(plane) else { return };
-        let frame = match wire::encode(down) {
+        if let (true, Down::Order { order: Order::Complete(complete), .. }) = (channel.unpacks, &mut down) {
+            self.packed.shorten(complete);
+        }
+        let frame = match wire::encode(&down) {
             Ok(frame) => frame,
             Err(error) => {
                 tracing::error!(%plane, %error, "order cannot be encoded");
@@ -194,7 +201,7 @@ impl Performer for BarrierActor {
         match effect {
             Effect::Save(record) => return self.save(*record),
             Effect::Send { plane, attempt, epoch, order } => {
-                self.send(&plane, &Down::Order { attempt, epoch, order });
+                self.send(&plane, Down::Order { attempt, epoch, order });
             }
             Effect::Claim { cluster, floor } => {
                 let want = WantClaim {

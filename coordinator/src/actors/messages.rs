@@ -68,6 +68,8 @@ pub(super) struct LinkOpen {
     pub(super) scans: bool,
     /// It obeys `Divide`.
     pub(super) divides: bool,
+    /// It takes a certificate packed.
+    pub(super) unpacks: bool,
     pub(super) link: Link,
 }
 
@@ -97,6 +99,8 @@ pub(super) struct SessionOver {
 pub(super) struct Channel {
     pub(super) generation: u64,
     pub(super) tx: mpsc::Sender<Bytes>,
+    /// The plane takes a certificate packed.
+    pub(super) unpacks: bool,
     /// Ends the session: what was owed is sent again on the next one.
     pub(super) close: Arc<Notify>,
 }

@@ -94,6 +94,7 @@ async fn plane(place: Place, client: Client, address: SocketAddr, counted: Count
         verifies: false,
         scans: false,
         divides: true,
+        unpacks: true,
     };
     let mut failures = 0_u32;
     loop {

@@ -245,6 +245,14 @@ impl PlaneActor {
     /// What a newer coordinator says is refused by its name; what is no message ends the link.
     fn read(&self, frame: &[u8]) -> Option<Down> {
         let error = match wire::decode::<Down>(frame) {
+            Ok(Down::Order { attempt, epoch, order: Order::Complete(complete) }) => match complete.unpacked() {
+                Ok(complete) => return Some(Down::Order { attempt, epoch, order: Order::Complete(complete) }),
+                Err(error) => {
+                    let text = format!("the certificate in the order Complete: {error}");
+                    self.env.uplink.answer(&attempt, epoch, Answer::Refused(Refusal::new(Reason::Internal, text)));
+                    return None;
+                }
+            },
             Ok(down) => return Some(down),
             Err(error) => error,
         };

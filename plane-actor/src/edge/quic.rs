@@ -31,6 +31,7 @@ impl QuicDialer {
             verifies: true,
             scans: true,
             divides: true,
+            unpacks: true,
         };
         Self { client, servers, server_name, hello }
     }

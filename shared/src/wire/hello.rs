@@ -29,6 +29,9 @@ pub struct Hello {
     /// It obeys `Divide`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub divides: bool,
+    /// It takes a certificate packed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpacks: bool,
 }
 
 /// From the side that listened.

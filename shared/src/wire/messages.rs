@@ -2,12 +2,13 @@
 
 use super::{
     CallBudgets, Clean, Cleaned, Division, Measure, Measured, Progress, Scan, Scanned, Snapshot, Snapshotted, Verified,
-    Verify,
+    Verify, codec::MAX_FRAME_BYTES,
 };
 use crate::{
     epoch::Epoch,
     evidence::{AcceptedSnapshot, ClusterStore, CoverDigest, Evidence, PreparedStore},
     ids::{Attempt, BackupUid, ClusterId},
+    pack::{PackError, unpack},
     reason::{Reason, Refusal},
     request::MemberSpec,
     text::SharedText,
@@ -311,8 +312,25 @@ pub struct Complete {
     pub stores: Vec<PreparedStore>,
     /// The certified snapshots of this member.
     pub snapshots: Vec<AcceptedSnapshot>,
-    /// The certificate as it goes beside backupmeta (JSON text).
+    /// The certificate as it goes beside backupmeta (JSON text); empty where `packed` has it.
     pub certificate: SharedText,
+    /// The same, packed; only to planes that said they unpack it. Absent: it is in `certificate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<SharedText>,
+}
+
+impl Complete {
+    /// With the certificate as it was before it was packed.
+    ///
+    /// # Errors
+    /// It is damaged, or longer than any frame.
+    pub fn unpacked(mut self) -> Result<Self, PackError> {
+        if let Some(packed) = self.packed.take() {
+            let text = String::from_utf8(unpack(&packed, MAX_FRAME_BYTES)?).map_err(|_| PackError::Form)?;
+            self.certificate = text.into();
+        }
+        Ok(self)
+    }
 }
 
 /// Snapshots are complete, backupmeta and certificate are written.

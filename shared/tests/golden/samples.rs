@@ -155,6 +155,7 @@ fn orders() -> Vec<(&'static str, Order)> {
                 stores: vec![store()],
                 snapshots: vec![snapshot()],
                 certificate: "{}".into(),
+                packed: None,
             }),
         ),
         (
@@ -270,6 +271,14 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         let down = Down::Order { attempt: attempt.clone(), epoch: Epoch(5), order };
         all.push((format!("down.{name}"), encode(&down).unwrap()));
     }
+    for (_, order) in orders() {
+        if let Order::Complete(complete) = order {
+            let packed = Some("H4sIAAAAAAAA/wMAAAAAAAAAAAA=".into());
+            let order = Order::Complete(Complete { certificate: "".into(), packed, ..complete });
+            let down = Down::Order { attempt: attempt.clone(), epoch: Epoch(5), order };
+            all.push(("down.complete_packed".into(), encode(&down).unwrap()));
+        }
+    }
     let preflight = Down::Preflight(Preflight { number: 1, spec: spec(), backup: None });
     all.push(("down.preflight".into(), encode(&preflight).unwrap()));
     all.push(("down.verify".into(), encode(&Down::Verify(verify(&attempt))).unwrap()));
@@ -299,11 +308,12 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     all.push(("up.verified".into(), encode(&Up::Verified(verified())).unwrap()));
     all.push(("up.scanned".into(), encode(&Up::Scanned(scanned())).unwrap()));
     let (version, plane, boot) = ("0.1.0".to_owned(), PlaneId::new("az1"), "b".to_owned());
-    let hello = Hello { wire: 1, version, plane, boot, verifies: false, scans: false, divides: false };
+    let hello = Hello { wire: 1, version, plane, boot, verifies: false, scans: false, divides: false, unpacks: false };
     all.push(("hello.hello".into(), encode(&hello).unwrap()));
     all.push(("hello.verifies".into(), encode(&Hello { verifies: true, ..hello.clone() }).unwrap()));
     all.push(("hello.scans".into(), encode(&Hello { scans: true, ..hello.clone() }).unwrap()));
-    all.push(("hello.divides".into(), encode(&Hello { divides: true, ..hello }).unwrap()));
+    all.push(("hello.divides".into(), encode(&Hello { divides: true, ..hello.clone() }).unwrap()));
+    all.push(("hello.unpacks".into(), encode(&Hello { unpacks: true, ..hello }).unwrap()));
     let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };
     all.push(("welcome.welcome".into(), encode(&welcome).unwrap()));
     all

@@ -139,6 +139,7 @@ pub fn complete() -> Order {
         stores: vec![],
         snapshots: vec![],
         certificate: "{}".into(),
+        packed: None,
     })
 }
 pub fn measure(from: u32) -> Order {

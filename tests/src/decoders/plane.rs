@@ -99,5 +99,6 @@ fn complete() -> Complete {
         stores: vec![PreparedStore::example(4, &["vol-1"])],
         snapshots: vec![taken],
         certificate: "{}".into(),
+        packed: None,
     }
 }

@@ -178,6 +178,7 @@ async fn welcome(number: u32, planes: Planes, work: Duration, gate: &mpsc::Sende
             verifies: false,
             scans: false,
             divides: planes.account.is_some(),
+            unpacks: planes.account.is_some(),
         };
         let accept = move |welcome: wire::Welcome| {
             let _ = tell.send(welcome.leading);

@@ -240,6 +240,7 @@ impl Dialer for SimDialer {
                 verifies: !earlier,
                 scans: !earlier,
                 divides: !earlier,
+                unpacks: !earlier,
             },
             accept: Box::new(move |welcome| {
                 async move {

@@ -334,6 +334,7 @@ impl ScriptedCoordinator {
                 stores: known.stores.clone(),
                 snapshots: evidence[&plane.name].snapshots.clone(),
                 certificate: "{\"certificate\":1}".into(),
+                packed: None,
             })
         })
         .await

@@ -54,8 +54,8 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
                 match accept(welcome).await {
                     Ok(link) if leading => {
                         // The parent outlives its own future.
-                        let Hello { version, verifies, scans, divides, .. } = hello;
-                        let open = LinkOpen { plane, generation, version, verifies, scans, divides, link };
+                        let Hello { version, verifies, scans, divides, unpacks, .. } = hello;
+                        let open = LinkOpen { plane, generation, version, verifies, scans, divides, unpacks, link };
                         let _ = parent.send(open).await;
                     }
                     Ok(_) => {}
@@ -70,13 +70,13 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
 impl Handler<LinkOpen> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, open: LinkOpen, ctx: &mut Self::Context) {
-        let LinkOpen { plane, generation, version, verifies, scans, divides, link } = open;
+        let LinkOpen { plane, generation, version, verifies, scans, divides, unpacks, link } = open;
         if self.sessions.get(&plane).is_some_and(|session| session.generation > generation) {
             return;
         }
         let close = Arc::new(Notify::new());
         PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
-        let channel = Channel { generation, tx: link.tx, close };
+        let channel = Channel { generation, tx: link.tx, unpacks, close };
         let since = self.clock.wall();
         let until = link.until;
         let session = Session { generation, since, version, verifies, scans, divides, until, channel: channel.clone() };

@@ -269,6 +269,7 @@ mod tests {
             stores: vec![PreparedStore::example(4, &["vol-0a11"])],
             snapshots: vec![snapshot],
             certificate: "{}".into(),
+            packed: None,
         }
     }
 

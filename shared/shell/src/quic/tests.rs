@@ -70,7 +70,7 @@ fn world_with(limits: Limits) -> World {
 
 fn hello(plane: &str) -> Hello {
     let (version, plane, boot) = ("test".to_owned(), PlaneId::from(plane), "1".to_owned());
-    Hello { wire: WIRE_VERSION, version, plane, boot, verifies: false, scans: false, divides: false }
+    Hello { wire: WIRE_VERSION, version, plane, boot, verifies: false, scans: false, divides: false, unpacks: false }
 }
 
 fn welcome(leading: bool) -> Welcome {

@@ -41,6 +41,7 @@ impl Barrier {
             stores: kept.stores.clone(),
             snapshots,
             certificate: text.get_or_init(|| self.record.certificate_text(certificate)).clone(),
+            packed: None,
         }))
     }
 
