@@ -173,7 +173,7 @@ fn barrier_and_certificate(status: &Value, site: &Site, commit_ts: &str) {
 /// `kubectl get vbk`: the columns that users' eyes and scripts know.
 async fn columns(rig: &Rig, commit_ts: &str) {
     let usual = ["NAME", "STATUS", "BACKUPSIZE", "COMMITTS", "TIMETAKEN", "AGE"];
-    for (wide, ours) in [(&[][..], &[][..]), (&["-o", "wide"], &["VERDICT"])] {
+    for (wide, ours) in [(&[][..], &[][..]), (&["-o", "wide"], &["VERDICT", "HOLD", "REASON", "STEP"])] {
         let table = rig.kube.kubectl(&[&["get", "vbk", "-n", ADMIN_NAMESPACE], wide].concat()).await.unwrap();
         let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(lines[0], [&usual, ours].concat(), "{table}");
