@@ -150,7 +150,9 @@ async fn users_manifests_apply_and_what_can_never_work_does_not() -> Result<()> 
     let defaults = ["calcSizeLevel", "volumeBackupInitJobMaxActiveSeconds", "snapshotsDeleteRatio"];
     ensure!(defaults.map(|name| template[name].clone()) == [json!("all"), json!(600), json!(1)], "{template:#}");
     let usual = ["NAME", "STATUS", "BACKUPSIZE", "COMMITTS", "TIMETAKEN", "AGE"];
-    for (options, ours) in [(&["get", "vbk"][..], &[][..]), (&["get", "vbk", "-o", "wide"], &["VERDICT"])] {
+    for (options, ours) in
+        [(&["get", "vbk"][..], &[][..]), (&["get", "vbk", "-o", "wide"], &["VERDICT", "HOLD", "REASON", "STEP"])]
+    {
         let header = api.kubectl(options).await?;
         let columns: Vec<&str> = header.lines().next().unwrap_or_default().split_whitespace().collect();
         ensure!(columns == [&usual, ours].concat(), "{header}");
