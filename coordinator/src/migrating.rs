@@ -1,5 +1,6 @@
 //! `coordinator migrate`: from "BR Federation" to Isochron.
 
+use crate::writing::text_of;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use coordinator::{
@@ -10,8 +11,6 @@ use serde_json::Value;
 use shared::{cron::Zone, time::Timestamp};
 use std::{
     collections::BTreeSet,
-    fs::File,
-    io::Read,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -111,14 +110,8 @@ fn of_planes(named: &BTreeSet<String>, contexts: Option<&BTreeSet<String>>) -> V
 }
 
 fn read(path: &Path) -> anyhow::Result<Value> {
-    let mut text = String::new();
     let name = path.display();
-    let read = match path.to_str() {
-        Some("-") => std::io::stdin().take(FILE_MAX + 1).read_to_string(&mut text),
-        _ => File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_string(&mut text)),
-    };
-    read.with_context(|| format!("{name} cannot be read"))?;
-    anyhow::ensure!(text.len() as u64 <= FILE_MAX, "{name} has more than {FILE_MAX} bytes");
+    let text = text_of(path, FILE_MAX).with_context(|| format!("{name} cannot be read"))?;
     if text.trim_start().starts_with('{') {
         return serde_json::from_str(&text).with_context(|| format!("{name} is no JSON"));
     }

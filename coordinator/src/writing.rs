@@ -54,7 +54,7 @@ pub(crate) struct DeleteArgs {
 /// It cannot be read, or something else stands in it.
 pub(crate) fn objects(args: &ApplyArgs) -> anyhow::Result<Vec<(Named, Value)>> {
     let shown = args.file.display();
-    let text = text_of(&args.file).with_context(|| format!("{shown} cannot be read"))?;
+    let text = text_of(&args.file, MAX_FILE).with_context(|| format!("{shown} cannot be read"))?;
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).with_context(|| format!("{shown} is no YAML"))?;
     let documents = documents.into_iter().filter(|document| !document.is_null());
     let objects: Vec<_> = documents
@@ -71,13 +71,14 @@ pub(crate) fn objects(args: &ApplyArgs) -> anyhow::Result<Vec<(Named, Value)>> {
     Ok(objects)
 }
 
-fn text_of(file: &Path) -> anyhow::Result<String> {
+/// What is in a file of at most `most` bytes; `-` is standard input.
+pub(crate) fn text_of(file: &Path, most: u64) -> anyhow::Result<String> {
     let mut text = String::new();
     let read = match file == Path::new("-") {
-        true => stdin().take(MAX_FILE + 1).read_to_string(&mut text)?,
-        false => File::open(file)?.take(MAX_FILE + 1).read_to_string(&mut text)?,
+        true => stdin().take(most + 1).read_to_string(&mut text)?,
+        false => File::open(file)?.take(most + 1).read_to_string(&mut text)?,
     };
-    anyhow::ensure!(read as u64 <= MAX_FILE, "it is longer than {MAX_FILE} bytes");
+    anyhow::ensure!(read as u64 <= most, "it is longer than {most} bytes");
     Ok(text)
 }
 

@@ -5,10 +5,14 @@ use super::browser::Browser;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Whatever the keyboard reaches, as it stands in the page; what is folded away is not reached.
-const REACHABLE: &str = "[...document.querySelectorAll('a[href], summary')]
-  .filter((one) => one.matches('summary') || !one.closest('details:not([open])'))
-  .map((one) => one.getAttribute('href') ?? 'summary')";
+/// Whatever the keyboard reaches within what this selects, as it stands in the page; what is folded away is not reached.
+fn reachable(within: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('{within} a[href], {within} summary')]
+          .filter((one) => one.matches('summary') || !one.closest('details:not([open])'))
+          .map((one) => one.getAttribute('href') ?? 'summary')"
+    )
+}
 
 /// What has the focus: where it leads, whether it is outlined, and whether it is where one can see it.
 const FOCUSED: &str = "(() => {
@@ -56,22 +60,19 @@ fn tab(page: &mut Browser) -> Value {
 pub(crate) fn walked(browser: &Path, folder: &Path, url: &str) {
     let mut page = Browser::open(browser, &folder.join("keyboard"), url);
     page.wait("document.readyState === 'complete' && document.querySelectorAll('.squares a').length >= 2");
-    let reachable = page.ask(REACHABLE);
-    let reachable = reachable.as_array().unwrap();
-    assert!(reachable.len() >= 6, "skip, home, backups, api, metrics: {reachable:?}");
-    assert_eq!(reachable[0], "#main", "the first is the one that skips the rest");
-    for place in reachable {
+    let all = page.ask(&reachable("body"));
+    let all = all.as_array().unwrap();
+    assert!(all.len() >= 6, "skip, home, backups, api, metrics: {all:?}");
+    assert_eq!(all[0], "#main", "the first is the one that skips the rest");
+    for place in all {
         let focused = tab(&mut page);
-        assert_eq!(&focused["href"], place, "as it is read: {reachable:?}");
+        assert_eq!(&focused["href"], place, "as it is read: {all:?}");
         assert_eq!((&focused["outlined"], &focused["seen"]), (&json!(true), &json!(true)), "{focused}");
     }
 
     // The page reads itself again: who stands on the last link of the content still does.
     page.ask("document.querySelector('#main').focus()");
-    let inside = page
-        .ask("[...document.querySelectorAll('#main a[href], #main summary')].filter((one) => one.matches('summary') || !one.closest('details:not([open])')).length")
-        .as_u64()
-        .unwrap();
+    let inside = page.ask(&reachable("#main")).as_array().unwrap().len();
     for _ in 0..inside {
         tab(&mut page);
     }

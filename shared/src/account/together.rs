@@ -133,7 +133,8 @@ impl Accounts {
     }
 
     /// Does it wait for its turn?
-    pub fn waits(&self, backup: &BackupUid) -> bool {
+    #[cfg(test)]
+    pub(super) fn waits(&self, backup: &BackupUid) -> bool {
         self.waiting.iter().any(|(other, _)| other == backup)
     }
 

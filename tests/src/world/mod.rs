@@ -13,6 +13,7 @@
 //!
 //! Every double has the real system's odd habits; the facts they come from are cited where they live.
 
+mod account;
 mod admin;
 mod apply;
 mod bank;
