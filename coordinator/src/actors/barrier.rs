@@ -118,28 +118,33 @@ impl BarrierActor {
         }
     }
 
-    /// Overflow rule: a queue that is full, closed or slow ends its session; the plane dials again and is told then
-    /// what it owes.
-    fn send(&mut self, plane: &PlaneId, mut down: Down) {
-        let Some(channel) = self.channels.get(plane) else { return };
+    /// What goes packed is packed first; nothing overtakes it.
+    fn send(&mut self, plane: PlaneId, mut down: Down) -> Performed {
+        let Some(channel) = self.channels.get(&plane).cloned() else { return Performed::Done };
         if let (true, Down::Order { order: Order::Complete(complete), .. }) = (channel.unpacks, &mut down) {
-            self.packed.shorten(complete);
-        }
-        let frame = match wire::encode(&down) {
-            Ok(frame) => frame,
-            Err(error) => {
-                tracing::error!(%plane, %error, "order cannot be encoded");
-                return;
+            let (packed, text) = (self.packed.clone(), std::mem::take(&mut complete.certificate));
+            if let Some(short) = packed.of(&text) {
+                complete.packed = Some(short);
+            } else {
+                return Performed::Fence(
+                    async move {
+                        let short = packed.pack(text).await.map_err(|error| FenceError::Lost(error.to_string()))?;
+                        if let Down::Order { order: Order::Complete(complete), .. } = &mut down {
+                            complete.packed = Some(short);
+                        }
+                        put(&plane, &channel, &down);
+                        Ok(())
+                    }
+                    .boxed_local(),
+                );
             }
-        };
-        if channel.tx.try_send(frame.into()).is_err() {
-            // A session that is stopped already needs no telling.
-            channel.close.notify_one();
         }
+        put(&plane, &channel, &down);
+        Performed::Done
     }
 
     fn save(&self, record: Record) -> Performed {
-        let slot = self.slot.clone();
+        let (slot, record) = (self.slot.clone(), Arc::new(record));
         Performed::Fence(
             async move {
                 let taken = slot.borrow_mut().take();
@@ -201,7 +206,7 @@ impl Performer for BarrierActor {
         match effect {
             Effect::Save(record) => return self.save(*record),
             Effect::Send { plane, attempt, epoch, order } => {
-                self.send(&plane, Down::Order { attempt, epoch, order });
+                return self.send(plane, Down::Order { attempt, epoch, order });
             }
             Effect::Claim { cluster, floor } => {
                 let want = WantClaim {
@@ -273,6 +278,22 @@ impl BarrierActor {
             self.channels.insert(plane.clone(), channel);
             self.feed(Input::PlaneUp(plane), ctx);
         }
+    }
+}
+
+/// Overflow rule: a queue that is full, closed or slow ends its session; the plane dials again and is told then what it
+/// owes.
+fn put(plane: &PlaneId, channel: &Channel, down: &Down) {
+    let frame = match wire::encode(down) {
+        Ok(frame) => frame,
+        Err(error) => {
+            tracing::error!(%plane, %error, "order cannot be encoded");
+            return;
+        }
+    };
+    if channel.tx.try_send(frame.into()).is_err() {
+        // A session that is stopped already needs no telling.
+        channel.close.notify_one();
     }
 }
 

@@ -39,7 +39,7 @@ impl ClaimStore {
         let slot = self.slots.remove(&claim.cluster);
         let mut slot = slot.unwrap_or_else(|| self.slot(claim.cluster, None));
         async move {
-            match tokio::time::timeout(FENCE_LIMIT, slot.save(&claim)).await {
+            match tokio::time::timeout(FENCE_LIMIT, slot.save(&Arc::new(claim))).await {
                 Ok(outcome) => outcome.map(|()| slot),
                 Err(_) => Err(FenceError::TimedOut),
             }

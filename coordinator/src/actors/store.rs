@@ -1,7 +1,10 @@
 //! Records and claims as ledger objects: JSON with the writer and the number of the save, so that a save whose outcome
 //! is unknown can be read back (`design.md` §5). What is long is packed; who wrote it stays readable.
 
-use crate::ports::{Ledger, LedgerKey, PortError, Text, Version};
+use crate::{
+    aside::aside,
+    ports::{Ledger, LedgerKey, PortError, Text, Version},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     barrier::{Claim, Record, Summary},
@@ -121,12 +124,17 @@ struct Head {
 }
 
 /// What can be kept in the ledger, and what is noted beside its text.
-pub(super) trait LedgerBody: Serialize {
+pub(super) trait LedgerBody: Serialize + Send + Sync + 'static {
+    /// Its text takes milliseconds to write and pack: that is done beside the thread of the actors.
+    const LONG: bool;
+
     /// Some hundred bytes that a list shows without the text; empty: nothing.
     fn note(&self) -> String;
 }
 
 impl LedgerBody for Record {
+    const LONG: bool = true;
+
     fn note(&self) -> String {
         // Names and numbers have a JSON form. Without one the record itself is read.
         serde_json::to_string(&Summary::of(self)).unwrap_or_default()
@@ -134,6 +142,8 @@ impl LedgerBody for Record {
 }
 
 impl LedgerBody for Claim {
+    const LONG: bool = false;
+
     fn note(&self) -> String {
         String::new()
     }
@@ -168,11 +178,9 @@ impl Slot {
     /// Writes by compare-and-set. A save that conflicts, or whose outcome is unknown, is read back: our own writer and
     /// number there mean that it succeeded. Our own save before it, under another version, means that somebody put a
     /// label there or the like, and has not taken over.
-    pub(super) async fn save<T: LedgerBody>(&mut self, body: &T) -> Result<(), FenceError> {
+    pub(super) async fn save<T: LedgerBody>(&mut self, body: &Arc<T>) -> Result<(), FenceError> {
         self.save += 1;
-        let stored = Stored { writer: self.writer.clone(), save: self.save, body };
-        let text = stored.text().map_err(|error| FenceError::Lost(error.to_string()))?;
-        let note = body.note();
+        let (text, note) = self.texts(body.clone()).await?;
         for _ in 0..WRITES {
             match self.ledger.write(&self.key, &Text { body: &text, note: &note }, self.version.as_ref()).await {
                 Ok(version) => {
@@ -188,6 +196,15 @@ impl Slot {
             }
         }
         Err(FenceError::Lost("somebody goes on changing what is stored".to_owned()))
+    }
+
+    /// What is to be saved, and its note.
+    async fn texts<T: LedgerBody>(&self, body: Arc<T>) -> Result<(String, String), FenceError> {
+        let (writer, save) = (self.writer.clone(), self.save);
+        let write = move || Ok((Stored { writer, save, body: body.as_ref() }.text()?, body.note()));
+        let lost = |error: &dyn std::error::Error| FenceError::Lost(error.to_string());
+        let written = if T::LONG { aside(write).await.map_err(|error| lost(&error))? } else { write() };
+        written.map_err(|error: serde_json::Error| lost(&error))
     }
 
     /// True: the save has happened. False: it may be tried again, on the version that is there now.

@@ -13,6 +13,7 @@ use shared::{
     ids::BackupUid,
     request::{CleanPolicy, Request},
 };
+use std::sync::Arc;
 
 enum Adoption {
     /// The record under its new name.
@@ -126,13 +127,13 @@ async fn take_over(
     // First, as for a new one: it must not vanish unseen.
     ports.objects.add_finalizer(&reference).await?;
     let policy = record.request.clean_policy.safer(object.clean_policy.unwrap_or(CleanPolicy::Retain));
-    let record = record.adopted_by(object.uid.clone(), policy);
+    let record = Arc::new(record.adopted_by(object.uid.clone(), policy));
     let mut slot = Slot::new(ports.ledger.clone(), LedgerKey::Record(object.uid.clone()), &writer, None);
     let (record, stored) = match slot.save(&record).await {
         Ok(()) => (record, slot.version().cloned().ok_or_else(gone)?),
         // A coordinator that was deposed, or this one without an answer, was quicker: what it saved counts.
         Err(error) => match restart::read(ports.ledger.clone(), object.uid).await? {
-            Some((taken, version)) if taken.is_adopted_from(&from) => (taken, version),
+            Some((taken, version)) if taken.is_adopted_from(&from) => (Arc::new(taken), version),
             Some(_) | None => return Err(PortError::Unavailable(error.to_string())),
         },
     };
@@ -146,7 +147,7 @@ async fn take_over(
     if let Err(error) = ports.objects.event(&reference, EventKind::Normal, "Adopted", &text).await {
         tracing::warn!(%error, "event was not written");
     }
-    Ok(Adoption::Done(Box::new(record), stored))
+    Ok(Adoption::Done(Box::new(Arc::unwrap_or_clone(record)), stored))
 }
 
 /// What is not found when the record itself is not.

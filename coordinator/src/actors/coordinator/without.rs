@@ -14,6 +14,7 @@ use shared::{
     time::Timestamp,
     wire::CleanReport,
 };
+use std::sync::Arc;
 
 /// What becomes of an object that is deleted.
 #[derive(Debug)]
@@ -115,8 +116,9 @@ impl CoordinatorActor {
         tracing::warn!(%uid, old_manager = record.old_manager, "cleaning a backup that has no record");
         let mut slot = Slot::new(self.ports.ledger.clone(), LedgerKey::Record(uid.clone()), &self.writer, None);
         let saving = async move {
+            let record = Arc::new(record);
             slot.save(&record).await.map_err(|error| PortError::Unavailable(error.to_string()))?;
-            Ok::<_, PortError>((record, slot.version().cloned()))
+            Ok::<_, PortError>((Arc::unwrap_or_clone(record), slot.version().cloned()))
         };
         ctx.spawn(saving.into_actor(self).map(move |saved, actor, ctx| {
             actor.starting.remove(&uid);

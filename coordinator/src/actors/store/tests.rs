@@ -112,21 +112,21 @@ async fn a_label_that_somebody_puts_there_costs_one_more_write() {
     let mut slot = slot(&one);
     for epoch in 1..4 {
         one.next(&[Next::Labelled]);
-        slot.save(&claim(epoch)).await.unwrap();
+        slot.save(&Arc::new(claim(epoch))).await.unwrap();
         assert_eq!(stored(&one), claim(epoch));
     }
     assert_eq!(*one.writes.lock().unwrap(), 1 + 2 + 2);
     one.next(&[Next::Labelled, Next::Labelled]);
-    assert!(matches!(slot.save(&claim(9)).await, Err(FenceError::Lost(_))), "not for ever");
+    assert!(matches!(slot.save(&Arc::new(claim(9))).await, Err(FenceError::Lost(_))), "not for ever");
 }
 
 #[tokio::test]
 async fn another_writer_is_never_written_over() {
     let one = Arc::new(One::default());
     let mut slot = slot(&one);
-    slot.save(&claim(1)).await.unwrap();
+    slot.save(&Arc::new(claim(1))).await.unwrap();
     one.next(&[Next::Overtaken]);
-    assert!(matches!(slot.save(&claim(2)).await, Err(FenceError::Lost(_))));
+    assert!(matches!(slot.save(&Arc::new(claim(2))).await, Err(FenceError::Lost(_))));
     assert!(one.text.lock().unwrap().as_ref().unwrap().0.contains("another"));
 }
 
@@ -135,13 +135,13 @@ async fn an_answer_that_was_lost_is_looked_up() {
     let one = Arc::new(One::default());
     let mut first = slot(&one);
     one.next(&[Next::Mute]);
-    first.save(&claim(1)).await.unwrap();
+    first.save(&Arc::new(claim(1))).await.unwrap();
     one.next(&[Next::Lost]);
-    assert!(matches!(first.save(&claim(2)).await, Err(FenceError::Lost(_))));
+    assert!(matches!(first.save(&Arc::new(claim(2))).await, Err(FenceError::Lost(_))));
     // Made anew from what is stored, it counts its saves from the beginning: its first is not the other's first.
     let mut second = slot(&one);
     one.next(&[Next::Lost]);
-    assert!(matches!(second.save(&claim(2)).await, Err(FenceError::Lost(_))));
+    assert!(matches!(second.save(&Arc::new(claim(2))).await, Err(FenceError::Lost(_))));
     assert_eq!(stored(&one), claim(1));
 }
 
@@ -150,7 +150,7 @@ async fn what_will_never_be_taken_is_not_tried_again() {
     let one = Arc::new(One::default());
     let mut slot = slot(&one);
     one.next(&[Next::Refused]);
-    let Err(FenceError::Refused(refusal)) = slot.save(&claim(1)).await else { panic!() };
+    let Err(FenceError::Refused(refusal)) = slot.save(&Arc::new(claim(1))).await else { panic!() };
     assert_eq!(refusal.reason, Reason::TooLarge);
     assert_eq!(*one.writes.lock().unwrap(), 1);
 }
