@@ -4,7 +4,7 @@
 //! and the simulation from doubles.
 
 pub mod actors;
-mod aside;
+pub mod aside;
 pub mod config;
 pub mod console;
 pub mod edge;

@@ -4,6 +4,7 @@ use crate::ready::{Kube, Ready};
 use anyhow::Context;
 use clap::Args;
 use coordinator::{
+    aside::THREADS,
     config::CoordinatorConfig,
     edge::{self, kube, local::Local},
     known,
@@ -67,7 +68,8 @@ pub(crate) fn main(args: ServeArgs) -> anyhow::Result<()> {
         "no planes are configured; list them under planes: in the configuration"
     );
     // One thread for actors, as in tests; QUIC and Kubernetes run beside them on the same runtime.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().max_blocking_threads(THREADS).build()?;
     LocalSet::new().block_on(&runtime, serve(config, args.config))
 }
 

@@ -7,9 +7,9 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Most planes of one backup. An object with a row for each of them, every text in it at its longest, is below the 1.5 MiB that
-/// etcd takes.
-pub const MEMBERS_MAX: usize = 256;
+/// Most planes of one backup: an object with a row for each of them, names of usual length and a short text in each, is below the
+/// 1.5 MiB that etcd takes (`loadtests/README.md`).
+pub const MEMBERS_MAX: usize = 1000;
 
 /// One VolumeBackup, validated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -277,8 +277,13 @@ pub struct MemberSpec {
 impl Request {
     /// The spec that a plane of this request works by. `None` for a plane that has no part in it.
     pub fn member_spec(&self, plane: &PlaneId) -> Option<MemberSpec> {
-        let member = self.member(plane)?;
-        Some(MemberSpec {
+        self.member(plane).map(|member| self.spec_of(member))
+    }
+
+    /// The same of one of its members.
+    pub fn spec_of(&self, member: &MemberRequest) -> MemberSpec {
+        let plane = &member.plane;
+        MemberSpec {
             backup_name: self.name.clone(),
             backup_namespace: self.namespace.clone(),
             tc_name: member.tc_name.clone(),
@@ -291,6 +296,6 @@ impl Request {
             delete_ratio_milli: self.delete_ratio_milli,
             limits: self.limits.clone(),
             allow_weaker_holds: self.allow_weaker_holds,
-        })
+        }
     }
 }

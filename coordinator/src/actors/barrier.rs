@@ -1,9 +1,11 @@
 //! One backup's barrier: the machine, its record in the ledger, its links to planes.
 
 mod packed;
+pub(super) mod room;
+mod sending;
 mod showing;
 
-use self::packed::Packed;
+use self::{packed::Packed, room::Rooms};
 use super::{
     messages::{AskPast, BarrierOver, Channel, Ending, FromBarrier, GiveClaim, ToBarrier, WantClaim},
     publish::{self, Reached},
@@ -19,7 +21,7 @@ use shared::{
     ids::PlaneId,
     reason::Refusal,
     time::Now,
-    wire::{self, Down, Order},
+    wire::Down,
 };
 use shell::{
     clock::Clock,
@@ -46,6 +48,8 @@ pub(super) struct Beginning {
     pub(super) hopeless: Option<Refusal>,
     /// Grows with every barrier of this process: by it the parent tells whose word it hears.
     pub(super) incarnation: u64,
+    /// For its long frames, beside those of all others.
+    pub(super) rooms: Rooms,
 }
 
 pub(super) struct BarrierActor {
@@ -74,6 +78,10 @@ pub(super) struct BarrierActor {
     /// The process is to end: stop when nothing is under way any more.
     draining: bool,
     packed: Packed,
+    /// Orders that wait for room, by the number of the order: a later one to the same plane takes its place.
+    waiting: BTreeMap<PlaneId, u64>,
+    orders: u64,
+    rooms: Rooms,
     /// A save that the ledger will never take: the attempt ends by it.
     hopeless: Option<Refusal>,
 }
@@ -87,7 +95,7 @@ impl BarrierActor {
         channels: BTreeMap<PlaneId, Channel>,
         parent: Recipient<FromBarrier>,
     ) -> Self {
-        let Beginning { record, version, hopeless, incarnation } = beginning;
+        let Beginning { record, version, hopeless, incarnation, rooms } = beginning;
         let request = &record.request;
         let object =
             ObjectRef { uid: record.key().clone(), namespace: request.namespace.clone(), name: request.name.clone() };
@@ -114,33 +122,11 @@ impl BarrierActor {
             ending: Ending::Lost,
             draining: false,
             packed: Packed::default(),
+            waiting: BTreeMap::new(),
+            orders: 0,
+            rooms,
             hopeless,
         }
-    }
-
-    /// What goes packed is packed first; nothing overtakes it.
-    fn send(&mut self, plane: PlaneId, mut down: Down) -> Performed {
-        let Some(channel) = self.channels.get(&plane).cloned() else { return Performed::Done };
-        if let (true, Down::Order { order: Order::Complete(complete), .. }) = (channel.unpacks, &mut down) {
-            let (packed, text) = (self.packed.clone(), std::mem::take(&mut complete.certificate));
-            if let Some(short) = packed.of(&text) {
-                complete.packed = Some(short);
-            } else {
-                return Performed::Fence(
-                    async move {
-                        let short = packed.pack(text).await.map_err(|error| FenceError::Lost(error.to_string()))?;
-                        if let Down::Order { order: Order::Complete(complete), .. } = &mut down {
-                            complete.packed = Some(short);
-                        }
-                        put(&plane, &channel, &down);
-                        Ok(())
-                    }
-                    .boxed_local(),
-                );
-            }
-        }
-        put(&plane, &channel, &down);
-        Performed::Done
     }
 
     fn save(&self, record: Record) -> Performed {
@@ -206,7 +192,7 @@ impl Performer for BarrierActor {
         match effect {
             Effect::Save(record) => return self.save(*record),
             Effect::Send { plane, attempt, epoch, order } => {
-                return self.send(plane, Down::Order { attempt, epoch, order });
+                self.send(&plane, Down::Order { attempt, epoch, order }, ctx);
             }
             Effect::Claim { cluster, floor } => {
                 let want = WantClaim {
@@ -278,22 +264,6 @@ impl BarrierActor {
             self.channels.insert(plane.clone(), channel);
             self.feed(Input::PlaneUp(plane), ctx);
         }
-    }
-}
-
-/// Overflow rule: a queue that is full, closed or slow ends its session; the plane dials again and is told then what it
-/// owes.
-fn put(plane: &PlaneId, channel: &Channel, down: &Down) {
-    let frame = match wire::encode(down) {
-        Ok(frame) => frame,
-        Err(error) => {
-            tracing::error!(%plane, %error, "order cannot be encoded");
-            return;
-        }
-    };
-    if channel.tx.try_send(frame.into()).is_err() {
-        // A session that is stopped already needs no telling.
-        channel.close.notify_one();
     }
 }
 

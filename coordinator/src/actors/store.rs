@@ -126,14 +126,19 @@ struct Head {
 /// What can be kept in the ledger, and what is noted beside its text.
 pub(super) trait LedgerBody: Serialize + Send + Sync + 'static {
     /// Its text takes milliseconds to write and pack: that is done beside the thread of the actors.
-    const LONG: bool;
+    fn is_long(&self) -> bool;
 
     /// Some hundred bytes that a list shows without the text; empty: nothing.
     fn note(&self) -> String;
 }
 
+/// A record of so many planes or stores is packed in less time than another thread takes to wake up.
+const FEW: usize = 16;
+
 impl LedgerBody for Record {
-    const LONG: bool = true;
+    fn is_long(&self) -> bool {
+        self.planes.len().max(self.cluster_stores.len()) > FEW
+    }
 
     fn note(&self) -> String {
         // Names and numbers have a JSON form. Without one the record itself is read.
@@ -142,7 +147,9 @@ impl LedgerBody for Record {
 }
 
 impl LedgerBody for Claim {
-    const LONG: bool = false;
+    fn is_long(&self) -> bool {
+        false
+    }
 
     fn note(&self) -> String {
         String::new()
@@ -200,10 +207,10 @@ impl Slot {
 
     /// What is to be saved, and its note.
     async fn texts<T: LedgerBody>(&self, body: Arc<T>) -> Result<(String, String), FenceError> {
-        let (writer, save) = (self.writer.clone(), self.save);
+        let (writer, save, long) = (self.writer.clone(), self.save, body.is_long());
         let write = move || Ok((Stored { writer, save, body: body.as_ref() }.text()?, body.note()));
         let lost = |error: &dyn std::error::Error| FenceError::Lost(error.to_string());
-        let written = if T::LONG { aside(write).await.map_err(|error| lost(&error))? } else { write() };
+        let written = if long { aside(write).await.map_err(|error| lost(&error))? } else { write() };
         written.map_err(|error: serde_json::Error| lost(&error))
     }
 

@@ -13,7 +13,7 @@ pub(crate) struct FleetArgs {
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub(super) backups: Option<u32>,
     /// Planes of one backup; there are as many backups at a time as all planes need. A VolumeBackup takes 256.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=256))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub(super) members: u32,
     /// How often all sessions are cut, and how often the barriers run; the best of them counts.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=20))]

@@ -5,6 +5,7 @@ use super::{args::CoordinatorArgs, backing::Backing, certificates::of_coordinato
 use crate::process::{cpu_seconds, resident_kibibytes};
 use anyhow::{Context, bail};
 use coordinator::{
+    aside::THREADS,
     config::CoordinatorConfig,
     edge,
     metrics::Metrics,
@@ -37,7 +38,7 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 pub(crate) fn main(args: &CoordinatorArgs) -> anyhow::Result<bool> {
     shell::telemetry::init(shell::telemetry::Format::Text, &args.log)?;
     // As the program's own `main` has it.
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let runtime = Builder::new_current_thread().enable_all().max_blocking_threads(THREADS).build()?;
     LocalSet::new().block_on(&runtime, serve(args))?;
     Ok(true)
 }

@@ -9,39 +9,67 @@ use crate::{
     reason::{Reason, Refusal},
     request::Request,
     time::Millis,
-    wire::{CallShare, Prepared},
+    wire::{CallBudgets, Prepared},
 };
 use std::collections::BTreeMap;
 
-/// What a plane may take of its account's CreateSnapshots and CreateSnapshot, by its part of the calls. `None` of the first:
-/// no other plane works there; of the second: it goes without.
-pub(super) fn shares(record: &Record, plane: &PlaneId) -> (Option<CallShare>, Option<CallShare>) {
-    let Some(own) = record.planes.get(plane) else { return (None, None) };
-    let together = |other: &&PlaneRecord| (&other.account, &other.region) == (&own.account, &own.region);
-    let calls = |plane: &PlaneRecord| (Calls::of(&plane.stores, plane.budgets), plane.budgets);
-    Together::of(record.planes.values().filter(together).map(calls)).parts(calls(own).0)
+/// What its planes take of CreateSnapshots and CreateSnapshot, in each place where they work.
+pub(super) fn taken(record: &Record) -> BTreeMap<Place, Together> {
+    let mut calls: BTreeMap<Place, Vec<(Calls, Option<CallBudgets>)>> = BTreeMap::new();
+    for plane in record.planes.values() {
+        calls.entry(plane.place()).or_default().push((plane.calls(), plane.budgets));
+    }
+    calls.into_iter().map(|(place, calls)| (place, Together::of(calls.into_iter()))).collect()
+}
+
+/// How many snapshots those planes have to delete that are `here`.
+pub(super) fn deleted(record: &Record, here: impl Fn(&PlaneId) -> bool) -> BTreeMap<Place, u32> {
+    let deletes = record.planes.iter().filter(|(plane, kept)| kept.owes_deletions() && here(plane));
+    sums(deletes.map(|(_, kept)| (kept, kept.volumes())))
+}
+
+/// How many snapshots are measured.
+pub(super) fn listed(record: &Record) -> BTreeMap<Place, u32> {
+    let measured = record.planes.iter().filter(|(_, kept)| kept.increments.is_some());
+    sums(measured.map(|(plane, kept)| (kept, record.certified_of(plane))))
+}
+
+fn sums<'a>(calls: impl Iterator<Item = (&'a PlaneRecord, u32)>) -> BTreeMap<Place, u32> {
+    let mut sums: BTreeMap<Place, u32> = BTreeMap::new();
+    for (plane, calls) in calls {
+        let sum = sums.entry(plane.place()).or_default();
+        *sum = sum.saturating_add(calls);
+    }
+    sums
 }
 
 impl PlaneRecord {
-    fn place(&self) -> Place {
+    /// Where its calls count.
+    pub(super) fn place(&self) -> Place {
         Place { account: self.account.clone(), region: self.region.clone() }
     }
 
+    /// The calls that take its snapshots.
+    pub(super) fn calls(&self) -> Calls {
+        Calls::of(&self.stores, self.budgets)
+    }
+
     /// At least one: where nothing is known, something may have to go.
-    fn volumes(&self) -> u32 {
+    pub(super) fn volumes(&self) -> u32 {
         let all: usize = self.stores.iter().map(|store| store.volumes.len()).sum();
         u32::try_from(all).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// When something has to go: it has not said that everything is gone.
+    pub(super) fn owes_deletions(&self) -> bool {
+        self.cleaned.is_none() && !self.abandoned
     }
 }
 
 impl Record {
     /// The calls that take its snapshots, once its planes are prepared.
     pub fn demand(&self) -> Demand {
-        let takes = |kept: &PlaneRecord| Takes {
-            place: kept.place(),
-            calls: Calls::of(&kept.stores, kept.budgets),
-            budgets: kept.budgets,
-        };
+        let takes = |kept: &PlaneRecord| Takes { place: kept.place(), calls: kept.calls(), budgets: kept.budgets };
         Demand {
             name: format!("{}/{}", self.request.namespace, self.request.name),
             planes: self.planes.iter().map(|(plane, kept)| (plane.clone(), takes(kept))).collect(),
@@ -56,7 +84,7 @@ impl Record {
         }
         let cleans = matches!(self.milestone, Milestone::Failed | Milestone::Cleaning);
         let owed = self.planes.iter().filter(|(_, kept)| !kept.account.is_empty()).map(|(plane, kept)| {
-            let deletes = cleans && kept.cleaned.is_none() && !kept.abandoned;
+            let deletes = cleans && kept.owes_deletions();
             Owed {
                 plane: plane.clone(),
                 place: kept.place(),
@@ -66,19 +94,6 @@ impl Record {
         });
         owed.filter(|owed| owed.deletions > 0 || owed.listings > 0).collect()
     }
-}
-
-/// What a plane may take of its account's DeleteSnapshot, by its part of the volumes of those planes that have to delete there
-/// and are `here`. `None`: no other has to, or nothing is known of where it works.
-pub(super) fn deletions(record: &Record, plane: &PlaneId, here: impl Fn(&PlaneId) -> bool) -> Option<CallShare> {
-    let own = record.planes.get(plane).filter(|own| !own.account.is_empty())?;
-    let beside = record.planes.iter().filter(|(other, kept)| {
-        let owes = kept.cleaned.is_none() && !kept.abandoned && here(other);
-        *other != plane && owes && (&kept.account, &kept.region) == (&own.account, &own.region)
-    });
-    let calls = own.volumes();
-    let of = beside.map(|(_, kept)| kept.volumes()).fold(calls, u32::saturating_add);
-    (calls < of).then_some(CallShare { calls, of })
 }
 
 /// All calls must fit into the hold, from full buckets and with nobody beside: what cannot is refused before anything is

@@ -5,13 +5,12 @@ use crate::{
     epoch::Epoch,
     evidence::Evidence,
     ids::{BackupUid, ClusterId, PlaneId, VolumeId},
-    text::SharedText,
     tiling::Tiling,
     time::Timestamp,
     ts::Ts,
 };
 use serde::{Deserialize, Serialize};
-use std::{cell::OnceCell, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 /// What a certificate claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -102,9 +101,6 @@ pub struct DirectoriesOn {
     /// On each of these.
     pub volumes: Vec<VolumeId>,
 }
-
-/// The certificate as it goes to every plane: long, and made once for all orders of one step.
-pub(super) type CertificateText = OnceCell<SharedText>;
 
 impl Certificate {
     /// The object that goes beside backupmeta: the certificate, the clocks of its barrier and its moments. Of these only

@@ -101,6 +101,10 @@ impl Barrier {
             ("I6: what is waited for has its clock", needed.iter().all(|timer| runs(*timer))),
             ("no clock runs for what is over", self.timers.names().all(|timer| self.has_use_for(timer))),
             (
+                "those that are away are counted",
+                self.planes.values().filter(|live| !live.connected).count() == self.away,
+            ),
+            (
                 "a plane that is away is not connected",
                 self.planes.values().all(|live| live.away_since.is_none() || !live.connected),
             ),

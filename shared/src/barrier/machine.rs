@@ -2,7 +2,7 @@
 //! step, `step/`; what runs out while something is held is in `clocks`.
 
 use super::{
-    certificate::CertificateText,
+    common::Common,
     input::{Effect, Input, Step, Timer},
     phase::{LastRefusal, Phase},
     record::{Milestone, Record},
@@ -51,6 +51,10 @@ pub struct Barrier {
     pub(super) record: Record,
     pub(super) phase: Phase,
     pub(super) planes: BTreeMap<PlaneId, PlaneState>,
+    /// How many of them are not connected.
+    pub(super) away: usize,
+    /// Where each stands in the request.
+    pub(super) members: BTreeMap<PlaneId, usize>,
     pub(super) timers: Timers<Timer>,
     /// Grows when a backup prepares anew.
     pub(super) round: u32,
@@ -74,7 +78,9 @@ pub struct Barrier {
 impl Barrier {
     /// The machine of a record, new or found in the ledger: the same path.
     pub fn new(record: Record) -> Self {
-        let planes = record.planes.keys().map(|plane| (plane.clone(), PlaneState::default())).collect();
+        let planes: BTreeMap<_, _> = record.planes.keys().map(|plane| (plane.clone(), PlaneState::default())).collect();
+        let members = record.request.members.iter().enumerate();
+        let members = members.map(|(number, member)| (member.plane.clone(), number)).collect();
         let phase = match record.milestone {
             Milestone::Preparing => Phase::Preparing,
             Milestone::Barrier | Milestone::Aborting => Phase::Aborting,
@@ -88,7 +94,9 @@ impl Barrier {
         Self {
             record,
             phase,
+            away: planes.len(),
             planes,
+            members,
             timers: Timers::default(),
             round: 1,
             cover_round: 0,
@@ -177,20 +185,20 @@ impl Barrier {
 
     /// Sends the present step's order to every connected plane that still owes its answer.
     pub(super) fn send_all(&self, step: &mut Step) {
-        let text = CertificateText::new();
+        let common = Common::default();
         for plane in self.planes.keys() {
-            self.send_owed(plane, &text, step);
+            self.send_owed(plane, &common, step);
         }
     }
 
     pub(super) fn send_outstanding(&self, plane: &PlaneId, step: &mut Step) {
-        self.send_owed(plane, &CertificateText::new(), step);
+        self.send_owed(plane, &Common::default(), step);
     }
 
-    fn send_owed(&self, plane: &PlaneId, text: &CertificateText, step: &mut Step) {
+    fn send_owed(&self, plane: &PlaneId, common: &Common, step: &mut Step) {
         let pauses = |live: &PlaneState| live.refused.as_ref().is_some_and(|last| last.again.is_some());
         let owes = self.planes.get(plane).is_some_and(|live| live.connected && !live.answered && !pauses(live));
-        if let (true, Some(order)) = (owes, self.order_for(plane, text)) {
+        if let (true, Some(order)) = (owes, self.order_for(plane, common)) {
             step.push(self.send(plane, order));
         }
     }
@@ -226,6 +234,7 @@ impl Barrier {
 
     fn plane_up(&mut self, plane: &PlaneId, step: &mut Step) {
         let Some(live) = self.planes.get_mut(plane) else { return };
+        self.away -= usize::from(!live.connected);
         live.connected = true;
         live.away_since = None;
         if let Some(last) = &mut live.refused {
@@ -251,6 +260,7 @@ impl Barrier {
     fn plane_down(&mut self, now: Now, plane: &PlaneId) {
         let holds = self.holds();
         let Some(live) = self.planes.get_mut(plane) else { return };
+        self.away += usize::from(live.connected);
         live.connected = false;
         live.away_since = holds.then_some(now.at);
         self.arm_plane_lost();

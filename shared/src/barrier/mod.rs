@@ -15,6 +15,7 @@ mod certificate;
 mod certify;
 mod check;
 mod clocks;
+mod common;
 mod increments;
 mod input;
 mod machine;

@@ -30,15 +30,12 @@ use std::{
 /// Longest text that a ledger has to keep. etcd takes objects of 1.5 MiB, the API server ConfigMaps of 1 MiB; the rest is
 /// room for their metadata and for what others put there.
 pub const LEDGER_TEXT_MAX: usize = 768 * 1024;
-/// What the orders to complete of one backup may take at a time, each with the whole certificate: they wait in the memory of a
-/// coordinator that has 512 MiB by the chart and, with a thousand planes and ten thousand backups, uses some 150 of them.
-const ORDERS_MAX: usize = 128 * 1024 * 1024;
 /// Longest certificate that fits into one frame beside a plane's own stores and snapshots.
 const CERTIFICATE_MAX: usize = MAX_FRAME_BYTES * 3 / 4;
 /// What is left free at Preparing for what only the end knows: a failure, reports of clean-ups.
 const MARGIN: usize = 64 * 1024;
 /// Below this length, even if nothing in it repeats, a record fits however large its certificate becomes (less than
-/// twice the stores that it is about), and so do the orders of as many planes as it can be about: no need to make one.
+/// twice the stores that it is about): no need to make one.
 const SMALL: usize = 128 * 1024;
 
 /// Refuses a record that could not be saved at its largest.
@@ -68,19 +65,11 @@ pub(super) fn check_room(record: &Record) -> Result<(), Refusal> {
     ))
 }
 
-/// Every plane gets all of it, to put it beside its backupmeta.
+/// Every plane gets all of it, to put it beside its backupmeta; one of an earlier version as it stands.
 fn check_certificate(full: &Record) -> Result<(), Refusal> {
-    let (text, planes) = (full.certificate_of_all().unwrap_or_default().len(), full.planes.len());
-    let (stores, all) = (full.cluster_stores.len(), text.saturating_mul(planes));
+    let (text, stores) = (full.certificate_of_all().unwrap_or_default().len(), full.cluster_stores.len());
     if text > CERTIFICATE_MAX {
         let text = format!("the certificate of {stores} stores has {text} bytes; {CERTIFICATE_MAX} fit into a message");
-        return Err(Refusal::new(Reason::TooLarge, text));
-    }
-    if all > ORDERS_MAX {
-        let text = format!(
-            "{planes} planes each get the certificate of {stores} stores, {text} bytes, which is {all} at a time; \
-             {ORDERS_MAX} fit into memory: name fewer planes, or fewer stores and volumes"
-        );
         return Err(Refusal::new(Reason::TooLarge, text));
     }
     Ok(())

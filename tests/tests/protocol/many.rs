@@ -53,6 +53,6 @@ fn one_more_is_refused() {
     with_planes(MEMBERS_MAX + 1, async |control, _| {
         until(&control, "Invalid", |object| object.is_some_and(|it| it["status"]["phase"] == "Invalid")).await;
         let status = control.get(KEY).unwrap()["status"].to_string();
-        assert!(status.contains("spec.clusters has 257 entries; a backup has at most 256"), "{status}");
+        assert!(status.contains("spec.clusters has 1001 entries; a backup has at most 1000"), "{status}");
     });
 }

@@ -1,25 +1,33 @@
 //! The certificate as it goes to planes: the same text to all of them, and long, so it is packed once.
 
 use crate::aside::{BrokenOff, aside};
-use shared::{pack::pack, text::SharedText};
-use std::{cell::RefCell, rc::Rc};
+use shared::{pack::pack, text::SharedText, wire::Complete};
+use std::rc::Rc;
+use tokio::sync::Mutex;
+
+/// Packed in less time than another thread takes to wake up.
+const SHORT: usize = 16 * 1024;
 
 /// What was packed last, and its short form. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Packed(Rc<RefCell<Option<(SharedText, SharedText)>>>);
+pub(super) struct Packed(Rc<Mutex<Option<(SharedText, SharedText)>>>);
 
 impl Packed {
-    /// The short form of this text, if it is known.
-    pub(super) fn of(&self, text: &SharedText) -> Option<SharedText> {
-        self.0.borrow().as_ref().filter(|(long, _)| long == text).map(|(_, short)| short.clone())
-    }
-
-    /// Makes it, and knows it from then on.
-    pub(super) async fn pack(&self, text: SharedText) -> Result<SharedText, BrokenOff> {
+    /// The certificate of this order goes packed. Whoever comes while it is being packed waits for it.
+    pub(super) async fn shorten(&self, complete: &mut Complete) -> Result<(), BrokenOff> {
+        let mut last = self.0.lock().await;
+        let text = std::mem::take(&mut complete.certificate);
+        if let Some((_, short)) = last.as_ref().filter(|(long, _)| *long == text) {
+            complete.packed = Some(short.clone());
+            return Ok(());
+        }
         let long = text.clone();
-        let short = SharedText::from(aside(move || pack(long.as_bytes())).await?);
-        *self.0.borrow_mut() = Some((text, short.clone()));
-        Ok(short)
+        let packed =
+            if long.len() > SHORT { aside(move || pack(long.as_bytes())).await? } else { pack(long.as_bytes()) };
+        let short = SharedText::from(packed);
+        *last = Some((text, short.clone()));
+        complete.packed = Some(short);
+        Ok(())
     }
 }
 
@@ -27,7 +35,7 @@ impl Packed {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use shared::{ids::ClusterId, request::MemberSpec, ts::Ts, wire::Complete};
+    use shared::{ids::ClusterId, request::MemberSpec, ts::Ts};
 
     fn complete(text: &str) -> Complete {
         Complete {
@@ -46,15 +54,15 @@ mod tests {
     #[tokio::test]
     async fn what_planes_unpack_is_what_was_to_be_sent() {
         let (packed, long) = (Packed::default(), "store snap-0123456789abcdef0 ".repeat(1_000));
-        for text in [long.as_str(), "another", ""] {
-            assert_eq!(packed.of(&text.into()), None);
-            let short = packed.pack(text.into()).await.unwrap();
-            assert_eq!(packed.of(&text.into()), Some(short.clone()), "once for all planes");
-            assert!(short.len() < text.len() / 10 + 100);
-            let order = Complete { certificate: "".into(), packed: Some(short), ..complete("") };
+        for text in [long.as_str(), long.as_str(), "another", ""] {
+            let mut order = complete(text);
+            packed.shorten(&mut order).await.unwrap();
+            assert!(order.certificate.is_empty() && order.packed.as_ref().unwrap().len() < text.len() / 10 + 100);
             assert_eq!(order.unpacked().unwrap(), complete(text));
         }
-        let damaged = Complete { packed: Some("H4sI".into()), ..complete("") };
+        let mut damaged = complete(&long);
+        packed.shorten(&mut damaged).await.unwrap();
+        damaged.packed = Some("H4sI".into());
         assert!(damaged.unpacked().is_err());
         assert_eq!(complete(&long).unpacked().unwrap(), complete(&long), "what is not packed stays as it is");
     }

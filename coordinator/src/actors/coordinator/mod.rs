@@ -36,7 +36,7 @@ use self::{
     scans::Scanning, verifications::Verifying,
 };
 use super::{
-    barrier::{BarrierActor, Beginning},
+    barrier::{BarrierActor, Beginning, room::Rooms},
     claims::ClaimStore,
     counted::Counted,
     few::{Few, IN_FLIGHT},
@@ -125,6 +125,7 @@ pub struct CoordinatorActor {
     /// Last steps of barriers that have ended, to be shown.
     pasts: Pasts,
     ports: Ports,
+    rooms: Rooms,
     clock: Clock,
     metrics: Arc<Metrics>,
     standing: Arc<Standing>,
@@ -209,6 +210,7 @@ impl CoordinatorActor {
             configuration: whole,
             pasts: Pasts::default(),
             ports,
+            rooms: Rooms::default(),
             clock,
             metrics,
             standing,
@@ -329,7 +331,7 @@ impl CoordinatorActor {
         self.incarnations += 1;
         let incarnation = self.incarnations;
         let actor = BarrierActor::new(
-            Beginning { record, version, hopeless, incarnation },
+            Beginning { record, version, hopeless, incarnation, rooms: self.rooms.clone() },
             &self.writer,
             self.ports.clone(),
             self.clock.clone(),

@@ -190,6 +190,14 @@ fn request(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'st
         ignored: options.ignored,
         allow_weaker_holds: spec.barrier.as_ref().and_then(|barrier| barrier.allow_weaker_holds).unwrap_or(false),
     };
+    if let Err(bytes) = status::rows::room(&request) {
+        let text = format!(
+            "spec.clusters has {} entries, which with these names and this prefix make an object of {bytes} bytes; etcd takes \
+             1.5 MiB: name fewer planes, or shorten s3.prefix",
+            request.members.len()
+        );
+        faults.add(Reason::SpecInvalid, text);
+    }
     faults.or(request)
 }
 

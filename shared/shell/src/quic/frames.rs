@@ -6,7 +6,7 @@ use crate::{
     link::{LINK_BYTES, LINK_QUEUE, Link},
     tls::Peer,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::{SinkExt, StreamExt};
 use quinn::{Connection, RecvStream, SendStream};
 use shared::wire::MAX_FRAME_BYTES;
@@ -34,6 +34,9 @@ pub enum FrameError {
 /// What a link's buffers begin with, each way. Most frames fit, longer ones make it grow; the codecs' own 8 KiB would be a
 /// third of what an idle session takes (`facts/tech.md` §2).
 const BUFFER: usize = 512;
+
+/// A buffer that has grown beyond this is given back: of a thousand links few send anything as long again.
+const LONG: usize = 32 * 1024;
 
 pub(super) type Reader = FramedRead<RecvStream, LengthDelimitedCodec>;
 pub(super) type Writer = FramedWrite<SendStream, LengthDelimitedCodec>;
@@ -105,7 +108,15 @@ async fn send(connection: &Connection, mut writer: Writer, first: Option<Bytes>,
                 },
             },
         };
-        if let Err(error) = writer.send(frame).await {
+        let long = frame.len() > LONG;
+        // Kept until all of it is in QUIC's hands: whoever made it may have been given room for it.
+        let kept = frame.clone();
+        let sent = writer.send(frame).await;
+        drop(kept);
+        if long {
+            *writer.write_buffer_mut() = BytesMut::with_capacity(BUFFER);
+        }
+        if let Err(error) = sent {
             // Only our own oversize frame leaves the connection open here; half a conversation is of no use to anybody.
             if error.kind() == io::ErrorKind::InvalidInput {
                 tracing::error!(error = %error, "own frame is over the limit, link closed");

@@ -4,7 +4,7 @@ use super::abort::FAILURE_MAX;
 use crate::{
     backoff::Backoff,
     barrier::{
-        calls,
+        common::Common,
         input::{Step, Timer},
         machine::Barrier,
         phase::Phase,
@@ -34,9 +34,9 @@ impl Barrier {
         self.after_clean(step);
     }
 
-    pub(in crate::barrier) fn clean_order(&self, plane: &PlaneId) -> Option<Order> {
+    pub(in crate::barrier) fn clean_order(&self, plane: &PlaneId, common: &Common) -> Option<Order> {
         let kept = self.record.planes.get(plane)?;
-        if kept.cleaned.is_some() || kept.abandoned {
+        if !kept.owes_deletions() {
             return None;
         }
         let scope = if self.phase == Phase::Cleaning { CleanScope::Backup } else { CleanScope::Attempt };
@@ -45,11 +45,11 @@ impl Barrier {
             named.map(|part| part.evidence.snapshots.iter().map(|s| s.snapshot.clone()).collect()).unwrap_or_default();
         let complete = kept.completed_bytes.is_some();
         let old_backup = self.record.old_manager.then_some(OldBackup { commit_ts: kept.least_safe_ts, complete });
-        let spec = self.record.request.member_spec(plane)?;
+        let spec = self.spec_of(plane)?;
         let (taken_back, unless_proven) = (self.is_taken_back(), self.is_unless_proven());
         let afresh = self.asks_afresh(plane);
         let here = |other: &PlaneId| self.planes.get(other).is_some_and(|live| live.connected);
-        let share = calls::deletions(&self.record, plane, here);
+        let share = common.deletions(&self.record, plane, here);
         Some(Order::Clean(Clean { spec, scope, snapshots, old_backup, taken_back, unless_proven, afresh, share }))
     }
 
@@ -94,7 +94,7 @@ impl Barrier {
     }
 
     pub(in crate::barrier) fn cleaned(&mut self, plane: &PlaneId, report: CleanReport, step: &mut Step) {
-        if !matches!(self.phase, Phase::Failed | Phase::Cleaning) || self.clean_order(plane).is_none() {
+        if !matches!(self.phase, Phase::Failed | Phase::Cleaning) || !self.has_part(plane) {
             return;
         }
         if !report.left.is_empty() {

@@ -2,7 +2,7 @@
 
 use crate::{
     barrier::{
-        certificate::CertificateText,
+        common::Common,
         increments::Increments,
         input::{Step, Timer},
         machine::Barrier,
@@ -25,7 +25,7 @@ impl Barrier {
         self.complete_if_done(step);
     }
 
-    pub(in crate::barrier) fn complete_order(&self, plane: &PlaneId, text: &CertificateText) -> Option<Order> {
+    pub(in crate::barrier) fn complete_order(&self, plane: &PlaneId, common: &Common) -> Option<Order> {
         let kept = self.record.planes.get(plane)?;
         let certificate = self.record.certificate.as_ref()?;
         if kept.completed_bytes.is_some() {
@@ -33,14 +33,14 @@ impl Barrier {
         }
         let snapshots = certificate.planes.get(plane).map(|part| part.evidence.snapshots.clone()).unwrap_or_default();
         Some(Order::Complete(Complete {
-            spec: self.record.request.member_spec(plane)?,
+            spec: self.spec_of(plane)?,
             cluster: certificate.cluster,
             cluster_version: self.record.cluster_version.clone(),
             commit_ts: certificate.commit_ts,
             cluster_stores: u32::try_from(self.record.cluster_stores.len()).unwrap_or(u32::MAX),
             stores: kept.stores.clone(),
             snapshots,
-            certificate: text.get_or_init(|| self.record.certificate_text(certificate)).clone(),
+            certificate: common.text(&self.record, certificate),
             packed: None,
         }))
     }

@@ -3,6 +3,7 @@
 
 use crate::{
     barrier::{
+        common::Common,
         increments::Increments,
         input::{Step, Timer},
         machine::Barrier,
@@ -11,7 +12,7 @@ use crate::{
     ids::PlaneId,
     reason::{Refusal, cut},
     time::Millis,
-    wire::{CallShare, MEASURED_AT_ONCE, Measure, Measured, Order},
+    wire::{MEASURED_AT_ONCE, Measure, Measured, Order},
 };
 
 /// What could not be told within a day after the end stays unknown: a plane that is away for longer may never come back.
@@ -38,7 +39,7 @@ impl Barrier {
         self.send_all(step);
     }
 
-    pub(in crate::barrier) fn measure_order(&self, plane: &PlaneId) -> Option<Order> {
+    pub(in crate::barrier) fn measure_order(&self, plane: &PlaneId, common: &Common) -> Option<Order> {
         if !self.record.measures_in(plane) {
             return None;
         }
@@ -46,26 +47,16 @@ impl Barrier {
         let part = self.record.certificate.as_ref()?.planes.get(plane)?;
         let left = part.evidence.snapshots.iter().skip(usize::try_from(from).ok()?);
         Some(Order::Measure(Measure {
-            spec: self.record.request.member_spec(plane)?,
+            spec: self.spec_of(plane)?,
             from,
             snapshots: left.take(MEASURED_AT_ONCE).cloned().collect(),
-            share: self.listing_share(plane),
+            share: common.listings(&self.record, plane),
         }))
     }
 
-    /// Planes of one account and Region divide what it may list, by their snapshots.
-    fn listing_share(&self, plane: &PlaneId) -> Option<CallShare> {
-        let own = self.record.planes.get(plane)?;
-        let same = self.record.planes.iter().filter(|(_, kept)| {
-            kept.increments.is_some() && (&kept.account, &kept.region) == (&own.account, &own.region)
-        });
-        let of = same.map(|(other, _)| self.record.certified_of(other)).fold(0_u32, u32::saturating_add);
-        let calls = self.record.certified_of(plane);
-        (calls < of).then_some(CallShare { calls, of })
-    }
-
     pub(in crate::barrier) fn measured(&mut self, plane: &PlaneId, measured: Measured, step: &mut Step) {
-        let ours = matches!(self.measure_order(plane), Some(Order::Measure(order)) if order.from == measured.from);
+        let kept = self.record.planes.get(plane).and_then(|kept| kept.increments);
+        let ours = self.record.measures_in(plane) && kept.is_some_and(|kept| kept.done == measured.from);
         if self.phase != Phase::Complete || !ours {
             return;
         }

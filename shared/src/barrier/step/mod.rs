@@ -41,8 +41,9 @@ mod stop;
 mod suspend;
 
 use crate::{
-    barrier::{calls::shares, certificate::CertificateText, machine::Barrier, phase::Phase},
+    barrier::{common::Common, machine::Barrier, phase::Phase, record::PlaneRecord},
     ids::PlaneId,
+    request::MemberSpec,
     wire::{Order, Prepare, Settle, Snapshot},
 };
 
@@ -52,9 +53,9 @@ impl Barrier {
     pub(in crate::barrier) fn has_part(&self, plane: &PlaneId) -> bool {
         let record = &self.record;
         let (kept, certificate) = (record.planes.get(plane), record.certificate.as_ref());
-        let is_member = || record.request.members.iter().any(|member| member.plane == *plane);
+        let is_member = || self.members.contains_key(plane);
         match self.phase {
-            Phase::Preparing => is_member() && self.all_connected(),
+            Phase::Preparing => self.all_connected() && is_member(),
             Phase::Settling => self.gc_hold.is_some() || record.request.init_plane() == Some(plane),
             Phase::Snapshotting => record.commit_ts.is_some(),
             Phase::Reserving
@@ -67,9 +68,7 @@ impl Barrier {
             Phase::Completing => {
                 certificate.is_some() && kept.is_some_and(|kept| kept.completed_bytes.is_none()) && is_member()
             }
-            Phase::Failed | Phase::Cleaning => {
-                kept.is_some_and(|kept| kept.cleaned.is_none() && !kept.abandoned) && is_member()
-            }
+            Phase::Failed | Phase::Cleaning => kept.is_some_and(PlaneRecord::owes_deletions) && is_member(),
             Phase::Complete => {
                 let certified = || certificate.is_some_and(|certificate| certificate.planes.contains_key(plane));
                 record.measures_in(plane)
@@ -81,18 +80,24 @@ impl Barrier {
         }
     }
 
+    /// What a plane works by.
+    pub(in crate::barrier) fn spec_of(&self, plane: &PlaneId) -> Option<MemberSpec> {
+        let request = &self.record.request;
+        self.members.get(plane).and_then(|number| request.members.get(*number)).map(|member| request.spec_of(member))
+    }
+
     /// The order that a plane owes an answer to in the present step; `None` where it has no part.
-    pub(in crate::barrier) fn order_for(&self, plane: &PlaneId, text: &CertificateText) -> Option<Order> {
-        let order = self.make_order(plane, text);
+    pub(in crate::barrier) fn order_for(&self, plane: &PlaneId, common: &Common) -> Option<Order> {
+        let order = self.make_order(plane, common);
         debug_assert_eq!(order.is_some(), self.has_part(plane), "{plane} in {:?}", self.phase);
         order
     }
 
-    fn make_order(&self, plane: &PlaneId, text: &CertificateText) -> Option<Order> {
-        let spec = || self.record.request.member_spec(plane);
+    fn make_order(&self, plane: &PlaneId, common: &Common) -> Option<Order> {
         match self.phase {
             Phase::Preparing => {
-                spec().filter(|_| self.all_connected()).map(|spec| Order::Prepare(Prepare { round: self.round, spec }))
+                let spec = self.all_connected().then(|| self.spec_of(plane)).flatten();
+                spec.map(|spec| Order::Prepare(Prepare { round: self.round, spec }))
             }
             Phase::Reserving => Some(Order::Reserve),
             Phase::Settling => match self.gc_hold {
@@ -102,16 +107,16 @@ impl Barrier {
             Phase::Suspending => Some(Order::Suspend),
             Phase::Covering => Some(Order::Cover(self.cover_order())),
             Phase::Snapshotting => self.record.commit_ts.map(|commit_ts| {
-                let (share, one_volume) = shares(&self.record, plane);
+                let (share, one_volume) = common.snapshots(&self.record, plane);
                 Order::Snapshot(Snapshot { commit_ts, share, one_volume })
             }),
             Phase::Confirming => Some(Order::Confirm),
             Phase::Releasing => Some(Order::Release),
             Phase::Recovering => Some(Order::Recover),
-            Phase::Completing => self.complete_order(plane, text),
+            Phase::Completing => self.complete_order(plane, common),
             Phase::Aborting => self.abort_order(),
-            Phase::Failed | Phase::Cleaning => self.clean_order(plane),
-            Phase::Complete => self.measure_order(plane),
+            Phase::Failed | Phase::Cleaning => self.clean_order(plane, common),
+            Phase::Complete => self.measure_order(plane, common),
             Phase::Claiming | Phase::Cleaned => None,
         }
     }

@@ -2,19 +2,17 @@
 //! the same record always gives the same status and an unchanged one is never written.
 
 use super::{
-    super::crd::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus, VerifiedStatus},
+    super::crd::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, VerifiedStatus},
     go_duration,
     succeeded::{SUCCEEDED, of_phase, succeeded},
-    words::{advice, proof, rfc3339, short},
+    words::{advice, int, proof, rfc3339, short},
 };
 use crate::{human::human_size, ports::Status};
 use serde_json::{Map, Value};
 use shared::{
-    barrier::{Certificate, Milestone, PlaneRecord, Record, Verdict, View, full_size_of},
-    ids::PlaneId,
+    barrier::{Certificate, Milestone, Record, Verdict, View},
     reason::{Reason, Refusal},
     time::{Millis, Timestamp},
-    ts::Ts,
     verify::Verification,
 };
 
@@ -98,7 +96,7 @@ fn derive(view: &View, foreign: Vec<ConditionStatus>, old: Vec<ConditionStatus>,
     BackupStatus {
         uid: Some(record.key().to_string()),
         backup_uid: record.adopted.as_ref().map(|_| record.request.backup.to_string()),
-        backups: Some(record.request.members.iter().map(|member| row(view, &member.plane)).collect()),
+        backups: Some(rows::of(view)),
         time_started: record.times.started.map(rfc3339),
         time_completed: record.times.completed.map(rfc3339),
         time_taken: taken.map(go_duration),
@@ -233,88 +231,6 @@ fn kept_conditions(old: Option<&Map<String, Value>>) -> Vec<ConditionStatus> {
     all_conditions(old).into_iter().filter(|kept| !OUR_CONDITIONS.contains(&kept.kind.as_str())).collect()
 }
 
-/// One plane's row. Its phases are words of the old member objects (`facts/tidb-operator.md` §1.4).
-fn row(view: &View, plane: &PlaneId) -> MemberStatus {
-    let record = &view.record;
-    let none = PlaneRecord::default();
-    let kept = record.planes.get(plane).unwrap_or(&none);
-    let member = record.request.member(plane);
-    let refused = view.planes.get(plane).and_then(|live| live.refused.as_ref()).map(|last| &last.refusal);
-    let cleans = matches!(record.milestone, Milestone::Failed | Milestone::Cleaning);
-    let phase = row_phase(record, kept, refused.is_some());
-    let (reason, message) = match (refused, &record.failure) {
-        (Some(refusal), _) if cleans => {
-            (Some(Reason::CleanFailed), Some(short(&format!("{}: {}", refusal.reason, refusal.advice()))))
-        }
-        (Some(refusal), _) => (Some(refusal.reason), Some(advice(refusal))),
-        (None, Some(refusal)) if phase == "Failed" => match told_by(record, refusal) {
-            Some(other) if other != plane => {
-                (Some(refusal.reason), Some(format!("ended because of {other}: see its row")))
-            }
-            _ => (Some(refusal.reason), Some(advice(refusal))),
-        },
-        (None, _) => (None, None),
-    };
-    let message = match (message, kept.remark()) {
-        (Some(message), Some(notes)) => Some(short(&format!("{message} Worth knowing: {notes}"))),
-        (message, notes) => message.or(notes.map(|notes| short(&notes))),
-    };
-    MemberStatus {
-        backup_name: format!("fed-{}-{plane}", record.request.name),
-        backup_path: Some(record.request.storage.of_plane(plane).path()),
-        backup_size: full_size_of(kept).bytes().map(int),
-        incremental_backup_size: record.added_by(plane, kept).bytes().map(int),
-        commit_ts: row_commit_ts(record, kept),
-        k8s_cluster_name: Some(plane.to_string()),
-        progress: progress(view, plane, phase),
-        phase: phase.to_owned(),
-        reason: reason.map(|reason| reason.to_string()),
-        message,
-        tc_name: member.map(|member| member.tc_name.clone()),
-        tc_namespace: member.map(|member| member.tc_namespace.clone()),
-    }
-}
-
-/// The plane that a refusal came from, if it came from one.
-fn told_by<'a>(record: &'a Record, refusal: &Refusal) -> Option<&'a PlaneId> {
-    let text = refusal.message.strip_prefix("plane ")?;
-    record.planes.keys().find(|plane| text.strip_prefix(plane.as_str()).is_some_and(|rest| rest.starts_with(": ")))
-}
-
-fn row_phase(record: &Record, kept: &PlaneRecord, refused: bool) -> &'static str {
-    match record.milestone {
-        Milestone::Preparing => "Prepare",
-        Milestone::Barrier | Milestone::Snapshotting => "Running",
-        Milestone::Certified if kept.completed_bytes.is_some() => "Complete",
-        Milestone::Certified => "VolumeBackupSnapshotsCreated",
-        Milestone::Complete => "Complete",
-        Milestone::Aborting => "VolumeBackupFailed",
-        Milestone::Failed => "Failed",
-        Milestone::Cleaning if refused => "CleanFailed",
-        Milestone::Cleaning | Milestone::Cleaned => "Clean",
-    }
-}
-
-/// The least safe_ts that the plane reported; of a plane that leads nothing, the moment that stands in its backupmeta.
-fn row_commit_ts(record: &Record, kept: &PlaneRecord) -> Option<String> {
-    let certificate = record.certificate.as_ref()?;
-    Some(kept.least_safe_ts.filter(|ts: &Ts| ts.is_real()).unwrap_or(certificate.commit_ts).to_string())
-}
-
-fn progress(view: &View, plane: &PlaneId, phase: &str) -> Option<String> {
-    if matches!(phase, "Complete" | "Failed") {
-        return None;
-    }
-    let seen = view.planes.get(plane)?;
-    if !seen.connected {
-        return Some("the plane actor is not connected".to_owned());
-    }
-    let count = (seen.total > 0).then(|| format!("{}/{}", seen.done, seen.total));
-    let text = (!seen.text.is_empty()).then(|| short(&seen.text));
-    let parts: Vec<String> = count.into_iter().chain(text).collect();
-    (!parts.is_empty()).then(|| parts.join(" "))
-}
-
 fn barrier(view: &View) -> BarrierStatus {
     let record = &view.record;
     let ms = |length: Option<Millis>| length.map(|length| int(length.0));
@@ -351,15 +267,12 @@ fn certificate(certificate: &Certificate) -> CertificateStatus {
     }
 }
 
-/// Kubernetes integers are int64.
-fn int(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
 /// Plain structs of texts, numbers and lists always serialise.
 fn json<T: serde::Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
+
+pub(super) mod rows;
 
 #[cfg(test)]
 mod tests;

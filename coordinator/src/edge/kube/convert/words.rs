@@ -18,11 +18,21 @@ pub(super) fn advice(refusal: &Refusal) -> String {
 
 /// At most [`MAX_TEXT`] bytes, cut between characters.
 pub(crate) fn short(text: &str) -> String {
-    if text.len() <= MAX_TEXT {
+    shortened(text, MAX_TEXT)
+}
+
+/// At most so many bytes.
+pub(super) fn shortened(text: &str, most: usize) -> String {
+    if text.len() <= most {
         return text.to_owned();
     }
-    let end = (0..=MAX_TEXT - 3).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=most.saturating_sub(3)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     format!("{}...", &text[..end])
+}
+
+/// Kubernetes integers are int64.
+pub(super) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Time stamps in Kubernetes have whole seconds.

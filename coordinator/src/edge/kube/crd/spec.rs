@@ -89,13 +89,12 @@ use serde_json::{Map, Value};
 pub struct BackupSpec {
     /// The Kubernetes clusters that hold TiKV of the TiDB cluster. The first one also holds PD for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    // Far more Kubernetes clusters than a TiDB cluster spans. With every text at its longest the object still fits into etcd.
-    // The rule's cost grows with the square, so that above 64 the coordinator looks alone (PlaneDuplicate).
-    #[schemars(length(max = 256))]
-    #[x_kube(validation = Rule::new(
-        "self.size() > 64 || self.all(c, !has(c.k8sClusterName) || self.exists_one(d, has(d.k8sClusterName) && d.k8sClusterName == c.k8sClusterName))"
-    )
-    .message("a k8sClusterName stands twice in spec.clusters: name each Kubernetes cluster once, all its TiKV belong to one entry"))]
+    // Far more Kubernetes clusters than a TiDB cluster spans; whether the object fits into etcd is the coordinator's to say.
+    // A map, because a rule that no name stands twice costs the square of this, which no API server takes.
+    #[schemars(
+        length(max = 1000),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["k8sClusterName"])
+    )]
     pub clusters: Option<Vec<ClusterRef>>,
     /// How each Kubernetes cluster's part is backed up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,7 +119,8 @@ pub struct ClusterRef {
     /// Name of the Kubernetes cluster, the one its plane actor goes by.
     #[serde(default, rename = "k8sClusterName", skip_serializing_if = "Option::is_none")]
     // Long enough for an EKS cluster's ARN, which kubeconfig contexts often are.
-    #[schemars(length(max = 253))]
+    // A key of the list has to be there.
+    #[schemars(length(max = 253), extend("default" = ""))]
     #[x_kube(validation = Rule::new(r"self == '' || !(self.matches('(^|/)([.][.]?)?(/|$)') || self.matches(r'^\s|\s$|\p{Cc}'))")
         .message("k8sClusterName must have no invisible character and no empty, '.' or '..' between slashes: it is part of the files' path"))]
     pub k8s_cluster_name: Option<String>,

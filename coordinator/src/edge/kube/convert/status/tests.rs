@@ -3,7 +3,8 @@ use crate::fixtures::{START, certified, complete, record};
 use serde_json::json;
 use shared::{
     barrier::{LastRefusal, Phase, PlaneView, Verdict},
-    request::{MEMBERS_MAX, MemberRequest},
+    ids::PlaneId,
+    ts::Ts,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -297,50 +298,4 @@ fn what_a_plane_found_while_cleaning_stands_in_its_row() {
     let shown = status(record);
     assert_eq!(shown["backups"][0].get("message"), None);
     assert_eq!(shown["backups"][1]["message"], "backup.lock was not there");
-}
-
-/// What etcd takes of one object.
-const ETCD: usize = 1_536 * 1024;
-
-/// As many rows as there may be, every text in them, and in the spec, at its longest.
-#[test]
-fn an_object_of_as_many_planes_as_there_may_be_fits_into_etcd() {
-    let long = |number: usize, length: usize| format!("{number:04}{}", "x".repeat(length - 4));
-    let mut record = record();
-    record.request.name = long(0, 63);
-    record.request.storage.prefix = long(0, 512);
-    record.request.members = (0..MEMBERS_MAX)
-        .map(|number| MemberRequest {
-            plane: PlaneId::new(long(number, 253)),
-            tc_name: long(number, 253),
-            tc_namespace: long(number, 63),
-        })
-        .collect();
-    let refused = |_| {
-        Some(LastRefusal {
-            refusal: Refusal::new(Reason::AccessDenied, long(0, 4_000)),
-            since: Timestamp(START),
-            tries: 3,
-            again: None,
-        })
-    };
-    let live = |number| PlaneView {
-        connected: true,
-        owes: true,
-        refused: refused(number),
-        text: long(0, 4_000),
-        ..PlaneView::default()
-    };
-    let members = record.request.members.clone();
-    let planes = members.iter().enumerate().map(|(number, member)| (member.plane.clone(), live(number))).collect();
-    let Status::Barrier(view) = view(record) else { unreachable!() };
-    let view = View { planes, phase: Phase::Preparing, ..(*view).clone() };
-    let status = merge_status(None, &Status::Barrier(view.into()), Timestamp(START)).to_string().len();
-    let row = |member: &MemberRequest| {
-        let MemberRequest { plane, tc_name, tc_namespace } = member;
-        json!({"k8sClusterName": plane, "tcName": tc_name, "tcNamespace": tc_namespace}).to_string().len() + 1
-    };
-    // Twice: `kubectl apply` keeps the manifest in an annotation.
-    let spec: usize = members.iter().map(row).sum::<usize>() * 2;
-    assert!(status + spec < ETCD, "{status} bytes of status and {spec} of spec");
 }
