@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::{policy::Policy, time::Millis, verify::Pace};
+use shell::tls::Mapping;
 use std::{
     collections::BTreeSet,
     net::{Ipv6Addr, SocketAddr},
@@ -33,6 +34,8 @@ pub struct CoordinatorConfig {
     pub socket: PathBuf,
     /// Trust domain of the URI SANs.
     pub trust_domain: String,
+    /// Whom URI SANs of another form name: planes, people, and this coordinator.
+    pub identities: Vec<Mapping>,
     /// Certificates; read again when they change.
     pub tls: TlsFiles,
     /// Namespace of the ledger's ConfigMaps and the leader Lease.
@@ -160,6 +163,7 @@ impl Default for CoordinatorConfig {
             ui: true,
             socket: PathBuf::from(SOCKET),
             trust_domain: shell::tls::TRUST_DOMAIN.to_owned(),
+            identities: Vec::new(),
             tls: TlsFiles::default(),
             namespace: "isochron".to_owned(),
             name: String::new(),

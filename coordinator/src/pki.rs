@@ -185,6 +185,7 @@ fn add_context(
         key: absolute(&issued.key)?,
         crl: absolute(&dir.join("crl.pem"))?,
         trust_domain,
+        identities: Vec::new(),
     };
     let called = context.name.clone();
     let current = contexts::change(&file, |all: &mut Contexts| Ok(all.put(context)))

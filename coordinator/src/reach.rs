@@ -176,6 +176,7 @@ impl ReachArgs {
                     .clone()
                     .or_else(|| kept(|it| &it.trust_domain))
                     .unwrap_or_else(|| TRUST_DOMAIN.to_owned()),
+                identities: context.map(|context| context.identities.clone()).unwrap_or_default(),
             }),
             server_name: self.server_name.clone().or_else(|| kept(|it| &it.server_name)),
             server,

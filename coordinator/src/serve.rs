@@ -188,6 +188,7 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
         key: tls.key.clone(),
         crl: (!tls.crl.as_os_str().is_empty()).then(|| tls.crl.clone()),
         trust_domain: config.trust_domain.clone(),
+        identities: config.identities.clone(),
     })?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
     let mut world = assemble(&config, &clock).await?;

@@ -32,6 +32,7 @@ pub(crate) fn credentials(folder: &Path, kind: Kind, name: &str) -> anyhow::Resu
         key: folder.join(format!("{kind}-{name}.key")),
         crl: Some(folder.join("crl.pem")),
         trust_domain: TRUST_DOMAIN.to_owned(),
+        identities: Vec::new(),
     })?)
 }
 

@@ -7,7 +7,7 @@ use plane_actor::{
 };
 use serde::{Deserialize, Serialize};
 use shared::time::Millis;
-use shell::{config, telemetry};
+use shell::{config, telemetry, tls::Mapping};
 use std::{
     net::{Ipv6Addr, SocketAddr},
     path::PathBuf,
@@ -38,6 +38,8 @@ pub(crate) struct Settings {
     pub(crate) server_name: String,
     /// Trust domain of the URI SANs.
     pub(crate) trust_domain: String,
+    /// Whom URI SANs of another form name: this plane, and the coordinator.
+    pub(crate) identities: Vec<Mapping>,
     /// Certificates; read again when they change.
     pub(crate) tls: TlsFiles,
     /// `/metrics /healthz /readyz` (6060). `[::]` is all interfaces, IPv4 as well.
@@ -119,6 +121,7 @@ impl Default for Settings {
             coordinator: Vec::new(),
             server_name: String::new(),
             trust_domain: shell::tls::TRUST_DOMAIN.to_owned(),
+            identities: Vec::new(),
             tls: TlsFiles::default(),
             http: everywhere(6060),
             namespace: "isochron".to_owned(),

@@ -32,6 +32,7 @@ pub(crate) fn credentials(settings: &Settings) -> anyhow::Result<Arc<Credentials
         key: tls.key.clone(),
         crl: (!tls.crl.as_os_str().is_empty()).then(|| tls.crl.clone()),
         trust_domain: settings.trust_domain.clone(),
+        identities: settings.identities.clone(),
     })?)
 }
 

@@ -27,6 +27,11 @@ POLICY_RULES = [
     }
 ]
 
+IDENTITIES = [
+    {"uri": "spiffe://mesh.example/ns/isochron/sa/coordinator", "is": "coordinator/second"},
+    {"uri": "spiffe://mesh.example/ns/isochron/sa/plane-{name}", "is": "plane/{name}"},
+]
+
 BOTH = {
     "image": "registry.example/isochron@sha256:" + "0" * 64,
     "imagePullPolicy": "Always",
@@ -91,6 +96,7 @@ FULL = {
     | {
         "planes": ["arn:aws:eks:eu-west-1:123456789012:cluster/prod-az1", "b"],
         "trustDomain": "example.org",
+        "identities": IDENTITIES,
         "name": "second",
         "objects": {"namespaces": ["shop", "bank"], "labelSelector": "isochron in (second), tier!=test"},
         "timezone": "Europe/Berlin",
@@ -125,6 +131,7 @@ FULL = {
         "coordinator": ["[fd00::1]:7443", "c.example:443"],
         "serverName": "second",
         "trustDomain": "example.org",
+        "identities": IDENTITIES,
         "pd": [{"namespace": "tidb", "name": "a", "urls": ["https://pd:2379"], "tlsSecret": "mine"}],
         "clusterDomain": "k8s.example",
         "aws": AWS,

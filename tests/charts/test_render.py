@@ -8,7 +8,7 @@ import unittest
 
 import yaml
 
-from full import AWS, POLICY_RULES
+from full import AWS, IDENTITIES, POLICY_RULES
 from kit import CHARTS, DEPLOY, ROOT, helm, kinds, merged, one, plain_values, refusal, run, template
 from programs import environment
 
@@ -95,6 +95,7 @@ class Values(unittest.TestCase):
             "isochron": {
                 "planes": [ARN, "b, c", "1", "1e3", "- x", "null"],
                 "trustDomain": "example.org",
+                "identities": IDENTITIES,
                 "name": "second",
                 "objects": {"namespaces": ["shop", "1e3"], "labelSelector": "isochron in (second), tier!=test"},
                 "timezone": "Europe/Berlin",
@@ -110,6 +111,7 @@ class Values(unittest.TestCase):
                 "coordinator": ["[::1]:7443", "c.example:7443"],
                 "serverName": "",
                 "trustDomain": "example.org",
+                "identities": IDENTITIES,
                 "pd": pd,
                 "clusterDomain": "k8s.example",
                 "aws": AWS,
@@ -148,6 +150,8 @@ class Values(unittest.TestCase):
             ("isochron", {"tls": {"secretname": "x"}}, "at '/tls': additional properties 'secretname' not allowed"),
             ("isochron", {"brFederationManager": {"replicas": 1}}, "'brFederationManager' not allowed"),
             ("isochron", {"planes": []}, "planes: the list is empty"),
+            ("isochron", {"identities": [{"uri": "https://m/x", "is": "plane/a"}]}, "at '/identities/0/uri': 'https://m/x' does not match"),
+            ("isochron-plane", {"identities": [{"uri": "spiffe://m/x", "is": "admin/a"}]}, "at '/identities/0/is': 'admin/a' does not match"),
             ("isochron", {"certManager": {"enabled": True}}, "certManager.issuerRef.name: missing"),
             ("isochron", {"service": {"type": "ExternalName"}}, "at '/service/type'"),
             ("isochron-plane", {"plane": ""}, "plane: missing"),

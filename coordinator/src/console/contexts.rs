@@ -14,7 +14,7 @@
 //! ```
 
 use serde::{Deserialize, Serialize};
-use shell::yaml;
+use shell::{tls::Mapping, yaml};
 use std::{
     ffi::OsString,
     fs,
@@ -38,6 +38,9 @@ pub struct Context {
     pub server_name: String,
     /// Trust domain of the certificates.
     pub trust_domain: String,
+    /// Whom URI SANs of another form name, as in the coordinator's configuration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<Mapping>,
     /// CA certificate.
     pub ca: PathBuf,
     /// Admin certificate.

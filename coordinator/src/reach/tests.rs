@@ -7,6 +7,7 @@ fn alice() -> Contexts {
         server: server.split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect(),
         server_name: "isochron".to_owned(),
         trust_domain: "shop.internal".to_owned(),
+        identities: Vec::new(),
         ca: path("ca.crt"),
         cert: path("admin-alice.crt"),
         key: PathBuf::from("admin-alice.key"),

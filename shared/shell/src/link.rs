@@ -43,6 +43,21 @@ impl fmt::Display for Role {
 }
 
 impl Identity {
+    /// As ids and the configuration call them.
+    pub const KINDS: [&str; 5] = ["plane", "admin", "operator", "viewer", "coordinator"];
+
+    /// Somebody of one of [`Self::KINDS`].
+    pub fn of_kind(kind: &str, name: String) -> Option<Self> {
+        match kind {
+            "plane" => Some(Self::Plane(name)),
+            "admin" => Some(Self::Admin(name)),
+            "operator" => Some(Self::Operator(name)),
+            "viewer" => Some(Self::Viewer(name)),
+            "coordinator" => Some(Self::Coordinator(name)),
+            _ => None,
+        }
+    }
+
     /// The name alone.
     pub fn name(&self) -> &str {
         match self {

@@ -8,6 +8,8 @@ mod credentials;
 mod files;
 mod identity;
 mod material;
+mod names;
+mod servers;
 mod term;
 mod witness;
 
@@ -15,6 +17,7 @@ pub use credentials::Credentials;
 pub use files::{TlsError, TlsFiles};
 pub use identity::{IdentityError, Peer, peer_of, serial_hex};
 pub use material::{Material, Standing};
+pub use names::{Mapping, MappingError, Names};
 pub(crate) use term::first_end;
 pub use witness::Distrust;
 

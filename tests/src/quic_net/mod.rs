@@ -61,6 +61,7 @@ impl Certificates {
             key: self.0.join(format!("{kind}-{name}.key")),
             crl: Some(self.0.join("crl.pem")),
             trust_domain: TRUST_DOMAIN.to_owned(),
+            identities: Vec::new(),
         };
         #[allow(clippy::expect_used)] // Without certificates there is no test.
         Credentials::load(files).expect("certificates that were just made")

@@ -74,6 +74,11 @@ coordinator:
 # The NAME of `coordinator pki coordinator NAME`: it holds whatever the address is called.
 serverName: {{ .Values.serverName | quote }}
 trustDomain: {{ .Values.trustDomain | quote }}
+{{- with .Values.identities }}
+# Whom SPIFFE ids of another form name.
+identities:
+{{ toYaml . }}
+{{- end }}
 # All interfaces, IPv6 and IPv4.
 http: "[::]:6060"
 tls:

@@ -43,6 +43,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 listen: "[::]:7443"
 http: "[::]:6060"
 trustDomain: {{ .Values.trustDomain | quote }}
+{{- with .Values.identities }}
+# Whom SPIFFE ids of another form name.
+identities:
+{{ toYaml . }}
+{{- end }}
 tls:
   ca: /etc/isochron/tls/ca.crt
   cert: /etc/isochron/tls/tls.crt

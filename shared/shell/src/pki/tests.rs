@@ -2,7 +2,7 @@ use super::*;
 use crate::clock::system_wall;
 use crate::{
     link::Identity,
-    tls::{Credentials, IdentityError, TlsError, TlsFiles, peer_of},
+    tls::{Credentials, IdentityError, Names, TlsError, TlsFiles, peer_of},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use shared::time::Timestamp;
@@ -22,6 +22,10 @@ fn authority_at(now: Timestamp) -> tempfile::TempDir {
     dir
 }
 
+fn of_domain(trust_domain: &str) -> Names {
+    Names::of(trust_domain, &[]).unwrap()
+}
+
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
@@ -31,17 +35,17 @@ fn what_is_issued_says_who_it_is_and_keys_are_private() {
     let dir = authority();
     let issued = issue(dir.path(), Kind::Plane, "us-west-2", &[]).unwrap();
     let cert = CertificateDer::from_pem_file(&issued.cert).unwrap();
-    let peer = peer_of(std::slice::from_ref(&cert), "test.example").unwrap();
+    let peer = peer_of(std::slice::from_ref(&cert), &of_domain("test.example")).unwrap();
     assert_eq!(peer.identity, Identity::Plane("us-west-2".to_owned()));
     assert_eq!(peer.serial, issued.serial);
     assert_eq!((mode(&issued.key), mode(&dir.path().join("ca.key"))), (0o600, 0o600));
     for foreign in ["test.exampl", "test.example2", "test", ""] {
         assert!(
-            matches!(peer_of(std::slice::from_ref(&cert), foreign), Err(IdentityError::Foreign { .. })),
+            matches!(peer_of(std::slice::from_ref(&cert), &of_domain(foreign)), Err(IdentityError::Foreign { .. })),
             "{foreign:?}"
         );
     }
-    assert_eq!(peer_of(&[], "test.example"), Err(IdentityError::Missing));
+    assert_eq!(peer_of(&[], &of_domain("test.example")), Err(IdentityError::Missing));
 }
 
 /// Names of contexts as tools make them.
@@ -54,7 +58,7 @@ fn a_plane_may_be_called_as_its_context_is() {
     for name in names {
         let made = issue(dir.path(), Kind::Plane, name, &[]).unwrap();
         let cert = CertificateDer::from_pem_file(&made.cert).unwrap();
-        let peer = peer_of(std::slice::from_ref(&cert), "test.example").unwrap();
+        let peer = peer_of(std::slice::from_ref(&cert), &of_domain("test.example")).unwrap();
         assert_eq!(peer.identity, Identity::Plane(name.to_owned()));
         assert_eq!(made.cert.parent(), Some(dir.path()), "{name}");
         assert!(matches!(issue(dir.path(), Kind::Plane, name, &[]), Err(PkiError::Exists(_))));
@@ -132,6 +136,7 @@ fn a_key_that_does_not_fit_changes_nothing() {
         key: a.key.clone(),
         crl: Some(dir.path().join("crl.pem")),
         trust_domain: "test.example".to_owned(),
+        identities: Vec::new(),
     };
     let credentials = Credentials::load(files).unwrap();
     assert!(!credentials.reload().unwrap());

@@ -260,7 +260,7 @@ impl Client {
             .and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok())
             .map(|chain| *chain)
             .unwrap_or_default();
-        let peer = peer_of(&chain, &material.trust_domain)?;
+        let peer = peer_of(&chain, &material.names)?;
         match peer.identity {
             Identity::Coordinator(_) => Ok(Reached { connection, peer, chain, name: name.to_owned() }),
             Identity::Plane(_) | Identity::Admin(_) | Identity::Operator(_) | Identity::Viewer(_) => {

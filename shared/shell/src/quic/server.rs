@@ -245,8 +245,7 @@ fn prove(connection: &Connection, material: &Material) -> Result<(Peer, Vec<Cert
         .and_then(|any| any.downcast::<Vec<CertificateDer<'static>>>().ok())
         .map(|chain| *chain)
         .unwrap_or_default();
-    let peer =
-        peer_of(&chain, &material.trust_domain).map_err(|error| Refusal::Closed(Close::Identity, error.to_string()))?;
+    let peer = peer_of(&chain, &material.names).map_err(|error| Refusal::Closed(Close::Identity, error.to_string()))?;
     let alpn = connection
         .handshake_data()
         .and_then(|any| any.downcast::<HandshakeData>().ok())

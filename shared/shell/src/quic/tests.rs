@@ -18,6 +18,7 @@ use tokio::time::timeout;
 mod balancer;
 mod certificates;
 mod limits;
+mod mesh;
 mod planes;
 mod rotation;
 
@@ -46,6 +47,7 @@ fn files(dir: &Path, who: &str) -> TlsFiles {
         key: dir.join(format!("{who}.key")),
         crl: Some(dir.join("crl.pem")),
         trust_domain: TRUST.to_owned(),
+        identities: Vec::new(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! Certificate files: where they are, and what stands in them.
 
-use super::identity::IdentityError;
+use super::{
+    identity::IdentityError,
+    names::{Mapping, MappingError},
+};
 use rustls::pki_types::pem::PemObject;
 use std::path::{Path, PathBuf};
 
@@ -20,8 +23,10 @@ pub struct TlsFiles {
     /// one locks nobody out, or forgetting it when authorities change would end every link: the log says that nobody whom
     /// it signed can be revoked.
     pub crl: Option<PathBuf>,
-    /// The only trust domain that is believed (`spiffe://<trust-domain>/…`).
+    /// Of ids of our own form (`spiffe://<trust-domain>/<kind>/<name>`).
     pub trust_domain: String,
+    /// Whom ids of other forms name, of whatever trust domain: an authority in `ca` must have signed them all the same.
+    pub identities: Vec<Mapping>,
 }
 
 /// Why files cannot be used.
@@ -55,6 +60,9 @@ pub enum TlsError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What the configuration says of ids.
+    #[error(transparent)]
+    Mapping(#[from] MappingError),
     /// Our own certificate names no identity.
     #[error("certificate {path} cannot be ours")]
     Identity {

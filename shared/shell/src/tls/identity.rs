@@ -1,8 +1,9 @@
 //! Who somebody is, by the one SPIFFE id in a certificate.
 
+use super::names::Names;
 use crate::link::Identity;
 use rustls::pki_types::CertificateDer;
-use shared::{plane_name::of_path_segment, time::Timestamp};
+use shared::time::Timestamp;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 /// Why a certificate gives no identity.
@@ -20,7 +21,7 @@ pub enum IdentityError {
     /// Another trust domain, kind or form.
     #[error(
         "{uri} is not spiffe://{trust_domain}/{{plane|admin|coordinator}}/<name>, with %XX for every character of the name \
-         but letters, digits and - . _ ~"
+         but letters, digits and - . _ ~, and no line of `identities` speaks of it"
     )]
     Foreign {
         /// What the certificate says.
@@ -42,9 +43,17 @@ pub struct Peer {
 }
 
 /// The identity of the first certificate of a chain.
-pub fn peer_of(chain: &[CertificateDer<'_>], trust_domain: &str) -> Result<Peer, IdentityError> {
+pub fn peer_of(chain: &[CertificateDer<'_>], names: &Names) -> Result<Peer, IdentityError> {
     let first = chain.first().ok_or(IdentityError::Missing)?;
-    let (_, cert) = X509Certificate::from_der(first).map_err(|_| IdentityError::Malformed)?;
+    let (id, serial, until) = id_of(first)?;
+    let trust_domain = names.trust_domain().to_owned();
+    let identity = names.identity(&id).ok_or(IdentityError::Foreign { uri: id, trust_domain })?;
+    Ok(Peer { identity, serial, until })
+}
+
+/// The one SPIFFE id of a certificate, its serial and its end.
+pub(super) fn id_of(cert: &CertificateDer<'_>) -> Result<(String, String, Timestamp), IdentityError> {
+    let (_, cert) = X509Certificate::from_der(cert).map_err(|_| IdentityError::Malformed)?;
     let sans = cert.subject_alternative_name().map_err(|_| IdentityError::Malformed)?;
     let names = sans.map(|san| san.value.general_names.as_slice()).unwrap_or_default();
     let uris: Vec<&str> = names
@@ -55,25 +64,8 @@ pub fn peer_of(chain: &[CertificateDer<'_>], trust_domain: &str) -> Result<Peer,
         })
         .collect();
     let [uri] = uris.as_slice() else { return Err(IdentityError::Count(uris.len())) };
-    let identity = parse_spiffe(uri, trust_domain)
-        .ok_or_else(|| IdentityError::Foreign { uri: (*uri).to_owned(), trust_domain: trust_domain.to_owned() })?;
     let until = Timestamp(cert.validity().not_after.timestamp().saturating_mul(1000));
-    Ok(Peer { identity, serial: serial_hex(cert.tbs_certificate.raw_serial()), until })
-}
-
-/// `spiffe://<trust-domain>/<kind>/<name>`, nothing more and nothing less; the name percent-encoded in one form only.
-fn parse_spiffe(uri: &str, trust_domain: &str) -> Option<Identity> {
-    let path = uri.strip_prefix("spiffe://")?.strip_prefix(trust_domain)?.strip_prefix('/')?;
-    let (kind, segment) = path.split_once('/')?;
-    let name = of_path_segment(segment)?;
-    match kind {
-        "plane" => Some(Identity::Plane(name)),
-        "admin" => Some(Identity::Admin(name)),
-        "operator" => Some(Identity::Operator(name)),
-        "viewer" => Some(Identity::Viewer(name)),
-        "coordinator" => Some(Identity::Coordinator(name)),
-        _ => None,
-    }
+    Ok(((*uri).to_owned(), serial_hex(cert.tbs_certificate.raw_serial()), until))
 }
 
 /// The serial of a certificate, as [`serial_hex`] writes it; `None`: it cannot be read.

@@ -4,13 +4,15 @@ use super::{
     ALPN_PLANE,
     files::{Raw, TlsError, TlsFiles, blocks},
     identity::{Peer, peer_of},
+    names::Names,
+    servers::Servers,
     term::{Term, ends},
     witness::{LastDistrust, Witness, said},
 };
 use crate::expiry::Expiry;
 use rustls::{
     CertificateError as C, Error, RootCertStore,
-    client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
+    client::{Resumption, WebPkiServerVerifier},
     crypto::CryptoProvider,
     pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
@@ -23,12 +25,12 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 pub struct Material {
     /// Who we are.
     pub us: Peer,
-    /// The only trust domain that is believed.
-    pub trust_domain: String,
+    /// Whom ids name.
+    pub names: Arc<Names>,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     clients: Arc<dyn ClientCertVerifier>,
-    servers: Arc<WebPkiServerVerifier>,
+    servers: Servers,
     provider: Arc<CryptoProvider>,
     term: Term,
     ends: Vec<Expiry>,
@@ -84,17 +86,17 @@ impl Material {
             wanted: "a private key",
             found: error.to_string(),
         })?;
-        let us = peer_of(&chain, &files.trust_domain)
-            .map_err(|source| TlsError::Identity { path: files.cert.clone(), source })?;
+        let names = Arc::new(Names::of(&files.trust_domain, &files.identities)?);
+        let us = peer_of(&chain, &names).map_err(|source| TlsError::Identity { path: files.cert.clone(), source })?;
         let material = Self {
             ends: ends(&us, &roots, &lists),
             us,
             term,
-            trust_domain: files.trust_domain.clone(),
             chain,
             key,
             clients: clients.build().map_err(unusable("roots and CRLs for clients"))?,
-            servers: servers.build().map_err(unusable("roots and CRLs for servers"))?,
+            servers: Servers::new(servers.build().map_err(unusable("roots and CRLs for servers"))?, names.clone()),
+            names,
             provider,
             crl: files.crl.clone(),
         };
@@ -131,7 +133,7 @@ impl Material {
     /// A client that presents our certificate and speaks `alpn`. Whom it does not believe is also kept there, with why.
     pub(crate) fn client(&self, alpn: &[u8]) -> Result<(rustls::ClientConfig, LastDistrust), TlsError> {
         let kept = LastDistrust::default();
-        let witness = Witness::new(self.servers.clone(), kept.clone(), self.trust_domain.clone(), self.crl.clone());
+        let witness = Witness::new(self.servers.clone(), kept.clone(), self.crl.clone());
         let mut config = rustls::ClientConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable("TLS 1.3"))?
@@ -154,7 +156,7 @@ impl Material {
     /// Judges a server whose session is open, by the same verifier that believed it when it was dialled as `name`.
     pub fn judge_server(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> Standing {
         let Some((first, rest)) = chain.split_first() else { return Standing::missing() };
-        self.standing(self.servers.verify_server_cert(first, rest, name, &[], UnixTime::now()).err())
+        self.standing(self.servers.believe(first, rest, name, &[], UnixTime::now()).err())
     }
 
     /// An expired CRL keeps new ones out but ends no session: it would end every barrier at once and says nothing

@@ -1,12 +1,12 @@
 //! Whom we did not believe, and why. QUIC hands on only that a handshake failed.
 
-use super::identity::{peer_of, serial_of};
+use super::{
+    identity::{peer_of, serial_of},
+    servers::Servers,
+};
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, SignatureScheme,
-    client::{
-        WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    },
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use std::{
@@ -38,24 +38,18 @@ pub(crate) type LastDistrust = Arc<OnceLock<Distrust>>;
 /// Believes as `inner` does.
 #[derive(Debug)]
 pub(super) struct Witness {
-    inner: Arc<WebPkiServerVerifier>,
+    inner: Servers,
     kept: LastDistrust,
-    trust_domain: String,
     crl: Option<PathBuf>,
 }
 
 impl Witness {
-    pub(super) fn new(
-        inner: Arc<WebPkiServerVerifier>,
-        kept: LastDistrust,
-        trust_domain: String,
-        crl: Option<PathBuf>,
-    ) -> Self {
-        Self { inner, kept, trust_domain, crl }
+    pub(super) fn new(inner: Servers, kept: LastDistrust, crl: Option<PathBuf>) -> Self {
+        Self { inner, kept, crl }
     }
 
     fn keep(&self, first: &CertificateDer<'_>, error: &Error) {
-        let peer = match peer_of(std::slice::from_ref(first), &self.trust_domain) {
+        let peer = match peer_of(std::slice::from_ref(first), self.inner.names()) {
             Ok(peer) => peer.identity.to_string(),
             Err(_) => "a stranger".to_owned(),
         };
@@ -75,7 +69,7 @@ impl ServerCertVerifier for Witness {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.inner.verify_server_cert(first, rest, name, ocsp, now).inspect_err(|error| self.keep(first, error))
+        self.inner.believe(first, rest, name, ocsp, now).inspect_err(|error| self.keep(first, error))
     }
 
     fn verify_tls12_signature(
@@ -84,7 +78,7 @@ impl ServerCertVerifier for Witness {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
+        self.inner.signatures().verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -93,11 +87,11 @@ impl ServerCertVerifier for Witness {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.inner.signatures().verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.inner.signatures().supported_verify_schemes()
     }
 }
 

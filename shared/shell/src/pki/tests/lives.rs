@@ -11,7 +11,7 @@ fn days(now: Timestamp, days: i64) -> Timestamp {
 }
 
 fn peer(cert: &Path) -> Peer {
-    peer_of(&[CertificateDer::from_pem_file(cert).unwrap()], "test.example").unwrap()
+    peer_of(&[CertificateDer::from_pem_file(cert).unwrap()], &of_domain("test.example")).unwrap()
 }
 
 fn rows(dir: &Path, now: Timestamp) -> Vec<(String, i64, State)> {
