@@ -10,68 +10,41 @@
 //! length, every length on the wire: the same seed gives the same trace. Keys and ciphertext are the TLS stack's secret
 //! and differ each time.
 
+mod certificates;
 mod inbox;
+mod issuer;
 mod socket;
 mod wire;
 
+pub use certificates::Certificates;
+pub use issuer::{Issuer, READ_EVERY};
 pub use wire::{Counts, Seen, Weather, Wire};
 
 use crate::rig::Network;
+use certificates::{COORDINATOR, COORDINATOR_NAME};
 use coordinator::{edge, ports::IncomingPlane};
 use plane_actor::{edge::quic::QuicDialer, ports::Dialer};
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
 use shared::ids::PlaneId;
 use shell::{
-    pki::{self, Kind},
+    pki::Kind,
     quic::{Client, Limits, Monitor, Server},
-    tls::{Credentials, TlsFiles},
+    tls::Credentials,
 };
 use std::{
     cell::RefCell,
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
     sync::Arc,
 };
 use tokio::{sync::mpsc, task::AbortHandle};
-
-/// Where every coordinator listens.
-const COORDINATOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 7443);
-const TRUST_DOMAIN: &str = "simulated";
-
-/// Certificates of a coordinator and of planes in a folder; several networks may share them.
-#[derive(Clone, Debug)]
-pub struct Certificates(PathBuf);
-
-impl Certificates {
-    /// Makes them in an empty folder.
-    pub fn make(folder: &Path, planes: &[&str]) -> anyhow::Result<Self> {
-        pki::init(folder, TRUST_DOMAIN)?;
-        pki::issue(folder, Kind::Coordinator, "main", &[COORDINATOR.ip().to_string()])?;
-        for plane in planes {
-            pki::issue(folder, Kind::Plane, plane, &[])?;
-        }
-        Ok(Self(folder.to_owned()))
-    }
-
-    fn of(&self, kind: Kind, name: &str) -> Arc<Credentials> {
-        let files = TlsFiles {
-            ca: self.0.join("ca.crt"),
-            cert: self.0.join(format!("{kind}-{name}.crt")),
-            key: self.0.join(format!("{kind}-{name}.key")),
-            crl: Some(self.0.join("crl.pem")),
-            trust_domain: TRUST_DOMAIN.to_owned(),
-            identities: Vec::new(),
-        };
-        #[allow(clippy::expect_used)] // Without certificates there is no test.
-        Credentials::load(files).expect("certificates that were just made")
-    }
-}
 
 /// Where a process listens, and what lives outside its `LocalSet`.
 struct Process {
     at: SocketAddr,
     serving: Option<(Monitor, AbortHandle)>,
+    /// Reads its certificate files again.
+    reading: Option<AbortHandle>,
 }
 
 /// A network of real QUIC. Hosts are `coordinator` and the planes' names.
@@ -127,17 +100,28 @@ impl QuicNet {
         let mut config = EndpointConfig::default();
         config.rng_seed(Some(seed));
         let socket = socket::Socket::open(&self.wire, at);
-        self.running.borrow_mut().insert(host.to_owned(), Process { at, serving: None });
+        self.running.borrow_mut().insert(host.to_owned(), Process { at, serving: None, reading: None });
         #[allow(clippy::expect_used)] // A simulated socket always has an address, the one thing that can fail here.
         Endpoint::new_with_abstract_socket(config, None, socket, Arc::new(TokioRuntime)).expect("an endpoint")
+    }
+
+    /// As the programs read them, where somebody renews them.
+    fn credentials(&self, host: &str, kind: Kind, name: &str) -> Arc<Credentials> {
+        let credentials = self.certificates.of(kind, name);
+        if self.certificates.renewed
+            && let Some(process) = self.running.borrow_mut().get_mut(host)
+        {
+            process.reading = Some(tokio::spawn(credentials.clone().keep_fresh(READ_EVERY)).abort_handle());
+        }
+        credentials
     }
 
     /// The socket is gone before anything above it ends, so that no farewell leaves it.
     fn die(&self, host: &str) {
         if let Some(process) = self.running.borrow_mut().remove(host) {
             self.wire.close(process.at);
-            if let Some((_, serving)) = process.serving {
-                serving.abort();
+            for task in process.serving.map(|(_, serving)| serving).into_iter().chain(process.reading) {
+                task.abort();
             }
         }
     }
@@ -150,7 +134,7 @@ fn address_of(number: usize) -> IpAddr {
 impl Network for QuicNet {
     fn coordinator_up(&self, gate: mpsc::Sender<IncomingPlane>) {
         let endpoint = self.endpoint(COORDINATOR_HOST, COORDINATOR);
-        let credentials = self.certificates.of(Kind::Coordinator, "main");
+        let credentials = self.credentials(COORDINATOR_HOST, Kind::Coordinator, COORDINATOR_NAME);
         #[allow(clippy::expect_used)] // The certificates were read above.
         let server = Server::on(endpoint, &credentials, Limits::default()).expect("a server");
         let monitor = server.monitor();
@@ -169,7 +153,8 @@ impl Network for QuicNet {
     fn plane_up(&self, plane: &str) -> Arc<dyn Dialer> {
         let number = self.planes.iter().position(|known| known == plane).unwrap_or(self.planes.len());
         let at = SocketAddr::new(address_of(number), 40_000 + *self.started.borrow());
-        let client = Client::on(self.endpoint(plane, at), self.certificates.of(Kind::Plane, plane));
+        let endpoint = self.endpoint(plane, at);
+        let client = Client::on(endpoint, self.credentials(plane, Kind::Plane, plane));
         Arc::new(QuicDialer::new(client, vec![COORDINATOR.to_string()], None, PlaneId::from(plane)))
     }
 

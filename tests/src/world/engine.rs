@@ -10,6 +10,7 @@ use super::{
     counters::Counters,
     faults::Faults,
     kv::Key,
+    margins::Margins,
     pd_state::PdState,
     peer::{Peer, Region},
     store::Store,
@@ -92,6 +93,7 @@ pub(crate) struct State {
     pub(crate) admin: BTreeMap<&'static str, u64>,
     /// Applied ingests: mark of the proposal, by file.
     pub(crate) ingests: BTreeMap<u64, u64>,
+    pub(crate) margins: Margins,
 }
 
 impl State {
@@ -125,6 +127,7 @@ impl State {
             calm: false,
             admin: BTreeMap::new(),
             ingests: BTreeMap::new(),
+            margins: Margins::default(),
             config,
         };
         state.build();

@@ -33,6 +33,7 @@ mod kept;
 mod kind;
 mod kv;
 mod live;
+mod margins;
 mod oracle;
 mod pd_state;
 mod peer;

@@ -255,6 +255,7 @@ impl Hold for HoldDouble {
             let now = state.seconds_of(self.store);
             let valid = state.on_stream(self)?.lease.update(now, length.as_secs_up());
             state.counters.tikv_leases += 1;
+            state.margins.renewed((self.store, self.stream), state.now, length);
             state.note(&[51, self.store.0, u64::from(valid)]);
             Ok(valid)
         })?;

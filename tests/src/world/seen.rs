@@ -5,6 +5,7 @@ use shared::{
     epoch::Epoch,
     ids::{SnapshotId, StoreId},
     member::MemberLedger,
+    time::Millis,
     ts::Ts,
 };
 use std::collections::BTreeMap;
@@ -62,6 +63,11 @@ impl World {
     /// PD's own minimum of resolved ts.
     pub fn min_resolved(&self) -> Ts {
         self.with(|state| state.pd.min_resolved)
+    }
+
+    /// The least that was left of any store's lease when it was renewed, since the world began; `None`: none was renewed.
+    pub fn smallest_margin(&self) -> Option<Millis> {
+        self.with(|state| state.margins.least.map(Millis))
     }
 
     /// Stores with a live prepare lease, whether PD is paused, and how many service safe points stand besides TiDB's.

@@ -5,7 +5,9 @@
 
 mod hostile;
 mod loss;
+mod margins;
 mod partitions;
+mod renewals;
 mod repeat;
 mod sessions;
 

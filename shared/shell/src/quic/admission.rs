@@ -76,6 +76,8 @@ struct Sessions {
 /// What was turned away or ended, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Planes that were let in: they said `Hello`, and the coordinator had the last word.
+    pub let_in: u64,
     /// Asked to prove their address first.
     pub retried: u64,
     /// Refused because too many waited to shake hands, or dropped because they had waited too long.
@@ -231,11 +233,17 @@ impl Monitor {
         self.0.counts()
     }
 
-    /// When the certificates of all that are connected end; of whoever is connected more than once, of the newest session.
-    pub fn expiries(&self) -> Vec<Expiry> {
+    /// All that are connected; whoever is more than once, by its newest session.
+    pub fn peers(&self) -> Vec<Peer> {
         let sessions = lock(&self.0.sessions);
-        let ends: BTreeMap<&Identity, Timestamp> =
-            sessions.open.values().map(|session| (&session.peer.identity, session.peer.until)).collect();
-        ends.into_iter().map(|(identity, at)| Expiry { identity: identity.to_string(), kind: Kind::Peer, at }).collect()
+        let newest: BTreeMap<&Identity, &Peer> =
+            sessions.open.values().map(|session| (&session.peer.identity, &session.peer)).collect();
+        newest.into_values().cloned().collect()
+    }
+
+    /// When their certificates end.
+    pub fn expiries(&self) -> Vec<Expiry> {
+        let end = |peer: Peer| Expiry { identity: peer.identity.to_string(), kind: Kind::Peer, at: peer.until };
+        self.peers().into_iter().map(end).collect()
     }
 }

@@ -225,6 +225,7 @@ async fn serve(
             let name = name.clone();
             let plane = greet(&connection, &name, peer, place).await.map_err(|refusal| refusal.tell(&connection))?;
             drop(permit);
+            admission.count(|counts| counts.let_in += 1);
             // The coordinator's mailbox decides how fast arrivals are taken; who waits too long has gone by itself.
             let _ = timeout(HELLO_LIMIT, arrivals.send(Incoming::Plane(plane))).await;
         }
