@@ -5,6 +5,7 @@ mod backups;
 mod barriers;
 mod blocked;
 mod cluster;
+mod dials;
 mod ledger;
 mod planes;
 mod present;
@@ -17,6 +18,7 @@ mod verified;
 use backups::Backups;
 use barriers::Barriers;
 use blocked::Blocked;
+use dials::Dials;
 use ledger::Ledger;
 use planes::Planes;
 pub use present::Present;
@@ -37,7 +39,7 @@ use shared::{
     time::{Millis, Timestamp},
     verify::Level,
 };
-use shell::expiry::Expiries;
+use shell::{expiry::Expiries, quic::Counts};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
@@ -51,6 +53,7 @@ pub struct Metrics {
     barriers: Barriers,
     process: Process,
     planes: Planes,
+    dials: Dials,
     orphans: Gauge,
     ledger: Ledger,
     alarms: Counter,
@@ -109,6 +112,8 @@ impl Metrics {
         let process = Process::register(&mut registry);
         let planes = Planes::default();
         planes.register(&mut registry);
+        let dials = Dials::default();
+        dials.register(&mut registry);
         let (orphans, alarms) = (Gauge::default(), Counter::default());
         registry.register(
             "isochron_records_orphaned",
@@ -138,6 +143,7 @@ impl Metrics {
             barriers,
             process,
             planes,
+            dials,
             orphans,
             ledger,
             alarms,
@@ -186,6 +192,16 @@ impl Metrics {
     /// A session of one plane began or ended; `connected` planes have one now.
     pub fn plane(&self, plane: &PlaneId, configured: bool, up: bool, connected: usize) {
         self.planes.one(plane.as_str(), configured, up, connected);
+    }
+
+    /// A newer session of this plane took the place of a live one.
+    pub fn superseded(&self, plane: &PlaneId) {
+        self.planes.superseded(plane.as_str());
+    }
+
+    /// Who dialled since the start.
+    pub fn dials(&self, counts: Counts) {
+        self.dials.are(counts);
     }
 
     /// For which planes no barrier is begun.

@@ -232,14 +232,18 @@ pub trait Objects: Send + Sync {
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError>;
 }
 
-/// A plane that dialled in and said `Hello`; it is up once `accept` has returned.
+/// What is done with whoever dialled in.
+pub type Answer = Box<dyn FnOnce(Result<Welcome, String>) -> BoxFuture<'static, Result<Link, PortError>> + Send>;
+
+/// A plane that dialled in and said `Hello`; it is up once `answer` has returned a link.
 pub struct IncomingPlane {
     /// As its certificate says.
     pub plane: PlaneId,
     /// What it said.
     pub hello: Hello,
-    /// Sends `Welcome` and opens the link.
-    pub accept: Box<dyn FnOnce(Welcome) -> BoxFuture<'static, Result<Link, PortError>> + Send>,
+    /// Sends `Welcome` and opens the link, where this coordinator leads; or refuses the plane for what is said, which a person reads
+    /// there.
+    pub answer: Answer,
 }
 
 /// A question of an admin. The body and every reply are JSON texts (`console`).

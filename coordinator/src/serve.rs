@@ -18,7 +18,7 @@ use shell::{
     config, expiry, http,
     quic::{self, Server},
     telemetry,
-    tls::{Credentials, RELOAD_EVERY, TlsFiles},
+    tls::{Credentials, RELOAD_EVERY, TlsError, TlsFiles},
 };
 use std::{
     path::{Path, PathBuf},
@@ -179,20 +179,30 @@ fn console_socket(path: &Path, admins: mpsc::Sender<AdminCall>) -> Option<JoinHa
     }
 }
 
-async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Result<()> {
-    let clock = Clock::system();
+fn credentials(config: &CoordinatorConfig) -> Result<Arc<Credentials>, TlsError> {
     let tls = &config.tls;
-    let credentials = Credentials::load(TlsFiles {
+    Credentials::load(TlsFiles {
         ca: tls.ca.clone(),
         cert: tls.cert.clone(),
         key: tls.key.clone(),
         crl: (!tls.crl.as_os_str().is_empty()).then(|| tls.crl.clone()),
         trust_domain: config.trust_domain.clone(),
         identities: config.identities.clone(),
-    })?;
+    })
+}
+
+/// Where planes and admins dial in.
+fn listen(config: &CoordinatorConfig, credentials: &Arc<Credentials>) -> anyhow::Result<Server> {
+    let server = Server::bind(config.listen, credentials, quic::Limits::default())?;
+    Ok(server)
+}
+
+async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let credentials = credentials(&config)?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
     let mut world = assemble(&config, &clock).await?;
-    let server = Server::bind(config.listen, &credentials, quic::Limits::default())?;
+    let server = listen(&config, &credentials)?;
     let metrics = Arc::new(Metrics::new());
     let quic = server.local_addr()?;
     let standing = Arc::new(match &world.leader {
@@ -201,7 +211,9 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
     });
     let ending = tokio::spawn(expiry::tell(metrics.expiries(), RELOAD_EVERY, system_wall, {
         let (credentials, monitor, standing) = (credentials.clone(), server.monitor(), standing.clone());
+        let metrics = metrics.clone();
         move || {
+            metrics.dials(monitor.counts());
             let all: Vec<_> = credentials.current().expiries().iter().cloned().chain(monitor.expiries()).collect();
             standing.tell_expiries(&all);
             all

@@ -69,27 +69,41 @@ impl Actor for PlaneSession {
 const BURST: f64 = 2000.0;
 const PER_SECOND: f64 = 50.0;
 
+/// Bytes of them, in the same way: each is unpacked on the thread of all barriers. The longest frames are what a plane found in a scan
+/// or has measured, 4 MiB at the most and a few a day; everything else is below 1 KiB.
+const BYTES_BURST: f64 = 64.0 * 1024.0 * 1024.0;
+const BYTES_PER_SECOND: f64 = 1024.0 * 1024.0;
+
 /// Words of a newer plane actor that are told of one session.
 const MAX_WORDS: usize = 16;
 
-/// A budget of frames that fills up with time.
+/// A budget of frames, and one of bytes, that fill up with time.
 struct Budget {
     left: f64,
+    bytes: f64,
     at: Instant,
 }
 
 impl Budget {
     fn new() -> Self {
-        Self { left: BURST, at: Instant::now() }
+        Self { left: BURST, bytes: BYTES_BURST, at: Instant::now() }
     }
 
-    /// False: it is used up.
-    fn spend(&mut self) -> bool {
+    /// Of one frame.
+    ///
+    /// # Errors
+    /// What is used up.
+    fn spend(&mut self, length: usize) -> Result<(), String> {
         let now = Instant::now();
-        let grown = now.duration_since(self.at).as_secs_f64() * PER_SECOND;
-        self.left = (self.left + grown).min(BURST) - 1.0;
+        let passed = now.duration_since(self.at).as_secs_f64();
+        self.left = (self.left + passed * PER_SECOND).min(BURST) - 1.0;
+        self.bytes = (self.bytes + passed * BYTES_PER_SECOND).min(BYTES_BURST) - length as f64;
         self.at = now;
-        self.left >= 0.0
+        match (self.left >= 0.0, self.bytes >= 0.0) {
+            (true, true) => Ok(()),
+            (false, _) => Err(format!("more than {PER_SECOND} frames a second, after {BURST} in one go")),
+            (_, false) => Err(format!("more than {BYTES_PER_SECOND} bytes a second, after {BYTES_BURST} in one go")),
+        }
     }
 }
 
@@ -135,9 +149,7 @@ impl Frames {
 
     /// `None`: a newer plane actor says something that nobody here waits for.
     fn message(&mut self, frame: &Bytes) -> Result<Option<Up>, String> {
-        if !self.budget.spend() {
-            return Err(format!("more than {PER_SECOND} frames a second, after {BURST} in one go"));
-        }
+        self.budget.spend(frame.len())?;
         let up = match wire::decode(frame) {
             Ok(up) => up,
             Err(error) => match wire::unknown_up(frame) {
@@ -249,6 +261,38 @@ mod tests {
             heard += 1;
         }
         assert_eq!(heard, 2000);
+        drop(frames);
+        talking.await.unwrap();
+    }
+
+    /// Few frames, and long ones.
+    #[tokio::test(start_paused = true)]
+    async fn a_plane_that_sends_more_than_anybody_has_to_say_is_not_listened_to() {
+        let (tx, rx) = mpsc::channel(1);
+        let talking = tokio::spawn(async move {
+            let long = Answer::Progress(Progress {
+                phase: PlanePhase::Covering,
+                done: 1,
+                total: 9,
+                text: "x".repeat(1 << 20),
+            });
+            while tx.send(said(long.clone())).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        let mut frames = frames(rx);
+        let mut heard = 0;
+        let why = loop {
+            match frames.next().await.unwrap() {
+                Ok(_) => heard += 1,
+                Err(why) => break why,
+            }
+            if heard > 1_000 {
+                break "never".to_owned();
+            }
+        };
+        // Ten MiB come each second, and one may.
+        assert!((64..75).contains(&heard) && why.contains("bytes a second"), "{heard}: {why}");
         drop(frames);
         talking.await.unwrap();
     }

@@ -2,7 +2,7 @@
 
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{family::Family, gauge::Gauge},
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::Registry,
 };
 use std::{
@@ -22,6 +22,7 @@ pub(super) struct Planes {
     connected: Gauge,
     each: Family<OfPlane, Gauge>,
     drained: Family<OfPlane, Gauge>,
+    superseded: Family<OfPlane, Counter>,
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -39,6 +40,15 @@ impl Planes {
             "1 while no barrier is begun for this plane, by a person's word",
             self.drained.clone(),
         );
+        registry.register(
+            "isochron_sessions_superseded",
+            "Live sessions of a plane whose place a newer one took; if it goes on, two plane actors share one certificate",
+            self.superseded.clone(),
+        );
+    }
+
+    pub(super) fn superseded(&self, plane: &str) {
+        self.superseded.get_or_create(&OfPlane { plane: plane.to_owned() }).inc();
     }
 
     pub(super) fn are(&self, configured: &BTreeSet<String>, connected: BTreeSet<&str>) {
@@ -50,8 +60,10 @@ impl Planes {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         for plane in told.difference(&now) {
             self.each.remove(&OfPlane { plane: plane.clone() });
+            self.superseded.remove(&OfPlane { plane: plane.clone() });
         }
         for plane in &now {
+            drop(self.superseded.get_or_create(&OfPlane { plane: plane.clone() }));
             self.each.get_or_create(&OfPlane { plane: plane.clone() }).set(connected.contains(plane.as_str()).into());
         }
         *told = now;

@@ -10,10 +10,14 @@ use actix::Addr;
 use shared::backoff::seed;
 use shell::link::Link;
 use std::{rc::Rc, time::Duration};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// The plane actor answers mail at once; one that does not is stuck, and the link is dropped rather than its frames.
 const MAIL_LIMIT: Duration = Duration::from_secs(10);
+
+/// A link that ended sooner did not stand: another one is dialled as after a dial that failed, or two processes that share a name would
+/// push each other out twice a second.
+const STANDS: Duration = Duration::from_secs(10);
 
 /// Runs until the plane actor is gone.
 pub(crate) async fn keep_linked(env: Rc<PlaneContext>, plane: Addr<PlaneActor>) {
@@ -22,9 +26,13 @@ pub(crate) async fn keep_linked(env: Rc<PlaneContext>, plane: Addr<PlaneActor>) 
     loop {
         match env.ports.dialer.dial().await {
             Ok(link) => {
-                failures = 0;
+                let begun = Instant::now();
                 tracing::info!(peer = %link.peer, "linked");
-                match serve(&env, &plane, link).await {
+                let over = serve(&env, &plane, link).await;
+                if begun.elapsed() >= STANDS {
+                    failures = 0;
+                }
+                match over {
                     Over::Gone => return,
                     Over::Ended => tracing::warn!("link to the coordinator ended"),
                     Over::Outdated => {

@@ -1,7 +1,7 @@
 //! Isochron's thin shell around the machines: what both programs share that has a clock, a socket or a file.
 //!
 //! `driver` runs a pure machine inside an actix actor, `clock` reads time for it, `link` and `quic` carry frames between
-//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `config` (in `yaml`), `telemetry`, `http`, `man`,
+//! identities that `tls` proves and `pki` issues; `listen` makes sockets; `seldom` bounds lines that strangers cause; `config` (in `yaml`), `telemetry`, `http`, `man`,
 //! `process` and `told` are how a program meets its admin.
 #![warn(missing_docs)]
 
@@ -18,6 +18,7 @@ pub mod man;
 pub mod pki;
 pub mod process;
 pub mod quic;
+pub mod seldom;
 pub mod signals;
 pub mod telemetry;
 pub mod tls;

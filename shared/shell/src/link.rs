@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use shared::time::Timestamp;
-use std::fmt;
+use std::{fmt, sync::Arc};
 use tokio::sync::mpsc;
 
 /// Who is at the other end, as its certificate says (URI SAN `spiffe://<trust-domain>/<kind>/<name>`).
@@ -100,6 +100,30 @@ pub const LINK_QUEUE: usize = 64;
 /// frame may be larger than this; it then waits alone.
 pub const LINK_BYTES: usize = 1024 * 1024;
 
+/// Ends a link at once because a newer one of the same peer took its place, and tells the peer so.
+#[derive(Clone, Default)]
+pub struct Superseded(Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Superseded {
+    /// Does what `end` does.
+    pub fn by(end: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(end)))
+    }
+
+    /// Ends it.
+    pub fn tell(&self) {
+        if let Some(end) = &self.0 {
+            end();
+        }
+    }
+}
+
+impl fmt::Debug for Superseded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Superseded")
+    }
+}
+
 /// Both directions of a link. The link is dead when `recv` returns `None` or `send` fails; dropping both closes it.
 #[derive(Debug)]
 pub struct Link {
@@ -109,6 +133,8 @@ pub struct Link {
     pub serial: String,
     /// When its certificate ends (`None` in simulation).
     pub until: Option<Timestamp>,
+    /// Used by who has a newer link of this peer (does nothing in simulation: dropping both directions is all there is).
+    pub superseded: Superseded,
     /// Frames to the peer, in order. Bounded by [`LINK_QUEUE`].
     pub tx: mpsc::Sender<Bytes>,
     /// Frames from the peer, in order.
@@ -119,8 +145,9 @@ pub struct Link {
 pub fn pair(left: Identity, right: Identity) -> (Link, Link) {
     let (to_right, from_left) = mpsc::channel(LINK_QUEUE);
     let (to_left, from_right) = mpsc::channel(LINK_QUEUE);
-    (
-        Link { peer: right, serial: String::new(), until: None, tx: to_right, rx: from_right },
-        Link { peer: left, serial: String::new(), until: None, tx: to_left, rx: from_left },
-    )
+    (silent(right, to_right, from_right), silent(left, to_left, from_left))
+}
+
+fn silent(peer: Identity, tx: mpsc::Sender<Bytes>, rx: mpsc::Receiver<Bytes>) -> Link {
+    Link { peer, serial: String::new(), until: None, superseded: Superseded::default(), tx, rx }
 }

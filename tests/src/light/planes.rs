@@ -180,11 +180,11 @@ async fn welcome(number: u32, planes: Planes, work: Duration, gate: &mpsc::Sende
             divides: planes.account.is_some(),
             unpacks: planes.account.is_some(),
         };
-        let accept = move |welcome: wire::Welcome| {
-            let _ = tell.send(welcome.leading);
+        let answer = move |answer: Result<wire::Welcome, String>| {
+            let _ = tell.send(answer.is_ok_and(|welcome| welcome.leading));
             async move { Ok(ours) }.boxed()
         };
-        gate.send(IncomingPlane { plane, hello, accept: Box::new(accept) }).await.ok()?;
+        gate.send(IncomingPlane { plane, hello, answer: Box::new(answer) }).await.ok()?;
         if told.await.ok()? {
             return Some(theirs);
         }

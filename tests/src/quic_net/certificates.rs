@@ -11,8 +11,9 @@ use std::{
 };
 
 /// Where every coordinator listens.
-pub(super) const COORDINATOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 7443);
-pub(super) const TRUST_DOMAIN: &str = "simulated";
+pub const COORDINATOR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 7443);
+/// Of every certificate.
+pub const TRUST_DOMAIN: &str = "simulated";
 /// In its certificate.
 pub(super) const COORDINATOR_NAME: &str = "main";
 

@@ -16,12 +16,12 @@ mod issuer;
 mod socket;
 mod wire;
 
-pub use certificates::Certificates;
+pub use certificates::{COORDINATOR, Certificates, TRUST_DOMAIN};
 pub use issuer::{Issuer, READ_EVERY};
 pub use wire::{Counts, Seen, Weather, Wire};
 
 use crate::rig::Network;
-use certificates::{COORDINATOR, COORDINATOR_NAME};
+use certificates::COORDINATOR_NAME;
 use coordinator::{edge, ports::IncomingPlane};
 use plane_actor::{edge::quic::QuicDialer, ports::Dialer};
 use quinn::{Endpoint, EndpointConfig, TokioRuntime};
@@ -103,6 +103,19 @@ impl QuicNet {
         self.running.borrow_mut().insert(host.to_owned(), Process { at, serving: None, reading: None });
         #[allow(clippy::expect_used)] // A simulated socket always has an address, the one thing that can fail here.
         Endpoint::new_with_abstract_socket(config, None, socket, Arc::new(TokioRuntime)).expect("an endpoint")
+    }
+
+    /// Somebody of another host, `number` of 254, who dials the coordinator with whatever certificate.
+    pub fn somebody(&self, number: u8, credentials: Arc<Credentials>) -> Client {
+        let ip = IpAddr::V4(Ipv4Addr::new(10, 0, 9, number));
+        self.wire.name(ip, &format!("somebody-{number}"));
+        *self.started.borrow_mut() += 1;
+        let socket = socket::Socket::open(&self.wire, SocketAddr::new(ip, 20_000 + *self.started.borrow()));
+        let runtime = Arc::new(TokioRuntime);
+        #[allow(clippy::expect_used)] // A simulated socket always has an address, the one thing that can fail here.
+        let endpoint =
+            Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, socket, runtime).expect("an endpoint");
+        Client::on(endpoint, credentials)
     }
 
     /// As the programs read them, where somebody renews them.

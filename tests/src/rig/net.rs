@@ -242,8 +242,9 @@ impl Dialer for SimDialer {
                 divides: !earlier,
                 unpacks: !earlier,
             },
-            accept: Box::new(move |welcome| {
+            answer: Box::new(move |answer| {
                 async move {
+                    let welcome = answer.map_err(CoordinatorError::Unavailable)?;
                     told.send(welcome).map_err(|_| CoordinatorError::Unavailable("the plane is gone".to_owned()))?;
                     Ok(coordinator_end)
                 }

@@ -1,7 +1,7 @@
 //! Somebody on the path: datagrams cut short, changed, replayed, and noise from strangers. None of it is anybody's word,
 //! so a backup must be Complete and true.
 
-use crate::{LIMIT, nothing_left, story, world};
+use crate::{LIMIT, margins, nothing_left, story, world};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use std::{rc::Rc, time::Duration};
 use tests::{
@@ -15,11 +15,14 @@ fn mangled_and_replayed_datagrams_harm_nobody() {
     for seed in 1..=6 {
         story(world(seed), async |rig: Rc<Rig<QuicNet>>| {
             rig.net.wire.weather(Weather { mangle: 400, replay: 200, ..Weather::CALM });
+            let watched = margins::watch(&rig);
             sleep(Duration::from_secs(2)).await;
             assert_eq!(rig.backup("", LIMIT).await, "Complete", "seed {seed}: {:?}", rig.failure());
             assert_eq!(rig.lies(), Vec::<String>::new(), "seed {seed}");
             let monitor = rig.net.monitor().unwrap();
             assert_eq!(monitor.sessions(), 3, "a replayed handshake makes no session");
+            watched.tell(&format!("datagrams replayed and mangled, seed {seed}"));
+            drop(watched);
             nothing_left(&rig, &format!("seed {seed}")).await;
         });
     }
@@ -48,10 +51,13 @@ fn noise_from_strangers_harms_nobody() {
             }
         };
         let noise = tokio::spawn(noise);
+        let watched = margins::watch(&rig);
         assert_eq!(rig.backup("", LIMIT).await, "Complete", "{:?}", rig.failure());
         assert_eq!(rig.lies(), Vec::<String>::new());
         assert_eq!(rig.net.monitor().unwrap().sessions(), 3);
         noise.abort();
+        watched.tell("noise from strangers");
+        drop(watched);
         nothing_left(&rig, "noise").await;
     });
 }

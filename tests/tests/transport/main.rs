@@ -3,6 +3,7 @@
 //! Outcomes are judged by the oracle and the bank, which know nothing of protocol or transport.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod attacks;
 mod hostile;
 mod loss;
 mod margins;
@@ -15,7 +16,7 @@ use shared::barrier::Milestone;
 use std::{rc::Rc, sync::LazyLock, time::Duration};
 use tests::{
     quic_net::{Certificates, QuicNet},
-    rig::{self, KEY, Rig},
+    rig::{self, KEY, Network, Rig},
     world::{Span, WorldConfig},
 };
 use tokio::time::{Instant, sleep};
@@ -53,7 +54,7 @@ fn story<F: Future>(config: WorldConfig, play: impl FnOnce(Rc<Rig<QuicNet>>) -> 
 }
 
 /// Waits until the record is at this rig.
-async fn at(rig: &Rig<QuicNet>, wanted: Milestone) {
+async fn at<N: Network>(rig: &Rig<N>, wanted: Milestone) {
     for _ in 0..60_000 {
         if rig.record().is_some_and(|record| record.milestone == wanted) {
             return;
@@ -64,7 +65,7 @@ async fn at(rig: &Rig<QuicNet>, wanted: Milestone) {
 }
 
 /// How long until no store and no scheduler is held, which must be within `bound`.
-async fn holds_gone(rig: &Rig<QuicNet>, bound: Duration, what: &str) -> Duration {
+async fn holds_gone<N: Network>(rig: &Rig<N>, bound: Duration, what: &str) -> Duration {
     let begun = Instant::now();
     loop {
         let left = rig.world.left_over();
@@ -88,7 +89,7 @@ async fn judge(rig: &Rig<QuicNet>, what: &str) -> String {
     phase
 }
 
-async fn nothing_left(rig: &Rig<QuicNet>, what: &str) {
+async fn nothing_left<N: Network>(rig: &Rig<N>, what: &str) {
     let alarms = rig.control.get(KEY).map(|object| object["status"]["alarms"].clone());
     assert!(alarms.as_ref().is_none_or(serde_json::Value::is_null), "{what}: {alarms:?}");
     assert!(rig.delete(LIMIT).await, "{what}: deletion ends: {:?}", rig.record().map(|r| (r.milestone, r.planes)));

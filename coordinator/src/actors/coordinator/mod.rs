@@ -14,6 +14,7 @@ mod due;
 mod ended;
 mod ending;
 mod letting_go;
+mod linked;
 mod objects;
 mod orphans;
 mod pasts;
@@ -32,15 +33,15 @@ mod without;
 mod writing;
 
 use self::{
-    deletions::Deletions, division::Division, drains::Drains, pasts::Pasts, preflights::Checking, reading::Found,
-    scans::Scanning, verifications::Verifying,
+    deletions::Deletions, division::Division, drains::Drains, linked::Session, pasts::Pasts, preflights::Checking,
+    reading::Found, scans::Scanning, verifications::Verifying,
 };
 use super::{
     barrier::{BarrierActor, Beginning, room::Rooms},
     claims::ClaimStore,
     counted::Counted,
     few::{Few, IN_FLIGHT},
-    messages::{Channel, Ended, StartLeading, ToBarrier},
+    messages::{Ended, StartLeading, ToBarrier},
     outcomes::Outcomes,
     planes::Allowed,
     store::{Stored, Writer},
@@ -65,6 +66,7 @@ use shared::{
 use shell::{
     clock::Clock,
     driver::{Driver, Performer},
+    seldom::Seldom,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -100,21 +102,6 @@ struct LiveBarrier {
     planes: BTreeSet<PlaneId>,
 }
 
-struct Session {
-    generation: u64,
-    since: Timestamp,
-    version: String,
-    /// It answers `Verify`.
-    verifies: bool,
-    /// It answers `Scan`.
-    scans: bool,
-    /// It obeys `Divide`.
-    divides: bool,
-    /// When its certificate ends.
-    until: Option<Timestamp>,
-    channel: Channel,
-}
-
 /// See the module.
 pub struct CoordinatorActor {
     /// What objects may ask for.
@@ -147,6 +134,8 @@ pub struct CoordinatorActor {
     again: BTreeSet<BackupUid>,
     invalid: BTreeMap<BackupUid, Refusal>,
     sessions: BTreeMap<PlaneId, Session>,
+    /// Planes that are not configured.
+    knocks: Seldom,
     checking: Checking,
     verifying: Verifying,
     scanning: Scanning,
@@ -226,6 +215,7 @@ impl CoordinatorActor {
             again: BTreeSet::new(),
             invalid: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            knocks: Seldom::default(),
             checking: Checking::default(),
             verifying: Verifying::every(verify),
             scanning: Scanning::every(scan),

@@ -1,6 +1,6 @@
 //! Planes that dial in: a newer session supersedes an older one, words from a dead one are ignored.
 
-use super::{CoordinatorActor, LiveBarrier, Session};
+use super::{CoordinatorActor, LiveBarrier, linked::Session};
 use crate::actors::{
     messages::{Channel, FromSession, LinkOpen, PlaneConnecting, PlaneMessage, SessionOver, ToBarrier},
     session::PlaneSession,
@@ -25,6 +25,14 @@ impl CoordinatorActor {
         self.metrics.plane(plane, configured, up, self.sessions.len());
     }
 
+    /// It dials again and again: told seldom here, and each time there.
+    fn not_wanted(&self, plane: &PlaneId) -> String {
+        if let Some(left_out) = self.knocks.may_tell() {
+            tracing::warn!(%plane, left_out, "a plane that is not configured dialled in");
+        }
+        format!("{plane} is not in the coordinator's list planes:")
+    }
+
     /// A plane that was taken from the list finishes, and cleans, what it has a part in.
     fn has_part(&self, plane: &PlaneId) -> bool {
         self.views.values().any(|view| view.record.planes.contains_key(plane))
@@ -35,10 +43,7 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, PlaneConnecting(connecting): PlaneConnecting, ctx: &mut Self::Context) {
         let wanted = self.allowed.planes.contains(connecting.plane.as_str()) || self.has_part(&connecting.plane);
-        let leading = self.ready && wanted;
-        if !wanted {
-            tracing::warn!(plane = %connecting.plane, "a plane that is not configured dialled in");
-        }
+        let leading = self.ready;
         self.generation += 1;
         let generation = self.generation;
         let welcome = Welcome {
@@ -47,11 +52,13 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
             generation,
             leading,
         };
-        let (plane, hello, accept) = (connecting.plane, connecting.hello, connecting.accept);
+        let (plane, hello, answer) = (connecting.plane, connecting.hello, connecting.answer);
+        // A standby sends everybody on: who may come in is the leader's to say.
+        let said = if leading && !wanted { Err(self.not_wanted(&plane)) } else { Ok(welcome) };
         let parent = ctx.address();
         ctx.spawn(
             async move {
-                match accept(welcome).await {
+                match answer(said).await {
                     Ok(link) if leading => {
                         // The parent outlives its own future.
                         let Hello { version, verifies, scans, divides, unpacks, .. } = hello;
@@ -79,10 +86,15 @@ impl Handler<LinkOpen> for CoordinatorActor {
         let channel = Channel { generation, tx: link.tx, unpacks, close };
         let since = self.clock.wall();
         let until = link.until;
-        let session = Session { generation, since, version, verifies, scans, divides, until, channel: channel.clone() };
+        let superseded = link.superseded;
+        let channel_of = channel.clone();
+        let session =
+            Session { generation, since, version, verifies, scans, divides, until, superseded, channel: channel_of };
         if let Some(old) = self.sessions.insert(plane.clone(), session) {
             self.no_answer_from(&plane, old.generation);
+            self.metrics.superseded(&plane);
             tracing::info!(%plane, generation, "a newer session of this plane supersedes the old one");
+            old.superseded.tell();
             // A session that is stopped already needs no telling.
             old.channel.close.notify_one();
         } else {

@@ -38,8 +38,15 @@ fn incoming_plane(incoming: PlaneIncoming) -> IncomingPlane {
     IncomingPlane {
         plane,
         hello,
-        accept: Box::new(move |welcome| {
+        answer: Box::new(move |answer| {
             async move {
+                let welcome = match answer {
+                    Ok(welcome) => welcome,
+                    Err(why) => {
+                        incoming.refuse(&why);
+                        return Err(PortError::Unavailable(format!("refused: {why}")));
+                    }
+                };
                 if welcome.leading {
                     return incoming.accept(&welcome).map_err(|error| PortError::Unavailable(error.to_string()));
                 }

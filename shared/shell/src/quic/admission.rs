@@ -1,17 +1,22 @@
 //! Who is connected, how many may be, and who must go when certificates change.
 
-use super::Close;
+use super::{
+    Close,
+    ends::Ends,
+    turns::{Places, Turns},
+};
 use crate::{
     clock::system_wall,
     expiry::{Expiry, Kind},
     link::Identity,
+    seldom::Seldom,
     tls::{Material, Peer, Standing, first_end},
 };
-use quinn::Connection;
 use rustls::pki_types::CertificateDer;
 use shared::time::Timestamp;
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -34,6 +39,11 @@ pub struct Limits {
     /// Dials that wait for their turn, for as long as a dial lasts; further ones are refused. All planes come at once when a
     /// coordinator takes over: who is refused then comes back later and later.
     pub waiting: usize,
+    /// Of [`Limits::handshakes`] those of one source, an address of IPv4 or 64 bits of IPv6: room is left for others. Sources take
+    /// turns besides.
+    pub handshakes_of_one: usize,
+    /// The same of [`Limits::waiting`]: a whole fleet may come by one address.
+    pub waiting_of_one: usize,
     /// Above this many handshakes an address must prove itself first (one more round trip), so that forged ones cost
     /// their sender more than us.
     pub retry_above: usize,
@@ -49,6 +59,8 @@ impl Default for Limits {
             sessions_per_admin: 16,
             handshakes: 64,
             waiting: 2048,
+            handshakes_of_one: 48,
+            waiting_of_one: 1536,
             retry_above: 32,
             requests_per_admin: 8,
         }
@@ -62,7 +74,7 @@ struct Session {
     /// It was judged since it was let in: files may have changed while it shook hands.
     judged: bool,
     chain: Vec<CertificateDer<'static>>,
-    connection: Connection,
+    connection: Arc<dyn Ends>,
 }
 
 /// All connections after their TLS handshake, in the order of their coming.
@@ -90,15 +102,24 @@ pub struct Counts {
     pub superseded: u64,
 }
 
-/// Shared by the accept loop, the connections and the reload task.
+/// Lines that strangers cause.
+#[derive(Default)]
+struct Lines {
+    busy: Seldom,
+    refused: Seldom,
+}
+
+/// Shared by the accept loops, the connections and the reload task.
 #[derive(Clone)]
-pub(super) struct Admission {
+pub(crate) struct Admission {
     limits: Limits,
+    turns: Turns,
+    lines: Arc<Lines>,
     sessions: Arc<Mutex<Sessions>>,
 }
 
 /// A place among the sessions, given back when dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     number: u64,
     sessions: Arc<Mutex<Sessions>>,
 }
@@ -116,19 +137,46 @@ fn lock(sessions: &Mutex<Sessions>) -> MutexGuard<'_, Sessions> {
 
 impl Admission {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, sessions: Arc::default() }
+        let places = Places {
+            turns: limits.handshakes,
+            turns_of_one: limits.handshakes_of_one.min(limits.handshakes).max(1),
+            waiting: limits.waiting,
+            waiting_of_one: limits.waiting_of_one.min(limits.waiting),
+        };
+        Self { limits, turns: Turns::new(places), lines: Arc::default(), sessions: Arc::default() }
     }
 
-    pub(super) fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
+    /// Whose handshake is next.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// Somebody was sent away before it was looked at who it is.
+    pub(crate) fn too_busy(&self, from: SocketAddr, why: &str) {
+        self.count(|counts| counts.handshakes_refused += 1);
+        if let Some(left_out) = self.lines.busy.may_tell() {
+            tracing::warn!(%from, left_out, why, "a dial was refused");
+        }
+    }
+
+    /// Somebody was not let in.
+    pub(crate) fn not_let_in(&self, from: SocketAddr, error: &(dyn std::error::Error + 'static)) {
+        self.count(|counts| counts.refused += 1);
+        if let Some(left_out) = self.lines.refused.may_tell() {
+            tracing::info!(%from, left_out, error, "connection not let in");
+        }
+    }
+
     /// A place for a connection, or `None` when there is none left.
-    pub(super) fn admit(
+    pub(crate) fn admit(
         &self,
         peer: &Peer,
         chain: Vec<CertificateDer<'static>>,
-        connection: &Connection,
+        connection: Arc<dyn Ends>,
     ) -> Option<Place> {
         let mut sessions = lock(&self.sessions);
         let own: Vec<u64> = sessions
@@ -141,7 +189,7 @@ impl Admission {
             Identity::Plane(_) if own.len() >= self.limits.sessions_per_plane => {
                 let oldest = own.first().and_then(|number| sessions.open.remove(number))?;
                 sessions.counts.superseded += 1;
-                oldest.connection.close(Close::Superseded.code(), b"too many sessions of this plane, oldest closed");
+                oldest.connection.end(Close::Superseded, "too many sessions of this plane, oldest closed");
             }
             Identity::Plane(_) => {}
             _ if own.len() >= self.limits.sessions_per_admin => {
@@ -155,7 +203,7 @@ impl Admission {
         let number = sessions.next;
         sessions.next += 1;
         let until = first_end(&chain);
-        let session = Session { peer: peer.clone(), until, judged: false, chain, connection: connection.clone() };
+        let session = Session { peer: peer.clone(), until, judged: false, chain, connection };
         sessions.open.insert(number, session);
         Some(Place { number, sessions: self.sessions.clone() })
     }
@@ -191,12 +239,19 @@ impl Admission {
                 }
                 Standing::Bad(why) => {
                     tracing::warn!(%peer, %serial, why, "certificate no longer good, session closed");
-                    if session.connection.close_reason().is_none() {
+                    if !session.connection.is_over() {
                         counts.revoked += 1;
                     }
-                    session.connection.close(Close::Revoked.code(), why.as_bytes());
+                    session.connection.end(Close::Revoked, &why);
                 }
             }
+        }
+    }
+
+    /// The process ends.
+    pub(super) fn end_all(&self) {
+        for session in lock(&self.sessions).open.values() {
+            session.connection.end(Close::Shutdown, "coordinator ends");
         }
     }
 
@@ -205,7 +260,7 @@ impl Admission {
         lock(&self.sessions).open.len()
     }
 
-    pub(super) fn count(&self, change: impl FnOnce(&mut Counts)) {
+    pub(crate) fn count(&self, change: impl FnOnce(&mut Counts)) {
         change(&mut lock(&self.sessions).counts);
     }
 

@@ -4,11 +4,14 @@ mod addresses;
 mod admin;
 mod believed;
 mod outcome;
+mod silence;
 
 #[cfg(test)]
 pub(super) use addresses::host_and_port;
 pub use admin::{AdminConnection, Responses};
 pub use outcome::DialError;
+#[cfg(test)]
+pub(super) use silence::look;
 
 use super::{
     Close, FLUSH_LIMIT, HELLO_BYTES, QuicError,
@@ -26,9 +29,10 @@ use believed::Reached;
 use bytes::Bytes;
 use futures::SinkExt;
 use outcome::{Failure, Tally, within};
-use quinn::{Endpoint, crypto::rustls::QuicClientConfig};
+use quinn::{Connection, Endpoint, crypto::rustls::QuicClientConfig};
 use rustls::pki_types::CertificateDer;
 use shared::wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
+use silence::Silences;
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
@@ -48,9 +52,10 @@ pub struct Client {
     credentials: Arc<Credentials>,
     distrusted: watch::Sender<Option<Distrust>>,
     /// By the number of its connection.
-    linked: watch::Sender<Option<(usize, Expiry)>>,
+    linked: watch::Sender<Option<(u64, Expiry)>>,
     shown: Mutex<(String, Instant)>,
     sockets: Mutex<Sockets>,
+    silences: Silences,
     /// The sockets are the caller's, so none is made here.
     given: bool,
 }
@@ -69,7 +74,7 @@ impl Sockets {
     fn fresh() -> Result<Self, QuicError> {
         let bind = |ip: IpAddr| {
             let address = SocketAddr::new(ip, 0);
-            Endpoint::client(address).map_err(|source| QuicError::Bind { address, source })
+            Endpoint::client(address).map_err(|source| QuicError::Bind { protocol: "udp", address, source })
         };
         let v4 = bind(Ipv4Addr::UNSPECIFIED.into())?;
         Ok(Self { v4, v6: bind(Ipv6Addr::UNSPECIFIED.into()).ok(), used: false })
@@ -101,6 +106,7 @@ impl Client {
             distrusted: watch::Sender::new(None),
             linked: watch::Sender::new(None),
             sockets: Mutex::new(sockets),
+            silences: Silences::default(),
             given,
         }
     }
@@ -145,7 +151,17 @@ impl Client {
                 Err(failure) => tally.failed(*address, failure),
             }
         }
-        Err(tally.error())
+        Err(self.explained(tally).await)
+    }
+
+    /// What a dial came to, and of addresses that were silent, why.
+    async fn explained(&self, mut tally: Tally) -> DialError {
+        // Somebody else's sockets may lead where ours do not.
+        if !self.given && tally.nobody_answered() {
+            let lines = self.silences.explain(&tally.silent).await;
+            tally.explained(lines);
+        }
+        tally.error()
     }
 
     /// Dials as an admin; the first coordinator that answers will do, it knows who leads.
@@ -162,11 +178,11 @@ impl Client {
         for (tried, (address, name)) in targets.iter().enumerate() {
             let share = share(end, targets.len() - tried);
             match within(share, self.connect(sockets.of(*address), *address, name, ALPN_ADMIN)).await {
-                Ok(Reached { connection, peer, .. }) => return Ok(AdminConnection { connection, peer }),
+                Ok((connection, reached)) => return Ok(AdminConnection { connection, peer: reached.peer }),
                 Err(failure) => tally.failed(*address, failure),
             }
         }
-        Err(tally.error())
+        Err(self.explained(tally).await)
     }
 
     /// The last coordinator whose certificate was not believed, when it was dialled or under an open link; `None` again
@@ -219,8 +235,8 @@ impl Client {
         name: &str,
         hello: &Hello,
     ) -> Result<(Link, Welcome), Failure> {
-        let reached = self.connect(from, address, name, ALPN_PLANE).await?;
-        let connection = &reached.connection;
+        self.shows();
+        let (connection, reached) = self.connect(from, address, name, ALPN_PLANE).await?;
         let (send, recv) = connection.open_bi().await?;
         let (mut writer, mut reader) = (frames::writer(send), frames::reader(recv, HELLO_BYTES));
         let frame = Bytes::from(wire::encode(hello).map_err(FrameError::from)?);
@@ -234,14 +250,30 @@ impl Client {
             return Err(Failure::Wire(welcome.wire));
         }
         if welcome.leading {
-            believed::keep(reached.clone(), self.credentials.clone(), self.distrusted.clone(), self.linked.clone());
+            self.keep(reached.clone());
         }
-        Ok((frames::link(reached.connection, reached.peer, writer, reader, None), welcome))
+        Ok((frames::link(connection, reached.peer, writer, reader, None), welcome))
     }
 
-    async fn connect(&self, from: &Endpoint, address: SocketAddr, name: &str, alpn: &[u8]) -> Result<Reached, Failure> {
+    /// Until the link is over: judged by newer certificates, and known as the one that is open.
+    fn keep(&self, reached: Reached) {
+        believed::keep(reached, self.credentials.clone(), self.distrusted.clone(), self.linked.clone());
+    }
+
+    /// A plane is about to show the present certificate.
+    fn shows(&self) {
+        let serial = self.credentials.current().us.serial.clone();
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = (serial, Instant::now());
+    }
+
+    async fn connect(
+        &self,
+        from: &Endpoint,
+        address: SocketAddr,
+        name: &str,
+        alpn: &[u8],
+    ) -> Result<(Connection, Reached), Failure> {
         let material = self.credentials.current();
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = (material.us.serial.clone(), Instant::now());
         let (tls, kept) = material.client(alpn).map_err(QuicError::from)?;
         let crypto = QuicClientConfig::try_from(tls).map_err(QuicError::from)?;
         let mut config = quinn::ClientConfig::new(Arc::new(crypto));
@@ -262,7 +294,10 @@ impl Client {
             .unwrap_or_default();
         let peer = peer_of(&chain, &material.names)?;
         match peer.identity {
-            Identity::Coordinator(_) => Ok(Reached { connection, peer, chain, name: name.to_owned() }),
+            Identity::Coordinator(_) => {
+                let ends = Arc::new(connection.clone());
+                Ok((connection, Reached { connection: ends, peer, chain, name: name.to_owned() }))
+            }
             Identity::Plane(_) | Identity::Admin(_) | Identity::Operator(_) | Identity::Viewer(_) => {
                 connection.close(Close::Identity.code(), b"not a coordinator");
                 Err(Failure::NoCoordinator(peer.identity))

@@ -3,7 +3,7 @@
 
 use super::{Close, FLUSH_LIMIT};
 use crate::{
-    link::{LINK_BYTES, LINK_QUEUE, Link},
+    link::{LINK_BYTES, LINK_QUEUE, Link, Superseded},
     tls::Peer,
 };
 use bytes::{Bytes, BytesMut};
@@ -11,7 +11,11 @@ use futures::{SinkExt, StreamExt};
 use quinn::{Connection, RecvStream, SendStream};
 use shared::wire::MAX_FRAME_BYTES;
 use std::{collections::VecDeque, io};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::mpsc,
+    time::timeout,
+};
 use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
 
 /// Why no frame came or went.
@@ -31,6 +35,10 @@ pub enum FrameError {
     Codec(#[from] shared::wire::CodecError),
 }
 
+/// To whoever reads a plane's log.
+pub(crate) const SUPERSEDED: &str = "a newer session of our name took this link's place: if that goes on, two processes share one name and one \
+     certificate";
+
 /// What a link's buffers begin with, each way. Most frames fit, longer ones make it grow; the codecs' own 8 KiB would be a
 /// third of what an idle session takes (`facts/tech.md` §2).
 const BUFFER: usize = 512;
@@ -38,25 +46,26 @@ const BUFFER: usize = 512;
 /// A buffer that has grown beyond this is given back: of a thousand links few send anything as long again.
 const LONG: usize = 32 * 1024;
 
-pub(super) type Reader = FramedRead<RecvStream, LengthDelimitedCodec>;
-pub(super) type Writer = FramedWrite<SendStream, LengthDelimitedCodec>;
+pub(super) type Framing = LengthDelimitedCodec;
+pub(super) type Reader = FramedRead<RecvStream, Framing>;
+pub(super) type Writer = FramedWrite<SendStream, Framing>;
 
-fn codec(limit: usize) -> LengthDelimitedCodec {
+fn codec(limit: usize) -> Framing {
     LengthDelimitedCodec::builder().big_endian().length_field_length(4).max_frame_length(limit).new_codec()
 }
 
 /// Reads frames of at most `limit` bytes. Cancel-safe, unlike `read_exact`.
-pub(super) fn reader(stream: RecvStream, limit: usize) -> Reader {
+pub(super) fn reader<R: AsyncRead>(stream: R, limit: usize) -> FramedRead<R, Framing> {
     FramedRead::with_capacity(stream, codec(limit), BUFFER)
 }
 
 /// Writes frames of at most [`MAX_FRAME_BYTES`].
-pub(super) fn writer(stream: SendStream) -> Writer {
+pub(super) fn writer<W: AsyncWrite>(stream: W) -> FramedWrite<W, Framing> {
     FramedWrite::with_capacity(stream, codec(MAX_FRAME_BYTES), BUFFER)
 }
 
 /// The one frame that is due now.
-pub(super) async fn read_one(reader: &mut Reader) -> Result<Bytes, FrameError> {
+pub(super) async fn read_one<R: AsyncRead + Unpin>(reader: &mut FramedRead<R, Framing>) -> Result<Bytes, FrameError> {
     match reader.next().await {
         Some(frame) => Ok(frame?.freeze()),
         None => Err(FrameError::Ended),
@@ -85,13 +94,15 @@ pub(super) fn link(
     let (tx, outgoing) = mpsc::channel(LINK_QUEUE);
     let (incoming, rx) = mpsc::channel(LINK_QUEUE);
     let name = peer.identity.to_string();
+    let ending = connection.clone();
+    let superseded = Superseded::by(move || ending.close(Close::Superseded.code(), b"a newer session took its place"));
     tokio::spawn(async move {
         // Each direction ends by itself, so that what was said before a close is still heard; the connection ends
         // with the second.
         tokio::join!(send(&connection, writer, first, outgoing), receive(&connection, &name, reader, incoming));
         connection.close(Close::Done.code(), b"");
     });
-    Link { peer: peer.identity, serial: peer.serial, until: Some(peer.until), tx, rx }
+    Link { peer: peer.identity, serial: peer.serial, until: Some(peer.until), superseded, tx, rx }
 }
 
 async fn send(connection: &Connection, mut writer: Writer, first: Option<Bytes>, mut outgoing: mpsc::Receiver<Bytes>) {
@@ -130,11 +141,11 @@ async fn send(connection: &Connection, mut writer: Writer, first: Option<Bytes>,
 
 /// Lengths of the last frames that went into a queue of [`LINK_QUEUE`], newest first.
 #[derive(Default)]
-struct Queued(VecDeque<usize>);
+pub(super) struct Queued(VecDeque<usize>);
 
 impl Queued {
     /// Waits until a frame of this length can go in without more than [`LINK_BYTES`] waiting there.
-    async fn make_room(&mut self, queue: &mpsc::Sender<Bytes>, length: usize) {
+    pub(super) async fn make_room(&mut self, queue: &mpsc::Sender<Bytes>, length: usize) {
         let mut left = LINK_BYTES.saturating_sub(length);
         let fits = |known: &&usize| {
             let room = left.checked_sub(**known);
@@ -171,9 +182,13 @@ async fn receive(connection: &Connection, name: &str, mut reader: Reader, incomi
                 }
             }
             Some(Err(error)) => {
-                if connection.close_reason().is_none() {
-                    tracing::warn!(peer = name, error = %error, "bad frame or broken stream, link closed");
-                    connection.close(Close::Protocol.code(), b"bad frame");
+                match connection.close_reason().map(|reason| Close::of(&reason)) {
+                    None => {
+                        tracing::warn!(peer = name, error = %error, "bad frame or broken stream, link closed");
+                        connection.close(Close::Protocol.code(), b"bad frame");
+                    }
+                    Some(Some(Close::Superseded)) => tracing::warn!(peer = name, "{SUPERSEDED}"),
+                    Some(_) => {}
                 }
                 return;
             }

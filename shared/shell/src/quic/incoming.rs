@@ -14,7 +14,7 @@ use futures::SinkExt;
 use quinn::Connection;
 use shared::{
     time::Timestamp,
-    wire::{self, Hello, Welcome},
+    wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome},
 };
 use tokio::sync::mpsc;
 
@@ -46,14 +46,27 @@ pub struct PlaneIncoming {
     pub identity: Identity,
     /// Serial of its certificate.
     pub serial: String,
-    pub(super) until: Timestamp,
+    until: Timestamp,
     /// What it said.
     pub hello: Hello,
     /// Wire version that both understand; goes into `Welcome`.
     pub wire: u16,
-    pub(super) open: Option<Open>,
+    open: Option<Box<dyn Door>>,
 }
 
+/// What stands open behind a plane that has said `Hello`.
+pub(crate) trait Door: Send {
+    /// Lets it in.
+    fn link(self: Box<Self>, peer: Peer, welcome: Bytes) -> Link;
+
+    /// Says what it has to know, and closes.
+    fn turn_away(self: Box<Self>, answer: Bytes);
+
+    /// Closes.
+    fn refuse(self: Box<Self>, why: &str);
+}
+
+/// Over QUIC.
 pub(super) struct Open {
     pub(super) connection: Connection,
     pub(super) writer: Writer,
@@ -61,27 +74,64 @@ pub(super) struct Open {
     pub(super) place: Place,
 }
 
+impl Door for Open {
+    fn link(self: Box<Self>, peer: Peer, welcome: Bytes) -> Link {
+        let Self { connection, writer, reader, place } = *self;
+        keep(connection.clone(), place);
+        frames::link(connection, peer, writer, reader, Some(welcome))
+    }
+
+    fn turn_away(mut self: Box<Self>, answer: Bytes) {
+        tokio::spawn(async move {
+            let _place = self.place;
+            if self.writer.send(answer).await.is_ok() {
+                frames::finish(self.writer).await;
+            }
+            self.connection.close(Close::Done.code(), b"not leading");
+        });
+    }
+
+    fn refuse(self: Box<Self>, why: &str) {
+        self.connection.close(Close::Refused.code(), why.as_bytes());
+    }
+}
+
+/// A plane speaks for itself, and in words that both sides know: the version that both understand.
+///
+/// # Errors
+/// How the connection is closed, and why.
+pub(crate) fn understood(name: &str, hello: &Hello) -> Result<u16, (Close, String)> {
+    if hello.plane.as_str() != name {
+        return Err((Close::Identity, format!("plane/{name} may not speak for plane/{}", hello.plane)));
+    }
+    // The peer speaks `hello.wire` and, from version 2 on, the one before; so do we.
+    let wire = hello.wire.min(WIRE_VERSION);
+    if wire < MIN_WIRE_VERSION || hello.wire > WIRE_VERSION.saturating_add(1) {
+        let why = format!("wire version {} offered, {MIN_WIRE_VERSION} to {WIRE_VERSION} understood", hello.wire);
+        return Err((Close::WireVersion, why));
+    }
+    Ok(wire)
+}
+
 impl PlaneIncoming {
+    pub(crate) fn new(peer: Peer, hello: Hello, wire: u16, open: Box<dyn Door>) -> Self {
+        let Peer { identity, serial, until } = peer;
+        Self { identity, serial, until, hello, wire, open: Some(open) }
+    }
+
     /// Lets it in: `welcome` is sent first, then whatever goes into the link.
     pub fn accept(mut self, welcome: &Welcome) -> Result<Link, FrameError> {
         let first = Bytes::from(wire::encode(welcome)?);
         let open = self.open.take().ok_or(FrameError::Ended)?;
         let peer = Peer { identity: self.identity.clone(), serial: self.serial.clone(), until: self.until };
-        keep(open.connection.clone(), open.place);
-        Ok(frames::link(open.connection, peer, open.writer, open.reader, Some(first)))
+        Ok(open.link(peer, first))
     }
 
     /// Sends it away with a `Welcome` (`leading: false`), so that it dials the next replica.
     pub fn turn_away(mut self, welcome: &Welcome) -> Result<(), FrameError> {
         let answer = Bytes::from(wire::encode(welcome)?);
-        if let Some(mut open) = self.open.take() {
-            tokio::spawn(async move {
-                let _place = open.place;
-                if open.writer.send(answer).await.is_ok() {
-                    frames::finish(open.writer).await;
-                }
-                open.connection.close(Close::Done.code(), b"not leading");
-            });
+        if let Some(open) = self.open.take() {
+            open.turn_away(answer);
         }
         Ok(())
     }
@@ -89,7 +139,7 @@ impl PlaneIncoming {
     /// Refuses it; `why` is read by a person at the plane.
     pub fn refuse(mut self, why: &str) {
         if let Some(open) = self.open.take() {
-            open.connection.close(Close::Refused.code(), why.as_bytes());
+            open.refuse(why);
         }
     }
 }
@@ -97,7 +147,7 @@ impl PlaneIncoming {
 impl Drop for PlaneIncoming {
     fn drop(&mut self) {
         if let Some(open) = self.open.take() {
-            open.connection.close(Close::Refused.code(), b"session not taken");
+            open.refuse("session not taken");
         }
     }
 }

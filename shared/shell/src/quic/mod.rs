@@ -9,9 +9,11 @@
 
 mod admission;
 mod client;
+mod ends;
 mod frames;
 mod incoming;
 mod server;
+mod turns;
 
 pub use admission::{Counts, Limits, Monitor};
 pub use client::{AdminConnection, Client, DialError, Responses};
@@ -112,8 +114,10 @@ pub enum QuicError {
     #[error("TLS provider lacks QUIC's initial cipher suite")]
     Suite(#[from] quinn::crypto::rustls::NoInitialCipherSuite),
     /// The port could not be taken.
-    #[error("cannot listen on {address}/udp: is it free, and may we?")]
+    #[error("cannot listen on {address}/{protocol}: is it free, and may we?")]
     Bind {
+        /// udp or tcp.
+        protocol: &'static str,
         /// What was asked for.
         address: std::net::SocketAddr,
         /// Why.

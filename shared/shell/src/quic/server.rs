@@ -5,8 +5,9 @@ use super::{
     Close, FLUSH_LIMIT, HELLO_BYTES, HELLO_LIMIT, QuicError,
     admission::{Admission, Limits, Monitor, Place},
     frames::{self, FrameError, Writer},
-    incoming::{AdminRequest, Incoming, Open, PlaneIncoming, QUESTION_BYTES},
+    incoming::{AdminRequest, Incoming, Open, PlaneIncoming, QUESTION_BYTES, understood},
     transport,
+    turns::{Source, Turn},
 };
 use crate::{
     link::Identity,
@@ -18,12 +19,12 @@ use quinn::{
     crypto::rustls::{HandshakeData, QuicServerConfig},
 };
 use rustls::pki_types::CertificateDer;
-use shared::wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION};
+use shared::wire::{self, Hello};
 use std::{net::SocketAddr, sync::Arc};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc,
     task::{AbortHandle, JoinSet},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 
 /// Arrivals that the coordinator has not yet taken. Each is bounded by the admission limits; a burst of planes after a
@@ -48,7 +49,7 @@ impl Server {
     /// `credentials` changes; its owner spawns [`Credentials::keep_fresh`] once per process.
     pub fn bind(address: SocketAddr, credentials: &Arc<Credentials>, limits: Limits) -> Result<Self, QuicError> {
         let config = server_config(&credentials.current(), &limits)?;
-        let bind = |source| QuicError::Bind { address, source };
+        let bind = |source| QuicError::Bind { protocol: "udp", address, source };
         let socket = crate::listen::udp(address).map_err(bind)?;
         let runtime = Arc::new(quinn::TokioRuntime);
         let endpoint = Endpoint::new(EndpointConfig::default(), Some(config), socket, runtime).map_err(bind)?;
@@ -101,6 +102,7 @@ impl Drop for Server {
         for task in &self.tasks {
             task.abort();
         }
+        self.admission.end_all();
         self.endpoint.close(Close::Shutdown.code(), b"coordinator ends");
     }
 }
@@ -146,41 +148,34 @@ async fn listen(
     credentials: Arc<Credentials>,
     arrivals: mpsc::Sender<Incoming>,
 ) {
-    let limits = *admission.limits();
-    let handshakes = Arc::new(Semaphore::new(limits.handshakes));
-    let all = limits.handshakes.saturating_add(limits.waiting);
-    let places = Arc::new(Semaphore::new(all));
+    let turns = admission.turns().clone();
     while let Some(incoming) = endpoint.accept().await {
+        let from = incoming.remote_address();
         // Those that wait are counted, too: a burst is here before the first of them has its turn.
-        let under_way = all.saturating_sub(places.available_permits());
-        if under_way >= limits.retry_above && !incoming.remote_address_validated() && incoming.may_retry() {
+        if turns.taken() >= admission.limits().retry_above
+            && !incoming.remote_address_validated()
+            && incoming.may_retry()
+        {
             // Fails only for what cannot be retried, which was asked above.
             let _ = incoming.retry();
             admission.count(|counts| counts.retried += 1);
             continue;
         }
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            tracing::warn!(from = %incoming.remote_address(), limit = limits.waiting, "too many dials wait, refused");
+        let Some(turn) = turns.queue(Source::of(from)) else {
             incoming.refuse();
-            admission.count(|counts| counts.handshakes_refused += 1);
+            admission.too_busy(from, "too many wait for their handshake, or too many of this source");
             continue;
         };
         let (admission, arrivals, credentials) = (admission.clone(), arrivals.clone(), credentials.clone());
-        let turn = handshakes.clone().acquire_owned();
         tokio::spawn(async move {
-            let from = incoming.remote_address();
-            // In the order of their coming. Nobody closes the semaphore.
             let Ok(Ok(turn)) = timeout(HELLO_LIMIT, turn).await else {
-                tracing::warn!(%from, "a dial has waited for its handshake until nobody waits for it");
                 incoming.ignore();
-                admission.count(|counts| counts.handshakes_refused += 1);
+                admission.too_busy(from, "it has waited for its handshake until nobody waits for it");
                 return;
             };
             let material = credentials.current();
-            if let Err(error) = serve(incoming, (place, turn), &admission, &material, &arrivals).await {
-                let error: &dyn std::error::Error = &error;
-                tracing::info!(%from, error, "connection not let in");
-                admission.count(|counts| counts.refused += 1);
+            if let Err(error) = serve(incoming, turn, &admission, &material, &arrivals).await {
+                admission.not_let_in(from, &error);
             }
         });
     }
@@ -207,30 +202,33 @@ impl Refusal {
 
 async fn serve(
     incoming: quinn::Incoming,
-    permit: (OwnedSemaphorePermit, OwnedSemaphorePermit),
+    turn: Turn,
     admission: &Admission,
     material: &Material,
     arrivals: &mpsc::Sender<Incoming>,
 ) -> Result<(), Refusal> {
     let connecting = incoming.accept()?;
-    let connection = timeout(HELLO_LIMIT, connecting)
+    // One limit for all of it, or who stalls twice would have its place for twice as long.
+    let end = Instant::now() + HELLO_LIMIT;
+    let connection = timeout_at(end, connecting)
         .await
         .map_err(|_| Refusal::Closed(Close::HelloTimeout, "TLS handshake took too long".to_owned()))??;
     let (peer, chain) = prove(&connection, material).map_err(|refusal| refusal.tell(&connection))?;
-    let place = admission.admit(&peer, chain, &connection).ok_or_else(|| {
+    let place = admission.admit(&peer, chain, Arc::new(connection.clone())).ok_or_else(|| {
         Refusal::Closed(Close::Busy, format!("too many sessions for {}", peer.identity)).tell(&connection)
     })?;
     match &peer.identity {
         Identity::Plane(name) => {
             let name = name.clone();
-            let plane = greet(&connection, &name, peer, place).await.map_err(|refusal| refusal.tell(&connection))?;
-            drop(permit);
+            let plane =
+                greet(&connection, &name, (peer, place), end).await.map_err(|refusal| refusal.tell(&connection))?;
+            drop(turn);
             admission.count(|counts| counts.let_in += 1);
             // The coordinator's mailbox decides how fast arrivals are taken; who waits too long has gone by itself.
             let _ = timeout(HELLO_LIMIT, arrivals.send(Incoming::Plane(plane))).await;
         }
         Identity::Admin(_) | Identity::Operator(_) | Identity::Viewer(_) | Identity::Coordinator(_) => {
-            drop(permit);
+            drop(turn);
             connection.set_max_concurrent_bi_streams(admission.limits().requests_per_admin.into());
             requests(&connection, &peer.identity, admission.limits().requests_per_admin, arrivals).await;
             drop(place);
@@ -263,7 +261,12 @@ fn prove(connection: &Connection, material: &Material) -> Result<(Peer, Vec<Cert
 }
 
 /// A plane's first stream and frame.
-async fn greet(connection: &Connection, name: &str, peer: Peer, place: Place) -> Result<PlaneIncoming, Refusal> {
+async fn greet(
+    connection: &Connection,
+    name: &str,
+    (peer, place): (Peer, Place),
+    end: Instant,
+) -> Result<PlaneIncoming, Refusal> {
     let protocol = |error: FrameError| Refusal::Closed(Close::Protocol, format!("no Hello: {error}"));
     let hello = async {
         let (send, recv) = connection.accept_bi().await?;
@@ -272,21 +275,12 @@ async fn greet(connection: &Connection, name: &str, peer: Peer, place: Place) ->
         let hello: Hello = wire::decode(&frame).map_err(|error| protocol(error.into()))?;
         Ok::<_, Refusal>((frames::writer(send), reader, hello))
     };
-    let (writer, reader, hello) = timeout(HELLO_LIMIT, hello)
-        .await
-        .map_err(|_| Refusal::Closed(Close::HelloTimeout, format!("no Hello within {HELLO_LIMIT:?}")))??;
-    if hello.plane.as_str() != name {
-        let why = format!("plane/{name} may not speak for plane/{}", hello.plane);
-        return Err(Refusal::Closed(Close::Identity, why));
-    }
-    // The peer speaks `hello.wire` and, from version 2 on, the one before; so do we.
-    let wire = hello.wire.min(WIRE_VERSION);
-    if wire < MIN_WIRE_VERSION || hello.wire > WIRE_VERSION.saturating_add(1) {
-        let why = format!("wire version {} offered, {MIN_WIRE_VERSION} to {WIRE_VERSION} understood", hello.wire);
-        return Err(Refusal::Closed(Close::WireVersion, why));
-    }
-    let open = Some(Open { connection: connection.clone(), writer, reader, place });
-    Ok(PlaneIncoming { identity: peer.identity, serial: peer.serial, until: peer.until, hello, wire, open })
+    let (writer, reader, hello) = timeout_at(end, hello).await.map_err(|_| {
+        Refusal::Closed(Close::HelloTimeout, format!("no Hello within {HELLO_LIMIT:?} of the first packet"))
+    })??;
+    let wire = understood(name, &hello).map_err(|(close, why)| Refusal::Closed(close, why))?;
+    let open = Open { connection: connection.clone(), writer, reader, place };
+    Ok(PlaneIncoming::new(peer, hello, wire, Box::new(open)))
 }
 
 /// An admin's requests, each on a stream of its own; QUIC bounds how many there are.

@@ -21,6 +21,7 @@ mod limits;
 mod mesh;
 mod planes;
 mod rotation;
+mod silence;
 
 const TRUST: &str = "test";
 /// Longer than anything here takes on a busy machine.

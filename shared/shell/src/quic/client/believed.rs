@@ -2,22 +2,21 @@
 
 use crate::{
     expiry::{Expiry, Kind},
-    quic::Close,
+    quic::{Close, ends::Ends},
     tls::{Credentials, Distrust, Peer, RELOAD_EVERY, Standing},
 };
-use quinn::Connection;
 use rustls::pki_types::{CertificateDer, ServerName};
 use std::sync::Arc;
 use tokio::{sync::watch, time::timeout};
 
 /// A coordinator that proved itself.
 #[derive(Clone)]
-pub(super) struct Reached {
-    pub(super) connection: Connection,
-    pub(super) peer: Peer,
-    pub(super) chain: Vec<CertificateDer<'static>>,
+pub(in crate::quic) struct Reached {
+    pub(in crate::quic) connection: Arc<dyn Ends>,
+    pub(in crate::quic) peer: Peer,
+    pub(in crate::quic) chain: Vec<CertificateDer<'static>>,
     /// What its certificate is for.
-    pub(super) name: String,
+    pub(in crate::quic) name: String,
 }
 
 /// Until the link is over. Judged also without a change, because certificates expire.
@@ -25,11 +24,14 @@ pub(super) fn keep(
     reached: Reached,
     credentials: Arc<Credentials>,
     distrusted: watch::Sender<Option<Distrust>>,
-    linked: watch::Sender<Option<(usize, Expiry)>>,
+    linked: watch::Sender<Option<(u64, Expiry)>>,
 ) {
     let us = Expiry { identity: reached.peer.identity.to_string(), kind: Kind::Peer, at: reached.peer.until };
-    let id = reached.connection.stable_id();
-    linked.send_replace(Some((id, us)));
+    let mut id = 0;
+    linked.send_modify(|before| {
+        id = before.as_ref().map_or(0, |(id, _)| id + 1);
+        *before = Some((id, us));
+    });
     tokio::spawn(async move {
         judge(reached, credentials, distrusted).await;
         // A newer link may have taken its place.
@@ -53,13 +55,13 @@ async fn judge(reached: Reached, credentials: Arc<Credentials>, distrusted: watc
                 tracing::warn!(peer = %who, %serial, why, "the coordinator's certificate is no longer good, link closed");
                 let distrust = Distrust { peer: who.to_string(), serial: serial.clone(), why: why.clone() };
                 distrusted.send_replace(Some(distrust));
-                connection.close(Close::Revoked.code(), why.as_bytes());
+                connection.end(Close::Revoked, &why);
                 return;
             }
         }
         tokio::select! {
             biased;
-            _ = connection.closed() => return,
+            () = connection.over() => return,
             // A time-out is the slow tick; the sender cannot be gone, we hold the credentials.
             _ = timeout(RELOAD_EVERY, changes.changed()) => {}
         }

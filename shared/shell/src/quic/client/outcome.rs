@@ -46,7 +46,7 @@ pub enum DialError {
 
 /// Why one address did not work.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(in crate::quic) enum Failure {
     #[error("cannot connect: {0}")]
     Connect(#[from] quinn::ConnectError),
     #[error("{0}")]
@@ -74,6 +74,8 @@ pub(super) struct Tally {
     refused: Option<DialError>,
     distrusted: Option<DialError>,
     failures: Vec<String>,
+    /// Nothing came back from them.
+    pub(super) silent: Vec<SocketAddr>,
 }
 
 impl Tally {
@@ -87,18 +89,37 @@ impl Tally {
         match failure {
             Failure::Connection(quinn::ConnectionError::ApplicationClosed(closed)) => {
                 let why = String::from_utf8_lossy(&closed.reason).into_owned();
-                let Some(close) = Close::of_code(closed.error_code) else {
-                    return self.failures.push(format!("{address}: closed by peer: {why}"));
-                };
-                self.failures.push(format!("{address}: refused ({close:?}): {why}"));
-                self.refused.get_or_insert(DialError::Refused { address, close, why });
+                match Close::of_code(closed.error_code) {
+                    Some(close) => self.was_refused(address, close, why),
+                    None => self.failures.push(format!("{address}: closed by peer: {why}")),
+                }
             }
             Failure::Distrusted(distrust) => {
                 self.failures.push(format!("{address}: {distrust}"));
                 self.distrusted.get_or_insert(DialError::Distrusted { address, distrust });
             }
-            failure => self.failures.push(format!("{address}: {failure}")),
+            failure => {
+                if matches!(failure, Failure::TimedOut | Failure::Connection(quinn::ConnectionError::TimedOut)) {
+                    self.silent.push(address);
+                }
+                self.failures.push(format!("{address}: {failure}"));
+            }
         }
+    }
+
+    fn was_refused(&mut self, address: SocketAddr, close: Close, why: String) {
+        self.failures.push(format!("{address}: refused ({close:?}): {why}"));
+        self.refused.get_or_insert(DialError::Refused { address, close, why });
+    }
+
+    /// No coordinator at all, for better or worse.
+    pub(super) fn nobody_answered(&self) -> bool {
+        self.not_leading == 0 && self.refused.is_none() && self.distrusted.is_none() && !self.silent.is_empty()
+    }
+
+    /// Why some were silent.
+    pub(super) fn explained(&mut self, lines: Vec<String>) {
+        self.failures.extend(lines);
     }
 
     /// What is worth telling: what a person has to change comes before what passes by itself.

@@ -71,6 +71,16 @@ async fn a_plane_that_dials_again_pushes_out_its_oldest() {
 }
 
 #[tokio::test]
+async fn a_session_whose_place_a_newer_one_takes_is_told_so() {
+    let mut world = world();
+    let (_endpoint, connection) = world.raw("plane-a", ALPN_PLANE).await.unwrap();
+    let _stream = say(&connection, &wire::encode(&hello("a")).unwrap()).await;
+    let link = world.plane_arrival().await.accept(&welcome(true)).unwrap();
+    link.superseded.tell();
+    assert_eq!(Close::of(&closed(&connection).await), Some(Close::Superseded));
+}
+
+#[tokio::test]
 async fn too_many_sessions_are_refused() {
     let mut world = world_with(Limits { sessions: 1, ..Limits::default() });
     let (a, b) = (world.client("plane-a"), world.client("plane-b"));
@@ -98,6 +108,27 @@ async fn too_many_handshakes_are_refused() {
     let _stream = say(&silent, &wire::encode(&hello("a")).unwrap()).await;
     world.plane_arrival().await.refuse("test");
     assert!(world.raw("plane-b", ALPN_PLANE).await.is_ok(), "and is free again after it");
+}
+
+/// Whoever fills one source's places, with whatever, keeps nobody else out.
+#[tokio::test]
+async fn a_source_that_stalls_leaves_room_for_others() {
+    let places = Limits { handshakes: 4, handshakes_of_one: 3, ..Limits::default() };
+    let mut world = world_with(places);
+    let mut stalling = Vec::new();
+    for _ in 0..3 {
+        stalling.push(world.raw("plane-a", ALPN_PLANE).await.unwrap());
+    }
+    // One more of the same source has no turn.
+    let client = world.client("plane-a");
+    let late = client.dial_plane(&world.servers(), None, &hello("a"), Duration::from_millis(500)).await;
+    assert!(late.is_err());
+    // Another source has one at once.
+    let endpoint = Endpoint::client(([127, 0, 0, 2], 0).into()).unwrap();
+    let other = Client::on(endpoint, Credentials::load(files(world.dir.path(), "plane-b")).unwrap());
+    let begun = tokio::time::Instant::now();
+    let _links = world.linked(&other, "b").await;
+    assert!(begun.elapsed() < HELLO_LIMIT / 2, "{:?}", begun.elapsed());
 }
 
 /// All planes dial at once when a coordinator takes over; one that is refused would come back later and later.
