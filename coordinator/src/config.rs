@@ -24,6 +24,8 @@ pub struct CoordinatorConfig {
     pub planes: BTreeSet<String>,
     /// QUIC, planes and admins (7443/udp). `[::]` is all interfaces, IPv4 as well.
     pub listen: SocketAddr,
+    /// Planes whose networks drop UDP, over TLS and TCP; without it nobody is let in that way.
+    pub tcp: Option<SocketAddr>,
     /// `/metrics /healthz /readyz /leadz` (6060).
     pub http: SocketAddr,
     /// Pages for browsers (`/ui/`) and the console's answers for programs (`/api/v1/`) on that port as well. They change
@@ -159,6 +161,7 @@ impl Default for CoordinatorConfig {
         Self {
             planes: BTreeSet::new(),
             listen: everywhere(7443),
+            tcp: None,
             http: everywhere(6060),
             ui: true,
             socket: PathBuf::from(SOCKET),

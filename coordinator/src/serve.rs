@@ -193,7 +193,11 @@ fn credentials(config: &CoordinatorConfig) -> Result<Arc<Credentials>, TlsError>
 
 /// Where planes and admins dial in.
 fn listen(config: &CoordinatorConfig, credentials: &Arc<Credentials>) -> anyhow::Result<Server> {
-    let server = Server::bind(config.listen, credentials, quic::Limits::default())?;
+    let mut server = Server::bind(config.listen, credentials, quic::Limits::default())?;
+    if let Some(address) = config.tcp {
+        let tcp = server.also_over_tcp(address, credentials)?;
+        tracing::info!(%tcp, "planes whose networks drop UDP are let in over TCP");
+    }
     Ok(server)
 }
 

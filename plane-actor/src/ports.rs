@@ -68,7 +68,7 @@ pub trait Dialer: Send + Sync {
     /// One dial; the caller backs off. Bounded in time.
     async fn dial(&self) -> Result<Link, PortError>;
 
-    /// Ends when a new dial would show, or be shown, a newer certificate than the link that is open.
+    /// Ends when a new dial would show, or be shown, a newer certificate than the link that is open, or would find a better way.
     async fn outdated(&self) {
         std::future::pending().await
     }

@@ -36,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) coordinator: Vec<String>,
     /// Name in the coordinator's certificate, if it is not the host dialled; empty: the host.
     pub(crate) server_name: String,
+    /// Where UDP is dropped: the way over TCP.
+    pub(crate) fallback: FallbackSettings,
     /// Trust domain of the URI SANs.
     pub(crate) trust_domain: String,
     /// Whom URI SANs of another form name: this plane, and the coordinator.
@@ -58,6 +60,22 @@ pub(crate) struct Settings {
     pub(crate) clean_quiet_seconds: u64,
     /// Stand-alone: a file that describes the plane's TiKV, instead of an API server; the ledger lies beside it.
     pub(crate) standalone: Option<PathBuf>,
+}
+
+/// TLS over TCP, once nothing has come back over UDP for a while.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub(crate) struct FallbackSettings {
+    /// Coordinator addresses, `host:port`, of its `tcp`; empty: none is dialled.
+    pub(crate) tcp: Vec<String>,
+    /// So long nothing may come back over UDP before they are.
+    pub(crate) after_seconds: u64,
+}
+
+impl Default for FallbackSettings {
+    fn default() -> Self {
+        Self { tcp: Vec::new(), after_seconds: 30 }
+    }
 }
 
 /// Endpoints for tests and private links.
@@ -120,6 +138,7 @@ impl Default for Settings {
             plane: String::new(),
             coordinator: Vec::new(),
             server_name: String::new(),
+            fallback: FallbackSettings::default(),
             trust_domain: shell::tls::TRUST_DOMAIN.to_owned(),
             identities: Vec::new(),
             tls: TlsFiles::default(),

@@ -1,10 +1,11 @@
 //! Joins edges to ports.
 
-use crate::settings::Settings;
+use crate::settings::{FallbackSettings, Settings};
 use anyhow::Context;
 use async_trait::async_trait;
 use plane_actor::{
     edge::{
+        fallback::{Fallback, LOOK_EVERY},
         kube::{KubeLedger, KubeTopology, TopologyConfig},
         local::{FileLedger, LocalTopology},
         pd::PdConnector,
@@ -20,7 +21,7 @@ use shell::{
     quic::Client,
     tls::{Credentials, TlsFiles},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// This plane's certificate.
@@ -42,7 +43,13 @@ pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow
     let dialer: Arc<dyn Dialer> = match client {
         Some(client) => {
             let name = (!settings.server_name.is_empty()).then(|| settings.server_name.clone());
-            Arc::new(QuicDialer::new(client, settings.coordinator.clone(), name, plane.clone()))
+            let dialer = QuicDialer::new(client, settings.coordinator.clone(), name, plane.clone());
+            let FallbackSettings { tcp, after_seconds } = settings.fallback.clone();
+            if tcp.is_empty() {
+                Arc::new(dialer)
+            } else {
+                Arc::new(dialer.or_by(Fallback::new(tcp, Duration::from_secs(after_seconds), LOOK_EVERY)))
+            }
         }
         None => Arc::new(NoDialer),
     };

@@ -97,6 +97,7 @@ FULL = {
         "planes": ["arn:aws:eks:eu-west-1:123456789012:cluster/prod-az1", "b"],
         "trustDomain": "example.org",
         "identities": IDENTITIES,
+        "tcp": "[::]:7555",
         "name": "second",
         "objects": {"namespaces": ["shop", "bank"], "labelSelector": "isochron in (second), tier!=test"},
         "timezone": "Europe/Berlin",
@@ -115,6 +116,7 @@ FULL = {
         "service": {
             "type": "LoadBalancer",
             "port": 443,
+            "tcpPort": 444,
             "nlb": {"enabled": False, "scheme": "internet-facing"},
             "annotations": {"a": "b"},
             "loadBalancerClass": "service.k8s.aws/nlb",
@@ -130,6 +132,7 @@ FULL = {
         "ledgerName": "isochron-plane-arn-aws-1",
         "coordinator": ["[fd00::1]:7443", "c.example:443"],
         "serverName": "second",
+        "fallback": {"tcp": ["c.example:444"], "afterSeconds": 60},
         "trustDomain": "example.org",
         "identities": IDENTITIES,
         "pd": [{"namespace": "tidb", "name": "a", "urls": ["https://pd:2379"], "tlsSecret": "mine"}],

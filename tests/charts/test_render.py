@@ -96,6 +96,7 @@ class Values(unittest.TestCase):
                 "planes": [ARN, "b, c", "1", "1e3", "- x", "null"],
                 "trustDomain": "example.org",
                 "identities": IDENTITIES,
+                "tcp": "[::]:7555",
                 "name": "second",
                 "objects": {"namespaces": ["shop", "1e3"], "labelSelector": "isochron in (second), tier!=test"},
                 "timezone": "Europe/Berlin",
@@ -110,6 +111,7 @@ class Values(unittest.TestCase):
                 "plane": "1e3",
                 "coordinator": ["[::1]:7443", "c.example:7443"],
                 "serverName": "",
+                "fallback": {"tcp": ["c.example:7444", "[fd00::1]:7444"], "afterSeconds": 86400},
                 "trustDomain": "example.org",
                 "identities": IDENTITIES,
                 "pd": pd,
@@ -253,3 +255,15 @@ class Pods(unittest.TestCase):
         self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], 3620)
         balancer = one(template("isochron", {"stopGraceSeconds": 3600}), "Service")["metadata"]["annotations"]
         self.assertIn("deregistration_delay.timeout_seconds=3630", balancer.values())
+
+    def test_tcp_has_its_ports_where_it_is_set_and_nowhere_else(self):
+        for tcp, wanted in [(None, set()), ("[::]:7555", {444, 7555, "tcp"})]:
+            values = {"tcp": tcp, "service": {"tcpPort": 444}, "networkPolicy": {"enabled": True}}
+            objects = template("isochron", values)
+            service = one(objects, "Service", "isochron-coordinator")["spec"]["ports"]
+            pod = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["ports"]
+            policy = [port for rule in one(objects, "NetworkPolicy")["spec"]["ingress"] for port in rule["ports"]]
+            found = {port["port"] for port in service if port["protocol"] == "TCP"}
+            found |= {port["containerPort"] for port in pod if port["name"] == "tcp"}
+            found |= {port["port"] for port in policy if port["port"] == "tcp"}
+            self.assertEqual(found, wanted)

@@ -36,7 +36,7 @@ pub(crate) async fn keep_linked(env: Rc<PlaneContext>, plane: Addr<PlaneActor>) 
                     Over::Gone => return,
                     Over::Ended => tracing::warn!("link to the coordinator ended"),
                     Over::Outdated => {
-                        tracing::info!("a certificate was renewed and nothing is under way: linking anew");
+                        tracing::info!("a better link can be had and nothing is under way: linking anew");
                         continue;
                     }
                 }
@@ -57,7 +57,7 @@ enum Over {
     Gone,
     /// It broke, or the coordinator ended it.
     Ended,
-    /// We left it, to show a renewed certificate before the old one ends and the link with it.
+    /// We left it: to show a renewed certificate before the old one ends and the link with it, or for a better way.
     Outdated,
 }
 

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "aws")]
 pub mod aws;
+pub mod fallback;
 pub mod kube;
 pub mod local;
 pub mod pd;

@@ -99,6 +99,17 @@ pub fn run_over<N: Network, F: Future>(config: WorldConfig, net: N, play: impl F
     })
 }
 
+/// The same in real time, over a network of real sockets.
+pub fn run_in_real_time<N: Network, F: Future>(
+    config: WorldConfig,
+    net: N,
+    play: impl FnOnce(Rc<Rig<N>>) -> F,
+) -> F::Output {
+    #[allow(clippy::expect_used)] // Without a runtime there is no test.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    LocalSet::new().block_on(&runtime, async move { play(Rc::new(Rig::new(config, net))).await })
+}
+
 impl<N: Network> Rig<N> {
     fn new(config: WorldConfig, net: N) -> Self {
         let planes: Vec<_> = config.planes.iter().map(|plane| plane.name.clone()).collect();

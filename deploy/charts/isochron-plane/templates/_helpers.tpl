@@ -73,6 +73,12 @@ coordinator:
 {{ toYaml .Values.coordinator }}
 # The NAME of `coordinator pki coordinator NAME`: it holds whatever the address is called.
 serverName: {{ .Values.serverName | quote }}
+{{- with .Values.fallback }}
+{{- if or .tcp (ne (int64 .afterSeconds) 30) }}
+# Over TLS and TCP, once nothing has come back over UDP for so long.
+fallback: {tcp: {{ toJson .tcp }}, afterSeconds: {{ int64 .afterSeconds }}}
+{{- end }}
+{{- end }}
 trustDomain: {{ .Values.trustDomain | quote }}
 {{- with .Values.identities }}
 # Whom SPIFFE ids of another form name.

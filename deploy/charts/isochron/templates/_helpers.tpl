@@ -41,6 +41,10 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version | replace "+" "_" }}
 {{- define "isochron.config-at-start" -}}
 # All interfaces, IPv6 and IPv4.
 listen: "[::]:7443"
+{{- with .Values.tcp }}
+# Planes whose networks drop UDP.
+tcp: {{ . | quote }}
+{{- end }}
 http: "[::]:6060"
 trustDomain: {{ .Values.trustDomain | quote }}
 {{- with .Values.identities }}

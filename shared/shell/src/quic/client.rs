@@ -3,7 +3,9 @@
 mod addresses;
 mod admin;
 mod believed;
+mod open_links;
 mod outcome;
+mod over_tcp;
 mod silence;
 
 #[cfg(test)]
@@ -25,10 +27,12 @@ use crate::{
     tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, Distrust, RELOAD_EVERY, peer_of},
 };
 use addresses::{resolve, share};
-use believed::Reached;
+pub(super) use believed::Reached;
 use bytes::Bytes;
 use futures::SinkExt;
-use outcome::{Failure, Tally, within};
+use open_links::OpenLinks;
+pub(super) use outcome::Failure;
+use outcome::{Tally, within};
 use quinn::{Connection, Endpoint, crypto::rustls::QuicClientConfig};
 use rustls::pki_types::CertificateDer;
 use shared::wire::{self, Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
@@ -53,6 +57,8 @@ pub struct Client {
     distrusted: watch::Sender<Option<Distrust>>,
     /// By the number of its connection.
     linked: watch::Sender<Option<(u64, Expiry)>>,
+    /// Over TCP.
+    links: OpenLinks,
     shown: Mutex<(String, Instant)>,
     sockets: Mutex<Sockets>,
     silences: Silences,
@@ -105,6 +111,7 @@ impl Client {
             credentials,
             distrusted: watch::Sender::new(None),
             linked: watch::Sender::new(None),
+            links: OpenLinks::default(),
             sockets: Mutex::new(sockets),
             silences: Silences::default(),
             given,
@@ -220,6 +227,7 @@ impl Client {
 
     /// Gives links that were dropped the time to flush, then closes the rest.
     pub async fn shutdown(&self) {
+        self.links.over().await;
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for endpoint in [Some(&sockets.v4), sockets.v6.as_ref()].into_iter().flatten() {
             let _ = timeout(FLUSH_LIMIT, endpoint.wait_idle()).await;

@@ -64,6 +64,19 @@ pub(super) fn writer<W: AsyncWrite>(stream: W) -> FramedWrite<W, Framing> {
     FramedWrite::with_capacity(stream, codec(MAX_FRAME_BYTES), BUFFER)
 }
 
+/// Sends one frame.
+pub(super) async fn say<W: AsyncWrite + Unpin>(writer: &mut FramedWrite<W, Framing>, frame: Bytes) -> io::Result<()> {
+    let long = frame.len() > LONG;
+    // Kept until all of it is in the transport's hands: whoever made it may have been given room for it.
+    let kept = frame.clone();
+    let sent = writer.send(frame).await;
+    drop(kept);
+    if long {
+        *writer.write_buffer_mut() = BytesMut::with_capacity(BUFFER);
+    }
+    sent
+}
+
 /// The one frame that is due now.
 pub(super) async fn read_one<R: AsyncRead + Unpin>(reader: &mut FramedRead<R, Framing>) -> Result<Bytes, FrameError> {
     match reader.next().await {
@@ -119,15 +132,7 @@ async fn send(connection: &Connection, mut writer: Writer, first: Option<Bytes>,
                 },
             },
         };
-        let long = frame.len() > LONG;
-        // Kept until all of it is in QUIC's hands: whoever made it may have been given room for it.
-        let kept = frame.clone();
-        let sent = writer.send(frame).await;
-        drop(kept);
-        if long {
-            *writer.write_buffer_mut() = BytesMut::with_capacity(BUFFER);
-        }
-        if let Err(error) = sent {
+        if let Err(error) = say(&mut writer, frame).await {
             // Only our own oversize frame leaves the connection open here; half a conversation is of no use to anybody.
             if error.kind() == io::ErrorKind::InvalidInput {
                 tracing::error!(error = %error, "own frame is over the limit, link closed");

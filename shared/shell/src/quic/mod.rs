@@ -13,6 +13,7 @@ mod ends;
 mod frames;
 mod incoming;
 mod server;
+mod tcp;
 mod turns;
 
 pub use admission::{Counts, Limits, Monitor};
@@ -101,6 +102,10 @@ impl Close {
 
     fn of_code(code: VarInt) -> Option<Self> {
         Self::ALL.into_iter().find(|close| close.code() == code)
+    }
+
+    fn of_number(code: u32) -> Option<Self> {
+        Self::of_code(VarInt::from_u32(code))
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     admission::{Admission, Limits, Monitor, Place},
     frames::{self, FrameError, Writer},
     incoming::{AdminRequest, Incoming, Open, PlaneIncoming, QUESTION_BYTES, understood},
-    transport,
+    tcp, transport,
     turns::{Source, Turn},
 };
 use crate::{
@@ -40,6 +40,8 @@ const EARLY_BYTES: u64 = 16 * 1024;
 pub struct Server {
     endpoint: Endpoint,
     arrivals: mpsc::Receiver<Incoming>,
+    /// Where those go that come over TCP, as long as this endpoint lives.
+    also: mpsc::WeakSender<Incoming>,
     admission: Admission,
     tasks: Vec<AbortHandle>,
 }
@@ -66,11 +68,26 @@ impl Server {
     fn start(endpoint: Endpoint, credentials: &Arc<Credentials>, limits: Limits) -> Self {
         let admission = Admission::new(limits);
         let (sender, arrivals) = mpsc::channel(ARRIVALS);
+        let also = sender.downgrade();
         let tasks = vec![
             tokio::spawn(listen(endpoint.clone(), admission.clone(), credentials.clone(), sender)).abort_handle(),
             tokio::spawn(follow(endpoint.clone(), admission.clone(), credentials.clone())).abort_handle(),
         ];
-        Self { endpoint, arrivals, admission, tasks }
+        Self { endpoint, arrivals, also, admission, tasks }
+    }
+
+    /// Lets planes in over TCP as well, with the same certificates, places and bounds. Returns where.
+    pub fn also_over_tcp(
+        &mut self,
+        address: SocketAddr,
+        credentials: &Arc<Credentials>,
+    ) -> Result<SocketAddr, QuicError> {
+        let bind = |source| QuicError::Bind { protocol: "tcp", address, source };
+        let listener = crate::listen::tcp(address).map_err(bind)?;
+        let at = listener.local_addr().map_err(bind)?;
+        let listening = tcp::listen(listener, self.admission.clone(), credentials.clone(), self.also.clone());
+        self.tasks.push(tokio::spawn(listening).abort_handle());
+        Ok(at)
     }
 
     /// Where it listens (the port, when 0 was asked for).
@@ -174,7 +191,9 @@ async fn listen(
                 return;
             };
             let material = credentials.current();
-            if let Err(error) = serve(incoming, turn, &admission, &material, &arrivals).await {
+            if let Err(error) = serve(incoming, turn, &admission, &material, &arrivals).await
+                && !error.was_a_look()
+            {
                 admission.not_let_in(from, &error);
             }
         });
@@ -191,6 +210,11 @@ enum Refusal {
 }
 
 impl Refusal {
+    /// A plane that is linked over TCP wants to know whether it could be over QUIC, and says no more.
+    fn was_a_look(&self) -> bool {
+        matches!(self, Self::Handshake(error) if Close::of(error) == Some(Close::Done))
+    }
+
     /// Tells the peer, where there is one to tell.
     fn tell(self, connection: &Connection) -> Self {
         if let Self::Closed(close, why) = &self {

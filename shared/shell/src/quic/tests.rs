@@ -22,6 +22,7 @@ mod mesh;
 mod planes;
 mod rotation;
 mod silence;
+mod tcp;
 
 const TRUST: &str = "test";
 /// Longer than anything here takes on a busy machine.

@@ -61,6 +61,12 @@ pub(in crate::quic) enum Failure {
     Wire(u16),
     #[error("{0}")]
     Distrusted(Distrust),
+    #[error("closed ({0:?}): {1}")]
+    Closed(Close, String),
+    #[error("{0:?} is no name that a certificate could be for")]
+    Name(String),
+    #[error("over TCP: {0}")]
+    Tcp(#[from] std::io::Error),
     #[error("no answer in time")]
     TimedOut,
     #[error(transparent)]
@@ -94,6 +100,7 @@ impl Tally {
                     None => self.failures.push(format!("{address}: closed by peer: {why}")),
                 }
             }
+            Failure::Closed(close, why) => self.was_refused(address, close, why),
             Failure::Distrusted(distrust) => {
                 self.failures.push(format!("{address}: {distrust}"));
                 self.distrusted.get_or_insert(DialError::Distrusted { address, distrust });
