@@ -1,11 +1,13 @@
 //! What Prometheus sees of a plane. Calls and leases are counted where actors make them, at the ports, so that whatever is
 //! behind a port is counted alike.
 
+mod budgets;
 mod calls;
 mod cloud;
 mod holds;
 
-use crate::ports::{PlaneView, Ports};
+use crate::ports::{Levels, PlaneView, Ports};
+use budgets::Budgets;
 use calls::Calls;
 use holds::Leases;
 use prometheus_client::{
@@ -23,6 +25,7 @@ pub struct PlaneMetrics {
     alarms: Gauge,
     calls: Calls,
     leases: Leases,
+    levels: Levels,
 }
 
 impl PlaneMetrics {
@@ -36,7 +39,9 @@ impl PlaneMetrics {
             alarms: Gauge::default(),
             calls: Calls::register(registry),
             leases: Leases::register(registry),
+            levels: Levels::default(),
         };
+        registry.register_collector(Box::new(Budgets(all.levels.clone())));
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("isochron_plane_build", "The version that runs", build);
         registry.register(
@@ -63,8 +68,14 @@ impl PlaneMetrics {
         Ports {
             cloud: Arc::new(cloud::Metered::new(ports.cloud, self.calls.clone())),
             tikv: Arc::new(holds::Metered::new(ports.tikv, self.leases.clone())),
+            levels: self.levels.clone(),
             ..ports
         }
+    }
+
+    /// Where it is shown what is left of budgets.
+    pub const fn levels(&self) -> &Levels {
+        &self.levels
     }
 
     /// The plane showed itself.

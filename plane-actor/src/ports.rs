@@ -4,6 +4,7 @@
 mod block;
 mod cloud;
 mod error;
+mod levels;
 mod pd;
 mod storage;
 mod tikv;
@@ -22,6 +23,7 @@ pub use cloud::{
     InstanceVolumes, Objects, SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
 };
 pub use error::PortError;
+pub use levels::{Level, Levels};
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};
 pub use shared::member::coverage::{Applied, LedRegion, RegionAt};
 pub use storage::{Storage, Tier};
@@ -48,6 +50,8 @@ pub struct Ports {
     pub dialer: Arc<dyn Dialer>,
     /// Where the plane's view is published.
     pub views: watch::Sender<PlaneView>,
+    /// Where it is shown what is left of budgets.
+    pub levels: Levels,
     /// Wall clock; goes into reports only.
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }

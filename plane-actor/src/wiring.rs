@@ -12,7 +12,7 @@ use plane_actor::{
         quic::QuicDialer,
         tikv::{StatusAddresses, TikvConnector},
     },
-    ports::{CloudConnect, Dialer, PlaneLedger, PlaneView, PortError, Ports, Topology},
+    ports::{CloudConnect, Dialer, Levels, PlaneLedger, PlaneView, PortError, Ports, Topology},
 };
 use shared::ids::PlaneId;
 use shell::{
@@ -63,6 +63,7 @@ pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow
         ledger,
         dialer,
         views: watch::Sender::new(PlaneView::default()),
+        levels: Levels::default(),
         wall: Arc::new(system_wall),
     })
 }

@@ -3,7 +3,10 @@
 
 use plane_actor::metrics::PlaneMetrics;
 use prometheus_client::{encoding::text::encode, registry::Registry};
-use shared::time::Timestamp;
+use shared::{
+    limiter::{Budget, Limiter},
+    time::{Instant, Timestamp},
+};
 use shell::{
     expiry::{Expiries, Expiry, Kind},
     told,
@@ -13,7 +16,9 @@ const PAGE: &str = "../deploy/metrics/plane-actor.md";
 
 fn page() -> String {
     let mut registry = Registry::default();
-    PlaneMetrics::register(&mut registry);
+    let metrics = PlaneMetrics::register(&mut registry);
+    let limiter = Limiter::new(Budget::EC2_CREATE_SNAPSHOTS, Instant(0));
+    metrics.levels().show("123456789012", "eu-central-1", "CreateSnapshots", &limiter, Instant(0));
     let own = Expiry { identity: "plane/az1".to_owned(), kind: Kind::Own, at: Timestamp(1) };
     Expiries::register(&mut registry).set(&[own]);
     let mut text = String::new();

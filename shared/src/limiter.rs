@@ -75,6 +75,15 @@ impl Budget {
     }
 }
 
+/// What is in a bucket at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Thousandths of a token.
+    pub milli: u64,
+    /// Thousandths of a token per second that come back then; below the budget's rate while a throttle is remembered.
+    pub rate_milli: u64,
+}
+
 /// Millionths of a token: one millisecond at `rate_milli` adds exactly `rate_milli` of them, so nothing is rounded.
 const MICRO_PER_MILLI: u64 = 1000;
 
@@ -157,6 +166,14 @@ impl Limiter {
         (self.budget.rate_milli >> self.halvings).max(1)
     }
 
+    /// What is in it at this moment, if nobody takes anything until then.
+    #[must_use]
+    pub fn left(&self, now: Instant) -> Left {
+        let mut then = self.clone();
+        then.refill(now);
+        Left { milli: then.level / MICRO_PER_MILLI, rate_milli: then.rate_milli() }
+    }
+
     fn capacity(&self) -> u64 {
         self.budget.burst_milli.saturating_mul(MICRO_PER_MILLI)
     }
@@ -232,6 +249,17 @@ mod tests {
         assert_eq!(limiter.take(at(199), 1), Err(Millis(1)));
         assert_eq!(limiter.take(at(200), 1), Ok(()));
         assert_eq!(limiter.take(at(200), 10), Err(Millis(2000)));
+    }
+
+    #[test]
+    fn what_is_left_is_told_for_any_moment_and_takes_nothing() {
+        let mut limiter = Limiter::new(Budget::whole(5, 100), at(0));
+        assert_eq!(limiter.take(at(0), 40), Ok(()));
+        let told = |limiter: &Limiter, now| (limiter.left(at(now)).milli, limiter.left(at(now)).rate_milli);
+        assert_eq!([0, 100, 8_000, 9_000].map(|now| told(&limiter, now).0), [60_000, 60_500, 100_000, 100_000]);
+        limiter.penalty(at(9_000));
+        assert_eq!(told(&limiter, 10_000), (2_500, 2_500), "half the rate while the throttle is remembered");
+        assert_eq!(told(&limiter, 30_000), (55_000, 5_000), "and the whole again");
     }
 
     #[test]

@@ -69,6 +69,12 @@ impl Pace {
         self.set_part(now, self.part);
     }
 
+    /// As it stands now.
+    #[must_use]
+    pub const fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
     fn set_part(&mut self, now: Instant, part: u32) {
         self.part = part.clamp(LEAST, WHOLE);
         self.limiter.set_budget(now, self.budget.part(self.part, WHOLE));

@@ -111,7 +111,7 @@ class Played(unittest.TestCase):
 
 
 def plane_metrics() -> set:
-    """Names of series that a plane actor tells, alone and without a coordinator."""
+    """Names that a plane actor tells, alone and without a coordinator: of series, and of those that have none yet."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
         pki = [os.environ["ISOCHRON_COORDINATOR"], "pki"]
@@ -133,4 +133,5 @@ def plane_metrics() -> set:
             # Once certificates are told, everything is.
             told = "isochron_certificate_expiry_timestamp_seconds{"
             text = wait(port, "/metrics", lambda _, body: told in body, here / "log")
-    return {re.split(r"[{ ]", line)[0] for line in text.splitlines() if not line.startswith("#")}
+    lines = (line.removeprefix("# TYPE ") for line in text.splitlines())
+    return {re.split(r"[{ ]", line)[0] for line in lines if not line.startswith("#")}

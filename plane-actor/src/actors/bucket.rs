@@ -41,6 +41,14 @@ impl Bucket {
         }
     }
 
+    /// As it stands now, to be shown.
+    pub(super) const fn limiter(&self) -> &Limiter {
+        match self {
+            Self::Kept(limiter) => limiter,
+            Self::Sought(pace) => pace.limiter(),
+        }
+    }
+
     /// EC2 refused a call by rate.
     pub(super) fn throttled(&mut self, now: Instant) {
         match self {

@@ -125,6 +125,7 @@ impl PlaneContext {
             let (budget, now) = (self.budget(&key), self.clock.at());
             if let Some(bucket) = self.buckets.borrow_mut().get_mut(&key) {
                 bucket.set_budget(now, budget);
+                self.show(&key, bucket, now);
             }
         }
     }
@@ -143,11 +144,21 @@ impl PlaneContext {
         let budget = self.budget(&key);
         let now = self.clock.at();
         let mut buckets = self.buckets.borrow_mut();
-        if buckets.len() >= MAX_BUCKETS && !buckets.contains_key(&key) {
-            buckets.pop_first();
+        if buckets.len() >= MAX_BUCKETS
+            && !buckets.contains_key(&key)
+            && let Some(((account, region, action), _)) = buckets.pop_first()
+        {
+            self.ports.levels.forget(&account, &region, action.name());
         }
         let new = Bucket::new(key.2, budget, now);
-        act(buckets.entry(key).or_insert(new), now)
+        let bucket = buckets.entry(key.clone()).or_insert(new);
+        let done = act(bucket, now);
+        self.show(&key, bucket, now);
+        done
+    }
+
+    fn show(&self, (account, region, action): &BucketKey, bucket: &Bucket, now: Instant) {
+        self.ports.levels.show(account, region, action.name(), bucket.limiter(), now);
     }
 
     /// EC2 was asked for snapshots of these.
@@ -162,9 +173,10 @@ impl PlaneContext {
 
     /// EC2 refused by rate.
     pub(crate) fn throttled(&self, account: &str, region: &str, action: Action) {
-        let now = self.clock.at();
-        if let Some(bucket) = self.buckets.borrow_mut().get_mut(&(account.to_owned(), region.to_owned(), action)) {
+        let (key, now) = ((account.to_owned(), region.to_owned(), action), self.clock.at());
+        if let Some(bucket) = self.buckets.borrow_mut().get_mut(&key) {
             bucket.throttled(now);
+            self.show(&key, bucket, now);
         }
     }
 }

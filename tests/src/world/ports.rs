@@ -1,7 +1,7 @@
 //! The world as a plane actor's ports.
 
 use super::{World, port_connect, port_kube, port_pd, port_tikv};
-use plane_actor::ports::{Dialer, PlaneView, Ports};
+use plane_actor::ports::{Dialer, Levels, PlaneView, Ports};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -19,6 +19,7 @@ impl World {
             ledger: Arc::new(port_kube::LedgerDouble { world, plane }),
             dialer,
             views: watch::Sender::new(PlaneView::default()),
+            levels: Levels::default(),
             wall: Arc::new(move || wall.wall_of(&host)),
         }
     }
