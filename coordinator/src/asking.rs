@@ -129,7 +129,8 @@ fn asked(way: &Way, form: Form, ask: Ask) -> Result<(), Failure> {
         Ask::Check { name, wait } => return told(check(way, Question::Check { name }, wait, form)),
         Ask::Verify { name } => return told(check(way, Question::Verify { name }, None, form)),
         Ask::Delete(of) => return told(delete(way, &of, form)),
-        Ask::Diagnose { name, file } if form.output == Output::Table => {
+        Ask::Diagnose { name, planes_after: Some(after), .. } => Question::DiagnosePlanes { name, after },
+        Ask::Diagnose { name, file, .. } if form.output == Output::Table => {
             return told(diagnose(way, name.as_deref(), file));
         }
         Ask::Drain(drain) => match drain.wait {

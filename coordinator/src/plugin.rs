@@ -108,7 +108,10 @@ impl Way {
             | Question::Verify { name }
             | Question::Delete { name, .. }
             | Question::Cancel { name } => Some(name),
-            Question::Check { name } | Question::Diagnose { name } | Question::Schedules { name, .. } => name.as_mut(),
+            Question::Check { name }
+            | Question::Diagnose { name }
+            | Question::DiagnosePlanes { name, .. }
+            | Question::Schedules { name, .. } => name.as_mut(),
             Question::Apply { manifest } => {
                 if let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) {
                     metadata.entry("namespace").or_insert_with(|| Value::from(self.namespace()));
@@ -191,7 +194,9 @@ impl Way {
 
 /// As words of the console; `None`: it is asked over HTTP.
 fn words(question: &Question) -> Option<Vec<String>> {
-    let words = |verb: &str, more: Option<&String>| std::iter::once(verb.to_owned()).chain(more.cloned()).collect();
+    let words = |verb: &str, more: Option<&String>| -> Vec<String> {
+        std::iter::once(verb.to_owned()).chain(more.cloned()).collect()
+    };
     let of_plane = |verb: &str, plane: &Option<String>| match plane {
         Some(plane) => vec![verb.to_owned(), plane.clone()],
         None => vec![verb.to_owned(), "--all".to_owned()],
@@ -199,6 +204,9 @@ fn words(question: &Question) -> Option<Vec<String>> {
     Some(match question {
         Question::Check { name } => words("check", name.as_ref()),
         Question::Diagnose { name } => words("diagnose", name.as_ref()),
+        Question::DiagnosePlanes { name, after } => {
+            words("diagnose", name.as_ref()).into_iter().chain([format!("--planes-after={after}")]).collect()
+        }
         Question::LogLevel { filter } => words("log-level", filter.as_ref()),
         Question::Verify { name } => words("verify", Some(name)),
         Question::Orphans { delete: Some(uid), .. } => ["orphans", "--delete", uid].map(str::to_owned).into(),
@@ -250,6 +258,8 @@ mod tests {
         assert_eq!(of(Question::Check { name: Some("a/b".to_owned()) }), "check a/b");
         assert_eq!(of(Question::Check { name: None }), "check");
         assert_eq!(of(Question::Diagnose { name: Some("a/b".to_owned()) }), "diagnose a/b");
+        let after = Question::DiagnosePlanes { name: Some("a/b".to_owned()), after: "az1".to_owned() };
+        assert_eq!(of(after), "diagnose a/b --planes-after=az1");
         let drain =
             Question::Drain { plane: Some("az1".to_owned()), length: Some(Millis(90_000)), because: "x y".to_owned() };
         assert_eq!(of(drain), "drain az1 --for 90000ms --because x y");

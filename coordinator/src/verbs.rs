@@ -60,6 +60,9 @@ pub(crate) enum Ask {
         /// Where to write it; without it a file named by the time, in this folder.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// With `-o json`: what planes know of themselves, a few whose names come behind this one, packed; '' begins.
+        #[arg(long, value_name = "PLANE")]
+        planes_after: Option<String>,
     },
     /// Where the time of its last attempt went, step by step and plane by plane; a picture with `-o svg`.
     Timeline {

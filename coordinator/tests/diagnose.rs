@@ -75,6 +75,9 @@ fn one_archive_tells_all_but_what_is_secret() {
     let machines = &files["coordinator/machines.json"];
     assert!(machines.contains("barrier br-admin/nightly") && machines.contains("Start -> "), "{machines}");
     assert!(files["backup/show.json"].contains("nightly") && files["README.txt"].contains("Nothing is missing"));
+    let readme = &files["README.txt"];
+    assert!(readme.contains("Planes that say nothing of themselves:\naz1"), "{readme}");
+    assert!(String::from_utf8_lossy(&done.stderr).contains("plane az2 says nothing of itself: it is not connected"));
 
     let mut secrets = keys(&serving);
     assert_eq!(secrets.len(), 2, "of the authority and of the coordinator");

@@ -2,6 +2,7 @@
 
 pub use crate::budgets::{Bucket, Budgets, Quotas};
 pub use crate::user_tags::UserTags;
+use serde_json::Value;
 use shared::{backoff::Backoff, ids::PlaneId, time::Millis};
 
 /// Between two dials. A plane without a link lets go after its lease of 15 s; the cap keeps several dials within it.
@@ -30,6 +31,8 @@ pub struct PlaneConfig {
     pub tags: UserTags,
     /// Snapshots bear their volumes' own tags as well, as room allows.
     pub copy_volume_tags: bool,
+    /// All of it as it stands in the file, for who looks into what went wrong.
+    pub whole: Value,
     /// Runs lease streams, their connections and their timers, apart from everything else; `None`: beside it (tests,
     /// simulation).
     pub lease_runtime: Option<tokio::runtime::Handle>,
@@ -49,6 +52,7 @@ impl PlaneConfig {
             quotas: Quotas::default(),
             tags: UserTags::default(),
             copy_volume_tags: true,
+            whole: Value::Null,
             lease_runtime: None,
             work_runtime: None,
         }

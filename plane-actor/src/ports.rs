@@ -52,6 +52,8 @@ pub struct Ports {
     pub views: watch::Sender<PlaneView>,
     /// Where it is shown what is left of budgets.
     pub levels: Levels,
+    /// The last lines that this process has logged, oldest first; bounded.
+    pub logs: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Wall clock; goes into reports only.
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }

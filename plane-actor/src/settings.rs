@@ -175,5 +175,7 @@ pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {
     config.quotas = settings.aws.quotas;
     config.tags = settings.aws.tags.clone();
     config.copy_volume_tags = settings.aws.copy_volume_tags;
+    // There is nothing in it that JSON cannot hold.
+    config.whole = serde_json::to_value(settings).unwrap_or_default();
     config
 }

@@ -19,6 +19,7 @@ use shell::{
     clock::system_wall,
     link::Link,
     quic::Client,
+    telemetry,
     tls::{Credentials, TlsFiles},
 };
 use std::{sync::Arc, time::Duration};
@@ -64,6 +65,7 @@ pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow
         dialer,
         views: watch::Sender::new(PlaneView::default()),
         levels: Levels::default(),
+        logs: Arc::new(telemetry::recent),
         wall: Arc::new(system_wall),
     })
 }

@@ -70,6 +70,8 @@ pub(super) struct LinkOpen {
     pub(super) divides: bool,
     /// It takes a certificate packed.
     pub(super) unpacks: bool,
+    /// It answers `Diagnose`.
+    pub(super) diagnoses: bool,
     pub(super) link: Link,
 }
 

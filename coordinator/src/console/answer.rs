@@ -148,6 +148,7 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         | Question::Check { .. }
         | Question::Verify { .. }
         | Question::Diagnose { .. }
+        | Question::DiagnosePlanes { .. }
         | Question::Cancel { .. }
         | Question::Apply { .. }
         | Question::Delete { .. }

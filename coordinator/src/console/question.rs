@@ -49,6 +49,14 @@ pub enum Question {
         /// Of whose machine the last steps are told; `None`: of all, as far as they fit.
         name: Option<String>,
     },
+    /// What planes know of themselves: some of them, in the order of their names. Nothing is changed.
+    DiagnosePlanes {
+        /// A backup whose planes are meant, and whose steps; `None`: all planes, and as much as fits.
+        name: Option<String>,
+        /// Only planes whose names come behind this one; empty: from the first on.
+        #[serde(default)]
+        after: String,
+    },
     /// Where its time went.
     Timeline {
         /// Which.
@@ -125,6 +133,7 @@ impl Question {
             | Self::Check { .. }
             | Self::Verify { .. }
             | Self::Diagnose { .. }
+            | Self::DiagnosePlanes { .. }
             | Self::Drains
             | Self::Timeline { .. }
             | Self::Schedules { .. }
@@ -216,6 +225,7 @@ mod tests {
             (Question::Check { name: Some(name()) }, Role::Viewer),
             (Question::Verify { name: name() }, Role::Viewer),
             (Question::Diagnose { name: None }, Role::Viewer),
+            (Question::DiagnosePlanes { name: None, after: String::new() }, Role::Viewer),
             (Question::Timeline { name: name() }, Role::Viewer),
             (Question::Schedules { name: None, plan: false, at: None }, Role::Viewer),
             (Question::Orphans { delete: None, planes: true }, Role::Viewer),

@@ -31,6 +31,7 @@ pub fn path_of(question: &Question) -> Option<String> {
         Question::Check { .. }
         | Question::Verify { .. }
         | Question::Diagnose { .. }
+        | Question::DiagnosePlanes { .. }
         | Question::Cancel { .. }
         | Question::Apply { .. }
         | Question::Delete { .. }
@@ -114,6 +115,7 @@ mod tests {
         for question in [
             Question::Check { name: None },
             Question::Diagnose { name: None },
+            Question::DiagnosePlanes { name: None, after: String::new() },
             Question::Cancel { name: name() },
             Question::Drain { plane: None, length: None, because: name() },
             Question::Apply { manifest: serde_json::Value::Null },

@@ -217,7 +217,8 @@ impl Hand {
                 Up::Answer { answer: Answer::Progress(_) | Answer::Renewed(_), .. }
                 | Up::Preflighted(_)
                 | Up::Verified(_)
-                | Up::Scanned(_) => {}
+                | Up::Scanned(_)
+                | Up::Diagnosed(_) => {}
                 Up::Answer { answer: Answer::Refused(refusal), .. } => bail!("refused: {refusal}"),
                 Up::Answer { answer, .. } => return Ok(answer),
             }

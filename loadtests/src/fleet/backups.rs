@@ -105,6 +105,7 @@ fn questions(middle: u32) -> Vec<(&'static str, Question)> {
         ("drains", Question::Drains),
         ("diagnose", Question::Diagnose { name: None }),
         ("diagnose NAME", Question::Diagnose { name: Some(name()) }),
+        ("diagnose, planes", Question::DiagnosePlanes { name: None, after: String::new() }),
         ("check", Question::Check { name: None }),
         ("log-level", Question::LogLevel { filter: None }),
     ]

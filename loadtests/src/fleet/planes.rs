@@ -95,6 +95,7 @@ async fn plane(place: Place, client: Client, address: SocketAddr, counted: Count
         scans: false,
         divides: true,
         unpacks: true,
+        diagnoses: false,
     };
     let mut failures = 0_u32;
     loop {
@@ -133,7 +134,7 @@ async fn serve(place: Place, mut link: Link, heard: &Heard) -> anyhow::Result<()
                 }
             }
             // Nobody asks for one here.
-            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) | Down::Divide(_) => {}
+            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) | Down::Divide(_) | Down::Diagnose(_) => {}
         }
     }
     Ok(())

@@ -41,6 +41,11 @@ impl LedgerHandle {
         self.0.kept.borrow().name.clone()
     }
 
+    /// All of it, as this process believes it to be saved.
+    pub(crate) fn whole(&self) -> MemberLedger {
+        self.0.kept.borrow().clone()
+    }
+
     /// What is saved of an attempt.
     pub(crate) fn attempt(&self, attempt: &Attempt) -> Option<AttemptRecord> {
         self.0.kept.borrow().attempt(attempt).cloned()

@@ -2,7 +2,7 @@
 
 use super::{
     holds::{Held, HoldEvent, OpenHolds, Opening},
-    messages::{Forget, FromCoordinator, FromMember, Link, Stop, Superseded},
+    messages::{AskPast, Forget, FromCoordinator, FromMember, Link, OfMember, Stop, Superseded},
     plane_context::PlaneContext,
     work::{self, Calls, Carried, Discovery, Outcome, Said, WorkContext},
 };
@@ -276,6 +276,10 @@ impl Actor for MemberActor {
         }
         self.drive(ctx);
     }
+
+    fn stopped(&mut self, _: &mut Context<Self>) {
+        self.env.pasts.borrow_mut().keep(self.attempt.clone(), self.driver.past().steps());
+    }
 }
 
 impl StreamHandler<HoldEvent> for MemberActor {
@@ -349,5 +353,13 @@ impl Handler<Stop> for MemberActor {
     type Result = ();
     fn handle(&mut self, Stop { finish }: Stop, ctx: &mut Context<Self>) {
         self.feed(Input::Stop { finish }, ctx);
+    }
+}
+
+impl Handler<AskPast> for MemberActor {
+    type Result = OfMember;
+    fn handle(&mut self, _: AskPast, _: &mut Context<Self>) -> OfMember {
+        let (pause, service) = (self.pause.clone(), self.service.clone());
+        OfMember { steps: self.driver.past().steps(), pause, service }
     }
 }

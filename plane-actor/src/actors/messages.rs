@@ -1,6 +1,7 @@
 //! What actors tell each other.
 
-use actix::Message;
+use crate::ports::PdPause;
+use actix::{Message, dev::MessageResponse};
 use bytes::Bytes;
 use shared::{
     epoch::Epoch,
@@ -8,6 +9,7 @@ use shared::{
     member::View,
     wire::Order,
 };
+use shell::driver::Stepped;
 use tokio::sync::oneshot;
 
 /// A session came up or ended.
@@ -58,6 +60,21 @@ pub(crate) struct Stop {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Forget;
+
+/// What a member has been through, and what it changed in PD: for people.
+#[derive(Message)]
+#[rtype(result = "OfMember")]
+pub(crate) struct AskPast;
+
+/// The answer to it.
+#[derive(MessageResponse)]
+pub(crate) struct OfMember {
+    pub(crate) steps: Vec<Stepped>,
+    /// What it paused.
+    pub(crate) pause: Option<PdPause>,
+    /// The service whose safe point it holds.
+    pub(crate) service: Option<String>,
+}
 
 /// From a member.
 #[derive(Message)]

@@ -7,7 +7,9 @@
 //! ```
 
 mod bucket;
+mod diagnosing;
 mod holds;
+mod itself;
 mod ledger;
 mod member;
 mod messages;

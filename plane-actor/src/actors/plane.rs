@@ -56,29 +56,31 @@ const VERIFY_LIMIT: Duration = Duration::from_secs(120);
 /// What lies in AWS takes as long as a verification to be looked through: the coordinator waits a little longer.
 const SCAN_LIMIT: Duration = Duration::from_secs(120);
 
-struct LiveMember {
-    addr: Addr<MemberActor>,
-    view: Option<View>,
+pub(super) struct LiveMember {
+    pub(super) addr: Addr<MemberActor>,
+    pub(super) view: Option<View>,
     /// Its last order was `Clean`.
     cleans: bool,
     /// When it was last given an order; the least is forgotten first.
-    used: u64,
+    pub(super) used: u64,
 }
 
 /// One per process.
 pub struct PlaneActor {
-    env: Rc<PlaneContext>,
-    members: BTreeMap<Attempt, LiveMember>,
+    pub(super) env: Rc<PlaneContext>,
+    pub(super) members: BTreeMap<Attempt, LiveMember>,
     uses: u64,
-    linked: bool,
+    pub(super) linked: bool,
     preflights: usize,
     /// One at a time: nothing hangs on its speed, and others need the account's calls.
     verifying: bool,
     /// The same of what lies in AWS.
     scanning: bool,
+    /// One at a time: it is as long as a log.
+    pub(super) diagnosing: bool,
     /// Told to end; takes the word once that is done.
     ending: Option<oneshot::Sender<()>>,
-    stopping: bool,
+    pub(super) stopping: bool,
 }
 
 impl PlaneActor {
@@ -92,6 +94,7 @@ impl PlaneActor {
             preflights: 0,
             verifying: false,
             scanning: false,
+            diagnosing: false,
             ending: None,
             stopping: false,
         }
@@ -328,6 +331,7 @@ impl Handler<Frame> for PlaneActor {
             Some(Down::Verify(ask)) => self.verify(ask, ctx),
             Some(Down::Scan(ask)) => self.scan(ask, ctx),
             Some(Down::Divide(division)) => self.env.obey(division),
+            Some(Down::Diagnose(ask)) => self.diagnose(ask, ctx),
             None => {}
         }
     }

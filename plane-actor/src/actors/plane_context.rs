@@ -14,12 +14,12 @@ use crate::{
     ports::{PortError, Ports},
 };
 use shared::{
-    ids::{BackupUid, VolumeId},
+    ids::{Attempt, BackupUid, VolumeId},
     limiter::Budget,
     time::{Instant, Millis},
     wire::{CallShare, Division},
 };
-use shell::clock::Clock;
+use shell::{clock::Clock, driver::Pasts};
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 use tokio::sync::{Mutex, Semaphore};
 
@@ -53,6 +53,8 @@ pub struct PlaneContext {
     parts: RefCell<Parts>,
     taken: RefCell<Taken>,
     objects: RefCell<BTreeMap<BackupUid, Rc<Mutex<()>>>>,
+    /// Last steps of members that have ended, to be shown.
+    pub(crate) pasts: RefCell<Pasts<Attempt>>,
     /// Of account and Region.
     pub(crate) counts: RefCell<BTreeMap<(String, String), Count>>,
 }
@@ -74,6 +76,7 @@ impl PlaneContext {
             parts: RefCell::default(),
             taken: RefCell::default(),
             objects: RefCell::default(),
+            pasts: RefCell::default(),
             counts: RefCell::default(),
         }))
     }

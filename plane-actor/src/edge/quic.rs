@@ -41,6 +41,7 @@ impl QuicDialer {
             scans: true,
             divides: true,
             unpacks: true,
+            diagnoses: true,
         };
         Self { client, servers, server_name, hello, fallback: None }
     }

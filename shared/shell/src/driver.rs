@@ -21,10 +21,12 @@ use shared::{
 use std::{collections::VecDeque, time::Duration, vec};
 
 mod past;
+mod pasts;
 #[cfg(test)]
 mod tests;
 
 pub use past::{Past, Stepped};
+pub use pasts::{Pasts, steps_told};
 
 /// How long a fence may take. Waiting freezes the actor's timers too, so it stays far below every lease (the shortest is
 /// the store lease of 10 s, renewed at 2.5 s by a task of its own; `design.md` §3, §4).

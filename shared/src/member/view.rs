@@ -7,6 +7,7 @@ use crate::{
     ids::{Attempt, ClusterId},
     reason::Refusal,
     time::{Millis, Now},
+    ts::Ts,
     wire::Progress,
 };
 
@@ -44,6 +45,8 @@ pub struct View {
     pub progress: Option<Progress>,
     /// Why it broke, if by itself.
     pub cause: Option<Refusal>,
+    /// What GC stands still at, once it is known; held by the init plane.
+    pub gc_hold: Option<Ts>,
     /// Renewals of PD's holds that failed without ending anything.
     pub pd_failures: u64,
     /// Impossible states that were seen.
@@ -69,6 +72,7 @@ impl Member {
             renewals: self.holds.renewals(),
             progress: self.progress.clone(),
             cause: self.cause.clone(),
+            gc_hold: self.pd.gc_hold(),
             pd_failures: self.pd.failures(),
             alarms: self.alarms.clone(),
         }

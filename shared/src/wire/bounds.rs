@@ -4,6 +4,7 @@
 use super::{
     clean::CleanReport,
     clean::Cleaned,
+    diagnose::{Diagnosed, PACKED_MAX},
     measure::Measured,
     messages::{Aborted, Answer, Completed, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
     scan::{PLACES_MAX, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed},
@@ -75,6 +76,11 @@ pub fn bounded(up: Up) -> Result<Up, TooMuch> {
         Up::Scanned(Scanned { number, places, calls }) => {
             let places = places.into_iter().take(PLACES_MAX).map(place).collect();
             Ok(Up::Scanned(Scanned { number, places, calls }))
+        }
+        Up::Diagnosed(Diagnosed { number, told }) => {
+            // What is packed cannot be cut.
+            count("bytes of what it says of itself", told.as_ref().map_or(0, String::len), PACKED_MAX)?;
+            Ok(Up::Diagnosed(Diagnosed { number, told: told.map_err(refusal) }))
         }
     }
 }
@@ -237,7 +243,9 @@ mod tests {
         let attempt = Attempt { backup: BackupUid::from("u"), number: 1 };
         bounded(Up::Answer { attempt, epoch: Epoch(1), answer }).map(|up| match up {
             Up::Answer { answer, .. } => answer,
-            Up::Preflighted(_) | Up::Verified(_) | Up::Scanned(_) => unreachable!("an answer stays one"),
+            Up::Preflighted(_) | Up::Verified(_) | Up::Scanned(_) | Up::Diagnosed(_) => {
+                unreachable!("an answer stays one")
+            }
         })
     }
 
@@ -277,6 +285,16 @@ mod tests {
         assert!((TEXT_MAX - 200..=TEXT_MAX).contains(&sum), "{sum}");
         let short = Answer::Refused(Refusal::new(Reason::AccessDenied, "no"));
         assert_eq!(heard(short.clone()), Ok(short), "what is short stays as it is");
+    }
+
+    #[test]
+    fn what_a_plane_says_of_itself_has_an_end() {
+        let told = |bytes| bounded(Up::Diagnosed(Diagnosed { number: 1, told: Ok("x".repeat(bytes)) }));
+        assert!(told(PACKED_MAX).is_ok());
+        assert_eq!(told(PACKED_MAX + 1).map_err(|error| error.most), Err(PACKED_MAX));
+        let refused = Diagnosed { number: 1, told: Err(Refusal::new(Reason::PlaneBusy, long())) };
+        let Ok(Up::Diagnosed(Diagnosed { told: Err(refusal), .. })) = bounded(Up::Diagnosed(refused)) else { panic!() };
+        assert!(refusal.message.len() <= TEXT_MAX);
     }
 
     #[test]

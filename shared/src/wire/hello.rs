@@ -32,6 +32,9 @@ pub struct Hello {
     /// It takes a certificate packed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpacks: bool,
+    /// It answers `Diagnose`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub diagnoses: bool,
 }
 
 /// From the side that listened.

@@ -1,8 +1,8 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
 use super::{
-    CallBudgets, Clean, Cleaned, Division, Measure, Measured, Progress, Scan, Scanned, Snapshot, Snapshotted, Verified,
-    Verify, codec::MAX_FRAME_BYTES,
+    CallBudgets, Clean, Cleaned, Diagnose, Diagnosed, Division, Measure, Measured, Progress, Scan, Scanned, Snapshot,
+    Snapshotted, Verified, Verify, codec::MAX_FRAME_BYTES,
 };
 use crate::{
     epoch::Epoch,
@@ -37,6 +37,8 @@ pub enum Down {
     Scan(Scan),
     /// Which part of its accounts' calls it takes from now on. Not answered; only to planes that said they know it.
     Divide(Division),
+    /// What do you know of yourself? Only to planes that said they know it.
+    Diagnose(Diagnose),
 }
 
 /// Plane to coordinator.
@@ -57,6 +59,8 @@ pub enum Up {
     Verified(Verified),
     /// Answer to `Scan`.
     Scanned(Scanned),
+    /// Answer to `Diagnose`.
+    Diagnosed(Diagnosed),
 }
 
 /// What a coordinator asks of a plane.

@@ -10,6 +10,7 @@
 mod bounds;
 mod clean;
 mod codec;
+mod diagnose;
 mod hello;
 mod measure;
 mod messages;
@@ -25,6 +26,7 @@ pub use bounds::{
 };
 pub use clean::{Clean, CleanReport, CleanScope, Cleaned, OldBackup};
 pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
+pub use diagnose::{BACKUPS_MAX, Diagnose, Diagnosed, PACKED_MAX};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
 pub use measure::{MEASURED_AT_ONCE, Measure, Measured};
 pub use messages::{

@@ -15,10 +15,11 @@ use shared::{
     ts::Ts,
     wire::{
         Abort, Aborted, AccountPart, Answer, CallShare, CertifiedSnapshot, Clean, CleanReport, CleanScope, Cleaned,
-        Complete, Completed, Confirmed, Cover, Covered, Divided, Division, Down, Finding, FindingState, Hello, Known,
-        Measure, Measured, Order, Place, PlanePhase, Preflight, PreflightCheck, Preflighted, Prepare, Prepared,
-        Progress, Recovered, Released, Renew, Renewed, Reserved, Scan, Scanned, ScannedPlace, Settle, Settled,
-        Snapshot, Snapshotted, Suspended, Unnamed, Up, Verified, Verify, Welcome, encode,
+        Complete, Completed, Confirmed, Cover, Covered, Diagnose, Diagnosed, Divided, Division, Down, Finding,
+        FindingState, Hello, Known, Measure, Measured, Order, Place, PlanePhase, Preflight, PreflightCheck,
+        Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Scan, Scanned,
+        ScannedPlace, Settle, Settled, Snapshot, Snapshotted, Suspended, Unnamed, Up, Verified, Verify, Welcome,
+        encode,
     },
 };
 
@@ -295,6 +296,9 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         part(Divided::ListBlocks, 1),
     ];
     all.push(("down.divide".into(), encode(&Down::Divide(Division { parts })).unwrap()));
+    let ask = |backups| Down::Diagnose(Diagnose { number: 4, backups });
+    all.push(("down.diagnose".into(), encode(&ask(vec![])).unwrap()));
+    all.push(("down.diagnose_backup".into(), encode(&ask(vec![BackupUid::new("u-2")])).unwrap()));
     for (name, answer) in answers() {
         let up = Up::Answer { attempt: attempt.clone(), epoch: Epoch(5), answer };
         all.push((format!("up.{name}"), encode(&up).unwrap()));
@@ -307,13 +311,27 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     all.push(("up.preflighted".into(), encode(&preflighted).unwrap()));
     all.push(("up.verified".into(), encode(&Up::Verified(verified())).unwrap()));
     all.push(("up.scanned".into(), encode(&Up::Scanned(scanned())).unwrap()));
+    let told = |told| Up::Diagnosed(Diagnosed { number: 4, told });
+    all.push(("up.diagnosed".into(), encode(&told(Ok("H4sIAAAAAAAA/wMAAAAAAAAAAAA=".into()))).unwrap()));
+    all.push(("up.diagnosed_not".into(), encode(&told(Err(refusal()))).unwrap()));
     let (version, plane, boot) = ("0.1.0".to_owned(), PlaneId::new("az1"), "b".to_owned());
-    let hello = Hello { wire: 1, version, plane, boot, verifies: false, scans: false, divides: false, unpacks: false };
+    let hello = Hello {
+        wire: 1,
+        version,
+        plane,
+        boot,
+        verifies: false,
+        scans: false,
+        divides: false,
+        unpacks: false,
+        diagnoses: false,
+    };
     all.push(("hello.hello".into(), encode(&hello).unwrap()));
     all.push(("hello.verifies".into(), encode(&Hello { verifies: true, ..hello.clone() }).unwrap()));
     all.push(("hello.scans".into(), encode(&Hello { scans: true, ..hello.clone() }).unwrap()));
     all.push(("hello.divides".into(), encode(&Hello { divides: true, ..hello.clone() }).unwrap()));
-    all.push(("hello.unpacks".into(), encode(&Hello { unpacks: true, ..hello }).unwrap()));
+    all.push(("hello.unpacks".into(), encode(&Hello { unpacks: true, ..hello.clone() }).unwrap()));
+    all.push(("hello.diagnoses".into(), encode(&Hello { diagnoses: true, ..hello }).unwrap()));
     let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };
     all.push(("welcome.welcome".into(), encode(&welcome).unwrap()));
     all

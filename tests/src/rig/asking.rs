@@ -14,6 +14,9 @@ const CHECK_LIMIT: Duration = Duration::from_secs(40);
 /// The same of planes that look at a backup.
 const VERIFY_LIMIT: Duration = Duration::from_secs(150);
 
+/// The same of planes that look at themselves.
+const PLANES_LIMIT: Duration = Duration::from_secs(20);
+
 impl<N: Network> Rig<N> {
     /// `None`: no coordinator runs, or none answers.
     pub async fn ask(&self, question: &Value) -> Option<Value> {
@@ -38,6 +41,12 @@ impl<N: Network> Rig<N> {
     /// `console orphans`, planes and all; `delete`: what of this backup may go.
     pub async fn scan(&self, role: Role, delete: Option<&str>) -> Option<Value> {
         self.ask_within(VERIFY_LIMIT, role, &json!({"ask": "orphans", "delete": delete, "planes": true})).await
+    }
+
+    /// `console diagnose`, planes whose names come behind `after`.
+    pub async fn diagnose_planes(&self, name: Option<&str>, after: &str) -> Option<Value> {
+        let question = json!({"ask": "diagnosePlanes", "name": name, "after": after});
+        self.ask_within(PLANES_LIMIT, Role::Viewer, &question).await
     }
 
     async fn ask_within(&self, limit: Duration, role: Role, question: &Value) -> Option<Value> {

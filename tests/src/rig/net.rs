@@ -241,6 +241,7 @@ impl Dialer for SimDialer {
                 scans: !earlier,
                 divides: !earlier,
                 unpacks: !earlier,
+                diagnoses: !earlier,
             },
             answer: Box::new(move |answer| {
                 async move {

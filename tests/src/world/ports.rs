@@ -20,6 +20,8 @@ impl World {
             dialer,
             views: watch::Sender::new(PlaneView::default()),
             levels: Levels::default(),
+            // What is logged where many hosts share a process is nobody's own.
+            logs: Arc::new(Vec::new),
             wall: Arc::new(move || wall.wall_of(&host)),
         }
     }

@@ -76,7 +76,18 @@ fn of_ours(who: &str) -> Arc<Credentials> {
 
 fn hello(plane: &str) -> Hello {
     let (version, plane, boot) = ("attacker".to_owned(), PlaneId::from(plane), "1".to_owned());
-    Hello { wire: WIRE_VERSION, version, plane, boot, verifies: false, scans: false, divides: false, unpacks: false }
+    let none = false;
+    Hello {
+        wire: WIRE_VERSION,
+        version,
+        plane,
+        boot,
+        verifies: none,
+        scans: none,
+        divides: none,
+        unpacks: none,
+        diagnoses: none,
+    }
 }
 
 /// What dials came to, by the first words of it.

@@ -12,6 +12,7 @@ use tests::{
         backup::Wish,
         environment::{ADMIN_NAMESPACE, BUCKET, items},
         leftovers::Leftovers,
+        programs::Programs,
         rig::Rig,
         site::{PLANES, Site, SitePlan},
     },
@@ -222,6 +223,29 @@ async fn console(rig: &Rig, commit_ts: &str) {
     assert!(drawn.contains("Snapshotting") && drawn.contains("CreateSnapshots: "), "{drawn}");
     let watched = programs.console_text(&["watch", "first"]).await.unwrap();
     assert_eq!(watched.trim(), "attempt 1: Complete", "it has ended, so does the command");
+    archive(programs).await;
+}
+
+/// One archive holds what every plane logged, did and owes.
+async fn archive(programs: &Programs) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("it.tar.gz").display().to_string();
+    programs.console_text(&["diagnose", "first", "--file", &file]).await.unwrap();
+    let unpacked = std::process::Command::new("tar").arg("-xzf").arg(&file).arg("-C").arg(folder.path()).status();
+    assert!(unpacked.unwrap().success());
+    let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let top = entries.into_iter().find(|path| path.is_dir()).expect("one folder");
+    for plane in PLANES {
+        let of = |name: &str| std::fs::read_to_string(top.join("planes").join(plane).join(name)).unwrap();
+        let log = of("log.txt");
+        assert!(log.contains("work begins") && log.contains("work=\"snapshot\""), "{plane}: {log}");
+        assert!(of("machines.json").contains("Order { epoch"), "{plane}: {}", of("machines.json"));
+        assert!(of("budgets.json").contains("CreateSnapshots"), "{plane}: {}", of("budgets.json"));
+        assert!(of("configuration.json").contains(&format!("\"plane\": \"{plane}\"")), "{}", of("configuration.json"));
+        assert!(of("ledger.json").contains("epochs") && of("process.json").contains("version"), "{plane}");
+    }
+    let readme = std::fs::read_to_string(top.join("README.txt")).unwrap();
+    assert!(readme.contains("planes/") && !readme.contains("say nothing"), "{readme}");
 }
 
 fn snapshots_of(part: &Value) -> u64 {

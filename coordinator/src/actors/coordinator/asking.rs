@@ -145,6 +145,9 @@ impl Handler<Ask> for CoordinatorActor {
         if let Question::Diagnose { name } = &question {
             return self.diagnose(name.as_deref(), call, ctx);
         }
+        if let Question::DiagnosePlanes { name, after } = &question {
+            return self.diagnose_planes(name.as_deref(), after, call, ctx);
+        }
         if let Question::Apply { manifest } = question {
             return self.apply_as_told(manifest, call, ctx);
         }

@@ -43,7 +43,7 @@ impl CoordinatorActor {
         }));
     }
 
-    fn is_called(&self, uid: &BackupUid, name: &str) -> bool {
+    pub(super) fn is_called(&self, uid: &BackupUid, name: &str) -> bool {
         let (namespace, called) = self.names_of(uid);
         console::is_called(name, uid, &namespace, &called)
     }

@@ -14,6 +14,8 @@ pub(super) struct Session {
     pub(super) scans: bool,
     /// It obeys `Divide`.
     pub(super) divides: bool,
+    /// It answers `Diagnose`.
+    pub(super) diagnoses: bool,
     /// When its certificate ends.
     pub(super) until: Option<Timestamp>,
     /// Ends it for a newer one.

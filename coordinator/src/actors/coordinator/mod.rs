@@ -6,6 +6,7 @@ mod checking;
 mod claiming;
 mod deletions;
 mod diagnosing;
+mod diagnosing_planes;
 mod dividing;
 mod division;
 mod draining;
@@ -17,7 +18,6 @@ mod letting_go;
 mod linked;
 mod objects;
 mod orphans;
-mod pasts;
 mod preflights;
 mod questions;
 mod reading;
@@ -33,8 +33,8 @@ mod without;
 mod writing;
 
 use self::{
-    deletions::Deletions, division::Division, drains::Drains, linked::Session, pasts::Pasts, preflights::Checking,
-    reading::Found, scans::Scanning, verifications::Verifying,
+    deletions::Deletions, division::Division, drains::Drains, linked::Session, preflights::Checking, reading::Found,
+    scans::Scanning, verifications::Verifying,
 };
 use super::{
     barrier::{BarrierActor, Beginning, room::Rooms},
@@ -65,7 +65,7 @@ use shared::{
 };
 use shell::{
     clock::Clock,
-    driver::{Driver, Performer},
+    driver::{Driver, Pasts, Performer},
     seldom::Seldom,
 };
 use std::{
@@ -110,7 +110,7 @@ pub struct CoordinatorActor {
     /// As it was at the start, to be shown.
     configuration: Value,
     /// Last steps of barriers that have ended, to be shown.
-    pasts: Pasts,
+    pasts: Pasts<BackupUid>,
     ports: Ports,
     rooms: Rooms,
     clock: Clock,

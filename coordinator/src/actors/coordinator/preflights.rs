@@ -1,8 +1,8 @@
-//! Questions to planes that somebody waits for, and what `console check` needs beside them.
+//! Questions to planes that somebody waits for, of `console check` and `diagnose`, and what a check needs beside them.
 
 use super::questions::Questions;
 use crate::console::check::Heard;
-use shared::{request::Request, schedule::ScheduleKey};
+use shared::{reason::Refusal, request::Request, schedule::ScheduleKey};
 use std::collections::BTreeMap;
 
 /// What checks need of what this process has seen and asked.
@@ -10,5 +10,7 @@ use std::collections::BTreeMap;
 pub(super) struct Checking {
     pub(super) under_way: usize,
     pub(super) questions: Questions<Heard>,
+    /// What planes are to say of themselves, packed.
+    pub(super) diagnoses: Questions<Result<String, Refusal>>,
     pub(super) schedules: BTreeMap<ScheduleKey, Option<Request>>,
 }

@@ -61,8 +61,9 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
                 match answer(said).await {
                     Ok(link) if leading => {
                         // The parent outlives its own future.
-                        let Hello { version, verifies, scans, divides, unpacks, .. } = hello;
-                        let open = LinkOpen { plane, generation, version, verifies, scans, divides, unpacks, link };
+                        let Hello { version, verifies, scans, divides, unpacks, diagnoses, .. } = hello;
+                        let open =
+                            LinkOpen { plane, generation, version, verifies, scans, divides, unpacks, diagnoses, link };
                         let _ = parent.send(open).await;
                     }
                     Ok(_) => {}
@@ -77,7 +78,7 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
 impl Handler<LinkOpen> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, open: LinkOpen, ctx: &mut Self::Context) {
-        let LinkOpen { plane, generation, version, verifies, scans, divides, unpacks, link } = open;
+        let LinkOpen { plane, generation, version, verifies, scans, divides, unpacks, diagnoses, link } = open;
         if self.sessions.get(&plane).is_some_and(|session| session.generation > generation) {
             return;
         }
@@ -87,9 +88,19 @@ impl Handler<LinkOpen> for CoordinatorActor {
         let since = self.clock.wall();
         let until = link.until;
         let superseded = link.superseded;
-        let channel_of = channel.clone();
-        let session =
-            Session { generation, since, version, verifies, scans, divides, until, superseded, channel: channel_of };
+        let own = channel.clone();
+        let session = Session {
+            generation,
+            since,
+            version,
+            verifies,
+            scans,
+            divides,
+            diagnoses,
+            until,
+            superseded,
+            channel: own,
+        };
         if let Some(old) = self.sessions.insert(plane.clone(), session) {
             self.no_answer_from(&plane, old.generation);
             self.metrics.superseded(&plane);
@@ -123,6 +134,7 @@ impl CoordinatorActor {
         self.checking.questions.session_over(plane, generation);
         self.verifying.questions.session_over(plane, generation);
         self.scanning.questions.session_over(plane, generation);
+        self.checking.diagnoses.session_over(plane, generation);
     }
 
     fn session_over(&mut self, over: &SessionOver, ctx: &mut Context<Self>) {
@@ -162,6 +174,7 @@ impl CoordinatorActor {
             Up::Preflighted(found) => self.preflighted(&heard.plane, found),
             Up::Verified(found) => self.verified(&heard.plane, found),
             Up::Scanned(found) => self.scanned(&heard.plane, found),
+            Up::Diagnosed(told) => self.checking.diagnoses.answered(&heard.plane, told.number, told.told),
         }
     }
 }

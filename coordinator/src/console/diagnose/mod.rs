@@ -2,11 +2,12 @@
 //! file is a text that can be read by hand, and no secret is in any of them.
 
 mod archive;
+mod planes;
 mod readme;
-mod redact;
 mod state;
 
 pub use archive::{archive, file_name};
+pub use planes::{PLANES_AT_ONCE, PLANES_TELL, Page, page};
 pub use readme::Told;
 pub(crate) use state::{OfSession, State};
 
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::pages;
 use serde_json::Value;
+use shell::redact;
 
 /// One question, and its place in the archive.
 pub struct Part {

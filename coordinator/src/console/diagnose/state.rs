@@ -1,6 +1,5 @@
 //! What a coordinator alone knows of itself, as one answer. Each part has a bound, so that all fit into a frame.
 
-use super::redact;
 use serde_json::{Map, Value, json};
 use shared::{
     calendar::rfc3339,
@@ -9,8 +8,9 @@ use shared::{
     wire::{MIN_WIRE_VERSION, WIRE_VERSION},
 };
 use shell::{
-    driver::Stepped,
+    driver::{Stepped, steps_told},
     expiry::{Expiry, days_left},
+    redact,
 };
 
 /// Metrics of ten thousand schedules are cut here; the endpoint has all of them.
@@ -65,7 +65,7 @@ impl State {
             "configuration": self.configuration,
             "sessions": sessions,
             "certificates": expiries,
-            "machines": steps(self.machines),
+            "machines": steps_told(self.machines, STEPS_BYTES),
             "log": self.log,
             "metrics": cut(self.metrics, METRICS_BYTES),
         }))
@@ -84,22 +84,6 @@ impl OfSession {
             "daysLeft": self.ends.map(|end| days_left(end, now)),
         })
     }
-}
-
-/// By machine, each step a line; whose turn comes when there is no room any more is named without its steps.
-fn steps(machines: Vec<(String, Vec<Stepped>)>) -> Value {
-    let mut bytes = 0;
-    let told = machines.into_iter().map(|(name, steps)| {
-        let lines: Vec<String> = steps.iter().map(line).collect();
-        bytes += lines.iter().map(String::len).sum::<usize>();
-        let told = if bytes <= STEPS_BYTES { json!(lines) } else { json!("left out; ask for it by its name") };
-        (name, told)
-    });
-    Value::Object(told.collect())
-}
-
-fn line(step: &Stepped) -> String {
-    format!("{} {} -> {}", rfc3339(step.at), step.input, step.effects.join(", "))
 }
 
 #[cfg(test)]

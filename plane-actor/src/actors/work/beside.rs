@@ -5,7 +5,7 @@ use tokio::{runtime::Handle, task::JoinSet};
 use tracing::Instrument;
 
 /// Runs it on that runtime, or here where there is none (tests, simulation). Whoever stops waiting ends it.
-pub(super) async fn beside<T: Send + 'static>(
+pub(crate) async fn beside<T: Send + 'static>(
     runtime: Option<&Handle>,
     work: impl Future<Output = Result<T, Refusal>> + Send + 'static,
 ) -> Result<T, Refusal> {

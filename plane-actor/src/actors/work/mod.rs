@@ -47,6 +47,7 @@ mod verify;
 mod versions;
 mod volumes;
 
+pub(crate) use beside::beside;
 pub(crate) use context::WorkContext;
 pub(crate) use discovery::Discovery;
 pub(crate) use outcome::{Carried, Outcome, Said};

@@ -1,7 +1,7 @@
 //! The last steps of a machine, for people who look into what went wrong (`console diagnose`). Nothing steers by it.
 
 use serde::Serialize;
-use shared::time::Timestamp;
+use shared::{calendar::rfc3339, time::Timestamp};
 use std::{
     collections::VecDeque,
     fmt::{self, Debug, Write},
@@ -27,6 +27,13 @@ pub struct Stepped {
     pub input: String,
     /// The first ones, each by its beginning.
     pub effects: Vec<String>,
+}
+
+/// A line for people: when, what it was told, what it wanted done.
+impl fmt::Display for Stepped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} -> {}", rfc3339(self.at), self.input, self.effects.join(", "))
+    }
 }
 
 /// See the module.

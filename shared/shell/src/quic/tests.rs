@@ -74,7 +74,8 @@ fn world_with(limits: Limits) -> World {
 
 fn hello(plane: &str) -> Hello {
     let (version, plane, boot) = ("test".to_owned(), PlaneId::from(plane), "1".to_owned());
-    Hello { wire: WIRE_VERSION, version, plane, boot, verifies: false, scans: false, divides: false, unpacks: false }
+    let (verifies, scans, divides, unpacks, diagnoses) = (false, false, false, false, false);
+    Hello { wire: WIRE_VERSION, version, plane, boot, verifies, scans, divides, unpacks, diagnoses }
 }
 
 fn welcome(leading: bool) -> Welcome {

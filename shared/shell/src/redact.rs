@@ -1,11 +1,11 @@
-//! Takes secrets out of texts before they leave for other people's eyes. No part of an archive is meant to hold any: the
-//! coordinator stores none. But a person may have written one where it does not belong (`br.options`, an endpoint, a
+//! Takes secrets out of texts before they leave for other people's eyes (`console diagnose`). None of them is meant to hold any:
+//! neither program stores one. But a person may have written one where it does not belong (`br.options`, an endpoint, a
 //! name), and an error may quote it.
 
 use serde_json::Value;
 
 /// Stands where something was.
-pub(super) const REMOVED: &str = "(removed)";
+pub const REMOVED: &str = "(removed)";
 
 /// What is followed by a secret: `name=…`, `name: …`, `"name": "…"`. Small letters, as they stand; longer ones first where
 /// one begins another.
@@ -41,7 +41,7 @@ const KEY_ID_LENGTH: usize = 20;
 const SECRET_LENGTH: usize = 40;
 
 /// Every text of a value; a field whose name says what it holds goes whole, unless it is a name itself.
-pub(super) fn value(mut value: Value) -> Value {
+pub fn value(mut value: Value) -> Value {
     scrub(&mut value);
     value
 }
@@ -65,7 +65,7 @@ fn scrub(value: &mut Value) {
 }
 
 /// One text.
-pub(super) fn text(text: &str) -> String {
+pub fn text(text: &str) -> String {
     let text = without_keys(text);
     let text = without_named(&text);
     without_strangers(&text)
