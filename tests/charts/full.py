@@ -111,7 +111,7 @@ FULL = {
             "rules": POLICY_RULES,
         },
         "replicas": 2,
-        "crds": {"install": False},
+        "crds": {"install": False, "statusSubresource": True},
         "certManager": {"enabled": True, "issuerRef": ISSUER, "name": "second", "dnsNames": ["x.example"]} | HOURS,
         "service": {
             "type": "LoadBalancer",

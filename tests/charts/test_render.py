@@ -238,6 +238,15 @@ class Definitions(unittest.TestCase):
             self.assertEqual(found["metadata"].pop("annotations"), {"helm.sh/resource-policy": "keep"})
         self.assertEqual(made, [found for found in yaml.safe_load_all(printed) if found])
 
+    def test_a_status_is_kept_apart_where_that_is_asked_for(self):
+        objects = template("isochron", {"crds": {"install": True, "statusSubresource": True}})
+        made = [found for found in objects if found["kind"] == "CustomResourceDefinition"]
+        printed = run([os.environ["ISOCHRON_COORDINATOR"], "crd", "--status-subresource"]).stdout
+        for found in made:
+            self.assertEqual(found["metadata"].pop("annotations"), {"helm.sh/resource-policy": "keep"})
+        self.assertEqual(made, [found for found in yaml.safe_load_all(printed) if found])
+        self.assertEqual([found["spec"]["versions"][0]["subresources"] for found in made], [{"status": {}}] * 2)
+
 
 class Pods(unittest.TestCase):
     def test_a_pod_starts_anew_for_what_it_reads_only_at_its_start(self):

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "servers")]
 
+mod apart;
 mod fences;
 mod incumbent;
 mod schedules;
