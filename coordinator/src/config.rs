@@ -61,6 +61,8 @@ pub struct CoordinatorConfig {
     pub scan: ScanEvery,
     /// Who may back up what, and where to.
     pub policy: Policy,
+    /// Where each attempt's trace goes when it has ended.
+    pub tracing: Tracing,
     /// Stand-alone: the directory of VolumeBackup files, instead of Kubernetes.
     pub standalone: Option<PathBuf>,
 }
@@ -142,6 +144,14 @@ impl ScanEvery {
     }
 }
 
+/// OpenTelemetry; only in a program that was built with feature `otlp`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Tracing {
+    /// Who takes OTLP over HTTP, `http://HOST:PORT`; empty: nobody.
+    pub endpoint: String,
+}
+
 /// PEM files.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
@@ -177,6 +187,7 @@ impl Default for CoordinatorConfig {
             verify: VerifyEvery::default(),
             scan: ScanEvery::default(),
             policy: Policy::default(),
+            tracing: Tracing::default(),
             standalone: None,
         }
     }

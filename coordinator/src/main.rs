@@ -7,6 +7,7 @@ mod checking;
 mod colour;
 mod diagnosing;
 mod draining;
+mod exporting;
 mod following;
 mod interactive;
 mod interrupts;

@@ -6,6 +6,7 @@ mod event;
 mod manifests;
 mod published;
 mod schedules;
+mod traces;
 
 pub use error::PortError;
 pub use event::{EventKind, WatchEvent};
@@ -13,6 +14,7 @@ pub use manifests::{API_VERSION, Applied, Kind, Manifests, Named, NoManifests};
 pub use published::{By, Published, PublishedRow};
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
 pub use shared::barrier::LEDGER_TEXT_MAX;
+pub use traces::{EndedAttempt, NoTraces, Traces};
 
 use crate::standing::Standing;
 use async_trait::async_trait;
@@ -45,6 +47,8 @@ pub struct Ports {
     pub manifests: Arc<dyn Manifests>,
     /// What this process logs.
     pub logs: Arc<dyn Logs>,
+    /// Where traces of attempts go.
+    pub traces: Arc<dyn Traces>,
     /// Wall clock; goes into records and status only.
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }

@@ -1,6 +1,9 @@
 //! `coordinator serve`: joins Kubernetes (or a directory), QUIC and HTTP to the ports, and runs until a signal.
 
-use crate::ready::{Kube, Ready};
+use crate::{
+    exporting,
+    ready::{Kube, Ready},
+};
 use anyhow::Context;
 use clap::Args;
 use coordinator::{
@@ -9,7 +12,7 @@ use coordinator::{
     edge::{self, kube, local::Local},
     known,
     metrics::Metrics,
-    ports::{AdminCall, Inbound, Logs, Ports},
+    ports::{AdminCall, Inbound, Logs, NoTraces, Ports},
     standing::Standing,
 };
 use shared::{cron::Zone, request::Limits};
@@ -116,6 +119,7 @@ async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<B
             schedules: local.schedules,
             manifests: local.manifests,
             logs: Arc::new(OfThisProcess),
+            traces: Arc::new(NoTraces),
             wall,
         };
         return Ok(Backends { ports, leading, leader: None, kinds: None, _decision: Some(decision) });
@@ -136,6 +140,7 @@ async fn assemble(config: &CoordinatorConfig, clock: &Clock) -> anyhow::Result<B
         manifests: Arc::new(kube::KubeManifests::new(client.clone())),
         schedules: Arc::new(kube::KubeSchedules::new(client, share, Limits::default(), zone, &identity, wall.clone())),
         logs: Arc::new(OfThisProcess),
+        traces: Arc::new(NoTraces),
         wall,
     };
     let leading = leader.is_leading.clone();
@@ -206,6 +211,7 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
     let credentials = credentials(&config)?;
     let fresh = tokio::spawn(credentials.clone().keep_fresh(RELOAD_EVERY));
     let mut world = assemble(&config, &clock).await?;
+    let sending = exporting::begin(&config.tracing, &mut world.ports)?;
     let server = listen(&config, &credentials)?;
     let metrics = Arc::new(Metrics::new());
     let quic = server.local_addr()?;
@@ -247,6 +253,7 @@ async fn serve(config: CoordinatorConfig, file: Option<PathBuf>) -> anyhow::Resu
     let inbound = Inbound { planes, admins, leading: world.leading.clone(), standing, known, stops };
     let outcome = coordinator::run(config, world.ports, clock, metrics, inbound).await;
 
+    exporting::end(sending).await;
     serving.abort();
     for task in [local, following, listed].into_iter().flatten() {
         task.abort();

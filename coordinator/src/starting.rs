@@ -7,7 +7,7 @@ use crate::{
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::server},
     fixtures,
     metrics::Metrics,
-    ports::{AdminCall, Inbound, Ledger, LedgerKey, NoManifests, Ports, Text},
+    ports::{AdminCall, Inbound, Ledger, LedgerKey, NoManifests, NoTraces, Ports, Text},
 };
 use kube::Client;
 use serde_json::{Value, json};
@@ -61,6 +61,7 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
         schedules: Arc::new(KubeSchedules::new(client, &share, limits, zone, "test", wall.clone())),
         manifests: Arc::new(NoManifests),
         logs: Arc::new(fixtures::NoLogs),
+        traces: Arc::new(NoTraces),
         wall,
     };
     let planes: BTreeSet<String> = ["az1".to_owned(), "az2".to_owned()].into();

@@ -4,7 +4,9 @@ FROM rust:1.95-slim-trixie AS build
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential cmake && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p isochron-coordinator && cp target/release/coordinator /coordinator
+# otlp: traces of attempts for an OpenTelemetry collector.
+ARG FEATURES=""
+RUN cargo build --release --locked -p isochron-coordinator --features "$FEATURES" && cp target/release/coordinator /coordinator
 
 FROM debian:trixie-slim
 COPY --from=build /coordinator /usr/local/bin/coordinator

@@ -110,6 +110,7 @@ FULL = {
             "httpEndpoints": True,
             "rules": POLICY_RULES,
         },
+        "tracing": {"endpoint": "http://collector:4318"},
         "replicas": 2,
         "crds": {"install": False, "statusSubresource": True},
         "certManager": {"enabled": True, "issuerRef": ISSUER, "name": "second", "dnsNames": ["x.example"]} | HOURS,

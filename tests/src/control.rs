@@ -27,7 +27,10 @@ use coordinator::{
         convert::{self, merge_status},
         crd::{FINALIZER, VolumeBackup},
     },
-    ports::{EventKind, LedgerKey, Logs, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Teardown},
+    ports::{
+        EndedAttempt, EventKind, LedgerKey, Logs, ObjectEvent, ObjectRef, Objects, PortError, Source, Status, Teardown,
+        Traces,
+    },
 };
 use rand::rngs::SmallRng;
 use serde_json::{Value, json};
@@ -70,6 +73,8 @@ struct Inner {
     objects_down: bool,
     /// Since somebody last asked; `None`: nobody asks.
     happened: Option<Vec<Happened>>,
+    /// Of attempts that have ended; `None`: nobody asks.
+    traces: Option<Vec<EndedAttempt>>,
     /// How long one way of a ledger call takes, in milliseconds, and what draws it.
     ledger_way: Option<((u64, u64), SmallRng)>,
     /// No record may grow beyond this many bytes.
@@ -104,6 +109,14 @@ impl Logs for LogFilter {
     }
 }
 
+impl Traces for Control {
+    fn ended(&self, attempt: EndedAttempt) {
+        if let Some(traces) = &mut self.lock().traces {
+            traces.push(attempt);
+        }
+    }
+}
+
 /// See the module. Clones share one state.
 #[derive(Clone)]
 pub struct Control {
@@ -127,10 +140,16 @@ impl Control {
             ledger: me.clone(),
             objects: me.clone(),
             schedules: me.clone(),
+            traces: me.clone(),
             manifests: me,
             logs: Arc::new(LogFilter::default()),
             wall: self.wall.clone(),
         }
+    }
+
+    /// Traces that were handed on since this was first asked.
+    pub fn traces(&self) -> Vec<EndedAttempt> {
+        self.lock().traces.get_or_insert_default().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -2,6 +2,8 @@
 
 pub mod kube;
 pub mod local;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod quic;
 pub mod socket;
 pub mod web;

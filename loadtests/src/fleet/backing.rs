@@ -7,7 +7,7 @@ use api_server::ApiServer;
 use coordinator::{
     config::Share,
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, client_of},
-    ports::{Logs, NoManifests, Ports},
+    ports::{Logs, NoManifests, NoTraces, Ports},
 };
 use kube::Client;
 use shared::{cron::Zone, request::Limits, time::Timestamp};
@@ -77,6 +77,7 @@ fn ports(client: Client, share: &Share) -> Ports {
         schedules: Arc::new(KubeSchedules::new(client, share, limits, Zone::utc(), "fleet", wall.clone())),
         manifests: Arc::new(NoManifests),
         logs: Arc::new(AsToldAtStart),
+        traces: Arc::new(NoTraces),
         wall,
     }
 }

@@ -7,7 +7,7 @@ use coordinator::{
     config::CoordinatorConfig,
     edge::{self, local::Local},
     metrics::Metrics,
-    ports::{Inbound, Logs, Ports},
+    ports::{Inbound, Logs, NoTraces, Ports},
     standing::Standing,
 };
 use shared::{
@@ -221,6 +221,7 @@ fn start_coordinator(
         schedules: local.schedules,
         manifests: local.manifests,
         logs: Arc::new(OwnLogs),
+        traces: Arc::new(NoTraces),
         wall: wall.clone(),
     };
     let (planes_tx, planes) = mpsc::channel(edge::quic::GATE_QUEUE);

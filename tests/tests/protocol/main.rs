@@ -30,6 +30,7 @@ mod skew;
 mod standby;
 mod stops;
 mod tags;
+mod traces;
 mod verify;
 mod weaker;
 mod why;

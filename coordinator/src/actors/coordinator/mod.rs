@@ -27,6 +27,7 @@ mod scanning;
 mod scans;
 mod sessions;
 mod told;
+mod traced;
 mod verifications;
 mod verifying;
 mod without;
@@ -34,7 +35,7 @@ mod writing;
 
 use self::{
     deletions::Deletions, division::Division, drains::Drains, linked::Session, preflights::Checking, reading::Found,
-    scans::Scanning, verifications::Verifying,
+    scans::Scanning, traced::Traced, verifications::Verifying,
 };
 use super::{
     barrier::{BarrierActor, Beginning, room::Rooms},
@@ -111,6 +112,7 @@ pub struct CoordinatorActor {
     configuration: Value,
     /// Last steps of barriers that have ended, to be shown.
     pasts: Pasts<BackupUid>,
+    traced: Traced,
     ports: Ports,
     rooms: Rooms,
     clock: Clock,
@@ -198,6 +200,7 @@ impl CoordinatorActor {
             prices,
             configuration: whole,
             pasts: Pasts::default(),
+            traced: Traced::default(),
             ports,
             rooms: Rooms::default(),
             clock,

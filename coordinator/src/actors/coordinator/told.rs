@@ -33,6 +33,9 @@ impl CoordinatorActor {
         if view.record.deleting {
             self.no_orphan(&uid);
         }
+        if let Some(over) = self.traced.viewed(self.views.get(&uid), &view, self.clock.wall()) {
+            self.ports.traces.ended(over);
+        }
         self.views.insert(uid, view);
     }
 
@@ -42,6 +45,7 @@ impl CoordinatorActor {
             return;
         }
         self.barriers.remove(&over.backup);
+        self.traced.forget(&over.backup);
         self.calls_nothing(&over.backup, ctx);
         let deleted = matches!(over.ending, Ending::Gone);
         self.feed(claims::Input::BarrierEnded { backup: over.backup.clone(), deleted }, ctx);

@@ -88,6 +88,10 @@ policy:
     {{- toYaml . | nindent 4 }}
   {{- else }} []
   {{- end }}
+{{- with .Values.tracing.endpoint }}
+# Where each attempt's trace goes when it has ended.
+tracing: {endpoint: {{ . | quote }}}
+{{- end }}
 {{- end }}
 
 {{- /* What no schema can say. */}}

@@ -1,0 +1,7 @@
+//! Traces of attempts to a receiver of OpenTelemetry's protocol, as JSON over HTTP (OTLP/HTTP 1.x). One trace an attempt, by the id
+//! that status and logs have.
+
+mod export;
+mod spans;
+
+pub use export::{OtlpError, start};
