@@ -21,6 +21,10 @@ pub(crate) struct SandboxArgs {
     /// Certificates, objects and what the coordinator keeps; without it a folder that is removed at the end.
     #[arg(long)]
     pub(super) dir: Option<PathBuf>,
+    /// Objects on a real kube-apiserver, the one of the tests (`tests/servers/provide`), and a kubeconfig for it; in a build with
+    /// feature `servers`.
+    #[arg(long)]
+    pub(super) kube: bool,
     /// Log filter, for example info.
     #[arg(long, default_value = "off")]
     pub(super) log: String,

@@ -1,10 +1,14 @@
 //! `cargo sandbox`: the demo's world kept alive, so that anybody can see what a backup does when it hurts. Objects are files
-//! in a directory, consoles come over real QUIC, the web page is the coordinator's own; the cluster, EC2 and S3 are
+//! in a directory, or with `--kube` on a real API server; consoles come over real QUIC, the web page is the coordinator's own; the cluster, EC2 and S3 are
 //! simulated.
 
 mod args;
 mod commands;
+mod common;
+mod objects;
 mod relay;
+#[cfg(feature = "servers")]
+mod served;
 mod site;
 
 pub(crate) use args::SandboxArgs;
@@ -44,7 +48,7 @@ async fn play(args: &SandboxArgs) -> anyhow::Result<()> {
             Ok(None) => {}
             Ok(Some(Command::Quit)) => return Ok(()),
             Ok(Some(Command::Help)) => println!("{HELP}"),
-            Ok(Some(command)) => match site.carry_out(command) {
+            Ok(Some(command)) => match site.carry_out(command).await {
                 Ok(done) => println!("{done}"),
                 Err(error) => println!("{error:#}"),
             },

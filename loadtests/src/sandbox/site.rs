@@ -1,23 +1,18 @@
 //! The coordinator as it runs stand-alone, its planes on a simulated world, and what may be done to them.
 
-use super::{args::SandboxArgs, commands::Command, relay::Relay};
+use super::{args::SandboxArgs, commands::Command, common::NAMESPACE, objects::Objects, relay::Relay};
 use crate::embedded::{TRUST_DOMAIN, credentials, make_certificates, manifest, start_plane};
 use anyhow::{Context, bail};
 use coordinator::{
     config::CoordinatorConfig,
-    edge::{self, local::Local},
+    edge,
     metrics::Metrics,
-    ports::{Inbound, Logs, NoTraces, Ports},
+    ports::{Inbound, Ports},
     standing::Standing,
 };
-use shared::{
-    cron::Zone,
-    ids::StoreId,
-    request::Limits,
-    time::{Millis, Timestamp},
-};
+use shared::ids::StoreId;
 use shell::{
-    clock::Clock,
+    clock::{Clock, Wall, system_wall},
     http::{self, HttpServer},
     pki::Kind,
     quic::{self, Server},
@@ -35,9 +30,6 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Of the VolumeBackups that `backup` writes.
-const NAMESPACE: &str = "sandbox";
-
 struct Plane {
     /// `None`: it was killed.
     task: Option<JoinHandle<()>>,
@@ -46,6 +38,7 @@ struct Plane {
 
 pub(super) struct Site {
     folder: PathBuf,
+    objects: Objects,
     world: World,
     config: WorldConfig,
     planes: BTreeMap<String, Plane>,
@@ -64,18 +57,23 @@ impl Site {
             stores_per_plane: args.stores,
             ..WorldConfig::seeded(args.seed)
         };
+        // An API server has a clock of its own, by which objects are made.
+        let config = if args.kube { WorldConfig { wall: system_wall(), ..config } } else { config };
         let world = World::new(config.clone());
         let living = world.clone();
         tokio::spawn(async move { living.run().await });
-        let (quic, http) = start_coordinator(args, folder, &config, &world)?;
+        let of_world = world.clone();
+        let wall: Wall = Arc::new(move || of_world.wall());
+        let (objects, ports) = Objects::start(args, folder, wall.clone()).await?;
+        let (quic, http) = start_coordinator(args, &certificates, &config, ports, wall)?;
         let mut planes = BTreeMap::new();
         for plane in &config.planes {
             let relay = Relay::to(quic).await.context("no socket for a plane")?;
             let task = start_plane(&certificates, &world, &plane.name, relay.address)?;
             planes.insert(plane.name.clone(), Plane { task: Some(task), relay });
         }
-        std::fs::write(folder.join("env"), environment(&certificates, quic))?;
-        Ok(Self { folder: folder.to_owned(), world, config, planes, http })
+        std::fs::write(folder.join("env"), environment(&certificates, quic) + &objects.environment())?;
+        Ok(Self { folder: folder.to_owned(), objects, world, config, planes, http })
     }
 
     /// Where everything is.
@@ -86,7 +84,7 @@ impl Site {
             ("web page", format!("http://{http}/ui/")),
             ("metrics", format!("http://{http}/metrics")),
             ("terminal", format!("source {folder}/env; coordinator console status")),
-            ("objects", format!("{folder}/objects")),
+            self.objects.told(),
             ("to begin", "backup one".to_owned()),
             ("to break", "help".to_owned()),
         ];
@@ -97,15 +95,14 @@ impl Site {
         out.trim_end().to_owned()
     }
 
-    pub(super) fn carry_out(&mut self, command: Command) -> anyhow::Result<String> {
+    pub(super) async fn carry_out(&mut self, command: Command) -> anyhow::Result<String> {
         Ok(match command {
             Command::Backup(name) => {
-                std::fs::write(self.object(&name), manifest(&self.config, NAMESPACE, &name))?;
+                self.objects.apply(&name, &manifest(&self.config, NAMESPACE, &name)).await?;
                 format!("VolumeBackup {NAMESPACE}/{name} is written; it begins within a second or two")
             }
             Command::Delete(name) => {
-                let file = self.object(&name);
-                std::fs::remove_file(&file).with_context(|| format!("there is no {}", file.display()))?;
+                self.objects.delete(&name).await?;
                 format!("VolumeBackup {NAMESPACE}/{name} is deleted, and its snapshots will be")
             }
             Command::Kill(name) => {
@@ -167,10 +164,6 @@ impl Site {
         let known = self.planes.keys().cloned().collect::<Vec<_>>().join(", ");
         self.planes.get_mut(name).with_context(|| format!("there is no plane {name}; there are {known}"))
     }
-
-    fn object(&self, name: &str) -> PathBuf {
-        self.folder.join("objects").join(format!("{name}.yaml"))
-    }
 }
 
 /// What a shell reads so that `coordinator console` asks this coordinator.
@@ -185,45 +178,16 @@ fn environment(certificates: &Path, quic: SocketAddr) -> String {
     )
 }
 
-struct OwnLogs;
-
-impl Logs for OwnLogs {
-    fn filter(&self) -> Result<String, String> {
-        shell::telemetry::filter().map_err(|error| error.to_string())
-    }
-
-    fn set_filter(&self, filter: &str) -> Result<(), String> {
-        shell::telemetry::set_filter(filter).map_err(|error| error.to_string())
-    }
-
-    fn recent(&self) -> Vec<String> {
-        shell::telemetry::recent()
-    }
-}
-
 fn start_coordinator(
     args: &SandboxArgs,
-    folder: &Path,
+    certificates: &Path,
     of: &WorldConfig,
-    world: &World,
+    ports: Ports,
+    wall: Wall,
 ) -> anyhow::Result<(SocketAddr, HttpServer)> {
-    let credentials = credentials(&folder.join("pki"), Kind::Coordinator, "demo")?;
+    let credentials = credentials(certificates, Kind::Coordinator, "demo")?;
     let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), &credentials, quic::Limits::default())?;
     let quic = server.local_addr()?;
-    let world = world.clone();
-    let wall: Arc<dyn Fn() -> Timestamp + Send + Sync> = Arc::new(move || world.wall());
-    let limits = Limits { store_uptime: Millis(0), ..Limits::default() };
-    let local = Local::open(&folder.join("objects"), limits, Zone::utc(), wall.clone())?;
-    let ports = Ports {
-        source: local.source,
-        ledger: local.ledger,
-        objects: local.objects,
-        schedules: local.schedules,
-        manifests: local.manifests,
-        logs: Arc::new(OwnLogs),
-        traces: Arc::new(NoTraces),
-        wall: wall.clone(),
-    };
     let (planes_tx, planes) = mpsc::channel(edge::quic::GATE_QUEUE);
     let (admins_tx, admins) = mpsc::channel(edge::quic::GATE_QUEUE);
     let (metrics, standing) = (Arc::new(Metrics::new()), Arc::new(Standing::default()));
