@@ -8,8 +8,15 @@ use std::{
     process::Command,
 };
 
-const PAGES: [&str; 6] =
-    ["README.md", "ARCHITECTURE.md", "PROTOCOL.md", "deploy/README.md", "deploy/UPGRADE.md", "deploy/runbook.md"];
+const PAGES: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "PROTOCOL.md",
+    "deploy/README.md",
+    "deploy/UPGRADE.md",
+    "deploy/METHODS.md",
+    "deploy/runbook.md",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
