@@ -67,7 +67,7 @@ async fn refused_at_apply(rig: &Rig) {
         (without(&right, "    br:", "    s3:"), "spec.template.br is missing"),
         (right.replace("    br:\n      sendCredToTikv: true\n", "    br:\n"), "spec.template.br is missing"),
         (without(&right, "    s3:", "    toolImage:"), "spec.template.s3 is missing"),
-        (twice, "stands twice in spec.clusters"),
+        (twice, r#"spec.clusters[2]: Duplicate value: {"k8sClusterName":"prod-az1"}"#),
         (right.replace("tcName: shop", "tcName: ''"), "tcName is missing"),
         (right.replace("cleanPolicy: Delete", "cleanPolicy: Never"), "cleanPolicy must be Retain, OnFailure or Delete"),
     ];
