@@ -223,8 +223,9 @@ async fn names_of_contexts_and_odd_prefixes_that_work_apply() -> Result<()> {
 fn loose(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            for rule in ["x-kubernetes-validations", "maxLength", "maxItems", "maximum"] {
-                map.remove(rule);
+            let of_lists = ["x-kubernetes-list-type", "x-kubernetes-list-map-keys"];
+            for rule in ["x-kubernetes-validations", "maxLength", "maxItems", "maximum"].iter().chain(&of_lists) {
+                map.remove(*rule);
             }
             map.values_mut().for_each(loose);
         }
