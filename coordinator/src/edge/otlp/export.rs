@@ -2,7 +2,10 @@
 //! and nothing else.
 
 use super::spans::request;
-use crate::ports::{EndedAttempt, Traces};
+use crate::{
+    aside::aside,
+    ports::{EndedAttempt, Traces},
+};
 use bytes::Bytes;
 use http::{Method, Request, Uri, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full, Limited};
@@ -74,7 +77,7 @@ async fn send_all(to: Uri, mut attempts: mpsc::Receiver<EndedAttempt>) {
     while let Some(attempt) = attempts.recv().await {
         let (backup, number) = (attempt.view.record.request.backup.clone(), attempt.view.record.attempt);
         // Those of the widest backup are some megabytes of text.
-        let Ok(body) = tokio::task::spawn_blocking(move || Bytes::from(request(&attempt).to_string())).await else {
+        let Ok(body) = aside(move || Bytes::from(request(&attempt).to_string())).await else {
             continue;
         };
         match send(&client, &to, &body).await {

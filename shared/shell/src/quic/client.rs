@@ -94,6 +94,12 @@ impl Sockets {
     }
 }
 
+/// How a plane dials.
+enum Way {
+    Quic(Sockets),
+    Tcp,
+}
+
 impl Client {
     /// Takes a free port. Without IPv6 on this machine, IPv6 addresses are skipped.
     pub fn new(credentials: Arc<Credentials>) -> Result<Self, QuicError> {
@@ -143,22 +149,40 @@ impl Client {
         hello: &Hello,
         limit: Duration,
     ) -> Result<(Link, Welcome), DialError> {
-        let mut tally = Tally::default();
         let end = Instant::now() + limit;
         let targets = resolve(servers, server_name, end).await?;
-        let sockets = self.sockets();
+        match self.first_that_leads(&targets, end, &Way::Quic(self.sockets()), hello).await {
+            Ok(welcomed) => Ok(welcomed),
+            Err(tally) => Err(self.explained(tally).await),
+        }
+    }
+
+    /// One address after the other; or what became of all of them.
+    async fn first_that_leads(
+        &self,
+        targets: &[(SocketAddr, String)],
+        end: Instant,
+        way: &Way,
+        hello: &Hello,
+    ) -> Result<(Link, Welcome), Tally> {
+        let mut tally = Tally::default();
         for (tried, (address, name)) in targets.iter().enumerate() {
-            let share = share(end, targets.len() - tried);
-            match within(share, self.greet(sockets.of(*address), *address, name, hello)).await {
-                Ok((link, welcome)) if welcome.leading => {
-                    self.distrusted.send_replace(None);
-                    return Ok((link, welcome));
+            let greeted = async {
+                match way {
+                    Way::Quic(sockets) => self.greet(sockets.of(*address), *address, name, hello).await,
+                    Way::Tcp => self.greet_over_tcp(*address, name, hello).await,
                 }
-                Ok(_) => tally.not_leading += 1,
+            };
+            match within(share(end, targets.len() - tried), greeted).await {
+                Ok(Some(welcomed)) => {
+                    self.distrusted.send_replace(None);
+                    return Ok(welcomed);
+                }
+                Ok(None) => tally.not_leading += 1,
                 Err(failure) => tally.failed(*address, failure),
             }
         }
-        Err(self.explained(tally).await)
+        Err(tally)
     }
 
     /// What a dial came to, and of addresses that were silent, why.
@@ -236,13 +260,14 @@ impl Client {
         }
     }
 
+    /// `None`: it does not lead.
     async fn greet(
         &self,
         from: &Endpoint,
         address: SocketAddr,
         name: &str,
         hello: &Hello,
-    ) -> Result<(Link, Welcome), Failure> {
+    ) -> Result<Option<(Link, Welcome)>, Failure> {
         self.shows();
         let (connection, reached) = self.connect(from, address, name, ALPN_PLANE).await?;
         let (send, recv) = connection.open_bi().await?;
@@ -260,7 +285,8 @@ impl Client {
         if welcome.leading {
             self.keep(reached.clone());
         }
-        Ok((frames::link(connection, reached.peer, writer, reader, None), welcome))
+        let link = frames::link(connection, reached.peer, writer, reader, None);
+        Ok(welcome.leading.then_some((link, welcome)))
     }
 
     /// Until the link is over: judged by newer certificates, and known as the one that is open.

@@ -1,7 +1,7 @@
 //! A plane's way over TCP, where UDP does not come through, and the look whether it does again.
 
 use super::{
-    Client,
+    Client, Failure, Way,
     addresses::{resolve, share},
     outcome::{DialError, Tally, within},
 };
@@ -11,7 +11,7 @@ use crate::{
     tls::ALPN_PLANE,
 };
 use shared::wire::{Hello, Welcome};
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 use tokio::time::Instant;
 
 impl Client {
@@ -23,30 +23,32 @@ impl Client {
         hello: &Hello,
         limit: Duration,
     ) -> Result<(Link, Welcome), DialError> {
-        let mut tally = Tally::default();
         let end = Instant::now() + limit;
         let targets = resolve(servers, server_name, end).await?;
-        for (tried, (address, name)) in targets.iter().enumerate() {
-            let share = share(end, targets.len() - tried);
-            self.shows();
-            let material = self.credentials.current();
-            match within(share, tcp::connect(&material, *address, name, hello)).await {
-                Ok((reached, ending, stream, welcome)) if welcome.leading => {
-                    self.distrusted.send_replace(None);
-                    let peer = reached.peer.clone();
-                    self.keep(reached);
-                    return Ok((tcp::link(stream, &ending, peer, None, self.links.one()), welcome));
-                }
-                Ok(_) => tally.not_leading += 1,
-                Err(failure) => {
-                    if let super::Failure::Distrusted(distrust) = &failure {
-                        self.distrusted.send_replace(Some(distrust.clone()));
-                    }
-                    tally.failed(*address, failure);
-                }
+        self.first_that_leads(&targets, end, &Way::Tcp, hello).await.map_err(Tally::error)
+    }
+
+    /// `None`: it does not lead.
+    pub(super) async fn greet_over_tcp(
+        &self,
+        address: SocketAddr,
+        name: &str,
+        hello: &Hello,
+    ) -> Result<Option<(Link, Welcome)>, Failure> {
+        self.shows();
+        let material = self.credentials.current();
+        let connected = tcp::connect(&material, address, name, hello).await.inspect_err(|failure| {
+            if let Failure::Distrusted(distrust) = failure {
+                self.distrusted.send_replace(Some(distrust.clone()));
             }
+        });
+        let (reached, ending, stream, welcome) = connected?;
+        if !welcome.leading {
+            return Ok(None);
         }
-        Err(tally.error())
+        let peer = reached.peer.clone();
+        self.keep(reached);
+        Ok(Some((tcp::link(stream, &ending, peer, None, self.links.one()), welcome)))
     }
 
     /// Does a coordinator shake hands over QUIC? Nothing is said, and no session begins.
