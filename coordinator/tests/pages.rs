@@ -8,11 +8,12 @@ use std::{
     process::Command,
 };
 
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "PROTOCOL.md",
     "deploy/README.md",
+    "deploy/INSTALL.md",
     "deploy/UPGRADE.md",
     "deploy/METHODS.md",
     "deploy/runbook.md",

@@ -1,78 +1,22 @@
-//! `deploy/README.md`, played: its own blocks, taken out of the file, in a real shell with a real kubectl, from `pki init`
-//! to a Complete backup. A control plane where the old manager ran, three planes with TiKV, each an API server of its own.
-//!
-//! What is no part of the page is done here: the network (addresses that names would lead to), the kubelets ([`pods`]),
-//! AWS. Everything else is what the page says.
+//! Pages of `deploy/`, played: their own blocks, taken out of the file, in a real shell with a real kubectl and a real Helm,
+//! from `pki init` to a Complete backup.
 
 mod blocks;
 mod pods;
+mod reader;
 
-use anyhow::{Context, Result, ensure};
-use pods::Pod;
-use serde_json::{Value, json};
-use std::{
-    os::unix::fs::symlink,
-    path::{Path, PathBuf},
-    time::Duration,
-};
-use tempfile::TempDir;
-use tests::{
-    models::ec2::Home,
-    processes::{
-        cluster_objects::{self, EBS, Part},
-        environment::{ACCESS_KEY, ACCOUNT, BUCKET, REGION, own_key},
-        site::{PLANES, Site, SitePlan},
-    },
-    servers::{
-        ec2::{Ec2Server, Ec2State},
-        front::Front,
-        incumbent,
-        kube::KubeApi,
-        moto::Moto,
-        process,
-    },
-};
-use tokio::process::Command;
+use reader::{Before, Reader};
+use std::time::{Duration, Instant};
+use tests::processes::site::PLANES;
 
-/// One block of the page; the longest waits for a backup.
-const BLOCK_LIMIT: Duration = Duration::from_secs(240);
-
-/// Where the page's TidbClusters are.
-const NAMESPACE: &str = "tidb";
-
-/// The page's own name of the coordinator, which no test's resolver knows.
-const HOST: &str = "isochron.internal.example.com";
-
-/// Everything that the reader of the page has. Dropped in the order of the fields: programs first.
-struct Reader {
-    pods: Vec<Pod>,
-    /// The control plane, then the planes.
-    clusters: Vec<(&'static str, KubeApi)>,
-    coordinator: pods::Ports,
-    env: Vec<(String, String)>,
-    desk: PathBuf,
-    _site: Site,
-    ec2: Ec2Server,
-    front: Front,
-    _moto: Moto,
-    folder: TempDir,
-}
+/// From nothing to a proved backup by the charts, programs and all servers of the test's own included. What its readers are
+/// promised are ten minutes, most of them their load balancer's.
+const BY_THE_CHARTS: Duration = Duration::from_secs(300);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_installation_page_works_as_written() {
-    let page = std::fs::read_to_string(repository().join("deploy/README.md")).unwrap();
-    let blocks = blocks::of(&page).unwrap();
-    let mut reader = Reader::sit_down().await.unwrap();
-    let mut said = String::new();
-    for block in &blocks {
-        let Some(text) = block.played() else { continue };
-        eprintln!("== line {}\n{text}", block.line);
-        let told = reader.play(text).await.with_context(|| format!("deploy/README.md, line {}", block.line));
-        let told = told.unwrap_or_else(|error| panic!("{error:#}\n{}", reader.log_tails()));
-        eprintln!("{told}");
-        said += &told;
-        reader.kubelets().await.unwrap_or_else(|error| panic!("{error:#}\n{}", reader.log_tails()));
-    }
+    let mut reader = Reader::sit_down(Before::OldManager).await.unwrap();
+    let said = reader.read("README.md").await;
     // By now the page has shown all that it promises.
     for words in [
         "customresourcedefinition.apiextensions.k8s.io/volumebackups.federation.pingcap.com serverside-applied",
@@ -84,180 +28,34 @@ async fn the_installation_page_works_as_written() {
     ] {
         assert!(said.contains(words), "{words:?} is missing in\n{said}");
     }
+    all_are_connected(&said);
+    reader.leading_is_told_apart_from_ready().await.unwrap();
+}
+
+/// Helm alone, in a control plane that has never seen either kind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_nothing_to_a_complete_backup_by_the_charts() {
+    let begun = Instant::now();
+    let mut reader = Reader::sit_down(Before::Nothing).await.unwrap();
+    let said = reader.read("INSTALL.md").await;
+    let took = begun.elapsed();
+    for words in [
+        "Isochron's coordinator, for 3 plane(s): prod-az1, prod-az2, prod-az3",
+        "Isochron's plane actor of plane prod-az3, which dials isochron.internal.example.com:7443",
+        "volumebackup.federation.pingcap.com/shop-2024-05-01 condition met",
+        "Consistent",
+        "volumebackupschedule.federation.pingcap.com/nightly-key condition met",
+    ] {
+        assert!(said.contains(words), "{words:?} is missing in\n{said}");
+    }
+    all_are_connected(&said);
+    assert!(took < BY_THE_CHARTS, "it took {took:?}");
+}
+
+fn all_are_connected(said: &str) {
     assert!(!said.contains("REFUSED"), "{said}");
     for plane in PLANES {
         let connected = said.lines().any(|line| line.contains(plane) && line.contains("yes"));
         assert!(connected, "{plane} is not shown as connected in\n{said}");
     }
-    reader.leading_is_told_apart_from_ready().await.unwrap();
-}
-
-/// Where the repository is.
-fn repository() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-}
-
-impl Reader {
-    /// What is there before the page's first line.
-    async fn sit_down() -> Result<Self> {
-        let start = |name: &'static str| async move { anyhow::Ok((name, KubeApi::start().await?)) };
-        let names = std::iter::once("control").chain(PLANES);
-        let plan = SitePlan::shop();
-        let (clusters, moto, site) =
-            tokio::try_join!(futures::future::try_join_all(names.map(start)), Moto::start(), Site::start(&plan))?;
-        let home = Home::new(ACCOUNT, REGION);
-        let ec2 = Ec2Server::start(site.furnish(Ec2State::of(ACCOUNT, ACCESS_KEY), &home)).await?;
-        let front = Front::start(moto.address, ec2.handle.clone()).await?;
-        for plane in PLANES {
-            front.handle.know(own_key(plane));
-        }
-        let answer = process::http("PUT", moto.address, &format!("/{BUCKET}"), "").await?;
-        ensure!(answer.status == 200, "moto makes no bucket: {} {}", answer.status, answer.body);
-        // The old manager was here.
-        clusters[0].1.kubectl_with_input(&["create", "-f", "-"], &incumbent::definitions()).await?;
-        for (part, (_, plane)) in site.parts.iter().zip(&clusters[1..]) {
-            tidb(plane, &Part { namespace: NAMESPACE.to_owned(), ..part.clone() }).await?;
-        }
-        let folder = tempfile::Builder::new().prefix("isochron-page-").tempdir()?;
-        let coordinator = pods::Ports::free()?;
-        let env = workplace(folder.path(), &clusters, &coordinator)?;
-        let desk = folder.path().join("deploy");
-        copy(&repository().join("deploy"), &desk)?;
-        Ok(Self { pods: Vec::new(), clusters, coordinator, env, desk, _site: site, ec2, front, _moto: moto, folder })
-    }
-
-    /// One block, as pasted into a shell.
-    async fn play(&self, block: &str) -> Result<String> {
-        let mut command = Command::new("bash");
-        process::forget_variables(&mut command);
-        command.envs(self.env.iter().cloned()).current_dir(&self.desk).args(["-euo", "pipefail", "-c", block]);
-        process::output(&mut command, "", BLOCK_LIMIT).await
-    }
-
-    /// What kubelets do after an apply: whatever Deployment there is has its pod, which becomes ready.
-    async fn kubelets(&mut self) -> Result<()> {
-        for (index, (cluster, api)) in self.clusters.iter().enumerate() {
-            let list = api.kubectl(&["get", "deployments", "-A", "-o", "json"]).await?;
-            let list: Value = serde_json::from_str(&list)?;
-            for deployment in list["items"].as_array().into_iter().flatten() {
-                if !self.pods.iter().any(|pod| pod.is_of(cluster, deployment)) {
-                    let (env, ports) = match index {
-                        0 => (Vec::new(), self.coordinator.clone()),
-                        _ => (self.plane_env(cluster), pods::Ports::free()?),
-                    };
-                    self.pods.push(Pod::start(self.folder.path(), cluster, api, deployment, &ports, env).await?);
-                }
-            }
-        }
-        for pod in &mut self.pods {
-            pod.ready().await?;
-        }
-        Ok(())
-    }
-
-    /// Names that lead somewhere: the coordinator's, AWS's; and what a role would give.
-    fn plane_env(&self, plane: &str) -> Vec<(String, String)> {
-        let pairs = [
-            ("ISOCHRON_COORDINATOR", process::loopback(self.coordinator.quic).to_string()),
-            ("AWS_REGION", REGION.to_owned()),
-            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-            ("AWS_ENDPOINT_URL_EC2", self.ec2.url.clone()),
-            ("AWS_ENDPOINT_URL_EBS", self.ec2.url.clone()),
-            ("AWS_ENDPOINT_URL_S3", self.front.url.clone()),
-            ("AWS_ENDPOINT_URL_STS", self.front.url.clone()),
-            ("AWS_ACCESS_KEY_ID", own_key(plane).to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "an own key that no log shows".to_owned()),
-        ];
-        pairs.map(|(name, value)| (name.to_owned(), value)).to_vec()
-    }
-
-    /// The coordinator leads; on the old manager's definitions it leads on, and is ready no longer.
-    async fn leading_is_told_apart_from_ready(&mut self) -> Result<()> {
-        let control = &self.clusters[0].1;
-        let again = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
-        control.kubectl_with_input(&again, &incumbent::definitions()).await?;
-        let coordinator = &mut self.pods[0];
-        let why = coordinator.refused("/readyz").await?;
-        ensure!(why.contains("--force-conflicts"), "{why}");
-        let leads = coordinator.get("/leadz").await?;
-        ensure!(leads.0 == 200, "{leads:?}");
-        let metrics = coordinator.get("/metrics").await?.1;
-        ensure!(metrics.contains("isochron_custom_resources_fit 0"), "{metrics}");
-        Ok(())
-    }
-
-    fn log_tails(&self) -> String {
-        self.pods.iter().map(Pod::log_tail).collect::<Vec<_>>().join("\n")
-    }
-}
-
-/// A TiDB cluster's part in its plane, as TiDB Operator left it.
-async fn tidb(plane: &KubeApi, part: &Part) -> Result<()> {
-    let kind = cluster_objects::tidb_cluster_kind();
-    plane.apply(&format!("{kind}\n---\n{}", cluster_objects::namespace(NAMESPACE))).await?;
-    let established = ["wait", "--for=condition=Established", "--timeout=30s", "crd/tidbclusters.pingcap.com"];
-    plane.kubectl(&established).await?;
-    let objects: Vec<String> = part.objects(ACCESS_KEY, EBS).iter().map(Value::to_string).collect();
-    plane.apply(&objects.join("\n---\n")).await?;
-    for (ordinal, store) in part.stores.iter().enumerate() {
-        let (pod, status) = (part.pod_name(ordinal), Part::pod_status(store).to_string());
-        let patch = ["patch", "pod", &pod, "-n", NAMESPACE, "--subresource=status", "--type=merge", "-p"];
-        plane.kubectl(&[&patch[..], &[&status]].concat()).await?;
-    }
-    Ok(())
-}
-
-/// Programs on the path, a kubeconfig with a context for each cluster, a home folder; and what DNS would say.
-fn workplace(
-    folder: &Path,
-    clusters: &[(&'static str, KubeApi)],
-    coordinator: &pods::Ports,
-) -> Result<Vec<(String, String)>> {
-    let (bin, home) = (folder.join("bin"), folder.join("home"));
-    std::fs::create_dir_all(&bin)?;
-    std::fs::create_dir_all(&home)?;
-    for (name, variable) in [("coordinator", "ISOCHRON_COORDINATOR"), ("plane-actor", "ISOCHRON_PLANE_ACTOR")] {
-        symlink(process::program(variable)?, bin.join(name))?;
-    }
-    pods::script(&bin.join("kubectl"), pods::KUBECTL)?;
-    let named =
-        |of: &dyn Fn(&str, &KubeApi) -> Value| clusters.iter().map(|(name, api)| of(name, api)).collect::<Value>();
-    let kubeconfig = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "control",
-        "clusters": named(&|name, api| {
-            json!({"name": name, "cluster": {"server": api.url, "certificate-authority": api.ca}})
-        }),
-        "users": named(&|name, api| json!({"name": name, "user": {"token": api.token}})),
-        "contexts": named(&|name, _| json!({"name": name, "context": {"cluster": name, "user": name}})),
-    });
-    let file = folder.join("kubeconfig.yaml");
-    std::fs::write(&file, kubeconfig.to_string())?;
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
-    let real = process::program("ISOCHRON_KUBECTL")?;
-    let env = [
-        ("PATH", path),
-        ("HOME", home.display().to_string()),
-        ("XDG_CONFIG_HOME", String::new()),
-        ("KUBECONFIG", file.display().to_string()),
-        ("KUBERC", "off".to_owned()),
-        ("PAGE_KUBECTL", real.display().to_string()),
-        ("PAGE_PODS", folder.join("pods").display().to_string()),
-        // Where the context's host would lead, and the name that it must prove all the same.
-        ("ISOCHRON_SERVER", process::loopback(coordinator.quic).to_string()),
-        ("ISOCHRON_SERVER_NAME", HOST.to_owned()),
-    ];
-    Ok(env.map(|(name, value)| (name.to_owned(), value)).to_vec())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        match entry.file_type()?.is_dir() {
-            true => copy(&entry.path(), &target)?,
-            false => drop(std::fs::copy(entry.path(), target)?),
-        }
-    }
-    Ok(())
 }
