@@ -148,8 +148,10 @@ impl ScanEvery {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Tracing {
-    /// Who takes OTLP over HTTP, `http://HOST:PORT`; empty: nobody.
+    /// Who takes OTLP over HTTP, `http://HOST:PORT` or `https://HOST:PORT`; empty: nobody.
     pub endpoint: String,
+    /// PEM file of who has signed the receiver's certificate; empty: whom the machine believes.
+    pub ca: PathBuf,
 }
 
 /// PEM files.

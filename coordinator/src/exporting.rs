@@ -15,18 +15,18 @@ pub(crate) fn begin(tracing: &Tracing, ports: &mut Ports) -> anyhow::Result<Opti
     if tracing.endpoint.is_empty() {
         return Ok(None);
     }
-    to(&tracing.endpoint, ports).map(Some)
+    to(tracing, ports).map(Some)
 }
 
 #[cfg(feature = "otlp")]
-fn to(endpoint: &str, ports: &mut Ports) -> anyhow::Result<JoinHandle<()>> {
-    let (traces, sending) = coordinator::edge::otlp::start(endpoint)?;
+fn to(Tracing { endpoint, ca }: &Tracing, ports: &mut Ports) -> anyhow::Result<JoinHandle<()>> {
+    let (traces, sending) = coordinator::edge::otlp::start(endpoint, ca)?;
     ports.traces = traces;
     Ok(sending)
 }
 
 #[cfg(not(feature = "otlp"))]
-fn to(_: &str, _: &mut Ports) -> anyhow::Result<JoinHandle<()>> {
+fn to(_: &Tracing, _: &mut Ports) -> anyhow::Result<JoinHandle<()>> {
     anyhow::bail!(
         "tracing.endpoint is set, and this coordinator was built without feature otlp: build it with, or leave it empty"
     )

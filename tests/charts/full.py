@@ -110,7 +110,7 @@ FULL = {
             "httpEndpoints": True,
             "rules": POLICY_RULES,
         },
-        "tracing": {"endpoint": "http://collector:4318"},
+        "tracing": {"endpoint": "https://collector:4318", "ca": "/etc/collector/ca.crt"},
         "replicas": 2,
         "crds": {"install": False, "statusSubresource": True},
         "certManager": {"enabled": True, "issuerRef": ISSUER, "name": "second", "dnsNames": ["x.example"]} | HOURS,

@@ -105,7 +105,7 @@ class Values(unittest.TestCase):
                 "prices": {"snapshotGibMonth": 1.25, "currency": "EUR"},
                 "verify": {"enabled": False, "newestHours": 1, "restHours": 87600},
                 "scan": {"enabled": False, "hours": 87600},
-                "tracing": {"endpoint": "http://collector:4318/otlp"},
+                "tracing": {"endpoint": "https://collector:4318/otlp", "ca": "/etc/collector/ca.crt"},
                 "policy": {"httpEndpoints": True, "rules": POLICY_RULES},
             },
             "isochron-plane": {

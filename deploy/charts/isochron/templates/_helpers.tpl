@@ -88,9 +88,9 @@ policy:
     {{- toYaml . | nindent 4 }}
   {{- else }} []
   {{- end }}
-{{- with .Values.tracing.endpoint }}
-# Where each attempt's trace goes when it has ended.
-tracing: {endpoint: {{ . | quote }}}
+{{- if .Values.tracing.endpoint }}
+# Where each attempt's trace goes when it has ended, and by whom it is believed.
+tracing: {endpoint: {{ .Values.tracing.endpoint | quote }}, ca: {{ .Values.tracing.ca | quote }}}
 {{- end }}
 {{- end }}
 
