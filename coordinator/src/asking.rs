@@ -98,7 +98,7 @@ fn known(way: &Way, kind: Names) -> Vec<String> {
         Names::Schedules => (schedules, [].as_slice()),
     };
     let Ok(Answered::Ok(answer)) = way.ask(&question) else { return Vec::new() };
-    let of = |rows: &Value| render(rows, Output::Name).lines().map(str::to_owned).collect::<Vec<_>>();
+    let of = |rows: &Value| render(rows, Output::Name, None).lines().map(str::to_owned).collect::<Vec<_>>();
     if lists.is_empty() { of(&answer) } else { lists.iter().flat_map(|list| of(&answer[*list])).collect() }
 }
 

@@ -30,18 +30,23 @@ pub(crate) struct Form {
 impl Form {
     /// The answer to this question, on the standard output.
     pub(crate) fn print(self, question: &Question, answer: &Value) {
-        self.print_text(shown(question, answer, self.output));
+        self.print_text(shown(question, answer, self.output, terminal_width()));
     }
 
     /// Rows that answer several questions.
     pub(crate) fn print_rows(self, rows: Vec<Value>) {
-        self.print_text(render(&Value::Array(rows), self.output));
+        self.print_text(render(&Value::Array(rows), self.output, terminal_width()));
     }
 
     fn print_text(self, text: String) {
         // Programs read the other forms.
         println!("{}", if self.colour && self.output == Output::Table { painted(&text) } else { text });
     }
+}
+
+/// Columns of the terminal that reads, if one does: what is wider is wrapped.
+pub(crate) fn terminal_width() -> Option<u16> {
+    terminal_size::terminal_size_of(stdout()).map(|(width, _)| width.0)
 }
 
 impl Colour {

@@ -2,7 +2,7 @@
 // A warning is no part of what a script reads.
 #![allow(clippy::print_stderr)]
 
-use crate::reach;
+use crate::{colour::terminal_width, reach};
 use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use coordinator::console::{
@@ -222,7 +222,7 @@ fn list(dir: &Path, output: Output) -> anyhow::Result<()> {
             "state": one.state.to_string(),
         })
     };
-    println!("{}", render(&all.iter().map(row).collect(), output));
+    println!("{}", render(&all.iter().map(row).collect(), output, terminal_width()));
     for one in all.iter().filter(|one| one.state == State::Valid && one.days_left < WARN_DAYS) {
         let Listed { kind, name, days_left, .. } = one;
         let what = if kind == "ca" { "rotate-ca".to_owned() } else { format!("renew {kind} {name:?}") };

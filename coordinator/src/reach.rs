@@ -1,6 +1,7 @@
 //! How the console reaches a coordinator: flags and variables, else a context of the user's configuration, else the
 //! local socket. Every failure says which of them it was.
 
+use crate::colour::terminal_width;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use clap::Args;
@@ -117,7 +118,7 @@ impl ReachArgs {
                 "cert": context.cert,
             })
         });
-        println!("{}", render(&rows.collect(), output));
+        println!("{}", render(&rows.collect(), output, terminal_width()));
         Ok(())
     }
 

@@ -8,12 +8,13 @@ use std::{
     process::Command,
 };
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "PROTOCOL.md",
     "deploy/README.md",
     "deploy/INSTALL.md",
+    "deploy/console.md",
     "deploy/UPGRADE.md",
     "deploy/METHODS.md",
     "deploy/runbook.md",

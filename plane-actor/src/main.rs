@@ -8,8 +8,8 @@ mod wiring;
 
 use anyhow::Context;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use plane_actor::{config::PlaneConfig, metrics::PlaneMetrics};
-use prometheus_client::registry::Registry;
+use plane_actor::{config::PlaneConfig, metrics::PlaneMetrics, ports::Ports};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use settings::{Common, Settings, plane_config, settings};
 use shell::{
     clock::system_wall,
@@ -117,6 +117,8 @@ async fn serve(settings: Settings, config: PlaneConfig) -> anyhow::Result<()> {
         credentials.current().expiries().iter().cloned().chain(linked_to()).collect()
     });
     let ending = tokio::spawn(ends);
+    let registry = Arc::new(registry);
+    let ports = Ports { metrics: counts(registry.clone()), ..ports };
     let views = ports.views.subscribe();
     let ready: http::Check = {
         let (views, distrusted) = (views.clone(), distrusted.clone());
@@ -138,8 +140,7 @@ async fn serve(settings: Settings, config: PlaneConfig) -> anyhow::Result<()> {
             }
         }
     });
-    let routes =
-        http::Routes { metrics: Arc::new(registry), healthy: Arc::new(|| Ok(())), ready, leads: None, pages: None };
+    let routes = http::Routes { metrics: registry, healthy: Arc::new(|| Ok(())), ready, leads: None, pages: None };
     let http = http::serve(settings.http, routes).with_context(|| format!("cannot listen on {}", settings.http))?;
     tracing::info!(plane = settings.plane, http = %http.address(), "plane actor runs");
     let outcome = plane_actor::run(config, ports, shell::signals::stopped()?).await;
@@ -148,6 +149,14 @@ async fn serve(settings: Settings, config: PlaneConfig) -> anyhow::Result<()> {
     fresh.abort();
     http.close().await;
     outcome
+}
+
+/// What the registry shows.
+fn counts(registry: Arc<Registry>) -> Arc<dyn Fn() -> String + Send + Sync> {
+    Arc::new(move || {
+        let mut text = String::new();
+        encode(&mut text, &registry).map_or_else(|error| error.to_string(), |()| text)
+    })
 }
 
 /// `/readyz`.

@@ -54,6 +54,8 @@ pub struct Ports {
     pub levels: Levels,
     /// The last lines that this process has logged, oldest first; bounded.
     pub logs: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// What `/metrics` shows now, as text.
+    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     /// Wall clock; goes into reports only.
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }

@@ -66,6 +66,7 @@ pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow
         views: watch::Sender::new(PlaneView::default()),
         levels: Levels::default(),
         logs: Arc::new(telemetry::recent),
+        metrics: Arc::new(String::new),
         wall: Arc::new(system_wall),
     })
 }

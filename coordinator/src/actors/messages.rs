@@ -11,7 +11,7 @@ use shared::{
     reason::Refusal,
     request::CleanPolicy,
     verify::Verification,
-    wire::{Answer, Up},
+    wire::{Answer, Hello, Up},
 };
 use shell::{driver::Stepped, link::Link};
 use std::{
@@ -61,17 +61,7 @@ pub struct AbortAll;
 pub(super) struct LinkOpen {
     pub(super) plane: PlaneId,
     pub(super) generation: u64,
-    pub(super) version: String,
-    /// It answers `Verify`.
-    pub(super) verifies: bool,
-    /// It answers `Scan`.
-    pub(super) scans: bool,
-    /// It obeys `Divide`.
-    pub(super) divides: bool,
-    /// It takes a certificate packed.
-    pub(super) unpacks: bool,
-    /// It answers `Diagnose`.
-    pub(super) diagnoses: bool,
+    pub(super) hello: Hello,
     pub(super) link: Link,
 }
 

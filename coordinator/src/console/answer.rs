@@ -20,6 +20,7 @@ use shared::{
     time::{Instant, Timestamp},
     wire::TEXT_MAX,
 };
+use shell::link::Over;
 
 /// What the coordinator believes at this moment.
 pub struct Snapshot<'a> {
@@ -51,8 +52,8 @@ pub struct Snapshot<'a> {
 pub struct PlaneSeen<'a> {
     /// k8sClusterName.
     pub name: &'a str,
-    /// Version and generation of its session, if one is up.
-    pub session: Option<(&'a str, u64)>,
+    /// Version and generation of its session, if one is up, and what carries it.
+    pub session: Option<(&'a str, u64, Over)>,
     /// When this process lost its last session; `None`: never had one, or has one.
     pub last_seen: Option<Timestamp>,
     /// When the certificate of its session ends, and the days until then.
@@ -238,8 +239,9 @@ fn planes(snapshot: &Snapshot<'_>) -> Value {
             json!({
                 "plane": plane.name,
                 "connected": plane.session.is_some(),
-                "version": plane.session.map(|(version, _)| version),
-                "session": plane.session.map(|(_, generation)| generation),
+                "version": plane.session.map(|(version, ..)| version),
+                "session": plane.session.map(|(_, generation, _)| generation),
+                "over": plane.session.map(|(_, _, over)| over.to_string()),
                 "drained": of_plane(&snapshot.drains, plane.name),
                 "lastSeen": plane.last_seen.map(rfc3339),
                 "certificateEnds": plane.ends.map(|(end, _)| rfc3339(end)),

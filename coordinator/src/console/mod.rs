@@ -15,6 +15,7 @@ mod render;
 mod resource;
 mod schedules;
 mod sizes;
+mod table;
 mod timeline;
 pub mod verify;
 pub mod watch;

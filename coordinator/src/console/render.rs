@@ -1,7 +1,6 @@
 //! Client side: answers as tables for people, JSON for scripts.
 
-use super::{check::drawn, question::Question, timeline::draw};
-use comfy_table::{Table, presets};
+use super::{check::drawn, question::Question, table::table, timeline::draw};
 use serde_json::Value;
 
 /// How an answer is shown.
@@ -21,22 +20,22 @@ pub enum Output {
     Html,
 }
 
-/// The answer to this question, as it is printed.
-pub fn shown(question: &Question, value: &Value, output: Output) -> String {
+/// The answer to this question, as it is printed; `width`: columns of the terminal, where there is one.
+pub fn shown(question: &Question, value: &Value, output: Output, width: Option<u16>) -> String {
     match (question, output) {
         (Question::Timeline { .. }, Output::Table) if value["steps"].is_array() => draw(value),
         (Question::Check { .. } | Question::Verify { .. }, Output::Table) if value["checks"].is_array() => drawn(value),
-        _ => render(value, output),
+        _ => render(value, output, width),
     }
 }
 
-/// The text to print.
-pub fn render(value: &Value, output: Output) -> String {
+/// The text to print; `width`: see [`shown`].
+pub fn render(value: &Value, output: Output, width: Option<u16>) -> String {
     match output {
         Output::Json => format!("{value:#}"),
         Output::Yaml => serde_saphyr::to_string(value).unwrap_or_else(|error| error.to_string()),
         // Nothing but what is drawn elsewhere has a picture.
-        Output::Table | Output::Svg | Output::Html => table(value),
+        Output::Table | Output::Svg | Output::Html => table(value, width),
         Output::Name => names(value),
     }
 }
@@ -54,62 +53,6 @@ fn names(value: &Value) -> String {
     rows.iter().filter_map(name).collect::<Vec<_>>().join("\n")
 }
 
-fn table(value: &Value) -> String {
-    match value {
-        Value::Array(rows) => rows_table(rows),
-        Value::Object(fields) => {
-            let mut out = String::new();
-            for (key, field) in fields {
-                match field {
-                    Value::Null => {}
-                    Value::Array(rows) if rows.is_empty() => out.push_str(&format!("{key}: none\n")),
-                    Value::Array(rows) => out.push_str(&format!("{key}:\n{}\n", rows_table(rows))),
-                    Value::Object(_) => out.push_str(&format!("{key}: {}\n", flat(field))),
-                    _ => out.push_str(&format!("{key}: {}\n", cell(field))),
-                }
-            }
-            out.trim_end().to_owned()
-        }
-        _ => cell(value),
-    }
-}
-
-fn rows_table(rows: &[Value]) -> String {
-    let mut columns: Vec<&String> = Vec::new();
-    for row in rows.iter().filter_map(Value::as_object) {
-        columns.extend(row.keys().filter(|key| !columns.contains(key)).collect::<Vec<_>>());
-    }
-    if columns.is_empty() {
-        return rows.iter().map(cell).collect::<Vec<_>>().join("\n");
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(columns.iter().map(|name| name.to_uppercase()));
-    for row in rows {
-        table.add_row(columns.iter().map(|name| row.get(name.as_str()).map(cell).unwrap_or_default()));
-    }
-    table.to_string()
-}
-
-fn flat(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            fields.iter().map(|(key, field)| format!("{key}={}", flat(field))).collect::<Vec<_>>().join(" ")
-        }
-        _ => cell(value),
-    }
-}
-
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        Value::String(text) => text.clone(),
-        Value::Array(_) | Value::Object(_) | Value::Number(_) => value.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +60,7 @@ mod tests {
 
     #[test]
     fn names_are_what_a_later_question_wants() {
-        let of = |rows: Value| render(&rows, Output::Name);
+        let of = |rows: Value| render(&rows, Output::Name, None);
         assert_eq!(of(json!([{"namespace": "a", "name": "x"}, {"namespace": "b", "name": "y"}])), "a/x\nb/y");
         assert_eq!(of(json!([{"plane": "az1", "connected": true}, {"plane": "az2"}])), "az1\naz2");
         assert_eq!(of(json!([{"uid": "u-1", "namespace": "a", "name": "x"}])), "u-1", "orphans are told by their uid");

@@ -71,6 +71,7 @@ impl PlaneActor {
             ledger: env.ledger.whole(),
             levels: env.ports.levels.look(),
             log: (env.ports.logs)(),
+            metrics: (env.ports.metrics)(),
             attempts,
             ended,
         }

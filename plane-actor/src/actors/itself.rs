@@ -8,7 +8,7 @@ use shared::{
     ids::Attempt,
     member::{AttemptRecord, AttemptState, MemberLedger, View},
     pack::pack,
-    reason::{Reason, Refusal},
+    reason::{Reason, Refusal, cut},
     wire::PACKED_MAX,
 };
 use shell::{
@@ -16,6 +16,8 @@ use shell::{
     redact,
 };
 
+/// A plane has some two hundred lines, and some more for each account and call.
+const METRICS_BYTES: usize = 128 * 1024;
 /// Steps of all machines together: some ten that are full.
 const STEPS_BYTES: usize = 256 * 1024;
 
@@ -36,6 +38,8 @@ pub(super) struct Itself {
     pub(super) ledger: MemberLedger,
     pub(super) levels: Vec<Level>,
     pub(super) log: Vec<String>,
+    /// As `/metrics` has them.
+    pub(super) metrics: String,
     /// The most wanted first.
     pub(super) attempts: Vec<OfAttempt>,
     /// Machines that have ended, the newest first.
@@ -60,6 +64,7 @@ impl Itself {
             "budgets": self.levels.iter().map(budget).collect::<Vec<_>>(),
             "machines": steps_told(machines, STEPS_BYTES),
             "log": self.log,
+            "metrics": cut(self.metrics, METRICS_BYTES),
         }));
         loop {
             let packed = pack(told.to_string().as_bytes());
@@ -149,6 +154,7 @@ mod tests {
             ledger: MemberLedger::default(),
             levels: Vec::new(),
             log: vec!["WARN it said token: hunter2".to_owned()],
+            metrics: "x{by=\"password=hunter2\"} 1\n".to_owned(),
             attempts: Vec::new(),
             ended: vec![("ended u/1".to_owned(), vec![step("Order(password=hunter2)")])],
         }
@@ -170,6 +176,7 @@ mod tests {
         assert!(!told.to_string().contains("hunter2"), "{told:#}");
         assert_eq!(told["machines"]["ended u/1"][0], "1970-01-01T00:00:00Z Order(password=(removed)) -> ");
         assert_eq!(told["log"][0], "WARN it said token: (removed)");
+        assert!(told["metrics"].as_str().unwrap().starts_with("x{by=\"password=(removed)"), "{told:#}");
     }
 
     /// A log that no packing makes shorter, as long as it is ever kept.

@@ -133,12 +133,35 @@ pub struct Link {
     pub serial: String,
     /// When its certificate ends (`None` in simulation).
     pub until: Option<Timestamp>,
+    /// What carries it.
+    pub over: Over,
     /// Used by who has a newer link of this peer (does nothing in simulation: dropping both directions is all there is).
     pub superseded: Superseded,
     /// Frames to the peer, in order. Bounded by [`LINK_QUEUE`].
     pub tx: mpsc::Sender<Bytes>,
     /// Frames from the peer, in order.
     pub rx: mpsc::Receiver<Bytes>,
+}
+
+/// What carries a link's frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// QUIC.
+    Quic,
+    /// TLS over TCP, where the network drops UDP.
+    Tcp,
+    /// Queues of one process.
+    Memory,
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Quic => "QUIC",
+            Self::Tcp => "TCP",
+            Self::Memory => "memory",
+        })
+    }
 }
 
 /// Two ends of a link inside one process, for tests and simulation without a network.
@@ -149,5 +172,5 @@ pub fn pair(left: Identity, right: Identity) -> (Link, Link) {
 }
 
 fn silent(peer: Identity, tx: mpsc::Sender<Bytes>, rx: mpsc::Receiver<Bytes>) -> Link {
-    Link { peer, serial: String::new(), until: None, superseded: Superseded::default(), tx, rx }
+    Link { peer, serial: String::new(), until: None, over: Over::Memory, superseded: Superseded::default(), tx, rx }
 }

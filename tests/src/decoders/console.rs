@@ -55,7 +55,7 @@ pub(super) fn question(bytes: &[u8]) -> bool {
 
 fn shown(value: &Value) {
     for output in [Output::Table, Output::Json, Output::Yaml] {
-        let _ = render(value, output);
+        let _ = render(value, output, Some(40));
     }
 }
 

@@ -20,8 +20,9 @@ impl World {
             dialer,
             views: watch::Sender::new(PlaneView::default()),
             levels: Levels::default(),
-            // What is logged where many hosts share a process is nobody's own.
+            // What is logged and counted where many hosts share a process is nobody's own.
             logs: Arc::new(Vec::new),
+            metrics: Arc::new(String::new),
             wall: Arc::new(move || wall.wall_of(&host)),
         }
     }

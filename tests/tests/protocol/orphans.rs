@@ -35,7 +35,7 @@ async fn with_an_orphan(rig: &Rig, change: impl Fn(&mut Snapshot)) {
     plant(rig, change);
 }
 
-fn plant(rig: &Rig, change: impl Fn(&mut Snapshot)) {
+pub(crate) fn plant(rig: &Rig, change: impl Fn(&mut Snapshot)) {
     rig.world.alter_ec2(|ec2| {
         let of_az1 = |kept: &&Snapshot| kept.tags.get("isochron/plane").is_some_and(|plane| plane == "az1");
         let mut planted = ec2.snapshots.values().find(of_az1).cloned().expect("a snapshot of az1");

@@ -7,6 +7,7 @@ use plane_actor::{
     edge::{fallback::Fallback, quic::QuicDialer},
     ports::Dialer,
 };
+use serde_json::json;
 use shared::{barrier::Milestone, ids::PlaneId};
 use shell::{
     pki::{self, Kind},
@@ -173,6 +174,10 @@ fn a_plane_whose_udp_is_dropped_makes_a_backup_over_tcp() {
         timeout(LONG, at(&rig, Milestone::Snapshotting)).await.unwrap();
         assert_eq!(wall.passed.load(Ordering::Relaxed), 0, "no datagram of {BEHIND} came through");
         assert_eq!(monitor.sessions(), PLANES.len());
+        let shown = rig.ask(&json!({"ask": "planes"})).await.unwrap()["ok"].clone();
+        let over =
+            |plane: &str| shown.as_array().unwrap().iter().find(|row| row["plane"] == plane).unwrap()["over"].clone();
+        assert_eq!((over(BEHIND), over("az1")), (json!("TCP"), json!("QUIC")), "{shown:#}");
         // UDP comes back in the middle of the hold, and is found to, some ten times.
         wall.open.store(true, Ordering::Relaxed);
         let before = monitor.counts();

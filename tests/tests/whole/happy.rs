@@ -242,6 +242,7 @@ async fn archive(programs: &Programs) {
         assert!(of("machines.json").contains("Order { epoch"), "{plane}: {}", of("machines.json"));
         assert!(of("budgets.json").contains("CreateSnapshots"), "{plane}: {}", of("budgets.json"));
         assert!(of("configuration.json").contains(&format!("\"plane\": \"{plane}\"")), "{}", of("configuration.json"));
+        assert!(of("metrics.txt").contains("isochron_plane_connected 1"), "{plane}: {}", of("metrics.txt"));
         assert!(of("ledger.json").contains("epochs") && of("process.json").contains("version"), "{plane}");
     }
     let readme = std::fs::read_to_string(top.join("README.txt")).unwrap();

@@ -49,6 +49,7 @@ async fn from_nothing_to_a_complete_backup_by_the_charts() {
         assert!(said.contains(words), "{words:?} is missing in\n{said}");
     }
     all_are_connected(&said);
+    assert_eq!(reader.snapshots(), 0, "the last step of the page took all away");
     assert!(took < BY_THE_CHARTS, "it took {took:?}");
 }
 

@@ -46,7 +46,9 @@ impl CoordinatorActor {
     /// Those that may be named, and those that still have a session.
     fn planes(&self) -> Vec<PlaneSeen<'_>> {
         let known = self.allowed.planes.iter().map(|name| (name.as_str(), None));
-        let connected = self.sessions.iter().map(|(name, s)| (name.as_str(), Some((s.version.as_str(), s.generation))));
+        let connected = self.sessions.iter().map(|(name, session)| {
+            (name.as_str(), Some((session.hello.version.as_str(), session.generation, session.over)))
+        });
         let all: BTreeMap<_, _> = known.chain(connected).collect();
         let last_seen = |name: &str| self.last_seen.get(&PlaneId::from(name)).copied();
         let until = |name: &str| self.sessions.get(&PlaneId::from(name)).and_then(|session| session.until);

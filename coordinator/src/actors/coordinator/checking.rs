@@ -182,7 +182,7 @@ impl CoordinatorActor {
             session: self.sessions.get(&plane).map(|session| Session {
                 since: session.since,
                 generation: session.generation,
-                version: session.version.clone(),
+                version: session.hello.version.clone(),
                 ends: session.until,
             }),
             last_seen: self.last_seen.get(&plane).copied(),

@@ -67,10 +67,10 @@ impl CoordinatorActor {
         }
         let sessions = self.sessions.iter().map(|(plane, session)| OfSession {
             plane: plane.to_string(),
-            version: session.version.clone(),
+            version: session.hello.version.clone(),
             generation: session.generation,
             since: session.since,
-            verifies: session.verifies,
+            verifies: session.hello.verifies,
             ends: session.until,
         });
         State {

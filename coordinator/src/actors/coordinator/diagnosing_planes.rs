@@ -64,8 +64,9 @@ impl CoordinatorActor {
         let Some(session) = self.sessions.get(plane) else {
             return Err(Refusal::new(PlaneNotConnected, "it is not connected"));
         };
-        if !session.diagnoses {
-            let text = format!("not asked: the plane's version, {}, does not know how to answer", session.version);
+        if !session.hello.diagnoses {
+            let text =
+                format!("not asked: the plane's version, {}, does not know how to answer", session.hello.version);
             return Err(Refusal::new(PlaneNotConnected, text));
         }
         let question = |number| Down::Diagnose(Diagnose { number, backups: backups.to_vec() });

@@ -75,7 +75,7 @@ impl CoordinatorActor {
         self.division.due = false;
         let mut parts = self.division.accounts.division(|plane| self.sessions.contains_key(plane));
         self.division.told.retain(|plane, _| self.sessions.contains_key(plane));
-        for (plane, session) in self.sessions.iter().filter(|(_, session)| session.divides) {
+        for (plane, session) in self.sessions.iter().filter(|(_, session)| session.hello.divides) {
             let parts = parts.remove(plane).unwrap_or_default();
             if self.division.told.get(plane).map_or(&[][..], Vec::as_slice) == parts {
                 continue;

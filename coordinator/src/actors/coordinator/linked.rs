@@ -1,21 +1,15 @@
 //! One connected plane, as the coordinator keeps it.
 
 use crate::actors::messages::Channel;
-use shared::time::Timestamp;
-use shell::link::Superseded;
+use shared::{time::Timestamp, wire::Hello};
+use shell::link::{Over, Superseded};
 
 pub(super) struct Session {
     pub(super) generation: u64,
     pub(super) since: Timestamp,
-    pub(super) version: String,
-    /// It answers `Verify`.
-    pub(super) verifies: bool,
-    /// It answers `Scan`.
-    pub(super) scans: bool,
-    /// It obeys `Divide`.
-    pub(super) divides: bool,
-    /// It answers `Diagnose`.
-    pub(super) diagnoses: bool,
+    /// What it said: its version, and what it knows.
+    pub(super) hello: Hello,
+    pub(super) over: Over,
     /// When its certificate ends.
     pub(super) until: Option<Timestamp>,
     /// Ends it for a newer one.

@@ -132,8 +132,8 @@ impl CoordinatorActor {
         for (plane, (places, cut)) in self.places() {
             let answer = match self.sessions.get(&plane) {
                 None => Err("it is not connected".to_owned()),
-                Some(session) if !session.scans => {
-                    Err(format!("the plane's version, {}, does not know how to", session.version))
+                Some(session) if !session.hello.scans => {
+                    Err(format!("the plane's version, {}, does not know how to", session.hello.version))
                 }
                 Some(session) => {
                     let (known, delete) = (known.clone(), delete.clone());

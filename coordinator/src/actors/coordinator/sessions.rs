@@ -8,7 +8,7 @@ use crate::actors::{
 use actix::{Actor, AsyncContext, Context, Handler, WrapFuture};
 use shared::{
     ids::PlaneId,
-    wire::{Answer, Hello, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome},
+    wire::{Answer, MIN_WIRE_VERSION, Up, WIRE_VERSION, Welcome},
 };
 use std::sync::Arc;
 use tokio::sync::Notify;
@@ -61,10 +61,7 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
                 match answer(said).await {
                     Ok(link) if leading => {
                         // The parent outlives its own future.
-                        let Hello { version, verifies, scans, divides, unpacks, diagnoses, .. } = hello;
-                        let open =
-                            LinkOpen { plane, generation, version, verifies, scans, divides, unpacks, diagnoses, link };
-                        let _ = parent.send(open).await;
+                        let _ = parent.send(LinkOpen { plane, generation, hello, link }).await;
                     }
                     Ok(_) => {}
                     Err(error) => tracing::debug!(%plane, %error, "plane went away before its link was open"),
@@ -78,29 +75,16 @@ impl Handler<PlaneConnecting> for CoordinatorActor {
 impl Handler<LinkOpen> for CoordinatorActor {
     type Result = ();
     fn handle(&mut self, open: LinkOpen, ctx: &mut Self::Context) {
-        let LinkOpen { plane, generation, version, verifies, scans, divides, unpacks, diagnoses, link } = open;
+        let LinkOpen { plane, generation, hello, link } = open;
         if self.sessions.get(&plane).is_some_and(|session| session.generation > generation) {
             return;
         }
         let close = Arc::new(Notify::new());
         PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
-        let channel = Channel { generation, tx: link.tx, unpacks, close };
+        let channel = Channel { generation, tx: link.tx, unpacks: hello.unpacks, close };
         let since = self.clock.wall();
-        let until = link.until;
-        let superseded = link.superseded;
-        let own = channel.clone();
-        let session = Session {
-            generation,
-            since,
-            version,
-            verifies,
-            scans,
-            divides,
-            diagnoses,
-            until,
-            superseded,
-            channel: own,
-        };
+        let (over, until, superseded) = (link.over, link.until, link.superseded);
+        let session = Session { generation, since, hello, over, until, superseded, channel: channel.clone() };
         if let Some(old) = self.sessions.insert(plane.clone(), session) {
             self.no_answer_from(&plane, old.generation);
             self.metrics.superseded(&plane);

@@ -124,8 +124,8 @@ impl CoordinatorActor {
         for plane in record.planes.keys() {
             let answer = match (self.sessions.get(plane), record.verify(plane, 0, &text)) {
                 (None, _) => Err(Refusal::new(PlaneNotConnected, "it is not connected")),
-                (Some(session), _) if !session.verifies => {
-                    let text = format!("the plane's version, {}, does not know how to", session.version);
+                (Some(session), _) if !session.hello.verifies => {
+                    let text = format!("the plane's version, {}, does not know how to", session.hello.version);
                     Err(Refusal::new(PlaneNotConnected, text))
                 }
                 (Some(_), None) => Err(Refusal::new(Internal, "the record has no part of it")),

@@ -65,7 +65,7 @@ pub fn files(part: &Part, answer: &Value) -> Vec<(String, String)> {
         return fields.iter().map(|(name, field)| file_of(&format!("{place}/{name}"), field)).collect();
     }
     let mut files = vec![(format!("{place}.json"), format!("{answer:#}\n"))];
-    let table = shown(&part.question, &answer, Output::Table);
+    let table = shown(&part.question, &answer, Output::Table, None);
     match &part.question {
         Question::Show { .. } => {
             files.extend(pages::report(&answer).ok().map(|page| ("backup/report.html".to_owned(), page)))

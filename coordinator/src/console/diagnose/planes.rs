@@ -8,8 +8,8 @@ use shell::redact;
 use std::collections::BTreeMap;
 
 /// What a reader finds there.
-pub const PLANES_TELL: &str = "what each plane knows of itself: version, configuration, ledger, attempts and what they hold, budgets, the last \
-                               lines of its log, the last steps of its machines";
+pub const PLANES_TELL: &str = "what each plane knows of itself: version, configuration, ledger, attempts and what they hold, budgets, metrics, the \
+                               last lines of its log, the last steps of its machines";
 
 /// Planes of one answer.
 pub const PLANES_AT_ONCE: usize = 8;

@@ -3,7 +3,7 @@
 
 use super::{Close, FLUSH_LIMIT};
 use crate::{
-    link::{LINK_BYTES, LINK_QUEUE, Link, Superseded},
+    link::{LINK_BYTES, LINK_QUEUE, Link, Over, Superseded},
     tls::Peer,
 };
 use bytes::{Bytes, BytesMut};
@@ -115,7 +115,7 @@ pub(super) fn link(
         tokio::join!(send(&connection, writer, first, outgoing), receive(&connection, &name, reader, incoming));
         connection.close(Close::Done.code(), b"");
     });
-    Link { peer: peer.identity, serial: peer.serial, until: Some(peer.until), superseded, tx, rx }
+    Link { peer: peer.identity, serial: peer.serial, until: Some(peer.until), over: Over::Quic, superseded, tx, rx }
 }
 
 async fn send(connection: &Connection, mut writer: Writer, first: Option<Bytes>, mut outgoing: mpsc::Receiver<Bytes>) {

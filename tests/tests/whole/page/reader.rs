@@ -173,6 +173,11 @@ impl Reader {
         Ok(())
     }
 
+    /// What EC2 keeps.
+    pub(super) fn snapshots(&self) -> usize {
+        self.ec2.handle.snapshots().len()
+    }
+
     fn log_tails(&self) -> String {
         self.pods.iter().map(Pod::log_tail).collect::<Vec<_>>().join("\n")
     }

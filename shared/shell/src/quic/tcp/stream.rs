@@ -1,7 +1,7 @@
 //! A TLS stream as a link: two tasks, a farewell, and keep-alives.
 
 use crate::{
-    link::{LINK_QUEUE, Link, Superseded},
+    link::{LINK_QUEUE, Link, Over, Superseded},
     quic::{
         Close, FLUSH_LIMIT, IDLE_LIMIT, KEEP_ALIVE,
         ends::Ends,
@@ -172,7 +172,7 @@ pub(in crate::quic) fn link(
         drop(kept);
     });
     let superseded = Superseded::by(move || superseding.end(Close::Superseded, "a newer session took its place"));
-    Link { peer: peer.identity, serial: peer.serial, until: Some(peer.until), superseded, tx, rx }
+    Link { peer: peer.identity, serial: peer.serial, until: Some(peer.until), over: Over::Tcp, superseded, tx, rx }
 }
 
 /// What is queued goes first, a farewell last.
