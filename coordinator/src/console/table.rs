@@ -104,6 +104,7 @@ fn part(name: &str, field: &Value, width: Option<u16>) -> Option<String> {
     let title = name.strip_suffix(MILLIS).unwrap_or(name);
     Some(match field {
         Value::Null => return None,
+        Value::String(text) if text.is_empty() => return None,
         Value::Array(rows) if rows.is_empty() => format!("{title}: none"),
         Value::Array(rows) => format!("{title}:\n{}", rows_table(rows, width)),
         Value::Object(_) => match cell(name, field) {

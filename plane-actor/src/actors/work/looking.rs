@@ -18,6 +18,25 @@ const BIN: usize = 1000;
 /// Pages of one look. An account may hold 100,000 snapshots in a Region (100 pages); pages may be short or empty.
 const PAGES: usize = 1000;
 
+/// All pages, each by the token that came with the one before; `None`: they have no end, for a token came twice, or there are more
+/// than [`PAGES`].
+pub(super) async fn follow<T, F>(ask: impl Fn(Option<String>) -> F) -> Result<Option<Vec<T>>, CloudError>
+where
+    F: Future<Output = Result<(T, Option<String>), CloudError>>,
+{
+    let (mut all, mut page) = (Vec::new(), None);
+    for _ in 0..PAGES {
+        let (part, next) = ask(page.clone()).await?;
+        all.push(part);
+        match next {
+            None => return Ok(Some(all)),
+            again if again == page => return Ok(None),
+            next => page = next,
+        }
+    }
+    Ok(None)
+}
+
 /// All pages of one look.
 pub(super) async fn find(env: &PlaneContext, cloud: &Cloud, find: &Find) -> Result<Vec<SnapshotInfo>, CloudError> {
     paged(env, cloud, |page| cloud.ec2.find_snapshots(find, page)).await
@@ -31,21 +50,16 @@ async fn paged<F>(
 where
     F: Future<Output = Result<Found, CloudError>>,
 {
-    let (mut found, mut page) = (Vec::new(), None);
-    for _ in 0..PAGES {
-        env.permit(&cloud.account, &cloud.region, BY_TAG).await;
-        let asked = page.clone();
-        let answer = throttled(env, cloud, BY_TAG, look(page).await)?;
-        found.extend(answer.snapshots);
-        page = answer.next;
-        if page.is_none() {
-            return Ok(found);
+    let ask = |page| {
+        let looking = look(page);
+        async move {
+            env.permit(&cloud.account, &cloud.region, BY_TAG).await;
+            throttled(env, cloud, BY_TAG, looking.await).map(|found| (found.snapshots, found.next))
         }
-        if page == asked {
-            break;
-        }
-    }
-    Err(CloudError::OutcomeUnknown(format!("{}: no end: a page came twice, or more than {PAGES}", BY_TAG.name())))
+    };
+    let no_end =
+        || CloudError::OutcomeUnknown(format!("{}: no end: a page came twice, or more than {PAGES}", BY_TAG.name()));
+    Ok(follow(ask).await?.ok_or_else(no_end)?.into_iter().flatten().collect())
 }
 
 /// What takes up slots of these volumes: their snapshots that are pending, or ended in error.
@@ -97,4 +111,34 @@ pub(super) async fn in_recycle_bin(
         kept.extend(throttled(env, cloud, BY_ID, cloud.ec2.in_recycle_bin(part).await)?);
     }
     Ok(kept)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// A server whose page `n` is followed by what `next` says; and how often it was asked.
+    async fn followed(next: impl Fn(usize) -> Option<usize>) -> (Option<Vec<usize>>, usize) {
+        let asked = Cell::new(0);
+        let ask = |page: Option<String>| {
+            asked.set(asked.get() + 1);
+            let number = page.map_or(0, |page| page.parse().unwrap());
+            let next = next(number).map(|next| next.to_string());
+            async move { Ok((number, next)) }
+        };
+        let pages = follow(ask).await.unwrap();
+        (pages, asked.get())
+    }
+
+    #[tokio::test]
+    async fn pages_are_followed_to_their_end_and_never_for_ever() {
+        assert_eq!(followed(|_| None).await, (Some(vec![0]), 1));
+        assert_eq!(followed(|page| (page < 3).then_some(page + 1)).await, (Some(vec![0, 1, 2, 3]), 4));
+        assert_eq!(followed(|page| Some((page + 1).min(2))).await, (None, 3), "a token comes twice");
+        assert_eq!(followed(|page| Some(page + 1)).await, (None, PAGES), "no end");
+        let lost: Result<Option<Vec<()>>, _> = follow(async |_| Err(CloudError::OutcomeUnknown("x".to_owned()))).await;
+        assert!(lost.is_err());
+    }
 }

@@ -4,6 +4,7 @@
 use super::{
     checks::{Checked, Seen},
     cloud::{Service, cloud_refusal, throttled},
+    looking::follow,
 };
 use crate::{
     actors::plane_context::{Count, PlaneContext},
@@ -21,8 +22,6 @@ use tokio::time::timeout;
 const FRESH: Millis = Millis::secs(3600);
 /// Between two tries of a page.
 const AGAIN: Duration = Duration::from_secs(1);
-/// Pages of one count, see `looking::PAGES`.
-const PAGES: usize = 1000;
 /// Room for fewer backups than this is told: at one a day a person has so many days.
 const FEW: usize = 10;
 /// Counts kept; a plane works in one account and Region or two.
@@ -45,13 +44,17 @@ pub(super) async fn check_quotas(
     let count = match fresh {
         Some(count) => count,
         None => match timeout(limit, count(env, cloud)).await {
-            Ok(Ok(count)) => {
+            Ok(Ok(Some(count))) => {
                 let mut counts = env.counts.borrow_mut();
                 if counts.len() >= MAX_COUNTS {
                     counts.pop_first();
                 }
                 counts.insert(place, count);
                 count
+            }
+            Ok(Ok(None)) => {
+                let text = "not counted: EC2's pages of them have no end".to_owned();
+                return Ok(((), Seen::with(text, None)));
             }
             Ok(Err(error)) => return Err(cloud_refusal(Service::Ec2, "DescribeSnapshots, counting all", &error)),
             Err(_) => {
@@ -98,29 +101,24 @@ fn room(limit: u32, used: u32) -> usize {
     usize::try_from(limit.saturating_sub(used)).unwrap_or(usize::MAX)
 }
 
-async fn count(env: &PlaneContext, cloud: &Cloud) -> Result<Count, CloudError> {
+/// `None`: there is no end of them.
+async fn count(env: &PlaneContext, cloud: &Cloud) -> Result<Option<Count>, CloudError> {
     const LISTS: Action = Action::DescribeByFilter;
-    let mut count = Count { snapshots: 0, pending: 0, at: env.clock.at() };
-    let mut page = None;
-    for _ in 0..PAGES {
+    let ask = async |page: Option<String>| loop {
         env.permit(&cloud.account, &cloud.region, LISTS).await;
-        let asked = page.clone();
-        let counted = match throttled(env, cloud, LISTS, cloud.ec2.count_snapshots(page.clone()).await) {
+        match throttled(env, cloud, LISTS, cloud.ec2.count_snapshots(page.clone()).await) {
             // The same page again; whoever waits bounds it.
-            Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_)) => {
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            }
-            counted => counted?,
-        };
-        count.snapshots = count.snapshots.saturating_add(counted.snapshots);
-        count.pending = count.pending.saturating_add(counted.pending);
-        page = counted.next;
-        if page.is_none() || page == asked {
-            break;
+            Err(CloudError::Throttled(_) | CloudError::OutcomeUnknown(_)) => tokio::time::sleep(AGAIN).await,
+            counted => return counted.map(|counted| ((counted.snapshots, counted.pending), counted.next)),
         }
-    }
-    Ok(count)
+    };
+    let none = Count { snapshots: 0, pending: 0, at: env.clock.at() };
+    let add = |sum: Count, (snapshots, pending): (u32, u32)| Count {
+        snapshots: sum.snapshots.saturating_add(snapshots),
+        pending: sum.pending.saturating_add(pending),
+        ..sum
+    };
+    Ok(follow(ask).await?.map(|pages| pages.into_iter().fold(none, add)))
 }
 
 #[cfg(test)]
