@@ -23,6 +23,9 @@ pub mod facts {
     #[doc = include_str!("../docs/facts/ec2-wire.md")]
     pub mod ec2_wire {}
 
+    #[doc = include_str!("../docs/facts/restore.md")]
+    pub mod restore {}
+
     #[doc = include_str!("../docs/facts/tech.md")]
     pub mod tech {}
 }

@@ -27,6 +27,7 @@ pub mod policy;
 pub mod reason;
 pub mod region_set;
 pub mod request;
+pub mod restore;
 pub mod retention;
 mod rules;
 pub mod schedule;

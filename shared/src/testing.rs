@@ -3,9 +3,10 @@
 
 use crate::{
     evidence::{ClusterStore, PreparedStore, PreparedVolume, StoreState},
-    ids::{BackupUid, InstanceId, PlaneId, StoreId, VolumeId},
+    ids::{BackupUid, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
     request::{CleanPolicy, Credentials, Limits, MemberRequest, MemberSpec, Request, S3Target, SizeLevel},
     time::Millis,
+    wire::Source,
 };
 
 impl S3Target {
@@ -118,6 +119,27 @@ impl PreparedVolume {
             kind: "storage.data-dir".to_owned(),
             zone: "eu-west-1a".to_owned(),
             directories: [].into(),
+        }
+    }
+}
+
+impl Source {
+    /// Of this volume, and nothing else is known of it.
+    #[must_use]
+    pub fn example(volume: &str) -> Self {
+        Self {
+            volume: VolumeId::from(volume),
+            snapshot: SnapshotId(format!("snap-{volume}")),
+            store: None,
+            claim: String::new(),
+            place: None,
+            kind: String::new(),
+            zone: String::new(),
+            gib: 0,
+            bytes: None,
+            encrypted: false,
+            key: String::new(),
+            today: None,
         }
     }
 }

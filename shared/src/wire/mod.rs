@@ -12,6 +12,7 @@ mod clean;
 mod codec;
 mod diagnose;
 mod hello;
+mod inspect;
 mod measure;
 mod messages;
 mod progress;
@@ -28,6 +29,7 @@ pub use clean::{Clean, CleanReport, CleanScope, Cleaned, OldBackup};
 pub use codec::{CodecError, MAX_FRAME_BYTES, decode, encode};
 pub use diagnose::{BACKUPS_MAX, Diagnose, Diagnosed, PACKED_MAX};
 pub use hello::{Hello, MIN_WIRE_VERSION, WIRE_VERSION, Welcome};
+pub use inspect::{Inspect, Inspected, PodPlace, RestorePlace, SOURCES_MAX, Source, Target, VolumeKind, VolumeWish};
 pub use measure::{MEASURED_AT_ONCE, Measure, Measured};
 pub use messages::{
     Abort, Aborted, Answer, Complete, Completed, Confirmed, Cover, Covered, Down, Order, Preflight, PreflightCheck,

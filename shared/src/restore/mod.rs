@@ -1,0 +1,22 @@
+//! What a restore of a Complete backup takes: which volumes, where, in which order, how long until their data is there, and
+//! what they cost. Values and functions; nothing here makes a volume.
+
+mod asking;
+mod claims;
+mod limits;
+mod mapping;
+mod money;
+mod plan;
+mod room;
+mod streams;
+mod subject;
+
+pub use asking::Asking;
+pub use claims::pod_place;
+pub use limits::{check, version_line};
+pub use mapping::{Mapping, Placed, mapping};
+pub use money::{KindPrice, Nano, Prices};
+pub use plan::{Plan, PlanePlan, PlannedVolume, Told, Totals, plan};
+pub use room::Room;
+pub use streams::{Stream, finished};
+pub use subject::Subject;
