@@ -25,6 +25,7 @@ pub mod pack;
 pub mod plane_name;
 pub mod policy;
 pub mod reason;
+pub mod recovery;
 pub mod region_set;
 pub mod request;
 pub mod restore;

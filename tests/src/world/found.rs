@@ -5,6 +5,7 @@ use super::{
     apply::apply,
     image::{Cut, Half, StoreImage},
     kv::Rows,
+    lead::lead,
     peer::{Descriptor, Peer},
 };
 use shared::ids::{RegionId, StoreId};
@@ -27,13 +28,15 @@ pub(crate) struct Copy {
 pub(crate) struct FoundRegion {
     /// At the highest epoch among its copies.
     pub(crate) region: Descriptor,
-    /// Members only, the most advanced log first.
+    /// Members only, who leads in front; where nobody does, the most advanced log.
     pub(crate) copies: Vec<Copy>,
 }
 
 pub(crate) struct Found {
     pub(crate) regions: BTreeMap<RegionId, FoundRegion>,
     pub(crate) stores: BTreeMap<StoreId, Arc<StoreImage>>,
+    /// Who leads each region after the elections that the product's own plan asks for; or why it has no plan.
+    pub(crate) led: Result<BTreeMap<RegionId, StoreId>, String>,
     pub(crate) faults: Vec<String>,
 }
 
@@ -41,15 +44,20 @@ pub(crate) struct Found {
 pub(crate) fn find(cut: &Cut) -> Found {
     let mut faults = Vec::new();
     let mut stores = BTreeMap::new();
-    let mut copies: BTreeMap<RegionId, Vec<Copy>> = BTreeMap::new();
+    let mut started = BTreeMap::new();
     let ids: BTreeSet<StoreId> = cut.volumes.iter().map(|volume| volume.image.store).collect();
     for store in ids {
         let Some(image) = join(cut, store, &mut faults) else { continue };
-        for (id, peer) in start(&image) {
+        started.insert(store, start(&image));
+        stores.insert(store, image);
+    }
+    let led = lead(&started);
+    let mut copies: BTreeMap<RegionId, Vec<Copy>> = BTreeMap::new();
+    for (store, peers) in started {
+        for (id, peer) in peers {
             let (rows, files) = replay(id, &peer);
             copies.entry(id).or_default().push(Copy { store, peer, rows, files });
         }
-        stores.insert(store, image);
     }
     let mut regions = BTreeMap::new();
     for (id, all) in copies {
@@ -61,11 +69,13 @@ pub(crate) fn find(cut: &Cut) -> Found {
         let mut copies: Vec<Copy> = all.into_iter().filter(|copy| region.peers.contains(&copy.store)).collect();
         // Fewer copies than a majority: the left-over of a merge or of a move. If it was needed, a hole shows.
         if copies.len() >= region.majority() {
-            copies.sort_by_key(|copy| std::cmp::Reverse((copy.peer.term(), copy.peer.last(), copy.peer.applied)));
+            let leads = |copy: &Copy| led.as_ref().is_ok_and(|led| led.get(&id) == Some(&copy.store));
+            let progress = |copy: &Copy| (copy.peer.term(), copy.peer.last(), copy.peer.applied);
+            copies.sort_by_key(|copy| std::cmp::Reverse((leads(copy), progress(copy))));
             regions.insert(id, FoundRegion { region, copies });
         }
     }
-    Found { regions, stores, faults }
+    Found { regions, stores, led, faults }
 }
 
 /// A store from its data and its raft volume. Both are of one moment unless the calls were not.
@@ -156,6 +166,19 @@ impl Found {
         }
         if let Some(key) = reached {
             faults.push(format!("hole from '{}' to the end", show(key)));
+        }
+        faults
+    }
+
+    /// Whatever is sound is recovered by the product's plan: the same regions.
+    pub(crate) fn recovery_faults(&self) -> Vec<String> {
+        let led = match &self.led {
+            Ok(led) => led,
+            Err(why) => return vec![format!("the plan of recovery: {why}")],
+        };
+        let mut faults = Vec::new();
+        if !led.keys().eq(self.regions.keys()) {
+            faults.push(format!("the plan of recovery has the regions {:?}", led.keys().collect::<Vec<_>>()));
         }
         faults
     }

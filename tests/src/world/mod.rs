@@ -32,6 +32,7 @@ mod k8s;
 mod kept;
 mod kind;
 mod kv;
+mod lead;
 mod live;
 mod margins;
 mod oracle;

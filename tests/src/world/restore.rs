@@ -86,6 +86,10 @@ impl State {
         let mut faults = found.faults.clone();
         faults.extend(found.tiling_faults());
         faults.extend(found.epoch_faults());
+        // What is no whole cluster may have no plan.
+        if faults.is_empty() {
+            faults = found.recovery_faults();
+        }
         Restored {
             commit_ts: cut.commit_ts,
             stores: found.stores.len(),
@@ -146,7 +150,7 @@ fn half(found: &Found, cut: &Cut, account: u32) -> TornHalf {
     }
 }
 
-/// Rows of every region's most advanced copy; where regions overlap, the newer version's.
+/// Rows of every region's leader; where regions overlap, the newer version's.
 fn union(found: &Found) -> Rows {
     let mut regions: Vec<_> = found.regions.values().collect();
     regions.sort_by_key(|found| found.region.version);
