@@ -128,6 +128,10 @@ fn asked(way: &Way, form: Form, ask: Ask) -> Result<(), Failure> {
         Ask::Watch { name, timeout } => return follow(way, name, timeout.map(Duration::from_secs)),
         Ask::Check { name, wait } => return told(check(way, Question::Check { name }, wait, form)),
         Ask::Verify { name } => return told(check(way, Question::Verify { name }, None, form)),
+        Ask::Restore(of) => {
+            let question = of.question().map_err(|why| (status::WRONG_USE, why))?;
+            return told(check(way, question, None, form));
+        }
         Ask::Delete(of) => return told(delete(way, &of, form)),
         Ask::Diagnose { name, planes_after: Some(after), .. } => Question::DiagnosePlanes { name, after },
         Ask::Diagnose { name, file, .. } if form.output == Output::Table => {

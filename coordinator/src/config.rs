@@ -1,10 +1,15 @@
 //! What a coordinator is told at start.
 
 use serde::{Deserialize, Serialize};
-use shared::{policy::Policy, time::Millis, verify::Pace};
+use shared::{
+    policy::Policy,
+    restore::{self, Nano},
+    time::Millis,
+    verify::Pace,
+};
 use shell::tls::Mapping;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::{Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     path::PathBuf,
@@ -85,11 +90,55 @@ pub struct Prices {
     pub snapshot_gib_month: f64,
     /// In which money.
     pub currency: String,
+    /// Of volumes, by EC2's word for their type; by default gp3 in us-east-1 (`facts/restore.md` §5.2).
+    pub volumes: BTreeMap<String, VolumePrice>,
+    /// A GiB of data that is initialised at 1 MiB/s; at 300 it is 300 times as much. 0: nobody has said.
+    pub initialization_gib_mib: f64,
+}
+
+/// Of one type of volume, for a month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct VolumePrice {
+    /// A GiB.
+    pub gib_month: f64,
+    /// One of the IOPS above `free_iops`.
+    pub iops_month: f64,
+    /// IOPS that cost nothing.
+    pub free_iops: u32,
+    /// A MiB/s above `free_mib`.
+    pub mib_month: f64,
+    /// MiB/s that cost nothing.
+    pub free_mib: u32,
+}
+
+impl Prices {
+    /// As plans of restores reckon. What is no price, as a negative one, is not known.
+    pub(crate) fn of_volumes(&self) -> restore::Prices {
+        let price = |price: &VolumePrice| {
+            Some(restore::KindPrice {
+                gib: Nano::from_units(price.gib_month)?,
+                iops: Nano::from_units(price.iops_month)?,
+                free_iops: price.free_iops,
+                throughput: Nano::from_units(price.mib_month)?,
+                free_throughput: price.free_mib,
+            })
+        };
+        let kinds = self.volumes.iter().filter_map(|(kind, of)| Some((kind.clone(), price(of)?)));
+        let initialization = Some(self.initialization_gib_mib).filter(|units| *units > 0.0).and_then(Nano::from_units);
+        restore::Prices { kinds: kinds.collect(), initialization }
+    }
 }
 
 impl Default for Prices {
     fn default() -> Self {
-        Self { snapshot_gib_month: 0.05, currency: "USD".to_owned() }
+        let gp3 = VolumePrice { gib_month: 0.08, iops_month: 0.005, free_iops: 3_000, mib_month: 0.04, free_mib: 125 };
+        Self {
+            snapshot_gib_month: 0.05,
+            currency: "USD".to_owned(),
+            volumes: BTreeMap::from([("gp3".to_owned(), gp3)]),
+            initialization_gib_mib: 0.0,
+        }
     }
 }
 

@@ -35,7 +35,9 @@ impl Names {
     /// What stands behind a verb.
     fn behind(verb: &str) -> &'static [Self] {
         match verb {
-            "show" | "why" | "watch" | "timeline" | "report" | "verify" | "cancel" | "diagnose" => &[Self::Backups],
+            "show" | "why" | "watch" | "timeline" | "report" | "verify" | "restore" | "cancel" | "diagnose" => {
+                &[Self::Backups]
+            }
             "check" | "delete" => &[Self::Backups, Self::Schedules],
             "drain" | "release" => &[Self::Planes],
             "schedules" => &[Self::Schedules],
@@ -68,8 +70,17 @@ impl<F: Fn(Names) -> Vec<String>> Help<F> {
             let more = ["help", "exit"].map(str::to_owned).into_iter().filter(|_| verb.is_none());
             return (begin, verbs.chain(more).filter(|verb| verb.starts_with(word)).collect());
         };
+        // Of a verb that has verbs of its own, the one that was written.
+        let mut command = self.verbs.find_subcommand(verb);
+        if let Some(of) = command.filter(|of| of.has_subcommands()) {
+            let Some(own) = before.split_whitespace().nth(1) else {
+                let own = of.get_subcommands().map(|own| own.get_name().to_owned());
+                return (begin, own.filter(|own| own.starts_with(word)).collect());
+            };
+            command = of.find_subcommand(own);
+        }
         if word.starts_with('-') {
-            let flags = self.verbs.find_subcommand(verb).into_iter().flat_map(Command::get_arguments);
+            let flags = command.into_iter().flat_map(Command::get_arguments);
             let flags = flags.filter_map(|flag| Some(format!("--{}", flag.get_long()?)));
             return (begin, flags.filter(|flag| flag.starts_with(word)).collect());
         }
@@ -174,6 +185,7 @@ mod tests {
             Command::new("status"),
             Command::new("drain").args([Arg::new("for").long("for"), Arg::new("all").long("all")]),
             Command::new("planes"),
+            Command::new("restore").subcommand(Command::new("plan").arg(Arg::new("rate").long("rate"))),
         ]);
         let names = |kind| match kind {
             Names::Backups => vec!["a/nightly".to_owned(), "b/weekly".to_owned()],
@@ -192,6 +204,10 @@ mod tests {
         );
         assert_eq!(help.candidates("show ni"), (5, vec!["a/nightly".to_owned()]), "by its name alone");
         assert_eq!(of("show b/"), "b/weekly");
+        assert_eq!(
+            (of("restore "), of("restore plan b"), of("restore plan x --r")),
+            ("plan".into(), "b/weekly".into(), "--rate".into())
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod following;
 mod interactive;
 mod interrupts;
 mod plugin;
+mod restoring;
 mod status;
 mod verbs;
 mod writing;

@@ -16,6 +16,7 @@ mod next_runs;
 mod pki;
 mod reach;
 mod ready;
+mod restoring;
 mod serve;
 mod status;
 mod verbs;

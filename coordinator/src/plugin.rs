@@ -106,6 +106,7 @@ impl Way {
             | Question::Why { name }
             | Question::Timeline { name }
             | Question::Verify { name }
+            | Question::RestorePlan { name, .. }
             | Question::Delete { name, .. }
             | Question::Cancel { name } => Some(name),
             Question::Check { name }
@@ -209,6 +210,9 @@ fn words(question: &Question) -> Option<Vec<String>> {
         }
         Question::LogLevel { filter } => words("log-level", filter.as_ref()),
         Question::Verify { name } => words("verify", Some(name)),
+        Question::RestorePlan { name, options } => {
+            ["restore", "plan", name].map(str::to_owned).into_iter().chain(options.words()).collect()
+        }
         Question::Orphans { delete: Some(uid), .. } => ["orphans", "--delete", uid].map(str::to_owned).into(),
         Question::Orphans { delete: None, planes: true } => words("orphans", None),
         Question::Drain { plane, length, because } => {

@@ -195,7 +195,9 @@ impl Way {
         let body = serde_json::to_vec(question)?;
         let limit = match question {
             Question::Check { .. } => CHECK_LIMIT,
-            Question::Verify { .. } | Question::Orphans { planes: true, .. } => VERIFY_LIMIT,
+            Question::Verify { .. } | Question::RestorePlan { .. } | Question::Orphans { planes: true, .. } => {
+                VERIFY_LIMIT
+            }
             _ => LIMIT,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

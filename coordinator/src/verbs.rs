@@ -3,6 +3,7 @@
 use crate::{
     checking::wait_for,
     draining::{DrainArgs, ReleaseArgs},
+    restoring::RestoreArgs,
     status::{self, Failure},
     writing::{ApplyArgs, DeleteArgs},
 };
@@ -51,6 +52,8 @@ pub(crate) enum Ask {
         /// name, namespace/name or uid
         name: String,
     },
+    /// Getting a backup back: so far what it takes.
+    Restore(RestoreArgs),
     /// One archive for whoever helps: what the coordinator and its planes say of themselves, with NAME also all of that
     /// backup. Texts that can be read by hand, without secrets; nothing is changed. With `-o json` what the coordinator
     /// alone knows, and no archive.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use shared::limiter::Budget;
-use std::num::NonZeroU32;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 /// What is counted in a bucket of its own, per account and Region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +79,23 @@ pub struct Budgets {
     pub describe_by_ids: Bucket,
     /// Describes with filters (100, 20).
     pub describe_by_filter: Bucket,
+}
+
+/// What an account may have of volumes in a Region, for who plans a restore (`facts/restore.md` §5.2, §5.4). EC2 tells none of
+/// it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct VolumeQuotas {
+    /// GiB of all volumes of a type, by EC2's word for it; of a type that is not named nobody knows.
+    pub quota_gib: BTreeMap<String, u64>,
+    /// MiB/s of all volumes that are initialised at a rate (5,000).
+    pub initialization_mib_per_second: u32,
+}
+
+impl Default for VolumeQuotas {
+    fn default() -> Self {
+        Self { quota_gib: BTreeMap::new(), initialization_mib_per_second: 5_000 }
+    }
 }
 
 /// How many snapshots an account may have in a Region (`facts/aws.md` A3).

@@ -1,6 +1,6 @@
 //! What the actors are told at start, for [`crate::run`].
 
-pub use crate::budgets::{Bucket, Budgets, Quotas};
+pub use crate::budgets::{Bucket, Budgets, Quotas, VolumeQuotas};
 pub use crate::user_tags::UserTags;
 use serde_json::Value;
 use shared::{backoff::Backoff, ids::PlaneId, time::Millis};
@@ -27,6 +27,8 @@ pub struct PlaneConfig {
     pub budgets: Budgets,
     /// How many snapshots they may have.
     pub quotas: Quotas,
+    /// What they may have of volumes.
+    pub volumes: VolumeQuotas,
     /// On every snapshot, besides ours.
     pub tags: UserTags,
     /// Snapshots bear their volumes' own tags as well, as room allows.
@@ -50,6 +52,7 @@ impl PlaneConfig {
             sharing: 1,
             budgets: Budgets::default(),
             quotas: Quotas::default(),
+            volumes: VolumeQuotas::default(),
             tags: UserTags::default(),
             copy_volume_tags: true,
             whole: Value::Null,

@@ -10,6 +10,7 @@ mod storage;
 mod tikv;
 mod topology;
 mod view;
+mod volume;
 
 use async_trait::async_trait;
 use shared::{member::MemberLedger, time::Timestamp};
@@ -32,6 +33,7 @@ pub use topology::{
     ClusterTls, LocalStore, LocalVolume, Located, Manifest, Manifests, Mount, MountedOn, PdEndpoint, Topology,
 };
 pub use view::PlaneView;
+pub use volume::{CreateVolume, VolumeSum, Zone};
 
 /// Everything a plane actor is joined to.
 #[derive(Clone)]

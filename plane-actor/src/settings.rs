@@ -2,7 +2,7 @@
 
 use clap::Args;
 use plane_actor::{
-    config::{Budgets, CLEAN_QUIET, PlaneConfig, Quotas, UserTags},
+    config::{Budgets, CLEAN_QUIET, PlaneConfig, Quotas, UserTags, VolumeQuotas},
     edge::kube::PdOverride,
 };
 use serde::{Deserialize, Serialize};
@@ -96,6 +96,8 @@ pub(crate) struct AwsSettings {
     pub(crate) budgets: Budgets,
     /// How many snapshots this account may have, where AWS has raised it.
     pub(crate) quotas: Quotas,
+    /// What it may have of volumes, for plans of restores.
+    pub(crate) volumes: VolumeQuotas,
     /// Tags for every snapshot, besides those of the volumes and our own.
     pub(crate) tags: UserTags,
     /// Snapshots bear the tags of their volumes as well, as room allows.
@@ -112,6 +114,7 @@ impl Default for AwsSettings {
             ebs_endpoint: String::new(),
             budgets: Budgets::default(),
             quotas: Quotas::default(),
+            volumes: VolumeQuotas::default(),
             tags: UserTags::default(),
             copy_volume_tags: true,
         }
@@ -173,6 +176,7 @@ pub(crate) fn plane_config(settings: &Settings) -> PlaneConfig {
     config.sharing = settings.sharing_planes.max(1);
     config.budgets = settings.aws.budgets;
     config.quotas = settings.aws.quotas;
+    config.volumes = settings.aws.volumes.clone();
     config.tags = settings.aws.tags.clone();
     config.copy_volume_tags = settings.aws.copy_volume_tags;
     // There is nothing in it that JSON cannot hold.

@@ -13,7 +13,16 @@ AWS = {
     "tags": {"cost-centre": "42"},
     "copyVolumeTags": False,
     "quotas": {"snapshots": 250000, "pendingSnapshots": 400},
+    "volumes": {"quotaGib": {"gp3": 51200}, "initializationMibPerSecond": 10000},
     "budgets": {action: {"burst": 300 + at, "perSecond": 20 + at} for at, action in enumerate(ACTIONS)},
+}
+
+GP3 = {"gibMonth": 0.0952, "iopsMonth": 0.006, "freeIops": 3001, "mibMonth": 0.048, "freeMib": 126}
+PRICES = {
+    "snapshotGibMonth": 0.054,
+    "currency": "EUR",
+    "volumes": {"gp3": GP3},
+    "initializationGibMib": 0.00001,
 }
 
 POLICY_RULES = [
@@ -103,7 +112,7 @@ FULL = {
         "timezone": "Europe/Berlin",
         "stopGraceSeconds": 1000,
         "ui": False,
-        "prices": {"snapshotGibMonth": 0.054, "currency": "EUR"},
+        "prices": PRICES,
         "verify": {"enabled": False, "newestHours": 12, "restHours": 720},
         "scan": {"enabled": False, "hours": 48},
         "policy": {

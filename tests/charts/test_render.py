@@ -8,7 +8,7 @@ import unittest
 
 import yaml
 
-from full import AWS, IDENTITIES, POLICY_RULES
+from full import AWS, IDENTITIES, POLICY_RULES, PRICES
 from kit import CHARTS, DEPLOY, ROOT, helm, kinds, merged, one, plain_values, refusal, run, template
 from programs import environment
 
@@ -30,7 +30,7 @@ ARN = "arn:aws:eks:eu-west-1:123456789012:cluster/prod-az1"
 SETS = {"planes", "objects.namespaces"}
 
 # Keys below which the user chooses the names.
-FREE = {"aws.tags"}
+FREE = {"aws.tags", "aws.volumes.quotaGib"}
 
 
 def leaves(tree: dict, path: str = "") -> dict:
@@ -102,7 +102,7 @@ class Values(unittest.TestCase):
                 "timezone": "Europe/Berlin",
                 "stopGraceSeconds": 86400,
                 "ui": False,
-                "prices": {"snapshotGibMonth": 1.25, "currency": "EUR"},
+                "prices": PRICES | {"snapshotGibMonth": 1.25},
                 "verify": {"enabled": False, "newestHours": 1, "restHours": 87600},
                 "scan": {"enabled": False, "hours": 87600},
                 "tracing": {"endpoint": "https://collector:4318/otlp", "ca": "/etc/collector/ca.crt"},

@@ -104,6 +104,18 @@ pub fn backup_to_cancel(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid
 /// # Errors
 /// There is none of that name that is Complete, or several, or it is not known yet.
 pub fn backup_to_verify(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid, String> {
+    complete(snapshot, name, "verified")
+}
+
+/// The backup whose restore is planned.
+///
+/// # Errors
+/// As of [`backup_to_verify`].
+pub fn backup_to_restore(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid, String> {
+    complete(snapshot, name, "restored")
+}
+
+fn complete(snapshot: &Snapshot<'_>, name: &str, what: &str) -> Result<BackupUid, String> {
     if !snapshot.ready {
         return Err(NOT_READ.to_owned());
     }
@@ -117,7 +129,7 @@ pub fn backup_to_verify(snapshot: &Snapshot<'_>, name: &str) -> Result<BackupUid
     };
     match milestone {
         Milestone::Complete => Ok(backup.clone()),
-        other => Err(format!("{name} is {other:?}: only a Complete backup can be verified")),
+        other => Err(format!("{name} is {other:?}: only a Complete backup can be {what}")),
     }
 }
 
@@ -148,6 +160,7 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         Question::Schedules { .. }
         | Question::Check { .. }
         | Question::Verify { .. }
+        | Question::RestorePlan { .. }
         | Question::Diagnose { .. }
         | Question::DiagnosePlanes { .. }
         | Question::Cancel { .. }

@@ -6,7 +6,7 @@ mod planes;
 mod report;
 
 pub use drawn::drawn;
-pub(super) use line::{Line, State};
+pub(super) use line::Line;
 pub use planes::{Heard, OfPlane, Session};
 pub use report::{ControlPlane, Report, Subject};
 

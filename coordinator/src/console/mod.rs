@@ -13,6 +13,7 @@ mod painted;
 mod question;
 mod render;
 mod resource;
+pub mod restore;
 mod schedules;
 mod sizes;
 mod table;
@@ -23,7 +24,8 @@ mod why;
 
 pub(crate) use answer::NOT_READ;
 pub use answer::{
-    Orphan, PlaneSeen, Snapshot, about_ended, answer, backup_to_cancel, backup_to_verify, not_leading, not_yet,
+    Orphan, PlaneSeen, Snapshot, about_ended, answer, backup_to_cancel, backup_to_restore, backup_to_verify,
+    not_leading, not_yet,
 };
 pub(crate) use called::{is_called, is_named};
 pub use drains::{DrainSeen, Waiting};

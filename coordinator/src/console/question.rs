@@ -1,5 +1,6 @@
 //! What may be asked, by whom, and what comes back.
 
+use super::restore::RestoreOptions;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
@@ -43,6 +44,14 @@ pub enum Question {
     Verify {
         /// Which.
         name: String,
+    },
+    /// What would a restore of a Complete backup take, and would it work? Nothing is changed.
+    RestorePlan {
+        /// Which.
+        name: String,
+        /// What is asked for.
+        #[serde(default)]
+        options: RestoreOptions,
     },
     /// What this process alone knows, for who looks into what went wrong. Nothing is changed.
     Diagnose {
@@ -132,6 +141,7 @@ impl Question {
             | Self::Why { .. }
             | Self::Check { .. }
             | Self::Verify { .. }
+            | Self::RestorePlan { .. }
             | Self::Diagnose { .. }
             | Self::DiagnosePlanes { .. }
             | Self::Drains
@@ -224,6 +234,7 @@ mod tests {
             (Question::Why { name: name() }, Role::Viewer),
             (Question::Check { name: Some(name()) }, Role::Viewer),
             (Question::Verify { name: name() }, Role::Viewer),
+            (Question::RestorePlan { name: name(), options: RestoreOptions::default() }, Role::Viewer),
             (Question::Diagnose { name: None }, Role::Viewer),
             (Question::DiagnosePlanes { name: None, after: String::new() }, Role::Viewer),
             (Question::Timeline { name: name() }, Role::Viewer),

@@ -1,6 +1,6 @@
 //! Client side: answers as tables for people, JSON for scripts.
 
-use super::{check::drawn, question::Question, table::table, timeline::draw};
+use super::{check::drawn, question::Question, restore, table::table, timeline::draw};
 use serde_json::Value;
 
 /// How an answer is shown.
@@ -25,6 +25,7 @@ pub fn shown(question: &Question, value: &Value, output: Output, width: Option<u
     match (question, output) {
         (Question::Timeline { .. }, Output::Table) if value["steps"].is_array() => draw(value),
         (Question::Check { .. } | Question::Verify { .. }, Output::Table) if value["checks"].is_array() => drawn(value),
+        (Question::RestorePlan { .. }, Output::Table) if value["plan"].is_object() => restore::drawn(value),
         _ => render(value, output, width),
     }
 }

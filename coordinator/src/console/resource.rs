@@ -30,6 +30,7 @@ pub fn path_of(question: &Question) -> Option<String> {
         }
         Question::Check { .. }
         | Question::Verify { .. }
+        | Question::RestorePlan { .. }
         | Question::Diagnose { .. }
         | Question::DiagnosePlanes { .. }
         | Question::Cancel { .. }
@@ -86,6 +87,7 @@ pub fn plain(segments: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::console::restore::RestoreOptions;
 
     #[test]
     fn a_path_asks_what_it_was_made_of() {
@@ -117,6 +119,7 @@ mod tests {
             Question::Diagnose { name: None },
             Question::DiagnosePlanes { name: None, after: String::new() },
             Question::Cancel { name: name() },
+            Question::RestorePlan { name: name(), options: RestoreOptions::default() },
             Question::Drain { plane: None, length: None, because: name() },
             Question::Apply { manifest: serde_json::Value::Null },
             Question::Delete { kind: name(), name: name() },

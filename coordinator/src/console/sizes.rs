@@ -42,7 +42,7 @@ mod tests {
         let prices = Prices::default();
         assert_eq!(cost(100 << 30, &prices), "5.00 USD");
         assert_eq!(cost(0, &prices), "0.00 USD");
-        let own = Prices { snapshot_gib_month: 0.054, currency: "EUR".to_owned() };
+        let own = Prices { snapshot_gib_month: 0.054, currency: "EUR".to_owned(), ..Prices::default() };
         assert_eq!(cost(1 << 40, &own), "55.30 EUR");
     }
 

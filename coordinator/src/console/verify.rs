@@ -1,12 +1,12 @@
 //! `console verify`: is a backup still whole? What each plane found of its part, one line for each thing that was looked at.
 
-use super::check::{Line, State};
+use super::check::Line;
 use serde_json::{Value, json};
 use shared::{
     barrier::Record,
     ids::PlaneId,
     verify::{Asked, Level, Subject, Verification},
-    wire::{Finding, FindingState},
+    wire::Finding,
 };
 use std::collections::BTreeMap;
 
@@ -45,31 +45,17 @@ impl Looked {
     }
 }
 
-fn lines(plane: &PlaneId, asked: &Asked) -> Vec<Line> {
-    let group = format!("plane {plane}");
-    match asked {
-        Asked::Unasked(why) => {
-            vec![Line::without(group, "plane", State::Refused, why.clone(), "verify-unchecked")]
-        }
-        Asked::Answered(findings) => findings.iter().map(|finding| line(&group, finding)).collect(),
-    }
-}
+const UNCHECKED: &str = "verify-unchecked";
 
-fn line(group: &str, Finding { subject, took, state, text }: &Finding) -> Line {
-    let of = |state, anchor: &str| Line::without(group, subject, state, text.clone(), anchor);
-    let line = match state {
-        FindingState::Sound => Line::fine(group, subject, text.clone()),
-        FindingState::Doubtful => of(State::Warning, &anchor(subject)),
-        FindingState::Unchecked => of(State::Refused, "verify-unchecked"),
-        FindingState::Broken => of(State::Refused, &anchor(subject)),
-    };
-    line.took(*took)
+fn lines(plane: &PlaneId, asked: &Asked) -> Vec<Line> {
+    let line = |group: &str, one: &Finding| Line::found(group, one, &anchor(&one.subject), UNCHECKED).took(one.took);
+    Line::of_plane(plane, asked, UNCHECKED, line)
 }
 
 /// Where the runbook says what to do. A plane of a later version may look at more than this one knows.
 fn anchor(subject: &str) -> String {
     let known = Subject::ALL.iter().any(|one| one.as_str() == subject);
-    if known { format!("verify-{}", subject.replace(' ', "-")) } else { "verify-unchecked".to_owned() }
+    if known { format!("verify-{}", subject.replace(' ', "-")) } else { UNCHECKED.to_owned() }
 }
 
 #[cfg(test)]

@@ -218,7 +218,8 @@ impl Hand {
                 | Up::Preflighted(_)
                 | Up::Verified(_)
                 | Up::Scanned(_)
-                | Up::Diagnosed(_) => {}
+                | Up::Diagnosed(_)
+                | Up::Inspected(_) => {}
                 Up::Answer { answer: Answer::Refused(refusal), .. } => bail!("refused: {refusal}"),
                 Up::Answer { answer, .. } => return Ok(answer),
             }

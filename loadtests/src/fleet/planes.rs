@@ -96,6 +96,7 @@ async fn plane(place: Place, client: Client, address: SocketAddr, counted: Count
         divides: true,
         unpacks: true,
         diagnoses: false,
+        inspects: false,
     };
     let mut failures = 0_u32;
     loop {
@@ -134,7 +135,12 @@ async fn serve(place: Place, mut link: Link, heard: &Heard) -> anyhow::Result<()
                 }
             }
             // Nobody asks for one here.
-            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) | Down::Divide(_) | Down::Diagnose(_) => {}
+            Down::Preflight(_)
+            | Down::Verify(_)
+            | Down::Scan(_)
+            | Down::Divide(_)
+            | Down::Diagnose(_)
+            | Down::Inspect(_) => {}
         }
     }
     Ok(())

@@ -9,6 +9,7 @@
 mod bucket;
 mod diagnosing;
 mod holds;
+mod inspecting;
 mod itself;
 mod ledger;
 mod member;

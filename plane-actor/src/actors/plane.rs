@@ -73,7 +73,7 @@ pub struct PlaneActor {
     pub(super) linked: bool,
     preflights: usize,
     /// One at a time: nothing hangs on its speed, and others need the account's calls.
-    verifying: bool,
+    pub(super) verifying: bool,
     /// The same of what lies in AWS.
     scanning: bool,
     /// One at a time: it is as long as a log.
@@ -229,7 +229,7 @@ impl PlaneActor {
 
     fn verify(&mut self, ask: wire::Verify, ctx: &mut Context<Self>) {
         if self.verifying {
-            let text = "another verification is under way in this plane; ask again".to_owned();
+            let text = "another verification or plan is under way in this plane; ask again".to_owned();
             let (subject, took) = ("plane".to_owned(), Default::default());
             let busy = Finding { subject, took, state: FindingState::Unchecked, text };
             let told = Verified { number: ask.number, findings: vec![busy], at: self.env.clock.wall(), calls: 0 };
@@ -332,6 +332,7 @@ impl Handler<Frame> for PlaneActor {
             Some(Down::Scan(ask)) => self.scan(ask, ctx),
             Some(Down::Divide(division)) => self.env.obey(division),
             Some(Down::Diagnose(ask)) => self.diagnose(ask, ctx),
+            Some(Down::Inspect(ask)) => self.inspect(ask, ctx),
             None => {}
         }
     }

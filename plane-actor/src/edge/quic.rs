@@ -42,6 +42,7 @@ impl QuicDialer {
             divides: true,
             unpacks: true,
             diagnoses: true,
+            inspects: true,
         };
         Self { client, servers, server_name, hello, fallback: None }
     }

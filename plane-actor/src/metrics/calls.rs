@@ -21,6 +21,7 @@ pub(super) enum Action {
     ListSnapshotsInRecycleBin,
     DescribeSnapshotAttribute,
     CreateVolumeDryRun,
+    DescribeAvailabilityZones,
     ListChangedBlocks,
     ListSnapshotBlocks,
     GetSnapshotBlock,
@@ -30,7 +31,7 @@ pub(super) enum Action {
     DeleteObject,
 }
 
-const ACTIONS: [Action; 18] = [
+const ACTIONS: [Action; 19] = [
     Action::DescribeVolumes,
     Action::DescribeInstances,
     Action::CreateSnapshots,
@@ -42,6 +43,7 @@ const ACTIONS: [Action; 18] = [
     Action::ListSnapshotsInRecycleBin,
     Action::DescribeSnapshotAttribute,
     Action::CreateVolumeDryRun,
+    Action::DescribeAvailabilityZones,
     Action::ListChangedBlocks,
     Action::ListSnapshotBlocks,
     Action::GetSnapshotBlock,

@@ -3,7 +3,8 @@
 use super::calls::{Action, Calls};
 use crate::ports::{
     BlockAt, BlockPage, BlockRead, Blocks, Cloud, CloudConnect, CloudError, CloudIdentity, Counted, CreateSnapshot,
-    CreateSnapshots, Ec2, Find, Found, InstanceVolumes, Objects, PortError, SnapshotInfo, SomeBlocks, VolumeAt,
+    CreateSnapshots, CreateVolume, Ec2, Find, Found, InstanceVolumes, Objects, PortError, SnapshotInfo, SomeBlocks,
+    VolumeAt, VolumeSum, Zone,
 };
 use async_trait::async_trait;
 use shared::{
@@ -96,8 +97,16 @@ impl Ec2 for Metered<dyn Ec2> {
         self.calls.told(Action::DescribeSnapshotAttribute, self.inner.shared_with(id).await)
     }
 
-    async fn may_create_volume(&self, id: &SnapshotId, zone: &str) -> Result<(), CloudError> {
-        self.calls.told(Action::CreateVolumeDryRun, self.inner.may_create_volume(id, zone).await)
+    async fn may_create_volume(&self, call: &CreateVolume) -> Result<(), CloudError> {
+        self.calls.told(Action::CreateVolumeDryRun, self.inner.may_create_volume(call).await)
+    }
+
+    async fn zones(&self) -> Result<Vec<Zone>, CloudError> {
+        self.calls.told(Action::DescribeAvailabilityZones, self.inner.zones().await)
+    }
+
+    async fn sum_volumes(&self, kind: &str, page: Option<String>) -> Result<VolumeSum, CloudError> {
+        self.calls.told(Action::DescribeVolumes, self.inner.sum_volumes(kind, page).await)
     }
 }
 

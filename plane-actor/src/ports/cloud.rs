@@ -4,6 +4,7 @@ use super::{
     block::{BlockAt, BlockPage, BlockRead, SomeBlocks},
     error::PortError,
     storage::Storage,
+    volume::{CreateVolume, VolumeSum, Zone},
 };
 use async_trait::async_trait;
 use shared::{
@@ -11,6 +12,7 @@ use shared::{
     ids::{InstanceId, SnapshotId, VolumeId},
     request::S3Target,
     time::Timestamp,
+    wire::VolumeKind,
 };
 use std::{fmt, sync::Arc};
 
@@ -191,7 +193,11 @@ pub trait Ec2: Send + Sync {
     async fn shared_with(&self, id: &SnapshotId) -> Result<Vec<String>, CloudError>;
     /// CreateVolume of a snapshot in a zone, with DryRun: nothing happens. `Ok` only for EC2's own word that it would have
     /// succeeded.
-    async fn may_create_volume(&self, id: &SnapshotId, zone: &str) -> Result<(), CloudError>;
+    async fn may_create_volume(&self, call: &CreateVolume) -> Result<(), CloudError>;
+    /// DescribeAvailabilityZones: those of the Region that the account may use.
+    async fn zones(&self) -> Result<Vec<Zone>, CloudError>;
+    /// DescribeVolumes of this type, whosever they are: one page, the first one or that of a token.
+    async fn sum_volumes(&self, kind: &str, page: Option<String>) -> Result<VolumeSum, CloudError>;
 }
 
 /// EBS direct: which blocks snapshots hold, and that some of them can be read (`facts/aws.md` A6, A13).
@@ -253,6 +259,8 @@ pub struct VolumeAt {
     pub zone: String,
     /// Its tags, without `aws:` ones.
     pub tags: Vec<(String, String)>,
+    /// Type and performance, as far as EC2 tells them.
+    pub kind: VolumeKind,
 }
 
 /// All volumes of an instance.

@@ -11,7 +11,7 @@ use crate::{
     request::SizeLevel,
     text::SharedText,
     verify::{Level, Verification},
-    wire::{CertifiedSnapshot, Verify},
+    wire::{CertifiedSnapshot, Inspect, Target, Verify, VolumeWish},
 };
 use std::collections::BTreeMap;
 
@@ -51,6 +51,22 @@ impl Record {
             snapshots: snapshots.collect(),
             full_bytes: kept.completed_bytes.filter(|_| told),
             certificate: text.clone(),
+        })
+    }
+
+    /// The question about a restore of this plane's part; `None`: it has none.
+    pub fn inspect(
+        &self,
+        plane: &PlaneId,
+        text: &SharedText,
+        wish: &VolumeWish,
+        target: Option<&Target>,
+    ) -> Option<Inspect> {
+        Some(Inspect {
+            verify: self.verify(plane, 0, text)?,
+            cluster_version: self.cluster_version.clone(),
+            wish: wish.clone(),
+            target: target.cloned(),
         })
     }
 }

@@ -69,6 +69,18 @@ pub fn version_line(version: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
+/// No fault of recovery is known of it (`facts/restore.md` §3.5).
+pub fn recovers(version: &str) -> bool {
+    let mut numbers = version.trim_start_matches('v').split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    let mut next = || numbers.next().unwrap_or_default();
+    match (next(), next(), next()) {
+        (6, 5, patch) => patch >= 9,
+        (7, 1, patch) => patch >= 5,
+        (7, 5, patch) => patch >= 2,
+        (major, minor, _) => (major, minor) >= (8, 1),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +135,24 @@ mod tests {
         assert_eq!(version_line("8.1.0-alpha"), Some((8, 1)));
         for none in ["", "nightly", "7", "v7.x"] {
             assert_eq!(version_line(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn versions_that_recover() {
+        for (version, does) in [
+            ("v6.5.9", true),
+            ("6.5.8", false),
+            ("7.1.5", true),
+            ("7.1.4", false),
+            ("7.5.2", true),
+            ("7.5.1", false),
+            ("7.6.0", false),
+            ("8.0.9", false),
+            ("8.1.0", true),
+            ("v9.0.0-beta.1", true),
+        ] {
+            assert_eq!(recovers(version), does, "{version}");
         }
     }
 }

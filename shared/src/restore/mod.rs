@@ -3,6 +3,7 @@
 
 mod asking;
 mod claims;
+mod judge;
 mod limits;
 mod mapping;
 mod money;
@@ -13,7 +14,8 @@ mod subject;
 
 pub use asking::Asking;
 pub use claims::pod_place;
-pub use limits::{check, version_line};
+pub use judge::{Judged, judge};
+pub use limits::{check, recovers, version_line};
 pub use mapping::{Mapping, Placed, mapping};
 pub use money::{KindPrice, Nano, Prices};
 pub use plan::{Plan, PlanePlan, PlannedVolume, Told, Totals, plan};

@@ -85,6 +85,7 @@ pub struct PlannedVolume {
     /// The key; empty: none, or not told.
     pub key: String,
     /// When its data is there, since the first volume was made; `None`: it comes when it is read, or never.
+    #[serde(rename = "ready_ms")]
     pub ready: Option<Millis>,
     /// Price of a month; `None`: not known.
     pub per_month: Option<Nano>,
@@ -103,6 +104,7 @@ pub struct Totals {
     /// How many those are.
     pub data_unknown: u64,
     /// When the last data is there; `None`: of some volume it is not known.
+    #[serde(rename = "ready_ms")]
     pub ready: Option<Millis>,
     /// Price of a month; `None`: of some volume it is not known.
     pub per_month: Option<Nano>,

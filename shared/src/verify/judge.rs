@@ -80,6 +80,11 @@ pub enum Asked {
 /// The worst of everything: broken before unchecked before doubtful. A plane that is silent on something that it must look
 /// at has not looked at it.
 pub fn judge(planes: &BTreeMap<PlaneId, Asked>, at: Timestamp) -> Verification {
+    judge_of(planes, &Subject::ALL.map(Subject::as_str), at)
+}
+
+/// The same, where more is looked at.
+pub fn judge_of(planes: &BTreeMap<PlaneId, Asked>, must: &[&str], at: Timestamp) -> Verification {
     let mut said: Vec<(FindingState, String)> = Vec::new();
     if planes.is_empty() {
         said.push((FindingState::Unchecked, "it has no plane".to_owned()));
@@ -90,10 +95,12 @@ pub fn judge(planes: &BTreeMap<PlaneId, Asked>, at: Timestamp) -> Verification {
             Asked::Answered(findings) => {
                 let text = |one: &Finding| format!("plane {plane}, {}: {}", one.subject, one.text);
                 said.extend(findings.iter().map(|one| (one.state, text(one))));
-                let silent = Subject::ALL.iter().filter(|must| findings.iter().all(|one| one.subject != must.as_str()));
-                said.extend(silent.map(|must| {
-                    (FindingState::Unchecked, format!("plane {plane}, {}: nothing was said of it", must.as_str()))
-                }));
+                let silent = must.iter().filter(|must| findings.iter().all(|one| one.subject != **must));
+                said.extend(
+                    silent.map(|must| {
+                        (FindingState::Unchecked, format!("plane {plane}, {must}: nothing was said of it"))
+                    }),
+                );
             }
         }
     }

@@ -6,5 +6,5 @@ mod judge;
 mod subject;
 
 pub use due::{Due, Kept, Pace, due};
-pub use judge::{Asked, Level, Verification, judge};
+pub use judge::{Asked, Level, Verification, judge, judge_of};
 pub use subject::Subject;

@@ -5,6 +5,7 @@ use super::{
     clean::CleanReport,
     clean::Cleaned,
     diagnose::{Diagnosed, PACKED_MAX},
+    inspect::{Inspected, SOURCES_MAX, Source},
     measure::Measured,
     messages::{Aborted, Answer, Completed, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
     scan::{PLACES_MAX, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed},
@@ -65,13 +66,13 @@ pub fn bounded(up: Up) -> Result<Up, TooMuch> {
             Ok(Up::Preflighted(Preflighted { number, checks: checks.collect(), at, prepared }))
         }
         Up::Verified(Verified { number, findings, at, calls }) => {
-            let findings = findings.into_iter().take(LINES_MAX).map(|Finding { subject, took, state, text }| Finding {
-                subject: cut(subject, SUBJECT_MAX),
-                took,
-                state,
-                text: cut(text, TEXT_MAX),
-            });
-            Ok(Up::Verified(Verified { number, findings: findings.collect(), at, calls }))
+            Ok(Up::Verified(Verified { number, findings: found(findings), at, calls }))
+        }
+        Up::Inspected(inspected) => {
+            sources(&inspected.sources)?;
+            let place = inspected.place.iter();
+            names(place.flat_map(|place| [place.account.as_str(), place.region.as_str()]))?;
+            Ok(Up::Inspected(Inspected { findings: found(inspected.findings), ..inspected }))
         }
         Up::Scanned(Scanned { number, places, calls }) => {
             let places = places.into_iter().take(PLACES_MAX).map(place).collect();
@@ -83,6 +84,25 @@ pub fn bounded(up: Up) -> Result<Up, TooMuch> {
             Ok(Up::Diagnosed(Diagnosed { number, told: told.map_err(refusal) }))
         }
     }
+}
+
+fn found(findings: Vec<Finding>) -> Vec<Finding> {
+    let bounded = |Finding { subject, took, state, text }| Finding {
+        subject: cut(subject, SUBJECT_MAX),
+        took,
+        state,
+        text: cut(text, TEXT_MAX),
+    };
+    findings.into_iter().take(LINES_MAX).map(bounded).collect()
+}
+
+fn sources(sources: &[Source]) -> Result<(), TooMuch> {
+    count("sources", sources.len(), SOURCES_MAX)?;
+    names(sources.iter().flat_map(|one| {
+        let of = [one.volume.as_str(), one.snapshot.as_str(), &one.claim, &one.kind, &one.zone, &one.key];
+        let named = [one.place.as_ref().map(|place| &place.name), one.today.as_ref().map(|today| &today.name)];
+        of.into_iter().chain(named.into_iter().flatten().map(String::as_str))
+    }))
 }
 
 fn place(place: ScannedPlace) -> ScannedPlace {
@@ -243,7 +263,7 @@ mod tests {
         let attempt = Attempt { backup: BackupUid::from("u"), number: 1 };
         bounded(Up::Answer { attempt, epoch: Epoch(1), answer }).map(|up| match up {
             Up::Answer { answer, .. } => answer,
-            Up::Preflighted(_) | Up::Verified(_) | Up::Scanned(_) | Up::Diagnosed(_) => {
+            Up::Preflighted(_) | Up::Verified(_) | Up::Scanned(_) | Up::Diagnosed(_) | Up::Inspected(_) => {
                 unreachable!("an answer stays one")
             }
         })

@@ -35,6 +35,9 @@ pub struct Hello {
     /// It answers `Diagnose`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub diagnoses: bool,
+    /// It answers `Inspect`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inspects: bool,
 }
 
 /// From the side that listened.

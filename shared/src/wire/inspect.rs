@@ -45,6 +45,13 @@ pub struct VolumeWish {
 }
 
 impl VolumeWish {
+    /// What a restore makes to which nobody says otherwise (`facts/restore.md` §2.5).
+    #[must_use]
+    pub fn plain() -> Self {
+        let kind = VolumeKind { name: "gp3".to_owned(), iops: None, throughput: None };
+        Self { zones: BTreeMap::new(), zone: None, kind, rate: None }
+    }
+
     /// Where a volume goes that was in this zone.
     pub fn zone_for<'a>(&'a self, from: &'a str) -> &'a str {
         self.zones.get(from).or(self.zone.as_ref()).map_or(from, String::as_str)

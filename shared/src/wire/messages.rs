@@ -1,8 +1,8 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
 use super::{
-    CallBudgets, Clean, Cleaned, Diagnose, Diagnosed, Division, Measure, Measured, Progress, Scan, Scanned, Snapshot,
-    Snapshotted, Verified, Verify, codec::MAX_FRAME_BYTES,
+    CallBudgets, Clean, Cleaned, Diagnose, Diagnosed, Division, Inspect, Inspected, Measure, Measured, Progress, Scan,
+    Scanned, Snapshot, Snapshotted, Verified, Verify, codec::MAX_FRAME_BYTES,
 };
 use crate::{
     epoch::Epoch,
@@ -39,6 +39,8 @@ pub enum Down {
     Divide(Division),
     /// What do you know of yourself? Only to planes that said they know it.
     Diagnose(Diagnose),
+    /// What would a restore of this backup take? Changes nothing either; only to planes that said they know it.
+    Inspect(Inspect),
 }
 
 /// Plane to coordinator.
@@ -61,6 +63,8 @@ pub enum Up {
     Scanned(Scanned),
     /// Answer to `Diagnose`.
     Diagnosed(Diagnosed),
+    /// Answer to `Inspect`.
+    Inspected(Inspected),
 }
 
 /// What a coordinator asks of a plane.

@@ -16,10 +16,10 @@ use shared::{
     wire::{
         Abort, Aborted, AccountPart, Answer, CallShare, CertifiedSnapshot, Clean, CleanReport, CleanScope, Cleaned,
         Complete, Completed, Confirmed, Cover, Covered, Diagnose, Diagnosed, Divided, Division, Down, Finding,
-        FindingState, Hello, Known, Measure, Measured, Order, Place, PlanePhase, Preflight, PreflightCheck,
-        Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed, Reserved, Scan, Scanned,
-        ScannedPlace, Settle, Settled, Snapshot, Snapshotted, Suspended, Unnamed, Up, Verified, Verify, Welcome,
-        encode,
+        FindingState, Hello, Inspect, Inspected, Known, Measure, Measured, Order, Place, PlanePhase, PodPlace,
+        Preflight, PreflightCheck, Preflighted, Prepare, Prepared, Progress, Recovered, Released, Renew, Renewed,
+        Reserved, RestorePlace, Scan, Scanned, ScannedPlace, Settle, Settled, Snapshot, Snapshotted, Source, Suspended,
+        Target, Unnamed, Up, Verified, Verify, VolumeKind, VolumeWish, Welcome, encode,
     },
 };
 
@@ -264,6 +264,43 @@ fn verified() -> Verified {
     Verified { number: 2, findings, at: Timestamp(1_700_000_000_123), calls: 12 }
 }
 
+fn inspect(attempt: &Attempt) -> Inspect {
+    let kind = VolumeKind { name: "gp3".into(), iops: Some(7000), throughput: Some(400) };
+    let zones = [("eu-west-1a".to_owned(), "eu-west-1b".to_owned())].into();
+    Inspect {
+        verify: verify(attempt),
+        cluster_version: "7.5.2".into(),
+        wish: VolumeWish { zones, zone: Some("eu-west-1c".into()), kind, rate: Some(300) },
+        target: Some(Target { namespace: "tidb".into(), name: "back-az1".into() }),
+    }
+}
+
+fn inspected() -> Inspected {
+    let source = Source {
+        volume: VolumeId::new("vol-1"),
+        snapshot: SnapshotId::new("snap-1"),
+        store: Some(StoreId(4)),
+        claim: "tikv-shop-tikv-0".into(),
+        place: Some(PodPlace { name: "tikv".into(), ordinal: 0 }),
+        kind: "storage.data-dir".into(),
+        zone: "eu-west-1a".into(),
+        gib: 500,
+        bytes: Some(1 << 30),
+        encrypted: true,
+        key: "arn:aws:kms:eu-west-1:1:key/k".into(),
+        today: Some(VolumeKind { name: "io2".into(), iops: Some(9000), throughput: None }),
+    };
+    let place = RestorePlace {
+        account: "123456789012".into(),
+        region: "eu-west-1".into(),
+        quota_gib: Some(51_200),
+        used_gib: Some(9_000),
+        initialization: 5_000,
+    };
+    let Verified { number, findings, at, calls } = verified();
+    Inspected { number, findings, sources: vec![source], more: 1, place: Some(place), at, calls }
+}
+
 /// Name and bytes of every message.
 pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     let attempt = Attempt { backup: BackupUid::new("uid-1"), number: 1 };
@@ -283,6 +320,7 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     let preflight = Down::Preflight(Preflight { number: 1, spec: spec(), backup: None });
     all.push(("down.preflight".into(), encode(&preflight).unwrap()));
     all.push(("down.verify".into(), encode(&Down::Verify(verify(&attempt))).unwrap()));
+    all.push(("down.inspect".into(), encode(&Down::Inspect(inspect(&attempt))).unwrap()));
     all.push(("down.scan".into(), encode(&Down::Scan(scan(None))).unwrap()));
     all.push(("down.scan_and_delete".into(), encode(&Down::Scan(scan(Some(BackupUid::new("u-2"))))).unwrap()));
     let part = |action, calls| {
@@ -310,6 +348,7 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     let preflighted = Up::Preflighted(Preflighted { number: 1, checks, at: None, prepared: None });
     all.push(("up.preflighted".into(), encode(&preflighted).unwrap()));
     all.push(("up.verified".into(), encode(&Up::Verified(verified())).unwrap()));
+    all.push(("up.inspected".into(), encode(&Up::Inspected(inspected())).unwrap()));
     all.push(("up.scanned".into(), encode(&Up::Scanned(scanned())).unwrap()));
     let told = |told| Up::Diagnosed(Diagnosed { number: 4, told });
     all.push(("up.diagnosed".into(), encode(&told(Ok("H4sIAAAAAAAA/wMAAAAAAAAAAAA=".into()))).unwrap()));
@@ -325,13 +364,15 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         divides: false,
         unpacks: false,
         diagnoses: false,
+        inspects: false,
     };
     all.push(("hello.hello".into(), encode(&hello).unwrap()));
     all.push(("hello.verifies".into(), encode(&Hello { verifies: true, ..hello.clone() }).unwrap()));
     all.push(("hello.scans".into(), encode(&Hello { scans: true, ..hello.clone() }).unwrap()));
     all.push(("hello.divides".into(), encode(&Hello { divides: true, ..hello.clone() }).unwrap()));
     all.push(("hello.unpacks".into(), encode(&Hello { unpacks: true, ..hello.clone() }).unwrap()));
-    all.push(("hello.diagnoses".into(), encode(&Hello { diagnoses: true, ..hello }).unwrap()));
+    all.push(("hello.diagnoses".into(), encode(&Hello { diagnoses: true, ..hello.clone() }).unwrap()));
+    all.push(("hello.inspects".into(), encode(&Hello { inspects: true, ..hello }).unwrap()));
     let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };
     all.push(("welcome.welcome".into(), encode(&welcome).unwrap()));
     all

@@ -144,7 +144,7 @@ async fn plane(
                 heard(Said::Divide(division.parts));
                 continue;
             }
-            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) | Down::Diagnose(_) => continue,
+            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) | Down::Diagnose(_) | Down::Inspect(_) => continue,
         };
         heard(Said::Order(epoch, order.name()));
         // A renewal is answered at once, or it would wait behind the work.
@@ -180,6 +180,7 @@ async fn welcome(number: u32, planes: Planes, work: Duration, gate: &mpsc::Sende
             divides: planes.account.is_some(),
             unpacks: planes.account.is_some(),
             diagnoses: false,
+            inspects: false,
         };
         let answer = move |answer: Result<wire::Welcome, String>| {
             let _ = tell.send(answer.is_ok_and(|welcome| welcome.leading));

@@ -38,6 +38,12 @@ impl<N: Network> Rig<N> {
         self.ask_within(VERIFY_LIMIT, role, &json!({"ask": "verify", "name": name})).await
     }
 
+    /// `console restore plan`, as somebody asks who may only look.
+    pub async fn restore_plan(&self, name: &str, options: &Value) -> Option<Value> {
+        let question = json!({"ask": "restorePlan", "name": name, "options": options});
+        self.ask_within(VERIFY_LIMIT, Role::Viewer, &question).await
+    }
+
     /// `console orphans`, planes and all; `delete`: what of this backup may go.
     pub async fn scan(&self, role: Role, delete: Option<&str>) -> Option<Value> {
         self.ask_within(VERIFY_LIMIT, role, &json!({"ask": "orphans", "delete": delete, "planes": true})).await

@@ -218,10 +218,10 @@ impl<N: Network> Rig<N> {
     pub fn start_plane(&self, plane: &str) {
         let ports = self.world.plane_ports(plane, self.net.plane_up(plane));
         let budgets = self.world.config().ec2.budgets();
-        let tags = self.world.config().user_tags;
+        let (tags, volumes) = (self.world.config().user_tags, self.world.config().volumes);
         self.plane_starts.set(self.plane_starts.get() + 1);
         let new_ledger = format!("ledger-{plane}-{}", self.plane_starts.get());
-        let config = PlaneConfig { budgets, tags, new_ledger, ..PlaneConfig::new(plane) };
+        let config = PlaneConfig { budgets, tags, volumes, new_ledger, ..PlaneConfig::new(plane) };
         let view = ports.views.subscribe();
         let (name, (stop, stopped)) = (plane.to_owned(), oneshot::channel());
         let host = async move {

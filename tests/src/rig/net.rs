@@ -242,6 +242,7 @@ impl Dialer for SimDialer {
                 divides: !earlier,
                 unpacks: !earlier,
                 diagnoses: !earlier,
+                inspects: !earlier,
             },
             answer: Box::new(move |answer| {
                 async move {

@@ -7,6 +7,7 @@ use shared::{
     evidence::AcceptedSnapshot,
     ids::{InstanceId, SnapshotId, VolumeId},
     time::Timestamp,
+    wire::VolumeKind,
 };
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ impl State {
             instance: kept.attachment.as_ref().map(|at| InstanceId(at.instance.clone())),
             zone: self.config.planes.iter().find(|kept| kept.name == plane)?.zone.clone(),
             tags: kept.tags.clone().into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect(),
+            kind: VolumeKind { name: kept.kind.clone(), iops: Some(3_000), throughput: Some(125) },
         })
     }
 

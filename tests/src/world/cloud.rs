@@ -62,6 +62,7 @@ impl CloudState {
             "DescribeSnapshots",
             "ListSnapshotsInRecycleBin",
             "DescribeSnapshotAttribute",
+            "DescribeAvailabilityZones",
         ];
         let own = [
             ("CreateSnapshots", config.create_bucket),

@@ -1,7 +1,7 @@
 //! What a world is made of. Every number has a default that resembles the real system (the facts are cited); tests and
 //! the demo change what they want to show.
 
-use plane_actor::config::{Bucket, Budgets, UserTags};
+use plane_actor::config::{Bucket, Budgets, UserTags, VolumeQuotas};
 use shared::{ids::ClusterId, time::Timestamp};
 use std::{path::PathBuf, time::Duration};
 
@@ -105,6 +105,8 @@ pub struct WorldConfig {
     pub titan_volumes: bool,
     /// What the user wants on every snapshot.
     pub user_tags: UserTags,
+    /// What the planes' configuration says of volumes.
+    pub volumes: VolumeQuotas,
     /// Regions at the beginning; the scheduler splits and merges from there.
     pub regions: u32,
     /// Accounts of the bank, spread evenly over the regions.
@@ -170,6 +172,7 @@ impl Default for WorldConfig {
             one_volume_stores: 0,
             titan_volumes: false,
             user_tags: UserTags::default(),
+            volumes: VolumeQuotas::default(),
             regions: 24,
             accounts: 240,
             opening_balance: 1_000,

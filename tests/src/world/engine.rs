@@ -14,6 +14,7 @@ use super::{
     pd_state::PdState,
     peer::{Peer, Region},
     store::Store,
+    target::TargetCluster,
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use shared::{
@@ -94,6 +95,8 @@ pub(crate) struct State {
     /// Applied ingests: mark of the proposal, by file.
     pub(crate) ingests: BTreeMap<u64, u64>,
     pub(crate) margins: Margins,
+    /// TiDB clusters to restore into.
+    pub(crate) targets: Vec<TargetCluster>,
 }
 
 impl State {
@@ -128,6 +131,7 @@ impl State {
             admin: BTreeMap::new(),
             ingests: BTreeMap::new(),
             margins: Margins::default(),
+            targets: Vec::new(),
             config,
         };
         state.build();

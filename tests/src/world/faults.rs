@@ -27,7 +27,7 @@ pub struct Ec2Faults {
     pub denied: bool,
     /// The role allows neither ListChangedBlocks nor ListSnapshotBlocks.
     pub blocks_denied: bool,
-    /// The role allows neither DescribeSnapshotAttribute nor CreateVolume.
+    /// The role allows neither DescribeSnapshotAttribute, nor DescribeAvailabilityZones, nor CreateVolume.
     pub no_looks: bool,
     /// Added to every list of blocks.
     pub slow_blocks: Duration,

@@ -1,6 +1,6 @@
-//! What people and other services of AWS do to snapshots.
+//! What people and other services of AWS do to snapshots, and what people make ready.
 
-use super::{World, calls::Calls, cloud::Capture};
+use super::{World, calls::Calls, cloud::Capture, target::TargetCluster};
 use crate::models::ec2::{Ec2, Guard, Snapshot};
 use shared::ids::SnapshotId;
 
@@ -52,6 +52,14 @@ impl World {
     /// Somebody does something with the account as a whole.
     pub fn alter_ec2<T>(&self, change: impl FnOnce(&mut Ec2) -> T) -> T {
         self.with(|state| change(&mut state.cloud.ec2))
+    }
+
+    /// Somebody has made a TiDB cluster to restore into; one of that name is replaced.
+    pub fn set_target(&self, target: TargetCluster) {
+        self.with(|state| {
+            state.targets.retain(|other| (&other.namespace, &other.name) != (&target.namespace, &target.name));
+            state.targets.push(target);
+        });
     }
 
     /// Every call of AWS that this plane has begun, in their order.

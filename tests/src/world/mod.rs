@@ -54,6 +54,7 @@ mod scheduler;
 mod seen;
 mod setup;
 mod store;
+mod target;
 mod txn;
 mod waiting;
 
@@ -66,6 +67,7 @@ pub use image::Cut;
 pub use oracle::Finding;
 pub use restore::{Restored, Torn, TornHalf};
 pub use seen::{Facts, SnapshotFact};
+pub use target::TargetCluster;
 
 use engine::{State, millis};
 use shared::{ids::SnapshotId, time::Timestamp, ts::Ts};

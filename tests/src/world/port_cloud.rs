@@ -1,10 +1,11 @@
 //! The EC2 double behind [`Ec2`]: one attempt per call, AWS's refusals, lost answers, lagging describes.
 
 use super::{World, account::refused, cloud::CloudState, config::Span, engine::State};
+use crate::models::ec2::WantedVolume;
 use async_trait::async_trait;
 use plane_actor::ports::{
-    CloudError, Counted, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo,
-    SnapshotState, VolumeAt,
+    CloudError, Counted, CreateSnapshot, CreateSnapshots, CreateVolume, Ec2, Find, Found, InstanceVolumes,
+    SnapshotInfo, SnapshotState, VolumeAt, VolumeSum, Zone,
 };
 use shared::{
     evidence::AcceptedSnapshot,
@@ -234,11 +235,39 @@ impl Ec2 for Ec2Double {
         .await
     }
 
-    async fn may_create_volume(&self, id: &SnapshotId, zone: &str) -> Result<(), CloudError> {
+    async fn may_create_volume(&self, call: &CreateVolume) -> Result<(), CloudError> {
         self.describe("CreateVolume", |state| {
             let (now, home) = (state.moment(), state.home_of(&self.plane));
             state.may("CreateVolume", &self.plane)?;
-            state.cloud.ec2.may_create_volume(now, &home, &id.0, zone).map_err(refused)
+            let wanted = WantedVolume {
+                snapshot: &call.snapshot.0,
+                zone: &call.zone,
+                kind: &call.kind.name,
+                iops: call.kind.iops,
+                throughput: call.kind.throughput,
+                rate: call.rate,
+            };
+            state.cloud.ec2.may_create_volume(now, &home, &wanted).map_err(refused)
+        })
+        .await
+    }
+
+    async fn zones(&self) -> Result<Vec<Zone>, CloudError> {
+        self.describe("DescribeAvailabilityZones", |state| {
+            let home = state.home_of(&self.plane);
+            state.may("DescribeAvailabilityZones", &self.plane)?;
+            Ok(state.cloud.ec2.zones(&home).into_iter().map(|(name, state)| Zone { name, state }).collect())
+        })
+        .await
+    }
+
+    async fn sum_volumes(&self, kind: &str, page: Option<String>) -> Result<VolumeSum, CloudError> {
+        let from: usize = page.and_then(|page| page.parse().ok()).unwrap_or_default();
+        self.describe("DescribeVolumes", |state| {
+            let home = state.home_of(&self.plane);
+            let all: Vec<u64> = state.cloud.ec2.of_type(&home, kind).map(|volume| u64::from(volume.size)).collect();
+            let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());
+            Ok(VolumeSum { gib: all.into_iter().skip(from).take(PAGE).sum(), next })
         })
         .await
     }

@@ -3,6 +3,7 @@
 use super::{
     World, k8s,
     port_connect::{ACCESS_KEY, SECRET_KEY},
+    target::TargetCluster,
 };
 use async_trait::async_trait;
 use plane_actor::ports::{
@@ -36,6 +37,13 @@ impl KubeDouble {
 #[async_trait]
 impl Topology for KubeDouble {
     async fn locate(&self, namespace: &str, name: &str) -> Result<Located, PortError> {
+        if let Some(tidb_cluster) =
+            self.world.with(|state| TargetCluster::named(&state.targets, namespace, name).map(TargetCluster::object))
+        {
+            let urls = vec![TargetCluster::url(namespace, name)];
+            let endpoint = PdEndpoint { urls, tls: None };
+            return Ok(Located { endpoint, tidb_cluster, pd_replicas: 1, tidb_replicas: 0 });
+        }
         self.find(namespace, name).await?;
         let tidb_cluster = self.world.with(|state| k8s::tidb_cluster(state, &self.plane));
         Ok(Located {

@@ -4,6 +4,7 @@ use super::{
     World,
     engine::{State, millis},
     pd_state::GC_WORKER,
+    target::TargetCluster,
 };
 use async_trait::async_trait;
 use plane_actor::ports::{Pd, PdCluster, PdConnect, PdEndpoint, PdPause, PdRegion, PortError};
@@ -48,6 +49,8 @@ const REGION_PAGE: u32 = 8;
 pub(crate) struct PdDouble {
     pub(crate) world: World,
     pub(crate) plane: String,
+    /// Where a PD is that is not the world's own; empty: nowhere.
+    pub(crate) target: String,
 }
 
 #[async_trait]
@@ -56,7 +59,8 @@ impl PdConnect for PdDouble {
         self.enter("GetMembers", |_| Ok(())).await.map_err(|error| {
             PortError::refused(Reason::PdUnavailable, format!("{}: {error}", endpoint.urls.join(", ")))
         })?;
-        Ok(Arc::new(Self { world: self.world.clone(), plane: self.plane.clone() }))
+        let target = endpoint.urls.first().cloned().unwrap_or_default();
+        Ok(Arc::new(Self { world: self.world.clone(), plane: self.plane.clone(), target }))
     }
 }
 
@@ -185,6 +189,9 @@ impl State {
 impl Pd for PdDouble {
     async fn cluster(&self) -> Result<PdCluster, PortError> {
         self.enter("GetClusterInfo", |state| {
+            if let Some(target) = TargetCluster::at(&state.targets, &self.target) {
+                return Ok(target.pd());
+            }
             let other = state.faults.other_cluster.contains(&self.plane);
             Ok(PdCluster {
                 id: ClusterId(state.config.cluster.0 + u64::from(other)),
@@ -197,7 +204,11 @@ impl Pd for PdDouble {
     }
 
     async fn stores(&self) -> Result<Vec<ClusterStore>, PortError> {
-        self.enter("GetAllStores", |state| Ok(state.cluster_stores())).await
+        self.enter("GetAllStores", |state| {
+            let of_target = TargetCluster::at(&state.targets, &self.target).map(TargetCluster::listed);
+            Ok(of_target.unwrap_or_else(|| state.cluster_stores()))
+        })
+        .await
     }
 
     async fn now(&self) -> Result<Ts, PortError> {

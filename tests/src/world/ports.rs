@@ -13,7 +13,7 @@ impl World {
         let (wall, host) = (world.clone(), plane.clone());
         Ports {
             topology: Arc::new(port_kube::KubeDouble { world: world.clone(), plane: plane.clone() }),
-            pd: Arc::new(port_pd::PdDouble { world: world.clone(), plane: plane.clone() }),
+            pd: Arc::new(port_pd::PdDouble { world: world.clone(), plane: plane.clone(), target: String::new() }),
             tikv: Arc::new(port_tikv::TikvDial { world: world.clone() }),
             cloud: Arc::new(port_connect::CloudDouble { world: world.clone(), plane: plane.clone() }),
             ledger: Arc::new(port_kube::LedgerDouble { world, plane }),

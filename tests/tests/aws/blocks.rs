@@ -1,8 +1,11 @@
 //! EBS direct with the real SDK: pages, what counts, and what it refuses.
 
 use super::bench::{Bench, DATA, call};
-use plane_actor::ports::{BlockAt, BlockPage, BlockRead, CloudError, SnapshotState, Storage, Tier};
-use shared::ids::{SnapshotId, VolumeId};
+use plane_actor::ports::{BlockAt, BlockPage, BlockRead, CloudError, CreateVolume, SnapshotState, Storage, Tier, Zone};
+use shared::{
+    ids::{SnapshotId, VolumeId},
+    wire::VolumeKind,
+};
 use std::time::Duration;
 use tests::servers::ec2::Fault;
 
@@ -127,6 +130,66 @@ async fn a_block_is_read_and_compared_with_its_sum() {
     assert!(matches!(&outcome, Err(CloudError::Denied(text)) if text.contains("ebs:GetSnapshotBlock")), "{outcome:?}");
 }
 
+/// A volume that nothing special is asked of.
+fn volume(snapshot: &SnapshotId, zone: &str) -> CreateVolume {
+    let kind = VolumeKind { name: "gp3".to_owned(), iops: None, throughput: None };
+    CreateVolume { snapshot: snapshot.clone(), zone: zone.to_owned(), kind, rate: None }
+}
+
+/// What a restore is planned by: every field of a wish reaches EC2, zones with their states, sums over pages, types.
+#[tokio::test]
+async fn volumes_are_asked_for_as_they_are_wished_for_and_none_is_made() {
+    let bench = Bench::new().await;
+    let [_, second] = two(&bench).await;
+    let (ec2, this) = (&bench.cloud.ec2, of(&second, DATA[0]));
+    let zone = format!("{}c", bench.cloud.region);
+    let before = bench.handle().mutations();
+    let fast = |iops, throughput, rate| CreateVolume {
+        kind: VolumeKind { iops: Some(iops), throughput: Some(throughput), name: "gp3".to_owned() },
+        rate: Some(rate),
+        ..volume(&this, &zone)
+    };
+    assert_eq!(ec2.may_create_volume(&fast(80_000, 2_000, 300)).await, Ok(()));
+    let asked = bench.handle().calls_of("CreateVolume dry run").pop().expect("one");
+    for (field, value) in [
+        ("VolumeType", "gp3"),
+        ("Iops", "80000"),
+        ("Throughput", "2000"),
+        ("VolumeInitializationRate", "300"),
+        ("AvailabilityZone", zone.as_str()),
+        ("DryRun", "true"),
+    ] {
+        assert_eq!(asked.fields.get(field).map(String::as_str), Some(value), "{asked:?}");
+    }
+    for wrong in [fast(80_001, 2_000, 300), fast(80_000, 2_001, 300), fast(80_000, 2_000, 301)] {
+        let code = ec2.may_create_volume(&wrong).await.expect_err("refused");
+        assert_eq!(code.code(), Some("InvalidParameterValue"), "{code}");
+    }
+    let kind = VolumeKind { name: "io9".to_owned(), iops: None, throughput: None };
+    let unknown = ec2.may_create_volume(&CreateVolume { kind, ..volume(&this, &zone) }).await.expect_err("refused");
+    assert_eq!(unknown.code(), Some("UnknownVolumeType"), "{unknown}");
+    bench.handle().state(|state| drop(state.ec2.zone_states.insert(zone.clone(), "impaired".to_owned())));
+    let zones = ec2.zones().await.expect("told");
+    assert!(zones.contains(&Zone { name: zone.clone(), state: "impaired".to_owned() }), "{zones:?}");
+    assert!(
+        zones.contains(&Zone { name: format!("{}a", bench.cloud.region), state: "available".to_owned() }),
+        "{zones:?}"
+    );
+    let sum = ec2.sum_volumes("gp3", None).await.expect("told");
+    bench.handle().state(|state| assert_eq!((sum.gib, sum.next), (500 * state.ec2.volumes.len() as u64, None)));
+    assert_eq!(ec2.sum_volumes("io2", None).await.expect("told").gib, 0);
+    let found = ec2.volumes(&[VolumeId::from(DATA[0])]).await.expect("told");
+    let today = VolumeKind { name: "gp3".to_owned(), iops: Some(3_000), throughput: Some(125) };
+    assert_eq!(found.first().map(|at| at.kind.clone()), Some(today));
+    for (action, deny) in [("DescribeAvailabilityZones", true), ("DescribeVolumes", true)] {
+        bench.handle().deny(action, deny);
+    }
+    assert!(matches!(ec2.zones().await, Err(CloudError::Denied(_))));
+    assert!(matches!(ec2.sum_volumes("gp3", None).await, Err(CloudError::Denied(_))));
+    assert_eq!(bench.handle().calls_of("CreateVolume").len(), 0, "only dry runs");
+    assert_eq!(bench.handle().mutations(), before);
+}
+
 /// What became of a snapshot, as EC2 tells it.
 #[tokio::test]
 async fn tier_key_sharing_and_bin_are_told_and_no_volume_is_made() {
@@ -142,7 +205,7 @@ async fn tier_key_sharing_and_bin_are_told_and_no_volume_is_made() {
     let storage = Storage { gib: 500, tier: Tier::Standard, encrypted: false, key: String::new() };
     assert_eq!(told(&this).await, Some(storage.clone()));
     assert_eq!(ec2.shared_with(&this).await, Ok(Vec::new()));
-    assert_eq!(ec2.may_create_volume(&this, &zone).await, Ok(()));
+    assert_eq!(ec2.may_create_volume(&volume(&this, &zone)).await, Ok(()));
     bench.handle().state(|state| {
         let later = &mut state.ec2.snapshots.get_mut(this.as_str()).expect("there").later;
         (later.archived, later.key) = (true, Some("arn:aws:kms:k".to_owned()));
@@ -155,11 +218,11 @@ async fn tier_key_sharing_and_bin_are_told_and_no_volume_is_made() {
     assert_eq!(told(&other).await, None);
     assert_eq!(ec2.in_recycle_bin(&[this.clone(), other.clone()]).await, Ok(vec![other]));
     for (zone, code) in [(zone.as_str(), "IncorrectState"), ("mars-1a", "NotFound")] {
-        let outcome = ec2.may_create_volume(&this, zone).await;
+        let outcome = ec2.may_create_volume(&volume(&this, zone)).await;
         assert!(outcome.as_ref().is_err_and(|error| error.to_string().contains(code)), "{outcome:?}");
     }
     bench.handle().deny("CreateVolume dry run", true);
-    assert!(matches!(ec2.may_create_volume(&this, &zone).await, Err(CloudError::Denied(_))));
+    assert!(matches!(ec2.may_create_volume(&volume(&this, &zone)).await, Err(CloudError::Denied(_))));
     assert_eq!(bench.handle().calls_of("CreateVolume").len(), 0, "only dry runs");
     assert_eq!(bench.handle().mutations(), before);
 }

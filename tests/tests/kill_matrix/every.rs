@@ -23,6 +23,7 @@ const NONE: &[(&str, &str)] = &[
     ("down: Preflight", "touches nothing, and no machine knows it: `tests/protocol/check.rs`"),
     ("down: Verify", "no effect of a machine: `steps::QUESTIONS` has its lines, and `tests/protocol/midway.rs`"),
     ("down: Scan", "likewise"),
+    ("down: Inspect", "no effect of a machine, and the looks are those of Verify: `tests/protocol/restore_plan.rs`"),
     ("down: Diagnose", "reads memory alone, and no machine knows it: `tests/protocol/diagnose.rs`"),
     ("down: Divide", "parts of budgets, which nobody keeps: told again whenever they change"),
 ];

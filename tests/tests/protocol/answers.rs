@@ -119,6 +119,9 @@ fn every_field_of_an_answer_has_its_word_on_the_page_and_no_other() {
             .await;
         seen.add("check", &rig.check(Some("nightly")).await.unwrap());
         seen.add("verify", &rig.verify(Role::Admin, "backup").await.unwrap());
+        let target = json!({"az1": {"namespace": "tidb", "name": "shop-az1"}});
+        let options = json!({"wish": {"kind": {"name": "gp3"}, "rate": 300}, "targets": target});
+        seen.add("restore plan", &rig.restore_plan("backup", &options).await.unwrap());
         plant(&rig, |_| ());
         vanish(&rig).await;
         for delete in [None, Some("u-lost")] {

@@ -23,6 +23,7 @@ mod orphans;
 mod panics;
 mod planes;
 mod policy;
+mod restore_plan;
 mod restored;
 mod schedules;
 mod shared_out;

@@ -87,6 +87,7 @@ fn hello(plane: &str) -> Hello {
         divides: none,
         unpacks: none,
         diagnoses: none,
+        inspects: none,
     }
 }
 

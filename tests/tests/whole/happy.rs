@@ -224,6 +224,31 @@ async fn console(rig: &Rig, commit_ts: &str) {
     let watched = programs.console_text(&["watch", "first"]).await.unwrap();
     assert_eq!(watched.trim(), "attempt 1: Complete", "it has ended, so does the command");
     archive(programs).await;
+    restore_plan(rig, programs).await;
+}
+
+/// Every snapshot once, in the order of pods; three lines of a person's terminal; and nothing is changed by either.
+async fn restore_plan(rig: &Rig, programs: &Programs) {
+    let before = rig.ec2.handle.mutations();
+    let ask = ["restore", "plan", "first", "--rate", "300", "--zone", "eu-west-1b", "--hours", "2"];
+    let told = programs.console(&ask).await.unwrap();
+    let taken = rig.ec2.handle.snapshots();
+    let planes = told["plan"]["planes"].as_array().expect("planes");
+    let volumes: Vec<&Value> = planes.iter().flat_map(|plane| plane["volumes"].as_array().expect("volumes")).collect();
+    let planned: BTreeSet<&str> = volumes.iter().filter_map(|one| one["snapshot"].as_str()).collect();
+    assert_eq!(planned, taken.keys().map(String::as_str).collect(), "{told:#}");
+    assert_eq!((volumes.len(), told["fine"].as_bool()), (taken.len(), Some(true)), "{told:#}");
+    assert!(volumes.iter().all(|one| one["pod"].is_u64() && one["zoneTo"] == "eu-west-1b"), "{told:#}");
+    assert!(told["plan"]["totals"]["ready_ms"].is_u64() && told["plan"]["totals"]["perMonth"].is_string(), "{told:#}");
+    let drawn = programs.console_text(&ask).await.unwrap();
+    for line in ["plane prod-az1: ", "in all: ", "price: ", "not asked: no --target"] {
+        assert!(drawn.contains(line), "{line}\n{drawn}");
+    }
+    let own = format!("{}/{}", rig.sites[0].parts[0].namespace, rig.sites[0].parts[0].name);
+    let into_itself = programs.console(&["restore", "plan", "first", "--target", &format!("prod-az1={own}")]).await;
+    let why = into_itself.expect_err("it ends with 1").to_string();
+    assert!(why.contains("is that of the backup"), "{why}");
+    assert_eq!(rig.ec2.handle.mutations(), before);
 }
 
 /// One archive holds what every plane logged, did and owes.

@@ -144,6 +144,9 @@ impl Handler<Ask> for CoordinatorActor {
         if let Question::Verify { name } = &question {
             return self.verify(name, call, ctx);
         }
+        if let Question::RestorePlan { name, options } = question {
+            return self.plan_restore(&name, options, call, ctx);
+        }
         if let Question::Diagnose { name } = &question {
             return self.diagnose(name.as_deref(), call, ctx);
         }

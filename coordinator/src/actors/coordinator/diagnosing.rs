@@ -71,6 +71,7 @@ impl CoordinatorActor {
             generation: session.generation,
             since: session.since,
             verifies: session.hello.verifies,
+            inspects: session.hello.inspects,
             ends: session.until,
         });
         State {

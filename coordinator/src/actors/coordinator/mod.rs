@@ -14,6 +14,7 @@ mod drains;
 mod due;
 mod ended;
 mod ending;
+mod inspecting;
 mod letting_go;
 mod linked;
 mod objects;

@@ -117,6 +117,7 @@ impl CoordinatorActor {
     fn no_answer_from(&mut self, plane: &PlaneId, generation: u64) {
         self.checking.questions.session_over(plane, generation);
         self.verifying.questions.session_over(plane, generation);
+        self.verifying.inspections.session_over(plane, generation);
         self.scanning.questions.session_over(plane, generation);
         self.checking.diagnoses.session_over(plane, generation);
     }
@@ -157,6 +158,7 @@ impl CoordinatorActor {
             }
             Up::Preflighted(found) => self.preflighted(&heard.plane, found),
             Up::Verified(found) => self.verified(&heard.plane, found),
+            Up::Inspected(found) => self.inspected(&heard.plane, found),
             Up::Scanned(found) => self.scanned(&heard.plane, found),
             Up::Diagnosed(told) => self.checking.diagnoses.answered(&heard.plane, told.number, told.told),
         }

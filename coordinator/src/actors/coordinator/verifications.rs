@@ -1,7 +1,12 @@
 //! What verifications need of what this process has seen and asked.
 
 use super::questions::Questions;
-use shared::{ids::BackupUid, time::Timestamp, verify::Pace, wire::Verified};
+use shared::{
+    ids::BackupUid,
+    time::Timestamp,
+    verify::Pace,
+    wire::{Inspected, Verified},
+};
 use std::collections::BTreeMap;
 
 /// Whoever asked for them.
@@ -9,6 +14,8 @@ use std::collections::BTreeMap;
 pub(super) struct Verifying {
     pub(super) under_way: usize,
     pub(super) questions: Questions<Verified>,
+    /// Of plans of restores, which count among those under way.
+    pub(super) inspections: Questions<Inspected>,
     /// How often what is kept is looked at; `None`: only when somebody asks.
     pub(super) pace: Option<Pace>,
     /// One is under way that nobody asked for.

@@ -4,7 +4,7 @@
 use super::{CoordinatorActor, asking::reply, questions::heard, restart};
 use crate::{
     console::{self, Answered, verify::Looked},
-    ports::AdminCall,
+    ports::{AdminCall, Ledger},
 };
 use actix::{AsyncContext, Context, WrapFuture, fut::ActorFutureExt};
 use futures::future::join_all;
@@ -16,16 +16,44 @@ use shared::{
     wire::{Down, Verified, Verify},
 };
 use shell::link::Role;
-use std::time::Duration;
-use tokio::sync::oneshot;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::{Semaphore, oneshot};
 
 /// A plane ends its look by itself a little earlier and tells how far it came.
 const PLANE_LIMIT: Duration = Duration::from_secs(130);
-/// Verifications under way at a time; each has a record in memory.
-const AT_ONCE: usize = 2;
+/// Verifications and plans of restores under way at a time; each has a record in memory.
+pub(super) const AT_ONCE: usize = 2;
 
 /// A plane, and what becomes of the question to it.
-type OfPlane = (PlaneId, Result<oneshot::Receiver<Verified>, Refusal>);
+pub(super) type OfPlane<T> = (PlaneId, Result<oneshot::Receiver<T>, Refusal>);
+
+/// The record of a backup that is Complete.
+pub(super) async fn read_complete(
+    ledger: Arc<dyn Ledger>,
+    reads: Arc<Semaphore>,
+    backup: BackupUid,
+) -> Result<Record, String> {
+    // Nobody closes it.
+    let _one = reads.acquire().await;
+    match restart::read(ledger, backup).await {
+        Ok(Some((record, _))) if record.can_be_verified() => Ok(record),
+        Ok(Some(_)) => Err("it is not Complete any more".to_owned()),
+        Ok(None) => Err("its record is gone".to_owned()),
+        Err(error) => Err(format!("its record cannot be read: {error}")),
+    }
+}
+
+/// What came of each question.
+pub(super) async fn all_heard<T>(asked: Vec<OfPlane<T>>, limit: Duration) -> Vec<(PlaneId, Result<T, Refusal>)> {
+    let answers = asked.into_iter().map(|(plane, answer)| async move {
+        let told = match answer {
+            Ok(answer) => heard(answer, limit).await,
+            Err(refusal) => Err(refusal),
+        };
+        (plane, told)
+    });
+    join_all(answers).await
+}
 
 impl CoordinatorActor {
     /// Answers when every plane has answered, or has been silent for [`PLANE_LIMIT`].
@@ -66,30 +94,12 @@ impl CoordinatorActor {
             return false;
         }
         self.verifying.under_way += 1;
-        let (ledger, reads) = (self.ports.ledger.clone(), self.reads.clone());
-        let reading = async move {
-            // Nobody closes it.
-            let _one = reads.acquire().await;
-            restart::read(ledger, backup).await
-        };
+        let reading = read_complete(self.ports.ledger.clone(), self.reads.clone(), backup);
         let asking = reading.into_actor(self).then(|read, actor: &mut Self, _| {
-            let read = match read {
-                Ok(Some((record, _))) if record.can_be_verified() => Ok(record),
-                Ok(Some(_)) => Err("it is not Complete any more".to_owned()),
-                Ok(None) => Err("its record is gone".to_owned()),
-                Err(error) => Err(format!("its record cannot be read: {error}")),
-            };
             let asked = read.map(|record| (actor.ask_to_verify(&record), record));
             async move {
                 let (asked, record) = asked?;
-                let told = join_all(asked.into_iter().map(|(plane, answer)| async move {
-                    let told = match answer {
-                        Ok(answer) => heard(answer, PLANE_LIMIT).await,
-                        Err(refusal) => Err(refusal),
-                    };
-                    (plane, told)
-                }));
-                Ok((told.await, record))
+                Ok((all_heard(asked, PLANE_LIMIT).await, record))
             }
             .into_actor(actor)
         });
@@ -117,7 +127,7 @@ impl CoordinatorActor {
     }
 
     /// A plane of an earlier version is not asked what it does not know.
-    fn ask_to_verify(&mut self, record: &Record) -> Vec<OfPlane> {
+    fn ask_to_verify(&mut self, record: &Record) -> Vec<OfPlane<Verified>> {
         use shared::reason::Reason::{Internal, PlaneNotConnected};
         let mut asked = Vec::new();
         let text = record.certificate_of_all().unwrap_or_default();

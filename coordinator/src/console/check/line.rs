@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 use shared::{
+    ids::PlaneId,
     reason::{Reason, Refusal, cut},
     time::{Millis, Timestamp},
+    verify::Asked,
+    wire::{Finding, FindingState},
 };
 use shell::expiry::days_left;
 
@@ -76,6 +79,31 @@ impl Line {
         anchor: &str,
     ) -> Self {
         Self { state, anchor: Some(anchor.to_owned()), ..Self::fine(group, what, found) }
+    }
+
+    /// What a plane found; of what nobody looked at the page `unchecked` says more.
+    pub(in crate::console) fn found(group: &str, one: &Finding, anchor: &str, unchecked: &str) -> Self {
+        let of = |state, anchor: &str| Self::without(group, &one.subject, state, one.text.clone(), anchor);
+        match one.state {
+            FindingState::Sound => Self::fine(group, &one.subject, one.text.clone()),
+            FindingState::Doubtful => of(State::Warning, anchor),
+            FindingState::Unchecked => of(State::Refused, unchecked),
+            FindingState::Broken => of(State::Refused, anchor),
+        }
+    }
+
+    /// What came of asking a plane, a line for each finding.
+    pub(in crate::console) fn of_plane(
+        plane: &PlaneId,
+        asked: &Asked,
+        unchecked: &str,
+        line: impl Fn(&str, &Finding) -> Self,
+    ) -> Vec<Self> {
+        let group = format!("plane {plane}");
+        match asked {
+            Asked::Unasked(why) => vec![Self::without(group, "plane", State::Refused, why.clone(), unchecked)],
+            Asked::Answered(findings) => findings.iter().map(|finding| line(&group, finding)).collect(),
+        }
     }
 
     pub(in crate::console) fn took(self, took: Millis) -> Self {

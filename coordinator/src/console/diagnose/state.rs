@@ -25,6 +25,7 @@ pub(crate) struct OfSession {
     pub(crate) generation: u64,
     pub(crate) since: Timestamp,
     pub(crate) verifies: bool,
+    pub(crate) inspects: bool,
     pub(crate) ends: Option<Timestamp>,
 }
 
@@ -80,6 +81,7 @@ impl OfSession {
             "session": self.generation,
             "since": rfc3339(self.since),
             "verifies": self.verifies,
+            "inspects": self.inspects,
             "certificateEnds": self.ends.map(rfc3339),
             "daysLeft": self.ends.map(|end| days_left(end, now)),
         })

@@ -9,6 +9,7 @@ use crate::{
 use shared::{
     time::{Millis, Timestamp},
     verify::judge,
+    wire::FindingState,
 };
 
 /// 2024-05-01T03:00:20Z

@@ -131,6 +131,8 @@ aws:
   {{- end }}
   # How many snapshots it may have in the Region, and how many of them pending (0: EC2 is not known to have a limit).
   quotas: {snapshots: {{ int64 .Values.aws.quotas.snapshots }}, pendingSnapshots: {{ int64 .Values.aws.quotas.pendingSnapshots }}}
+  # How many GiB volumes may have in it by their type, and how fast all of them may be initialised, for plans of restores.
+  volumes: {quotaGib: {{ toJson .Values.aws.volumes.quotaGib }}, initializationMibPerSecond: {{ int64 .Values.aws.volumes.initializationMibPerSecond }}}
   # Snapshots bear the tags of their volumes as well, as far as EC2's 50 tags go.
   copyVolumeTags: {{ .Values.aws.copyVolumeTags }}
   {{- with .Values.aws.tags }}

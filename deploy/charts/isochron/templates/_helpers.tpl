@@ -74,8 +74,12 @@ timezone: {{ .Values.timezone | quote }}
 stopGraceSeconds: {{ int64 .Values.stopGraceSeconds }}
 # Pages for browsers and answers for programs, beside the metrics.
 ui: {{ .Values.ui }}
-# What AWS takes for what backups keep, for what people are told.
-prices: {snapshotGibMonth: {{ .Values.prices.snapshotGibMonth }}, currency: {{ .Values.prices.currency | quote }}}
+# What AWS takes for what backups keep and for the volumes of a restore, for what people are told.
+prices:
+  snapshotGibMonth: {{ .Values.prices.snapshotGibMonth }}
+  currency: {{ .Values.prices.currency | quote }}
+  volumes: {{ toJson .Values.prices.volumes }}
+  initializationGibMib: {{ toJson .Values.prices.initializationGibMib }}
 # How often Complete backups are looked at: the newest of each schedule and TiDB cluster, and all others.
 verify: {enabled: {{ .Values.verify.enabled }}, newestHours: {{ int64 .Values.verify.newestHours }}, restHours: {{ int64 .Values.verify.restHours }}}
 # How often planes look through AWS for what nothing names.

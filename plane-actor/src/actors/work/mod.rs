@@ -16,6 +16,7 @@ mod directories;
 mod discovery;
 #[cfg(test)]
 mod fixtures;
+mod inspect;
 mod leaders;
 mod left;
 mod list;
@@ -50,6 +51,7 @@ mod volumes;
 pub(crate) use beside::beside;
 pub(crate) use context::WorkContext;
 pub(crate) use discovery::Discovery;
+pub(crate) use inspect::inspect;
 pub(crate) use outcome::{Carried, Outcome, Said};
 pub(crate) use prepare::{Findings, preflight};
 pub(crate) use scan::scan;

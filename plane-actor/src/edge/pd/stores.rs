@@ -3,7 +3,7 @@
 use super::leader::{Fail, Leader, header_fail, status_fail};
 use crate::edge::proto::{
     metapb::{self, NodeState, StoreState as PbState},
-    pdpb::GetAllStoresRequest,
+    pdpb::{ErrorType, GetAllStoresRequest, ResponseHeader},
 };
 use shared::{
     evidence::{ClusterStore, StoreState},
@@ -19,8 +19,17 @@ const DISCONNECTED_AFTER: Millis = Millis::secs(20);
 pub(super) async fn all_stores(leader: &Leader) -> Result<Vec<metapb::Store>, Fail> {
     let request = GetAllStoresRequest { header: leader.header(), exclude_tombstone_stores: false };
     let answer = leader.grpc().get_all_stores(request).await.map_err(|s| status_fail(&s))?.into_inner();
+    if is_new(answer.header.as_ref()) {
+        return Ok(Vec::new());
+    }
     header_fail(answer.header.as_ref())?;
     Ok(answer.stores)
+}
+
+/// No TiKV has ever joined this PD (`facts/restore.md` §3.2).
+fn is_new(header: Option<&ResponseHeader>) -> bool {
+    let error = header.and_then(|header| header.error.as_ref());
+    error.is_some_and(|error| error.r#type() == ErrorType::NotBootstrapped)
 }
 
 /// Neither Tombstone nor TiFlash: can hold data of a region that TiKV leads or follows.

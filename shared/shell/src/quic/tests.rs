@@ -74,8 +74,9 @@ fn world_with(limits: Limits) -> World {
 
 fn hello(plane: &str) -> Hello {
     let (version, plane, boot) = ("test".to_owned(), PlaneId::from(plane), "1".to_owned());
-    let (verifies, scans, divides, unpacks, diagnoses) = (false, false, false, false, false);
-    Hello { wire: WIRE_VERSION, version, plane, boot, verifies, scans, divides, unpacks, diagnoses }
+    let no = false;
+    let (verifies, scans, divides, unpacks, diagnoses, inspects) = (no, no, no, no, no, no);
+    Hello { wire: WIRE_VERSION, version, plane, boot, verifies, scans, divides, unpacks, diagnoses, inspects }
 }
 
 fn welcome(leading: bool) -> Welcome {

@@ -21,27 +21,6 @@ impl Ec2 {
         Ok(self.visible(now, home, id)?.later.shared_with.clone())
     }
 
-    /// CreateVolume, up to the point where a volume would be made.
-    ///
-    /// # Errors
-    /// None could be made.
-    pub fn may_create_volume(&self, now: Duration, home: &Home, id: &str, zone: &str) -> Result<(), Refusal> {
-        if !zone.starts_with(&home.region) || zone.len() <= home.region.len() {
-            return Err(Refusal::new("InvalidZone.NotFound", format!("The zone '{zone}' does not exist.")));
-        }
-        let snapshot = self.visible(now, home, id)?;
-        if snapshot.state(now) != "completed" {
-            return Err(Refusal::new(
-                "IncorrectState",
-                format!("Snapshot is in invalid state - {}", snapshot.state(now)),
-            ));
-        }
-        if snapshot.later.archived {
-            return Err(Refusal::new("IncorrectState", format!("The snapshot {id} is in the archive storage tier")));
-        }
-        Ok(())
-    }
-
     /// Those of these that the Recycle Bin has.
     pub fn binned<'a>(&'a self, home: &'a Home, ids: &'a [String]) -> impl Iterator<Item = &'a String> {
         let binned =

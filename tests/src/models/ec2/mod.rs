@@ -13,6 +13,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod things;
+mod volumes;
 
 pub use blocks::{BLOCK_BYTES, Block};
 pub use create::{Call, Wanted};
@@ -22,6 +23,7 @@ pub use refusal::Refusal;
 pub use rules::{Rate, Rules};
 pub use tags::check_tags;
 pub use things::{Attachment, Home, Instance, Later, Snapshot, Volume};
+pub use volumes::WantedVolume;
 
 use rules::Level;
 use std::{
@@ -42,6 +44,10 @@ pub struct Ec2 {
     pub snapshots: BTreeMap<String, Snapshot>,
     /// Keys of KMS that decrypt nothing any more.
     pub disabled_keys: BTreeSet<String>,
+    /// Zones that are not as they were, by name, with EC2's word for what they are.
+    pub zone_states: BTreeMap<String, String>,
+    /// Types that a zone does not offer.
+    pub not_offered: BTreeSet<(String, String)>,
     last_snapshot: BTreeMap<String, Duration>,
     levels: BTreeMap<(Home, String), Level>,
     calls: u64,
@@ -72,6 +78,7 @@ impl Ec2 {
         let volume = Volume {
             home: home.clone(),
             size: 500,
+            kind: "gp3".to_owned(),
             written,
             ever_written: written,
             tags: BTreeMap::new(),

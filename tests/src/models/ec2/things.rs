@@ -40,6 +40,8 @@ pub struct Volume {
     pub home: Home,
     /// GiB.
     pub size: u32,
+    /// EC2's word for its type.
+    pub kind: String,
     /// What FullSnapshotSizeInBytes of its next snapshot will be.
     pub written: u64,
     /// Bytes that were ever written to it, what was written over included.

@@ -12,7 +12,7 @@ use crate::models::ec2::{Home, Instance, Volume, well_formed};
 const VOLUME_FIELDS: &[&str] =
     &["VolumeId.#", "Filter.#.Name", "Filter.#.Value.#", "MaxResults", "NextToken", "DryRun"];
 const VOLUME_FILTERS: &[&str] =
-    &["volume-id", "status", "size", "attachment.instance-id", "attachment.device", "attachment.status"];
+    &["volume-id", "status", "size", "volume-type", "attachment.instance-id", "attachment.device", "attachment.status"];
 const INSTANCE_FIELDS: &[&str] =
     &["InstanceId.#", "Filter.#.Name", "Filter.#.Value.#", "MaxResults", "NextToken", "DryRun"];
 const INSTANCE_FILTERS: &[&str] = &["instance-id", "instance-state-name", "block-device-mapping.volume-id"];
@@ -49,6 +49,7 @@ impl World {
                     "volume-id" => vec![id.clone()],
                     "status" => vec![status(volume).to_owned()],
                     "size" => vec![volume.size.to_string()],
+                    "volume-type" => vec![volume.kind.clone()],
                     "attachment.instance-id" => at.map(|at| at.instance.clone()).into_iter().collect(),
                     "attachment.device" => at.map(|at| at.device.clone()).into_iter().collect(),
                     _ => at.map(|at| at.status.clone()).into_iter().collect(),
@@ -146,7 +147,7 @@ fn write_volume(xml: &mut Xml, id: &str, volume: &Volume) {
         xml.leaf("deleteOnTermination", false);
     });
     xml.tags(&volume.tags);
-    xml.leaf("volumeType", "gp3");
+    xml.leaf("volumeType", &volume.kind);
     xml.leaf("iops", 3000);
     xml.leaf("throughput", 125);
     xml.leaf("encrypted", false);

@@ -3,15 +3,24 @@
 
 use super::{
     fault::ApiError,
-    form::Form,
+    form::{Form, invalid},
     world::{World, dry_run},
     xml::Xml,
 };
-use crate::models::ec2::Home;
+use crate::models::ec2::{Home, WantedVolume};
 use std::time::Duration;
 
 /// What a CreateVolume may say here.
-const VOLUME: &[&str] = &["AvailabilityZone", "SnapshotId", "VolumeType", "ClientToken", "DryRun"];
+const VOLUME: &[&str] = &[
+    "AvailabilityZone",
+    "SnapshotId",
+    "VolumeType",
+    "Iops",
+    "Throughput",
+    "VolumeInitializationRate",
+    "ClientToken",
+    "DryRun",
+];
 
 impl World {
     pub(crate) fn snapshot_attribute(
@@ -46,11 +55,33 @@ impl World {
         }))
     }
 
+    pub(crate) fn describe_zones(&mut self, home: &Home, form: &Form, request: &str) -> Result<String, ApiError> {
+        form.only(&["DryRun"])?;
+        dry_run(form)?;
+        Ok(Xml::reply("DescribeAvailabilityZones", request, |xml| {
+            xml.set("availabilityZoneInfo", self.ec2().zones(home), |xml, (name, state)| {
+                xml.leaf("zoneName", name);
+                xml.leaf("zoneState", state);
+                xml.leaf("regionName", &home.region);
+            });
+        }))
+    }
+
     /// No test makes a volume: without DryRun it is refused.
     pub(crate) fn create_volume(&mut self, now: Duration, home: &Home, form: &Form) -> Result<String, ApiError> {
         form.only(VOLUME)?;
-        let (id, zone) = (form.required("SnapshotId")?, form.required("AvailabilityZone")?);
-        self.ec2().may_create_volume(now, home, id, zone)?;
+        let number =
+            |field: &str| form.text(field).map(|text| text.parse().map_err(|_| invalid(field, text))).transpose();
+        let wanted = WantedVolume {
+            snapshot: form.required("SnapshotId")?,
+            zone: form.required("AvailabilityZone")?,
+            // EC2's own default (`facts/ec2-wire.md` §1).
+            kind: form.text("VolumeType").unwrap_or("gp2"),
+            iops: number("Iops")?,
+            throughput: number("Throughput")?,
+            rate: number("VolumeInitializationRate")?,
+        };
+        self.ec2().may_create_volume(now, home, &wanted)?;
         dry_run(form)?;
         Err(ApiError::client("UnsupportedOperation", "volumes are not made here"))
     }

@@ -162,6 +162,7 @@ impl World {
             "DeleteSnapshot" => self.delete_snapshot(now, home, form, request),
             "DescribeSnapshotAttribute" => self.snapshot_attribute(now, home, form, request),
             "ListSnapshotsInRecycleBin" => self.recycle_bin(home, form, request),
+            "DescribeAvailabilityZones" => self.describe_zones(home, form, request),
             "CreateVolume" => self.create_volume(now, home, form),
             "CreateTags" => self.create_tags(now, home, form, request),
             "DescribeTags" => self.describe_tags(now, home, form, request),

@@ -19,19 +19,19 @@ use crate::{actors::plane_context::PlaneContext, budgets::Action, ports::Cloud};
 use shared::{
     ids::SnapshotId,
     verify::Subject,
-    wire::{Finding, FindingState, Verified, Verify},
+    wire::{Finding, FindingState, Verified, Verify, VolumeWish},
 };
-use snapshots::Shown;
+pub(super) use snapshots::Shown;
 use std::time::Duration;
 
 /// What stands before everything else, and is no subject of its own where it is well.
-const CREDENTIALS: &str = "credentials";
+pub(super) const CREDENTIALS: &str = "credentials";
 /// Ids of one describe, as with every other look (`facts/aws.md` A2).
-const IDS: usize = 200;
+pub(super) const IDS: usize = 200;
 
 /// Ports' calls that a verification of so many snapshots makes at the most, each with its second try: known before the
 /// first one.
-const fn calls_at_most(snapshots: usize) -> usize {
+pub(super) const fn calls_at_most(snapshots: usize) -> usize {
     let describes = 2 * snapshots.div_ceil(IDS);
     let objects = 3;
     question::TRIES * (1 + objects + describes + sharing::AT_MOST + volumes::AT_MOST + blocks::CALLS_AT_MOST)
@@ -42,13 +42,13 @@ const fn calls_at_most(snapshots: usize) -> usize {
 pub(crate) async fn verify(env: &PlaneContext, ask: &Verify, limit: Duration) -> Verified {
     let look = Look::new(env, limit, calls_at_most(ask.snapshots.len()));
     let findings = match connect(&look, ask).await {
-        Ok(cloud) => all(&look, &cloud, ask).await,
+        Ok(cloud) => all(&look, &cloud, ask, &VolumeWish::plain()).await.findings,
         Err(said) => vec![look.finding(CREDENTIALS, look.now(), said)],
     };
     Verified { number: ask.number, findings, at: env.clock.wall(), calls: look.calls() }
 }
 
-async fn connect(look: &Look<'_>, ask: &Verify) -> Result<Cloud, Said> {
+pub(super) async fn connect(look: &Look<'_>, ask: &Verify) -> Result<Cloud, Said> {
     look.may_call().map_err(Said::from)?;
     look.count();
     let connecting = cloud::connect(look.env(), &ask.spec);
@@ -59,7 +59,16 @@ async fn connect(look: &Look<'_>, ask: &Verify) -> Result<Cloud, Said> {
     }
 }
 
-async fn all(look: &Look<'_>, cloud: &Cloud, ask: &Verify) -> Vec<Finding> {
+/// All that a verification finds, and of what.
+pub(super) struct Looked {
+    pub(super) findings: Vec<Finding>,
+    pub(super) shown: Shown,
+    /// backupmeta as it lies in S3.
+    pub(super) meta: Option<Vec<u8>>,
+}
+
+/// `wish`: what the volumes would be that EC2 is asked about.
+pub(super) async fn all(look: &Look<'_>, cloud: &Cloud, ask: &Verify, wish: &VolumeWish) -> Looked {
     let target = &ask.spec.storage;
     let mut findings = Vec::new();
     let mut add = |subject: Subject, begun, said| findings.push(look.finding(subject.as_str(), begun, said));
@@ -69,8 +78,10 @@ async fn all(look: &Look<'_>, cloud: &Cloud, ask: &Verify) -> Vec<Finding> {
     add(Subject::Lock, begun, said(lock, |body| metadata::lock(body.as_deref(), &ask.attempt)));
     let begun = look.now();
     let meta = look.object(cloud, &target.key(storage::BACKUPMETA)).await;
-    let sizes = meta.as_ref().ok().and_then(|body| metadata::volume_sizes(body.as_deref()?)).unwrap_or_default();
-    add(Subject::Backupmeta, begun, said(meta, |body| metadata::backupmeta(body.as_deref(), ask)));
+    let judged = meta.as_ref().map(|body| metadata::backupmeta(body.as_deref(), ask));
+    add(Subject::Backupmeta, begun, judged.unwrap_or_else(|stop| Said::from(stop.clone())));
+    let meta = meta.ok().flatten();
+    let sizes = meta.as_deref().and_then(metadata::volume_sizes).unwrap_or_default();
     let begun = look.now();
     let certificate = look.object(cloud, &target.key(storage::CERTIFICATE)).await;
     add(
@@ -90,7 +101,7 @@ async fn all(look: &Look<'_>, cloud: &Cloud, ask: &Verify) -> Vec<Finding> {
             for subject in [Subject::Sharing, Subject::Volumes, Subject::Blocks] {
                 add(subject, begun, Said::new(FindingState::Unchecked, "the snapshots were not described"));
             }
-            return findings;
+            return Looked { findings, shown: Shown::default(), meta };
         }
     };
     let mut tags = attempt_tags(&ask.attempt, &look.env().config.plane);
@@ -102,10 +113,10 @@ async fn all(look: &Look<'_>, cloud: &Cloud, ask: &Verify) -> Vec<Finding> {
     let begun = look.now();
     add(Subject::Sharing, begun, sharing::look(look, cloud, ask, &shown).await);
     let begun = look.now();
-    add(Subject::Volumes, begun, volumes::look(look, cloud, ask, &shown).await);
+    add(Subject::Volumes, begun, volumes::look(look, cloud, ask, wish, &shown).await);
     let begun = look.now();
     add(Subject::Blocks, begun, blocks::look(look, cloud, ask, &shown).await);
-    findings
+    Looked { findings, shown, meta }
 }
 
 /// What was read is judged; else it is told why it was not.

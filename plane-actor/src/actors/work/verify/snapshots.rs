@@ -12,9 +12,9 @@ const GIB: u64 = 1 << 30;
 
 /// What there is.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(in super::super) struct Shown {
     /// What a describe shows.
-    pub(super) here: BTreeMap<SnapshotId, SnapshotInfo>,
+    pub(in super::super) here: BTreeMap<SnapshotId, SnapshotInfo>,
     /// What was deleted, and is in the Recycle Bin.
     pub(super) binned: BTreeSet<SnapshotId>,
 }

@@ -14,6 +14,7 @@ use shared::{
     evidence::AcceptedSnapshot,
     ids::{InstanceId, SnapshotId, VolumeId},
     time::Timestamp,
+    wire::VolumeKind,
 };
 
 pub(super) fn accepted(
@@ -88,7 +89,16 @@ pub(super) fn volume(action: &str, row: &types::Volume) -> Result<VolumeAt, Clou
         instance: instance.map(InstanceId::from),
         zone: row.availability_zone().unwrap_or_default().to_owned(),
         tags: tags(row.tags()).into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect(),
+        kind: VolumeKind {
+            name: row.volume_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            iops: number(row.iops()),
+            throughput: number(row.throughput()),
+        },
     })
+}
+
+fn number(number: Option<i32>) -> Option<u32> {
+    number.and_then(|number| u32::try_from(number).ok())
 }
 
 pub(super) fn instance(action: &str, row: &types::Instance) -> Result<InstanceVolumes, CloudError> {

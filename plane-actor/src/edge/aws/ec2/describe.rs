@@ -4,7 +4,7 @@
 use super::{CHUNK, Ec2Edge, convert, filter};
 use crate::{
     edge::aws::errors::{cloud_error, unreadable},
-    ports::{CloudError, Counted, Found, InstanceVolumes, SnapshotInfo, VolumeAt},
+    ports::{CloudError, Counted, Found, InstanceVolumes, SnapshotInfo, VolumeAt, VolumeSum},
 };
 use aws_sdk_ec2::{
     operation::{
@@ -136,6 +136,15 @@ impl Ec2Edge {
             }
             outcome => outcome,
         }
+    }
+
+    /// Sizes of all volumes of a type: one page.
+    pub(super) async fn sum_page(&self, kind: &str, token: Option<String>) -> Result<VolumeSum, CloudError> {
+        let call = self.client.describe_volumes().filters(filter("volume-type", [kind.to_owned()])).max_results(PAGE);
+        let answer = call.set_next_token(token).send().await.map_err(|error| cloud_error(VOLUMES, &error))?;
+        let sizes = answer.volumes().iter().filter_map(|volume| u64::try_from(volume.size()?).ok());
+        let next = answer.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
+        Ok(VolumeSum { gib: sizes.fold(0, u64::saturating_add), next })
     }
 
     async fn volumes_of(

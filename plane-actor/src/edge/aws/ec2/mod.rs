@@ -9,7 +9,8 @@ use super::{
     limits::limits,
 };
 use crate::ports::{
-    CloudError, Counted, CreateSnapshot, CreateSnapshots, Ec2, Find, Found, InstanceVolumes, SnapshotInfo, VolumeAt,
+    CloudError, Counted, CreateSnapshot, CreateSnapshots, CreateVolume, Ec2, Find, Found, InstanceVolumes,
+    SnapshotInfo, VolumeAt, VolumeSum, Zone,
 };
 use async_trait::async_trait;
 use aws_sdk_ec2::{
@@ -20,8 +21,8 @@ use aws_sdk_ec2::{
         create_snapshots::builders::CreateSnapshotsFluentBuilder,
     },
     types::{
-        CopyTagsFromSource, Filter, InstanceSpecification, ResourceType, SnapshotAttributeName, Tag, TagSpecification,
-        VolumeType,
+        AvailabilityZoneState, CopyTagsFromSource, Filter, InstanceSpecification, ResourceType, SnapshotAttributeName,
+        Tag, TagSpecification, VolumeType,
     },
 };
 use shared::{
@@ -198,12 +199,29 @@ impl Ec2 for Ec2Edge {
             .collect())
     }
 
-    async fn may_create_volume(&self, id: &SnapshotId, zone: &str) -> Result<(), CloudError> {
+    async fn may_create_volume(&self, call: &CreateVolume) -> Result<(), CloudError> {
         const ACTION: &str = "ec2:CreateVolume";
-        let asked = self.client.create_volume().snapshot_id(id.as_str()).availability_zone(zone);
-        let asked = asked.volume_type(VolumeType::Gp3).dry_run(true);
+        let number = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
+        let asked = self.client.create_volume().snapshot_id(call.snapshot.as_str()).availability_zone(&call.zone);
+        let asked = asked.volume_type(VolumeType::from(call.kind.name.as_str())).set_iops(number(call.kind.iops));
+        let asked = asked.set_throughput(number(call.kind.throughput));
+        let asked = asked.set_volume_initialization_rate(number(call.rate)).dry_run(true);
         let sent = asked.customize().config_override(once()).send().await;
         dry(ACTION, sent.map_err(|error| cloud_error(ACTION, &error)))
+    }
+
+    async fn zones(&self) -> Result<Vec<Zone>, CloudError> {
+        let answer = self.client.describe_availability_zones().send().await;
+        let answer = answer.map_err(|error| cloud_error("ec2:DescribeAvailabilityZones", &error))?;
+        let word = |state: Option<&AvailabilityZoneState>| state.map_or("", AvailabilityZoneState::as_str).to_owned();
+        let zone = |zone: &aws_sdk_ec2::types::AvailabilityZone| {
+            Some(Zone { name: zone.zone_name()?.to_owned(), state: word(zone.state()) })
+        };
+        Ok(answer.availability_zones().iter().filter_map(zone).collect())
+    }
+
+    async fn sum_volumes(&self, kind: &str, page: Option<String>) -> Result<VolumeSum, CloudError> {
+        self.sum_page(kind, page).await
     }
 }
 

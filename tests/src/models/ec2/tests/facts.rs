@@ -2,7 +2,7 @@
 //! `facts/aws.md`. What is on the wire only is in the server's own tests.
 
 use super::*;
-use crate::models::ec2::{Attachment, BLOCK_BYTES, Rules};
+use crate::models::ec2::{Attachment, BLOCK_BYTES, Rules, WantedVolume};
 
 const FOREIGN: &str = "vol-000000000000000ff";
 const NOW: Duration = MINUTE;
@@ -142,7 +142,7 @@ fn only_what_is_completed_warm_of_one_volume_and_decrypted_is_read() {
     assert_eq!(listed(&ec2, Some("snap-00000000")), Err("ResourceNotFoundException"));
     ec2.snapshots.get_mut(one).unwrap().later.archived = true;
     assert_eq!(read(&ec2, MINUTE), Err("ValidationException"), "archived");
-    let zone = |ec2: &Ec2, zone| code(ec2.may_create_volume(MINUTE, &home(), one, zone));
+    let zone = |ec2: &Ec2, zone| code(ec2.may_create_volume(MINUTE, &home(), &WantedVolume::plain(one, zone)));
     assert_eq!(zone(&ec2, "eu-west-1a"), Err("IncorrectState"), "an archived snapshot makes no volume");
     ec2.snapshots.get_mut(one).unwrap().later.archived = false;
     assert_eq!((zone(&ec2, "eu-west-1a"), zone(&ec2, "us-east-1a")), (Ok(()), Err("InvalidZone.NotFound")));
