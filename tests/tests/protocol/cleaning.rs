@@ -186,3 +186,37 @@ fn planes_of_one_account_share_what_it_may_delete() {
         assert!(rig.control.events().iter().all(|event| event.reason != Reason::CleanFailed.as_str()));
     });
 }
+
+/// A file in S3 names a snapshot of another backup: whoever may write there must not have that one deleted.
+#[test]
+fn what_only_a_file_names_and_no_tag_proves_stays() {
+    story(world(340), async |rig: Rc<Rig>| {
+        rig.control.apply(&rig.manifest("")).unwrap();
+        rig.control.apply(&rig.manifest_of("second", "q", "Delete", "")).unwrap();
+        let (first, second) = futures::join!(completes(&rig, KEY, LIMIT), completes(&rig, "br-admin/second", LIMIT));
+        assert!(first && second);
+        let meta =
+            |prefix: &str| String::from_utf8(rig.world.objects()[&format!("{prefix}-az1/backupmeta")].clone()).unwrap();
+        let snapshot = |text: &str| text.split('"').find(|word| word.starts_with("snap-")).unwrap().to_owned();
+        let (own, others) = (meta("p"), snapshot(&meta("q")));
+        rig.world.put_object("p-az1/backupmeta", own.replacen(&snapshot(&own), &others, 1).as_bytes());
+        let all = rig.world.left_over().snapshots;
+        rig.control.delete(KEY);
+        soon("the status says why", || {
+            clean_failed(&rig).is_some_and(|text| text.contains("do not bear this backup's tags"))
+        })
+        .await;
+        let text = clean_failed(&rig).unwrap();
+        assert!(text.contains("p-az1/backupmeta names 1 snapshots") && text.contains(&others), "{text}");
+        assert_eq!(rig.world.left_over().snapshots, all / 2, "its own went, also the one that the file names no more");
+        assert!(
+            rig.world.left_over().names.iter().any(|name| name.starts_with(&others)),
+            "{:?}",
+            rig.world.left_over()
+        );
+        assert!(rig.world.objects().contains_key("p-az1/backupmeta"), "it alone says what was named");
+        rig.control.annotate(KEY, "isochron.pingcap.com/abandon-planes", "az1");
+        rig.control.wait(KEY, |object: Option<&Value>| object.is_none()).await;
+        assert_eq!(rig.world.left_over().snapshots, all / 2);
+    });
+}

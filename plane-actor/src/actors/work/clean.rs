@@ -14,7 +14,7 @@ use super::{
 use crate::{
     actors::plane_context::length,
     budgets::Action,
-    ports::{Cloud, Find},
+    ports::{Cloud, Find, SnapshotInfo},
 };
 use shared::{
     backoff::Backoff,
@@ -51,8 +51,9 @@ pub(super) async fn clean(
     let mut work =
         Cleaning { context, order, calls, cloud: &cloud, report: CleanReport::default(), deleted: BTreeSet::new() };
     let below = work.below(&BTreeSet::new()).await?;
-    let deleted = work.delete_snapshots(&below).await;
-    deleted.map_err(|refusal| cloud::named(&order.spec, refusal))?;
+    let unproven = work.delete_snapshots(&below).await;
+    let unproven = unproven.map_err(|refusal| cloud::named(&order.spec, refusal))?;
+    work.tell_unproven(&unproven);
     if work.report.left.is_empty() && order.scope != CleanScope::Surplus {
         work.delete_objects().await?;
     }
@@ -136,14 +137,17 @@ impl Cleaning<'_> {
         Ok(if keys.is_empty() { Below::NotOurs } else { Below::Unclaimed(keys) })
     }
 
-    /// Until nothing is found any more and nothing that was accepted can still be hidden.
-    async fn delete_snapshots(&mut self, below: &Below) -> Result<(), Refusal> {
+    /// Until nothing is found any more and nothing that was accepted can still be hidden. What backupmeta names and nothing
+    /// proves to be this backup's is not touched, and comes back.
+    async fn delete_snapshots(&mut self, below: &Below) -> Result<Vec<SnapshotId>, Refusal> {
         let (context, order) = (self.context, self.order);
-        let mut named: BTreeSet<SnapshotId> = BTreeSet::new();
+        let (mut named, mut unproven): (BTreeSet<SnapshotId>, _) = (BTreeSet::new(), Vec::new());
         if order.scope != CleanScope::Surplus {
             named.extend(order.snapshots.iter().cloned());
             if let Below::Ours(in_backupmeta) = below {
-                named.extend(in_backupmeta.iter().cloned());
+                let (ours, others) = self.by_their_tags(in_backupmeta).await?;
+                named.extend(ours);
+                unproven = others;
             }
         }
         let mut unseen = accepted(self.calls, order);
@@ -162,7 +166,7 @@ impl Cleaning<'_> {
                 self.report.snapshots += deleting.all(now.iter().cloned().collect(), &mut left).await?;
                 if !left.is_empty() {
                     left.tell(self.cloud, &mut self.report);
-                    return Ok(());
+                    return Ok(unproven);
                 }
                 // Pages may shift while this clean or another one deletes, so it is looked again. It ends, because what was
                 // found once is not found again.
@@ -179,7 +183,36 @@ impl Cleaning<'_> {
         }
         self.delete_unseen(unseen, &deleting, &mut left).await?;
         left.tell(self.cloud, &mut self.report);
-        Ok(())
+        Ok(unproven)
+    }
+
+    /// Of what backupmeta names and no record does: what bears this backup's tags, and what does not. Whoever can write that
+    /// file must not have others' snapshots deleted by it.
+    async fn by_their_tags(&self, in_backupmeta: &[SnapshotId]) -> Result<(Vec<SnapshotId>, Vec<SnapshotId>), Refusal> {
+        let recorded: BTreeSet<&SnapshotId> = self.order.snapshots.iter().collect();
+        let asked: Vec<SnapshotId> = in_backupmeta.iter().filter(|id| !recorded.contains(id)).cloned().collect();
+        let (env, cloud) = (&self.context.env, self.cloud);
+        let infos = cloud_tried(Service::Ec2, "DescribeSnapshots", || looking::by_id(env, cloud, &asked)).await?;
+        let tags = backup_tags(&self.context.attempt, &env.config.plane);
+        let (ours, others): (Vec<_>, Vec<_>) =
+            infos.into_iter().partition(|info| tags.iter().all(|tag| info.tags.contains(tag)));
+        let ids = |infos: Vec<SnapshotInfo>| infos.into_iter().map(|info| info.snapshot).collect();
+        Ok((ids(ours), ids(others)))
+    }
+
+    /// They keep their metadata, which alone names them, until a person has looked.
+    fn tell_unproven(&mut self, unproven: &[SnapshotId]) {
+        let Some(first) = unproven.first() else { return };
+        let (count, target) = (unproven.len(), &self.order.spec.storage);
+        let text = format!(
+            "s3://{}/{} names {count} snapshots that do not bear this backup's tags, {first} first: none of them was deleted. \
+             If they are its own, delete them by hand; if not, somebody changed that file. Then annotate \
+             isochron.pingcap.com/abandon-planes",
+            target.bucket,
+            target.key(storage::BACKUPMETA)
+        );
+        self.report.needs_person |= self.report.left.is_empty();
+        line(&mut self.report.left, text);
     }
 
     /// EC2 accepted these and never showed them, which may be its mistake: each is deleted by its id once, and named.
