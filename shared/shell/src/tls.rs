@@ -8,6 +8,7 @@ mod credentials;
 mod files;
 mod identity;
 mod material;
+mod moment;
 mod names;
 mod servers;
 mod term;
@@ -18,7 +19,7 @@ pub use files::{TlsError, TlsFiles};
 pub use identity::{IdentityError, Peer, peer_of, serial_hex};
 pub use material::{Material, Standing};
 pub use names::{Mapping, MappingError, Names};
-pub(crate) use term::first_end;
+pub(crate) use term::{first_end, first_life};
 pub use witness::Distrust;
 
 use std::time::Duration;

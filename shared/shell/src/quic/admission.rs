@@ -6,7 +6,6 @@ use super::{
     turns::{Places, Turns},
 };
 use crate::{
-    clock::system_wall,
     expiry::{Expiry, Kind},
     link::Identity,
     seldom::Seldom,
@@ -212,8 +211,8 @@ impl Admission {
     /// files that were `changed`, otherwise those that are new, and those for which something has ended since. A thousand
     /// take a tenth of a second, which nobody else waits for.
     pub(super) async fn judge(&self, material: &Material, changed: bool) {
-        let now = system_wall();
-        let all = changed || material.expiries().iter().any(|end| end.at <= now);
+        let now = material.now();
+        let all = changed || material.something_ended(now);
         let due: Vec<u64> = {
             let sessions = lock(&self.sessions);
             let due = sessions.open.iter().filter(|(_, session)| all || !session.judged || session.until <= now);

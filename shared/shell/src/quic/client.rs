@@ -21,12 +21,12 @@ use super::{
     transport,
 };
 use crate::{
-    clock::system_wall,
-    expiry::{Expiry, days_left},
+    expiry::Expiry,
     link::{Identity, Link},
     tls::{ALPN_ADMIN, ALPN_PLANE, Credentials, Distrust, RELOAD_EVERY, peer_of},
 };
 use addresses::{resolve, share};
+use believed::Linked;
 pub(super) use believed::Reached;
 use bytes::Bytes;
 use futures::SinkExt;
@@ -47,16 +47,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-/// A coordinator's certificate that ends sooner is looked for anew, this often.
-const SOON_DAYS: i64 = 7;
-const ASK_AGAIN: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Dials with the newest certificates. One per process.
 pub struct Client {
     credentials: Arc<Credentials>,
     distrusted: watch::Sender<Option<Distrust>>,
-    /// By the number of its connection.
-    linked: watch::Sender<Option<(u64, Expiry)>>,
+    linked: watch::Sender<Option<Linked>>,
     /// Over TCP.
     links: OpenLinks,
     shown: Mutex<(String, Instant)>,
@@ -223,14 +218,14 @@ impl Client {
     }
 
     /// Ends when a new link would be better than the one that was dialled last: our certificate was renewed since, or the
-    /// coordinator's ends within a week and it was not asked for a newer one for a day.
+    /// coordinator's is near its end and it was not asked for a newer one for a while ([`Linked::wants_a_look`]).
     pub async fn outdated(&self) {
         let mut changes = self.credentials.subscribe();
         loop {
             let (serial, at) = self.shown();
-            let ending =
-                self.linked.borrow().as_ref().is_some_and(|(_, one)| days_left(one.at, system_wall()) < SOON_DAYS);
-            if serial != self.credentials.current().us.serial || (ending && at.elapsed() >= ASK_AGAIN) {
+            let now = self.credentials.now();
+            let ending = self.linked.borrow().as_ref().is_some_and(|one| one.wants_a_look(now, at.elapsed()));
+            if serial != self.credentials.current().us.serial || ending {
                 return;
             }
             // A time-out is the slow tick; the sender cannot be gone, we hold the credentials.
@@ -246,7 +241,7 @@ impl Client {
     /// The coordinator that the newest link goes to, while it is open, and when its certificate ends.
     pub fn linked(&self) -> impl Fn() -> Option<Expiry> + Send + Sync + use<> {
         let linked = self.linked.subscribe();
-        move || linked.borrow().as_ref().map(|(_, one)| one.clone())
+        move || linked.borrow().as_ref().map(|one| one.end.clone())
     }
 
     /// Gives links that were dropped the time to flush, then closes the rest.

@@ -4,12 +4,15 @@ use super::{
     files::{Raw, TlsError, TlsFiles},
     material::Material,
 };
+use crate::clock::{Wall, system_wall};
+use shared::time::Timestamp;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 /// The files, kept up to date. Readers get the newest reading that was whole; a bad one is logged and changes nothing.
 pub struct Credentials {
     files: TlsFiles,
+    wall: Wall,
     seen: std::sync::Mutex<Raw>,
     current: watch::Sender<Arc<Material>>,
 }
@@ -17,14 +20,24 @@ pub struct Credentials {
 impl Credentials {
     /// Reads the files; all must be there and fit.
     pub fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+        Self::load_by(files, Arc::new(system_wall))
+    }
+
+    /// The same by another wall clock: certificates and lists begin and end by it, in handshakes as well.
+    pub fn load_by(files: TlsFiles, wall: Wall) -> Result<Arc<Self>, TlsError> {
         let raw = Raw::read(&files)?;
-        let (current, _) = watch::channel(Arc::new(Material::of(&raw, &files)?));
-        Ok(Arc::new(Self { files, seen: std::sync::Mutex::new(raw), current }))
+        let (current, _) = watch::channel(Arc::new(Material::of(&raw, &files, wall.clone())?));
+        Ok(Arc::new(Self { files, wall, seen: std::sync::Mutex::new(raw), current }))
     }
 
     /// The newest whole reading.
     pub fn current(&self) -> Arc<Material> {
         self.current.borrow().clone()
+    }
+
+    /// Now, by the clock by which certificates are judged.
+    pub fn now(&self) -> Timestamp {
+        (self.wall)()
     }
 
     /// Told of every new reading.
@@ -40,7 +53,7 @@ impl Credentials {
         if *seen == raw {
             return Ok(false);
         }
-        let material = Material::of(&raw, &self.files)?;
+        let material = Material::of(&raw, &self.files, self.wall.clone())?;
         *seen = raw;
         self.current.send_replace(Arc::new(material));
         Ok(true)

@@ -4,20 +4,22 @@ use super::{
     ALPN_PLANE,
     files::{Raw, TlsError, TlsFiles, blocks},
     identity::{Peer, peer_of},
+    moment::Moment,
     names::Names,
     servers::Servers,
     term::{Term, ends},
     witness::{LastDistrust, Witness, said},
 };
-use crate::expiry::Expiry;
+use crate::{clock::Wall, expiry::Expiry};
 use rustls::{
     CertificateError as C, Error, RootCertStore,
     client::{Resumption, WebPkiServerVerifier},
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, ServerName, pem::PemObject},
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
     version::TLS13,
 };
+use shared::time::Timestamp;
 use std::{path::PathBuf, sync::Arc};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
@@ -35,6 +37,8 @@ pub struct Material {
     term: Term,
     ends: Vec<Expiry>,
     crl: Option<PathBuf>,
+    /// By which everything is judged.
+    moment: Arc<Moment>,
 }
 
 impl std::fmt::Debug for Material {
@@ -56,7 +60,7 @@ pub enum Standing {
 
 impl Material {
     /// All must be there and fit.
-    pub(super) fn of(raw: &Raw, files: &TlsFiles) -> Result<Self, TlsError> {
+    pub(super) fn of(raw: &Raw, files: &TlsFiles, wall: Wall) -> Result<Self, TlsError> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut store = RootCertStore::empty();
         let roots = blocks::<CertificateDer<'static>>(&raw.ca, &files.ca, "certificates")?;
@@ -99,6 +103,7 @@ impl Material {
             names,
             provider,
             crl: files.crl.clone(),
+            moment: Arc::new(Moment(wall)),
         };
         // A certificate that does not fit its key is seen here, not at the first connection: a renewal may have been
         // half written when we read it.
@@ -108,7 +113,7 @@ impl Material {
 
     /// A server that demands a client certificate and speaks `alpns`.
     pub fn server(&self, alpns: &[&[u8]]) -> Result<rustls::ServerConfig, TlsError> {
-        let mut config = rustls::ServerConfig::builder_with_provider(self.provider.clone())
+        let mut config = rustls::ServerConfig::builder_with_details(self.provider.clone(), self.moment.clone())
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable("TLS 1.3"))?
             .with_client_cert_verifier(self.clients.clone())
@@ -125,16 +130,26 @@ impl Material {
         &self.ends
     }
 
+    /// Now, by the clock by which certificates are judged.
+    pub fn now(&self) -> Timestamp {
+        self.moment.now()
+    }
+
+    /// Our own certificate, an authority or a list is over.
+    pub(crate) fn something_ended(&self, now: Timestamp) -> bool {
+        self.ends.iter().any(|end| end.at <= now)
+    }
+
     /// Could we serve with it now? Says what has run out, and since when.
     pub fn in_force(&self) -> Result<(), String> {
-        self.term.holds_at(i64::try_from(UnixTime::now().as_secs()).unwrap_or(i64::MAX))
+        self.term.holds_at(self.now().0.div_euclid(1000))
     }
 
     /// A client that presents our certificate and speaks `alpn`. Whom it does not believe is also kept there, with why.
     pub(crate) fn client(&self, alpn: &[u8]) -> Result<(rustls::ClientConfig, LastDistrust), TlsError> {
         let kept = LastDistrust::default();
         let witness = Witness::new(self.servers.clone(), kept.clone(), self.crl.clone());
-        let mut config = rustls::ClientConfig::builder_with_provider(self.provider.clone())
+        let mut config = rustls::ClientConfig::builder_with_details(self.provider.clone(), self.moment.clone())
             .with_protocol_versions(&[&TLS13])
             .map_err(unusable("TLS 1.3"))?
             .dangerous()
@@ -150,13 +165,13 @@ impl Material {
     /// Judges a client whose session is open, by the same verifier that lets clients in.
     pub fn judge_client(&self, chain: &[CertificateDer<'_>]) -> Standing {
         let Some((first, rest)) = chain.split_first() else { return Standing::missing() };
-        self.standing(self.clients.verify_client_cert(first, rest, UnixTime::now()).err())
+        self.standing(self.clients.verify_client_cert(first, rest, self.moment.unix()).err())
     }
 
     /// Judges a server whose session is open, by the same verifier that believed it when it was dialled as `name`.
     pub fn judge_server(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> Standing {
         let Some((first, rest)) = chain.split_first() else { return Standing::missing() };
-        self.standing(self.servers.believe(first, rest, name, &[], UnixTime::now()).err())
+        self.standing(self.servers.believe(first, rest, name, &[], self.moment.unix()).err())
     }
 
     /// An expired CRL keeps new ones out but ends no session: it would end every barrier at once and says nothing

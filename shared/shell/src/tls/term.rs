@@ -4,6 +4,7 @@ use super::identity::Peer;
 use crate::expiry::{Expiry, Kind};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
 use shared::time::Timestamp;
+use std::time::Duration;
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 /// Times in seconds of the Unix epoch.
@@ -53,6 +54,15 @@ pub(crate) fn first_end(chain: &[CertificateDer<'_>]) -> Timestamp {
         X509Certificate::from_der(cert).map_or(i64::MIN, |(_, cert)| cert.validity().not_after.timestamp())
     };
     Timestamp(chain.iter().map(end).min().unwrap_or(i64::MIN).saturating_mul(1000))
+}
+
+/// How long the first certificate of a chain lives in all; what cannot be read does not.
+pub(crate) fn first_life(chain: &[CertificateDer<'_>]) -> Duration {
+    let first = chain.first().and_then(|first| X509Certificate::from_der(first).ok());
+    let term = first.map_or(0, |(_, cert)| {
+        cert.validity().not_after.timestamp().saturating_sub(cert.validity().not_before.timestamp())
+    });
+    Duration::from_secs(u64::try_from(term).unwrap_or(0))
 }
 
 /// Every end that our files know of.
