@@ -5,8 +5,9 @@
 //!                 the newest first
 //! ca-<n>.key      an older authority's key: its list of the revoked is still signed with it
 //! <kind>-<name>.crt .key   what was issued; the name made readable where a file cannot bear it
-//! <kind>-<name>.<serial>.crt .key   what was renewed since; good until it ends or is revoked
-//! crl.pem         who is no longer believed, one list per authority; copied to every program
+//! <kind>-<name>.<serial>.crt .key   what was renewed since; good until it ends or is revoked, and removed by the
+//!                 first renewal after its end
+//! crl.pem         who is no longer believed although not long ended, one list per authority; copied to every program
 //! index           one line per certificate: serial kind name (as in its SPIFFE id) not-after valid|revoked [ca=<n>]
 //! lock            held by the one `pki` command that writes
 //! ```
@@ -33,10 +34,10 @@ mod tests;
 pub use authority::trust_domain;
 pub use error::PkiError;
 pub use init::{init, init_at};
-pub use issue::{Issued, issue, issue_at};
+pub use issue::{Issued, issue, issue_at, issue_until};
 pub use list::{Listed, State, list};
-pub use renew::{Renewed, renew};
-pub use revoke::revoke;
+pub use renew::{Renewed, renew, renew_until};
+pub use revoke::{relist, revoke, revoke_at};
 pub use rotate::{retire_ca, rotate_ca};
 
 /// Who a certificate is for.

@@ -40,6 +40,14 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), PkiError> {
     written.and_then(|()| fs::rename(&part, path)).map_err(file(path))
 }
 
+/// It may be gone already.
+pub(super) fn remove(path: &Path) -> Result<(), PkiError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(path)(error)),
+        _ => Ok(()),
+    }
+}
+
 /// Gives a file another name, which nothing has yet.
 pub(super) fn set_aside(path: &Path, aside: &Path) -> Result<(), PkiError> {
     if aside.exists() {

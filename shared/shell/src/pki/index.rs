@@ -4,6 +4,7 @@ use super::{
     error::{PkiError, file, not_ours},
     files::replace,
 };
+use shared::time::Timestamp;
 use std::{fs, path::Path};
 
 /// One line of the index. Times in seconds of the Unix epoch.
@@ -17,6 +18,13 @@ pub(super) struct Entry {
     pub(super) revoked: Option<i64>,
     /// Number of the authority that signed it; what an earlier version wrote names none: the first.
     pub(super) ca: u64,
+}
+
+impl Entry {
+    /// Nobody believes it any more, whatever else is said of it.
+    pub(super) fn has_ended(&self, now: Timestamp) -> bool {
+        self.not_after < now.0.div_euclid(1000)
+    }
 }
 
 pub(super) fn read(dir: &Path) -> Result<Vec<Entry>, PkiError> {

@@ -25,5 +25,5 @@ pub fn init_at(dir: &Path, trust_domain: &str, now: Timestamp) -> Result<(), Pki
     create(&dir.join("ca.key"), &key, 0o600)?;
     create(&dir.join("ca.crt"), &cert, 0o644)?;
     create(&dir.join("index"), "", 0o644)?;
-    crl::write(dir, &Authority::all(dir)?, &[], now)
+    crl::write(dir, &Authority::all(dir)?, &[], now, None)
 }

@@ -17,13 +17,13 @@ use std::{
     net::IpAddr,
     path::{Path, PathBuf},
 };
-use time::Duration;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// How long a certificate lives at most, and how many days less at most: what is installed in an afternoon shall not
 /// end in one.
 const LEAF_DAYS: i64 = 365;
 const SPREAD_DAYS: u64 = 30;
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Longest common name (RFC 5280, ub-common-name). It is for people; programs read the SPIFFE id.
 const MAX_COMMON_NAME: usize = 64;
 
@@ -46,6 +46,18 @@ pub fn issue(dir: &Path, kind: Kind, name: &str, names: &[String]) -> Result<Iss
 
 /// The same at a moment that is said.
 pub fn issue_at(dir: &Path, kind: Kind, name: &str, names: &[String], now: Timestamp) -> Result<Issued, PkiError> {
+    issue_until(dir, kind, name, names, now, usual_end(kind, name, now))
+}
+
+/// The same with an end of the caller's choice.
+pub fn issue_until(
+    dir: &Path,
+    kind: Kind,
+    name: &str,
+    names: &[String],
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Issued, PkiError> {
     check(kind, name)?;
     if kind == Kind::Coordinator && names.is_empty() {
         return Err(PkiError::NoAddress);
@@ -59,7 +71,7 @@ pub fn issue_at(dir: &Path, kind: Kind, name: &str, names: &[String], now: Times
     let own = (kind == Kind::Coordinator && !names.iter().any(|other| other == name) && check_dns(name).is_ok())
         .then(|| name.to_owned());
     let names: Vec<String> = own.into_iter().chain(names.iter().cloned()).collect();
-    let made = Made::new(&authority, kind, name, &names, now)?;
+    let made = Made::new(&authority, kind, name, &names, (now, until))?;
     made.enter(dir)?;
     create(&key, &made.key, 0o600)?;
     create(&cert, &made.cert, 0o644)?;
@@ -74,20 +86,19 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// `names` exactly: DNS names and addresses.
+    /// `names` exactly: DNS names and addresses. Good from now until an end, at most that of the authority.
     pub(super) fn new(
         authority: &Authority,
         kind: Kind,
         name: &str,
         names: &[String],
-        now: Timestamp,
+        (now, until): (Timestamp, Timestamp),
     ) -> Result<Self, PkiError> {
         let segment = path_segment(name);
         let key = KeyPair::generate_for(&PKCS_ED25519).map_err(make("key"))?;
         let mut params = CertificateParams::default();
-        let now = moment(now);
-        params.not_before = now - SKEW;
-        params.not_after = (now + lifetime(kind, name)).min(authority.not_after);
+        params.not_before = moment(now) - SKEW;
+        params.not_after = moment(until).min(authority.not_after);
         params.distinguished_name = common_name(&readable(&format!("{kind} {name}"), MAX_COMMON_NAME, |_| true));
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.use_authority_key_identifier_extension = true;
@@ -125,12 +136,14 @@ impl Made {
     }
 }
 
-/// By the name alone (FNV-1a), so that a renewal keeps its distance from the others.
-fn lifetime(kind: Kind, name: &str) -> Duration {
+/// When a certificate ends of which nothing else is said. Its length is by the name alone (FNV-1a), so that a renewal keeps its
+/// distance from the others.
+pub(super) fn usual_end(kind: Kind, name: &str, now: Timestamp) -> Timestamp {
     let hash = format!("{kind}/{name}")
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     // The low bits of FNV alone are weak.
     let less = (hash ^ (hash >> 32)) % (SPREAD_DAYS + 1);
-    Duration::days(LEAF_DAYS - i64::try_from(less).unwrap_or(0))
+    let days = LEAF_DAYS - i64::try_from(less).unwrap_or(0);
+    Timestamp(now.0.saturating_add(days * DAY_MS))
 }

@@ -4,8 +4,9 @@ use super::{
     Kind,
     authority::Authority,
     error::{PkiError, file, not_ours},
-    files::{alone, create, set_aside},
-    issue::{Issued, Made},
+    files::{alone, create, remove, set_aside},
+    index::{self, Entry},
+    issue::{Issued, Made, usual_end},
     names::{check, paths},
 };
 use crate::tls::serial_hex;
@@ -14,7 +15,7 @@ use shared::time::Timestamp;
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::Path,
+    path::{Path, PathBuf},
 };
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
@@ -29,8 +30,13 @@ pub struct Renewed {
 
 /// Issues again what lies there for this kind and name: the same names, a new key, signed by the newest authority. The
 /// old files get their serial into their names first, so nothing is overwritten; who reads between the two renames sees
-/// a certificate without its key, and goes on with what it has.
+/// a certificate without its key, and goes on with what it has. Older ones of the same name that have ended are removed.
 pub fn renew(dir: &Path, kind: Kind, name: &str, now: Timestamp) -> Result<Renewed, PkiError> {
+    renew_until(dir, kind, name, now, usual_end(kind, name, now))
+}
+
+/// The same with an end of the caller's choice.
+pub fn renew_until(dir: &Path, kind: Kind, name: &str, now: Timestamp, until: Timestamp) -> Result<Renewed, PkiError> {
     check(kind, name)?;
     let authority = Authority::open(dir)?;
     let _alone = alone(dir)?;
@@ -41,12 +47,9 @@ pub fn renew(dir: &Path, kind: Kind, name: &str, now: Timestamp) -> Result<Renew
         }
     }
     let (serial, names) = read(&cert)?;
-    let old = Issued {
-        cert: cert.with_extension(format!("{serial}.crt")),
-        key: cert.with_extension(format!("{serial}.key")),
-        serial,
-    };
-    let made = Made::new(&authority, kind, name, &names, now)?;
+    let (old_cert, old_key) = aside(&cert, &serial);
+    let old = Issued { cert: old_cert, key: old_key, serial };
+    let made = Made::new(&authority, kind, name, &names, (now, until))?;
     let (new_cert, new_key) = (cert.with_extension("crt.new"), key.with_extension("key.new"));
     create(&new_key, &made.key, 0o600)?;
     create(&new_cert, &made.cert, 0o644)?;
@@ -55,7 +58,24 @@ pub fn renew(dir: &Path, kind: Kind, name: &str, now: Timestamp) -> Result<Renew
     set_aside(&cert, &old.cert)?;
     set_aside(&new_key, &key)?;
     set_aside(&new_cert, &cert)?;
+    remove_ended(dir, &made.entry, &cert, now)?;
     Ok(Renewed { new: Issued { serial: made.entry.serial, cert, key }, old })
+}
+
+/// Where a certificate and its key lie once another one has taken their place.
+fn aside(cert: &Path, serial: &str) -> (PathBuf, PathBuf) {
+    (cert.with_extension(format!("{serial}.crt")), cert.with_extension(format!("{serial}.key")))
+}
+
+/// Who renews for years would keep every key that there ever was. What has ended is good for nothing; it stays in the index.
+fn remove_ended(dir: &Path, newest: &Entry, cert: &Path, now: Timestamp) -> Result<(), PkiError> {
+    let ended = |one: &Entry| one.kind == newest.kind && one.name == newest.name && one.has_ended(now);
+    for one in index::read(dir)?.into_iter().filter(ended) {
+        let (cert, key) = aside(cert, &one.serial);
+        remove(&key)?;
+        remove(&cert)?;
+    }
+    Ok(())
 }
 
 /// Serial, and the DNS names and addresses in it.

@@ -24,7 +24,7 @@ pub fn rotate_ca(dir: &Path, now: Timestamp) -> Result<(), PkiError> {
     replace(&dir.join("ca.crt"), &format!("{cert}{}", old.pem))?;
     set_aside(&ca_key, &older_key(dir, old.number))?;
     set_aside(&new_key, &ca_key)?;
-    crl::write(dir, &Authority::all(dir)?, &index::read(dir)?, now)
+    crl::write(dir, &Authority::all(dir)?, &index::read(dir)?, now, None)
 }
 
 /// Takes the older authority out of `ca.crt` and `crl.pem`: nobody is believed any more whom it signed. Refused as long as
@@ -45,5 +45,5 @@ pub fn retire_ca(dir: &Path, now: Timestamp) -> Result<(), PkiError> {
     }
     let pem: String = authorities.iter().map(|authority| authority.pem.as_str()).collect();
     replace(&dir.join("ca.crt"), &pem)?;
-    crl::write(dir, &authorities, &index::read(dir)?, now)
+    crl::write(dir, &authorities, &index::read(dir)?, now, None)
 }

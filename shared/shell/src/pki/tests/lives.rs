@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::tls::Peer;
+use rustls::pki_types::CertificateRevocationListDer;
 use std::collections::BTreeSet;
+use x509_parser::prelude::CertificateRevocationList;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 
@@ -143,4 +145,55 @@ fn an_index_without_authorities_is_read() {
     let text = fs::read_to_string(dir.path().join("index")).unwrap();
     assert!(text.lines().nth(1) == Some("cd34 admin ann 1900000000 revoked:1800000000"), "{text}");
     assert!(list(dir.path(), system_wall()).unwrap().iter().all(|one| one.ca == 1));
+}
+
+/// Serials in the first list of `crl.pem`, and its end.
+fn listed_there(dir: &Path) -> (usize, i64) {
+    let der = CertificateRevocationListDer::from_pem_file(dir.join("crl.pem")).unwrap();
+    let (_, list) = CertificateRevocationList::from_der(&der).unwrap();
+    (list.iter_revoked_certificates().count(), list.next_update().unwrap().timestamp())
+}
+
+#[test]
+fn lists_do_not_grow_for_ever_and_end_when_they_are_said_to() {
+    let now = system_wall();
+    let dir = authority_at(now);
+    let short = issue_until(dir.path(), Kind::Plane, "a", &[], now, days(now, 2)).unwrap();
+    let long = issue_at(dir.path(), Kind::Plane, "b", &[], now).unwrap();
+    for one in [&short, &long] {
+        revoke_at(dir.path(), &one.serial, now).unwrap();
+    }
+    assert_eq!(listed_there(dir.path()).0, 2);
+    let end = |at: i64, lives: i64| days(now, at + lives).0.div_euclid(1000);
+    relist(dir.path(), days(now, 8), days(now, 8 + 10)).unwrap();
+    assert_eq!(listed_there(dir.path()), (2, end(8, 10)), "until a week after its end, for clocks that are behind");
+    relist(dir.path(), days(now, 10), days(now, 10 + 20_000)).unwrap();
+    let (left, until) = listed_there(dir.path());
+    assert_eq!(left, 1);
+    assert_eq!(until, end(0, 3650), "not longer than its authority");
+    let states: Vec<State> = list(dir.path(), now).unwrap().into_iter().map(|one| one.state).collect();
+    assert_eq!(states.iter().filter(|state| **state == State::Revoked).count(), 2, "the index forgets nothing");
+}
+
+#[test]
+fn a_renewal_removes_what_has_ended() {
+    let now = system_wall();
+    let dir = authority_at(now);
+    let files = || {
+        fs::read_dir(dir.path())
+            .unwrap()
+            .filter(|one| one.as_ref().unwrap().file_name().to_string_lossy().starts_with("plane-"))
+    };
+    issue_until(dir.path(), Kind::Plane, "a", &[], now, days(now, 30)).unwrap();
+    issue_until(dir.path(), Kind::Plane, "b", &[], now, days(now, 1)).unwrap();
+    let first = renew_until(dir.path(), Kind::Plane, "a", days(now, 20), days(now, 50)).unwrap().old;
+    assert_eq!(files().count(), 2 + 2 + 2, "it is good for ten more days");
+    renew_until(dir.path(), Kind::Plane, "a", days(now, 40), days(now, 70)).unwrap();
+    assert_eq!(files().count(), 2 + 2 + 2);
+    assert!(!first.cert.exists() && !first.key.exists());
+    assert_eq!(
+        list(dir.path(), now).unwrap().iter().filter(|one| one.name == "a").count(),
+        3,
+        "the index forgets nothing"
+    );
 }
