@@ -92,6 +92,7 @@ struct Inner {
     weather: Weather,
     counts: Counts,
     seen: Vec<Seen>,
+    keeps: bool,
 }
 
 /// Clones share one wire.
@@ -110,6 +111,7 @@ impl Wire {
             weather: Weather::CALM,
             counts: Counts::default(),
             seen: Vec::new(),
+            keeps: true,
         })))
     }
 
@@ -165,6 +167,11 @@ impl Wire {
     /// What it did so far.
     pub fn counts(&self) -> Counts {
         self.lock().counts
+    }
+
+    /// Months pass: nothing is kept of what passes by.
+    pub fn keeps_nothing(&self) {
+        self.lock().keeps = false;
     }
 
     /// Every datagram so far.
@@ -248,7 +255,7 @@ impl Inner {
         }
         self.counts.lost += u64::from(lost);
         self.counts.copied += (copies.len() as u64).saturating_sub(u64::from(!lost));
-        if self.seen.len() < KEPT {
+        if self.keeps && self.seen.len() < KEPT {
             let began = *self.began.get_or_insert_with(Instant::now);
             self.seen.push(Seen {
                 at_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),

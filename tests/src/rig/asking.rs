@@ -78,6 +78,12 @@ impl<N: Network> Rig<N> {
         self.scraped().map_or(0, |text| text.lines().count())
     }
 
+    /// Series of a metric that bear this label.
+    pub fn series_with(&self, name: &str, label: &str) -> usize {
+        let text = self.scraped().unwrap_or_default();
+        text.lines().filter(|line| line.starts_with(name) && line.contains(label)).count()
+    }
+
     fn scraped(&self) -> Option<String> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.metrics.borrow().registry()).ok()?;

@@ -156,6 +156,7 @@ impl<N: Network> Rig<N> {
         self.starts.set(self.starts.get() + 1);
         let known = self.known.subscribe();
         self.net.coordinator_up(planes_tx);
+        self.net.coordinator_tells(&metrics);
         let config = CoordinatorConfig { verify: self.verify.get(), ..CoordinatorConfig::default() };
         let (ports, world) = (self.control.ports(), self.world.clone());
         let host = async move {

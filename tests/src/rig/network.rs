@@ -1,6 +1,6 @@
 //! What joins a coordinator and its planes on a rig.
 
-use coordinator::ports::IncomingPlane;
+use coordinator::{metrics::Metrics, ports::IncomingPlane};
 use plane_actor::ports::Dialer;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -10,6 +10,9 @@ use tokio::sync::mpsc;
 pub trait Network {
     /// A coordinator process starts; planes that reach it connect at `gate`.
     fn coordinator_up(&self, gate: mpsc::Sender<IncomingPlane>);
+
+    /// What it tells of its sessions in its metrics.
+    fn coordinator_tells(&self, _: &Arc<Metrics>) {}
 
     /// It dies. Called also when none runs.
     fn coordinator_down(&self);

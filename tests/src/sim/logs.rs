@@ -29,8 +29,8 @@ thread_local! {
     static SAID: RefCell<Said> = RefCell::default();
 }
 
-/// Forgets what this thread's last run said.
-pub(super) fn begin(trace: bool) {
+/// Forgets what this thread's last run said. `trace`: keeps every warning as well.
+pub fn begin(trace: bool) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
@@ -47,7 +47,7 @@ pub(super) fn begin(trace: bool) {
 }
 
 /// Panics and alarms since [`begin`].
-pub(super) fn end() -> (Vec<String>, Vec<String>) {
+pub fn end() -> (Vec<String>, Vec<String>) {
     SAID.with(|said| {
         let said = std::mem::take(&mut *said.borrow_mut());
         (said.panics, said.alarms)
@@ -55,7 +55,7 @@ pub(super) fn end() -> (Vec<String>, Vec<String>) {
 }
 
 /// Log lines since the last call.
-pub(super) fn take_lines() -> Vec<String> {
+pub fn take_lines() -> Vec<String> {
     SAID.with(|said| said.borrow_mut().lines.as_mut().map(std::mem::take).unwrap_or_default())
 }
 

@@ -10,7 +10,7 @@
 
 mod inject;
 mod kinds;
-mod logs;
+pub mod logs;
 mod observer;
 mod options;
 mod plan;

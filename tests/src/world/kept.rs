@@ -17,7 +17,8 @@ impl World {
         });
     }
 
-    /// Forgets what is past: deleted snapshots with all that was on them, calls, and who waited when.
+    /// Forgets what is past: deleted snapshots with all that was on them, calls, who waited when, and transfers. What was cut so far
+    /// can no longer be judged by those.
     pub fn forget_past(&self) {
         self.with(|state| {
             let now = state.moment();
@@ -25,6 +26,8 @@ impl World {
             let (captures, snapshots) = (&mut state.cloud.captures, &state.cloud.ec2.snapshots);
             captures.retain(|id, _| snapshots.contains_key(&id.0));
             state.calls = Calls::default();
+            state.bank.history.clear();
+            state.bank.per_second.clear();
         });
         self.waiting.forget();
     }

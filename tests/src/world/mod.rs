@@ -23,6 +23,7 @@ mod cloud;
 mod config;
 mod control;
 mod counters;
+mod earlier;
 mod engine;
 mod events;
 mod faults;
@@ -135,6 +136,11 @@ impl World {
     /// What still exists of what callers created.
     pub fn left_over(&self) -> LeftOver {
         self.with(State::left_over)
+    }
+
+    /// So many transfers begin every second from now on.
+    pub fn set_transfers(&self, per_second: u32) {
+        self.with(|state| state.set_transfers(per_second));
     }
 
     /// Transfers committed since the beginning.

@@ -25,7 +25,18 @@ impl State {
         Some(self.leader(region)?.rows.get(key).cloned().unwrap_or_default())
     }
 
+    /// So many transfers begin every second from now on.
+    pub(crate) fn set_transfers(&mut self, per_second: u32) {
+        let stood = std::mem::replace(&mut self.config.transfers_per_second, per_second) == 0;
+        if stood && per_second > 0 {
+            self.after(1, Event::BeginTransfer);
+        }
+    }
+
     pub(crate) fn begin_transfer(&mut self) {
+        if self.config.transfers_per_second == 0 {
+            return;
+        }
         let mean = (1_000 / u64::from(self.config.transfers_per_second.max(1))).max(1);
         let burst = u64::from(self.config.transfers_per_second).div_ceil(1_000).max(1);
         for _ in 0..burst {
