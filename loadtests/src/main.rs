@@ -12,6 +12,7 @@ mod process;
 mod sandbox;
 mod simulate;
 mod soak;
+mod year;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ enum Command {
     Fleet(fleet::FleetArgs),
     /// Months of schedules, failures and restarts in virtual time, with what stays of them.
     Soak(soak::SoakArgs),
+    /// A year of certificates, lists, authorities, upgrades and schedules in virtual time, over real QUIC.
+    Year(year::YearArgs),
     /// The coordinator's process of `fleet`.
     #[command(hide = true)]
     FleetCoordinator(fleet::CoordinatorArgs),
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Clean(args) => ("clean", clean::main(&args)),
         Command::Fleet(args) => ("fleet", fleet::main(&args)),
         Command::Soak(args) => ("soak", soak::main(&args)),
+        Command::Year(args) => ("year", year::main(&args)),
         Command::FleetCoordinator(args) => ("fleet-coordinator", fleet::coordinator(&args)),
         #[cfg(feature = "servers")]
         Command::BarrierPlane(args) => ("barrier-plane", barrier::plane(&args)),

@@ -8,7 +8,7 @@ pub(crate) struct SoakArgs {
     /// Hours of virtual time.
     #[arg(long, default_value_t = 720, value_parser = clap::value_parser!(u32).range(3..=100_000))]
     pub(super) hours: u32,
-    /// Minutes between two backups of the first schedule: 10, 20 or 60. The second one makes one every three of them.
+    /// Minutes between two backups of the first schedule: 10, 20, 60 or 180. The second one makes one every three of them, or one a day.
     #[arg(long, default_value_t = 60, value_parser = minutes)]
     pub(super) every: u32,
     /// Fixes workload and failures.
@@ -29,9 +29,9 @@ impl SoakArgs {
     }
 }
 
-fn minutes(text: &str) -> Result<u32, String> {
+pub(crate) fn minutes(text: &str) -> Result<u32, String> {
     match text.parse() {
-        Ok(minutes @ (10 | 20 | 60)) => Ok(minutes),
-        Ok(_) | Err(_) => Err("10, 20 or 60".to_owned()),
+        Ok(minutes @ (10 | 20 | 60 | 180)) => Ok(minutes),
+        Ok(_) | Err(_) => Err("10, 20, 60 or 180".to_owned()),
     }
 }

@@ -1,16 +1,38 @@
 //! What goes wrong, one kind after the other, mended before the next interval begins.
 
 use std::time::Duration;
-use tests::{rig::Rig, world::Ec2Faults};
+use tests::{
+    rig::{Net, Network, Rig},
+    world::Ec2Faults,
+};
 use tokio::time::sleep;
 
 /// What is broken is mended after this.
-pub(super) const BROKEN: Duration = Duration::from_secs(90);
+pub(crate) const BROKEN: Duration = Duration::from_secs(90);
 /// Of calls that are refused, and answers that are lost.
 const CALLS: u32 = 3;
 
+/// A network that can be cut.
+pub(crate) trait Cuts: Network {
+    /// Between a plane and the coordinator, both ways.
+    fn cut(&self, plane: &str);
+
+    /// Joins them again.
+    fn heal(&self, plane: &str);
+}
+
+impl Cuts for Net {
+    fn cut(&self, plane: &str) {
+        Self::cut(self, plane);
+    }
+
+    fn heal(&self, plane: &str) {
+        Self::heal(self, plane);
+    }
+}
+
 /// Both programs live on.
-pub(super) async fn outside(rig: &Rig, plane: &str, number: u32) {
+pub(crate) async fn outside<N: Cuts>(rig: &Rig<N>, plane: &str, number: u32) {
     let ec2 =
         |change: fn(&mut Ec2Faults)| rig.world.faults(|faults| change(faults.ec2.entry(plane.into()).or_default()));
     match number % 7 {

@@ -11,7 +11,11 @@ mod play;
 mod rest;
 mod schedules;
 
-pub(crate) use args::SoakArgs;
+pub(crate) use args::{SoakArgs, minutes};
+pub(crate) use failures::{BROKEN, Cuts, outside};
+pub(crate) use play::{LOOK_BEFORE, WARM, world};
+pub(crate) use rest::Rest;
+pub(crate) use schedules::{Scheduled, both};
 
 /// True if every figure is within its bound.
 pub(crate) fn main(args: &SoakArgs) -> anyhow::Result<bool> {

@@ -22,9 +22,11 @@ use tokio::time::{Instant, sleep_until};
 const LATER_MS: u64 = 613;
 const BACKUP_MS: u64 = 20_000;
 /// Before the next interval begins: what was broken is mended, and no run is under way.
-const LOOK_BEFORE: Duration = Duration::from_secs(150);
+pub(crate) const LOOK_BEFORE: Duration = Duration::from_secs(150);
 /// Until retention of both schedules deletes, each kind of failure has come, and planes' ledgers hold all that they may.
-const WARM: u32 = MAX_ATTEMPTS_KEPT as u32;
+pub(crate) const WARM: u32 = MAX_ATTEMPTS_KEPT as u32;
+/// What was begun ends, and what failed is mended: a clean looks again for five quiet minutes.
+const REST: Duration = Duration::from_secs(1_800);
 /// What may be left of a backup that was made and deleted, in bytes. The least that is ever kept of one (an actor, a
 /// view, a record) is several times that; a whole run differs by a few thousand by chance.
 const KEPT_OF_EACH: f64 = 256.0;
@@ -32,7 +34,7 @@ const KEPT_OF_EACH: f64 = 256.0;
 const RESIDENT: f64 = 32.0;
 
 /// A quiet cluster, whose own logs and histories do not grow: months pass here.
-fn world(seed: u64) -> WorldConfig {
+pub(crate) fn world(seed: u64) -> WorldConfig {
     WorldConfig {
         stores_per_plane: 1,
         regions: 4,
@@ -101,7 +103,7 @@ impl Soak<'_> {
                 }
             }
         }
-        let rest = Rest::take(self.rig, &self.planes, &self.schedules).await?;
+        let rest = Rest::take(self.rig, &self.planes, &self.schedules, REST).await?;
         eprintln!("{name}: {intervals} intervals have passed, {} backups were made so far", rest.made);
         Ok(rest)
     }
