@@ -218,7 +218,7 @@ impl Client {
     }
 
     /// Ends when a new link would be better than the one that was dialled last: our certificate was renewed since, or the
-    /// coordinator's is near its end and it was not asked for a newer one for a while ([`Linked::wants_a_look`]).
+    /// coordinator's is near its end and it was not asked for a newer one for a while.
     pub async fn outdated(&self) {
         let mut changes = self.credentials.subscribe();
         loop {
