@@ -2,6 +2,7 @@
 //! whoever reads pages takes no place of a probe or a scraper.
 
 mod exposition;
+mod sources;
 
 use bytes::Bytes;
 use exposition::{OPEN_METRICS, PROMETHEUS, asks_for_open_metrics, prometheus};
@@ -16,6 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::{encoding::text::encode, registry::Registry};
+use sources::{Seat, Sources};
 use std::{
     convert::Infallible,
     net::SocketAddr,
@@ -31,6 +33,8 @@ use tokio::{
 
 /// Connections at a time: probes and a few scrapers. Further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 32;
+/// Somebody else always comes in.
+const _: () = assert!(sources::MAX_OF_ONE < MAX_CONNECTIONS);
 /// Of them, those that were given a page, until they end: it may be large, and its reader slow.
 const MAX_PAGES: usize = 16;
 /// A connection that has not sent its request's head in this time is closed; so is an idle one.
@@ -110,7 +114,7 @@ impl Drop for HttpServer {
 }
 
 async fn accept(listener: TcpListener, routes: Routes, places: Arc<Semaphore>, mut stopped: watch::Receiver<bool>) {
-    let pages = Arc::new(Semaphore::new(MAX_PAGES));
+    let (pages, sources) = (Arc::new(Semaphore::new(MAX_PAGES)), Sources::default());
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = tokio::select! {
@@ -119,9 +123,11 @@ async fn accept(listener: TcpListener, routes: Routes, places: Arc<Semaphore>, m
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
+                // Closed at once: it has as many as one address may.
+                let Some(seat) = sources.seat(peer.ip()) else { continue };
                 let visit = Visit { routes: routes.clone(), pages: pages.clone(), place: Arc::default() };
-                tokio::spawn(connection(stream, visit, place, stopped.clone()));
+                tokio::spawn(connection(stream, visit, (place, seat), stopped.clone()));
             }
             Err(error) => {
                 // Out of file descriptors, mostly: pause instead of spinning.
@@ -132,7 +138,12 @@ async fn accept(listener: TcpListener, routes: Routes, places: Arc<Semaphore>, m
     }
 }
 
-async fn connection(stream: TcpStream, visit: Visit, _place: OwnedSemaphorePermit, mut stopped: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    visit: Visit,
+    _place: (OwnedSemaphorePermit, Seat),
+    mut stopped: watch::Receiver<bool>,
+) {
     let service = service_fn(move |request| {
         let visit = visit.clone();
         async move { Ok::<_, Infallible>(answer(&visit, &request).await) }

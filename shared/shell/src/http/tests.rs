@@ -112,3 +112,21 @@ async fn readers_of_pages_leave_room_for_probes() {
     assert!(get(server.address(), "/metrics").await.starts_with("HTTP/1.1 200"));
     drop(readers);
 }
+
+/// Whoever keeps connections open keeps its own places and no others': there are more than one address may have.
+#[tokio::test]
+async fn who_keeps_connections_open_is_let_in_only_so_often() {
+    let server = serve("127.0.0.1:0".parse().unwrap(), with_pages(Arc::new(|_| Box::pin(async { None })))).unwrap();
+    let mut kept = Vec::new();
+    for _ in 0..sources::MAX_OF_ONE {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        assert_eq!(stream.read_u8().await.unwrap(), b'H');
+        kept.push(stream);
+    }
+    let mut one_more = TcpStream::connect(server.address()).await.unwrap();
+    // It may be gone before it has asked.
+    let _ = one_more.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(one_more.read(&mut [0; 16]).await.unwrap_or_default(), 0, "nobody answers it");
+    drop(kept);
+}
