@@ -124,7 +124,8 @@ fn left(year: &Course<'_>, figures: &mut Figures, most: &dyn Fn(Count) -> f64) {
     });
     let warm = warm.unwrap_or(0);
     let flat = &months[warm..];
-    let Some(first) = flat.first() else { return };
+    // In the first month the version before writes records, without what it did not know.
+    let Some(first) = months.get(warm.max(1)) else { return };
     let (grown, backups) = growth(months);
     if backups == 0 {
         figures.add(Figure::shown("too few backups between restarts for a word on memory", 0.0, ""));
