@@ -16,16 +16,16 @@ const IDS: usize = 200;
 /// Ids of one question to the Recycle Bin.
 const BIN: usize = 1000;
 /// Pages of one look. An account may hold 100,000 snapshots in a Region (100 pages); pages may be short or empty.
-const PAGES: usize = 1000;
+pub(super) const PAGES: usize = 1000;
 
 /// All pages, each by the token that came with the one before; `None`: they have no end, for a token came twice, or there are more
-/// than [`PAGES`].
-pub(super) async fn follow<T, F>(ask: impl Fn(Option<String>) -> F) -> Result<Option<Vec<T>>, CloudError>
+/// than `most`.
+pub(super) async fn follow<T, E, F>(most: usize, ask: impl Fn(Option<String>) -> F) -> Result<Option<Vec<T>>, E>
 where
-    F: Future<Output = Result<(T, Option<String>), CloudError>>,
+    F: Future<Output = Result<(T, Option<String>), E>>,
 {
     let (mut all, mut page) = (Vec::new(), None);
-    for _ in 0..PAGES {
+    for _ in 0..most {
         let (part, next) = ask(page.clone()).await?;
         all.push(part);
         match next {
@@ -59,7 +59,7 @@ where
     };
     let no_end =
         || CloudError::OutcomeUnknown(format!("{}: no end: a page came twice, or more than {PAGES}", BY_TAG.name()));
-    Ok(follow(ask).await?.ok_or_else(no_end)?.into_iter().flatten().collect())
+    Ok(follow(PAGES, ask).await?.ok_or_else(no_end)?.into_iter().flatten().collect())
 }
 
 /// What takes up slots of these volumes: their snapshots that are pending, or ended in error.
@@ -128,7 +128,7 @@ mod tests {
             let next = next(number).map(|next| next.to_string());
             async move { Ok((number, next)) }
         };
-        let pages = follow(ask).await.unwrap();
+        let pages = follow::<_, CloudError, _>(PAGES, ask).await.unwrap();
         (pages, asked.get())
     }
 
@@ -138,7 +138,8 @@ mod tests {
         assert_eq!(followed(|page| (page < 3).then_some(page + 1)).await, (Some(vec![0, 1, 2, 3]), 4));
         assert_eq!(followed(|page| Some((page + 1).min(2))).await, (None, 3), "a token comes twice");
         assert_eq!(followed(|page| Some(page + 1)).await, (None, PAGES), "no end");
-        let lost: Result<Option<Vec<()>>, _> = follow(async |_| Err(CloudError::OutcomeUnknown("x".to_owned()))).await;
+        let lost: Result<Option<Vec<()>>, _> =
+            follow(PAGES, async |_| Err(CloudError::OutcomeUnknown("x".to_owned()))).await;
         assert!(lost.is_err());
     }
 }

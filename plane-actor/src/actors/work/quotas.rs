@@ -4,7 +4,7 @@
 use super::{
     checks::{Checked, Seen},
     cloud::{Service, cloud_refusal, throttled},
-    looking::follow,
+    looking::{PAGES, follow},
 };
 use crate::{
     actors::plane_context::{Count, PlaneContext},
@@ -118,7 +118,7 @@ async fn count(env: &PlaneContext, cloud: &Cloud) -> Result<Option<Count>, Cloud
         pending: sum.pending.saturating_add(pending),
         ..sum
     };
-    Ok(follow(ask).await?.map(|pages| pages.into_iter().fold(none, add)))
+    Ok(follow(PAGES, ask).await?.map(|pages| pages.into_iter().fold(none, add)))
 }
 
 #[cfg(test)]

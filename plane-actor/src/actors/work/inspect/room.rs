@@ -1,7 +1,10 @@
 //! What the account may have of volumes, and has. EC2 tells no quota: they are in the plane's configuration, and only where one
 //! is, what is used is counted (`facts/restore.md` §5.4).
 
-use super::super::question::{Look, Stop};
+use super::super::{
+    looking::follow,
+    question::{Look, Stop},
+};
 use crate::{budgets::Action, ports::Cloud};
 use shared::wire::{RestorePlace, VolumeWish};
 
@@ -25,17 +28,12 @@ pub(super) async fn place(look: &Look<'_>, cloud: &Cloud, wish: &VolumeWish) -> 
     }
 }
 
-/// `None`: there are more than [`PAGES`].
+/// `None`: they have no end within [`PAGES`].
 async fn used(look: &Look<'_>, cloud: &Cloud, kind: &str) -> Result<Option<u64>, Stop> {
-    let (mut sum, mut page) = (0_u64, None);
-    for _ in 0..PAGES {
+    let ask = async |page: Option<String>| {
         let asked = || cloud.ec2.sum_volumes(kind, page.clone());
         let answer = look.ec2(cloud, Action::DescribeByFilter, asked).await?;
-        sum = sum.saturating_add(answer.gib);
-        page = answer.next;
-        if page.is_none() {
-            return Ok(Some(sum));
-        }
-    }
-    Ok(None)
+        Ok((answer.gib, answer.next))
+    };
+    Ok(follow(PAGES, ask).await?.map(|pages| pages.into_iter().fold(0_u64, u64::saturating_add)))
 }
