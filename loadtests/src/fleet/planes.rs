@@ -7,7 +7,7 @@ use plane_actor::config::REDIAL;
 use shared::{
     backoff::seed,
     ids::PlaneId,
-    wire::{self, Down, Hello, Up, WIRE_VERSION},
+    wire::{self, Down, Hello, Up},
 };
 use shell::{link::Link, quic::Client};
 use std::{
@@ -86,18 +86,8 @@ impl Fleet {
 async fn plane(place: Place, client: Client, address: SocketAddr, counted: Counted) {
     let name = plane_name(place.number);
     let (servers, seed) = ([address.to_string()], seed(&name));
-    let hello = Hello {
-        wire: WIRE_VERSION,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        plane: PlaneId::new(name.clone()),
-        boot: name,
-        verifies: false,
-        scans: false,
-        divides: true,
-        unpacks: true,
-        diagnoses: false,
-        inspects: false,
-    };
+    let plain = Hello::plain(env!("CARGO_PKG_VERSION"), PlaneId::new(name.clone()), name);
+    let hello = Hello { divides: true, unpacks: true, ..plain };
     let mut failures = 0_u32;
     loop {
         match client.dial_plane(&servers, None, &hello, DIAL_LIMIT).await {

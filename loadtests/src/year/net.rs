@@ -6,10 +6,7 @@ use super::{
 };
 use coordinator::{metrics::Metrics, ports::IncomingPlane};
 use plane_actor::ports::Dialer;
-use shared::{
-    ids::PlaneId,
-    wire::{Hello, WIRE_VERSION},
-};
+use shared::{ids::PlaneId, wire::Hello};
 use shell::{quic::DialError, tls::Credentials};
 use std::{
     cell::{Cell, RefCell},
@@ -55,18 +52,7 @@ impl YearNet {
     /// Is this one let in?
     pub(super) async fn tries(&self, credentials: Arc<Credentials>) -> Result<(), DialError> {
         let name = credentials.current().us.identity.name().to_owned();
-        let hello = Hello {
-            wire: WIRE_VERSION,
-            version: "year".to_owned(),
-            plane: PlaneId::new(name),
-            boot: "1".to_owned(),
-            verifies: false,
-            scans: false,
-            divides: false,
-            unpacks: false,
-            diagnoses: false,
-            inspects: false,
-        };
+        let hello = Hello::plain("year", PlaneId::new(name), "1");
         let client = self.quic.somebody(1, credentials);
         client.dial_plane(&[COORDINATOR.to_string()], None, &hello, TRY_LIMIT).await.map(drop)
     }

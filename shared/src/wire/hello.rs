@@ -40,6 +40,24 @@ pub struct Hello {
     pub inspects: bool,
 }
 
+impl Hello {
+    /// The first words alone, of this version of the wire: it knows none of what came later.
+    pub fn plain(version: impl Into<String>, plane: PlaneId, boot: impl Into<String>) -> Self {
+        Self {
+            wire: WIRE_VERSION,
+            version: version.into(),
+            plane,
+            boot: boot.into(),
+            verifies: false,
+            scans: false,
+            divides: false,
+            unpacks: false,
+            diagnoses: false,
+            inspects: false,
+        }
+    }
+}
+
 /// From the side that listened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Welcome {

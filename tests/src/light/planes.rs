@@ -15,7 +15,7 @@ use shared::{
     epoch::Epoch,
     ids::PlaneId,
     time::Timestamp,
-    wire::{self, AccountPart, Answer, CallBudgets, Down, Hello, Order, Up, WIRE_VERSION},
+    wire::{self, AccountPart, Answer, CallBudgets, Down, Hello, Order, Up},
 };
 use shell::{
     clock::Clock,
@@ -170,18 +170,8 @@ async fn welcome(number: u32, planes: Planes, work: Duration, gate: &mpsc::Sende
         let (ours, theirs) = pair(Identity::Plane(plane_name(number)), Identity::Coordinator("c".to_owned()));
         let (tell, told) = tokio::sync::oneshot::channel();
         let plane = PlaneId::new(plane_name(number));
-        let hello = Hello {
-            wire: WIRE_VERSION,
-            version: "test".to_owned(),
-            plane: plane.clone(),
-            boot: "1".to_owned(),
-            verifies: false,
-            scans: false,
-            divides: planes.account.is_some(),
-            unpacks: planes.account.is_some(),
-            diagnoses: false,
-            inspects: false,
-        };
+        let shares = planes.account.is_some();
+        let hello = Hello { divides: shares, unpacks: shares, ..Hello::plain("test", plane.clone(), "1") };
         let answer = move |answer: Result<wire::Welcome, String>| {
             let _ = tell.send(answer.is_ok_and(|welcome| welcome.leading));
             async move { Ok(ours) }.boxed()

@@ -3,10 +3,7 @@
 
 use async_trait::async_trait;
 use plane_actor::ports::{Dialer, PortError};
-use shared::{
-    ids::PlaneId,
-    wire::{Hello, WIRE_VERSION},
-};
+use shared::{ids::PlaneId, wire::Hello};
 use shell::{link::Link, quic::Client};
 use std::time::Duration;
 
@@ -21,18 +18,7 @@ pub(super) struct EarlierDialer {
 
 impl EarlierDialer {
     pub(super) fn new(client: Client, servers: Vec<String>, plane: PlaneId, boot: u16) -> Self {
-        let hello = Hello {
-            wire: WIRE_VERSION,
-            version: "earlier".to_owned(),
-            plane,
-            boot: boot.to_string(),
-            verifies: false,
-            scans: false,
-            divides: false,
-            unpacks: false,
-            diagnoses: false,
-            inspects: false,
-        };
+        let hello = Hello::plain("earlier", plane, boot.to_string());
         Self { client, servers, hello }
     }
 }
