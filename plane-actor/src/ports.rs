@@ -6,6 +6,8 @@ mod cloud;
 mod error;
 mod levels;
 mod pd;
+mod placement;
+mod recovery;
 mod storage;
 mod tikv;
 mod topology;
@@ -26,6 +28,8 @@ pub use cloud::{
 pub use error::PortError;
 pub use levels::{Level, Levels};
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};
+pub use placement::{BoundVolume, Gate, Owner, Placement, Put, WaitingClaim};
+pub use recovery::{Asked, Flashback, FlashedBack, Marked, MarkedConnect, Piece, Recovery, RecoveryConnect, Summed};
 pub use shared::member::coverage::{Applied, LedRegion, RegionAt};
 pub use storage::{Storage, Tier};
 pub use tikv::{EachRegion, Hold, HoldError, Tikv, TikvConnect, TikvSettings};
@@ -33,7 +37,9 @@ pub use topology::{
     ClusterTls, LocalStore, LocalVolume, Located, Manifest, Manifests, Mount, MountedOn, PdEndpoint, Topology,
 };
 pub use view::PlaneView;
-pub use volume::{CreateVolume, VolumeSum, Zone};
+pub use volume::{
+    CreateVolume, Initialized, NewVolume, VolumeInfo, VolumeState, VolumeSum, Volumes, VolumesFound, Zone,
+};
 
 /// Everything a plane actor is joined to.
 #[derive(Clone)]
