@@ -2,8 +2,19 @@
 
 use std::error::Error;
 
-const FILES: [&str; 6] =
-    ["metapb.proto", "errorpb.proto", "backup.proto", "debugpb.proto", "import_sstpb.proto", "pdpb.proto"];
+const FILES: [&str; 11] = [
+    "metapb.proto",
+    "errorpb.proto",
+    "backup.proto",
+    "debugpb.proto",
+    "import_sstpb.proto",
+    "pdpb.proto",
+    "recover_data.proto",
+    "kvrpcpb.proto",
+    "coprocessor.proto",
+    "tikvpb.proto",
+    "tipb.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");

@@ -5,6 +5,10 @@
 pub mod backup {
     tonic::include_proto!("backup");
 }
+/// TiKV: checksums.
+pub mod coprocessor {
+    tonic::include_proto!("coprocessor");
+}
 /// TiKV: a region's own safe_ts.
 pub mod debugpb {
     tonic::include_proto!("debugpb");
@@ -17,6 +21,10 @@ pub mod errorpb {
 pub mod import_sstpb {
     tonic::include_proto!("import_sstpb");
 }
+/// TiKV: flashback.
+pub mod kvrpcpb {
+    tonic::include_proto!("kvrpcpb");
+}
 /// Stores, regions, peers.
 pub mod metapb {
     tonic::include_proto!("metapb");
@@ -24,4 +32,16 @@ pub mod metapb {
 /// PD.
 pub mod pdpb {
     tonic::include_proto!("pdpb");
+}
+/// TiKV in recovery mode.
+pub mod recover_data {
+    tonic::include_proto!("recover_data");
+}
+/// TiKV's ordinary service.
+pub mod tikvpb {
+    tonic::include_proto!("tikvpb");
+}
+/// What a checksum is asked with.
+pub mod tipb {
+    tonic::include_proto!("tipb");
 }

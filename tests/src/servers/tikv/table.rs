@@ -108,6 +108,7 @@ impl Region {
             end_key: self.end.clone(),
             region_epoch: Some(self.epoch),
             peers: self.peers.iter().map(|(store, peer)| metapb::Peer { id: peer.id, store_id: *store }).collect(),
+            ..metapb::Region::default()
         }
     }
 
