@@ -29,7 +29,9 @@ pub use error::PortError;
 pub use levels::{Level, Levels};
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};
 pub use placement::{BoundVolume, Gate, Owner, Placement, Put, WaitingClaim};
-pub use recovery::{Asked, Flashback, FlashedBack, Marked, MarkedConnect, Piece, Recovery, RecoveryConnect, Summed};
+pub use recovery::{
+    Asked, Flashback, FlashedBack, Leading, Marked, MarkedConnect, Piece, Recovery, RecoveryConnect, Summed,
+};
 pub use shared::member::coverage::{Applied, LedRegion, RegionAt};
 pub use storage::{Storage, Tier};
 pub use tikv::{EachRegion, Hold, HoldError, Tikv, TikvConnect, TikvSettings};

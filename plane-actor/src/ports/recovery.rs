@@ -6,7 +6,11 @@ use super::{
     topology::{ClusterTls, PdEndpoint},
 };
 use async_trait::async_trait;
-use shared::{ids::RegionId, recovery::Meta, ts::Ts};
+use shared::{
+    ids::{RegionId, StoreId},
+    recovery::{FlashbackTimes, Meta},
+    ts::Ts,
+};
 use std::sync::Arc;
 
 /// Makes clients of one TiKV of a cluster that is being restored.
@@ -28,6 +32,8 @@ pub trait Recovery: Send + Sync {
     /// RecoverRegion: this store stands for election in these regions, and only in these. Returns when TiKV says that it is done, which
     /// proves nothing (`facts/restore.md` §3.4), or after `limit`: a region without a quorum keeps the call open for ever.
     async fn lead(&self, regions: &[RegionId], limit: std::time::Duration) -> Result<Asked, PortError>;
+    /// CheckPendingAdminOp: the regions that this store, whose number is `store`, leads, with what a backup does not ask of them.
+    async fn led(&self, store: StoreId) -> Result<Vec<Leading>, PortError>;
     /// KvPrepareFlashbackToVersion of a piece of one region that this store leads.
     async fn prepare_flashback(&self, piece: &Piece, flashback: Flashback) -> Result<FlashedBack, PortError>;
     /// KvFlashbackToVersion of a piece that was prepared.
@@ -56,12 +62,27 @@ pub struct Piece {
     pub conf_ver: u64,
     /// `metapb.RegionEpoch.version`
     pub version: u64,
-    /// The leader's peer id, on this store.
+    /// The leader's store: TiKV refuses what is meant for another.
+    pub store: StoreId,
+    /// The leader's peer id, on that store.
     pub peer: u64,
     /// Begin of its range as encoded; empty: before all keys. On the wire a flashback carries decoded keys (`facts/restore.md` §3.3).
     pub start: Vec<u8>,
     /// End of its range as encoded; empty: behind all keys.
     pub end: Vec<u8>,
+}
+
+/// A region at its leader, and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leading {
+    /// Which, and where.
+    pub piece: Piece,
+    /// Stores of all its peers.
+    pub members: Vec<StoreId>,
+    /// Conf change, merge or split not yet applied.
+    pub pending: bool,
+    /// A flashback was prepared and has not ended (`facts/restore.md` §3.7).
+    pub in_flashback: bool,
 }
 
 /// Back to what, and written as what. The same for all regions of a restore.
@@ -73,6 +94,13 @@ pub struct Flashback {
     pub start_ts: Ts,
     /// Its commit_ts, above every version on the volumes: TiKV dies otherwise (`facts/restore.md` §3.7).
     pub commit_ts: Ts,
+}
+
+impl From<FlashbackTimes> for Flashback {
+    fn from(times: FlashbackTimes) -> Self {
+        let FlashbackTimes { version, start_ts, commit_ts } = times;
+        Self { version, start_ts, commit_ts }
+    }
 }
 
 /// What TiKV answered.
