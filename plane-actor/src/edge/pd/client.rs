@@ -49,7 +49,8 @@ struct MinResolvedTs {
     min_resolved_ts: u64,
 }
 
-async fn tso(leader: &Leader) -> Result<Ts, Fail> {
+/// PD's clock.
+pub(super) async fn tso(leader: &Leader) -> Result<Ts, Fail> {
     let request = TsoRequest { header: leader.header(), count: 1 };
     // The request stands in the stream before the call is awaited: PD answers nothing, headers included, without it.
     let stream = tokio_stream::once(request);

@@ -1,10 +1,11 @@
 //! PD over gRPC and HTTP, which share one port (`facts/pd-tikv.md` §1.9, §3, §4). gRPC for everything with 64-bit
 //! numbers or business errors; HTTP for what only HTTP has: scheduler pauses, TTL configs, the list of service safe
-//! points, PD's own min-resolved-ts.
+//! points, PD's own min-resolved-ts, and the admin calls of a restore.
 
 mod client;
 mod gc;
 mod leader;
+mod marked;
 mod pause;
 mod stores;
 
@@ -13,6 +14,7 @@ use crate::ports::{Pd, PdConnect, PdEndpoint, PortError};
 use async_trait::async_trait;
 use client::PdClient;
 use leader::Leaders;
+pub use marked::MarkedConnector;
 use std::sync::Arc;
 
 /// Makes PD clients. It notes every store's status address, because only PD knows it and only TiKV's client needs it.

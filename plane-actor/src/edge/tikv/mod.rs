@@ -5,12 +5,14 @@ mod addresses;
 mod hold;
 mod mux;
 mod pairing;
+mod recovery;
 pub(crate) mod settings;
 mod store;
 mod turns;
 mod weaker;
 
 pub use addresses::StatusAddresses;
+pub use recovery::RecoveryConnector;
 pub(crate) use settings::is_zero_duration;
 
 use super::{rest::Rest, tls};
@@ -19,6 +21,7 @@ use async_trait::async_trait;
 use shared::reason::Reason;
 use std::{sync::Arc, time::Duration};
 use store::TikvStore;
+use tonic::transport::Channel;
 use turns::Turns;
 
 /// TiKV's own keep-alive, which is also what its other clients use and what it permits on idle connections
@@ -49,19 +52,27 @@ impl TikvConnector {
 #[async_trait]
 impl TikvConnect for TikvConnector {
     async fn connect(&self, address: &str, tls: Option<&ClusterTls>) -> Result<Arc<dyn Tikv>, PortError> {
-        let unusable = |e: tls::TlsError| PortError::refused(Reason::StoreUnavailable, format!("TiKV {address}: {e}"));
-        let rest = Rest::new(tls).map_err(unusable)?;
+        let rest = Rest::new(tls).map_err(|error| unusable(address, &error))?;
         let status_url = format!("{}://{}", rest.scheme(), self.status.of(address));
-        let endpoint = tls::endpoint(address, tls)
-            .map_err(unusable)?
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE_LIMIT)
-            .keep_alive_while_idle(true)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW);
-        let channel = tls::dial(endpoint)
-            .await
-            .map_err(|text| PortError::Unavailable(format!("TiKV {address} cannot be reached: {text}")))?;
+        let channel = dial(address, tls).await?;
         Ok(Arc::new(TikvStore::new(address.to_owned(), channel, self.turns.clone(), rest, status_url)))
     }
+}
+
+fn unusable(address: &str, error: &tls::TlsError) -> PortError {
+    PortError::refused(Reason::StoreUnavailable, format!("TiKV {address}: {error}"))
+}
+
+/// A connection of its own to the store.
+async fn dial(address: &str, tls: Option<&ClusterTls>) -> Result<Channel, PortError> {
+    let endpoint = tls::endpoint(address, tls)
+        .map_err(|error| unusable(address, &error))?
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE_LIMIT)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    tls::dial(endpoint)
+        .await
+        .map_err(|text| PortError::Unavailable(format!("TiKV {address} cannot be reached: {text}")))
 }
