@@ -30,3 +30,4 @@ pub use plane::PlaneActor;
 pub use plane_context::PlaneContext;
 pub(crate) use session::keep_linked;
 pub(crate) use work::preflight;
+pub use work::recover;

@@ -33,6 +33,7 @@ mod prepare;
 mod question;
 mod quotas;
 mod readback;
+pub mod recover;
 mod reserve;
 mod rest;
 mod retry;

@@ -47,7 +47,7 @@ async fn hold_gc(pd: &dyn Pd, service: &str, ttl: Millis) -> Result<Ts, Refusal>
     Err(Refusal::new(Reason::SafePointRefused, text))
 }
 
-async fn pause(pd: &dyn Pd, ttl: Millis) -> Result<PdPause, Refusal> {
+pub(super) async fn pause(pd: &dyn Pd, ttl: Millis) -> Result<PdPause, Refusal> {
     for _ in 1..PAUSE_TRIES {
         match pd.pause_schedulers(ttl, None).await {
             Ok(pause) => return Ok(pause),
@@ -79,7 +79,7 @@ pub(super) async fn renew(
 }
 
 /// Everything that was ever paused, with the values from before the first pause.
-fn joined(first: PdPause, now: PdPause) -> PdPause {
+pub(super) fn joined(first: PdPause, now: PdPause) -> PdPause {
     let mut all = first;
     for scheduler in now.schedulers {
         if !all.schedulers.contains(&scheduler) {
