@@ -1,6 +1,6 @@
 //! A small cluster that is being restored, behind all ports of the data phase: three stores, three regions, and what can go wrong.
 
-use super::RestoredCluster;
+use super::cluster::RestoredCluster;
 use crate::ports::{FlashedBack, PortError};
 use shared::{
     ids::{RegionId, StoreId},

@@ -2,10 +2,10 @@
 //! leaders say afterwards; what is not led is asked anew, of the next copy.
 
 use super::{
-    LOOK_AGAIN, Progress,
     cluster::{Dialled, RestoredCluster, each, numbers},
-    count, ids,
+    ids,
     look::Look,
+    progress::{LOOK_AGAIN, Progress, count},
     prove::{Proved, prove},
 };
 use crate::ports::{Asked, PortError};
@@ -19,7 +19,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// How leaders are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,28 +49,32 @@ pub struct Leaders {
     pub unwaited: BTreeSet<StoreId>,
 }
 
-/// Rounds of elections, until every key has one leader that has applied its log.
+/// Rounds of elections, until every key has one leader that has applied its log. A store that is away is waited for as long as a round
+/// may take.
 ///
 /// # Errors
-/// No copy of a region is left to be asked, or rounds are used up: the regions are named.
+/// No copy of a region is left to be asked, or rounds or time are used up: the region is named.
 pub async fn lead(cluster: &RestoredCluster, order: &Lead, progress: Progress<'_>) -> Result<Leaders, Refusal> {
-    let mut elections = Elections { cluster, order, progress, failed: BTreeMap::new() };
-    let mut last = String::new();
-    for round in 1..=order.rounds.max(1) {
-        match elections.round(round).await {
-            Ok((plan, proved)) => {
-                let (regions, largest_id) = (proved.regions, plan.largest_id);
-                let led = Led { regions, tiling: proved.tiling, rounds: round, largest_id };
-                return Ok(Leaders { led, stores: proved.stores, unwaited: proved.unwaited });
-            }
+    let mut elections = Elections { cluster, order, progress, rounds: 0, failed: BTreeMap::new() };
+    let mut last_round = Instant::now();
+    loop {
+        let before = elections.rounds;
+        let why = match elections.round().await {
+            Ok(leaders) => return Ok(leaders),
             Err(End::Final(refusal)) => return Err(refusal),
-            Err(End::Again(text)) => last = text,
+            Err(End::Again(text)) => text,
+        };
+        let rounds = elections.rounds;
+        if rounds > before {
+            last_round = Instant::now();
         }
-        progress(0, 0, &format!("round {round} of elections: {last}"));
+        if rounds >= order.rounds || last_round.elapsed() >= order.limit {
+            let text = format!("after {rounds} rounds of elections: {why}");
+            return Err(Refusal::new(Reason::TilingBroken, text));
+        }
+        progress(0, 0, &format!("round {rounds} of elections: {why}"));
         sleep(LOOK_AGAIN).await;
     }
-    let text = format!("after {} rounds of elections: {last}", order.rounds.max(1));
-    Err(Refusal::new(Reason::TilingBroken, text))
 }
 
 /// Why a round brought no proof.
@@ -92,22 +96,25 @@ struct Elections<'a> {
     cluster: &'a RestoredCluster,
     order: &'a Lead,
     progress: Progress<'a>,
+    /// In which all stores have told of their copies.
+    rounds: u32,
     /// Copies that were asked to lead and did not.
     failed: BTreeMap<RegionId, BTreeSet<StoreId>>,
 }
 
 impl Elections<'_> {
-    async fn round(&mut self, round: u32) -> Result<(Plan, Proved), End> {
+    async fn round(&mut self) -> Result<Leaders, End> {
         let met = self.cluster.up().await?;
         let stores = self.cluster.dial(&met).await?;
         // Leaders of an earlier try stay.
         let leads = Look::at(&stores).await?.leads();
         let told: BTreeMap<StoreId, Vec<Meta>> =
             each(&stores, |store| async move { store.recovery.region_metas().await }).await?.into_iter().collect();
+        self.rounds += 1;
         let elected = Elected { leads, failed: self.failed.clone() };
         let plan = plan(&told, &elected).map_err(|faults| no_plan(&faults))?;
         ids::raise(self.cluster.marked.as_ref(), plan.largest_id.max(self.order.floor)).await?;
-        let total = count(plan.regions.len());
+        let (total, round) = (count(plan.regions.len()), self.rounds);
         (self.progress)(0, total, &format!("round {round} of elections on {} stores", stores.len()));
         let asked = self.ask(&stores, &plan).await;
         let leads = Look::at(&stores).await?.leads();
@@ -117,7 +124,8 @@ impl Elections<'_> {
         let proved = prove(self.cluster, &stores, &plan).await.map_err(End::Again)?;
         // A store that restarted behind the look has lost its leaders.
         self.cluster.same(&met).await?;
-        Ok((plan, proved))
+        let Proved { regions, tiling, stores, unwaited } = proved;
+        Ok(Leaders { led: Led { regions, tiling, rounds: round, largest_id: plan.largest_id }, stores, unwaited })
     }
 
     /// All at once: a store votes whether it is asked or not. Those that lead nothing are asked as well, which ends elections of theirs
@@ -227,6 +235,23 @@ mod tests {
         let leaders = lead(&fake.cluster(), &QUICK, &silent).await.unwrap();
         assert_eq!(leaders.led.rounds, 2);
         assert!(fake.state().asked.len() == 6 && leaders.led.tiling.is_whole());
+    }
+
+    /// No election is held without it, and none is counted.
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_is_away_is_waited_for() {
+        let fake = Fake::unled();
+        fake.store(2, |store| store.up = false);
+        let cluster = fake.cluster();
+        let back = async {
+            sleep(Duration::from_secs(25)).await;
+            fake.store(2, |store| store.up = true);
+        };
+        let (leaders, ()) = tokio::join!(lead(&cluster, &QUICK, &silent), back);
+        assert_eq!(leaders.unwrap().led.rounds, 1);
+        fake.store(2, |store| store.up = false);
+        let refused = lead(&cluster, &QUICK, &silent).await.unwrap_err();
+        assert!(refused.message.contains("after 0 rounds") && refused.message.contains("store 2 at s2"), "{refused}");
     }
 
     #[tokio::test(start_paused = true)]

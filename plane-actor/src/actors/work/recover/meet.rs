@@ -1,13 +1,13 @@
 //! Meet: the stores of the backup are there, each in recovery mode, and nobody else is.
 
 use super::{
-    super::retry::tried,
-    LOOK_AGAIN, Progress,
+    super::{context::STORES_AT_ONCE, retry::tried},
     cluster::{RestoredCluster, met, named, not_up},
-    count,
     keep::{Keep, keep},
+    progress::{LOOK_AGAIN, Progress, count},
 };
 use crate::ports::{PdPause, PortError};
+use futures::{StreamExt, stream};
 use shared::{
     evidence::ClusterStore,
     ids::StoreId,
@@ -35,12 +35,13 @@ pub struct Meet {
 pub async fn meet(cluster: &RestoredCluster, order: &Meet, progress: Progress<'_>) -> Result<(Met, PdPause), Refusal> {
     let end = Instant::now() + order.limit;
     let id = tried(Reason::PdUnavailable, || cluster.marked.cluster()).await?;
+    let mut recovering = BTreeSet::new();
     let stores = loop {
-        let missing = match gathered(cluster, order).await? {
+        let missing = match gathered(cluster, order, &mut recovering).await? {
             Ok(stores) => break stores,
             Err(missing) => missing,
         };
-        progress(0, count(order.stores.len()), &missing);
+        progress(count(recovering.len()), count(order.stores.len()), &missing);
         if Instant::now() >= end {
             return Err(Refusal::new(Reason::StoreNotUp, missing));
         }
@@ -52,8 +53,12 @@ pub async fn meet(cluster: &RestoredCluster, order: &Meet, progress: Progress<'_
     Ok((Met { cluster: id, stores }, pause))
 }
 
-/// All of them, or who is waited for.
-async fn gathered(cluster: &RestoredCluster, order: &Meet) -> Result<Result<Vec<MetStore>, String>, Refusal> {
+/// All of them, or who is waited for. `recovering`: who has said so, because being asked costs a store a look at all of its regions.
+async fn gathered(
+    cluster: &RestoredCluster,
+    order: &Meet,
+    recovering: &mut BTreeSet<MetStore>,
+) -> Result<Result<Vec<MetStore>, String>, Refusal> {
     if !tried(Reason::PdUnavailable, || cluster.marked.is_bootstrapped()).await? {
         return Ok(Err("no TiKV has started yet: PD is not bootstrapped".to_owned()));
     }
@@ -62,12 +67,20 @@ async fn gathered(cluster: &RestoredCluster, order: &Meet) -> Result<Result<Vec<
         return Ok(Err(missing));
     }
     let stores: Vec<MetStore> = known.into_iter().map(met).collect();
-    for store in &stores {
-        if let Some(waits) = recovers(cluster, store).await? {
-            return Ok(Err(waits));
+    recovering.retain(|store| stores.contains(store));
+    let open: Vec<&MetStore> = stores.iter().filter(|store| !recovering.contains(store)).collect();
+    let mut asking = stream::iter(open)
+        .map(|store| async move { (store, recovers(cluster, store).await) })
+        .buffer_unordered(STORES_AT_ONCE);
+    let mut waits = None;
+    while let Some((store, answer)) = asking.next().await {
+        match answer? {
+            Some(text) => waits = Some(text),
+            None => recovering.extend([store.clone()]),
         }
     }
-    Ok(Ok(stores))
+    drop(asking);
+    Ok(waits.map_or(Ok(stores), Err))
 }
 
 /// Who is not there or not up; a store that is none of them is refused.

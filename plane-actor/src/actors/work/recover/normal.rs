@@ -1,12 +1,10 @@
 //! Normal: after their restart all stores run as they always will, and every region has a leader that nobody appointed.
 
 use super::{
-    LOOK_AGAIN, Progress,
-    cluster::{Dialled, RestoredCluster, met, named, not_up, numbers},
-    count,
+    cluster::{RestoredCluster, each, met, named, not_up, numbers},
     look::Look,
+    progress::{LOOK_AGAIN, Progress, count},
 };
-use crate::ports::PortError;
 use shared::{
     reason::{Reason, Refusal},
     recovery::{MetStore, Normal},
@@ -59,23 +57,14 @@ async fn settled(cluster: &RestoredCluster, before: &[MetStore]) -> Result<Norma
     }
     let stores: Vec<MetStore> = known.into_iter().map(met).collect();
     let dialled = cluster.dial(&stores).await?;
-    for store in &dialled {
-        if still_recovers(store).await? {
-            return waits(format!("{} is still in recovery mode", named(&store.met)));
-        }
+    let recovering = each(&dialled, |store| async move { store.recovery.is_recovering().await }).await?;
+    if let Some((store, _)) = recovering.iter().find(|(_, recovers)| *recovers) {
+        return waits(format!("store {store} is still in recovery mode"));
     }
     let look = Look::at(&dialled).await?;
     match look.whole(&numbers(&dialled)) {
         Ok(tiling) => Ok(Normal { stores, regions: count(look.led.len()), tiling }),
         Err(text) => waits(text),
-    }
-}
-
-async fn still_recovers(store: &Dialled) -> Result<bool, Refusal> {
-    match store.recovery.is_recovering().await {
-        Ok(recovers) => Ok(recovers),
-        Err(PortError::Refused(refusal)) => Err(refusal),
-        Err(PortError::Unavailable(text)) => Err(Refusal::new(Reason::StoreUnavailable, text)),
     }
 }
 

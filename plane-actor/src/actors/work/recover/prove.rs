@@ -2,13 +2,13 @@
 //! planned (`facts/restore.md` §3.8).
 
 use super::{
+    super::context::STORES_AT_ONCE,
     cluster::{Dialled, RestoredCluster, named, numbers},
-    count,
     look::Look,
+    progress::count,
 };
 use crate::{
     actors::holds::hold_refusal,
-    actors::work::context::STORES_AT_ONCE,
     ports::{Hold, HoldError, Piece, RegionAt},
 };
 use futures::{StreamExt, TryStreamExt, stream};

@@ -2,10 +2,9 @@
 //! back. Done as often as need be: what was done before is done again and comes to the same (`facts/restore.md` §3.7).
 
 use super::{
-    Progress,
     cluster::{Dialled, RestoredCluster, numbers},
-    count,
     look::Look,
+    progress::{Progress, count},
 };
 use crate::ports::{Flashback, FlashedBack, Piece, PortError, Recovery};
 use futures::{StreamExt, stream};
@@ -151,7 +150,7 @@ impl<'a> Rolling<'a> {
                 let done = if call == Call::Prepare { &mut self.prepared } else { &mut self.finished };
                 return Ok(done.insert(at));
             }
-            // A region that nobody prepared says the same as one that was finished (`facts/restore.md` §0): it is prepared anew, which
+            // A region that nobody prepared says the same as one that was finished (`facts/restore.md` §3.7): it is prepared anew, which
             // changes nothing for the latter.
             Ok(FlashedBack::NotPrepared) => {
                 self.prepared.remove(&at);

@@ -1,4 +1,4 @@
-//! Which two timestamps the flashback is written with: chosen once, saved, and never chosen anew (`facts/restore.md` §6.3).
+//! Which two timestamps the flashback is written with: chosen once, saved, and never chosen anew.
 
 use super::super::retry::tried;
 use crate::ports::Marked;

@@ -1,10 +1,9 @@
 //! Verify: what is there after the roll-back. It judges nothing; what it saw goes into the certificate.
 
 use super::{
-    LOOK_AGAIN, Progress,
     cluster::{Dialled, RestoredCluster},
-    count,
     look::Look,
+    progress::{LOOK_AGAIN, Progress, count},
 };
 use crate::ports::{Piece, PortError, Summed};
 use futures::{StreamExt, stream};

@@ -8,7 +8,7 @@ mod keys;
 mod led;
 mod store;
 
-use super::dial;
+use super::dial::dial;
 use crate::ports::{ClusterTls, PortError, Recovery, RecoveryConnect};
 use async_trait::async_trait;
 use std::sync::Arc;
