@@ -21,8 +21,8 @@ pub(super) struct Ec2Double {
 }
 
 impl Ec2Double {
-    /// The volumes are captured somewhere inside the call.
-    async fn creating<T: Send>(
+    /// What is made is made somewhere inside the call.
+    pub(super) async fn creating<T: Send>(
         &self,
         action: &'static str,
         create: impl FnOnce(&mut State) -> Result<T, CloudError> + Send,
@@ -42,7 +42,7 @@ impl Ec2Double {
         self.world.with(|state| state.calls.replied(&self.plane, number, answer))
     }
 
-    async fn describe<T: Send>(
+    pub(super) async fn describe<T: Send>(
         &self,
         action: &'static str,
         look: impl FnOnce(&mut State) -> Result<T, CloudError> + Send,
@@ -264,8 +264,9 @@ impl Ec2 for Ec2Double {
     async fn sum_volumes(&self, kind: &str, page: Option<String>) -> Result<VolumeSum, CloudError> {
         let from: usize = page.and_then(|page| page.parse().ok()).unwrap_or_default();
         self.describe("DescribeVolumes", |state| {
-            let home = state.home_of(&self.plane);
-            let all: Vec<u64> = state.cloud.ec2.of_type(&home, kind).map(|volume| u64::from(volume.size)).collect();
+            let (now, home) = (state.moment(), state.home_of(&self.plane));
+            let all: Vec<u64> =
+                state.cloud.ec2.of_type(now, &home, kind).map(|volume| u64::from(volume.size)).collect();
             let next = (from + PAGE < all.len()).then(|| (from + PAGE).to_string());
             Ok(VolumeSum { gib: all.into_iter().skip(from).take(PAGE).sum(), next })
         })

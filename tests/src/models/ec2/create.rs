@@ -56,12 +56,7 @@ impl Ec2 {
         volume: &str,
         tags: &[(String, String)],
     ) -> Result<Vec<Wanted>, Refusal> {
-        if !well_formed(volume, "vol-") {
-            return Err(Refusal::new("InvalidVolumeID.Malformed", format!("Invalid id: \"{volume}\"")));
-        }
-        if self.volumes.get(volume).is_none_or(|row| &row.home != home) {
-            return Err(Refusal::new("InvalidVolume.NotFound", format!("The volume '{volume}' does not exist.")));
-        }
+        self.visible_volume(now, home, volume)?;
         self.wanted(now, vec![volume.to_owned()], tags, false)
     }
 

@@ -1,4 +1,4 @@
-//! EC2's snapshots and what they are made of (`facts/aws.md` A1–A7): exclusions, tags, the 15 s of a volume, slots, pending
+//! EC2's snapshots, what they are made of (`facts/aws.md` A1–A7) and what is made of them (`facts/restore.md` §5): exclusions, tags, the 15 s of a volume, slots, pending
 //! snapshots, eventual visibility, token buckets per account, Region and action. Time is what has passed since a beginning
 //! of the caller's choice.
 
@@ -6,6 +6,7 @@ mod blocks;
 mod create;
 mod guard;
 mod later;
+mod made;
 mod refusal;
 mod rules;
 mod snapshots;
@@ -19,15 +20,17 @@ pub use blocks::{BLOCK_BYTES, Block};
 pub use create::{Call, Wanted};
 pub use guard::Guard;
 pub use later::BlockData;
+pub use made::AskedVolume;
 pub use refusal::Refusal;
 pub use rules::{Rate, Rules};
 pub use tags::check_tags;
-pub use things::{Attachment, Home, Instance, Later, Snapshot, Volume};
+pub use things::{Attachment, Home, Instance, Later, Made, Snapshot, Spoil, Volume};
 pub use volumes::WantedVolume;
 
+use made::Remembered;
 use rules::Level;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -48,6 +51,10 @@ pub struct Ec2 {
     pub zone_states: BTreeMap<String, String>,
     /// Types that a zone does not offer.
     pub not_offered: BTreeSet<(String, String)>,
+    /// What becomes of the next volumes of a snapshot, one after the other.
+    pub spoiling: BTreeMap<String, VecDeque<Spoil>>,
+    /// By ClientToken.
+    tokens: BTreeMap<(Home, String), Remembered>,
     last_snapshot: BTreeMap<String, Duration>,
     levels: BTreeMap<(Home, String), Level>,
     calls: u64,
@@ -84,6 +91,7 @@ impl Ec2 {
             tags: BTreeMap::new(),
             slow: false,
             attachment: Some(attachment),
+            made: None,
         };
         self.volumes.insert(id.to_owned(), volume);
     }

@@ -14,7 +14,8 @@ pub struct Rate {
 /// What EC2 goes by; every number may be changed at any time.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// From creation until a describe, a tag or a delete call finds a snapshot (eventual consistency, `facts/aws.md` A2).
+    /// From creation until a describe, a tag or a delete call finds a snapshot or a volume (eventual consistency,
+    /// `facts/aws.md` A2).
     pub visible_after: Duration,
     /// From creation until a snapshot is completed.
     pub pending_for: Duration,
@@ -33,6 +34,18 @@ pub struct Rules {
     pub exclusions: usize,
     /// Tags per resource.
     pub tags: usize,
+    /// From CreateVolume until a volume is `available`.
+    pub creating_for: Duration,
+    /// From DeleteVolume until a volume is gone; minutes in the field (`facts/restore.md` §5.1).
+    pub deleting_for: Duration,
+    /// GiB that volumes of a type may have together; of a type that is not named there is no limit.
+    pub volume_gib: BTreeMap<String, u64>,
+    /// MiB/s at which volumes together may be initialised at a rate of their own (`facts/restore.md` §5.2).
+    pub initialization: u32,
+    /// MiB/s of one that has none; AWS says no number, the field has 130 and more for gp3.
+    pub lazily: u32,
+    /// DescribeVolumeStatus tells progress this much later, up to five minutes.
+    pub progress_lag: Duration,
     /// Buckets by action; describes have two, see [`Rules::bucket`]. One that is not named never refuses.
     pub buckets: BTreeMap<String, Rate>,
     /// EC2's clock minus ours, in milliseconds. It shows in StartTime only: a `Date` header would move the SDK's own
@@ -52,6 +65,7 @@ impl Default for Rules {
             ("ListSnapshotBlocks", 50, 50),
             ("GetSnapshotBlock", 1000, 1000),
             ("CreateVolume", 100, 5),
+            ("DeleteVolume", 100, 5),
             ("DescribeSnapshotAttribute", 50, 10),
             ("DescribeSnapshots paged", 100, 20),
             ("DescribeVolumes paged", 100, 20),
@@ -71,6 +85,12 @@ impl Default for Rules {
             snapshot_limit: 100_000,
             exclusions: 40,
             tags: 50,
+            creating_for: Duration::from_secs(1),
+            deleting_for: Duration::from_secs(1),
+            volume_gib: BTreeMap::new(),
+            initialization: 5_000,
+            lazily: 130,
+            progress_lag: Duration::ZERO,
             buckets: table.into_iter().map(bucket).collect(),
             clock_skew_ms: 0,
         }

@@ -51,5 +51,6 @@ impl Ec2 {
     /// Drops what is gone, for who has no use for it.
     pub fn forget_deleted(&mut self, now: Duration) {
         self.snapshots.retain(|_, snapshot| snapshot.exists(now));
+        self.volumes.retain(|_, volume| volume.exists(now));
     }
 }

@@ -1,6 +1,7 @@
 //! The rules, asked without a wire.
 
 mod facts;
+mod volumes;
 
 use super::{Call, Ec2, Guard, Home, Rate, Refusal};
 use std::time::Duration;

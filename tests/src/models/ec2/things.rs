@@ -52,6 +52,93 @@ pub struct Volume {
     pub slow: bool,
     /// Where it is.
     pub attachment: Option<Attachment>,
+    /// How it came to be; `None`: it was there from the beginning.
+    pub made: Option<Made>,
+}
+
+impl Volume {
+    /// EC2's word for how it stands.
+    #[must_use]
+    pub fn state(&self, now: Duration) -> &'static str {
+        if self.attachment.is_some() {
+            return "in-use";
+        }
+        match &self.made {
+            Some(made) if made.gone.is_some() => "deleting",
+            Some(made) if now < made.ready => "creating",
+            Some(Made { spoilt: Some(_), .. }) => "error",
+            Some(_) | None => "available",
+        }
+    }
+
+    /// It was neither deleted, nor has it vanished by itself.
+    #[must_use]
+    pub fn exists(&self, now: Duration) -> bool {
+        self.made.as_ref().is_none_or(|made| {
+            let vanished = made.spoilt == Some(Spoil::Vanishes) && made.ready <= now;
+            !vanished && made.gone.is_none_or(|gone| now < gone)
+        })
+    }
+
+    /// Calls of this account and Region find it by now.
+    #[must_use]
+    pub fn seen_by(&self, now: Duration, home: &Home) -> bool {
+        &self.home == home && self.exists(now) && self.made.as_ref().is_none_or(|made| made.visible <= now)
+    }
+
+    /// Where it is; what was there from the beginning is in the first zone.
+    #[must_use]
+    pub fn zone(&self) -> String {
+        self.made.as_ref().map_or_else(|| format!("{}a", self.home.region), |made| made.zone.clone())
+    }
+
+    /// Per cent of its data that are there, told this much later than they are; `None`: EC2 tells it of volumes made of
+    /// snapshots only (`facts/restore.md` §5.2).
+    #[must_use]
+    pub fn initialized(&self, now: Duration, lag: Duration) -> Option<u8> {
+        let made = self.made.as_ref()?;
+        let told_from = made.ready + lag;
+        let whole = made.initialized.saturating_sub(made.ready).as_millis();
+        match (now.checked_sub(told_from), whole) {
+            (None, _) => Some(0),
+            (Some(_), 0) => Some(100),
+            (Some(passed), whole) => u8::try_from((passed.as_millis() * 100 / whole).min(100)).ok(),
+        }
+    }
+}
+
+/// How a volume came to be that was made of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Of which.
+    pub snapshot: String,
+    /// In which zone.
+    pub zone: String,
+    /// As it was asked for.
+    pub iops: Option<u32>,
+    /// As it was asked for, MiB/s.
+    pub throughput: Option<u32>,
+    /// VolumeInitializationRate, MiB/s.
+    pub rate: Option<u32>,
+    /// When describes begin to show it.
+    pub visible: Duration,
+    /// When it stops being `creating`.
+    pub ready: Duration,
+    /// When all of its data is there.
+    pub initialized: Duration,
+    /// What becomes of it instead of `available`.
+    pub spoilt: Option<Spoil>,
+    /// DeleteVolume was accepted; it is gone then.
+    pub gone: Option<Duration>,
+}
+
+/// How a volume goes wrong after CreateVolume was accepted: trouble with KMS shows in either way (`facts/restore.md` §5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoil {
+    /// It ends in `error`.
+    Error,
+    /// It is gone by itself.
+    Vanishes,
 }
 
 /// Where a volume is.

@@ -1,6 +1,6 @@
-//! CreateVolume up to the point where a volume would be made, and what there is (`facts/restore.md` §5.1, §5.3).
+//! What CreateVolume looks at before it makes one, and what volumes and zones there are (`facts/restore.md` §5.1, §5.3).
 
-use super::{Ec2, Home, Refusal, Volume};
+use super::{Ec2, Home, Refusal, Volume, well_formed};
 use std::{ops::RangeInclusive, time::Duration};
 
 /// Of each Region, as many as the largest has.
@@ -9,7 +9,7 @@ const ZONES: [char; 6] = ['a', 'b', 'c', 'd', 'e', 'f'];
 const RATE: RangeInclusive<u32> = 100..=300;
 
 /// A volume that would be made.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WantedVolume<'a> {
     /// Of which snapshot.
     pub snapshot: &'a str,
@@ -95,7 +95,24 @@ impl Ec2 {
     }
 
     /// Volumes of a type.
-    pub fn of_type<'a>(&'a self, home: &'a Home, kind: &'a str) -> impl Iterator<Item = &'a Volume> {
-        self.volumes.values().filter(move |volume| &volume.home == home && volume.kind == kind)
+    pub fn of_type<'a>(&'a self, now: Duration, home: &'a Home, kind: &'a str) -> impl Iterator<Item = &'a Volume> {
+        self.volumes.values().filter(move |volume| &volume.home == home && volume.kind == kind && volume.exists(now))
+    }
+
+    /// Every volume of the caller that calls can see by now.
+    pub fn seen_volumes<'a>(&'a self, now: Duration, home: &'a Home) -> impl Iterator<Item = (&'a String, &'a Volume)> {
+        self.volumes.iter().filter(move |(_, volume)| volume.seen_by(now, home))
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    /// It is none of the caller's, not visible yet, or gone.
+    pub fn visible_volume(&self, now: Duration, home: &Home, id: &str) -> Result<&Volume, Refusal> {
+        if !well_formed(id, "vol-") {
+            return Err(Refusal::new("InvalidVolumeID.Malformed", format!("Invalid id: \"{id}\"")));
+        }
+        let found = self.volumes.get(id).filter(|volume| volume.seen_by(now, home));
+        found.ok_or_else(|| Refusal::new("InvalidVolume.NotFound", format!("The volume '{id}' does not exist.")))
     }
 }

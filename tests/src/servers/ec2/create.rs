@@ -44,7 +44,7 @@ impl World {
             instance: form.required("InstanceSpecification.InstanceId")?,
             without_root: form.flag("InstanceSpecification.ExcludeBootVolume")?,
             excluded: &form.list("InstanceSpecification.ExcludeDataVolumeId"),
-            tags: &asked_tags(form)?,
+            tags: &asked_tags(form, "snapshot")?,
             copy_tags: match form.text("CopyTagsFromSource") {
                 None => false,
                 Some("volume") => true,
@@ -69,7 +69,7 @@ impl World {
         request: &str,
     ) -> Result<String, ApiError> {
         form.only(KNOWN_OF_ONE)?;
-        let wanted = self.ec2().chosen_one(now, home, form.required("VolumeId")?, &asked_tags(form)?)?;
+        let wanted = self.ec2().chosen_one(now, home, form.required("VolumeId")?, &asked_tags(form, "snapshot")?)?;
         let ids = self.made(now, home, form, wanted)?;
         let made = ids.first().and_then(|id| Some((id, self.ec2().snapshots.get(id)?)));
         let (id, snapshot) = made.ok_or_else(|| ApiError::with(500, "InternalError", "nothing was made"))?;
@@ -102,12 +102,12 @@ fn fields(xml: &mut Xml, id: &str, state: &str, snapshot: &Snapshot) {
     xml.tags(&snapshot.tags);
 }
 
-/// The tags of the request, for each snapshot.
-fn asked_tags(form: &Form) -> Result<Vec<(String, String)>, ApiError> {
+/// The tags of the request, for each resource of this kind.
+pub(super) fn asked_tags(form: &Form, made: &str) -> Result<Vec<(String, String)>, ApiError> {
     let mut asked = Vec::new();
     for index in form.numbers("TagSpecification") {
         let kind = form.required(&format!("TagSpecification.{index}.ResourceType"))?;
-        if kind != "snapshot" {
+        if kind != made {
             let message = format!("'{kind}' is not a valid taggable resource type for this operation.");
             return Err(ApiError::client("InvalidParameterValue", message));
         }

@@ -1,26 +1,14 @@
-//! What is asked of snapshots that have been there for long (`facts/aws.md` A13): DescribeSnapshotAttribute, the Recycle Bin,
-//! and CreateVolume up to the point where one would be made.
+//! What is asked of snapshots that have been there for long (`facts/aws.md` A13), and of zones: DescribeSnapshotAttribute, the
+//! Recycle Bin, DescribeAvailabilityZones.
 
 use super::{
     fault::ApiError,
-    form::{Form, invalid},
+    form::Form,
     world::{World, dry_run},
     xml::Xml,
 };
-use crate::models::ec2::{Home, WantedVolume};
+use crate::models::ec2::Home;
 use std::time::Duration;
-
-/// What a CreateVolume may say here.
-const VOLUME: &[&str] = &[
-    "AvailabilityZone",
-    "SnapshotId",
-    "VolumeType",
-    "Iops",
-    "Throughput",
-    "VolumeInitializationRate",
-    "ClientToken",
-    "DryRun",
-];
 
 impl World {
     pub(crate) fn snapshot_attribute(
@@ -65,24 +53,5 @@ impl World {
                 xml.leaf("regionName", &home.region);
             });
         }))
-    }
-
-    /// No test makes a volume: without DryRun it is refused.
-    pub(crate) fn create_volume(&mut self, now: Duration, home: &Home, form: &Form) -> Result<String, ApiError> {
-        form.only(VOLUME)?;
-        let number =
-            |field: &str| form.text(field).map(|text| text.parse().map_err(|_| invalid(field, text))).transpose();
-        let wanted = WantedVolume {
-            snapshot: form.required("SnapshotId")?,
-            zone: form.required("AvailabilityZone")?,
-            // EC2's own default (`facts/ec2-wire.md` §1).
-            kind: form.text("VolumeType").unwrap_or("gp2"),
-            iops: number("Iops")?,
-            throughput: number("Throughput")?,
-            rate: number("VolumeInitializationRate")?,
-        };
-        self.ec2().may_create_volume(now, home, &wanted)?;
-        dry_run(form)?;
-        Err(ApiError::client("UnsupportedOperation", "volumes are not made here"))
     }
 }

@@ -16,6 +16,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod time;
+mod volumes;
 mod world;
 mod xml;
 
@@ -24,7 +25,7 @@ pub use http::Ec2Server;
 pub use state::Ec2State;
 pub use world::Call;
 
-use crate::models::ec2::{Rules, Snapshot};
+use crate::models::ec2::{Rules, Snapshot, Volume};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -106,7 +107,16 @@ impl Ec2Handle {
         world.state.ec2.snapshots.clone()
     }
 
-    /// Everything that ever changed: one for each snapshot made, each deletion accepted and each resource tagged.
+    /// Every volume that exists and was made of a snapshot, visible to calls or not, by id.
+    #[must_use]
+    pub fn made_volumes(&self) -> BTreeMap<String, Volume> {
+        let (now, mut world) = (self.now(), self.world());
+        world.state.ec2.forget_deleted(now);
+        let made = world.state.ec2.volumes.iter().filter(|(_, volume)| volume.made.is_some());
+        made.map(|(id, volume)| (id.clone(), volume.clone())).collect()
+    }
+
+    /// Everything that ever changed: one for each snapshot or volume made, each deletion accepted and each resource tagged.
     #[must_use]
     pub fn mutations(&self) -> u64 {
         self.world().mutations

@@ -64,7 +64,7 @@ impl World {
         for (id, instance) in self.state.ec2.instances.iter().filter(|(_, instance)| &instance.home == home) {
             add("instance", id, &instance.tags);
         }
-        for (id, volume) in self.state.ec2.volumes.iter().filter(|(_, volume)| &volume.home == home) {
+        for (id, volume) in self.ec2().seen_volumes(now, home) {
             add("volume", id, &volume.tags);
         }
         for (id, snapshot) in self.ec2().seen(now, home) {
@@ -98,7 +98,7 @@ impl World {
         if id.starts_with("snap-") {
             return Ok(&self.ec2().visible(now, home, id)?.tags);
         }
-        let volume = self.state.ec2.volumes.get(id).filter(|volume| &volume.home == home).map(|volume| &volume.tags);
+        let volume = self.state.ec2.volumes.get(id).filter(|one| one.seen_by(now, home)).map(|volume| &volume.tags);
         let instance = self.state.ec2.instances.get(id).filter(|one| &one.home == home).map(|instance| &instance.tags);
         let missing = || ApiError::client("InvalidID", format!("The ID '{id}' is not valid"));
         volume.or(instance).ok_or_else(missing)

@@ -1,6 +1,7 @@
 //! The rules on the wire, asked with a plain HTTP client: what an SDK makes of them is another test.
 
 mod facts;
+mod volumes;
 
 use super::{Ec2Server, Ec2State, Fault};
 use crate::models::ec2::{Home, Rate};

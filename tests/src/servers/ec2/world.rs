@@ -163,10 +163,12 @@ impl World {
             "DescribeSnapshotAttribute" => self.snapshot_attribute(now, home, form, request),
             "ListSnapshotsInRecycleBin" => self.recycle_bin(home, form, request),
             "DescribeAvailabilityZones" => self.describe_zones(home, form, request),
-            "CreateVolume" => self.create_volume(now, home, form),
+            "CreateVolume" => self.create_volume(now, home, form, request),
+            "DeleteVolume" => self.delete_volume(now, home, form, request),
+            "DescribeVolumeStatus" => self.describe_volume_status(now, home, form, request),
             "CreateTags" => self.create_tags(now, home, form, request),
             "DescribeTags" => self.describe_tags(now, home, form, request),
-            "DescribeVolumes" => self.describe_volumes(home, form, request),
+            "DescribeVolumes" => self.describe_volumes(now, home, form, request),
             "DescribeInstances" => self.describe_instances(home, form, request),
             other => {
                 let message = format!("The action {other} is not valid for this web service.");

@@ -161,6 +161,7 @@ fn the_numbers_are_those_of_the_facts() {
         ("CreateSnapshot", false, (100, 5)),
         ("DeleteSnapshot", false, (100, 5)),
         ("CreateVolume", false, (100, 5)),
+        ("DeleteVolume", false, (100, 5)),
         ("CreateTags", false, (100, 10)),
         ("DeleteTags", false, (100, 10)),
         ("DescribeSnapshots", true, (100, 20)),
@@ -181,5 +182,6 @@ fn the_numbers_are_those_of_the_facts() {
     assert_eq!(rules.buckets.len(), table.len(), "a bucket that no fact names: {:?}", rules.buckets);
     assert_eq!((rules.volume_gap, rules.concurrent_per_volume), (Duration::from_secs(15), 5));
     assert_eq!((rules.snapshot_limit, rules.exclusions, rules.tags), (100_000, 40, 50));
+    assert_eq!((rules.initialization, rules.volume_gib.len()), (5_000, 0));
     assert_eq!(BLOCK_BYTES, 512 * 1024);
 }
