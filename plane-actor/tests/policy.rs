@@ -12,8 +12,8 @@ const SNAPSHOT: &str = "arn:aws:ec2:eu-west-1::snapshot/snap-1";
 const VOLUME: &str = "arn:aws:ec2:eu-west-1:123456789012:volume/vol-1";
 const INSTANCE: &str = "arn:aws:ec2:eu-west-1:123456789012:instance/i-1";
 
-/// What is needed, and what is optional.
-fn policies() -> [Vec<Value>; 2] {
+/// What is needed, what is optional, and what restores need besides.
+fn policies() -> [Vec<Value>; 3] {
     let page = fs::read_to_string(PAGE).unwrap();
     let blocks = page.split("```json\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
     let all: Vec<Value> = blocks.filter_map(|text| serde_json::from_str(text).ok()).collect();
@@ -65,9 +65,9 @@ fn calls(path: &Path, into: &mut BTreeSet<String>) {
 fn the_policies_allow_what_is_called_and_no_more() {
     let mut called = BTreeSet::new();
     calls(Path::new(EDGES), &mut called);
-    let [needed, optional] = policies();
+    let [needed, optional, restores] = policies();
     assert!(actions(&needed).is_disjoint(&actions(&optional)));
-    let allowed = &actions(&needed) | &actions(&optional);
+    let allowed = &(&actions(&needed) | &actions(&optional)) | &actions(&restores);
     assert_eq!(allowed, called, "deploy/README.md, 3, and the clients in plane-actor/{EDGES}");
     assert!(called.len() > 15, "{called:?}");
 }
@@ -88,6 +88,8 @@ fn holds(operator: &str, key: &str, wanted: &Value, context: &[(&str, &str)]) ->
     };
     match operator {
         "StringEquals" => words(wanted).contains(given),
+        // It must be there: holds() was not asked otherwise.
+        "Null" => words(wanted) == ["false"],
         "StringLikeIfExists" => words(wanted).iter().any(|pattern| fits(pattern, given)),
         other => panic!("this test does not know {other}"),
     }
@@ -108,7 +110,7 @@ fn allows(statements: &[Value], action: &str, resource: &str, context: &[(&str, 
 
 #[test]
 fn snapshots_of_others_stay_and_none_is_made_without_our_tag() {
-    let [needed, optional] = policies();
+    let [needed, optional, _] = policies();
     for create in ["ec2:CreateSnapshot", "ec2:CreateSnapshots"] {
         let with = |resource, context: &[(&str, &str)]| allows(&needed, create, resource, context);
         assert!(with(VOLUME, &[]) && with(INSTANCE, &[]));
@@ -136,8 +138,32 @@ fn snapshots_of_others_stay_and_none_is_made_without_our_tag() {
 }
 
 #[test]
+fn volumes_of_others_stay_and_none_is_made_without_our_tags() {
+    const RESTORE: &str = "aws:ResourceTag/isochron/restore";
+    let [needed, _, restores] = policies();
+    let create = |resource, context: &[(&str, &str)]| allows(&restores, "ec2:CreateVolume", resource, context);
+    assert!(create(SNAPSHOT, &[(OURS, "prod-az1")]) && !create(SNAPSHOT, &[(OURS, "prod-az2")]));
+    assert!(!create(SNAPSHOT, &[]));
+    let (plane, restore) = (("aws:RequestTag/isochron/plane", "prod-az1"), ("aws:RequestTag/isochron/restore", "u"));
+    assert!(create(VOLUME, &[plane, restore]));
+    assert!(!create(VOLUME, &[plane]) && !create(VOLUME, &[restore]) && !create(VOLUME, &[]));
+    let tag = |resource, made| allows(&restores, "ec2:CreateTags", resource, &[("ec2:CreateAction", made)]);
+    assert!(tag(VOLUME, "CreateVolume") && !tag(SNAPSHOT, "CreateVolume"));
+    assert!(!allows(&restores, "ec2:CreateTags", VOLUME, &[]), "a volume of TiKV could be made to look restored");
+    let delete = |context: &[(&str, &str)]| allows(&restores, "ec2:DeleteVolume", VOLUME, context);
+    assert!(delete(&[(OURS, "prod-az1"), (RESTORE, "u")]));
+    assert!(!delete(&[(OURS, "prod-az1")]) && !delete(&[(OURS, "prod-az2"), (RESTORE, "u")]) && !delete(&[]));
+    assert!(!allows(&needed, "ec2:DeleteVolume", VOLUME, &[(OURS, "prod-az1"), (RESTORE, "u")]));
+    // The tags are those that are set.
+    let tags = fs::read_to_string("../shared/src/restore/tags.rs").unwrap();
+    for tag in [OURS, RESTORE] {
+        assert!(tags.contains(&format!("\"{}\"", tag.trim_start_matches("aws:ResourceTag/"))), "{tag}");
+    }
+}
+
+#[test]
 fn files_are_those_below_the_prefix() {
-    let [needed, _] = policies();
+    let [needed, _, _] = policies();
     for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
         assert!(allows(&needed, action, "arn:aws:s3:::shop-backup/volumes/one-prod-az1/backupmeta", &[]));
         assert!(!allows(&needed, action, "arn:aws:s3:::shop-backup/other/backupmeta", &[]));

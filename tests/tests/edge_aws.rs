@@ -10,4 +10,5 @@ mod aws {
     mod identity;
     mod objects;
     pub(crate) mod script;
+    mod volumes;
 }

@@ -21,6 +21,9 @@ pub(super) enum Action {
     ListSnapshotsInRecycleBin,
     DescribeSnapshotAttribute,
     CreateVolumeDryRun,
+    CreateVolume,
+    DeleteVolume,
+    DescribeVolumeStatus,
     DescribeAvailabilityZones,
     ListChangedBlocks,
     ListSnapshotBlocks,
@@ -31,7 +34,7 @@ pub(super) enum Action {
     DeleteObject,
 }
 
-const ACTIONS: [Action; 19] = [
+const ACTIONS: [Action; 22] = [
     Action::DescribeVolumes,
     Action::DescribeInstances,
     Action::CreateSnapshots,
@@ -43,6 +46,9 @@ const ACTIONS: [Action; 19] = [
     Action::ListSnapshotsInRecycleBin,
     Action::DescribeSnapshotAttribute,
     Action::CreateVolumeDryRun,
+    Action::CreateVolume,
+    Action::DeleteVolume,
+    Action::DescribeVolumeStatus,
     Action::DescribeAvailabilityZones,
     Action::ListChangedBlocks,
     Action::ListSnapshotBlocks,
@@ -109,7 +115,7 @@ struct Labels {
     outcome: Outcome,
 }
 
-/// A closed set: some two hundred series, all there from the start, so that the first refusal is an increase.
+/// A closed set: some two hundred and sixty series, all there from the start, so that the first refusal is an increase.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Calls(Family<Labels, Counter>);
 

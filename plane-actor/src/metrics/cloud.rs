@@ -3,8 +3,8 @@
 use super::calls::{Action, Calls};
 use crate::ports::{
     BlockAt, BlockPage, BlockRead, Blocks, Cloud, CloudConnect, CloudError, CloudIdentity, Counted, CreateSnapshot,
-    CreateSnapshots, CreateVolume, Ec2, Find, Found, InstanceVolumes, Objects, PortError, SnapshotInfo, SomeBlocks,
-    VolumeAt, VolumeSum, Zone,
+    CreateSnapshots, CreateVolume, Ec2, Find, Found, Initialized, InstanceVolumes, NewVolume, Objects, PortError,
+    SnapshotInfo, SomeBlocks, VolumeAt, VolumeInfo, VolumeSum, Volumes, VolumesFound, Zone,
 };
 use async_trait::async_trait;
 use shared::{
@@ -32,6 +32,7 @@ impl CloudConnect for Metered<dyn CloudConnect> {
         let cloud = self.inner.connect(identity, storage).await?;
         Ok(Cloud {
             ec2: Arc::new(Metered::new(cloud.ec2, self.calls.clone())),
+            volumes: Arc::new(Metered::new(cloud.volumes, self.calls.clone())),
             blocks: Arc::new(Metered::new(cloud.blocks, self.calls.clone())),
             objects: Arc::new(Metered::new(cloud.objects, self.calls.clone())),
             ..cloud
@@ -107,6 +108,29 @@ impl Ec2 for Metered<dyn Ec2> {
 
     async fn sum_volumes(&self, kind: &str, page: Option<String>) -> Result<VolumeSum, CloudError> {
         self.calls.told(Action::DescribeVolumes, self.inner.sum_volumes(kind, page).await)
+    }
+}
+
+#[async_trait]
+impl Volumes for Metered<dyn Volumes> {
+    async fn create_volume(&self, new: &NewVolume) -> Result<VolumeInfo, CloudError> {
+        self.calls.told(Action::CreateVolume, self.inner.create_volume(new).await)
+    }
+
+    async fn find_volumes(&self, tags: &[(String, String)], page: Option<String>) -> Result<VolumesFound, CloudError> {
+        self.calls.told(Action::DescribeVolumes, self.inner.find_volumes(tags, page).await)
+    }
+
+    async fn described(&self, volumes: &[VolumeId]) -> Result<Vec<VolumeInfo>, CloudError> {
+        self.calls.told(Action::DescribeVolumes, self.inner.described(volumes).await)
+    }
+
+    async fn initialized(&self, volumes: &[VolumeId]) -> Result<Vec<Initialized>, CloudError> {
+        self.calls.told(Action::DescribeVolumeStatus, self.inner.initialized(volumes).await)
+    }
+
+    async fn delete_volume(&self, volume: &VolumeId) -> Result<bool, CloudError> {
+        self.calls.told(Action::DeleteVolume, self.inner.delete_volume(volume).await)
     }
 }
 

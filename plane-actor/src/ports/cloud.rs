@@ -4,7 +4,7 @@ use super::{
     block::{BlockAt, BlockPage, BlockRead, SomeBlocks},
     error::PortError,
     storage::Storage,
-    volume::{CreateVolume, VolumeSum, Zone},
+    volume::{CreateVolume, VolumeSum, Volumes, Zone},
 };
 use async_trait::async_trait;
 use shared::{
@@ -85,6 +85,8 @@ pub struct Cloud {
     pub region_guessed: bool,
     /// Snapshots.
     pub ec2: Arc<dyn Ec2>,
+    /// What restores make of them.
+    pub volumes: Arc<dyn Volumes>,
     /// What they hold.
     pub blocks: Arc<dyn Blocks>,
     /// Metadata.
@@ -101,11 +103,11 @@ pub enum CloudError {
     #[error("per-volume rate: {0}")]
     PerVolumeRate(String),
     /// The instance or volume is in a state that does not allow it now. EC2 says so too while an identical earlier request
-    /// is unfinished.
+    /// is unfinished, and of a volume that is attached.
     #[error("not in this state: {0}")]
     InvalidState(String),
-    /// A snapshot quota. Whatever frees room under it takes minutes at least: no hold is kept up for that.
-    #[error("snapshot quota: {0}")]
+    /// A quota of snapshots or volumes. Whatever frees room under it takes minutes at least: no hold is kept up for that.
+    #[error("quota: {0}")]
     Quota(String),
     /// Final. `code` is AWS's.
     #[error("{code}: {message}")]

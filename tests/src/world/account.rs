@@ -76,7 +76,8 @@ impl State {
     }
 
     pub(super) fn volume_at(&self, plane: &str, id: &VolumeId) -> Option<VolumeAt> {
-        let kept = self.cloud.ec2.volumes.get(&id.0)?;
+        let (now, home) = (self.moment(), self.home_of(plane));
+        let kept = self.cloud.ec2.volumes.get(&id.0).filter(|kept| kept.made.is_none() || kept.seen_by(now, &home))?;
         let store = self.cloud.tikv.get(id).and_then(|(role, _)| role.data_of());
         if store.is_some_and(|store| self.faults.gone_volume.contains(&store)) {
             return None;
@@ -84,7 +85,10 @@ impl State {
         Some(VolumeAt {
             volume: id.clone(),
             instance: kept.attachment.as_ref().map(|at| InstanceId(at.instance.clone())),
-            zone: self.config.planes.iter().find(|kept| kept.name == plane)?.zone.clone(),
+            zone: match &kept.made {
+                Some(made) => made.zone.clone(),
+                None => self.config.planes.iter().find(|kept| kept.name == plane)?.zone.clone(),
+            },
             tags: kept.tags.clone().into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect(),
             kind: VolumeKind { name: kept.kind.clone(), iops: Some(3_000), throughput: Some(125) },
         })
@@ -165,9 +169,11 @@ pub(super) fn refused(refusal: Refusal) -> CloudError {
         "RequestLimitExceeded" => CloudError::Throttled(text),
         "SnapshotCreationPerVolumeRateExceeded" => CloudError::PerVolumeRate(text),
         code if code.ends_with(".NotFound") => CloudError::NotFound(text),
-        "ConcurrentSnapshotLimitExceeded" | "PendingSnapshotLimitExceeded" | "SnapshotLimitExceeded" => {
-            CloudError::Quota(text)
-        }
+        "VolumeInUse" => CloudError::InvalidState(text),
+        "ConcurrentSnapshotLimitExceeded"
+        | "PendingSnapshotLimitExceeded"
+        | "SnapshotLimitExceeded"
+        | "VolumeLimitExceeded" => CloudError::Quota(text),
         code => CloudError::Refused { code: code.to_owned(), message: refusal.message },
     }
 }

@@ -3,7 +3,7 @@
 
 use super::{
     config::Ec2Config,
-    image::{Half, StoreImage},
+    image::{Half, StoreImage, VolumeImage},
 };
 use crate::models::ec2::{Ec2, Rate, Rules, Snapshot};
 use plane_actor::ports::{SnapshotInfo, SnapshotState, Storage, Tier};
@@ -49,6 +49,8 @@ pub(crate) struct CloudState {
     pub(crate) tikv: BTreeMap<VolumeId, (Role, InstanceId)>,
     /// Of every snapshot that was ever made.
     pub(crate) captures: BTreeMap<SnapshotId, Capture>,
+    /// What stands on volumes that were made of snapshots, whatever became of those.
+    pub(crate) restored: BTreeMap<VolumeId, VolumeImage>,
     /// Snapshots of other backups in each plane's account, which only fill pages.
     pub(crate) old: BTreeMap<String, usize>,
 }
@@ -63,12 +65,14 @@ impl CloudState {
             "ListSnapshotsInRecycleBin",
             "DescribeSnapshotAttribute",
             "DescribeAvailabilityZones",
+            "DescribeVolumeStatus",
         ];
         let own = [
             ("CreateSnapshots", config.create_bucket),
             ("CreateSnapshot", config.create_bucket),
             ("DeleteSnapshot", config.delete_bucket),
             ("CreateVolume", config.create_bucket),
+            ("DeleteVolume", config.delete_bucket),
         ];
         let all = own.into_iter().chain(lists).chain(describes.map(|action| (action, config.describe_bucket)));
         let bucket = |(action, (burst, refill)): (&str, _)| (action.to_owned(), Rate { burst, refill });

@@ -37,6 +37,10 @@ pub struct Counters {
     pub ec2_delete_calls: u64,
     /// DeleteSnapshot calls that deleted something.
     pub ec2_deletes: u64,
+    /// CreateVolume calls that made one.
+    pub ec2_volumes: u64,
+    /// DeleteVolume calls that deleted something.
+    pub ec2_volume_deletes: u64,
     /// Objects written.
     pub s3_puts: u64,
     /// Objects deleted.
@@ -56,6 +60,8 @@ impl Counters {
             + self.tikv_finishes
             + self.ec2_creates
             + self.ec2_deletes
+            + self.ec2_volumes
+            + self.ec2_volume_deletes
             + self.s3_puts
             + self.s3_deletes
     }
@@ -66,6 +72,8 @@ impl Counters {
 pub struct LeftOver {
     /// Snapshots not deleted.
     pub snapshots: u64,
+    /// Volumes made of them and not deleted.
+    pub volumes: u64,
     /// Objects in the bucket.
     pub objects: u64,
     /// Schedulers paused and TTL configs in force.
@@ -81,6 +89,6 @@ pub struct LeftOver {
 impl LeftOver {
     /// The sum of all counts.
     pub fn total(&self) -> u64 {
-        self.snapshots + self.objects + self.paused_schedulers + self.safe_points + self.leases
+        self.snapshots + self.volumes + self.objects + self.paused_schedulers + self.safe_points + self.leases
     }
 }

@@ -252,6 +252,7 @@ impl State {
                 format!("{id} of {}{state}", kept.volume)
             })
             .collect();
+        let volumes = self.made_volumes();
         let objects: Vec<String> = self.objects.keys().cloned().collect();
         let paused = self.pd.in_force(now);
         self.pd.least_service(now);
@@ -264,11 +265,12 @@ impl State {
             .collect();
         LeftOver {
             snapshots: snapshots.len() as u64,
+            volumes: volumes.len() as u64,
             objects: objects.len() as u64,
             paused_schedulers: paused.len() as u64,
             safe_points: services.len() as u64,
             leases: leases.len() as u64,
-            names: [snapshots, objects, paused, services, leases].into_iter().flatten().take(NAMED).collect(),
+            names: [snapshots, volumes, objects, paused, services, leases].into_iter().flatten().take(NAMED).collect(),
         }
     }
 }

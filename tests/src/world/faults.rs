@@ -19,6 +19,8 @@ pub struct Ec2Faults {
     pub only_our_tags: bool,
     /// So many CreateSnapshots succeed without an answer (`facts/aws.md` A4).
     pub lose_replies: u32,
+    /// So many CreateVolume succeed without an answer.
+    pub lose_volume_replies: u32,
     /// So many calls of any kind are refused with RequestLimitExceeded.
     pub throttle: u32,
     /// So many snapshot sets end in `error` (one member fails, all do: `facts/aws.md` A1).

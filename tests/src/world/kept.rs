@@ -25,6 +25,8 @@ impl World {
             state.cloud.ec2.forget_deleted(now);
             let (captures, snapshots) = (&mut state.cloud.captures, &state.cloud.ec2.snapshots);
             captures.retain(|id, _| snapshots.contains_key(&id.0));
+            let (restored, volumes) = (&mut state.cloud.restored, &state.cloud.ec2.volumes);
+            restored.retain(|id, _| volumes.contains_key(&id.0));
             state.calls = Calls::default();
             state.bank.history.clear();
             state.bank.per_second.clear();

@@ -46,6 +46,7 @@ mod port_kube;
 mod port_pd;
 mod port_s3;
 mod port_tikv;
+mod port_volumes;
 mod ports;
 mod process;
 mod raft;

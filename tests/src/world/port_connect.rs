@@ -30,14 +30,15 @@ impl CloudConnect for CloudDouble {
         let Home { account, region } = self.world.with(|state| state.home_of(&self.plane));
         let region = if storage.region.is_empty() { region } else { storage.region.clone() };
         let blocks = BlocksDouble { world: self.world.clone(), plane: self.plane.clone() };
-        let ec2 = Ec2Double { world: self.world.clone(), plane: self.plane.clone() };
+        let ec2 = Arc::new(Ec2Double { world: self.world.clone(), plane: self.plane.clone() });
         let (world, plane) = (self.world.clone(), self.plane.clone());
         let objects = Bucket { world, plane, bucket: storage.bucket.clone() };
         Ok(Cloud {
             account,
             region,
             region_guessed: false,
-            ec2: Arc::new(ec2),
+            ec2: ec2.clone(),
+            volumes: ec2,
             blocks: Arc::new(blocks),
             objects: Arc::new(objects),
         })

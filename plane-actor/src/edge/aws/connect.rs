@@ -158,7 +158,8 @@ impl AwsCloud {
         let s3 = s3.to_builder().region(Region::new(bucket_region.to_owned())).build();
         let endpoint_s3 = given(or(&storage.endpoint, &self.config.endpoint_s3));
         let objects = Arc::new(S3Edge::new(&s3, endpoint_s3, storage));
-        Ok(Cloud { account, region, region_guessed, ec2: Arc::new(Ec2Edge::new(ec2)), blocks, objects })
+        let ec2 = Arc::new(Ec2Edge::new(ec2));
+        Ok(Cloud { account, region, region_guessed, ec2: ec2.clone(), volumes: ec2, blocks, objects })
     }
 }
 

@@ -84,11 +84,13 @@ fn classify(action: &str, status: u16, code: Option<&str>, message: &str) -> Clo
         | "BandwidthLimitExceeded"
         | "PriorRequestNotComplete" => CloudError::Throttled(text),
         "SnapshotCreationPerVolumeRateExceeded" => CloudError::PerVolumeRate(text),
-        "InvalidState" => CloudError::InvalidState(text),
+        "InvalidState" | "VolumeInUse" => CloudError::InvalidState(text),
         "RequestExpired" | "RequestTimeTooSkewed" | "RequestInTheFuture" => CloudError::WrongTime(text),
-        "ConcurrentSnapshotLimitExceeded" | "PendingSnapshotLimitExceeded" | "SnapshotLimitExceeded" => {
-            CloudError::Quota(text)
-        }
+        "ConcurrentSnapshotLimitExceeded"
+        | "PendingSnapshotLimitExceeded"
+        | "SnapshotLimitExceeded"
+        | "VolumeLimitExceeded"
+        | "MaxIOPSLimitExceeded" => CloudError::Quota(text),
         "InternalError"
         | "InternalFailure"
         | "InternalServerException"
@@ -244,6 +246,12 @@ mod tests {
             (400, "InvalidInstanceID.Malformed", "refused"),
             (400, "TagLimitExceeded", "refused"),
             (400, "InvalidState", "state"),
+            (400, "VolumeInUse", "state"),
+            (400, "VolumeLimitExceeded", "quota"),
+            (400, "MaxIOPSLimitExceeded", "quota"),
+            (400, "InvalidVolume.NotFound", "not found"),
+            (400, "IdempotentParameterMismatch", "refused"),
+            (400, "IncorrectState", "refused"),
             (501, "NotImplemented", "refused"),
             (403, "UnauthorizedOperation", "denied"),
             (403, "AccessDenied", "denied"),

@@ -3,10 +3,13 @@
 
 use crate::{
     edge::aws::errors::unreadable,
-    ports::{CloudError, InstanceVolumes, SnapshotInfo, SnapshotState, Storage, Tier, VolumeAt},
+    ports::{
+        CloudError, Initialized, InstanceVolumes, SnapshotInfo, SnapshotState, Storage, Tier, VolumeAt, VolumeInfo,
+        VolumeState,
+    },
 };
 use aws_sdk_ec2::{
-    operation::create_snapshot::CreateSnapshotOutput,
+    operation::{create_snapshot::CreateSnapshotOutput, create_volume::CreateVolumeOutput},
     primitives::DateTime,
     types::{self, AttachmentStatus, VolumeAttachmentState},
 };
@@ -79,22 +82,72 @@ pub(super) fn snapshot(action: &str, row: &types::Snapshot) -> Result<SnapshotIn
 }
 
 pub(super) fn volume(action: &str, row: &types::Volume) -> Result<VolumeAt, CloudError> {
+    let VolumeInfo { volume, instance, zone, tags, kind, .. } = volume_info(action, row)?;
+    Ok(VolumeAt { volume, instance, zone, tags, kind })
+}
+
+pub(super) fn volume_info(action: &str, row: &types::Volume) -> Result<VolumeInfo, CloudError> {
     // What is still on its way to or from an instance is on none: it may be elsewhere a second later.
     let settled = |at: &&types::VolumeAttachment| {
         matches!(at.state(), Some(VolumeAttachmentState::Attached | VolumeAttachmentState::Busy))
     };
     let instance = row.attachments().iter().filter(settled).find_map(types::VolumeAttachment::instance_id);
-    Ok(VolumeAt {
+    Ok(VolumeInfo {
         volume: VolumeId::new(required(action, "a volume without volumeId", row.volume_id())?),
-        instance: instance.map(InstanceId::from),
+        snapshot: row.snapshot_id().filter(|id| !id.is_empty()).map(SnapshotId::from),
         zone: row.availability_zone().unwrap_or_default().to_owned(),
-        tags: tags(row.tags()).into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect(),
-        kind: VolumeKind {
-            name: row.volume_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
-            iops: number(row.iops()),
-            throughput: number(row.throughput()),
-        },
+        state: volume_state(row.state()),
+        gib: row.size().and_then(|gib| u64::try_from(gib).ok()).unwrap_or_default(),
+        kind: kind(row.volume_type(), row.iops(), row.throughput()),
+        instance: instance.map(InstanceId::from),
+        tags: volume_tags(row.tags()),
     })
+}
+
+/// What was made is attached to nothing.
+pub(super) fn volume_made(action: &str, answer: &CreateVolumeOutput) -> Result<VolumeInfo, CloudError> {
+    Ok(VolumeInfo {
+        volume: VolumeId::new(required(action, "a volume without volumeId", answer.volume_id())?),
+        snapshot: answer.snapshot_id().filter(|id| !id.is_empty()).map(SnapshotId::from),
+        zone: answer.availability_zone().unwrap_or_default().to_owned(),
+        state: volume_state(answer.state()),
+        gib: answer.size().and_then(|gib| u64::try_from(gib).ok()).unwrap_or_default(),
+        kind: kind(answer.volume_type(), answer.iops(), answer.throughput()),
+        instance: None,
+        tags: volume_tags(answer.tags()),
+    })
+}
+
+pub(super) fn initialized(action: &str, row: &types::VolumeStatusItem) -> Result<Initialized, CloudError> {
+    let progress = row.initialization_status_details().and_then(types::InitializationStatusDetails::progress);
+    Ok(Initialized {
+        volume: VolumeId::new(required(action, "a volume without volumeId", row.volume_id())?),
+        percent: progress.and_then(|percent| u8::try_from(percent).ok()).map(|percent| percent.min(100)),
+    })
+}
+
+fn volume_state(state: Option<&types::VolumeState>) -> VolumeState {
+    match state {
+        Some(types::VolumeState::Creating) => VolumeState::Creating,
+        Some(types::VolumeState::Available) => VolumeState::Available,
+        Some(types::VolumeState::InUse) => VolumeState::InUse,
+        Some(types::VolumeState::Deleting) => VolumeState::Deleting,
+        Some(types::VolumeState::Deleted) => VolumeState::Deleted,
+        Some(types::VolumeState::Error) => VolumeState::Error,
+        _ => VolumeState::Unknown,
+    }
+}
+
+fn kind(name: Option<&types::VolumeType>, iops: Option<i32>, throughput: Option<i32>) -> VolumeKind {
+    VolumeKind {
+        name: name.map(|name| name.as_str().to_owned()).unwrap_or_default(),
+        iops: number(iops),
+        throughput: number(throughput),
+    }
+}
+
+fn volume_tags(of: &[types::Tag]) -> Vec<(String, String)> {
+    tags(of).into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect()
 }
 
 fn number(number: Option<i32>) -> Option<u32> {

@@ -27,19 +27,19 @@ const VOLUMES: &str = "ec2:DescribeVolumes";
 const INSTANCES: &str = "ec2:DescribeInstances";
 
 /// Follows `nextToken` and ends: after [`PAGES`], or when a token comes twice, which would go round for ever.
-struct Pages {
+pub(super) struct Pages {
     action: &'static str,
     left: usize,
     token: Option<String>,
 }
 
 impl Pages {
-    fn of(action: &'static str) -> Self {
+    pub(super) fn of(action: &'static str) -> Self {
         Self { action, left: PAGES, token: None }
     }
 
     /// The token of the next page; `None` after the last. A page with rows after it may itself be empty.
-    fn next(&mut self, token: Option<&str>) -> Result<Option<String>, CloudError> {
+    pub(super) fn next(&mut self, token: Option<&str>) -> Result<Option<String>, CloudError> {
         let token = token.filter(|token| !token.is_empty()).map(str::to_owned);
         self.left = self.left.saturating_sub(1);
         if token.is_some() && (token == self.token || self.left == 0) {

@@ -1,8 +1,9 @@
-//! The port [`Ec2`] on aws-sdk-ec2. Reads retry within bounds; the mutating calls are sent exactly once, and a reply
+//! The ports [`Ec2`] and `Volumes` on aws-sdk-ec2. Reads retry within bounds; the mutating calls are sent exactly once, and a reply
 //! that is lost or cannot be understood is [`CloudError::OutcomeUnknown`] (`facts/aws.md` A4).
 
 mod convert;
 mod describe;
+mod volumes;
 
 use super::{
     errors::{cloud_error, unreadable},
@@ -22,7 +23,7 @@ use aws_sdk_ec2::{
     },
     types::{
         AvailabilityZoneState, CopyTagsFromSource, Filter, InstanceSpecification, ResourceType, SnapshotAttributeName,
-        Tag, TagSpecification, VolumeType,
+        Tag, TagSpecification,
     },
 };
 use shared::{
@@ -31,7 +32,7 @@ use shared::{
 };
 use std::time::Duration;
 
-/// The one attempt of CreateSnapshots or DeleteSnapshot. CreateSnapshots of 100 instances takes about 2 s
+/// The one attempt of a call that changes something. CreateSnapshots of 100 instances takes about 2 s
 /// (`facts/aws.md` A1); a third of the default hold clock (60 s) leaves time to look a lost reply up.
 const MUTATION_LIMIT: Duration = Duration::from_secs(20);
 
@@ -61,18 +62,18 @@ impl Ec2Edge {
             .build();
         let asked = self.client.create_snapshots().instance_specification(instance).description(&call.description);
         let copied = call.copy_tags.then_some(CopyTagsFromSource::Volume);
-        asked.set_copy_tags_from_source(copied).tag_specifications(tagged(&call.tags))
+        asked.set_copy_tags_from_source(copied).tag_specifications(tagged(ResourceType::Snapshot, &call.tags))
     }
 
     fn creating_one(&self, call: &CreateSnapshot) -> CreateSnapshotFluentBuilder {
         let asked = self.client.create_snapshot().volume_id(call.volume.as_str()).description(&call.description);
-        asked.tag_specifications(tagged(&call.tags))
+        asked.tag_specifications(tagged(ResourceType::Snapshot, &call.tags))
     }
 }
 
-fn tagged(tags: &[(String, String)]) -> TagSpecification {
+fn tagged(made: ResourceType, tags: &[(String, String)]) -> TagSpecification {
     let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    TagSpecification::builder().resource_type(ResourceType::Snapshot).set_tags(Some(tags)).build()
+    TagSpecification::builder().resource_type(made).set_tags(Some(tags)).build()
 }
 
 /// EC2's own word that a dry run would have succeeded, and nothing else.
@@ -200,14 +201,8 @@ impl Ec2 for Ec2Edge {
     }
 
     async fn may_create_volume(&self, call: &CreateVolume) -> Result<(), CloudError> {
-        const ACTION: &str = "ec2:CreateVolume";
-        let number = |number: Option<u32>| number.and_then(|number| i32::try_from(number).ok());
-        let asked = self.client.create_volume().snapshot_id(call.snapshot.as_str()).availability_zone(&call.zone);
-        let asked = asked.volume_type(VolumeType::from(call.kind.name.as_str())).set_iops(number(call.kind.iops));
-        let asked = asked.set_throughput(number(call.kind.throughput));
-        let asked = asked.set_volume_initialization_rate(number(call.rate)).dry_run(true);
-        let sent = asked.customize().config_override(once()).send().await;
-        dry(ACTION, sent.map_err(|error| cloud_error(ACTION, &error)))
+        let sent = self.making(call).dry_run(true).customize().config_override(once()).send().await;
+        dry(volumes::CREATE, sent.map_err(|error| cloud_error(volumes::CREATE, &error)))
     }
 
     async fn zones(&self) -> Result<Vec<Zone>, CloudError> {
