@@ -21,8 +21,16 @@ pub(crate) enum Action {
     ListChangedBlocks,
     /// EBS direct.
     ListSnapshotBlocks,
-    /// With DryRun; no volume is ever made.
+    /// With and without DryRun.
     CreateVolume,
+    /// One volume.
+    DeleteVolume,
+    /// DescribeVolumes by ids alone.
+    VolumesByIds,
+    /// DescribeVolumes with filters, page by page.
+    VolumesByFilter,
+    /// DescribeVolumeStatus.
+    VolumeStatus,
 }
 
 impl Action {
@@ -37,6 +45,10 @@ impl Action {
             Self::ListChangedBlocks => "ListChangedBlocks",
             Self::ListSnapshotBlocks => "ListSnapshotBlocks",
             Self::CreateVolume => "CreateVolume",
+            Self::DeleteVolume => "DeleteVolume",
+            Self::VolumesByIds => "DescribeVolumes by id",
+            Self::VolumesByFilter => "DescribeVolumes by tag",
+            Self::VolumeStatus => "DescribeVolumeStatus",
         }
     }
 }
@@ -136,8 +148,11 @@ impl Budgets {
             Action::DescribeByFilter => self.describe_by_filter,
             // Never raised by AWS, so no setting.
             Action::ListChangedBlocks | Action::ListSnapshotBlocks => return Budget::EBS_LISTS,
-            // Some dry runs a day need no more.
+            // A plane's volumes are some hundreds, and a restore has time: no setting.
             Action::CreateVolume => return Budget::EC2_CREATE_VOLUME,
+            Action::DeleteVolume => return Budget::EC2_DELETE_VOLUME,
+            Action::VolumesByIds | Action::VolumeStatus => return Budget::EC2_DESCRIBE_PLAIN,
+            Action::VolumesByFilter => return Budget::EC2_DESCRIBE_PAGED,
         };
         Budget::whole(bucket.per_second.get(), bucket.burst.get())
     }

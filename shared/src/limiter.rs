@@ -30,6 +30,8 @@ impl Budget {
     pub const EC2_DESCRIBE_PAGED: Self = Self::whole(20, 100);
     /// CreateVolume.
     pub const EC2_CREATE_VOLUME: Self = Self::whole(5, 100);
+    /// DeleteVolume.
+    pub const EC2_DELETE_VOLUME: Self = Self::whole(5, 100);
     /// ListChangedBlocks, and ListSnapshotBlocks beside it: 50/s, which AWS does not raise (`facts/aws.md` A6). How many
     /// at once is not documented; a second's worth is planned for.
     pub const EBS_LISTS: Self = Self::whole(50, 50);

@@ -168,6 +168,14 @@ reasons! {
     /// The coordinator or a plane actor could not save its record.
     LedgerLost passes => "Check the API server (or disk) that the message names; it recovers by itself.",
 
+    // A restore could not go on.
+    /// EC2's quota of volumes leaves no room for those of a restore.
+    VolumeQuota => "Delete volumes that nobody needs, or have AWS raise the quota that the message names; then restore again.",
+    /// EC2 made no volume of a snapshot, or one that cannot be used.
+    VolumeFailed => "Read EC2's message; a KMS key that may not be used shows as a volume in error, or as one that vanishes. Then restore again.",
+    /// What a restore writes into Kubernetes has the name of something that is not its own.
+    ObjectInTheWay => "Look at the object that the message names; delete it if nobody needs it, or restore into another cluster.",
+
     // Wishes and clean-up.
     /// A person cancelled the backup.
     Cancelled => "Nothing; everything was let go.",

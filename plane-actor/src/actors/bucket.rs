@@ -22,14 +22,17 @@ impl Bucket {
     /// A full one.
     pub(super) fn new(action: Action, budget: Budget, now: Instant) -> Self {
         match action {
-            Action::DeleteSnapshot | Action::ListChangedBlocks | Action::ListSnapshotBlocks => {
+            Action::DeleteSnapshot | Action::DeleteVolume | Action::ListChangedBlocks | Action::ListSnapshotBlocks => {
                 Self::Sought(Pace::new(budget, now))
             }
             Action::CreateSnapshots
             | Action::CreateSnapshot
             | Action::CreateVolume
             | Action::DescribeByIds
-            | Action::DescribeByFilter => Self::Kept(Limiter::new(budget, now)),
+            | Action::DescribeByFilter
+            | Action::VolumesByIds
+            | Action::VolumesByFilter
+            | Action::VolumeStatus => Self::Kept(Limiter::new(budget, now)),
         }
     }
 

@@ -29,5 +29,6 @@ pub(crate) use plane::FINISH;
 pub use plane::PlaneActor;
 pub use plane_context::PlaneContext;
 pub(crate) use session::keep_linked;
+pub use work::build;
 pub(crate) use work::preflight;
 pub use work::recover;

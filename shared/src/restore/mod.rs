@@ -1,5 +1,5 @@
-//! What a restore of a Complete backup takes: which volumes, where, in which order, how long until their data is there, and
-//! what they cost. Values and functions; nothing here makes a volume.
+//! What a restore of a Complete backup takes: which volumes, where, in which order, how long until their data is there,
+//! what they cost, and what they are called in AWS. Values and functions; nothing here makes a volume.
 
 mod asking;
 mod claims;
@@ -11,6 +11,8 @@ mod plan;
 mod room;
 mod streams;
 mod subject;
+pub mod tags;
+mod token;
 
 pub use asking::Asking;
 pub use claims::pod_place;
@@ -22,3 +24,4 @@ pub use plan::{Plan, PlanePlan, PlannedVolume, Told, Totals, plan};
 pub use room::Room;
 pub use streams::{Stream, finished};
 pub use subject::Subject;
+pub use token::VolumeCall;

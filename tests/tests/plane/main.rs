@@ -14,6 +14,7 @@ mod scripted;
 mod skew;
 mod threads;
 mod truth;
+mod volumes;
 
 use scripted::{EPOCH, ScriptedCoordinator};
 use shared::{

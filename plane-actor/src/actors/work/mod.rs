@@ -4,6 +4,7 @@
 mod ahead;
 mod beside;
 mod buckets;
+pub mod build;
 mod checks;
 mod clean;
 mod cloud;
