@@ -2,4 +2,5 @@
 //! [`crate::world`] and a server that speaks the real protocol in `crate::servers`.
 
 pub mod ec2;
+pub(crate) mod regions;
 pub mod tikv;

@@ -2,7 +2,7 @@
 //! restore tooling finds them (`facts/pd-tikv.md` §5.5, last row: per region, the peer with the most advanced log).
 
 use super::{
-    apply::apply,
+    apply::{apply, apply_committed},
     image::{Cut, Half, StoreImage},
     kv::Rows,
     lead::lead,
@@ -80,49 +80,49 @@ pub(crate) fn find(cut: &Cut) -> Found {
 
 /// A store from its data and its raft volume. Both are of one moment unless the calls were not.
 fn join(cut: &Cut, store: StoreId, faults: &mut Vec<String>) -> Option<Arc<StoreImage>> {
+    let volumes: Vec<_> = cut.volumes.iter().filter(|volume| volume.image.store == store).collect();
+    let halves: Vec<_> = volumes.iter().map(|volume| (volume.half, &volume.image)).collect();
+    join_halves(store, &halves, faults)
+}
+
+/// The same of volumes that are said to be this store's.
+pub(crate) fn join_halves(
+    store: StoreId,
+    volumes: &[(Half, &Arc<StoreImage>)],
+    faults: &mut Vec<String>,
+) -> Option<Arc<StoreImage>> {
     let half = |half: Half| {
         let holds = |held: Half| held == half || held == Half::Whole && half != Half::Titan;
-        cut.volumes.iter().find(|volume| volume.image.store == store && holds(volume.half))
+        volumes.iter().find(|(held, _)| holds(*held)).map(|(_, image)| *image)
     };
     let (Some(data), Some(raft)) = (half(Half::Data), half(Half::Raft)) else {
         faults.push(format!("store {store}: one of its two volumes has no snapshot"));
         return None;
     };
-    if data.image.titan_apart && half(Half::Titan).is_none_or(|titan| !Arc::ptr_eq(&titan.image, &data.image)) {
+    if data.titan_apart && half(Half::Titan).is_none_or(|titan| !Arc::ptr_eq(titan, data)) {
         faults.push(format!("store {store}: the volume of its large values has no snapshot of the same moment"));
         return None;
     }
-    if Arc::ptr_eq(&data.image, &raft.image) {
-        return Some(Arc::clone(&data.image));
+    if Arc::ptr_eq(data, raft) {
+        return Some(Arc::clone(data));
     }
-    let mut image = StoreImage::clone(&data.image);
+    let mut image = StoreImage::clone(data);
     for (id, peer) in &mut image.peers {
-        match raft.image.peers.get(id) {
+        match raft.peers.get(id) {
             Some(other) if other.last() >= peer.applied && other.first <= peer.applied + 1 => {
                 (peer.first, peer.log) = (other.first, other.log.clone());
             }
             _ => faults.push(format!("store {store}: raft volume does not fit the data volume in region {id}")),
         }
     }
-    image.commits.clone_from(&raft.image.commits);
+    image.commits.clone_from(&raft.commits);
     Some(Arc::new(image))
 }
 
-/// What a restart does by itself: applies all that was known to be committed.
+/// What a restart does by itself.
 fn start(image: &StoreImage) -> BTreeMap<RegionId, Peer> {
     let mut peers = image.peers.clone();
-    let ids: Vec<RegionId> = peers.keys().copied().collect();
-    for id in ids {
-        let commit = image.commits.get(&id).copied().unwrap_or(0);
-        while let Some(peer) = peers.get(&id) {
-            let index = peer.applied + 1;
-            let Some(entry) = peer.entry(index).filter(|_| index <= commit).cloned() else { break };
-            apply(&mut peers, id, &entry);
-            if let Some(peer) = peers.get_mut(&id) {
-                peer.applied = index;
-            }
-        }
-    }
+    apply_committed(&mut peers, &image.commits);
     peers
 }
 

@@ -2,6 +2,7 @@
 //! often as it takes (`facts/restore.md` §3.4).
 
 use super::peer::Peer;
+use crate::models::regions::vote::{hard_term, is_elected, peer_id};
 use shared::{
     ids::{RegionId, StoreId},
     recovery::{Elected, Meta, plan},
@@ -26,7 +27,7 @@ pub(super) fn lead(started: &Started) -> Result<BTreeMap<RegionId, StoreId>, Str
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
         let mut all = true;
         for (id, planned) in &plan.regions {
-            if is_elected(started, *id, planned.leader) {
+            if is_elected(planned.leader, |store| started.get(&store).and_then(|peers| peers.get(id))) {
                 elected.leads.insert(*id, planned.leader);
             } else {
                 elected.failed.entry(*id).or_default().insert(planned.leader);
@@ -40,26 +41,15 @@ pub(super) fn lead(started: &Started) -> Result<BTreeMap<RegionId, StoreId>, Str
     Err(format!("no leaders after {ROUNDS} rounds"))
 }
 
-/// What TiKV tells of a copy: nothing of members, and the term of its hard state. Some copies took part in elections that nobody won,
-/// and so have a higher one than their last entry.
+/// What TiKV tells of a copy: nothing of members, and the term of its hard state.
 fn meta(store: StoreId, id: RegionId, peer: &Peer) -> Meta {
-    let lost_elections = u64::from((store.0 + id.0).is_multiple_of(5));
     Meta {
         region: id,
-        peer: peer.region.peers.iter().map(|member| id.0 * 100 + member.0).max().unwrap_or_default(),
-        term: peer.term() + lost_elections,
+        peer: peer.region.peers.iter().map(|member| peer_id(id.0, *member)).max().unwrap_or_default(),
+        term: hard_term(store, id.0, peer),
         last_index: peer.last(),
         version: peer.region.version,
         start: peer.region.start.clone(),
         end: peer.region.end.clone(),
     }
-}
-
-/// Raft's own rule: a majority of the members that the copy knows, each of which has no more in its log.
-fn is_elected(started: &Started, id: RegionId, candidate: StoreId) -> bool {
-    let copy = |store: &StoreId| started.get(store).and_then(|peers| peers.get(&id));
-    let Some(own) = copy(&candidate).filter(|own| own.region.peers.contains(&candidate)) else { return false };
-    let progress = |peer: &Peer| (peer.term(), peer.last());
-    let votes = own.region.peers.iter().filter_map(copy).filter(|other| progress(other) <= progress(own)).count();
-    votes >= own.region.majority()
 }

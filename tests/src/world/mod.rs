@@ -15,7 +15,6 @@
 
 mod account;
 mod admin;
-mod apply;
 mod bank;
 mod calls;
 mod capture;
@@ -32,13 +31,11 @@ mod image;
 mod k8s;
 mod kept;
 mod kind;
-mod kv;
 mod lead;
 mod live;
 mod margins;
 mod oracle;
 mod pd_state;
-mod peer;
 mod port_blocks;
 mod port_cloud;
 mod port_connect;
@@ -71,6 +68,7 @@ pub use restore::{Restored, Torn, TornHalf};
 pub use seen::{Facts, SnapshotFact};
 pub use target::TargetCluster;
 
+use crate::models::regions::{apply, kv, peer};
 use engine::{State, millis};
 use shared::{ids::SnapshotId, time::Timestamp, ts::Ts};
 use std::{

@@ -99,7 +99,7 @@ impl State {
         let first = Ts::compose((self.config.wall.0 - DAY_MS).unsigned_abs(), 1);
         let opening = Row {
             lock: None,
-            writes: BTreeMap::from([(first, Write { start_ts: Ts(first.0 - 1), value: self.config.opening_balance })]),
+            writes: BTreeMap::from([(first, Write::put(Ts(first.0 - 1), self.config.opening_balance))]),
         };
         let accounts = bound(nth)..bound(nth + 1);
         let rows: Rows = accounts.map(|account| (account_key(account), opening.clone())).collect();

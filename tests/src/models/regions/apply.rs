@@ -36,6 +36,22 @@ pub(crate) enum Applied {
     },
 }
 
+/// What a restart does by itself: applies all that was known to be committed.
+pub(crate) fn apply_committed(peers: &mut Peers, commits: &BTreeMap<RegionId, u64>) {
+    let ids: Vec<RegionId> = peers.keys().copied().collect();
+    for id in ids {
+        let commit = commits.get(&id).copied().unwrap_or(0);
+        while let Some(peer) = peers.get(&id) {
+            let index = peer.applied + 1;
+            let Some(entry) = peer.entry(index).filter(|_| index <= commit).cloned() else { break };
+            apply(peers, id, &entry);
+            if let Some(peer) = peers.get_mut(&id) {
+                peer.applied = index;
+            }
+        }
+    }
+}
+
 /// Applies one entry to a region's peer; `applied` is moved by the caller.
 pub(crate) fn apply(peers: &mut Peers, id: RegionId, entry: &Entry) -> Applied {
     match &entry.command {

@@ -17,6 +17,14 @@ pub(crate) struct Lock {
 pub(crate) struct Write {
     pub(crate) start_ts: Ts,
     pub(crate) value: i64,
+    /// The key was deleted. Only a flashback deletes: what was not there at its version.
+    pub(crate) gone: bool,
+}
+
+impl Write {
+    pub(crate) fn put(start_ts: Ts, value: i64) -> Self {
+        Self { start_ts, value, gone: false }
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,7 +51,7 @@ impl Row {
 
     pub(crate) fn commit(&mut self, start_ts: Ts, commit_ts: Ts) -> bool {
         let Some(lock) = self.lock.take_if(|lock| lock.start_ts == start_ts) else { return false };
-        self.writes.insert(commit_ts, Write { start_ts, value: lock.value });
+        self.writes.insert(commit_ts, Write::put(start_ts, lock.value));
         true
     }
 
@@ -71,9 +79,9 @@ pub(crate) fn read_all(rows: &Rows, ts: Ts) -> BTreeMap<Key, (Ts, Write)> {
     for (key, row) in rows {
         let by_lock = row.lock.as_ref().and_then(|lock| {
             let commit = rows.get(&lock.primary)?.committed(lock.start_ts)?;
-            (commit <= ts).then_some((commit, Write { start_ts: lock.start_ts, value: lock.value }))
+            (commit <= ts).then_some((commit, Write::put(lock.start_ts, lock.value)))
         });
-        if let Some(version) = by_lock.or_else(|| row.at(ts)) {
+        if let Some(version) = by_lock.or_else(|| row.at(ts)).filter(|(_, write)| !write.gone) {
             seen.insert(key.clone(), version);
         }
     }
