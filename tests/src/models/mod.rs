@@ -3,4 +3,5 @@
 
 pub mod ec2;
 pub(crate) mod regions;
+pub mod restored;
 pub mod tikv;

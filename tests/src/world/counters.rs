@@ -47,6 +47,10 @@ pub struct Counters {
     pub s3_deletes: u64,
     /// Saves of a plane's own ledger.
     pub ledger_saves: u64,
+    /// Calls that change a target's PD: its mark, its allocator, its clock.
+    pub pd_marks: u64,
+    /// Calls that change a target's objects.
+    pub kube_writes: u64,
 }
 
 impl Counters {
@@ -64,6 +68,8 @@ impl Counters {
             + self.ec2_volume_deletes
             + self.s3_puts
             + self.s3_deletes
+            + self.pd_marks
+            + self.kube_writes
     }
 }
 

@@ -14,7 +14,7 @@ use super::{
     pd_state::PdState,
     peer::{Peer, Region},
     store::Store,
-    target::TargetCluster,
+    target::Target,
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use shared::{
@@ -96,7 +96,7 @@ pub(crate) struct State {
     pub(crate) ingests: BTreeMap<u64, u64>,
     pub(crate) margins: Margins,
     /// TiDB clusters to restore into.
-    pub(crate) targets: Vec<TargetCluster>,
+    pub(crate) targets: Vec<Target>,
 }
 
 impl State {
@@ -180,6 +180,7 @@ impl State {
         }
         self.now = self.now.max(now);
         self.mark += 1;
+        self.advance_targets();
     }
 
     fn happen(&mut self, event: Event) {

@@ -131,4 +131,15 @@ pub struct Faults {
     pub wall_skew: BTreeMap<String, i64>,
     /// EC2 of a plane.
     pub ec2: BTreeMap<String, Ec2Faults>,
+    /// So many calls of this name to a target happen, and their answers are lost: `mark`, `unmark`, `base-alloc-id`, `reset-ts`,
+    /// `AllocID`, `put`, `open gate`, RecoverData's and TiKV's by their own names.
+    pub lost_replies: BTreeMap<String, u32>,
+    /// A target's store restarts instead of answering this call, by its own name: the how-manieth from now on.
+    pub restart_at: BTreeMap<(StoreId, String), u32>,
+    /// These stores of a target cannot be dialled.
+    pub target_unreachable: BTreeSet<StoreId>,
+    /// The API server of this plane does not answer a restore.
+    pub kube_down: BTreeSet<String>,
+    /// The plane's role may not write what a restore needs.
+    pub no_rights: BTreeSet<String>,
 }

@@ -1,6 +1,11 @@
 //! What people and other services of AWS do to snapshots, and what people make ready.
 
-use super::{World, calls::Calls, cloud::Capture, target::TargetCluster};
+use super::{
+    World,
+    calls::Calls,
+    cloud::Capture,
+    target::{Target, TargetCluster},
+};
 use crate::models::ec2::{Ec2, Guard, Snapshot};
 use shared::ids::SnapshotId;
 
@@ -62,7 +67,8 @@ impl World {
     /// Somebody has made a TiDB cluster to restore into; one of that name is replaced.
     pub fn set_target(&self, target: TargetCluster) {
         self.with(|state| {
-            state.targets.retain(|other| (&other.namespace, &other.name) != (&target.namespace, &target.name));
+            state.targets.retain(|other| other.spec.url() != target.url());
+            let target = Target::new(target, &state.config, state.wall());
             state.targets.push(target);
         });
     }

@@ -1,8 +1,9 @@
 //! What PD remembers: service safe points (etcd), scheduler pauses (the leader's memory), TTL configs (etcd), its
 //! sticky minimum.
 
+use plane_actor::ports::PdPause;
 use serde_json::{Value, json};
-use shared::ts::Ts;
+use shared::{time::Millis, ts::Ts};
 use std::collections::BTreeMap;
 
 /// Default schedulers of PD 8.5 (`facts/pd-tikv.md` §3.4).
@@ -12,6 +13,31 @@ const SCHEDULERS: [&str; 4] = [
     "balance-region-scheduler",
     "evict-slow-store-scheduler",
 ];
+
+/// What a backup pauses, of those that exist (`facts/pd-tikv.md` §3.5).
+const PAUSED: [&str; 4] = [
+    "balance-leader-scheduler",
+    "balance-hot-region-scheduler",
+    "balance-region-scheduler",
+    "evict-slow-store-scheduler",
+];
+
+/// TTL configs of a backup, by key and value.
+fn pause_values() -> [(&'static str, Value); 8] {
+    [
+        ("schedule.leader-schedule-limit", json!(0)),
+        ("schedule.region-schedule-limit", json!(0)),
+        ("schedule.replica-schedule-limit", json!(0)),
+        ("schedule.merge-schedule-limit", json!(0)),
+        ("schedule.hot-region-schedule-limit", json!(0)),
+        ("schedule.enable-tikv-split-region", json!(false)),
+        ("schedule.enable-location-replacement", json!("false")),
+        ("schedule.max-pending-peer-count", json!("2147483647")),
+    ]
+}
+
+/// A pause that has longer to go than this is somebody else's, in milliseconds: the edge leaves it to him.
+const OTHERS: u64 = 60_000;
 
 /// TiDB's own service safe point; it never expires.
 pub(crate) const GC_WORKER: &str = "gc_worker";
@@ -30,6 +56,8 @@ pub(crate) struct PdState {
     pub(crate) config: BTreeMap<String, Value>,
     /// Override and its end; survives a leader change.
     pub(crate) overrides: BTreeMap<String, (Value, u64)>,
+    /// Schedulers and configs that the last pause or its end changed.
+    pub(crate) changed: (u64, u64),
 }
 
 impl Default for PdState {
@@ -54,6 +82,7 @@ impl Default for PdState {
             schedulers_from: 0,
             config: config.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             overrides: BTreeMap::new(),
+            changed: (0, 0),
         }
     }
 }
@@ -115,6 +144,45 @@ impl PdState {
 
     pub(crate) fn allows(&self, key: &str, now: u64) -> bool {
         self.setting(key, now).is_none_or(|value| !matches!(value, Value::Bool(false)) && value.as_u64() != Some(0))
+    }
+
+    /// Pauses what runs and sets the TTL configs; answers what is paused, as it is read back.
+    pub(crate) fn pause(&mut self, now: u64, ttl: Millis, before: Option<&PdPause>) -> PdPause {
+        self.changed = (0, 0);
+        let until = now + ttl.as_secs_up() * 1_000;
+        let others: Vec<String> = self.paused_beyond(until);
+        for name in self.schedulers(now).into_iter().filter(|name| PAUSED.contains(&name.as_str())) {
+            if others.contains(&name) {
+                continue;
+            }
+            self.paused.insert(name, until);
+            self.changed.0 += 1;
+        }
+        let mut originals = before.map(|pause| pause.originals.clone()).unwrap_or_default();
+        for (key, value) in pause_values() {
+            if let Some(original) = self.config.get(key) {
+                originals.entry(key.to_owned()).or_insert_with(|| original.clone());
+                self.overrides.insert(key.to_owned(), (value, until));
+                self.changed.1 += 1;
+            }
+        }
+        // Read back, as GET /schedulers?status=paused has it: after a leader change the list may be short.
+        let paused = self.schedulers(now).into_iter().filter(|name| !self.runs(name, now));
+        let schedulers = paused.filter(|name| !others.contains(name)).collect();
+        PdPause { schedulers, originals }
+    }
+
+    /// Ends exactly what was paused, but for what is somebody else's by now.
+    pub(crate) fn resume(&mut self, now: u64, pause: &PdPause) {
+        self.changed = (0, pause.originals.len() as u64);
+        let others = self.paused_beyond(now + OTHERS);
+        for name in pause.schedulers.iter().filter(|name| !others.contains(name)) {
+            self.paused.remove(name);
+            self.changed.0 += 1;
+        }
+        for key in pause.originals.keys() {
+            self.overrides.remove(key);
+        }
     }
 
     /// Another member leads: pauses are forgotten, schedulers come back unpaused after a while.

@@ -1,9 +1,10 @@
 //! The API server of a plane behind [`Topology`], and the plane's own small object behind [`PlaneLedger`].
 
 use super::{
-    World, k8s,
+    World,
+    engine::State,
+    k8s,
     port_connect::{ACCESS_KEY, SECRET_KEY},
-    target::TargetCluster,
 };
 use async_trait::async_trait;
 use plane_actor::ports::{
@@ -37,11 +38,12 @@ impl KubeDouble {
 #[async_trait]
 impl Topology for KubeDouble {
     async fn locate(&self, namespace: &str, name: &str) -> Result<Located, PortError> {
-        if let Some(tidb_cluster) =
-            self.world.with(|state| TargetCluster::named(&state.targets, namespace, name).map(TargetCluster::object))
-        {
-            let urls = vec![TargetCluster::url(namespace, name)];
-            let endpoint = PdEndpoint { urls, tls: None };
+        let target = self.world.with(|state| {
+            let target = state.target_named(namespace, name)?;
+            Some((target.object(&self.plane)?, target.spec.url()))
+        });
+        if let Some((tidb_cluster, url)) = target {
+            let endpoint = PdEndpoint { urls: vec![url], tls: None };
             return Ok(Located { endpoint, tidb_cluster, pd_replicas: 1, tidb_replicas: 0 });
         }
         self.find(namespace, name).await?;
@@ -60,6 +62,10 @@ impl Topology for KubeDouble {
         name: &str,
         stores: &[ClusterStore],
     ) -> Result<Vec<LocalStore>, PortError> {
+        let of_target = |state: &mut State| Some(state.target_named(namespace, name)?.local(&self.plane, stores));
+        if let Some(local) = self.world.with(of_target) {
+            return Ok(local);
+        }
         self.find(namespace, name).await?;
         self.world.with(|state| {
             let mut local = Vec::new();

@@ -4,6 +4,7 @@ use super::{
     World,
     engine::State,
     k8s,
+    port_target_tikv::TargetTikv,
     store::{Store, Wait},
 };
 use crate::{
@@ -36,6 +37,9 @@ pub(crate) struct TikvDial {
 impl TikvConnect for TikvDial {
     async fn connect(&self, address: &str, _tls: Option<&ClusterTls>) -> Result<Arc<dyn Tikv>, PortError> {
         self.world.pause(self.world.with(|state| state.config.tikv)).await;
+        if self.world.with(|state| state.process_at(address).is_some()) {
+            return Ok(Arc::new(TargetTikv { world: self.world.clone(), address: address.to_owned() }));
+        }
         let dialled = self.world.with(|state| {
             let store = state.store_at(address)?;
             Some(state.reach(store).map(|_| store))

@@ -1,7 +1,9 @@
 //! The world as a plane actor's ports.
 
-use super::{World, port_connect, port_kube, port_pd, port_tikv};
-use plane_actor::ports::{Dialer, Levels, PlaneView, Ports};
+use super::{
+    World, pd_calls::PdCalls, port_connect, port_kube, port_marked, port_pd, port_placement, port_recovery, port_tikv,
+};
+use plane_actor::ports::{Dialer, Levels, MarkedConnect, Placement, PlaneView, Ports, RecoveryConnect};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -13,7 +15,7 @@ impl World {
         let (wall, host) = (world.clone(), plane.clone());
         Ports {
             topology: Arc::new(port_kube::KubeDouble { world: world.clone(), plane: plane.clone() }),
-            pd: Arc::new(port_pd::PdDouble { world: world.clone(), plane: plane.clone(), target: String::new() }),
+            pd: Arc::new(port_pd::PdDouble { calls: PdCalls { world: world.clone(), plane: plane.clone() } }),
             tikv: Arc::new(port_tikv::TikvDial { world: world.clone() }),
             cloud: Arc::new(port_connect::CloudDouble { world: world.clone(), plane: plane.clone() }),
             ledger: Arc::new(port_kube::LedgerDouble { world, plane }),
@@ -25,5 +27,20 @@ impl World {
             metrics: Arc::new(String::new),
             wall: Arc::new(move || wall.wall_of(&host)),
         }
+    }
+
+    /// What a restore is joined to as well: TiKV in recovery mode.
+    pub fn recovery(&self) -> Arc<dyn RecoveryConnect> {
+        Arc::new(port_recovery::RecoveryDial { world: self.clone() })
+    }
+
+    /// PD with its mark, as this plane reaches it.
+    pub fn marked(&self, plane: &str) -> Arc<dyn MarkedConnect> {
+        Arc::new(port_marked::MarkedDial { world: self.clone(), plane: plane.to_owned() })
+    }
+
+    /// The API server of this plane, to be written to.
+    pub fn placement(&self, plane: &str) -> Arc<dyn Placement> {
+        Arc::new(port_placement::PlacementDouble { world: self.clone(), plane: plane.to_owned() })
     }
 }

@@ -108,28 +108,33 @@ impl State {
     }
 
     fn torn(&self, found: &Found, seen: &BTreeMap<Key, (Ts, Write)>, cut: &Cut) -> Vec<Torn> {
+        let named = |(transfer, present, absent): (&Transfer, u32, u32)| Torn {
+            transfer: transfer.clone(),
+            present: half(found, cut, present),
+            absent: half(found, cut, absent),
+        };
+        self.torn_transfers(seen, cut.commit_ts).map(named).collect()
+    }
+
+    /// Transfers at or below `commit_ts` of which one account shows the half and the other does not: the one that does first.
+    pub(crate) fn torn_transfers<'a>(
+        &'a self,
+        seen: &'a BTreeMap<Key, (Ts, Write)>,
+        commit_ts: Ts,
+    ) -> impl Iterator<Item = (&'a Transfer, u32, u32)> {
         let has = |account: u32, transfer: &Transfer| {
             seen.get(&account_key(account)).is_some_and(|(version, _)| *version >= transfer.commit_ts)
         };
-        self.bank
-            .history
-            .range(..=cut.commit_ts)
-            .map(|(_, transfer)| transfer)
-            .filter_map(|transfer| {
-                let (from, to) = (has(transfer.from, transfer), has(transfer.to, transfer));
-                let (present, absent) = match (from, to) {
-                    (true, false) => (transfer.from, transfer.to),
-                    (false, true) => (transfer.to, transfer.from),
-                    _ => return None,
-                };
-                Some(Torn {
-                    transfer: transfer.clone(),
-                    present: half(found, cut, present),
-                    absent: half(found, cut, absent),
-                })
-            })
-            .take(NAMED)
-            .collect()
+        let transfers = self.bank.history.range(..=commit_ts).map(|(_, transfer)| transfer);
+        let torn = transfers.filter_map(move |transfer| {
+            let (from, to) = (has(transfer.from, transfer), has(transfer.to, transfer));
+            match (from, to) {
+                (true, false) => Some((transfer, transfer.from, transfer.to)),
+                (false, true) => Some((transfer, transfer.to, transfer.from)),
+                _ => None,
+            }
+        });
+        torn.take(NAMED)
     }
 }
 
