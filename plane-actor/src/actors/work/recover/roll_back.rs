@@ -224,6 +224,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_moved_is_looked_up_and_who_is_busy_asked_again() {
         let fake = Fake::whole();
+        // New timestamps would show.
+        fake.state().clock = 500;
         fake.answers(
             "prepare",
             20,
