@@ -150,7 +150,7 @@ impl Elections<'_> {
         let missing: Vec<_> = plan.regions.iter().filter(|(region, _)| !leads.contains_key(region)).collect();
         let Some((first, planned)) = missing.first() else { return Ok(()) };
         let (leader, copies, of) = (planned.leader, planned.copies, missing.len());
-        let said = asked.get(&leader).map_or_else(|| "was not asked".to_owned(), |said| word(said));
+        let said = asked.get(&leader).map_or_else(|| "was not asked".to_owned(), word);
         let text =
             format!("{of} regions are not led, region {first} of {copies} copies among them: store {leader} {said}");
         for (region, planned) in missing {
