@@ -2,6 +2,7 @@
 //! back. Done as often as need be: what was done before is done again and comes to the same (`facts/restore.md` §3.7).
 
 use super::{
+    super::retry::tried,
     cluster::{Dialled, RestoredCluster, numbers},
     look::Look,
     progress::{Progress, count},
@@ -56,6 +57,7 @@ pub async fn roll_back(
     order: &RollBack,
     progress: Progress<'_>,
 ) -> Result<RolledBack, Refusal> {
+    may_flash_back(cluster, order.times).await?;
     let met = cluster.up().await?;
     let stores = cluster.dial(&met).await?;
     let mut rolling = Rolling::new(&stores, order.times.into(), progress);
@@ -91,6 +93,26 @@ pub async fn roll_back(
         sleep(wait).await;
         wait = (wait * 2).min(WAIT_CAP);
     }
+}
+
+/// TiKV dies of a flashback whose timestamps are below what users wrote (`facts/restore.md` §3.7): none is sent once they may write, and none
+/// with timestamps that are not of this PD.
+async fn may_flash_back(cluster: &RestoredCluster, times: FlashbackTimes) -> Result<(), Refusal> {
+    let FlashbackTimes { version, start_ts, commit_ts } = times;
+    let broken = |text: String| Err(Refusal::new(Reason::EvidenceBroken, text));
+    if version >= start_ts || start_ts >= commit_ts {
+        return broken(format!("a flashback to {version} cannot be written from {start_ts} to {commit_ts}"));
+    }
+    let now = tried(Reason::PdUnavailable, || cluster.marked.now()).await?;
+    if now <= commit_ts {
+        return broken(format!("PD gives {now}, and the flashback's {commit_ts} is said to be of it"));
+    }
+    if !tried(Reason::PdUnavailable, || cluster.marked.is_marked()).await? {
+        return broken(
+            "PD is not marked any more: users may have written since, and TiKV would die of a flashback".to_owned(),
+        );
+    }
+    Ok(())
 }
 
 struct Rolling<'a> {
@@ -201,6 +223,13 @@ mod tests {
         roll_back(&fake.cluster(), &ORDER, &silent).await
     }
 
+    /// PD's clock is past the timestamps, so that new ones would show.
+    fn whole() -> Fake {
+        let fake = Fake::whole();
+        fake.state().clock = 500;
+        fake
+    }
+
     fn all_are_back(fake: &Fake) {
         let state = fake.state();
         assert!(state.regions.values().all(|region| region.finished == Some((101, 102)) && !region.in_flashback));
@@ -210,7 +239,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn all_are_prepared_before_the_first_is_flashed_back() {
-        let fake = Fake::whole();
+        let fake = whole();
         let done = rolled(&fake).await.unwrap();
         assert!(done.regions == 3 && done.tiling.is_whole());
         all_are_back(&fake);
@@ -223,9 +252,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_moved_is_looked_up_and_who_is_busy_asked_again() {
-        let fake = Fake::whole();
-        // New timestamps would show.
-        fake.state().clock = 500;
+        let fake = whole();
         fake.answers(
             "prepare",
             20,
@@ -239,15 +266,15 @@ mod tests {
     /// A region that was never prepared, and one that was finished and whose answer was lost, say the same.
     #[tokio::test(start_paused = true)]
     async fn not_prepared_is_not_done() {
-        let fake = Fake::whole();
+        let fake = whole();
         fake.state().forgets_preparation.insert(RegionId(20));
         rolled(&fake).await.unwrap();
         all_are_back(&fake);
-        let fake = Fake::whole();
+        let fake = whole();
         fake.state().answer_is_lost.insert(RegionId(30));
         rolled(&fake).await.unwrap();
         all_are_back(&fake);
-        let fake = Fake::whole();
+        let fake = whole();
         fake.answers("flashback", 10, std::iter::repeat_n(FlashedBack::NotPrepared, 9));
         let refused = rolled(&fake).await.unwrap_err();
         assert!(refused.message.contains("region 10 was prepared 3 times"), "{refused}");
@@ -255,7 +282,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_region_that_splits_is_done_in_both_parts() {
-        let fake = Fake::whole();
+        let fake = whole();
         fake.state().splits_after_prepare = Some((RegionId(20), RegionId(25), b"k".to_vec()));
         assert_eq!(rolled(&fake).await.unwrap().regions, 4);
         all_are_back(&fake);
@@ -263,7 +290,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_store_that_restarted_needs_leaders_first() {
-        let fake = Fake::whole();
+        let fake = whole();
         fake.state().restarts_after_prepare = Some(StoreId(2));
         let refused = rolled(&fake).await.unwrap_err();
         assert_eq!(refused.reason, Reason::StoresChanged);
@@ -272,10 +299,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn keys_without_a_leader_are_not_rolled_back() {
-        let fake = Fake::whole();
+        let fake = whole();
         fake.state().leaders.remove(&RegionId(30));
         let refused = rolled(&fake).await.unwrap_err();
         assert!(refused.message.contains("no region holds the keys"), "{refused}");
+        assert_eq!(fake.state().calls, []);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_sent_once_users_may_write_or_with_times_of_elsewhere() {
+        let fake = whole();
+        fake.state().marked = false;
+        assert!(rolled(&fake).await.unwrap_err().message.contains("not marked any more"));
+        fake.state().marked = true;
+        fake.state().clock = 90;
+        assert!(rolled(&fake).await.unwrap_err().message.contains("PD gives 91"));
+        let times = FlashbackTimes { commit_ts: TIMES.start_ts, ..TIMES };
+        let refused = roll_back(&fake.cluster(), &RollBack { times, ..ORDER }, &silent).await.unwrap_err();
+        assert!(refused.message.contains("cannot be written"), "{refused}");
         assert_eq!(fake.state().calls, []);
     }
 }
