@@ -22,6 +22,7 @@ pub mod machine;
 pub mod member;
 pub mod pace;
 pub mod pack;
+pub mod placement;
 pub mod plane_name;
 pub mod policy;
 pub mod reason;

@@ -222,6 +222,20 @@ class Rights(unittest.TestCase):
         one(objects, "Role", "isochron-plane-actor-tidb", "isochron")
         one(objects, "Role", "isochron-plane-actor", "isochron")
 
+    def test_rights_of_restores_are_given_where_they_are_asked_for(self):
+        name = "isochron-plane-actor-restore"
+        named = lambda objects: [found for found in objects if found["metadata"]["name"] == name]
+        self.assertEqual(named(template("isochron-plane")), [])
+        self.assertEqual(named(template("isochron-plane", {"restore": {"enabled": True}, "rbac": {"create": False}})), [])
+        objects = template("isochron-plane", {"restore": {"enabled": True}})
+        self.assertEqual(len(named(objects)), 4)
+        role, cluster = one(objects, "Role", name, "tidb"), one(objects, "ClusterRole", name)
+        self.assertEqual([rule["verbs"] for rule in role["rules"]], [["create", "delete"], ["delete"], ["patch"]])
+        self.assertEqual([rule["verbs"] for rule in cluster["rules"]], [["create", "delete", "get", "list"], ["get"]])
+        for binding in (one(objects, "RoleBinding", name, "tidb"), one(objects, "ClusterRoleBinding", name)):
+            self.assertEqual(binding["roleRef"]["name"], name)
+            self.assertEqual(binding["subjects"][0]["name"], "isochron-plane-actor")
+
     def test_everything_can_be_left_to_others(self):
         off = {"rbac": {"create": False}, "serviceAccount": {"create": False, "name": "theirs"}}
         for chart in CHARTS:

@@ -3,6 +3,7 @@
 use super::error::PortError;
 use async_trait::async_trait;
 use serde_json::Value;
+pub use shared::placement::WaitingClaim;
 
 /// A volume, as Kubernetes is told of it: a PersistentVolume, and the claim that is bound to it.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,23 +43,6 @@ pub struct Owner {
     pub namespace: String,
     /// `tcName`
     pub cluster: String,
-}
-
-/// A claim of a TiKV pod that waits for a volume.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WaitingClaim {
-    /// Its name.
-    pub name: String,
-    /// The pod that mounts it; empty: not there yet.
-    pub pod: String,
-    /// Name of the volume within the pod.
-    pub volume: String,
-    /// `storageClassName`
-    pub class: String,
-    /// Zone that the pod must run in; empty: none is demanded.
-    pub zone: String,
-    /// `spec.volumeName`; empty: not bound.
-    pub bound_to: String,
 }
 
 /// Writes what a restore needs. Needs rights that a plane without restores does not have (Role `isochron-restore`). Bounded in time.

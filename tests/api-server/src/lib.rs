@@ -74,6 +74,13 @@ impl ApiServer {
         self
     }
 
+    /// An access review says that this is not allowed; the call itself is another matter ([`ApiServer::failing`]).
+    #[must_use]
+    pub fn may_not(self, verb: &str, resource: &str) -> Self {
+        self.0.lock().unwrap().objects.denied.insert(format!("{verb} {resource}"));
+        self
+    }
+
     /// A 404 is a page in words, as a real server says it of a resource that is not installed.
     #[must_use]
     pub fn pages(self) -> Self {

@@ -13,6 +13,8 @@ pub(crate) struct Objects {
     pub(crate) all: BTreeMap<String, Value>,
     /// What is listed; nothing else is installed.
     pub(crate) plurals: BTreeSet<String>,
+    /// `verb resource` that an access review says no to.
+    pub(crate) denied: BTreeSet<String>,
     /// Statuses are written at `…/status`, and nowhere else.
     pub(crate) apart: bool,
     version: u64,
@@ -61,6 +63,13 @@ impl Objects {
             body["status"] = json!({"token": "a-token", "expirationTimestamp": "2030-01-01T00:00:00Z"});
             return (201, body);
         }
+        if path.ends_with("/selfsubjectaccessreviews") {
+            let asked = &body["spec"]["resourceAttributes"];
+            let word = |field: &str| asked[field].as_str().unwrap().to_owned();
+            body["status"] =
+                json!({"allowed": !self.denied.contains(&format!("{} {}", word("verb"), word("resource")))});
+            return (201, body);
+        }
         let path = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap());
         if self.all.contains_key(&path) {
             let (code, mut value) = refusal(409);
@@ -91,12 +100,9 @@ impl Objects {
         self.replace(of, body)
     }
 
-    /// A merge patch of members at the top.
     fn patch(&mut self, path: &str, body: &Value) -> Reply {
         let Some(mut stored) = self.all.get(path).cloned() else { return refusal(404) };
-        for (name, part) in body.as_object().into_iter().flatten() {
-            stored[name] = part.clone();
-        }
+        merge(&mut stored, body);
         self.store(path, stored)
     }
 
@@ -133,6 +139,21 @@ impl Objects {
         let more = (from + page.len() < under.len()).then(|| (from + page.len()).to_string());
         let metadata = json!({"resourceVersion": self.version.to_string(), "continue": more});
         json!({"apiVersion": "v1", "kind": "List", "items": page, "metadata": metadata})
+    }
+}
+
+/// A merge patch (RFC 7386): members of members, and null takes one away.
+fn merge(stored: &mut Value, patch: &Value) {
+    let Value::Object(parts) = patch else { return *stored = patch.clone() };
+    if !stored.is_object() {
+        *stored = json!({});
+    }
+    for (name, part) in parts {
+        if part.is_null() {
+            stored.as_object_mut().unwrap().remove(name);
+        } else {
+            merge(&mut stored[name], part);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
-//! This plane's own API server: topology (read only) and the plane's one small object.
+//! This plane's own API server: topology (read only), the plane's one small object, and what a restore writes.
 //!
 //! PD's stores give addresses, addresses give pods, pods give claims, claims give volumes; so nothing here depends on the
 //! operator's version. The v1 TidbCluster is read where it exists, because restore tooling wants it in the metadata
 //! (`facts/topology.md`). Pure rules are in files of their own, each with its tables; only `api`, `find`, `ledger`,
-//! `manifests`, `secrets` and `stores` talk to the API server.
+//! `manifests`, `placement`, `secrets` and `stores` talk to the API server.
 
 mod address;
 mod api;
@@ -15,6 +15,7 @@ mod ledger;
 mod manifests;
 pub(crate) mod meta;
 mod names;
+pub(crate) mod placement;
 mod secrets;
 mod settings;
 mod stores;
@@ -28,6 +29,7 @@ mod volume;
 pub(crate) mod tests;
 
 pub use ledger::KubeLedger;
+pub use placement::KubePlacement;
 pub use settings::{PdOverride, TopologyConfig};
 
 use crate::ports::{LocalStore, Located, Manifests, PdEndpoint, PortError, Topology, WebIdentity};

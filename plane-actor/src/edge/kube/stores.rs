@@ -69,6 +69,24 @@ pub(crate) async fn tidb_cluster(
     if cluster.operator == Operator::V1 {
         return Ok(cluster.object);
     }
+    let pods = pods_of_cluster(client, namespace, name, &cluster).await?;
+    let claims = pods.first().and_then(|pod| claims::of(pod, &cluster).ok()).unwrap_or_default();
+    let volumes: Vec<(String, String)> =
+        claims.into_iter().filter_map(|claim| Some((claim.role?, claim.mount_path))).collect();
+    // Restore compares one encryption setting: said only where all groups say the same.
+    let texts: BTreeSet<&str> = cluster.groups.values().filter_map(|group| group.config_text.as_deref()).collect();
+    let config = if texts.len() == 1 { texts.first().copied() } else { None };
+    Ok(meta::minimal_tidb_cluster(namespace, name, pods.len(), &volumes, config))
+}
+
+/// TiKV pods of this very cluster in its own namespace. Operators label them; without one, pods that nobody labelled are taken
+/// for its own.
+pub(crate) async fn pods_of_cluster(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    cluster: &Cluster,
+) -> Result<Vec<Pod>, PortError> {
     let tikv = |pod: &Pod| {
         let spec = pod.spec.as_ref();
         spec.is_some_and(|spec| spec.containers.iter().any(|container| container.name == CONTAINER))
@@ -77,18 +95,12 @@ pub(crate) async fn tidb_cluster(
         let labels = pod.metadata.labels.as_ref();
         labels.and_then(|labels| labels.get(INSTANCE_LABEL)).is_some_and(|label| label == name)
     };
-    let mut pods = pods(client, namespace, &cluster).await?;
+    let mut pods = pods(client, namespace, cluster).await?;
     pods.retain(tikv);
-    if cluster.operator == Operator::V2 || pods.iter().any(named) {
+    if cluster.operator != Operator::None || pods.iter().any(named) {
         pods.retain(named);
     }
-    let claims = pods.first().and_then(|pod| claims::of(pod, &cluster).ok()).unwrap_or_default();
-    let volumes: Vec<(String, String)> =
-        claims.into_iter().filter_map(|claim| Some((claim.role?, claim.mount_path))).collect();
-    // Restore compares one encryption setting: said only where all groups say the same.
-    let texts: BTreeSet<&str> = cluster.groups.values().filter_map(|group| group.config_text.as_deref()).collect();
-    let config = if texts.len() == 1 { texts.first().copied() } else { None };
-    Ok(meta::minimal_tidb_cluster(namespace, name, pods.len(), &volumes, config))
+    Ok(pods)
 }
 
 /// Pods of the TiDB cluster's own namespace, and of every namespace that an address names: a plane's TiKV may be several

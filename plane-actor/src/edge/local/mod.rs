@@ -2,9 +2,11 @@
 
 mod description;
 mod ledger;
+mod placement;
 
 pub use description::LocalTopology;
 pub use ledger::FileLedger;
+pub use placement::NoPlacement;
 
 #[cfg(test)]
 mod tests;

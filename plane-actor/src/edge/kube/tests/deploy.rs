@@ -1,6 +1,9 @@
 //! The manifest grants what this code calls, to the account that the Deployment runs as.
 
-use crate::edge::local::LocalTopology;
+use crate::edge::{
+    kube::placement::{CLUSTER_WIDE, IN_NAMESPACE},
+    local::LocalTopology,
+};
 use api_server::ApiServer;
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -105,6 +108,26 @@ async fn the_plane_actor_may_do_what_it_calls() {
     // The ledger's name is what the Role names.
     let ledger = crate::edge::kube::KubeLedger::new(ApiServer::default().client(), "isochron", &"prod-az1".into());
     assert_eq!(ledger.name(), "isochron-plane-prod-az1");
+}
+
+/// The chart gives these where `restore.enabled` is set, and the program asks whether it has them.
+#[test]
+fn a_restore_is_given_what_it_calls_and_no_more() {
+    for (file, wanted) in [("restore-cluster-role", &CLUSTER_WIDE[..]), ("restore-role", &IN_NAMESPACE[..])] {
+        let path = format!("../deploy/charts/isochron-plane/files/{file}.yaml");
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let rules: Vec<PolicyRule> = serde_saphyr::from_str(&text).unwrap();
+        let given: Vec<(String, String, Vec<String>)> = rules
+            .into_iter()
+            .map(|rule| (rule.api_groups.unwrap().join(","), rule.resources.unwrap().join(","), rule.verbs))
+            .collect();
+        let words = |verbs: &[&str]| verbs.iter().map(|verb| (*verb).to_owned()).collect::<Vec<_>>();
+        let wanted: Vec<_> = wanted
+            .iter()
+            .map(|(group, resource, verbs)| ((*group).to_owned(), (*resource).to_owned(), words(verbs)))
+            .collect();
+        assert_eq!(given, wanted, "{file}");
+    }
 }
 
 #[tokio::test]

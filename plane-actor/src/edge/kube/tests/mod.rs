@@ -6,6 +6,7 @@ mod deploy;
 mod ledger;
 mod locate;
 mod manifests;
+mod placement;
 mod stores;
 
 pub(crate) use super::testing::restore_accepts;
