@@ -3,6 +3,7 @@
 
 mod block;
 mod cloud;
+mod cloud_error;
 mod error;
 mod levels;
 mod pd;
@@ -22,9 +23,10 @@ use tokio::sync::watch;
 
 pub use block::{BlockAt, BlockPage, BlockRead, SomeBlocks};
 pub use cloud::{
-    Blocks, Cloud, CloudConnect, CloudError, CloudIdentity, Counted, CreateSnapshot, CreateSnapshots, Ec2, Find, Found,
+    Blocks, Cloud, CloudConnect, CloudIdentity, Counted, CreateSnapshot, CreateSnapshots, Ec2, Find, Found,
     InstanceVolumes, Objects, SnapshotInfo, SnapshotState, VolumeAt, WebIdentity, WebIdentitySource,
 };
+pub use cloud_error::CloudError;
 pub use error::PortError;
 pub use levels::{Level, Levels};
 pub use pd::{Pd, PdCluster, PdConnect, PdPause, PdRegion};

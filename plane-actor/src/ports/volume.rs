@@ -1,6 +1,6 @@
 //! EBS volumes, as a restore asks about them, makes them and takes them away again.
 
-use super::cloud::CloudError;
+use super::cloud_error::CloudError;
 use async_trait::async_trait;
 use shared::{
     ids::{InstanceId, SnapshotId, VolumeId},

@@ -1,7 +1,9 @@
 //! Volumes made of snapshots, and how they go (`facts/restore.md` §5.1, §5.2): one ClientToken is one volume, what is made is
 //! neither there nor whole at once, and what goes may take minutes.
 
-use super::{Attachment, Ec2, Home, Made, Refusal, Snapshot, Spoil, Volume, WantedVolume, check_tags};
+use super::{
+    Attachment, Ec2, Home, Made, Refusal, Snapshot, Spoil, Volume, WantedVolume, check_tags, things::Remembered,
+};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Longest ClientToken, in ASCII characters.
@@ -17,15 +19,6 @@ pub struct AskedVolume<'a> {
     pub token: Option<&'a str>,
     /// Of the volume.
     pub tags: &'a [(String, String)],
-}
-
-/// What a token stands for.
-#[derive(Debug, Clone)]
-pub(super) struct Remembered {
-    /// Every other parameter, tags included.
-    asked: String,
-    id: String,
-    as_made: Volume,
 }
 
 impl Ec2 {

@@ -27,12 +27,12 @@ pub use tags::check_tags;
 pub use things::{Attachment, Home, Instance, Later, Made, Snapshot, Spoil, Volume};
 pub use volumes::WantedVolume;
 
-use made::Remembered;
 use rules::Level;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
+use things::Remembered;
 
 /// All accounts and Regions.
 #[derive(Debug, Clone, Default)]

@@ -132,6 +132,17 @@ pub struct Made {
     pub gone: Option<Duration>,
 }
 
+/// What a ClientToken stands for.
+#[derive(Debug, Clone)]
+pub(super) struct Remembered {
+    /// Every other parameter, tags included.
+    pub(super) asked: String,
+    /// Which it made.
+    pub(super) id: String,
+    /// As it was then.
+    pub(super) as_made: Volume,
+}
+
 /// How a volume goes wrong after CreateVolume was accepted: trouble with KMS shows in either way (`facts/restore.md` §5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spoil {

@@ -1,5 +1,5 @@
 //! The volumes of a restore: made of snapshots, looked after until they can be used, and taken away again. Nothing is kept of
-//! them but what EC2 keeps: tokens and tags find all that an earlier process asked for (`facts/restore.md` §6.3, §6.4).
+//! them but what EC2 keeps: tokens and tags find all that an earlier process asked for (`facts/restore.md` §5.1).
 
 mod asking;
 mod choice;

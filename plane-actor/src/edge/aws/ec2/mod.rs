@@ -47,6 +47,7 @@ pub(crate) struct Ec2Edge {
 
 const ACTION: &str = "ec2:CreateSnapshots";
 const ACTION_OF_ONE: &str = "ec2:CreateSnapshot";
+const ACTION_OF_VOLUMES: &str = "ec2:CreateVolume";
 
 impl Ec2Edge {
     pub(crate) fn new(client: Client) -> Self {
@@ -202,7 +203,7 @@ impl Ec2 for Ec2Edge {
 
     async fn may_create_volume(&self, call: &CreateVolume) -> Result<(), CloudError> {
         let sent = self.making(call).dry_run(true).customize().config_override(once()).send().await;
-        dry(volumes::CREATE, sent.map_err(|error| cloud_error(volumes::CREATE, &error)))
+        dry(ACTION_OF_VOLUMES, sent.map_err(|error| cloud_error(ACTION_OF_VOLUMES, &error)))
     }
 
     async fn zones(&self) -> Result<Vec<Zone>, CloudError> {

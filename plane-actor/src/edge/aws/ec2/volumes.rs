@@ -1,6 +1,6 @@
 //! The port [`Volumes`]: one attempt of each call that changes something, as with snapshots.
 
-use super::{CHUNK, Ec2Edge, convert, describe::Pages, filter, literal, once, tagged};
+use super::{ACTION_OF_VOLUMES, CHUNK, Ec2Edge, convert, describe::Pages, filter, literal, once, tagged};
 use crate::{
     edge::aws::errors::cloud_error,
     ports::{CloudError, CreateVolume, Initialized, NewVolume, VolumeInfo, Volumes, VolumesFound},
@@ -14,12 +14,11 @@ use aws_sdk_ec2::{
 };
 use shared::ids::VolumeId;
 
-pub(super) const CREATE: &str = "ec2:CreateVolume";
 const DELETE: &str = "ec2:DeleteVolume";
 const DESCRIBE: &str = "ec2:DescribeVolumes";
 const STATUS: &str = "ec2:DescribeVolumeStatus";
 
-/// Rows of one page: the most that DescribeVolumes is asked for here (it takes up to 1000 with a filter, 500 without).
+/// Rows of one page.
 const PAGE: i32 = 500;
 
 impl Ec2Edge {
@@ -85,8 +84,8 @@ impl Volumes for Ec2Edge {
         let asked = self.making(&new.call).client_token(&new.token);
         let asked = asked.tag_specifications(tagged(ResourceType::Volume, &new.tags));
         let sent = asked.customize().config_override(once()).send().await;
-        let answer = sent.map_err(|error| cloud_error(CREATE, &error))?;
-        convert::volume_made(CREATE, &answer)
+        let answer = sent.map_err(|error| cloud_error(ACTION_OF_VOLUMES, &error))?;
+        convert::volume_made(ACTION_OF_VOLUMES, &answer)
     }
 
     async fn find_volumes(&self, tags: &[(String, String)], page: Option<String>) -> Result<VolumesFound, CloudError> {
