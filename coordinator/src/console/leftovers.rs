@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     calendar::rfc3339,
     ids::PlaneId,
-    wire::{CleanReport, Scanned, ScannedPlace, Unnamed},
+    wire::{CleanReport, Scanned, ScannedPlace, Unnamed, UnnamedVolumes},
 };
 use std::collections::BTreeSet;
 
@@ -76,10 +76,22 @@ impl Looked {
             "records": records.iter().map(Orphan::row).collect::<Vec<_>>(),
             "found": found.iter().take(ROWS_MAX).map(|(plane, place, one)| row(plane, place, one)).collect::<Vec<_>>(),
             "leftOut": found.len().saturating_sub(ROWS_MAX),
+            "volumes": self.volumes(),
             "deleted": deleted,
             "planes": self.planes.iter().flat_map(|(plane, asked)| told(plane, asked)).collect::<Vec<_>>(),
             "whole": self.is_whole(),
         }))
+    }
+
+    /// What restores have left; several places lead to one account, where each counts once.
+    fn volumes(&self) -> Vec<Value> {
+        let mut seen = BTreeSet::new();
+        let places = self.planes.iter().flat_map(|(plane, asked)| places(asked).map(move |place| (plane, place)));
+        let rows = places.flat_map(|(plane, place)| place.volumes.iter().map(move |one| (plane, place, one)));
+        let new = |(plane, place, one): &(&PlaneId, &ScannedPlace, &UnnamedVolumes)| {
+            seen.insert(((*plane).clone(), place.account.clone(), place.region.clone(), one.restore.clone()))
+        };
+        rows.filter(new).take(ROWS_MAX).map(|(plane, place, one)| volumes(plane, place, one)).collect()
     }
 
     fn deleted(&self) -> Vec<Value> {
@@ -110,6 +122,21 @@ fn row(plane: &PlaneId, place: &ScannedPlace, one: &Unnamed) -> Value {
         "since": one.first.map(rfc3339),
         "path": one.path,
         "files": one.files,
+        "stays": one.kept,
+    })
+}
+
+fn volumes(plane: &PlaneId, place: &ScannedPlace, one: &UnnamedVolumes) -> Value {
+    let name = if one.name.is_empty() { String::new() } else { format!("{}/{}", one.namespace, one.name) };
+    json!({
+        "uid": one.restore,
+        "restore": name,
+        "plane": plane,
+        "account": place.account,
+        "region": place.region,
+        "volumes": one.volumes,
+        "gib": one.gib,
+        "since": one.first.map(rfc3339),
         "stays": one.kept,
     })
 }

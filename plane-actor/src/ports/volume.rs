@@ -4,6 +4,7 @@ use super::cloud_error::CloudError;
 use async_trait::async_trait;
 use shared::{
     ids::{InstanceId, SnapshotId, VolumeId},
+    time::Timestamp,
     wire::VolumeKind,
 };
 
@@ -80,6 +81,8 @@ pub struct VolumeInfo {
     pub zone: String,
     /// How it stands.
     pub state: VolumeState,
+    /// When it was made, by EC2's clock; `None`: EC2 does not say.
+    pub created: Option<Timestamp>,
     /// GiB.
     pub gib: u64,
     /// Type and performance.

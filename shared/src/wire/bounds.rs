@@ -8,7 +8,7 @@ use super::{
     inspect::{Inspected, SOURCES_MAX, Source},
     measure::Measured,
     messages::{Aborted, Answer, Completed, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
-    scan::{PLACES_MAX, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed},
+    scan::{PLACES_MAX, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed, UnnamedVolumes},
     verify::{Finding, Verified},
 };
 use crate::{
@@ -116,11 +116,19 @@ fn place(place: ScannedPlace) -> ScannedPlace {
         kept: one.kept.map(|why| cut(why, PROGRESS_MAX)),
         ..one
     });
+    let volumes = place.volumes.into_iter().take(UNNAMED_MAX).map(|one| UnnamedVolumes {
+        restore: BackupUid(name(one.restore.0)),
+        namespace: name(one.namespace),
+        name: name(one.name),
+        kept: one.kept.map(|why| cut(why, PROGRESS_MAX)),
+        ..one
+    });
     ScannedPlace {
         account: name(place.account),
         region: name(place.region),
         bucket: name(place.bucket),
         found: found.collect(),
+        volumes: volumes.collect(),
         unseen: lines(place.unseen),
         deleted: place.deleted.map(|report| CleanReport {
             left: lines(report.left),

@@ -36,7 +36,9 @@ pub use messages::{
     Preflighted, Prepare, Prepared, Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Suspended, Up,
 };
 pub use progress::{PlanePhase, Progress};
-pub use scan::{FOLDERS_MAX, KNOWN_MAX, Known, PLACES_MAX, Place, Scan, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed};
+pub use scan::{
+    FOLDERS_MAX, KNOWN_MAX, Known, PLACES_MAX, Place, Scan, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed, UnnamedVolumes,
+};
 pub use share::{AccountPart, CallBudgets, CallShare, Divided, Division};
 pub use snapshot::{CallAccepted, Snapshot, Snapshotted};
 pub use unknown::{Unknown, unknown_down, unknown_up};

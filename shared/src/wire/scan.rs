@@ -73,6 +73,9 @@ pub struct ScannedPlace {
     /// Findings above that.
     #[serde(default, skip_serializing_if = "crate::skip::zero_u64")]
     pub more: u64,
+    /// Volumes of restores that nothing knows; at most [`UNNAMED_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<UnnamedVolumes>,
     /// What was not looked at, and why: nothing is said of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<String>,
@@ -110,6 +113,27 @@ pub struct Unnamed {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<Timestamp>,
     /// Why a person's word does not delete it; `None`: it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+}
+
+/// What a restore has left: volumes that bear its tag and are attached to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UnnamedVolumes {
+    /// `metadata.uid` of the VolumeRestore, as tags name it.
+    pub restore: BackupUid,
+    /// As tags name it; empty: not told.
+    pub namespace: String,
+    /// As tags name it; empty: not told.
+    pub name: String,
+    /// How many.
+    pub volumes: u64,
+    /// Sum of their sizes: all of it is billed.
+    pub gib: u64,
+    /// When the first one was made, by EC2's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Timestamp>,
+    /// Why a person's word does not delete them; `None`: it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
 }

@@ -408,6 +408,7 @@ fn scanned() -> Scanned {
         snapshots: 12,
         found: vec![found(false, false, Some(Timestamp(1)), None), found(true, true, None, Some("certified"))],
         more: 1,
+        volumes: vec![],
         unseen: vec!["files: denied".into()],
         deleted: Some(CleanReport { snapshots: 3, objects: 2, ..CleanReport::default() }),
     };

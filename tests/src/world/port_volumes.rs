@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use plane_actor::ports::{CloudError, Initialized, NewVolume, VolumeInfo, VolumeState, Volumes, VolumesFound};
 use shared::{
     ids::{InstanceId, SnapshotId, VolumeId},
+    time::Timestamp,
     ts::Ts,
     wire::VolumeKind,
 };
@@ -94,6 +95,10 @@ impl State {
                 "deleting" => VolumeState::Deleting,
                 _ => VolumeState::Error,
             },
+            created: made.map(|made| {
+                let age = self.moment().saturating_sub(made.created).as_millis();
+                Timestamp(self.wall().0.saturating_sub(i64::try_from(age).unwrap_or(i64::MAX)))
+            }),
             gib: volume.size.into(),
             kind: VolumeKind {
                 name: volume.kind.clone(),

@@ -46,12 +46,15 @@ async fn one_token_is_one_volume_sent_once() {
         snapshot: Some(snapshots[0].clone()),
         zone: "eu-west-1b".into(),
         state: VolumeState::Creating,
+        created: made.created,
         gib: 500,
         kind: wanted.call.kind.clone(),
         instance: None,
         tags: sorted(tags("1")),
     };
     assert_eq!(VolumeInfo { tags: sorted(made.tags.clone()), ..made.clone() }, expected);
+    let age = jiff::Timestamp::now().as_millisecond() - made.created.expect("told").0;
+    assert!((0..60_000).contains(&age), "{age} ms");
     let sent = bench.handle().calls_of("CreateVolume").remove(0);
     assert_eq!((sent.attempt.as_str(), sent.fields["ClientToken"].as_str()), ("attempt=1; max=1", "token-1"));
     let other = NewVolume { tags: tags("2"), ..wanted.clone() };

@@ -1,6 +1,12 @@
 //! `deploy/console.md` and what is answered: no field without a word there, and no word there without a field.
 
-use crate::{LIMIT, at, lifecycle::vanish, orphans::plant, schedules::manifest, story, world};
+use crate::{
+    LIMIT, at,
+    lifecycle::vanish,
+    orphans::{plant, plant_volume},
+    schedules::manifest,
+    story, world,
+};
 use serde_json::{Value, json};
 use shared::barrier::Milestone;
 use shell::link::Role;
@@ -123,6 +129,7 @@ fn every_field_of_an_answer_has_its_word_on_the_page_and_no_other() {
         let options = json!({"wish": {"kind": {"name": "gp3"}, "rate": 300}, "targets": target});
         seen.add("restore plan", &rig.restore_plan("backup", &options).await.unwrap());
         plant(&rig, |_| ());
+        plant_volume(&rig, "another");
         vanish(&rig).await;
         for delete in [None, Some("u-lost")] {
             seen.add("orphans", &rig.scan(Role::Admin, delete).await.unwrap());

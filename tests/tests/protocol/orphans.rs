@@ -7,11 +7,14 @@ use crate::{
     slow, story, world,
 };
 use serde_json::Value;
-use shared::{barrier::Milestone, ids::BackupUid};
+use shared::{
+    barrier::Milestone,
+    ids::{BackupUid, VolumeId},
+};
 use shell::link::Role;
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use tests::{
-    models::ec2::Snapshot,
+    models::ec2::{AskedVolume, Snapshot, WantedVolume},
     rig::{KEY, Rig},
 };
 
@@ -44,6 +47,27 @@ pub(crate) fn plant(rig: &Rig, change: impl Fn(&mut Snapshot)) {
         change(&mut planted);
         ec2.snapshots.insert(PLANTED.to_owned(), planted);
     });
+}
+
+/// A restore that nothing knows has left a volume of a snapshot of az1, made by `ledger`'s plane.
+pub(crate) fn plant_volume(rig: &Rig, ledger: &str) -> String {
+    rig.world.alter_ec2(|ec2| {
+        let of_az1 =
+            |(_, kept): &(&String, &Snapshot)| kept.tags.get("isochron/plane").is_some_and(|plane| plane == "az1");
+        let (snapshot, kept) = ec2.snapshots.iter().find(of_az1).expect("a snapshot of az1");
+        let (snapshot, home, then) = (snapshot.clone(), kept.home.clone(), kept.done.max(kept.visible));
+        let tags = [
+            ("isochron/plane", "az1"),
+            ("isochron/restore", "u-restore"),
+            ("isochron/restore-name", "shop-back"),
+            ("isochron/restore-namespace", "br-fed"),
+            ("isochron/ledger", ledger),
+        ];
+        let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        let wanted = WantedVolume::plain(&snapshot, "eu-west-1a");
+        let asked = AskedVolume { wanted, token: None, tags: &tags };
+        ec2.create_volume(then, &home, &asked).expect("a volume").0
+    })
 }
 
 fn is_there(rig: &Rig) -> bool {
@@ -266,5 +290,37 @@ fn by_itself_it_looks_and_tells_and_deletes_nothing() {
         assert!(rig.metric("isochron_scan_timestamp_seconds") > Some(0));
         assert!(is_there(&rig), "nothing goes by itself");
         assert_eq!(rig.control.get(KEY).unwrap()["status"]["phase"], "Complete");
+    });
+}
+
+#[test]
+fn volumes_that_a_restore_has_left_are_listed_and_go_on_the_same_word() {
+    story(world(916), async |rig: Rc<Rig>| {
+        assert_eq!(rig.backup("", LIMIT).await, "Complete", "{:?}", rig.failure());
+        let ledger = rig.world.facts().ledgers["az1"].name.clone();
+        let volume = plant_volume(&rig, &ledger);
+        let volumes = |told: &Value| told["volumes"].as_array().unwrap().clone();
+        let answer = told(&rig, None).await;
+        let [row] = &volumes(&answer)[..] else { panic!("{answer:#}") };
+        assert_eq!((&row["uid"], &row["plane"], &row["volumes"]), (&"u-restore".into(), &"az1".into(), &1.into()));
+        assert_eq!((&row["restore"], &row["gib"]), (&"br-fed/shop-back".into(), &500.into()));
+        assert!(row["stays"].as_str().unwrap().contains("24 h"), "{row:#}");
+        told(&rig, Some("u-restore")).await;
+        assert_eq!(rig.world.left_over().volumes, 1, "it stays for a day");
+        // A day later, by the plane's own clock.
+        rig.world.faults(|faults| faults.wall_skew = BTreeMap::from([("az1".to_owned(), 2 * DAY_MS)]));
+        let other = plant_volume(&rig, "another");
+        let answer = told(&rig, Some("u-restore")).await;
+        assert!(volumes(&answer)[0]["stays"].as_str().unwrap().contains("another plane"), "{answer:#}");
+        assert_eq!(rig.world.left_over().volumes, 2);
+        rig.world.alter_ec2(|ec2| ec2.remove_volume(&other));
+        rig.world.attach_volume(&VolumeId::new(volume.clone()), "i-0000000000000000a").unwrap();
+        assert!(volumes(&told(&rig, None).await).is_empty(), "it is in use");
+        rig.world.alter_ec2(|ec2| ec2.volumes.get_mut(&volume).unwrap().attachment = None);
+        let answer = told(&rig, Some("u-restore")).await;
+        let note = answer["deleted"][0]["notes"][0].as_str().unwrap();
+        assert!(note.contains("1 volumes of 500 GiB of restore u-restore were deleted"), "{answer:#}");
+        assert_eq!(rig.world.left_over().volumes, 0);
+        assert!(volumes(&told(&rig, None).await).is_empty());
     });
 }

@@ -119,6 +119,7 @@ impl Ec2 {
             iops,
             throughput,
             rate,
+            created: now,
             visible: now + self.rules.visible_after,
             ready,
             initialized: ready + Duration::from_millis(snapshot.full_bytes.saturating_mul(1_000) / speed),

@@ -120,6 +120,8 @@ pub struct Made {
     pub throughput: Option<u32>,
     /// VolumeInitializationRate, MiB/s.
     pub rate: Option<u32>,
+    /// When CreateVolume was accepted.
+    pub created: Duration,
     /// When describes begin to show it.
     pub visible: Duration,
     /// When it stops being `creating`.

@@ -6,6 +6,7 @@ use super::{
     filter::{Filters, page},
     form::{Form, invalid},
     inventory::LONG_AGO,
+    time::rfc3339,
     world::{World, dry_run},
     xml::Xml,
 };
@@ -71,7 +72,8 @@ impl World {
                 made
             }
         };
-        Ok(Xml::reply("CreateVolume", request, |xml| fields(xml, now, &id, &volume)))
+        let created = self.created(&volume);
+        Ok(Xml::reply("CreateVolume", request, |xml| fields(xml, now, (&id, &volume), &created)))
     }
 
     pub(crate) fn delete_volume(
@@ -107,7 +109,7 @@ impl World {
             rows.into_iter().filter(|(id, volume)| filters.pass(&volume.tags, |name| filtered(name, now, id, volume)));
         Ok(Xml::reply("DescribeVolumes", request, |xml| {
             xml.set("volumeSet", rows, |xml, (id, volume)| {
-                fields(xml, now, &id, volume);
+                fields(xml, now, (&id, volume), &self.created(volume));
                 attachments(xml, &id, volume);
             });
             if let Some(token) = next {
@@ -152,6 +154,11 @@ impl World {
         }))
     }
 
+    /// By EC2's clock.
+    fn created(&self, volume: &Volume) -> String {
+        volume.made.as_ref().map_or_else(|| LONG_AGO.to_owned(), |made| rfc3339(self.clock_ms(made.created)))
+    }
+
     /// The ids of a describe; one that is missing fails it.
     fn asked_ids(&self, now: Duration, home: &Home, form: &Form) -> Result<Vec<String>, ApiError> {
         let ids = form.list("VolumeId");
@@ -178,14 +185,14 @@ fn filtered(name: &str, now: Duration, id: &str, volume: &Volume) -> Vec<String>
 }
 
 /// What CreateVolume and DescribeVolumes tell alike.
-fn fields(xml: &mut Xml, now: Duration, id: &str, volume: &Volume) {
+fn fields(xml: &mut Xml, now: Duration, (id, volume): (&str, &Volume), created: &str) {
     let made = volume.made.as_ref();
     xml.leaf("volumeId", id);
     xml.leaf("size", volume.size);
     xml.leaf("snapshotId", made.map(|made| made.snapshot.as_str()).unwrap_or_default());
     xml.leaf("availabilityZone", volume.zone());
     xml.leaf("status", volume.state(now));
-    xml.leaf("createTime", LONG_AGO);
+    xml.leaf("createTime", created);
     xml.tags(&volume.tags);
     xml.leaf("volumeType", &volume.kind);
     xml.leaf("iops", made.and_then(|made| made.iops).unwrap_or(3_000));

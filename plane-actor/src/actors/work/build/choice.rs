@@ -50,6 +50,7 @@ mod tests {
             snapshot: Some(SnapshotId::new("snap-a")),
             zone: "z".to_owned(),
             state,
+            created: None,
             gib: 1,
             kind: VolumeKind { name: "gp3".to_owned(), iops: None, throughput: None },
             instance: None,

@@ -1,4 +1,4 @@
-//! What lies in AWS that nothing names any more (`console orphans`)? Snapshots by our tags and files by our locks, as far as
+//! What lies in AWS that nothing names any more (`console orphans`)? Snapshots and volumes by our tags and files by our locks, as far as
 //! no record and no object that the coordinator knows is theirs. It only reads, unless a person named what may go.
 
 mod delete;
@@ -7,6 +7,7 @@ mod folders;
 mod keep;
 mod names;
 mod seen;
+mod volumes;
 
 use super::{
     cloud,
@@ -65,6 +66,8 @@ impl OnePlace<'_> {
         let (seen, stopped) = seen::snapshots(self.look, &cloud, self.names, self.ask.delete.as_ref()).await;
         told.snapshots = seen.all;
         told.unseen.extend(stopped.map(|stop| unseen("snapshots", stop)));
+        let (left, stopped) = volumes::look_for(self.look, &cloud, self.names, self.ask.delete.as_ref()).await;
+        told.unseen.extend(stopped.map(|stop| unseen("volumes", stop)));
         let Seen { groups, folders: mut known, .. } = seen;
         let mut unnamed: BTreeMap<Key, (Group, Files)> = BTreeMap::new();
         for (key, group) in groups {
@@ -94,8 +97,13 @@ impl OnePlace<'_> {
         };
         let mut found: Vec<(Key, Group, Unnamed)> = unnamed.into_iter().map(row).collect();
         found.sort_by(|(one, _, a), (other, _, b)| (a.first, one).cmp(&(b.first, other)));
+        let row = |(restore, left): (&BackupUid, &volumes::Left)| left.told(restore, &ledger, now);
+        told.volumes = left.iter().map(row).take(UNNAMED_MAX).collect();
         if self.ask.delete.is_some() && told.unseen.is_empty() {
             told.deleted = delete::delete(self.env, &self.place.spec, &found).await;
+            for row in told.volumes.iter().filter(|row| row.kept.is_none()) {
+                volumes::delete(self.look, &cloud, row, told.deleted.get_or_insert_default()).await;
+            }
         }
         told.more = found.len().saturating_sub(UNNAMED_MAX) as u64;
         told.found = found.into_iter().take(UNNAMED_MAX).map(|(_, _, row)| row).collect();
