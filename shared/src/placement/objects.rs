@@ -10,7 +10,7 @@ pub const LABEL: &str = "isochron.pingcap.com/restore";
 pub const RESTORED: &str = "tikv-volume-restore/volume-id";
 
 /// By what v1.6 finds a volume in backupmeta; not in a cluster.
-const IN_BACKUP: &str = "temporary/volume-id";
+pub(super) const IN_BACKUP: &str = "temporary/volume-id";
 const INSTANCE: &str = "app.kubernetes.io/instance";
 const NAMESPACE: &str = "app.kubernetes.io/namespace";
 const POD_NAME: &str = "tidb.pingcap.com/pod-name";

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 const UID: &str = "0b2e8f4a-6f0e-4f2b-9a7e-0d8f3a1c5b6d";
 
 /// What v1's backupmeta holds of the claim `tikv-raft` of pod 3 of `shop-az1`; the CSI driver is `driver`'s.
-fn of_backup(source: Value, keys: &[&str]) -> (Value, Value) {
+fn of_backup_of(source: Value, keys: &[&str]) -> (Value, Value) {
     let labels = json!({
         "app.kubernetes.io/name": "tidb-cluster", "app.kubernetes.io/managed-by": "tidb-operator",
         "app.kubernetes.io/component": "tikv", "app.kubernetes.io/instance": "shop-az1",
@@ -56,7 +56,7 @@ fn rewriting(plane: &PlaneId) -> Rewriting<'_> {
 }
 
 fn bound(source: Value, keys: &[&str]) -> Bound {
-    let (pv, pvc) = of_backup(source, keys);
+    let (pv, pvc) = of_backup_of(source, keys);
     let (plane, volume) = (PlaneId::new("az1"), VolumeId::new("vol-0new"));
     let goes = Goes { volume: &volume, zone: "eu-west-1c", pod: 1, name: "tikv-raft" };
     rewriting(&plane).bound(&pv, &pvc, &goes).unwrap()
@@ -111,8 +111,15 @@ fn every_key_of_a_zone_and_every_form_of_a_handle() {
         let expected: Vec<_> = keys.iter().map(|key| ((*key).to_owned(), there.clone())).collect();
         assert_eq!(zones(&bound(csi(), keys)), expected);
     }
+    let region = ("topology.kubernetes.io/region".to_owned(), json!(["eu-west-1a"]));
     let other = zones(&bound(csi(), &["topology.kubernetes.io/region"]));
-    assert_eq!(other, [("topology.kubernetes.io/zone".to_owned(), there)], "one is demanded where none was");
+    let demanded = ("topology.kubernetes.io/zone".to_owned(), there);
+    assert_eq!(other, [region, demanded.clone()], "one is demanded where none was, and the rest stays");
+    let (mut bare, pvc) = of_backup_of(csi(), &BOTH);
+    bare["spec"].as_object_mut().unwrap().remove("nodeAffinity");
+    let (plane, volume) = (PlaneId::new("az1"), VolumeId::new("vol-0new"));
+    let goes = Goes { volume: &volume, zone: "eu-west-1c", pod: 0, name: "tikv" };
+    assert_eq!(zones(&rewriting(&plane).bound(&bare, &pvc, &goes).unwrap()), [demanded]);
     let table = [
         (
             json!({"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "aws://eu-west-1a/vol-0old"}}),
@@ -129,7 +136,7 @@ fn every_key_of_a_zone_and_every_form_of_a_handle() {
     for (source, path, expected) in table {
         assert_eq!(bound(source, &BOTH).pv.pointer(path), Some(&json!(expected)));
     }
-    let (mut pv, pvc) = of_backup(csi(), &BOTH);
+    let (mut pv, pvc) = of_backup_of(csi(), &BOTH);
     pv["metadata"]["labels"]["topology.kubernetes.io/zone"] = json!("eu-west-1a");
     let (plane, volume) = (PlaneId::new("az1"), VolumeId::new("vol-0new"));
     let goes = Goes { volume: &volume, zone: "eu-west-1c", pod: 0, name: "tikv" };
@@ -140,7 +147,7 @@ fn every_key_of_a_zone_and_every_form_of_a_handle() {
 
 #[test]
 fn a_claim_of_a_class_that_nothing_serves_gets_its_volume_alone() {
-    let (pv, _) = of_backup(csi(), &BOTH);
+    let (pv, _) = of_backup_of(csi(), &BOTH);
     let (plane, volume) = (PlaneId::new("az1"), VolumeId::new("vol-0new"));
     let goes = Goes { volume: &volume, zone: "eu-west-1c", pod: 0, name: "tikv" };
     let made = rewriting(&plane).for_claim(&pv, &goes, "data-kv-tikv-a1b2c3", "restored").unwrap();
@@ -155,11 +162,26 @@ fn what_is_no_volume_of_ebs_is_told() {
     let plane = PlaneId::new("az1");
     let (volume, of) = (VolumeId::new("vol-0new"), rewriting(&plane));
     let goes = Goes { volume: &volume, zone: "z", pod: 0, name: "tikv" };
-    let (pv, pvc) = of_backup(json!({"hostPath": {"path": "/x"}}), &BOTH);
+    let (pv, pvc) = of_backup_of(json!({"hostPath": {"path": "/x"}}), &BOTH);
     assert!(of.bound(&pv, &pvc, &goes).unwrap_err().contains("PV pvc-1234 of the backup is neither csi nor"));
     for (pv, pvc) in [(json!(null), pvc.clone()), (json!({}), pvc), (pv, json!({"metadata": 1}))] {
         assert!(of.bound(&pv, &pvc, &goes).is_err(), "{pv} {pvc}");
     }
+}
+
+#[test]
+fn objects_are_found_by_the_volume_that_a_pv_names() {
+    let (pv, pvc) = of_backup_of(csi(), &BOTH);
+    let meta = |pvs: Value, pvcs: Value| json!({"kubernetes": {"pvs": pvs, "pvcs": pvcs}});
+    let whole = meta(json!([{"metadata": {"name": "of-pd"}}, pv]), json!([{}, pvc]));
+    let kept = of_backup(&whole).unwrap();
+    assert_eq!(kept, BTreeMap::from([(VolumeId::new("vol-0old"), Kept { pv: &pv, pvc: &pvc })]));
+    assert!(of_backup(&meta(json!([pv, pv]), json!([pvc]))).unwrap_err().contains("two PVs of vol-0old"));
+    let mut elsewhere = pvc.clone();
+    elsewhere["metadata"]["namespace"] = json!("other");
+    let missing = meta(json!([pv]), json!([elsewhere]));
+    assert!(of_backup(&missing).unwrap_err().contains("not the claim that it names"));
+    assert_eq!(of_backup(&json!(null)), Ok(BTreeMap::new()));
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub struct Scan {
     pub number: u64,
     /// As whom, and where in S3; at most [`PLACES_MAX`].
     pub places: Vec<Place>,
-    /// What has a record or an object; at most [`KNOWN_MAX`].
+    /// What has a record or an object, restores by their uids among it; at most [`KNOWN_MAX`].
     pub known: Vec<Known>,
     /// A person's word that what is found of this backup may go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
