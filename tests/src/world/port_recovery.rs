@@ -1,7 +1,7 @@
 //! A target's TiKV as a restore calls it: RecoverData, flashback, checksums (`facts/restore.md` §3.3, §3.4, §3.7).
 
 use super::{World, engine::State, target::Target};
-use crate::models::restored::{NoAnswer, Pod, Standing};
+use crate::models::restored::{NoAnswer, Pod, Standing, Unflashed};
 use async_trait::async_trait;
 use plane_actor::ports::{
     Asked, ClusterTls, Flashback, FlashedBack, Leading, Piece, PortError, Recovery, RecoveryConnect, Summed,
@@ -149,21 +149,29 @@ impl Recovery for RecoveryDouble {
 
     async fn prepare_flashback(&self, piece: &Piece, flashback: Flashback) -> Result<FlashedBack, PortError> {
         let call = "KvPrepareFlashbackToVersion";
-        self.ask(call, |target, pod, _| Ok(target.cluster.prepare_flashback(pod, piece, flashback))).await
+        self.ask(call, |target, pod, _| match target.cluster.prepare_flashback(pod, piece, flashback) {
+            Ok(()) => Ok(FlashedBack::Done),
+            Err(error) => Ok(error.flashed_back(piece.region)),
+        })
+        .await
     }
 
     async fn flashback(&self, piece: &Piece, flashback: Flashback) -> Result<FlashedBack, PortError> {
         let call = "KvFlashbackToVersion";
-        self.ask(call, |target, pod, now| {
-            let answer = target.cluster.flashback(pod, piece, flashback, now);
-            answer.map_err(|why| PortError::Unavailable(format!("{call}: {why}")))
+        let broken = |why: &str| Err(PortError::Unavailable(format!("{call}: {why}")));
+        self.ask(call, |target, pod, now| match target.cluster.flashback(pod, piece, flashback, now) {
+            Ok(()) => Ok(FlashedBack::Done),
+            Err(Unflashed::Region(error)) => Ok(error.flashed_back(piece.region)),
+            Err(Unflashed::Answer(why)) => broken(&why),
+            Err(Unflashed::Broken) => broken("connection reset"),
         })
         .await
     }
 
     async fn checksum(&self, piece: &Piece, at: Ts) -> Result<Summed, PortError> {
         self.ask("Coprocessor", |target, pod, _| {
-            target.cluster.checksum(pod, piece, at).map_err(PortError::Unavailable)
+            let summed = target.cluster.checksum(pod, piece, at);
+            summed.map_err(|error| PortError::Unavailable(format!("{error}: region {}", piece.region)))
         })
         .await
     }

@@ -71,7 +71,7 @@ impl State {
         for led in &led {
             let now = read_all(&led.peer.rows, read_at);
             let then = read_all(&led.peer.rows, commit_ts);
-            if led.in_flashback {
+            if led.flashback.is_some() {
                 faults.push(format!("region {} is in flashback", led.region));
             }
             let values = |of: &BTreeMap<Key, (Ts, Write)>| -> BTreeMap<Key, i64> {

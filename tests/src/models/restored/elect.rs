@@ -180,8 +180,9 @@ impl Cluster {
 
     /// Stores that started without the mark elect by themselves, with pre-votes: nobody begins what cannot be won.
     pub(crate) fn elect_by_themselves(&mut self, now: Timestamp) {
-        let may =
-            |(_, process): &(&Pod, &Process)| process.is_up() && !process.recovers() && process.elects_from() <= now;
+        let may = |(_, process): &(&Pod, &Process)| {
+            process.is_up() && !process.recovers() && process.at.0 + self.election_ms <= now.0
+        };
         let mut open = Vec::new();
         for (pod, process) in self.processes.iter().filter(may) {
             let Some(engine) = self.engines.get(process.engine) else { continue };

@@ -1,12 +1,12 @@
 //! KvPrepareFlashbackToVersion and KvFlashbackToVersion at a region's leader (`facts/restore.md` §3.7).
 
-use super::{Cluster, Died, Pod};
+use super::{Cluster, Died, Pod, RegionError, Unflashed};
 use crate::models::regions::{
     kv::{Key, Lock, Row, Rows, Write},
     peer::Peer,
     vote::peer_id,
 };
-use plane_actor::ports::{Flashback, FlashedBack, Piece};
+use plane_actor::ports::{Flashback, Piece};
 use shared::{ids::StoreId, time::Timestamp, ts::Ts};
 use std::ops::Bound;
 
@@ -26,39 +26,34 @@ enum Stopped {
 
 impl Cluster {
     /// The piece's region, if this process leads it as it is asked for and can commit.
-    fn at_leader(&self, pod: &Pod, piece: &Piece) -> Result<Piecewise, FlashedBack> {
-        let moved = |text: &str| Err(FlashedBack::Moved(format!("{text}: region {}", piece.region)));
-        let again = |text: &str| Err(FlashedBack::Again(format!("{text}: region {}", piece.region)));
-        let Some(process) = self.processes.get(pod).filter(|process| process.is_up()) else {
-            return again("connection refused");
-        };
-        let Some(led) = process.leads.get(&piece.region) else { return moved("not leader") };
-        let Some(peer) = self.engines.get(process.engine).and_then(|engine| engine.disk.peers.get(&piece.region))
-        else {
-            return moved("region not found");
-        };
+    fn at_leader(&self, pod: &Pod, piece: &Piece) -> Result<Piecewise, RegionError> {
+        let process = self.processes.get(pod).filter(|process| process.is_up()).ok_or(RegionError::Down)?;
+        let led = process.leads.get(&piece.region).ok_or(RegionError::NotLeader)?;
+        let disk = self.engines.get(process.engine).map(|engine| &engine.disk);
+        let peer = disk.and_then(|disk| disk.peers.get(&piece.region)).ok_or(RegionError::NotFound)?;
         if let Some(why) = mismatch(piece, peer, process.store) {
-            return moved(why);
+            return Err(why);
         }
-        if !led.applied || peer.merging.is_some() {
-            return again("read index not ready");
+        if !led.applied {
+            return Err(RegionError::NotApplied);
+        }
+        if peer.merging.is_some() {
+            return Err(RegionError::Merging);
         }
         if !self.has_quorum(process.store, piece.region) {
-            return again("proposal timed out");
+            return Err(RegionError::NoQuorum);
         }
         Ok(Piecewise { engine: process.engine, store: process.store })
     }
 
     /// Prepare: the region is in flashback from then on, its locks are rolled back, and the first key that has a newer version is
     /// locked.
-    pub fn prepare_flashback(&mut self, pod: &Pod, piece: &Piece, flashback: Flashback) -> FlashedBack {
-        let at = match self.at_leader(pod, piece) {
-            Ok(at) => at,
-            Err(answer) => return answer,
-        };
-        let Some(disk) = self.engines.get_mut(at.engine).map(|engine| &mut engine.disk) else {
-            return FlashedBack::Moved("region not found".to_owned());
-        };
+    ///
+    /// # Errors
+    /// Nothing was done.
+    pub fn prepare_flashback(&mut self, pod: &Pod, piece: &Piece, flashback: Flashback) -> Result<(), RegionError> {
+        let at = self.at_leader(pod, piece)?;
+        let disk = self.engines.get_mut(at.engine).map(|engine| &mut engine.disk).ok_or(RegionError::NotFound)?;
         let start_ts = flashback.start_ts;
         disk.kept_mut(piece.region).flashback = Some(start_ts);
         if let Some(peer) = disk.peers.get_mut(&piece.region) {
@@ -72,43 +67,39 @@ impl Cluster {
             }
         }
         self.replicate(piece.region, pod);
-        FlashedBack::Done
+        Ok(())
     }
 
     /// The flashback itself.
     ///
     /// # Errors
-    /// The error that TiKV puts into its answer, or the end of the connection.
+    /// It is not done; some of its keys may be.
     pub fn flashback(
         &mut self,
         pod: &Pod,
         piece: &Piece,
         flashback: Flashback,
         now: Timestamp,
-    ) -> Result<FlashedBack, String> {
+    ) -> Result<(), Unflashed> {
         let Flashback { version, start_ts, commit_ts } = flashback;
         if commit_ts <= start_ts {
-            return Err(format!("InvalidTxnTso: commit_ts {commit_ts}, start_ts {start_ts}"));
+            let text = format!("InvalidTxnTso: commit_ts {commit_ts}, start_ts {start_ts}");
+            return Err(Unflashed::Answer(text));
         }
-        let at = match self.at_leader(pod, piece) {
-            Ok(at) => at,
-            Err(answer) => return Ok(answer),
-        };
+        let at = self.at_leader(pod, piece).map_err(Unflashed::Region)?;
         let most = self.end_in_flashback.remove(&at.store).unwrap_or(usize::MAX);
         let (users, forgets) = (self.users.clone(), self.forgets_flashbacks);
-        let Some(disk) = self.engines.get_mut(at.engine).map(|engine| &mut engine.disk) else {
-            return Ok(FlashedBack::Moved("region not found".to_owned()));
-        };
-        let Some(rows) = disk.peers.get_mut(&piece.region).map(|peer| &mut peer.rows) else {
-            return Ok(FlashedBack::Moved("region not found".to_owned()));
-        };
+        let not_found = Unflashed::Region(RegionError::NotFound);
+        let Some(disk) = self.engines.get_mut(at.engine).map(|engine| &mut engine.disk) else { return Err(not_found) };
+        let Some(rows) = disk.peers.get_mut(&piece.region).map(|peer| &mut peer.rows) else { return Err(not_found) };
         let (mut stopped, mut taken_back) = (None, false);
         if let Some(first) = first_newer(rows, piece, version) {
-            let Some(row) = rows.get(&first) else { return Ok(FlashedBack::NotPrepared) };
+            let not_prepared = Unflashed::Region(RegionError::NotPrepared);
+            let Some(row) = rows.get(&first) else { return Err(not_prepared) };
             let locked = row.locked_by(start_ts);
             let finished = row.writes.get(&commit_ts).is_some_and(|write| write.start_ts == start_ts);
             if !locked && (!finished || forgets) {
-                return Ok(FlashedBack::NotPrepared);
+                return Err(not_prepared);
             }
             if locked {
                 taken_back = of_piece(rows, piece).any(|(_, row)| {
@@ -127,28 +118,28 @@ impl Cluster {
         }
         self.replicate(piece.region, pod);
         match stopped {
-            None => Ok(FlashedBack::Done),
+            None => Ok(()),
             Some(Stopped::Ended) => {
                 self.end_process(pod, self.start_ms, now);
-                Err("connection reset".to_owned())
+                Err(Unflashed::Broken)
             }
             Some(Stopped::Assertion(newest)) => {
                 self.die(pod, Died { at: now, store: at.store, region: piece.region, newest, commit_ts });
-                Err("connection reset".to_owned())
+                Err(Unflashed::Broken)
             }
         }
     }
 }
 
 /// Why the region on this store is not the one that was meant.
-pub(crate) fn mismatch(piece: &Piece, peer: &Peer, store: StoreId) -> Option<&'static str> {
+pub(crate) fn mismatch(piece: &Piece, peer: &Peer, store: StoreId) -> Option<RegionError> {
     let region = &peer.region;
     let end_within = region.end.is_empty() || !piece.end.is_empty() && piece.end <= region.end;
     match () {
-        () if piece.store != store => Some("store not match"),
-        () if (region.conf_ver, region.version) != (piece.conf_ver, piece.version) => Some("epoch not match"),
-        () if piece.peer != peer_id(piece.region.0, store) => Some("mismatch peer id"),
-        () if piece.start < region.start || !end_within => Some("key not in region"),
+        () if piece.store != store => Some(RegionError::Store),
+        () if (region.conf_ver, region.version) != (piece.conf_ver, piece.version) => Some(RegionError::Epoch),
+        () if piece.peer != peer_id(piece.region.0, store) => Some(RegionError::Peer),
+        () if piece.start < region.start || !end_within => Some(RegionError::Keys),
         () => None,
     }
 }

@@ -4,9 +4,6 @@ use super::{Cluster, Mode, Pod, process::Keeper};
 use crate::models::regions::{peer::Peer, vote::peer_id};
 use shared::{ids::RegionId, recovery::Meta, time::Timestamp};
 
-/// Between two rounds of the keeper of leaders, and after the last one.
-const ROUND_MS: i64 = 10_000;
-
 /// One call of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeadCall {
@@ -121,6 +118,7 @@ impl Cluster {
 
     /// No end: a region that nobody elects is asked for in every round.
     fn keep(&mut self, pod: &Pod, now: Timestamp) {
+        let round_ms = self.round_ms;
         loop {
             let Some(process) = self.processes.get_mut(pod) else { return };
             let leads: Vec<RegionId> = process.leads.keys().copied().collect();
@@ -132,7 +130,7 @@ impl Cluster {
                 return;
             }
             let at = keeper.next;
-            keeper.next = Timestamp(at.0 + ROUND_MS);
+            keeper.next = Timestamp(at.0 + round_ms);
             let open: Vec<RegionId> = keeper.regions.iter().filter(|region| !leads.contains(region)).copied().collect();
             keeper.all_led = open.is_empty();
             for region in open {

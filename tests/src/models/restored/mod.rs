@@ -18,6 +18,7 @@ mod place;
 mod plane;
 mod process;
 mod read;
+mod refusal;
 mod start;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use pd::{Believed, Forbidden, Pd, Registered};
 pub use plane::{Plane, Shape};
 pub use process::{Died, Mode, Pod, Process};
 pub(crate) use read::LedRows;
+pub use refusal::{RegionError, Unflashed};
 
 use crate::models::regions::vote::peer_id;
 use process::Engine;
@@ -43,6 +45,10 @@ use std::collections::{BTreeMap, BTreeSet};
 const STEP_MS: i64 = 100;
 /// From a pod that can run to its TiKV that asks PD.
 const START_MS: i64 = 20_000;
+/// Between two rounds of the keeper of leaders (`facts/restore.md` §3.4).
+const ROUND_MS: i64 = 10_000;
+/// From a start without PD's mark to the first election that a copy begins by itself.
+const ELECTION_MS: i64 = 10_000;
 /// What a pod that is deleted is given to end.
 const GRACE_MS: i64 = 2_000;
 /// From an election to a log that is applied.
@@ -80,6 +86,10 @@ pub struct Cluster {
     pub apply_ms: i64,
     /// From a pod that can run to its TiKV that asks PD, in milliseconds.
     pub start_ms: i64,
+    /// Between two rounds of the keeper of leaders, and after the last one, in milliseconds.
+    pub round_ms: i64,
+    /// From a start without PD's mark to the first election that a copy begins by itself, in milliseconds.
+    pub election_ms: i64,
     engines: Vec<Engine>,
     /// start_ts of what users wrote.
     users: BTreeSet<Ts>,
@@ -112,6 +122,8 @@ impl Cluster {
             forgets_flashbacks: false,
             apply_ms: APPLY_MS,
             start_ms: START_MS,
+            round_ms: ROUND_MS,
+            election_ms: ELECTION_MS,
             engines: Vec::new(),
             users: BTreeSet::new(),
             at: now,
@@ -181,7 +193,8 @@ impl Cluster {
         if !self.serves() {
             return;
         }
-        if !std::mem::replace(&mut self.grown, true) {
+        // Without planes the ids are those of somebody else's PD.
+        if !self.planes.is_empty() && !std::mem::replace(&mut self.grown, true) {
             self.grow();
         }
         if serves && !std::mem::replace(&mut self.wrote, true) {

@@ -11,9 +11,6 @@ use std::collections::BTreeMap;
 /// Plane and name.
 pub type Pod = (String, String);
 
-/// From a start without PD's mark to the first election that a copy begins by itself.
-const ELECTION_MS: i64 = 10_000;
-
 /// A region that this process leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Led {
@@ -71,11 +68,6 @@ impl Process {
     #[must_use]
     pub fn recovers(&self) -> bool {
         self.mode == Ok(Mode::Recovery)
-    }
-
-    /// From then on it may elect by itself.
-    pub(crate) fn elects_from(&self) -> Timestamp {
-        Timestamp(self.at.0 + ELECTION_MS)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is read of a restored cluster's stores: lists of leaders, checksums, rows; and what users write.
 
-use super::{Cluster, Pod, flashback::mismatch};
+use super::{Cluster, Pod, RegionError, flashback::mismatch};
 use crate::{
     listed::Listed,
     models::regions::{
@@ -26,7 +26,7 @@ pub(crate) struct LedRows<'a> {
     pub(crate) plane: &'a str,
     pub(crate) volumes: &'a [String],
     pub(crate) peer: &'a Peer,
-    pub(crate) in_flashback: bool,
+    pub(crate) flashback: Option<Ts>,
 }
 
 impl Cluster {
@@ -42,7 +42,7 @@ impl Cluster {
                     plane: &process.pod.0,
                     volumes: &process.volumes,
                     peer,
-                    in_flashback: kept.flashback.is_some(),
+                    flashback: kept.flashback,
                 })
             })
         })
@@ -64,7 +64,13 @@ impl Cluster {
     /// The same with what a restore looks at.
     #[must_use]
     pub fn leading(&self, pod: &Pod) -> Vec<Leading> {
-        let store = self.processes.get(pod).filter(|process| process.is_up()).map(|process| process.store);
+        let up = self.processes.get(pod).filter(|process| process.is_up());
+        up.map(|process| self.led_by(process.store)).unwrap_or_default()
+    }
+
+    /// What a store leads, wherever it runs.
+    #[must_use]
+    pub fn led_by(&self, store: StoreId) -> Vec<Leading> {
         let leading = |led: LedRows<'_>| {
             let region = &led.peer.region;
             Leading {
@@ -79,10 +85,10 @@ impl Cluster {
                 },
                 members: region.peers.iter().copied().collect(),
                 pending: is_pending(led.peer),
-                in_flashback: led.in_flashback,
+                in_flashback: led.flashback.is_some(),
             }
         };
-        self.led().filter(|led| Some(led.store) == store).map(leading).collect()
+        self.led().filter(|led| led.store == store).map(leading).collect()
     }
 
     /// WaitApply of a region at an epoch, on a store that has a copy; `None`: not yet.
@@ -100,25 +106,25 @@ impl Cluster {
     /// Coprocessor checksum of a piece as a reader at this timestamp sees it.
     ///
     /// # Errors
-    /// The region error, or the lock that is in the way.
-    pub fn checksum(&self, pod: &Pod, piece: &Piece, at: Ts) -> Result<Summed, String> {
-        let store = self.processes.get(pod).filter(|process| process.is_up()).map(|process| process.store);
-        let led = self.led().find(|led| led.region == piece.region && Some(led.store) == store);
-        let led = led.ok_or_else(|| format!("not leader: region {}", piece.region))?;
+    /// The region is not as it was asked for, or a lock is in the way.
+    pub fn checksum(&self, pod: &Pod, piece: &Piece, at: Ts) -> Result<Summed, RegionError> {
+        let process = self.processes.get(pod).filter(|process| process.is_up()).ok_or(RegionError::Down)?;
+        let led = self.led().find(|led| led.region == piece.region && led.store == process.store);
+        let led = led.ok_or(RegionError::NotLeader)?;
         if let Some(why) = mismatch(piece, led.peer, led.store) {
-            return Err(format!("{why}: region {}", piece.region));
+            return Err(why);
         }
-        if led.in_flashback {
-            return Err(format!("flashback in progress: region {}", piece.region));
+        if let Some(start_ts) = led.flashback {
+            return Err(RegionError::InFlashback(start_ts));
         }
         if led.peer.applied < led.peer.last() {
-            return Err(format!("read index not ready: region {}", piece.region));
+            return Err(RegionError::NotApplied);
         }
         let end = if piece.end.is_empty() { Bound::Unbounded } else { Bound::Excluded(piece.end.clone()) };
         let mut summed = Summed::default();
         for (key, row) in led.peer.rows.range((Bound::Included(piece.start.clone()), end)) {
-            if row.lock.as_ref().is_some_and(|lock| lock.start_ts <= at) {
-                return Err(format!("locked: region {}", piece.region));
+            if let Some(lock) = row.lock.as_ref().filter(|lock| lock.start_ts <= at) {
+                return Err(RegionError::Locked(lock.start_ts));
             }
             if let Some((_, write)) = row.at(at).filter(|(_, write)| !write.gone) {
                 summed.checksum ^= digest(key, write.value);
@@ -127,6 +133,12 @@ impl Cluster {
             }
         }
         Ok(summed)
+    }
+
+    /// Which store a pod runs.
+    #[must_use]
+    pub fn store_in(&self, pod: &Pod) -> StoreId {
+        self.processes.get(pod).map_or(StoreId(0), |process| process.store)
     }
 
     /// Do led regions cover the key space exactly once?

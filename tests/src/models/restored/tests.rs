@@ -135,11 +135,17 @@ impl Played {
     }
 
     fn prepare(&mut self, ordinal: u32, piece: &Piece, flashback: Flashback) -> FlashedBack {
-        self.cluster.prepare_flashback(&pod(ordinal), piece, flashback)
+        let prepared = self.cluster.prepare_flashback(&pod(ordinal), piece, flashback);
+        prepared.map_or_else(|error| error.flashed_back(piece.region), |()| FlashedBack::Done)
     }
 
     fn flash(&mut self, ordinal: u32, piece: &Piece, flashback: Flashback) -> Result<FlashedBack, String> {
-        self.cluster.flashback(&pod(ordinal), piece, flashback, self.now)
+        match self.cluster.flashback(&pod(ordinal), piece, flashback, self.now) {
+            Ok(()) => Ok(FlashedBack::Done),
+            Err(Unflashed::Region(error)) => Ok(error.flashed_back(piece.region)),
+            Err(Unflashed::Answer(text)) => Err(text),
+            Err(Unflashed::Broken) => Err("connection reset".to_owned()),
+        }
     }
 }
 

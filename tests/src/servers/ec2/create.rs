@@ -84,6 +84,10 @@ impl World {
         let (start_ms, description) = (self.clock_ms(now), form.text("Description").unwrap_or_default());
         let ids = self.state.ec2.make(now, start_ms, wanted, fails.as_deref(), description);
         self.mutations += ids.len() as u64;
+        if let Some(capture) = &self.capture {
+            let made = ids.iter().filter_map(|id| Some((self.ec2().snapshots.get(id)?, id)));
+            made.for_each(|(snapshot, id)| (capture.0)(&snapshot.volume, id));
+        }
         Ok(ids)
     }
 }

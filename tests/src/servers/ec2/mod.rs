@@ -32,7 +32,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::Instant;
-use world::World;
+use world::{Capture, World};
 
 /// The knobs and the windows of a running server.
 #[derive(Debug, Clone)]
@@ -57,6 +57,12 @@ impl Ec2Handle {
     #[must_use]
     pub fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// From now on `capture` is called with the volume and the id of each snapshot at the moment at which it is made, while no other
+    /// call of EC2 is carried out. It must not call this server.
+    pub fn on_snapshot(&self, capture: impl Fn(&str, &str) + Send + Sync + 'static) {
+        self.world().capture = Some(Capture(Arc::new(capture)));
     }
 
     /// Changes rules while the server runs.

@@ -73,6 +73,21 @@ fn text(xml: &str, name: &str) -> Vec<String> {
     parts.filter_map(|part| part.split(&close).next()).map(str::to_owned).collect()
 }
 
+/// Whoever keeps what snapshots hold is told of each, by volume, before the answer.
+#[tokio::test]
+async fn a_capture_is_told_of_every_snapshot() {
+    let ask = Ask::new(state()).await;
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let keep = std::sync::Arc::clone(&told);
+    ask.server.handle.on_snapshot(move |volume, snapshot| {
+        keep.lock().expect("no test panics there").push((volume.to_owned(), snapshot.to_owned()));
+    });
+    let (_, body) = ask.create(&[("InstanceSpecification.ExcludeBootVolume", "true")]).await;
+    let answered: Vec<(String, String)> = text(&body, "volumeId").into_iter().zip(text(&body, "snapshotId")).collect();
+    let told = told.lock().expect("no test panics there").clone();
+    assert_eq!((told.len(), &told), (2, &answered));
+}
+
 #[tokio::test]
 async fn a_set_is_made_with_one_start_time_and_described_under_the_other_word() {
     let ask = Ask::new(state()).await;

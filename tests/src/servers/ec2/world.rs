@@ -9,6 +9,8 @@ use super::{
 use crate::models::ec2::{Ec2, Home, Rules};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
+    sync::Arc,
     time::Duration,
 };
 
@@ -42,6 +44,19 @@ pub(crate) struct Headers {
     pub(crate) invocation: String,
 }
 
+/// The volume of a snapshot, and its id.
+type OnSnapshot = dyn Fn(&str, &str) + Send + Sync;
+
+/// Is told of each snapshot at the moment of its capture.
+#[derive(Clone)]
+pub(crate) struct Capture(pub(crate) Arc<OnSnapshot>);
+
+impl fmt::Debug for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Capture(..)")
+    }
+}
+
 /// Everything.
 #[derive(Debug, Default)]
 pub(crate) struct World {
@@ -55,6 +70,8 @@ pub(crate) struct World {
     pub(crate) faults: BTreeMap<String, VecDeque<Fault>>,
     pub(crate) log: VecDeque<Call>,
     pub(crate) counts: BTreeMap<String, u64>,
+    /// Whoever keeps what snapshots hold.
+    pub(crate) capture: Option<Capture>,
     requests: u64,
 }
 

@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::runtime::{Builder, Runtime};
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
+use tonic::transport::{Server, server::Router};
 
 /// Until the runtime of the life before has let go of its port.
 const REBIND_LIMIT: Duration = Duration::from_secs(10);
@@ -35,6 +35,27 @@ impl Drop for Life {
             runtime.shutdown_background();
         }
     }
+}
+
+impl Life {
+    /// Everything that runs there.
+    pub(super) fn of(runtime: Runtime) -> Self {
+        Self(Some(runtime))
+    }
+}
+
+/// Serves until the runtime ends.
+pub(super) fn serve(runtime: &Runtime, router: Router, listener: TcpListener, name: &str) -> Result<()> {
+    let context = runtime.enter();
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    drop(context);
+    let name = name.to_owned();
+    runtime.spawn(async move {
+        if let Err(error) = router.serve_with_incoming(TcpListenerStream::new(listener)).await {
+            tracing::warn!(name, %error, "a TiKV server ended");
+        }
+    });
+    Ok(())
 }
 
 /// A runtime with a thread of its own.
@@ -64,18 +85,13 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener> {
 pub(super) fn launch(shared: &Arc<Shared>, store: u64, grpc: TcpListener, http: TcpListener) -> Result<Life> {
     let runtime = runtime(&format!("tikv-{store}"))?;
     let context = runtime.enter();
-    let grpc = tokio::net::TcpListener::from_std(grpc)?;
     let http = tokio::net::TcpListener::from_std(http)?;
     drop(context);
     let backup = BackupServer::new(BackupService { shared: Arc::clone(shared), store });
     let debug = DebugServer::new(DebugService { shared: Arc::clone(shared), store });
     let imports = ImportSstServer::new(ImportService { shared: Arc::clone(shared), store });
-    runtime.spawn(async move {
-        let server = Server::builder().add_service(backup).add_service(debug).add_service(imports);
-        if let Err(error) = server.serve_with_incoming(TcpListenerStream::new(grpc)).await {
-            tracing::warn!(store, %error, "a TiKV server ended");
-        }
-    });
+    let router = Server::builder().add_service(backup).add_service(debug).add_service(imports);
+    serve(&runtime, router, grpc, &format!("store {store}"))?;
     runtime.spawn(status::serve(Arc::clone(shared), store, http));
-    Ok(Life(Some(runtime)))
+    Ok(Life::of(runtime))
 }

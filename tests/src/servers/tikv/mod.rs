@@ -4,17 +4,20 @@
 
 mod backup;
 mod cluster;
+mod content;
 mod debug;
 mod imports;
 mod launch;
 mod layout;
 mod pd;
 mod regions;
+mod restored;
 mod state;
 mod status;
 mod table;
 
 pub use cluster::{StoreSpec, TikvCluster};
+pub use restored::{Content, CopyImage, Half, Image, Images, Pace, RestoredTikv, SnapshotOf, Version};
 pub use state::{Counters, Knobs, Mode};
 pub use table::{RegionView, Suspended};
 
@@ -29,5 +32,11 @@ mod proto {
     }
     pub(super) mod import_sstpb {
         tonic::include_proto!("import_sstpb");
+    }
+    pub(super) mod recover_data {
+        tonic::include_proto!("recover_data");
+    }
+    pub(super) mod tikvpb {
+        tonic::include_proto!("tikvpb");
     }
 }

@@ -7,7 +7,11 @@ use plane_actor::edge::proto::{
     pdpb::{self, pd_client::PdClient},
 };
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{sync::mpsc, task::JoinSet, time::MissedTickBehavior};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::MissedTickBehavior,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Channel, Endpoint};
 
@@ -53,6 +57,18 @@ impl Leader {
         let leader = answer.leader.context("no leader is elected")?;
         let url = leader.client_urls.first().context("the leader has no client URL")?;
         Ok(Self { grpc: PdClient::new(dial(url).await?), cluster })
+    }
+
+    pub(super) fn cluster(&self) -> u64 {
+        self.cluster
+    }
+
+    /// Is a restore's mark there? What every TiKV asks at its start.
+    pub(super) async fn is_marked(&mut self) -> Result<bool> {
+        let request = pdpb::IsSnapshotRecoveringRequest { header: self.header() };
+        let answer = limited(self.grpc.is_snapshot_recovering(request)).await?;
+        accepted("IsSnapshotRecovering", answer.header.as_ref())?;
+        Ok(answer.marked)
     }
 
     pub(super) fn header(&self) -> Option<pdpb::RequestHeader> {
@@ -113,6 +129,45 @@ fn accepted(call: &str, header: Option<&pdpb::ResponseHeader>) -> Result<()> {
     }
 }
 
+/// Whoever has stores to tell PD of.
+pub(super) trait Teller: Send + Sync + 'static {
+    /// The store, if it runs and is not told to be silent.
+    fn store(&self, id: u64) -> Option<metapb::Store>;
+    /// Regions that it has copies of.
+    fn regions(&self, id: u64) -> usize;
+    /// What it leads.
+    fn beats(&self, id: u64, leader: &Leader) -> Vec<pdpb::RegionHeartbeatRequest>;
+    /// What it reports as resolved.
+    fn min_resolved(&self, id: u64) -> u64;
+    /// Rings when there is news; `None`: PD hears of it when its time has come.
+    fn changed(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
+}
+
+impl Teller for Shared {
+    fn store(&self, id: u64) -> Option<metapb::Store> {
+        let speaks = self.lock().stores.get(&id).is_some_and(|store| store.running && store.knobs.heartbeats);
+        if speaks { store_pb(self, id) } else { None }
+    }
+
+    fn regions(&self, id: u64) -> usize {
+        self.lock().regions.values().filter(|region| region.peers.contains_key(&id)).count()
+    }
+
+    fn beats(&self, id: u64, leader: &Leader) -> Vec<pdpb::RegionHeartbeatRequest> {
+        region_beats(self, id, leader)
+    }
+
+    fn min_resolved(&self, id: u64) -> u64 {
+        self.lock().min_resolved_ts(id).0
+    }
+
+    fn changed(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.changed.subscribe())
+    }
+}
+
 /// The store as PD is told.
 pub(super) fn store_pb(shared: &Shared, id: u64) -> Option<metapb::Store> {
     let state = shared.lock();
@@ -129,16 +184,16 @@ pub(super) fn store_pb(shared: &Shared, id: u64) -> Option<metapb::Store> {
 }
 
 /// Keeps a store alive in PD's eyes, through leader changes, until its runtime ends.
-pub(super) async fn keep(shared: Arc<Shared>, id: u64, urls: Vec<String>) {
+pub(super) async fn keep(teller: Arc<impl Teller>, id: u64, urls: Vec<String>) {
     loop {
-        if let Err(error) = session(&shared, id, &urls).await {
+        if let Err(error) = session(teller.as_ref(), id, &urls).await {
             tracing::debug!(store = id, error = format!("{error:#}"), "the session with PD ended");
         }
         tokio::time::sleep(RECONNECT_PAUSE).await;
     }
 }
 
-async fn session(shared: &Shared, id: u64, urls: &[String]) -> Result<()> {
+async fn session(teller: &impl Teller, id: u64, urls: &[String]) -> Result<()> {
     let mut leader = Leader::find(urls).await?;
     let (beats, stream) = mpsc::channel(HEARTBEATS);
     // PD's response headers may be a minute away: the call runs beside the feeder (`facts/pd-tikv.md` §8.3 step
@@ -153,7 +208,7 @@ async fn session(shared: &Shared, id: u64, urls: &[String]) -> Result<()> {
         }
         bail!("PD ended the heartbeat stream")
     });
-    let mut changed = shared.changed.subscribe();
+    let mut changed = teller.changed();
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut count: u64 = 0;
@@ -161,53 +216,52 @@ async fn session(shared: &Shared, id: u64, urls: &[String]) -> Result<()> {
     loop {
         let rung = tokio::select! {
             _ = ticks.tick() => false,
-            rung = changed.changed() => { rung?; true }
+            rung = news(&mut changed) => { rung?; true }
             Some(ended) = drain.join_next() => return ended?,
         };
-        let Some(store) = alive(shared, id) else { continue };
+        let Some(store) = teller.store(id) else { continue };
+        let told = store.clone();
         if store.start_timestamp != registered {
             registered = store.start_timestamp;
             leader.put_store(store).await?;
         }
         let due = count.is_multiple_of(HEARTBEAT_TICKS);
         if due && !rung {
-            leader.store_heartbeat(stats(shared, id)).await?;
+            leader.store_heartbeat(stats(teller.regions(id), &told)).await?;
         }
         if due || rung {
-            for beat in region_beats(shared, id, &leader) {
+            for beat in teller.beats(id, &leader) {
                 beats.send(beat).await.context("the heartbeat stream is closed")?;
             }
         }
         if !rung {
             count += 1;
-            let least = shared.lock().min_resolved_ts(id);
-            leader.report(id, least.0).await?;
+            leader.report(id, teller.min_resolved(id)).await?;
         }
     }
 }
 
-/// The store, if it runs and is not told to be silent.
-fn alive(shared: &Shared, id: u64) -> Option<metapb::Store> {
-    let speaks = shared.lock().stores.get(&id).is_some_and(|store| store.running && store.knobs.heartbeats);
-    if speaks { store_pb(shared, id) } else { None }
+/// Until the bell rings; for ever where there is none.
+async fn news(changed: &mut Option<watch::Receiver<u64>>) -> Result<(), watch::error::RecvError> {
+    match changed {
+        Some(changed) => changed.changed().await,
+        None => std::future::pending().await,
+    }
 }
 
-fn interval() -> Option<pdpb::TimeInterval> {
+pub(super) fn interval() -> Option<pdpb::TimeInterval> {
     let now = super::state::unix_ms() / 1000;
     Some(pdpb::TimeInterval { start_timestamp: now.saturating_sub(HEARTBEAT_TICKS), end_timestamp: now })
 }
 
-fn stats(shared: &Shared, id: u64) -> pdpb::StoreStats {
-    let state = shared.lock();
-    let regions = state.regions.values().filter(|region| region.peers.contains_key(&id)).count();
-    let start = state.stores.get(&id).map_or(0, |store| store.start_timestamp);
+fn stats(regions: usize, store: &metapb::Store) -> pdpb::StoreStats {
     pdpb::StoreStats {
-        store_id: id,
+        store_id: store.id,
         capacity: 100 << 30,
         available: 90 << 30,
         used_size: 10 << 30,
         region_count: u32::try_from(regions).unwrap_or(u32::MAX),
-        start_time: u32::try_from(start).unwrap_or(0),
+        start_time: u32::try_from(store.start_timestamp).unwrap_or(0),
         interval: interval(),
     }
 }

@@ -1,6 +1,9 @@
 //! State that all stores of the server share, behind one lock that is never held across an await.
 
-use super::table::{Region, SafeTs};
+use super::{
+    restored::Content,
+    table::{Region, SafeTs},
+};
 use crate::models::tikv::{self, Imports, Lease};
 use shared::{time::Millis, ts::Ts};
 use std::{
@@ -100,6 +103,8 @@ pub(super) struct State {
     pub(super) led: BTreeMap<u64, Vec<u64>>,
     /// How far safe_ts lies behind the clock.
     pub(super) lag: Millis,
+    /// What is kept of keys, by raw key, in whatever region they are.
+    pub(super) contents: BTreeMap<Vec<u8>, Content>,
 }
 
 impl Store {

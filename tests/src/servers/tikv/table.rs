@@ -143,6 +143,11 @@ impl Region {
         }
     }
 
+    /// Last index of a copy's log; `None`: the store has none.
+    pub(super) fn last_on(&self, store: u64) -> Option<u64> {
+        self.peers.get(&store).map(|peer| peer.last)
+    }
+
     /// A process that restarted knows no waits.
     pub(super) fn forget_wait(&mut self, store: u64) {
         if let Some(peer) = self.peers.get_mut(&store) {

@@ -96,7 +96,7 @@ fn rows_of_a_leader_are_seen_when_its_log_is_applied() {
     let mut played = Played::met();
     let value = |played: &Played| {
         let piece = played.cluster.leading(&pod(0)).into_iter().find(|led| led.piece.region == BOTH[0]).unwrap().piece;
-        played.cluster.checksum(&pod(0), &piece, Ts(1_000))
+        played.cluster.checksum(&pod(0), &piece, Ts(1_000)).map_err(|error| error.to_string())
     };
     played.cluster.begin_lead(&pod(0), &BOTH[..1], played.now).unwrap();
     assert!(value(&played).unwrap_err().contains("read index not ready"));

@@ -4,7 +4,7 @@ use super::*;
 
 /// What a reader of a region sees.
 fn seen(played: &Played, ordinal: u32, at: u64) -> Result<plane_actor::ports::Summed, String> {
-    played.cluster.checksum(&pod(ordinal), &played.piece(ordinal), Ts(at))
+    played.cluster.checksum(&pod(ordinal), &played.piece(ordinal), Ts(at)).map_err(|error| error.to_string())
 }
 
 #[test]
