@@ -2,6 +2,7 @@
 
 use plane_actor::ports::{
     BoundVolume, Flashback, FlashedBack, Gate, Leading, Marked, Owner, Pd, Piece, PortError, Ports, Put, Recovery,
+    TikvConnect,
 };
 use serde_json::{Value, json};
 use shared::{
@@ -340,6 +341,10 @@ impl Hand {
             self.world.alter_target(NAMESPACE, NAME, |cluster| cluster.serves()).unwrap().then_some(())
         })
         .await;
+    }
+
+    pub(crate) fn tikv(&self) -> Arc<dyn TikvConnect> {
+        Arc::clone(&self.ports.tikv)
     }
 
     pub(crate) fn audit(&self) -> Restored {

@@ -4,6 +4,7 @@
 
 mod hand;
 mod objects;
+mod steps;
 mod wrong;
 
 use hand::{NAME, NAMESPACE, fresh, story, world};
