@@ -11,8 +11,9 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, WrapFuture};
 use shared::{
     epoch::Epoch,
     ids::{Attempt, ClusterId},
-    member::View,
+    member::{Phase, View},
     reason::{Reason, Refusal},
+    time::{Instant, Millis},
     wire::{
         self, Answer, Division, Down, Finding, FindingState, Order, Preflighted, Scanned, ScannedPlace, Unknown, Up,
         Verified,
@@ -44,6 +45,11 @@ pub(crate) const FINISH: Duration = Duration::from_secs(10);
 /// A member that dies while it lets go says no more, so they are also looked at so often.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// A member that has prepared and was given no order for so long is forgotten: what it holds are connections and what it looked at. Nobody
+/// says of an attempt that never went on that it is over; whoever is asked for it after all finds what a restart finds.
+const IDLE: Millis = Millis::secs(3600);
+const SWEEP: Duration = Duration::from_secs(600);
+
 /// A person waits for a preflight. Whoever asked gives up a little later than this, so that what was found by then is told.
 const PREFLIGHT_LIMIT: Duration = Duration::from_secs(25);
 
@@ -63,6 +69,17 @@ pub(super) struct LiveMember {
     cleans: bool,
     /// When it was last given an order; the least is forgotten first.
     pub(super) used: u64,
+    at: Instant,
+}
+
+impl LiveMember {
+    fn is_idle(&self) -> bool {
+        !self.addr.connected() || self.view.as_ref().is_some_and(|view| !view.busy)
+    }
+
+    fn has_only_prepared(&self) -> bool {
+        self.is_idle() && self.view.as_ref().is_none_or(|view| matches!(view.phase, Phase::Idle | Phase::Prepared))
+    }
 }
 
 /// One per process.
@@ -109,8 +126,9 @@ impl PlaneActor {
     /// is made anew as after a restart. `None`: all places are taken by busy ones.
     fn member(&mut self, attempt: &Attempt, cleans: bool, ctx: &Context<Self>) -> Option<Addr<MemberActor>> {
         self.uses += 1;
+        let at = self.env.clock.at();
         if let Some(kept) = self.members.get_mut(attempt).filter(|kept| kept.addr.connected()) {
-            (kept.used, kept.cleans) = (self.uses, cleans);
+            (kept.used, kept.at, kept.cleans) = (self.uses, at, cleans);
             return Some(kept.addr.clone());
         }
         if !self.members.contains_key(attempt) {
@@ -118,25 +136,34 @@ impl PlaneActor {
         }
         let restored = self.env.ledger.attempt(attempt);
         let addr = MemberActor::new(self.env.clone(), attempt.clone(), restored, ctx.address().recipient()).start();
-        self.members.insert(attempt.clone(), LiveMember { addr: addr.clone(), view: None, cleans, used: self.uses });
+        self.members
+            .insert(attempt.clone(), LiveMember { addr: addr.clone(), view: None, cleans, used: self.uses, at });
         Some(addr)
     }
 
     /// Forgets the idle member that was longest without an order, if there are too many of the kind that comes. One that
     /// has not shown itself yet has an order to begin with.
     fn make_room(&mut self, cleans: bool) -> Option<()> {
-        let idle = |kept: &LiveMember| !kept.addr.connected() || kept.view.as_ref().is_some_and(|view| !view.busy);
-        let busy = |kept: &&LiveMember| kept.cleans == cleans && !idle(kept);
+        let busy = |kept: &&LiveMember| kept.cleans == cleans && !kept.is_idle();
         let limit = if cleans { MAX_CLEANING } else { MAX_MEMBERS };
         if self.members.values().filter(busy).count() >= limit {
             return None;
         }
-        if self.members.values().filter(|kept| idle(kept) || kept.cleans == cleans).count() >= limit {
-            let forgotten = self.members.iter().filter(|(_, kept)| idle(kept)).min_by_key(|(_, kept)| kept.used);
+        if self.members.values().filter(|kept| kept.is_idle() || kept.cleans == cleans).count() >= limit {
+            let forgotten = self.members.iter().filter(|(_, kept)| kept.is_idle()).min_by_key(|(_, kept)| kept.used);
             let forgotten = forgotten.map(|(attempt, _)| attempt.clone())?;
             self.forget(&forgotten);
         }
         Some(())
+    }
+
+    fn sweep(&mut self) {
+        let now = self.env.clock.at();
+        let left = self.members.iter().filter(|(_, kept)| kept.has_only_prepared() && now.since(kept.at) >= IDLE);
+        for attempt in left.map(|(attempt, _)| attempt.clone()).collect::<Vec<_>>() {
+            self.forget(&attempt);
+        }
+        self.publish();
     }
 
     fn forget(&mut self, attempt: &Attempt) {
@@ -299,6 +326,7 @@ impl Actor for PlaneActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(SWEEP, |actor, _| actor.sweep());
         self.publish();
     }
 }

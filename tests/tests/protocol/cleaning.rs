@@ -1,8 +1,9 @@
 //! Long cleans and such as EC2 refuses: nothing is left but what a person has to mend, and nobody asks for that in vain.
 
 use crate::{LIMIT, completes, nothing_left, soon, story, world};
+use plane_actor::ports::PlaneView;
 use serde_json::Value;
-use shared::reason::Reason;
+use shared::{member::Phase as Member, reason::Reason};
 use std::{rc::Rc, time::Duration};
 use tests::{
     models::ec2::Guard,
@@ -90,6 +91,30 @@ fn a_plane_forgets_what_is_cleaned() {
         assert_eq!(members(), [Some(1); 3]);
         assert!(rig.delete(LIMIT).await);
         assert_eq!(members(), [Some(0); 3]);
+    });
+}
+
+/// Nobody says of an attempt that never went on that it is over.
+#[test]
+fn a_plane_forgets_what_was_prepared_and_never_went_on() {
+    story(world(316), async |rig: Rc<Rig>| {
+        let members = || ["az1", "az2", "az3"].map(|plane| rig.plane_view(plane, |view| view.members.len()));
+        rig.world.set_transfers(0);
+        rig.control.apply(&rig.manifest("")).unwrap();
+        let prepared = |view: &PlaneView| view.members.iter().any(|member| member.phase == Member::Prepared);
+        soon("every plane has prepared", || {
+            ["az1", "az2", "az3"].iter().all(|plane| rig.plane_view(plane, prepared) == Some(true))
+        })
+        .await;
+        rig.kill_coordinator();
+        tokio::time::sleep(Duration::from_secs(3000)).await;
+        assert_eq!(members(), [Some(1); 3]);
+        tokio::time::sleep(Duration::from_secs(1800)).await;
+        assert_eq!(members(), [Some(0); 3]);
+        rig.start_coordinator();
+        let _ = rig.ended(LIMIT).await;
+        assert!(rig.delete(LIMIT).await);
+        nothing_left(&rig).await;
     });
 }
 
