@@ -24,7 +24,7 @@ mod starting;
 use actix::Actor;
 use actors::{
     Allowed, Ask, AskSchedules, CoordinatorActor, Known, LedgerKnown, ObjectSeen, Outcomes, PlaneConnecting,
-    ScheduleActor, ScheduleSeen, StartLeading, Wished,
+    RestoreSeen, ScheduleActor, ScheduleSeen, StartLeading, Wished,
 };
 use config::CoordinatorConfig;
 use ending::Ending;
@@ -61,7 +61,9 @@ async fn act(
 ) -> anyhow::Result<()> {
     let (events_tx, mut events) = mpsc::channel(OBJECT_QUEUE);
     let (schedules_tx, mut schedule_events) = mpsc::channel(OBJECT_QUEUE);
+    let (restores_tx, mut restore_events) = mpsc::channel(OBJECT_QUEUE);
     let (source, schedule_source) = (ports.source.clone(), ports.schedules.clone());
+    let restore_source = ports.restores.clone();
     let mut ending = Ending::new(Duration::from_secs(config.stop_grace_seconds));
     let (known, standing) = (inbound.known.borrow_and_update().clone(), inbound.standing.clone());
     let outcomes = Arc::new(Outcomes::default());
@@ -87,6 +89,8 @@ async fn act(
                 let (source, events) = (source.clone(), events_tx.clone());
                 tokio::task::spawn_local(async move { source.run(events).await });
                 let (source, events) = (schedule_source.clone(), schedules_tx.clone());
+                tokio::task::spawn_local(async move { source.run(events).await });
+                let (source, events) = (restore_source.clone(), restores_tx.clone());
                 tokio::task::spawn_local(async move { source.run(events).await });
             }
             (false, true) => anyhow::bail!("leadership was lost"),
@@ -126,6 +130,7 @@ async fn act(
                 coordinator.send(ScheduleSeen(event.clone())).await?;
                 schedules.send(ScheduleSeen(event)).await?;
             }
+            Some(event) = restore_events.recv() => coordinator.send(RestoreSeen(event)).await?,
             Some(connecting) = inbound.planes.recv() => coordinator.send(PlaneConnecting(connecting)).await?,
             Some(call) = inbound.admins.recv() => {
                 if !led {

@@ -112,6 +112,7 @@ impl Way {
             Question::Check { name }
             | Question::Diagnose { name }
             | Question::DiagnosePlanes { name, .. }
+            | Question::Restores { name }
             | Question::Schedules { name, .. } => name.as_mut(),
             Question::Apply { manifest } => {
                 if let Some(metadata) = manifest.get_mut("metadata").and_then(Value::as_object_mut) {
@@ -223,6 +224,7 @@ fn words(question: &Question) -> Option<Vec<String>> {
         Question::Release { plane } => of_plane("release", plane),
         Question::Status
         | Question::Planes
+        | Question::Restores { .. }
         | Question::Drains
         | Question::Backups
         | Question::Glance { .. }

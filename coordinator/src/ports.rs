@@ -5,6 +5,7 @@ mod error;
 mod event;
 mod manifests;
 mod published;
+mod restores;
 mod schedules;
 mod traces;
 
@@ -12,6 +13,7 @@ pub use error::PortError;
 pub use event::{EventKind, WatchEvent};
 pub use manifests::{API_VERSION, Applied, Kind, Manifests, Named, NoManifests};
 pub use published::{By, Published, PublishedRow};
+pub use restores::{NoRestores, RestoreEvent, RestoreObject, RestoreRef, RestoreStatus, Restores};
 pub use schedules::{Schedule, ScheduleEvent, ScheduleRef, Scheduled, Schedules};
 pub use shared::barrier::LEDGER_TEXT_MAX;
 pub use traces::{EndedAttempt, NoTraces, Traces};
@@ -22,7 +24,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use shared::{
     barrier::View,
-    ids::{BackupUid, ClusterId, PlaneId},
+    ids::{BackupUid, ClusterId, PlaneId, RestoreUid},
     reason::Refusal,
     request::{CleanPolicy, Request},
     time::Timestamp,
@@ -45,6 +47,8 @@ pub struct Ports {
     pub schedules: Arc<dyn Schedules>,
     /// Objects as people write them by the console.
     pub manifests: Arc<dyn Manifests>,
+    /// VolumeRestores.
+    pub restores: Arc<dyn Restores>,
     /// What this process logs.
     pub logs: Arc<dyn Logs>,
     /// Where traces of attempts go.
@@ -122,6 +126,8 @@ pub enum LedgerKey {
     Record(BackupUid),
     /// `isochron-claim-<cluster id>`
     Claim(ClusterId),
+    /// `isochron-restore-<restore uid>`
+    Restore(RestoreUid),
 }
 
 /// Compare-and-set token (resourceVersion; stand-alone: a content hash or counter).
@@ -168,6 +174,8 @@ pub trait Ledger: Send + Sync {
     async fn records(&self) -> Result<Vec<Noted>, PortError>;
     /// Every claim: one small object for each TiDB cluster.
     async fn claims(&self) -> Result<Vec<Entry>, PortError>;
+    /// Every record of a restore: a handful.
+    async fn restores(&self) -> Result<Vec<Entry>, PortError>;
     /// One object.
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError>;
     /// Durable when it returns. `expected` `None`: must not exist yet. `Conflict` when that does not hold; `Refused` for

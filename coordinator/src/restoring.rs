@@ -21,6 +21,13 @@ enum RestoreVerb {
     /// restore, until when their data is there, the price. Nothing is changed. Exit status 1 where something does not hold, or
     /// a plane could not look.
     Plan(PlanArgs),
+    /// Every restore, one line each.
+    List,
+    /// One restore whole: its stages, what each plane does, what its certificate says.
+    Show {
+        /// name, namespace/name or uid
+        name: String,
+    },
 }
 
 #[derive(Args)]
@@ -54,7 +61,11 @@ impl RestoreArgs {
     /// # Errors
     /// What was written has no meaning.
     pub(crate) fn question(self) -> Result<Question, String> {
-        let RestoreVerb::Plan(PlanArgs { name, zones, kind, iops, throughput, rate, hours, targets }) = self.what;
+        let PlanArgs { name, zones, kind, iops, throughput, rate, hours, targets } = match self.what {
+            RestoreVerb::Plan(plan) => plan,
+            RestoreVerb::List => return Ok(Question::Restores { name: None }),
+            RestoreVerb::Show { name } => return Ok(Question::Restores { name: Some(name) }),
+        };
         let (zone, zones) = keyed("--zone", &zones, |zone| Ok(zone.to_owned()))?;
         let (target, targets) = keyed("--target", &targets, target)?;
         let wish = VolumeWish { zones, zone, kind: VolumeKind { name: kind, iops, throughput }, rate };

@@ -7,7 +7,7 @@ use crate::{
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, testing::server},
     fixtures,
     metrics::Metrics,
-    ports::{AdminCall, Inbound, Ledger, LedgerKey, NoManifests, NoTraces, Ports, Text},
+    ports::{AdminCall, Inbound, Ledger, LedgerKey, NoManifests, NoRestores, NoTraces, Ports, Text},
 };
 use kube::Client;
 use serde_json::{Value, json};
@@ -60,6 +60,7 @@ async fn run(client: Client, question: Option<Question>) -> Option<Answered> {
         objects: Arc::new(KubeObjects::new(client.clone(), "test", wall.clone())),
         schedules: Arc::new(KubeSchedules::new(client, &share, limits, zone, "test", wall.clone())),
         manifests: Arc::new(NoManifests),
+        restores: Arc::new(NoRestores),
         logs: Arc::new(fixtures::NoLogs),
         traces: Arc::new(NoTraces),
         wall,

@@ -52,7 +52,7 @@ pub(crate) enum Ask {
         /// name, namespace/name or uid
         name: String,
     },
-    /// Getting a backup back: so far what it takes.
+    /// Getting a backup back: what it takes, and restores as they stand. A restore is a VolumeRestore object (`console apply`).
     Restore(RestoreArgs),
     /// One archive for whoever helps: what the coordinator and its planes say of themselves, with NAME also all of that
     /// backup. Texts that can be read by hand, without secrets; nothing is changed. With `-o json` what the coordinator
@@ -86,7 +86,8 @@ pub(crate) enum Ask {
         #[arg(long, value_name = "SECONDS")]
         timeout: Option<u64>,
     },
-    /// End a backup that has not ended: everything is let go, its snapshots are deleted, and it is Failed/Cancelled.
+    /// End a backup that has not ended: everything is let go, its snapshots are deleted, and it is Failed/Cancelled. The same
+    /// of a restore, where no backup is called so: what was made is taken away, unless TiKV was started on it.
     Cancel {
         /// name, namespace/name or uid
         name: String,
@@ -98,7 +99,7 @@ pub(crate) enum Ask {
     Release(ReleaseArgs),
     /// Make the objects of a file, or change them to what it says, as `kubectl apply --server-side` would.
     Apply(ApplyArgs),
-    /// Delete a VolumeBackup, and with it what its cleanPolicy names; or a VolumeBackupSchedule.
+    /// Delete a VolumeBackup or VolumeRestore, and with it what its cleanPolicy names; or a VolumeBackupSchedule.
     Delete(DeleteArgs),
     /// What the coordinator logs; with FILTER from now on, until it ends or is told otherwise.
     LogLevel {

@@ -152,6 +152,7 @@ fn is_there(way: &Way, kind: Kind, name: &str) -> Result<bool, Outcome> {
     let question = match kind {
         Kind::Backup => Question::Show { name },
         Kind::Schedule => Question::Schedules { name: Some(name), plan: false, at: None },
+        Kind::Restore => Question::Restores { name: Some(name) },
     };
     match asked(way, &question) {
         Ok(_) => Ok(true),

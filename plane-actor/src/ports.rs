@@ -68,8 +68,21 @@ pub struct Ports {
     pub logs: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     /// What `/metrics` shows now, as text.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What restores write with; `None`: this plane makes none.
+    pub restore: Option<RestorePorts>,
     /// Wall clock; goes into reports only.
     pub wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+/// What a restore is joined to.
+#[derive(Clone)]
+pub struct RestorePorts {
+    /// Finds PD.
+    pub marked: Arc<dyn MarkedConnect>,
+    /// Finds TiKV.
+    pub recovery: Arc<dyn RecoveryConnect>,
+    /// This plane's API server, written to.
+    pub placement: Arc<dyn Placement>,
 }
 
 /// This plane's one small object: epochs obeyed and evidence. Written by one process only; a lost compare-and-set means

@@ -58,6 +58,8 @@ pub(crate) struct Settings {
     pub(crate) sharing_planes: u32,
     /// Seconds that a clean looks again after a create call whose outcome is unknown.
     pub(crate) clean_quiet_seconds: u64,
+    /// Whether this plane may be restored into.
+    pub(crate) restore: RestoreSettings,
     /// Stand-alone: a file that describes the plane's TiKV, instead of an API server; the ledger lies beside it.
     pub(crate) standalone: Option<PathBuf>,
 }
@@ -76,6 +78,14 @@ impl Default for FallbackSettings {
     fn default() -> Self {
         Self { tcp: Vec::new(), after_seconds: 30 }
     }
+}
+
+/// Restores into this plane: it then writes volumes and claims, and deletes pods of TiKV.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub(crate) struct RestoreSettings {
+    /// It has the rights for it, and says so to the coordinator.
+    pub(crate) enabled: bool,
 }
 
 /// Endpoints for tests and private links.
@@ -152,6 +162,7 @@ impl Default for Settings {
             aws: AwsSettings::default(),
             sharing_planes: 1,
             clean_quiet_seconds: CLEAN_QUIET.0 / 1000,
+            restore: RestoreSettings::default(),
             standalone: None,
         }
     }

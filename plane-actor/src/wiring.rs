@@ -6,13 +6,15 @@ use async_trait::async_trait;
 use plane_actor::{
     edge::{
         fallback::{Fallback, LOOK_EVERY},
-        kube::{KubeLedger, KubeTopology, TopologyConfig},
-        local::{FileLedger, LocalTopology},
-        pd::PdConnector,
+        kube::{KubeLedger, KubePlacement, KubeTopology, TopologyConfig},
+        local::{FileLedger, LocalTopology, NoPlacement},
+        pd::{MarkedConnector, PdConnector},
         quic::QuicDialer,
-        tikv::{StatusAddresses, TikvConnector},
+        tikv::{RecoveryConnector, StatusAddresses, TikvConnector},
     },
-    ports::{CloudConnect, Dialer, Levels, PlaneLedger, PlaneView, PortError, Ports, Topology},
+    ports::{
+        CloudConnect, Dialer, Levels, Placement, PlaneLedger, PlaneView, PortError, Ports, RestorePorts, Topology,
+    },
 };
 use shared::ids::PlaneId;
 use shell::{
@@ -45,6 +47,7 @@ pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow
         Some(client) => {
             let name = (!settings.server_name.is_empty()).then(|| settings.server_name.clone());
             let dialer = QuicDialer::new(client, settings.coordinator.clone(), name, plane.clone());
+            let dialer = if settings.restore.enabled { dialer.that_restores() } else { dialer };
             let FallbackSettings { tcp, after_seconds } = settings.fallback.clone();
             if tcp.is_empty() {
                 Arc::new(dialer)
@@ -54,7 +57,7 @@ pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow
         }
         None => Arc::new(NoDialer),
     };
-    let (topology, ledger) = home(settings, &plane).await?;
+    let Home { topology, ledger, placement } = home(settings, &plane).await?;
     let status = StatusAddresses::default();
     Ok(Ports {
         topology,
@@ -67,20 +70,38 @@ pub(crate) async fn ports(settings: &Settings, client: Option<Client>) -> anyhow
         levels: Levels::default(),
         logs: Arc::new(telemetry::recent),
         metrics: Arc::new(String::new),
+        restore: settings.restore.enabled.then(|| restore(placement)),
         wall: Arc::new(system_wall),
     })
 }
 
-async fn home(settings: &Settings, plane: &PlaneId) -> anyhow::Result<(Arc<dyn Topology>, Arc<dyn PlaneLedger>)> {
+/// What a restore needs besides.
+fn restore(placement: Arc<dyn Placement>) -> RestorePorts {
+    RestorePorts { marked: Arc::new(MarkedConnector), recovery: Arc::new(RecoveryConnector), placement }
+}
+
+/// Where the plane lives: an API server, or files.
+struct Home {
+    topology: Arc<dyn Topology>,
+    ledger: Arc<dyn PlaneLedger>,
+    placement: Arc<dyn Placement>,
+}
+
+async fn home(settings: &Settings, plane: &PlaneId) -> anyhow::Result<Home> {
     if let Some(file) = &settings.standalone {
         let ledger = FileLedger::open(file.with_extension("ledger.json"))?;
-        return Ok((Arc::new(LocalTopology::new(file)), Arc::new(ledger)));
+        let topology = Arc::new(LocalTopology::new(file));
+        return Ok(Home { topology, ledger: Arc::new(ledger), placement: Arc::new(NoPlacement) });
     }
     let client =
         kube::Client::try_default().await.context("no Kubernetes API server; or set standalone: to a description")?;
     let config = TopologyConfig { pd: settings.pd.clone(), cluster_domain: settings.cluster_domain.clone() };
     let ledger = KubeLedger::new(client.clone(), &settings.namespace, plane);
-    Ok((Arc::new(KubeTopology::new(client, config)), Arc::new(ledger)))
+    Ok(Home {
+        topology: Arc::new(KubeTopology::new(client.clone(), config.clone())),
+        ledger: Arc::new(ledger),
+        placement: Arc::new(KubePlacement::new(client, config)),
+    })
 }
 
 #[cfg(feature = "aws")]

@@ -43,6 +43,16 @@ text_id! {
     BackupUid
 }
 text_id! {
+    /// `metadata.uid` of a VolumeRestore: tags, labels, records and messages go by it.
+    RestoreUid
+}
+impl RestoreUid {
+    /// As the holder of a claim: uids of objects of all kinds are of one space.
+    pub fn as_holder(&self) -> BackupUid {
+        BackupUid(self.0.clone())
+    }
+}
+text_id! {
     /// An EBS volume, `vol-…`.
     VolumeId
 }

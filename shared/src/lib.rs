@@ -30,6 +30,8 @@ pub mod recovery;
 pub mod region_set;
 pub mod request;
 pub mod restore;
+pub mod restorer;
+pub mod restoring;
 pub mod retention;
 mod rules;
 pub mod schedule;

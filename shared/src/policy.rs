@@ -1,8 +1,10 @@
 //! Who may back up what, as whom, and where to: who may create a VolumeBackup would otherwise have all rights that planes have.
 
 use crate::{
+    ids::PlaneId,
     reason::{Reason, Refusal},
-    request::{Credentials, Request},
+    request::{Credentials, Request, S3Target},
+    restoring::RestoreRequest,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,26 +37,61 @@ pub struct Rule {
     pub endpoints: Vec<String>,
 }
 
+/// As much of a wish as a policy judges.
+struct Wish<'a> {
+    namespace: &'a str,
+    /// Where an endpoint stands.
+    field: &'static str,
+    credentials: &'a Credentials,
+    /// Planes, and the namespaces of TidbClusters there.
+    members: Vec<(&'a PlaneId, &'a str)>,
+    storages: Vec<&'a S3Target>,
+}
+
 impl Policy {
     /// Of a backup that would begin.
     ///
     /// # Errors
     /// What is not allowed, and what would be.
     pub fn check(&self, request: &Request) -> Result<(), Refusal> {
-        let endpoint = &request.storage.endpoint;
-        if !self.http_endpoints && endpoint.starts_with("http://") {
-            let text = format!(
-                "spec.template.s3.endpoint is {endpoint}, without TLS; policy.httpEndpoints does not allow that"
-            );
+        self.judge(&Wish {
+            namespace: &request.namespace,
+            field: "spec.template.s3.endpoint",
+            credentials: &request.credentials,
+            members: request.members.iter().map(|member| (&member.plane, member.tc_namespace.as_str())).collect(),
+            storages: vec![&request.storage],
+        })
+    }
+
+    /// Of a restore that would begin.
+    ///
+    /// # Errors
+    /// What is not allowed, and what would be.
+    pub fn check_restore(&self, request: &RestoreRequest) -> Result<(), Refusal> {
+        let members = &request.members;
+        self.judge(&Wish {
+            namespace: &request.namespace,
+            field: "spec.clusters.backup.s3.endpoint",
+            credentials: &request.credentials,
+            members: members.iter().map(|member| (&member.plane, member.target.namespace.as_str())).collect(),
+            storages: members.iter().map(|member| &member.storage).collect(),
+        })
+    }
+
+    fn judge(&self, wish: &Wish<'_>) -> Result<(), Refusal> {
+        let http = |storage: &&&S3Target| storage.endpoint.starts_with("http://");
+        if let Some(storage) = wish.storages.iter().find(http).filter(|_| !self.http_endpoints) {
+            let (field, endpoint) = (wish.field, &storage.endpoint);
+            let text = format!("{field} is {endpoint}, without TLS; policy.httpEndpoints does not allow that");
             return Err(Refusal::new(Reason::NotAllowed, text));
         }
         if self.rules.is_empty() {
             return Ok(());
         }
-        let namespace = &request.namespace;
+        let namespace = wish.namespace;
         let mut last = format!("no rule of the coordinator's policy is for namespace {namespace}");
         for rule in self.rules.iter().filter(|rule| any(&rule.namespaces, namespace)) {
-            match rule.denies(request) {
+            match rule.denies(wish) {
                 None => return Ok(()),
                 Some(denied) => last = format!("namespace {namespace} may not use {denied}"),
             }
@@ -64,26 +101,23 @@ impl Policy {
 }
 
 impl Rule {
-    fn denies(&self, request: &Request) -> Option<String> {
-        let storage = &request.storage;
-        let own_role = match &request.credentials {
+    fn denies(&self, wish: &Wish<'_>) -> Option<String> {
+        let own_role = match wish.credentials {
             Credentials::Role(arn) => Some(arn.as_str()),
             Credentials::Secret(_) | Credentials::ServiceAccount(_) | Credentials::Default => None,
         };
-        let of_bucket = storage.role.as_ref().map(|role| role.arn.as_str());
-        let members = &request.members;
-        let planes = members.iter().map(|member| ("plane", &self.planes, member.plane.as_str()));
-        let tidb = members
-            .iter()
-            .map(|member| ("TidbClusters of namespace", &self.tidb_namespaces, member.tc_namespace.as_str()));
+        let storages = || wish.storages.iter();
+        let of_bucket = storages().filter_map(|storage| storage.role.as_ref().map(|role| role.arn.as_str()));
+        let planes = wish.members.iter().map(|(plane, _)| ("plane", &self.planes, plane.as_str()));
+        let tidb = wish.members.iter().map(|(_, of)| ("TidbClusters of namespace", &self.tidb_namespaces, *of));
         let roles = own_role.into_iter().chain(of_bucket).map(|arn| ("role", &self.roles, arn));
-        let endpoint = Some(storage.endpoint.as_str()).filter(|endpoint| !endpoint.is_empty());
-        let endpoint = endpoint.map(|endpoint| ("endpoint", &self.endpoints, endpoint));
+        let endpoints = storages().map(|storage| storage.endpoint.as_str()).filter(|endpoint| !endpoint.is_empty());
+        let endpoints = endpoints.map(|endpoint| ("endpoint", &self.endpoints, endpoint));
         planes
             .chain(tidb)
-            .chain([("bucket", &self.buckets, storage.bucket.as_str())])
+            .chain(storages().map(|storage| ("bucket", &self.buckets, storage.bucket.as_str())))
             .chain(roles)
-            .chain(endpoint)
+            .chain(endpoints)
             .find(|(_, allowed, used)| !any(allowed, used))
             .map(|(what, allowed, used)| format!("{what} {used}; it may use {}", allowed.join(", ")))
     }

@@ -175,6 +175,20 @@ reasons! {
     VolumeFailed => "Read EC2's message; a KMS key that may not be used shows as a volume in error, or as one that vanishes. Then restore again.",
     /// What a restore writes into Kubernetes has the name of something that is not its own.
     ObjectInTheWay => "Look at the object that the message names; delete it if nobody needs it, or restore into another cluster.",
+    /// What planes found of the backup or of the target does not allow a restore.
+    NotRestorable => "Mend what the message names; `coordinator console restore plan NAME` looks at the same without a restore.",
+    /// The folder holds no certificate that says that the backup is consistent.
+    BackupUnproven => "Name the folder of a proven backup, or set spec.allowUnproven: true to believe backupmeta alone; the restore's certificate then says so.",
+    /// The folders of the planes hold different backups, or not all of one.
+    BackupMismatch => "Name in spec.clusters each plane of the backup once, each with its own folder (prefix-k8sClusterName) of the same backup.",
+    /// The plane does not restore: its version does not know how, or it was not given the rights.
+    PlaneCannotRestore => "Bring the plane actor to the coordinator's version, and install its chart with restore.enabled: true.",
+    /// A step of a restore took longer than it may.
+    RestoreTimedOut => "See who is waited for; spec.timeouts lengthens a step.",
+    /// Evidence did not prove that the cluster holds the backup.
+    RestoreEvidenceBroken => "Do not use the cluster. Collect `coordinator console show NAME --output json` and restore again into a fresh one.",
+    /// A restore is past the point up to which its steps may be repeated.
+    RestoreOver => "Nothing: what was asked for comes from a coordinator that does not lead any more.",
 
     // Wishes and clean-up.
     /// A person cancelled the backup.

@@ -3,10 +3,11 @@
 
 use crate::{
     evidence::{ClusterStore, PreparedStore, PreparedVolume, StoreState},
-    ids::{BackupUid, InstanceId, PlaneId, SnapshotId, StoreId, VolumeId},
+    ids::{BackupUid, InstanceId, PlaneId, RestoreUid, SnapshotId, StoreId, VolumeId},
     request::{CleanPolicy, Credentials, Limits, MemberRequest, MemberSpec, Request, S3Target, SizeLevel},
+    restoring::{Content, RestoreCleanPolicy, RestoreLimits, RestoreMember, RestoreRequest, Warm},
     time::Millis,
-    wire::Source,
+    wire::{Source, Target, VolumeKind},
 };
 
 impl S3Target {
@@ -26,6 +27,36 @@ impl S3Target {
             kms_key: String::new(),
             bucket_owner: String::new(),
             role: None,
+        }
+    }
+}
+
+impl RestoreRequest {
+    /// The restore `br/shop-back` of `br/nightly` into the TiDB cluster `tidb/shop-new` in these planes.
+    #[must_use]
+    pub fn example(planes: &[&str]) -> Self {
+        let member = |plane: &&str| RestoreMember {
+            plane: PlaneId::from(*plane),
+            target: Target { namespace: "tidb".to_owned(), name: "shop-new".to_owned() },
+            zone: None,
+            storage: S3Target::example("backups", &format!("nightly-{plane}")),
+        };
+        Self {
+            restore: RestoreUid::from("restore-1"),
+            name: "shop-back".to_owned(),
+            namespace: "br".to_owned(),
+            members: planes.iter().map(member).collect(),
+            credentials: Credentials::Default,
+            role_external_id: String::new(),
+            drill: None,
+            kind: VolumeKind { name: "gp3".to_owned(), iops: Some(3000), throughput: Some(125) },
+            rate: None,
+            warm: Warm::Lazy,
+            content: Content::OneIn(1),
+            clean_policy: RestoreCleanPolicy::Retain,
+            unproven: false,
+            limits: RestoreLimits::default(),
+            ignored: Vec::new(),
         }
     }
 }

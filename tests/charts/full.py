@@ -149,6 +149,7 @@ FULL = {
         "clusterDomain": "k8s.example",
         "aws": AWS,
         "sharingPlanes": 3,
+        "restore": {"enabled": True},
         "cleanQuietSeconds": 600,
         "namespaces": [
             {"name": "tidb", "tidbClusters": ["a", "b"], "secrets": ["k"], "serviceAccounts": ["s"]},

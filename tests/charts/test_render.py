@@ -122,6 +122,7 @@ class Values(unittest.TestCase):
                 "clusterDomain": "k8s.example",
                 "aws": AWS,
                 "sharingPlanes": 3,
+                "restore": {"enabled": True},
                 "cleanQuietSeconds": 1000000,
             },
         }
@@ -251,7 +252,7 @@ class Definitions(unittest.TestCase):
         objects = template("isochron", {"crds": {"install": True}})
         made = [found for found in objects if found["kind"] == "CustomResourceDefinition"]
         printed = run([os.environ["ISOCHRON_COORDINATOR"], "crd"]).stdout
-        self.assertEqual(len(made), 2)
+        self.assertEqual(len(made), 3)
         for found in made:
             self.assertEqual(found["metadata"].pop("annotations"), {"helm.sh/resource-policy": "keep"})
         self.assertEqual(made, [found for found in yaml.safe_load_all(printed) if found])
@@ -263,7 +264,7 @@ class Definitions(unittest.TestCase):
         for found in made:
             self.assertEqual(found["metadata"].pop("annotations"), {"helm.sh/resource-policy": "keep"})
         self.assertEqual(made, [found for found in yaml.safe_load_all(printed) if found])
-        self.assertEqual([found["spec"]["versions"][0]["subresources"] for found in made], [{"status": {}}] * 2)
+        self.assertEqual([found["spec"]["versions"][0]["subresources"] for found in made], [{"status": {}}] * 3)
 
 
 class Pods(unittest.TestCase):

@@ -14,7 +14,7 @@ from kit import CHARTS, DEPLOY, MANIFESTS, merged, one, plain_values, run, templ
 from server import Server
 
 NAMESPACES = ["isochron", "tidb", "br-admin"]
-DEFINITIONS = ["volumebackups.federation.pingcap.com", "volumebackupschedules.federation.pingcap.com"]
+DEFINITIONS = [f"volume{kind}.federation.pingcap.com" for kind in ("backups", "backupschedules", "restores")]
 PREVIOUS = Path(__file__).parent / "previous"
 
 # As the chart has them from the release before.

@@ -14,6 +14,7 @@ mod manifests;
 mod old_manager;
 mod people;
 mod remembered;
+mod restores;
 mod schedules;
 
 pub use disasters::Export;
@@ -62,6 +63,7 @@ pub struct EventSeen {
 struct Inner {
     objects: BTreeMap<String, Value>,
     schedules: BTreeMap<String, Value>,
+    restores: BTreeMap<String, Value>,
     ledger: BTreeMap<LedgerKey, remembered::StoredText>,
     events: Vec<EventSeen>,
     /// resourceVersion of everything here.
@@ -141,6 +143,7 @@ impl Control {
             objects: me.clone(),
             schedules: me.clone(),
             traces: me.clone(),
+            restores: me.clone(),
             manifests: me,
             logs: Arc::new(LogFilter::default()),
             wall: self.wall.clone(),

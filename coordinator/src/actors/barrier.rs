@@ -3,6 +3,7 @@
 mod packed;
 pub(super) mod room;
 mod sending;
+pub(super) use sending::put;
 mod showing;
 
 use self::{packed::Packed, room::Rooms};

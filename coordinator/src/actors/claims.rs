@@ -6,7 +6,8 @@ use crate::ports::{Ledger, LedgerKey, PortError, Version};
 use shared::{
     barrier::{Claim, Record},
     claims::{HolderRecord, Standing},
-    ids::{BackupUid, ClusterId},
+    ids::{BackupUid, ClusterId, RestoreUid},
+    restoring,
 };
 use shell::driver::{FENCE_LIMIT, FenceError};
 use std::{collections::BTreeMap, sync::Arc};
@@ -67,7 +68,7 @@ pub(super) async fn list(ledger: Arc<dyn Ledger>) -> Result<Vec<(ClusterId, Back
 /// What the record of a claim's holder says.
 pub(super) async fn holder(ledger: Arc<dyn Ledger>, backup: BackupUid, we: &Writer) -> HolderRecord {
     match ledger.read(&LedgerKey::Record(backup.clone())).await {
-        Ok(None) => HolderRecord::Absent,
+        Ok(None) => restoring_holder(ledger.as_ref(), backup, we).await,
         Ok(Some(entry)) => match Stored::<Record>::parse(&entry.body) {
             Ok(stored) => {
                 let standing = Standing::of(&stored.body);
@@ -80,6 +81,29 @@ pub(super) async fn holder(ledger: Arc<dyn Ledger>, backup: BackupUid, we: &Writ
         },
         Err(error) => {
             tracing::warn!(%error, %backup, "record of a claim's holder cannot be read; trying again");
+            HolderRecord::NotRead
+        }
+    }
+}
+
+/// The same of a holder that is no backup: of a restore, or gone.
+async fn restoring_holder(ledger: &dyn Ledger, holder: BackupUid, we: &Writer) -> HolderRecord {
+    let key = LedgerKey::Restore(RestoreUid::new(holder.as_str()));
+    match ledger.read(&key).await {
+        Ok(None) => HolderRecord::Absent,
+        Ok(Some(entry)) => match Stored::<restoring::Record>::parse(&entry.body) {
+            Ok(stored) => {
+                let (record, ours) = (stored.body, stored.writer.is_of(we));
+                let standing = Standing { under_way: record.is_under_way(), may_hold: record.may_hold() };
+                HolderRecord::Read { standing, ours }
+            }
+            Err(error) => {
+                tracing::error!(restore = %holder, error, "record of a claim's holder cannot be read; the claim is left alone");
+                HolderRecord::Unreadable
+            }
+        },
+        Err(error) => {
+            tracing::warn!(%error, restore = %holder, "record of a claim's holder cannot be read; trying again");
             HolderRecord::NotRead
         }
     }

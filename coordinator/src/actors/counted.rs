@@ -29,7 +29,7 @@ impl Known {
     /// `None`: it is gone.
     fn set(&mut self, key: LedgerKey, bytes: Option<u64>) {
         let sum = match key {
-            LedgerKey::Record(_) => &mut self.records,
+            LedgerKey::Record(_) | LedgerKey::Restore(_) => &mut self.records,
             LedgerKey::Claim(_) => &mut self.claims,
         };
         let before = match bytes {
@@ -79,6 +79,13 @@ impl Ledger for Counted {
         let found = |entry: &Entry| (entry.key.clone(), entry.body.len() as u64);
         self.change(|known| known.list(|key| matches!(key, LedgerKey::Claim(_)), claims.iter().map(found)));
         Ok(claims)
+    }
+
+    async fn restores(&self) -> Result<Vec<Entry>, PortError> {
+        let restores = self.ledger.restores().await?;
+        let found = |entry: &Entry| (entry.key.clone(), entry.body.len() as u64);
+        self.change(|known| known.list(|key| matches!(key, LedgerKey::Restore(_)), restores.iter().map(found)));
+        Ok(restores)
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {

@@ -93,6 +93,8 @@ pub(super) struct Channel {
     pub(super) tx: mpsc::Sender<Bytes>,
     /// The plane takes a certificate packed.
     pub(super) unpacks: bool,
+    /// The plane restores.
+    pub(super) restores: bool,
     /// Ends the session: what was owed is sent again on the next one.
     pub(super) close: Arc<Notify>,
 }

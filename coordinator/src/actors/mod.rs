@@ -18,11 +18,13 @@ mod messages;
 mod outcomes;
 mod planes;
 mod publish;
+mod restore;
+mod restore_publish;
 mod schedule;
 mod session;
 mod store;
 
-pub use coordinator::{CoordinatorActor, Wished};
+pub use coordinator::{CoordinatorActor, RestoreSeen, Wished};
 pub use messages::{AbortAll, Ask, Drain, Known, ObjectSeen, PlaneConnecting, StartLeading};
 pub use outcomes::Outcomes;
 pub use planes::Allowed;

@@ -5,6 +5,7 @@ use shared::{
     policy::Policy,
     reason::{Reason, Refusal},
     request::Request,
+    restoring::RestoreRequest,
 };
 use std::collections::BTreeSet;
 
@@ -22,6 +23,12 @@ impl Allowed {
     pub(super) fn request(&self, request: &Request) -> Result<(), Refusal> {
         self.planes(request.members.iter().map(|member| &member.plane), "spec.clusters")?;
         self.policy.check(request)
+    }
+
+    /// A restore that would begin.
+    pub(super) fn restore(&self, request: &RestoreRequest) -> Result<(), Refusal> {
+        self.planes(request.members.iter().map(|member| &member.plane), "spec.clusters")?;
+        self.policy.check_restore(request)
     }
 
     /// Planes that objects name and nobody configured; `field` is where they stand.

@@ -10,6 +10,7 @@ use shared::{
     barrier::{Claim, Record, Summary},
     pack::{pack, unpack},
     reason::cut,
+    restoring,
     wire::TEXT_MAX,
 };
 use shell::driver::FenceError;
@@ -143,6 +144,16 @@ impl LedgerBody for Record {
     fn note(&self) -> String {
         // Names and numbers have a JSON form. Without one the record itself is read.
         serde_json::to_string(&Summary::of(self)).unwrap_or_default()
+    }
+}
+
+impl LedgerBody for restoring::Record {
+    fn is_long(&self) -> bool {
+        self.planes.values().map(|kept| kept.placed.len()).sum::<usize>() > FEW
+    }
+
+    fn note(&self) -> String {
+        String::new()
     }
 }
 

@@ -161,6 +161,7 @@ pub fn answer(snapshot: &Snapshot<'_>, who: &str, question: &Question) -> Answer
         | Question::Check { .. }
         | Question::Verify { .. }
         | Question::RestorePlan { .. }
+        | Question::Restores { .. }
         | Question::Diagnose { .. }
         | Question::DiagnosePlanes { .. }
         | Question::Cancel { .. }

@@ -118,6 +118,11 @@ pub enum Question {
         #[serde(default)]
         planes: bool,
     },
+    /// Restores; one of them whole.
+    Restores {
+        /// `name`, `namespace/name` or uid; `None`: all, one line each.
+        name: Option<String>,
+    },
     /// Schedules; one of them with its backups.
     Schedules {
         /// `name` or `namespace/name`; `None`: all, one line each.
@@ -142,6 +147,7 @@ impl Question {
             | Self::Check { .. }
             | Self::Verify { .. }
             | Self::RestorePlan { .. }
+            | Self::Restores { .. }
             | Self::Diagnose { .. }
             | Self::DiagnosePlanes { .. }
             | Self::Drains
@@ -235,6 +241,7 @@ mod tests {
             (Question::Check { name: Some(name()) }, Role::Viewer),
             (Question::Verify { name: name() }, Role::Viewer),
             (Question::RestorePlan { name: name(), options: RestoreOptions::default() }, Role::Viewer),
+            (Question::Restores { name: None }, Role::Viewer),
             (Question::Diagnose { name: None }, Role::Viewer),
             (Question::DiagnosePlanes { name: None, after: String::new() }, Role::Viewer),
             (Question::Timeline { name: name() }, Role::Viewer),

@@ -21,6 +21,8 @@ pub fn path_of(question: &Question) -> Option<String> {
         Question::Orphans { delete: None, planes: false } => format!("{API}orphans"),
         Question::Glance { from } => format!("{API}glance?from={from}"),
         Question::Show { name } => about("show", name),
+        Question::Restores { name: None } => format!("{API}restores"),
+        Question::Restores { name: Some(name) } => about("restores", name),
         Question::Why { name } => about("why", name),
         Question::Timeline { name } => about("timeline", name),
         Question::Schedules { name, plan, at } => {
@@ -58,6 +60,7 @@ pub fn question_of(asked: &str) -> Option<Question> {
         ("orphans", true) => Question::Orphans { delete: None, planes: false },
         ("glance", true) => Question::Glance { from: usize::try_from(number("from")?.unwrap_or(0)).ok()? },
         ("show", false) => Question::Show { name },
+        ("restores", without) => Question::Restores { name: (!without).then_some(name) },
         ("why", false) => Question::Why { name },
         ("timeline", false) => Question::Timeline { name },
         ("schedules", without) => Question::Schedules {

@@ -16,6 +16,8 @@ pub enum Kind {
     Backup,
     /// VolumeBackupSchedule.
     Schedule,
+    /// VolumeRestore.
+    Restore,
 }
 
 impl Kind {
@@ -24,6 +26,7 @@ impl Kind {
         match self {
             Self::Backup => "VolumeBackup",
             Self::Schedule => "VolumeBackupSchedule",
+            Self::Restore => "VolumeRestore",
         }
     }
 
@@ -31,6 +34,7 @@ impl Kind {
     pub fn called(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
             "volumebackup" | "volumebackups" | "vbk" | "backup" => Some(Self::Backup),
+            "volumerestore" | "volumerestores" | "vrt" | "restore" => Some(Self::Restore),
             "volumebackupschedule" | "volumebackupschedules" | "vbks" | "schedule" => Some(Self::Schedule),
             _ => None,
         }
@@ -59,7 +63,7 @@ impl Named {
         let kind = kind.filter(|_| text("/apiVersion") == API_VERSION).ok_or_else(|| {
             let (version, kind) = (text("/apiVersion"), text("/kind"));
             cut(
-                format!("apiVersion {version:?}, kind {kind:?}: only what a backup or a schedule is can be applied"),
+                format!("apiVersion {version:?}, kind {kind:?}: only what a backup, a schedule or a restore is can be applied"),
                 TEXT_MAX,
             )
         })?;

@@ -219,7 +219,8 @@ impl Hand {
                 | Up::Verified(_)
                 | Up::Scanned(_)
                 | Up::Diagnosed(_)
-                | Up::Inspected(_) => {}
+                | Up::Inspected(_)
+                | Up::Restored(_) => {}
                 Up::Answer { answer: Answer::Refused(refusal), .. } => bail!("refused: {refusal}"),
                 Up::Answer { answer, .. } => return Ok(answer),
             }

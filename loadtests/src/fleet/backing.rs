@@ -7,7 +7,7 @@ use api_server::ApiServer;
 use coordinator::{
     config::Share,
     edge::kube::{KubeLedger, KubeObjects, KubeSchedules, KubeSource, client_of},
-    ports::{Logs, NoManifests, NoTraces, Ports},
+    ports::{Logs, NoManifests, NoRestores, NoTraces, Ports},
 };
 use kube::Client;
 use shared::{cron::Zone, request::Limits, time::Timestamp};
@@ -76,6 +76,7 @@ fn ports(client: Client, share: &Share) -> Ports {
         objects: Arc::new(KubeObjects::new(client.clone(), "fleet", wall.clone())),
         schedules: Arc::new(KubeSchedules::new(client, share, limits, Zone::utc(), "fleet", wall.clone())),
         manifests: Arc::new(NoManifests),
+        restores: Arc::new(NoRestores),
         logs: Arc::new(AsToldAtStart),
         traces: Arc::new(NoTraces),
         wall,

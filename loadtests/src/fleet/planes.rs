@@ -130,7 +130,8 @@ async fn serve(place: Place, mut link: Link, heard: &Heard) -> anyhow::Result<()
             | Down::Scan(_)
             | Down::Divide(_)
             | Down::Diagnose(_)
-            | Down::Inspect(_) => {}
+            | Down::Inspect(_)
+            | Down::Restore(_) => {}
         }
     }
     Ok(())

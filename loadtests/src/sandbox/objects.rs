@@ -38,6 +38,7 @@ impl Objects {
             objects: local.objects,
             schedules: local.schedules,
             manifests: local.manifests,
+            restores: local.restores,
             logs: Arc::new(OwnLogs),
             traces: Arc::new(NoTraces),
             wall,

@@ -6,7 +6,7 @@ use anyhow::Context;
 use coordinator::{
     config::Share,
     edge::kube::{KubeLedger, KubeManifests, KubeObjects, KubeSchedules, KubeSource, client_of, crds},
-    ports::{NoTraces, Ports},
+    ports::{NoRestores, NoTraces, Ports},
 };
 use shared::cron::Zone;
 use shell::clock::Wall;
@@ -15,8 +15,11 @@ use tests::servers::kube::KubeApi;
 
 /// Of the ledger.
 const LEDGER: &str = "isochron";
-const KINDS: [&str; 2] =
-    ["crd/volumebackups.federation.pingcap.com", "crd/volumebackupschedules.federation.pingcap.com"];
+const KINDS: [&str; 3] = [
+    "crd/volumebackups.federation.pingcap.com",
+    "crd/volumebackupschedules.federation.pingcap.com",
+    "crd/volumerestores.federation.pingcap.com",
+];
 
 /// It ends with this.
 pub(super) struct Served(KubeApi);
@@ -40,6 +43,7 @@ impl Served {
             objects: Arc::new(KubeObjects::new(client.clone(), "sandbox", wall.clone())),
             schedules: Arc::new(schedules),
             manifests: Arc::new(KubeManifests::new(client)),
+            restores: Arc::new(NoRestores),
             logs: Arc::new(OwnLogs),
             traces: Arc::new(NoTraces),
             wall,

@@ -36,7 +36,9 @@ pub(super) fn as_it_says(up: Up) -> Up {
 /// A plane of the version before knows this word.
 pub(super) fn knows(down: &Down) -> bool {
     match down {
-        Down::Verify(_) | Down::Scan(_) | Down::Divide(_) | Down::Diagnose(_) | Down::Inspect(_) => false,
+        Down::Verify(_) | Down::Scan(_) | Down::Divide(_) | Down::Diagnose(_) | Down::Inspect(_) | Down::Restore(_) => {
+            false
+        }
         Down::Order { order: Order::Measure(_), .. } => false,
         Down::Order { order: Order::Complete(complete), .. } => complete.packed.is_none(),
         Down::Order { .. } | Down::Preflight(_) => true,

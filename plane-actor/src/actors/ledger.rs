@@ -3,9 +3,10 @@
 use crate::ports::{PlaneLedger, PortError};
 use shared::{
     epoch::Epoch,
-    ids::{Attempt, ClusterId},
+    ids::{Attempt, ClusterId, RestoreUid},
     member::{AttemptRecord, AttemptState, MemberLedger},
     reason::Reason,
+    restorer::{Reached, RestoreEntry},
 };
 use shell::driver::FenceError;
 use std::{cell::RefCell, rc::Rc, sync::Arc};
@@ -66,32 +67,42 @@ impl LedgerHandle {
         self.0.lost.subscribe()
     }
 
-    /// Saves one attempt's state. The save itself goes on when the caller's limit ends the wait: what the ledger holds
-    /// and what this process believes must not part.
+    /// What is saved of a restore.
+    pub(crate) fn restore(&self, restore: &RestoreUid) -> Option<RestoreEntry> {
+        self.0.kept.borrow().restores.of(restore).cloned()
+    }
+
+    /// Saves one attempt's state.
     pub(crate) async fn save(&self, record: AttemptRecord) -> Result<(), FenceError> {
+        self.change(Change::Attempt(record)).await
+    }
+
+    /// Saves how far a restore has come.
+    pub(crate) async fn save_restore(&self, entry: RestoreEntry) -> Result<(), FenceError> {
+        self.change(Change::Restore(entry)).await
+    }
+
+    /// The save itself goes on when the caller's limit ends the wait: what the ledger holds and what this process believes must
+    /// not part.
+    async fn change(&self, change: Change) -> Result<(), FenceError> {
         let (done, outcome) = oneshot::channel();
         let ledger = self.clone();
         tokio::task::spawn_local(async move {
             // The waiting side may have given up; the save counts all the same.
-            let _ = done.send(ledger.write(record).await);
+            let _ = done.send(ledger.write(change).await);
         });
         outcome.await.unwrap_or_else(|_| Err(FenceError::Unknown("the save was dropped".to_owned())))
     }
 
-    async fn write(&self, record: AttemptRecord) -> Result<(), FenceError> {
+    async fn write(&self, change: Change) -> Result<(), FenceError> {
         let _turn = self.0.turn.lock().await;
         let mut next = self.0.kept.borrow().clone();
-        let highest = next.highest(record.cluster);
-        let known = next.attempt(&record.attempt).is_some();
-        if record.state == AttemptState::Live && !known && record.epoch <= highest {
-            let text = format!("epoch {} is not above {highest}, which another attempt has reserved", record.epoch);
-            return Err(FenceError::Lost(text));
-        }
-        next.put(record.clone());
+        change.may_be_made(&next).map_err(FenceError::Lost)?;
+        change.clone().make(&mut next);
         match self.0.port.save(&next).await {
             Ok(()) => {
-                // Put in once more, not taken over whole: something may have been forgotten meanwhile.
-                self.0.kept.borrow_mut().put(record);
+                // Made once more, not taken over whole: something may have been forgotten meanwhile.
+                change.make(&mut self.0.kept.borrow_mut());
                 Ok(())
             }
             Err(PortError::Unavailable(text)) => Err(FenceError::Unknown(text)),
@@ -101,6 +112,41 @@ impl LedgerHandle {
                 self.0.lost.send_replace(Some(refusal.to_string()));
                 Err(FenceError::Lost(refusal.to_string()))
             }
+        }
+    }
+}
+
+#[derive(Clone)]
+enum Change {
+    Attempt(AttemptRecord),
+    Restore(RestoreEntry),
+}
+
+impl Change {
+    /// What has come between since it was asked for may forbid it: nothing is obeyed under an epoch below one that was (I3).
+    fn may_be_made(&self, kept: &MemberLedger) -> Result<(), String> {
+        match self {
+            Self::Attempt(record) => {
+                let (epoch, highest) = (record.epoch, kept.highest(record.cluster));
+                let known = kept.attempt(&record.attempt).is_some();
+                if record.state == AttemptState::Live && !known && epoch <= highest {
+                    return Err(format!("epoch {epoch} is not above {highest}, which another attempt has reserved"));
+                }
+            }
+            Self::Restore(entry) => {
+                let highest = entry.cluster.map_or(Epoch::NONE, |cluster| kept.highest(cluster));
+                if entry.epoch < highest && entry.reached != Reached::Undone {
+                    return Err(format!("epoch {} is below {highest}, which was obeyed meanwhile", entry.epoch));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn make(self, ledger: &mut MemberLedger) {
+        match self {
+            Self::Attempt(record) => ledger.put(record),
+            Self::Restore(entry) => ledger.restores.put(entry),
         }
     }
 }

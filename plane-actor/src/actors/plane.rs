@@ -1,6 +1,7 @@
 //! The plane's parent: routes orders to the member of their attempt, keeps the members, tells each of the others' epochs.
 
 use super::{
+    known_restores::Restores,
     member::MemberActor,
     messages::{End, Forget, Frame, FromCoordinator, FromMember, Link, Linked, Stop, Superseded},
     plane_context::PlaneContext,
@@ -95,6 +96,7 @@ pub struct PlaneActor {
     scanning: bool,
     /// One at a time: it is as long as a log.
     pub(super) diagnosing: bool,
+    pub(super) restores: Restores,
     /// Told to end; takes the word once that is done.
     ending: Option<oneshot::Sender<()>>,
     pub(super) stopping: bool,
@@ -112,6 +114,7 @@ impl PlaneActor {
             verifying: false,
             scanning: false,
             diagnosing: false,
+            restores: Restores::default(),
             ending: None,
             stopping: false,
         }
@@ -361,6 +364,7 @@ impl Handler<Frame> for PlaneActor {
             Some(Down::Divide(division)) => self.env.obey(division),
             Some(Down::Diagnose(ask)) => self.diagnose(ask, ctx),
             Some(Down::Inspect(ask)) => self.inspect(ask, ctx),
+            Some(Down::Restore(order)) => self.restore(order, ctx),
             None => {}
         }
     }

@@ -11,10 +11,10 @@ use super::{
 use crate::{
     budgets::Action,
     config::PlaneConfig,
-    ports::{PortError, Ports},
+    ports::{PdPause, PortError, Ports},
 };
 use shared::{
-    ids::{Attempt, BackupUid, VolumeId},
+    ids::{Attempt, BackupUid, RestoreUid, VolumeId},
     limiter::Budget,
     time::{Instant, Millis},
     wire::{CallShare, Division},
@@ -57,6 +57,8 @@ pub struct PlaneContext {
     pub(crate) pasts: RefCell<Pasts<Attempt>>,
     /// Of account and Region.
     pub(crate) counts: RefCell<BTreeMap<(String, String), Count>>,
+    /// Of restores: what was paused in PD, so that exactly this can be undone.
+    pub(crate) pauses: RefCell<BTreeMap<RestoreUid, PdPause>>,
 }
 
 impl PlaneContext {
@@ -78,6 +80,7 @@ impl PlaneContext {
             objects: RefCell::default(),
             pasts: RefCell::default(),
             counts: RefCell::default(),
+            pauses: RefCell::default(),
         }))
     }
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use shared::{
     epoch::Epoch,
     ids::Attempt,
-    wire::{self, Answer, Up},
+    wire::{self, Answer, RestoreAnswer, Up},
 };
 use std::{cell::RefCell, rc::Rc, sync::Arc};
 use tokio::sync::{Notify, mpsc};
@@ -57,7 +57,11 @@ impl Uplink {
         let outcome = {
             let link = self.0.borrow();
             let Some(open) = link.as_ref() else { return };
-            let progress = matches!(up, Up::Answer { answer: Answer::Progress(_), .. });
+            let progress = match up {
+                Up::Answer { answer, .. } => matches!(answer, Answer::Progress(_)),
+                Up::Restored(restored) => matches!(restored.answer, RestoreAnswer::Progress(_)),
+                _ => false,
+            };
             if progress && open.tx.capacity() < ROOM_FOR_ANSWERS {
                 return;
             }

@@ -43,8 +43,16 @@ impl QuicDialer {
             unpacks: true,
             diagnoses: true,
             inspects: true,
+            restores: false,
         };
         Self { client, servers, server_name, hello, fallback: None }
+    }
+
+    /// The same of a plane that was given what a restore writes with.
+    #[must_use]
+    pub fn that_restores(mut self) -> Self {
+        self.hello.restores = true;
+        self
     }
 
     /// The same with a way over TCP.

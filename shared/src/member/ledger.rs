@@ -5,6 +5,7 @@ use crate::{
     epoch::Epoch,
     evidence::Evidence,
     ids::{Attempt, ClusterId},
+    restorer::RestoreLedger,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +25,9 @@ pub struct MemberLedger {
     /// one account, and what another one has made is not this one's to delete. Empty: written by an earlier version.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
+    /// Restores that were obeyed.
+    #[serde(default, skip_serializing_if = "RestoreLedger::is_empty")]
+    pub restores: RestoreLedger,
 }
 
 /// What became of one attempt here.
@@ -57,9 +61,9 @@ pub enum AttemptState {
 }
 
 impl MemberLedger {
-    /// The highest epoch obeyed for a TiDB cluster.
+    /// The highest epoch obeyed for a TiDB cluster, by whatever.
     pub fn highest(&self, cluster: ClusterId) -> Epoch {
-        self.epochs.get(&cluster.0).copied().unwrap_or(Epoch::NONE)
+        self.epochs.get(&cluster.0).copied().unwrap_or(Epoch::NONE).max(self.restores.highest(cluster))
     }
 
     /// The state of an attempt, if kept.

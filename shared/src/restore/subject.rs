@@ -19,6 +19,8 @@ pub enum Subject {
     TargetPd,
     /// Its TiKV waits until the volumes are there.
     Gate,
+    /// What a restore writes may be written there.
+    Rights,
     /// Its version is of the backup's line, and no known fault of recovery is in it.
     Version,
 }
@@ -42,6 +44,7 @@ impl Subject {
             Self::Target => "target",
             Self::TargetPd => "target PD",
             Self::Gate => "gate",
+            Self::Rights => "rights",
             Self::Version => "version",
         }
     }

@@ -8,6 +8,7 @@ use super::{
     inspect::{Inspected, SOURCES_MAX, Source},
     measure::Measured,
     messages::{Aborted, Answer, Completed, Covered, PreflightCheck, Preflighted, Prepared, Recovered, Settled, Up},
+    restore::{LookedAt, RestoreAnswer, RestoreProgress, Restored, Undone},
     scan::{PLACES_MAX, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed, UnnamedVolumes},
     verify::{Finding, Verified},
 };
@@ -15,6 +16,7 @@ use crate::{
     evidence::{AcceptedSnapshot, ClusterStore, Evidence, PreparedStore, StoreEvidence},
     ids::{Attempt, BackupUid},
     reason::{Refusal, cut},
+    recovery::MetStore,
 };
 
 /// Longest text for people, and longest name of anything: EC2's longest messages are below 2 KiB, DNS names and ARNs too.
@@ -78,12 +80,66 @@ pub fn bounded(up: Up) -> Result<Up, TooMuch> {
             let places = places.into_iter().take(PLACES_MAX).map(place).collect();
             Ok(Up::Scanned(Scanned { number, places, calls }))
         }
+        Up::Restored(restored) => {
+            names(std::iter::once(restored.restore.as_str()))?;
+            let Restored { restore, epoch, answer } = *restored;
+            Ok(Up::Restored(Box::new(Restored { restore, epoch, answer: restore_answer(answer)? })))
+        }
         Up::Diagnosed(Diagnosed { number, told }) => {
             // What is packed cannot be cut.
             count("bytes of what it says of itself", told.as_ref().map_or(0, String::len), PACKED_MAX)?;
             Ok(Up::Diagnosed(Diagnosed { number, told: told.map_err(refusal) }))
         }
     }
+}
+
+fn restore_answer(answer: RestoreAnswer) -> Result<RestoreAnswer, TooMuch> {
+    Ok(match answer {
+        RestoreAnswer::Looked(looked) => {
+            count("stores", looked.stores.len(), STORES_MAX)?;
+            count("snapshots", looked.snapshots.len(), SNAPSHOTS_MAX)?;
+            let of = [looked.backup.as_str(), &looked.certificate, &looked.account, &looked.region];
+            names(of.into_iter().chain(looked.snapshots.iter().map(|snapshot| snapshot.as_str())))?;
+            RestoreAnswer::Looked(Box::new(LookedAt { findings: found(looked.findings), ..*looked }))
+        }
+        RestoreAnswer::Placed { volumes } => {
+            count("volumes", volumes.len(), SNAPSHOTS_MAX)?;
+            names(volumes.iter().flat_map(|one| [one.snapshot.as_str(), one.volume.as_str(), &one.claim]))?;
+            RestoreAnswer::Placed { volumes }
+        }
+        RestoreAnswer::Met(met) => {
+            met_stores(&met.stores)?;
+            RestoreAnswer::Met(met)
+        }
+        RestoreAnswer::Checked(checked) => {
+            met_stores(&checked.stores)?;
+            RestoreAnswer::Checked(checked)
+        }
+        RestoreAnswer::Settled(normal) => {
+            met_stores(&normal.stores)?;
+            RestoreAnswer::Settled(normal)
+        }
+        RestoreAnswer::Undone(undone) => RestoreAnswer::Undone(Undone { left: lines(undone.left), ..undone }),
+        RestoreAnswer::Progress(progress) => {
+            RestoreAnswer::Progress(RestoreProgress { text: cut(progress.text, PROGRESS_MAX), ..progress })
+        }
+        RestoreAnswer::Refused(refused) => RestoreAnswer::Refused(refusal(refused)),
+        short @ (RestoreAnswer::Marked { .. }
+        | RestoreAnswer::Built(_)
+        | RestoreAnswer::Warmed
+        | RestoreAnswer::Started
+        | RestoreAnswer::Led(_)
+        | RestoreAnswer::Timed { .. }
+        | RestoreAnswer::RolledBack(_)
+        | RestoreAnswer::Unmarked
+        | RestoreAnswer::Restarted { .. }
+        | RestoreAnswer::Finished) => short,
+    })
+}
+
+fn met_stores(stores: &[MetStore]) -> Result<(), TooMuch> {
+    count("stores", stores.len(), STORES_MAX)?;
+    names(stores.iter().map(|store| store.address.as_str()))
 }
 
 fn found(findings: Vec<Finding>) -> Vec<Finding> {
@@ -271,9 +327,7 @@ mod tests {
         let attempt = Attempt { backup: BackupUid::from("u"), number: 1 };
         bounded(Up::Answer { attempt, epoch: Epoch(1), answer }).map(|up| match up {
             Up::Answer { answer, .. } => answer,
-            Up::Preflighted(_) | Up::Verified(_) | Up::Scanned(_) | Up::Diagnosed(_) | Up::Inspected(_) => {
-                unreachable!("an answer stays one")
-            }
+            other => unreachable!("an answer stays one: {other:?}"),
         })
     }
 

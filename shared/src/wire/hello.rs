@@ -38,6 +38,9 @@ pub struct Hello {
     /// It answers `Inspect`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inspects: bool,
+    /// It obeys `Restore`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restores: bool,
 }
 
 impl Hello {
@@ -54,6 +57,7 @@ impl Hello {
             unpacks: false,
             diagnoses: false,
             inspects: false,
+            restores: false,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Orders (coordinator to plane) and their past participles (plane to coordinator).
 
 use super::{
-    CallBudgets, Clean, Cleaned, Diagnose, Diagnosed, Division, Inspect, Inspected, Measure, Measured, Progress, Scan,
-    Scanned, Snapshot, Snapshotted, Verified, Verify, codec::MAX_FRAME_BYTES,
+    CallBudgets, Clean, Cleaned, Diagnose, Diagnosed, Division, Inspect, Inspected, Measure, Measured, Progress,
+    Restore, Restored, Scan, Scanned, Snapshot, Snapshotted, Verified, Verify, codec::MAX_FRAME_BYTES,
 };
 use crate::{
     epoch::Epoch,
@@ -41,6 +41,8 @@ pub enum Down {
     Diagnose(Diagnose),
     /// What would a restore of this backup take? Changes nothing either; only to planes that said they know it.
     Inspect(Inspect),
+    /// Part of a restore; only to planes that said they restore.
+    Restore(Box<Restore>),
 }
 
 /// Plane to coordinator.
@@ -65,6 +67,8 @@ pub enum Up {
     Diagnosed(Diagnosed),
     /// Answer to `Inspect`.
     Inspected(Inspected),
+    /// Answer to `Restore`.
+    Restored(Box<Restored>),
 }
 
 /// What a coordinator asks of a plane.

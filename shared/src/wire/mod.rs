@@ -16,6 +16,7 @@ mod inspect;
 mod measure;
 mod messages;
 mod progress;
+mod restore;
 mod scan;
 mod share;
 mod snapshot;
@@ -36,6 +37,9 @@ pub use messages::{
     Preflighted, Prepare, Prepared, Recovered, Released, Renew, Renewed, Reserved, Settle, Settled, Suspended, Up,
 };
 pub use progress::{PlanePhase, Progress};
+pub use restore::{
+    Built, LookedAt, PlacedVolume, Restore, RestoreAnswer, RestoreOrder, RestoreProgress, RestoreSpec, Restored, Undone,
+};
 pub use scan::{
     FOLDERS_MAX, KNOWN_MAX, Known, PLACES_MAX, Place, Scan, Scanned, ScannedPlace, UNNAMED_MAX, Unnamed, UnnamedVolumes,
 };

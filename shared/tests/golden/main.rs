@@ -2,6 +2,7 @@
 //! version. `cargo test -p isochron-protocol --test golden -- --ignored` writes the file anew, for a new message or a new version only.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod restores;
 mod samples;
 
 use shared::wire::{self, Down, Hello, Up, Welcome};
@@ -9,6 +10,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 fn file() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1.txt")
+}
+
+fn samples() -> impl Iterator<Item = (String, Vec<u8>)> {
+    samples::all().into_iter().chain(restores::all())
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -27,7 +32,7 @@ fn kept() -> BTreeMap<String, String> {
 #[test]
 fn every_message_still_has_its_bytes() {
     let kept = kept();
-    let made: BTreeMap<_, _> = samples::all().into_iter().map(|(name, bytes)| (name, hex(&bytes))).collect();
+    let made: BTreeMap<_, _> = samples().map(|(name, bytes)| (name, hex(&bytes))).collect();
     assert_eq!(made.keys().collect::<Vec<_>>(), kept.keys().collect::<Vec<_>>(), "messages of wire version 1");
     for (name, hex) in &made {
         assert_eq!(Some(hex), kept.get(name), "bytes of {name} changed: that is a new wire version");
@@ -104,6 +109,6 @@ fn what_is_no_message_is_an_error_not_a_panic() {
 #[test]
 #[ignore = "writes the golden file of a new wire version"]
 fn write_golden_file() {
-    let lines: String = samples::all().into_iter().map(|(name, bytes)| format!("{name} {}\n", hex(&bytes))).collect();
+    let lines: String = samples().map(|(name, bytes)| format!("{name} {}\n", hex(&bytes))).collect();
     std::fs::write(file(), lines).unwrap();
 }

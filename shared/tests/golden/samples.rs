@@ -124,7 +124,7 @@ fn evidence() -> Evidence {
     }
 }
 
-fn refusal() -> Refusal {
+pub(crate) fn refusal() -> Refusal {
     Refusal::new(Reason::BucketMissing, "bucket b")
 }
 
@@ -365,6 +365,7 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
         unpacks: false,
         diagnoses: false,
         inspects: false,
+        restores: false,
     };
     all.push(("hello.hello".into(), encode(&hello).unwrap()));
     all.push(("hello.verifies".into(), encode(&Hello { verifies: true, ..hello.clone() }).unwrap()));
@@ -372,7 +373,8 @@ pub(crate) fn all() -> Vec<(String, Vec<u8>)> {
     all.push(("hello.divides".into(), encode(&Hello { divides: true, ..hello.clone() }).unwrap()));
     all.push(("hello.unpacks".into(), encode(&Hello { unpacks: true, ..hello.clone() }).unwrap()));
     all.push(("hello.diagnoses".into(), encode(&Hello { diagnoses: true, ..hello.clone() }).unwrap()));
-    all.push(("hello.inspects".into(), encode(&Hello { inspects: true, ..hello }).unwrap()));
+    all.push(("hello.inspects".into(), encode(&Hello { inspects: true, ..hello.clone() }).unwrap()));
+    all.push(("hello.restores".into(), encode(&Hello { restores: true, ..hello }).unwrap()));
     let welcome = Welcome { wire: 1, version: "0.1.0".into(), generation: 3, leading: true };
     all.push(("welcome.welcome".into(), encode(&welcome).unwrap()));
     all

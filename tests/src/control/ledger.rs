@@ -161,7 +161,7 @@ impl Ledger for Control {
                 version: kept.token(),
                 bytes: Some(kept.body.len() as u64),
             }),
-            LedgerKey::Claim(_) => None,
+            LedgerKey::Claim(_) | LedgerKey::Restore(_) => None,
         };
         Ok(self.lock().ledger.iter().filter_map(noted).collect())
     }
@@ -172,6 +172,14 @@ impl Ledger for Control {
         let inner = self.lock();
         let claims = inner.ledger.iter().filter(|(key, _)| matches!(key, LedgerKey::Claim(_)));
         Ok(claims.map(|(key, kept)| entry(key, kept)).collect())
+    }
+
+    async fn restores(&self) -> Result<Vec<Entry>, PortError> {
+        self.way().await;
+        self.reach()?;
+        let inner = self.lock();
+        let restores = inner.ledger.iter().filter(|(key, _)| matches!(key, LedgerKey::Restore(_)));
+        Ok(restores.map(|(key, kept)| entry(key, kept)).collect())
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {

@@ -12,6 +12,7 @@ impl Manifests for Control {
         let there = match named.kind {
             Kind::Backup => self.get(&key).is_some(),
             Kind::Schedule => self.lock().schedules.contains_key(&key),
+            Kind::Restore => self.get_restore(&key).is_some(),
         };
         self.apply(&manifest.to_string()).map_err(|error| PortError::Unavailable(error.to_string()))?;
         Ok(if there { Applied::Configured } else { Applied::Created })
@@ -22,6 +23,7 @@ impl Manifests for Control {
         match named.kind {
             Kind::Backup => self.delete(&key),
             Kind::Schedule => self.delete_schedule(&key),
+            Kind::Restore => self.delete_restore(&key),
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::{
     remembered::{Deleter, Scope},
     rfc3339,
 };
-use coordinator::edge::kube::crd::SCHEDULE_KIND;
+use coordinator::edge::kube::crd::{RESTORE_KIND, SCHEDULE_KIND};
 use serde_json::{Value, json};
 use shared::{ids::BackupUid, time::Timestamp};
 
@@ -28,9 +28,13 @@ impl Control {
         let mut inner = self.lock();
         inner.end_teardowns();
         let key = key_of(&object);
-        let is_schedule = object["kind"] == SCHEDULE_KIND;
+        let (is_schedule, is_restore) = (object["kind"] == SCHEDULE_KIND, object["kind"] == RESTORE_KIND);
         let uid = format!("00000000-0000-4000-8000-{:012}", inner.uids + 1);
-        let all = if is_schedule { &mut inner.schedules } else { &mut inner.objects };
+        let all = match (is_schedule, is_restore) {
+            (true, _) => &mut inner.schedules,
+            (false, true) => &mut inner.restores,
+            (false, false) => &mut inner.objects,
+        };
         if let Some(old) = all.get(&key) {
             for kept in ["uid", "finalizers", "creationTimestamp", "deletionTimestamp"] {
                 object["metadata"][kept] = old["metadata"][kept].clone();
@@ -43,6 +47,8 @@ impl Control {
             object["metadata"]["creationTimestamp"] = Value::from(now);
             if is_schedule {
                 inner.schedules.insert(key, object);
+            } else if is_restore {
+                inner.restores.insert(key, object);
             } else {
                 lives::born(&mut inner, &key, &uid, restored_from);
                 inner.objects.insert(key, object);

@@ -1,15 +1,18 @@
-//! VolumeBackups and VolumeBackupSchedules, from files and from an API server.
+//! VolumeBackups, VolumeBackupSchedules and VolumeRestores, from files and from an API server.
 
 use super::laws::{self, NOW};
 use coordinator::{
     edge::{
         kube::{
-            convert::{merge_schedule_status, merge_status, object, schedule, unreadable, unreadable_schedule},
-            crd::{VolumeBackup, VolumeBackupSchedule},
+            convert::{
+                merge_restore_status, merge_schedule_status, merge_status, object, restore, schedule, unreadable,
+                unreadable_restore, unreadable_schedule,
+            },
+            crd::{VolumeBackup, VolumeBackupSchedule, VolumeRestore},
         },
         local::documents::{self, Kind},
     },
-    ports::Status,
+    ports::{RestoreStatus, Status},
 };
 use serde_json::{Value, json};
 use shared::{
@@ -56,16 +59,17 @@ pub(super) fn files(bytes: &[u8]) -> bool {
         match document.kind {
             Kind::Backup => backup(manifest),
             Kind::Schedule => plan(manifest),
+            Kind::Restore => way_back(manifest),
         };
     }
     is_read
 }
 
-/// An object in JSON, of either kind.
+/// An object in JSON, of any kind.
 pub(super) fn objects(bytes: &[u8]) -> bool {
     let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return false };
-    let (backup, plan) = (backup(value.clone()), plan(value));
-    backup || plan
+    let (backup, plan, restore) = (backup(value.clone()), plan(value.clone()), way_back(value));
+    backup || plan || restore
 }
 
 /// A wish that a barrier can start from, or why there is none; and a status that is settled once it is written.
@@ -106,6 +110,27 @@ fn plan(value: Value) -> bool {
     let merged = merge_schedule_status(value.get("status"), status, NOW.wall);
     assert_eq!(merge_schedule_status(Some(&merged), status, NOW.wall), merged, "the same is published twice");
     known.object.spec.is_ok()
+}
+
+/// A wish that a restore can start from, or why there is none; and a status that is settled once it is written.
+fn way_back(value: Value) -> bool {
+    let metadata = value.get("metadata").cloned().unwrap_or_default();
+    let known = match serde_json::from_value::<VolumeRestore>(value.clone()) {
+        Ok(found) => restore(&found),
+        Err(error) => {
+            let Ok(metadata) = serde_json::from_value(metadata) else { return false };
+            unreadable_restore(&metadata, &error.to_string())
+        }
+    };
+    let Some(known) = known else { return false };
+    match &known.request {
+        Ok(request) => laws::json(request),
+        Err(refusal) => told(refusal),
+    }
+    let status = RestoreStatus::Without("Invalid", Refusal::new(Reason::SpecInvalid, "x".repeat(3 * TEXT_MAX)));
+    let merged = merge_restore_status(value.get("status"), &status, NOW.wall);
+    assert_eq!(merge_restore_status(Some(&merged), &status, NOW.wall), merged, "the same is published twice");
+    known.request.is_ok()
 }
 
 /// It goes into a status, an event, a log and what a console reads.

@@ -144,7 +144,12 @@ async fn plane(
                 heard(Said::Divide(division.parts));
                 continue;
             }
-            Down::Preflight(_) | Down::Verify(_) | Down::Scan(_) | Down::Diagnose(_) | Down::Inspect(_) => continue,
+            Down::Preflight(_)
+            | Down::Verify(_)
+            | Down::Scan(_)
+            | Down::Diagnose(_)
+            | Down::Inspect(_)
+            | Down::Restore(_) => continue,
         };
         heard(Said::Order(epoch, order.name()));
         // A renewal is answered at once, or it would wait behind the work.

@@ -88,6 +88,7 @@ impl Environment {
             "tidbclusters.pingcap.com",
             "volumebackups.federation.pingcap.com",
             "volumebackupschedules.federation.pingcap.com",
+            "volumerestores.federation.pingcap.com",
         ] {
             self.kube
                 .kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &format!("crd/{kind}")])

@@ -26,6 +26,23 @@ impl<N: Network> Rig<N> {
         )
     }
 
+    /// A restore of the backup under `prefix` into the TidbCluster `tidb/NAME` of every plane; `more`: lines of its `spec` in addition.
+    pub fn restore_of(&self, name: &str, prefix: &str, target: &str, more: &str) -> String {
+        let bucket = &self.world.config().bucket;
+        let cluster = |plane: &str| {
+            format!(
+                "  - k8sClusterName: {plane}\n    tcName: {target}\n    tcNamespace: tidb\n    backup:\n      s3:\n        \
+                 provider: aws\n        secretName: s3-secret\n        region: eu-west-1\n        bucket: {bucket}\n        \
+                 prefix: {prefix}-{plane}\n"
+            )
+        };
+        let clusters: String = self.world.config().planes.iter().map(|plane| cluster(&plane.name)).collect();
+        format!(
+            "apiVersion: federation.pingcap.com/v1alpha1\nkind: VolumeRestore\nmetadata:\n  name: {name}\n  namespace: \
+             {NAMESPACE}\nspec:\n  clusters:\n{clusters}{more}"
+        )
+    }
+
     /// The lines of a backup's `spec`.
     fn spec_of(&self, prefix: &str, policy: &str) -> String {
         let config = self.world.config();

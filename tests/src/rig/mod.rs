@@ -300,7 +300,7 @@ impl<N: Network> Rig<N> {
     pub fn records(&self) -> Vec<Record> {
         let record = |(key, body): (&LedgerKey, &String)| match key {
             LedgerKey::Record(_) => parse_record(body),
-            LedgerKey::Claim(_) => None,
+            LedgerKey::Claim(_) | LedgerKey::Restore(_) => None,
         };
         self.control.ledger().iter().filter_map(record).collect()
     }

@@ -243,6 +243,7 @@ impl Dialer for SimDialer {
                 unpacks: !earlier,
                 diagnoses: !earlier,
                 inspects: !earlier,
+                restores: !earlier,
             },
             answer: Box::new(move |answer| {
                 async move {

@@ -4,12 +4,13 @@
 
 use serde_json::{Value, json};
 
-/// Both definitions, for `kubectl create -f -`.
+/// All definitions, for `kubectl create -f -`.
 #[must_use]
 pub fn definitions() -> String {
     let backups = definition("VolumeBackup", "volumebackups", "vbk");
     let schedules = definition("VolumeBackupSchedule", "volumebackupschedules", "vbks");
-    format!("{backups}\n---\n{schedules}")
+    let restores = definition("VolumeRestore", "volumerestores", "vrt");
+    format!("{backups}\n---\n{schedules}\n---\n{restores}")
 }
 
 fn definition(kind: &str, plural: &str, short: &str) -> Value {

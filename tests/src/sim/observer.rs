@@ -172,6 +172,10 @@ impl Inner {
                 }
             };
             self.written_at = at;
+            if matches!(key, LedgerKey::Restore(_)) {
+                // The machine of restores has its own model; no backup's promise reads its records.
+                continue;
+            }
             let record = body.as_deref().and_then(parse_record);
             let claim = body.as_deref().filter(|_| record.is_none()).and_then(parse_claim);
             let entry = match (&record, &claim) {
@@ -206,6 +210,7 @@ impl Inner {
                     Some(claim) => self.books.claims.insert(cluster, claim),
                     None => self.books.claims.remove(&cluster),
                 }),
+                LedgerKey::Restore(_) => {}
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::{
     World, pd_calls::PdCalls, port_connect, port_kube, port_marked, port_pd, port_placement, port_recovery, port_tikv,
 };
-use plane_actor::ports::{Dialer, Levels, MarkedConnect, Placement, PlaneView, Ports, RecoveryConnect};
+use plane_actor::ports::{Dialer, Levels, MarkedConnect, Placement, PlaneView, Ports, RecoveryConnect, RestorePorts};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -11,6 +11,8 @@ impl World {
     /// What a plane actor of this plane is joined to; `dialer` is the way to the coordinator, which is no part of the
     /// world.
     pub fn plane_ports(&self, plane: &str, dialer: Arc<dyn Dialer>) -> Ports {
+        let restore =
+            RestorePorts { marked: self.marked(plane), recovery: self.recovery(), placement: self.placement(plane) };
         let (world, plane) = (self.clone(), plane.to_owned());
         let (wall, host) = (world.clone(), plane.clone());
         Ports {
@@ -25,6 +27,7 @@ impl World {
             // What is logged and counted where many hosts share a process is nobody's own.
             logs: Arc::new(Vec::new),
             metrics: Arc::new(String::new),
+            restore: Some(restore),
             wall: Arc::new(move || wall.wall_of(&host)),
         }
     }

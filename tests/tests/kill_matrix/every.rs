@@ -20,6 +20,10 @@ const NONE: &[(&str, &str)] = &[
     ("answer: Measured", "likewise"),
     ("work: Measure", "likewise"),
     ("down: Order", "each kind has its own line"),
+    (
+        "down: Restore",
+        "no barrier: whoever dies in a restore is played by `tests/protocol/restores.rs`, in the simulated world",
+    ),
     ("down: Preflight", "touches nothing, and no machine knows it: `tests/protocol/check.rs`"),
     ("down: Verify", "no effect of a machine: `steps::QUESTIONS` has its lines, and `tests/protocol/midway.rs`"),
     ("down: Scan", "likewise"),

@@ -145,6 +145,7 @@ pub(crate) async fn nothing_left(rig: &Rig, case: &Case) -> Result<()> {
         match key {
             LedgerKey::Record(uid) => bail!("the record of {uid} outlives its object: {body:#}"),
             LedgerKey::Claim(cluster) => ensure!(body["live"].is_null(), "claim of {cluster} is held: {body:#}"),
+            LedgerKey::Restore(uid) => bail!("nobody restores here, and there is a record of {uid}"),
         }
     }
     Ok(())

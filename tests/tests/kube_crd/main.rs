@@ -30,8 +30,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tests::servers::kube::KubeApi;
 use tokio::{sync::mpsc, time::timeout};
 
-const KINDS: [&str; 2] =
-    ["crd/volumebackups.federation.pingcap.com", "crd/volumebackupschedules.federation.pingcap.com"];
+const KINDS: [&str; 3] = [
+    "crd/volumebackups.federation.pingcap.com",
+    "crd/volumebackupschedules.federation.pingcap.com",
+    "crd/volumerestores.federation.pingcap.com",
+];
 /// A new definition reaches the handlers of its kind within a second or two.
 const SETTLE: Duration = Duration::from_secs(30);
 

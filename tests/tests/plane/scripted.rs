@@ -130,7 +130,12 @@ impl Plane {
                 Ok(Some(frame)) => match wire::decode(&frame).unwrap() {
                     Up::Answer { answer: Answer::Progress(_) | Answer::Renewed(_), .. } => {}
                     Up::Answer { answer, .. } => return answer,
-                    Up::Preflighted(_) | Up::Verified(_) | Up::Scanned(_) | Up::Diagnosed(_) | Up::Inspected(_) => {}
+                    Up::Preflighted(_)
+                    | Up::Verified(_)
+                    | Up::Scanned(_)
+                    | Up::Diagnosed(_)
+                    | Up::Inspected(_)
+                    | Up::Restored(_) => {}
                 },
                 Ok(None) => panic!("link of {} ended", self.name),
                 Err(_) => {}

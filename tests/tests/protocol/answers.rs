@@ -4,6 +4,7 @@ use crate::{
     LIMIT, at,
     lifecycle::vanish,
     orphans::{plant, plant_volume},
+    restores::{fresh, restored},
     schedules::manifest,
     story, world,
 };
@@ -128,6 +129,12 @@ fn every_field_of_an_answer_has_its_word_on_the_page_and_no_other() {
         let target = json!({"az1": {"namespace": "tidb", "name": "shop-az1"}});
         let options = json!({"wish": {"kind": {"name": "gp3"}, "rate": 300}, "targets": target});
         seen.add("restore plan", &rig.restore_plan("backup", &options).await.unwrap());
+        rig.world.set_target(fresh());
+        for (restore, end) in [("back", "Complete"), ("again", "Failed")] {
+            assert_eq!(restored(&rig, restore, "").await["phase"], end);
+            seen.ask(&rig, "restore list", json!({"ask": "restores", "name": null})).await;
+            seen.ask(&rig, "restore show", json!({"ask": "restores", "name": restore})).await;
+        }
         plant(&rig, |_| ());
         plant_volume(&rig, "another");
         vanish(&rig).await;

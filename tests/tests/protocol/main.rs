@@ -25,6 +25,7 @@ mod planes;
 mod policy;
 mod restore_plan;
 mod restored;
+mod restores;
 mod schedules;
 mod shared_out;
 mod sizes;

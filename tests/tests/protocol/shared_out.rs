@@ -50,6 +50,9 @@ impl Ledger for Own {
         self.all.claims().await
     }
 
+    async fn restores(&self) -> Result<Vec<Entry>, PortError> {
+        self.all.restores().await
+    }
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
         self.all.read(key).await
     }

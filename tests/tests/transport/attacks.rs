@@ -88,6 +88,7 @@ fn hello(plane: &str) -> Hello {
         unpacks: none,
         diagnoses: none,
         inspects: none,
+        restores: none,
     }
 }
 

@@ -61,7 +61,7 @@ async fn ready(mut complete: Complete, packed: Packed, unpacks: bool, rooms: Roo
 
 /// Overflow rule: a queue that is full, closed or slow ends its session; the plane dials again and is told then what it
 /// owes.
-fn put(plane: &PlaneId, channel: &Channel, down: &Down, frame: impl FnOnce(Vec<u8>) -> Bytes) {
+pub(in crate::actors) fn put(plane: &PlaneId, channel: &Channel, down: &Down, frame: impl FnOnce(Vec<u8>) -> Bytes) {
     let encoded: Result<Vec<u8>, CodecError> = wire::encode(down);
     match encoded {
         Ok(bytes) => {

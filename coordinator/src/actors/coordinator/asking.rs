@@ -171,9 +171,10 @@ impl Handler<Ask> for CoordinatorActor {
             }
             Question::Release { plane } => self.release(plane.as_deref(), &call.who, ctx),
             Question::Orphans { delete: Some(uid), .. } => self.delete_orphan(uid, &call.who, ctx),
+            Question::Restores { name } => self.restores.answer(self.ready, name.as_deref()),
             Question::Cancel { name } => match console::backup_to_cancel(&self.snapshot(), name) {
                 Ok(uid) => self.cancel(&uid, &call.who, ctx),
-                Err(why) => Answered::Error(why),
+                Err(why) => self.restores.cancel(name, &call.who).unwrap_or(Answered::Error(why)),
             },
             _ => {
                 let snapshot = self.snapshot();

@@ -32,7 +32,7 @@ impl Performer for CoordinatorActor {
                 if !matches!(answer, Answer::Granted(_) | Answer::Free) {
                     self.takes_no_more(&backup, ctx);
                 }
-                if !self.tell_backup(&backup, to_barrier(answer)) {
+                if !self.restores.tell_holder(&backup, &answer) && !self.tell_backup(&backup, to_barrier(answer)) {
                     self.feed(Input::NotTold(backup), ctx);
                 }
             }

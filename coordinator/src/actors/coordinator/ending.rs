@@ -10,6 +10,7 @@ impl CoordinatorActor {
     /// A barrier that is over has been told so; a claim whose save is under way is another's to find.
     pub(super) fn look_for_the_end(&mut self) {
         if self.barriers.is_empty()
+            && self.restores.are_idle()
             && !self.claims.machine().is_saving()
             && let Some(drained) = self.drained.take()
         {
@@ -32,6 +33,7 @@ impl Handler<Drain> for CoordinatorActor {
         self.feed(claims::Input::Draining, ctx);
         self.drained = Some(drained);
         self.tell_all(|| ToBarrier::Drain);
+        self.restores.stop_all();
         self.look_for_the_end();
     }
 }

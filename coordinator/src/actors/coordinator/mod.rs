@@ -15,6 +15,7 @@ mod due;
 mod ended;
 mod ending;
 mod inspecting;
+mod known_restores;
 mod letting_go;
 mod linked;
 mod objects;
@@ -23,6 +24,7 @@ mod preflights;
 mod questions;
 mod reading;
 mod restart;
+mod restores;
 mod resync;
 mod scanning;
 mod scans;
@@ -35,8 +37,8 @@ mod without;
 mod writing;
 
 use self::{
-    deletions::Deletions, division::Division, drains::Drains, linked::Session, preflights::Checking, reading::Found,
-    scans::Scanning, traced::Traced, verifications::Verifying,
+    deletions::Deletions, division::Division, drains::Drains, known_restores::Restores, linked::Session,
+    preflights::Checking, reading::Found, scans::Scanning, traced::Traced, verifications::Verifying,
 };
 use super::{
     barrier::{BarrierActor, Beginning, room::Rooms},
@@ -83,6 +85,8 @@ const MAILBOX: usize = 1024;
 const AGAIN: Duration = Duration::from_secs(1);
 /// Sessions are told again this often, like everything else.
 const RESYNC: Duration = Duration::from_secs(30);
+
+pub use restores::RestoreSeen;
 
 /// What the configuration says of how a coordinator works.
 pub struct Wished {
@@ -142,6 +146,7 @@ pub struct CoordinatorActor {
     checking: Checking,
     verifying: Verifying,
     scanning: Scanning,
+    restores: Restores,
     /// Records being read on somebody's wish, a few at a time.
     reads: Arc<Semaphore>,
     /// Planes whose session ended, and when.
@@ -223,6 +228,7 @@ impl CoordinatorActor {
             checking: Checking::default(),
             verifying: Verifying::every(verify),
             scanning: Scanning::every(scan),
+            restores: Restores::default(),
             reads: Arc::new(Semaphore::new(IN_FLIGHT)),
             last_seen: BTreeMap::new(),
             generation: 0,
@@ -281,7 +287,7 @@ impl CoordinatorActor {
                     tracing::error!(%uid, error, "record cannot be read; it is left alone");
                     self.unreadable.insert(uid, error);
                 }
-                (Err(_), LedgerKey::Claim(_)) => {}
+                (Err(_), LedgerKey::Claim(_) | LedgerKey::Restore(_)) => {}
             }
         }
         let adopted = open.iter().filter_map(|(record, _)| Summary::of(record).adopted_from).collect();
@@ -289,12 +295,14 @@ impl CoordinatorActor {
         for (record, version) in open {
             self.start_barrier(record, Some(version), None, ctx);
         }
+        self.restores_read(found.restores, ctx);
         self.ready = true;
         self.standing.ledger_read();
         self.outcomes.complete();
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
             self.consider(object, ctx);
         }
+        self.consider_restores(ctx);
         self.find_orphans(ctx);
     }
 

@@ -27,11 +27,14 @@ pub(super) struct Found {
     pub(super) ended: Vec<Ended>,
     /// Every other record.
     pub(super) records: Vec<Entry>,
+    /// Those of restores.
+    pub(super) restores: Vec<Entry>,
 }
 
 /// Records are read `few` at a time. One that is gone meanwhile is nobody's.
 pub(super) async fn everything(ledger: Arc<dyn Ledger>, few: Arc<Semaphore>) -> Result<Found, PortError> {
     let claims = ledger.claims().await?;
+    let restores = ledger.restores().await?;
     let (mut ended, mut open) = (Vec::new(), Vec::new());
     for noted in ledger.records().await? {
         match settled(&noted) {
@@ -51,7 +54,7 @@ pub(super) async fn everything(ledger: Arc<dyn Ledger>, few: Arc<Semaphore>) -> 
     let read: Vec<Option<Entry>> = stream::iter(reads).buffer_unordered(width).try_collect().await?;
     let mut records: Vec<Entry> = read.into_iter().flatten().collect();
     records.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(Found { claims, ended, records })
+    Ok(Found { claims, ended, records, restores })
 }
 
 /// A note that says that its record needs no look. One without a note was written by a version that made none.

@@ -7,6 +7,7 @@ use actix::Context;
 impl CoordinatorActor {
     pub(super) fn resync(&mut self, ctx: &mut Context<Self>) {
         self.tell_sessions();
+        self.consider_restores(ctx);
         self.recount_orphans(ctx);
         self.count_backups();
         self.verify_what_is_due(ctx);

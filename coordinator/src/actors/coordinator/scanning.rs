@@ -123,7 +123,7 @@ impl CoordinatorActor {
         if let Some(backup) = &delete
             && known.iter().any(|one| one.backup == *backup && one.attempt.is_none())
         {
-            return Err(format!("{backup} has a record or an object here; delete its VolumeBackup"));
+            return Err(format!("{backup} has a record or an object here; delete its VolumeBackup or VolumeRestore"));
         }
         if known.len() > KNOWN_MAX {
             return Err(format!("{} backups are known, and a plane can be told of {KNOWN_MAX}", known.len()));
@@ -169,6 +169,8 @@ impl CoordinatorActor {
         for uid in whole.chain(self.known_as.iter().flat_map(|(first, now)| [first, now])) {
             known.insert(uid.clone(), None);
         }
+        // Volumes name their restore where snapshots name their backup.
+        known.extend(self.restores.uids().map(|uid| (BackupUid::new(uid.as_str()), None)));
         known.into_iter().map(|(backup, attempt)| Known { backup, attempt }).collect()
     }
 

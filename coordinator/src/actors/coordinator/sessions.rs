@@ -3,6 +3,7 @@
 use super::{CoordinatorActor, LiveBarrier, linked::Session};
 use crate::actors::{
     messages::{Channel, FromSession, LinkOpen, PlaneConnecting, PlaneMessage, SessionOver, ToBarrier},
+    restore::ToRestore,
     session::PlaneSession,
 };
 use actix::{Actor, AsyncContext, Context, Handler, WrapFuture};
@@ -35,7 +36,7 @@ impl CoordinatorActor {
 
     /// A plane that was taken from the list finishes, and cleans, what it has a part in.
     fn has_part(&self, plane: &PlaneId) -> bool {
-        self.views.values().any(|view| view.record.planes.contains_key(plane))
+        self.restores.have_part(plane) || self.views.values().any(|view| view.record.planes.contains_key(plane))
     }
 }
 
@@ -81,7 +82,7 @@ impl Handler<LinkOpen> for CoordinatorActor {
         }
         let close = Arc::new(Notify::new());
         PlaneSession::new(plane.clone(), generation, link.rx, close.clone(), ctx.address().recipient()).start();
-        let channel = Channel { generation, tx: link.tx, unpacks: hello.unpacks, close };
+        let channel = Channel { generation, tx: link.tx, unpacks: hello.unpacks, restores: hello.restores, close };
         let since = self.clock.wall();
         let (over, until, superseded) = (link.over, link.until, link.superseded);
         let session = Session { generation, since, hello, over, until, superseded, channel: channel.clone() };
@@ -99,6 +100,7 @@ impl Handler<LinkOpen> for CoordinatorActor {
         self.divide_anew(&plane, ctx);
         self.tell_plane(&plane);
         self.tell_members(&plane, || ToBarrier::PlaneUp(plane.clone(), channel.clone()));
+        self.restores.tell_members(&plane, || ToRestore::PlaneUp(plane.clone(), channel.clone()));
     }
 }
 
@@ -132,6 +134,7 @@ impl CoordinatorActor {
         }
         self.no_answer_from(&over.plane, over.generation);
         self.tell_members(&over.plane, || ToBarrier::PlaneDown(over.plane.clone(), over.generation));
+        self.restores.tell_members(&over.plane, || ToRestore::PlaneDown(over.plane.clone(), over.generation));
     }
 
     fn heard(&mut self, heard: PlaneMessage) {
@@ -159,6 +162,7 @@ impl CoordinatorActor {
             Up::Preflighted(found) => self.preflighted(&heard.plane, found),
             Up::Verified(found) => self.verified(&heard.plane, found),
             Up::Inspected(found) => self.inspected(&heard.plane, found),
+            Up::Restored(restored) => self.restored(&heard.plane, *restored),
             Up::Scanned(found) => self.scanned(&heard.plane, found),
             Up::Diagnosed(told) => self.checking.diagnoses.answered(&heard.plane, told.number, told.told),
         }

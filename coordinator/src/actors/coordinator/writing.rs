@@ -57,7 +57,7 @@ impl CoordinatorActor {
         }
         let Some(kind) = Kind::called(kind) else {
             return Err(format!(
-                "{} is no kind of ours: VolumeBackup or VolumeBackupSchedule",
+                "{} is no kind of ours: VolumeBackup, VolumeBackupSchedule or VolumeRestore",
                 cut(kind.to_owned(), TEXT_MAX)
             ));
         };
@@ -68,6 +68,7 @@ impl CoordinatorActor {
                 let keys = keys.filter(|key| console::is_named(name, &key.namespace, &key.name));
                 keys.map(|key| (key.namespace.clone(), key.name.clone())).collect()
             }
+            Kind::Restore => self.restores.called(name),
         };
         match found.as_slice() {
             [(namespace, name)] => Ok(Named { kind, namespace: namespace.clone(), name: name.clone() }),

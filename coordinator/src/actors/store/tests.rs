@@ -53,6 +53,9 @@ impl Ledger for One {
         Ok(Vec::new())
     }
 
+    async fn restores(&self) -> Result<Vec<Entry>, PortError> {
+        Ok(Vec::new())
+    }
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
         Ok(self.entry(key))
     }

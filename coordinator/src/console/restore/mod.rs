@@ -3,7 +3,9 @@
 mod answer;
 mod drawn;
 mod options;
+mod seen;
 
 pub use answer::Planned;
 pub use drawn::drawn;
 pub use options::RestoreOptions;
+pub use seen::{find, list, show};

@@ -5,6 +5,8 @@ mod checks;
 mod faults;
 mod options;
 mod published;
+pub mod restore;
+pub mod restore_status;
 pub mod run;
 pub mod schedule;
 pub mod status;
@@ -13,6 +15,8 @@ mod succeeded;
 pub mod units;
 mod words;
 
+pub use restore::{restore, unreadable_restore};
+pub use restore_status::merge_restore_status;
 pub use schedule::{merge_schedule_status, schedule, unreadable_schedule};
 pub use status::merge_status;
 pub use units::go_duration;

@@ -9,10 +9,15 @@
 //!   object stored before the rules existed can still change its status and its finalizers, because Kubernetes
 //!   (1.30 and later) does not judge again what an update leaves as it was. `required` would not be forgiven.
 
+pub mod restore;
 pub mod schedule;
 pub mod spec;
 pub mod status;
 
+pub use restore::{
+    BackupFolder, DrillSpec, RESTORE_FINALIZER, RESTORE_KIND, RestoreClusterRef, RestoreSpec, RestoreTemplate,
+    TimeoutSpec, VolumeRestore, VolumeSpec,
+};
 pub use schedule::{SCHEDULE_KIND, ScheduleSpec, ScheduleStatus, TierSpec, VolumeBackupSchedule};
 pub use spec::{BackupSpec, Barrier, Br, ClusterRef, S3, Template};
 pub use status::{BackupStatus, BarrierStatus, CertificateStatus, ConditionStatus, MemberStatus, VerifiedStatus};
@@ -36,6 +41,8 @@ const DESCRIPTION: &str =
     "One consistent backup of a TiDB cluster that spans Kubernetes clusters, by EBS volume snapshots.";
 const SCHEDULE_DESCRIPTION: &str =
     "Makes VolumeBackups at the times of a cron expression, and decides how long they stay.";
+const RESTORE_DESCRIPTION: &str =
+    "Brings a backup back into a TiDB cluster that spans Kubernetes clusters, or tries how far that would come.";
 const SKIP_GC: &str = "Keeps the backup from the retention of its schedule; not from deletion by hand.";
 
 /// A VolumeBackup as it is read. It is never written back from this type: a write goes through the untyped object, so
@@ -70,9 +77,9 @@ pub fn crds() -> String {
     definitions().iter().map(yaml).collect::<Vec<_>>().join("---\n")
 }
 
-/// Both definitions.
-pub fn definitions() -> [CustomResourceDefinition; 2] {
-    [volume_backup(), volume_backup_schedule()]
+/// All definitions.
+pub fn definitions() -> [CustomResourceDefinition; 3] {
+    [volume_backup(), volume_backup_schedule(), volume_restore()]
 }
 
 /// One definition as YAML. It is a constant of this program and serialises; the test below would show it if it did not.
@@ -80,12 +87,12 @@ pub fn yaml(definition: &CustomResourceDefinition) -> String {
     serde_saphyr::to_string(definition).unwrap_or_default()
 }
 
-/// Both definitions with a status subresource, as YAML. For installations that no old manager shares: it would write statuses
+/// All definitions with a status subresource, as YAML. For installations that no old manager shares: it would write statuses
 /// that nobody keeps.
 pub fn crds_with_status() -> String {
-    let mut both = definitions();
-    both.iter_mut().for_each(with_status);
-    both.iter().map(yaml).collect::<Vec<_>>().join("---\n")
+    let mut all = definitions();
+    all.iter_mut().for_each(with_status);
+    all.iter().map(yaml).collect::<Vec<_>>().join("---\n")
 }
 
 /// Its status is written apart, and says of which generation of the wish it is.
@@ -112,6 +119,11 @@ pub fn volume_backup() -> CustomResourceDefinition {
 /// The definition of VolumeBackupSchedule, the same way.
 pub fn volume_backup_schedule() -> CustomResourceDefinition {
     finished(schedule::ScheduleBase::crd(), SCHEDULE_DESCRIPTION, &[])
+}
+
+/// The definition of VolumeRestore, the same way.
+pub fn volume_restore() -> CustomResourceDefinition {
+    finished(restore::RestoreBase::crd(), RESTORE_DESCRIPTION, &[])
 }
 
 /// No status subresource, no `null` in a spec, and the fields beside `spec` and `status`.

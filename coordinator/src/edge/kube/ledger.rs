@@ -11,7 +11,7 @@ use kube::{
     api::{DeleteParams, ListParams, ObjectList, PostParams, Preconditions},
 };
 use shared::{
-    ids::{BackupUid, ClusterId},
+    ids::{BackupUid, ClusterId, RestoreUid},
     reason::{Reason, Refusal},
 };
 use std::collections::BTreeMap;
@@ -22,6 +22,7 @@ const BODY: &str = "body";
 const LABEL: &str = "isochron.pingcap.com/ledger";
 const RECORD: &str = "record";
 const CLAIM: &str = "claim";
+const RESTORE: &str = "restore";
 /// Whose record it is, of several coordinators in one namespace; one has no name, and its records no such label.
 const COORDINATOR: &str = "isochron.pingcap.com/coordinator";
 /// What is noted of a record, for lists and for people.
@@ -58,11 +59,12 @@ impl KubeLedger {
         let kind = match key {
             LedgerKey::Record(_) => RECORD,
             LedgerKey::Claim(_) => CLAIM,
+            LedgerKey::Restore(_) => RESTORE,
         };
         let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let note = (!text.note.is_empty()).then(|| label(NOTE, text.note));
         let labels = [label(LABEL, kind), label("app.kubernetes.io/name", "isochron")];
-        let whose = (kind == RECORD && !self.coordinator.is_empty()).then(|| label(COORDINATOR, &self.coordinator));
+        let whose = (kind != CLAIM && !self.coordinator.is_empty()).then(|| label(COORDINATOR, &self.coordinator));
         let beside = note.into_iter().chain([label(BYTES, &text.body.len().to_string())]);
         Ok(ConfigMap {
             metadata: ObjectMeta {
@@ -77,10 +79,10 @@ impl KubeLedger {
         })
     }
 
-    fn own_records(&self) -> String {
+    fn own(&self, kind: &str) -> String {
         match self.coordinator.as_str() {
-            "" => format!("{LABEL}={RECORD},!{COORDINATOR}"),
-            name => format!("{LABEL}={RECORD},{COORDINATOR}={name}"),
+            "" => format!("{LABEL}={kind},!{COORDINATOR}"),
+            name => format!("{LABEL}={kind},{COORDINATOR}={name}"),
         }
     }
 }
@@ -90,12 +92,17 @@ impl Ledger for KubeLedger {
     async fn records(&self) -> Result<Vec<Noted>, PortError> {
         let page =
             |params| async move { bounded("list the ledger's ConfigMaps", self.maps.list_metadata(&params)).await };
-        all_pages(&self.own_records(), page, |map| noted(map.metadata)).await
+        all_pages(&self.own(RECORD), page, |map| noted(map.metadata)).await
     }
 
     async fn claims(&self) -> Result<Vec<Entry>, PortError> {
         let page = |params| async move { bounded("list the claims' ConfigMaps", self.maps.list(&params)).await };
         all_pages(&format!("{LABEL}={CLAIM}"), page, entry).await
+    }
+
+    async fn restores(&self) -> Result<Vec<Entry>, PortError> {
+        let page = |params| async move { bounded("list the restores' ConfigMaps", self.maps.list(&params)).await };
+        all_pages(&self.own(RESTORE), page, entry).await
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {
@@ -145,17 +152,21 @@ impl Ledger for KubeLedger {
     }
 }
 
-/// `isochron-record-<backup uid>`, `isochron-claim-<cluster id>`.
+/// `isochron-record-<backup uid>`, `isochron-claim-<cluster id>`, `isochron-restore-<restore uid>`.
 pub(crate) fn name(key: &LedgerKey) -> String {
     match key {
         LedgerKey::Record(uid) => format!("isochron-record-{uid}"),
         LedgerKey::Claim(cluster) => format!("isochron-claim-{cluster}"),
+        LedgerKey::Restore(uid) => format!("isochron-restore-{uid}"),
     }
 }
 
 fn key(name: &str) -> Option<LedgerKey> {
     if let Some(uid) = name.strip_prefix("isochron-record-") {
         return Some(LedgerKey::Record(BackupUid::new(uid)));
+    }
+    if let Some(uid) = name.strip_prefix("isochron-restore-") {
+        return Some(LedgerKey::Restore(RestoreUid::new(uid)));
     }
     name.strip_prefix("isochron-claim-")?.parse().ok().map(|cluster| LedgerKey::Claim(ClusterId(cluster)))
 }

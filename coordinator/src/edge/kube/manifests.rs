@@ -2,7 +2,7 @@
 
 use super::{
     call::{bounded, is_refusal},
-    crd::{VolumeBackup, VolumeBackupSchedule},
+    crd::{VolumeBackup, VolumeBackupSchedule, VolumeRestore},
 };
 use crate::ports::{Applied, Kind, Manifests, Named, PortError};
 use async_trait::async_trait;
@@ -30,6 +30,7 @@ impl KubeManifests {
         let resource = match named.kind {
             Kind::Backup => ApiResource::erase::<VolumeBackup>(&()),
             Kind::Schedule => ApiResource::erase::<VolumeBackupSchedule>(&()),
+            Kind::Restore => ApiResource::erase::<VolumeRestore>(&()),
         };
         Api::namespaced_with(self.0.clone(), &named.namespace, &resource)
     }

@@ -33,32 +33,11 @@ impl Objects for KubeObjects {
     }
 
     async fn add_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
-        self.0
-            .edit(target(object), "add finalizer to", |object| {
-                let deleting = object.metadata.deletion_timestamp.is_some();
-                let finalizers = object.metadata.finalizers.get_or_insert_default();
-                if finalizers.iter().any(|name| name == FINALIZER) {
-                    return Ok(false);
-                }
-                // The API server refuses new finalizers now; it goes as soon as others let it.
-                if deleting {
-                    return Err(PortError::NotFound("it is being deleted and was never protected".to_owned()));
-                }
-                finalizers.push(FINALIZER.to_owned());
-                Ok(true)
-            })
-            .await
+        self.0.add_finalizer(target(object), FINALIZER).await
     }
 
     async fn remove_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
-        self.0
-            .edit(target(object), "remove finalizer from", |object| {
-                let finalizers = object.metadata.finalizers.get_or_insert_default();
-                let before = finalizers.len();
-                finalizers.retain(|name| name != FINALIZER);
-                Ok(finalizers.len() != before)
-            })
-            .await
+        self.0.remove_finalizer(target(object), FINALIZER).await
     }
 
     async fn teardown(&self, namespace: &str) -> Result<Teardown, PortError> {

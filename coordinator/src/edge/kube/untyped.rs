@@ -106,6 +106,33 @@ impl Untyped {
         Err(PortError::Conflict(format!("{lost} ({EDIT_ROUNDS} times in a row)")))
     }
 
+    pub(super) async fn add_finalizer(&self, target: Target<'_>, finalizer: &str) -> Result<(), PortError> {
+        self.edit(target, "add finalizer to", |object| {
+            let deleting = object.metadata.deletion_timestamp.is_some();
+            let finalizers = object.metadata.finalizers.get_or_insert_default();
+            if finalizers.iter().any(|name| name == finalizer) {
+                return Ok(false);
+            }
+            // The API server refuses new finalizers now; it goes as soon as others let it.
+            if deleting {
+                return Err(PortError::NotFound("it is being deleted and was never protected".to_owned()));
+            }
+            finalizers.push(finalizer.to_owned());
+            Ok(true)
+        })
+        .await
+    }
+
+    pub(super) async fn remove_finalizer(&self, target: Target<'_>, finalizer: &str) -> Result<(), PortError> {
+        self.edit(target, "remove finalizer from", |object| {
+            let finalizers = object.metadata.finalizers.get_or_insert_default();
+            let before = finalizers.len();
+            finalizers.retain(|name| name != finalizer);
+            Ok(finalizers.len() != before)
+        })
+        .await
+    }
+
     /// Writes the status that `merge` makes of the present one, if it differs.
     pub(super) async fn publish(
         &self,

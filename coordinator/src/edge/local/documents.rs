@@ -1,7 +1,8 @@
-//! YAML files as users write them: several documents in a file, VolumeBackups and VolumeBackupSchedules among them.
+//! YAML files as users write them: several documents in a file, VolumeBackups, VolumeBackupSchedules and VolumeRestores among
+//! them.
 //! Errors name the line.
 
-use super::super::kube::crd::{API_VERSION, BackupSpec, KIND, SCHEDULE_KIND, ScheduleSpec};
+use super::super::kube::crd::{API_VERSION, BackupSpec, KIND, RESTORE_KIND, RestoreSpec, SCHEDULE_KIND, ScheduleSpec};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use shared::{reason::cut, wire::TEXT_MAX};
@@ -17,6 +18,8 @@ pub enum Kind {
     Backup,
     /// A VolumeBackupSchedule.
     Schedule,
+    /// A VolumeRestore.
+    Restore,
 }
 
 impl Kind {
@@ -25,6 +28,7 @@ impl Kind {
             _ if api_version != API_VERSION => None,
             KIND => Some(Self::Backup),
             SCHEDULE_KIND => Some(Self::Schedule),
+            RESTORE_KIND => Some(Self::Restore),
             _ => None,
         }
     }
@@ -89,7 +93,7 @@ pub fn parse(text: &str) -> Result<Parsed, Fault> {
         let (api_version, kind) = (field("/apiVersion"), field("/kind"));
         let Some(kind) = Kind::of(api_version, kind) else {
             let text = format!(
-                "apiVersion {api_version:?}, kind {kind:?} is no {KIND} or {SCHEDULE_KIND} of {API_VERSION}; ignored"
+                "apiVersion {api_version:?}, kind {kind:?} is no {KIND}, {SCHEDULE_KIND} or {RESTORE_KIND} of {API_VERSION}; ignored"
             );
             parsed.ignored.push(Fault::new(line, text));
             continue;
@@ -103,6 +107,7 @@ pub fn parse(text: &str) -> Result<Parsed, Fault> {
         let problem = match kind {
             Kind::Backup => problem::<BackupSpec>(&document, &manifest, line),
             Kind::Schedule => problem::<ScheduleSpec>(&document, &manifest, line),
+            Kind::Restore => problem::<RestoreSpec>(&document, &manifest, line),
         };
         let problem = problem.map(|fault| format!("line {}: {}", fault.line, fault.text));
         parsed.documents.push(Document { kind, namespace, name, line, manifest, problem });

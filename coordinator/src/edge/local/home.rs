@@ -14,7 +14,8 @@ use std::{
 const DISK_LIMIT: Duration = Duration::from_millis(2500);
 
 /// Folders of `.isochron`.
-const FOLDERS: [&str; 5] = ["made", "objects", "schedules", "status", "status/schedules"];
+const FOLDERS: [&str; 7] =
+    ["made", "objects", "restores", "schedules", "status", "status/restores", "status/schedules"];
 
 /// Why a directory cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ use crate::ports::{Entry, LEDGER_TEXT_MAX, Ledger, LedgerKey, Noted, PortError, 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use shared::{
-    ids::{BackupUid, ClusterId},
+    ids::{BackupUid, ClusterId, RestoreUid},
     reason::{Reason, Refusal, cut},
     wire::TEXT_MAX,
 };
@@ -21,7 +21,7 @@ use std::{
 /// Files that one access reads: some MB, far below its limit of time.
 const BATCH: usize = 100;
 
-/// Files `record-UID.json` and `claim-CLUSTER.json`.
+/// Files `record-UID.json`, `claim-CLUSTER.json` and `restore-UID.json`.
 pub struct LocalLedger {
     home: Arc<Home>,
 }
@@ -62,11 +62,13 @@ impl LocalLedger {
 }
 
 fn path(home: &Home, key: &LedgerKey) -> Result<PathBuf, PortError> {
+    let of_uid = |kind: &str, uid: &str| match plain(uid) {
+        true => Ok(format!("{kind}-{uid}.json")),
+        false => Err(PortError::Unavailable(format!("{uid:?} cannot be part of a file name"))),
+    };
     let name = match key {
-        LedgerKey::Record(uid) if plain(uid.as_str()) => format!("record-{uid}.json"),
-        LedgerKey::Record(uid) => {
-            return Err(PortError::Unavailable(format!("{:?} cannot be part of a file name", uid.as_str())));
-        }
+        LedgerKey::Record(uid) => of_uid("record", uid.as_str())?,
+        LedgerKey::Restore(uid) => of_uid("restore", uid.as_str())?,
         LedgerKey::Claim(cluster) => format!("claim-{cluster}.json"),
     };
     Ok(home.inner().join(name))
@@ -81,6 +83,9 @@ fn key(name: &str) -> Option<LedgerKey> {
     let stem = name.strip_suffix(".json")?;
     if let Some(uid) = stem.strip_prefix("record-") {
         return Some(LedgerKey::Record(BackupUid::new(uid)));
+    }
+    if let Some(uid) = stem.strip_prefix("restore-") {
+        return Some(LedgerKey::Restore(RestoreUid::new(uid)));
     }
     stem.strip_prefix("claim-")?.parse().ok().map(|cluster| LedgerKey::Claim(ClusterId(cluster)))
 }
@@ -156,6 +161,11 @@ impl Ledger for LocalLedger {
     async fn claims(&self) -> Result<Vec<Entry>, PortError> {
         let claims = self.all(|key| matches!(key, LedgerKey::Claim(_))).await?;
         Ok(claims.into_iter().map(|(key, kept)| Entry { key, version: kept.token(), body: kept.body }).collect())
+    }
+
+    async fn restores(&self) -> Result<Vec<Entry>, PortError> {
+        let restores = self.all(|key| matches!(key, LedgerKey::Restore(_))).await?;
+        Ok(restores.into_iter().map(|(key, kept)| Entry { key, version: kept.token(), body: kept.body }).collect())
     }
 
     async fn read(&self, key: &LedgerKey) -> Result<Option<Entry>, PortError> {

@@ -5,16 +5,16 @@ use super::{
     disk,
     documents::{Document, parse},
     home::{Home, blocking, unavailable},
-    layout::made_path,
+    layout::{Of, made_path},
     objects::Store,
     scan::MADE,
     schedules::ScheduleStore,
+    source::Stores,
 };
 use crate::ports::{Applied, Kind, Manifests, Named, PortError};
 use async_trait::async_trait;
 use serde_json::Value;
 use shared::{
-    ids::BackupUid,
     reason::{Reason, Refusal},
     time::Timestamp,
 };
@@ -25,16 +25,17 @@ pub struct LocalManifests {
     home: Arc<Home>,
     backups: Arc<Store>,
     schedules: Arc<ScheduleStore>,
+    restores: Arc<Store>,
     wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 impl LocalManifests {
     pub(super) fn new(
         home: Arc<Home>,
-        (backups, schedules): (Arc<Store>, Arc<ScheduleStore>),
+        Stores { backups, schedules, restores }: Stores,
         wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Self {
-        Self { home, backups, schedules, wall }
+        Self { home, backups, schedules, restores, wall }
     }
 
     /// A schedule's file begins as no namespace does.
@@ -42,6 +43,7 @@ impl LocalManifests {
         match named.kind {
             Kind::Backup => made_path(&self.home, &named.namespace, &named.name),
             Kind::Schedule => made_path(&self.home, &format!("Schedule.{}", named.namespace), &named.name),
+            Kind::Restore => Of::Restores.made_path(&self.home, &named.namespace, &named.name),
         }
     }
 
@@ -50,6 +52,7 @@ impl LocalManifests {
         let file = match named.kind {
             Kind::Backup => self.backups.file_of(&named.namespace, &named.name),
             Kind::Schedule => self.schedules.file_of(&named.namespace, &named.name),
+            Kind::Restore => self.restores.file_of(&named.namespace, &named.name),
         };
         file.map(|(file, _)| file).filter(|file| !file.starts_with(MADE))
     }
@@ -97,12 +100,16 @@ impl Manifests for LocalManifests {
     async fn delete(&self, named: &Named) -> Result<(), PortError> {
         self.refuse_users(named)?;
         let (home, path, named, now) = (self.home.clone(), self.path(named), named.clone(), (self.wall)());
-        let backups = self.backups.clone();
+        let store = match named.kind {
+            Kind::Backup => Some(self.backups.clone()),
+            Kind::Restore => Some(self.restores.clone()),
+            Kind::Schedule => None,
+        };
         blocking("delete an object", move || {
             home.alone(|| {
-                let known = backups.file_of(&named.namespace, &named.name).filter(|_| named.kind == Kind::Backup);
-                if let Some((_, uid)) = known {
-                    return backups.delete(&named.namespace, &named.name, &BackupUid::new(uid), now);
+                let known = store.and_then(|store| Some((store.file_of(&named.namespace, &named.name)?.1, store)));
+                if let Some((uid, store)) = known {
+                    return store.delete(&named.namespace, &named.name, &uid, now);
                 }
                 match disk::read(&path) {
                     Ok(Some(_)) => disk::remove(&path).map_err(|error| unavailable("remove", &path, &error)),

@@ -9,8 +9,11 @@
 //! DIR/.isochron/status/NS.NAME.yaml       its status, as `kubectl get -o yaml` would show it
 //! DIR/.isochron/schedules/NS.NAME.json    what we know of a schedule: uid, birth, its last good text
 //! DIR/.isochron/status/schedules/…        its status
+//! DIR/.isochron/made/Restore.NS.NAME.yaml   restores that the console applied
+//! DIR/.isochron/restores/…, status/restores/…  of restores, as of backups
 //! DIR/.isochron/record-UID.json           the ledger
 //! DIR/.isochron/claim-CLUSTER.json
+//! DIR/.isochron/restore-UID.json
 //! ```
 //!
 //! A namespace has no dots, so the first dot of `NS.NAME` parts the two.
@@ -24,6 +27,7 @@ mod layout;
 mod ledger;
 mod manifests;
 mod objects;
+mod restores;
 mod scan;
 mod schedules;
 mod source;
@@ -36,6 +40,7 @@ pub use home::OpenError;
 pub use ledger::LocalLedger;
 pub use manifests::LocalManifests;
 pub use objects::LocalObjects;
+pub use restores::LocalRestores;
 pub use schedules::LocalSchedules;
 pub use source::LocalSource;
 
@@ -50,6 +55,8 @@ pub struct Local {
     pub objects: Arc<LocalObjects>,
     /// Schedules and the backups that they make.
     pub schedules: Arc<LocalSchedules>,
+    /// Restores.
+    pub restores: Arc<LocalRestores>,
     /// What the console applies and deletes.
     pub manifests: Arc<LocalManifests>,
 }
@@ -64,15 +71,17 @@ impl Local {
         wall: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     ) -> Result<Self, OpenError> {
         let home = Arc::new(Home::open(directory)?);
-        let backups = Arc::new(objects::Store::open(home.clone())?);
+        let backups = Arc::new(objects::Store::open(home.clone(), layout::Of::Backups)?);
         let schedules = Arc::new(schedules::ScheduleStore::open(home.clone())?);
-        let stores = source::Stores { backups: backups.clone(), schedules: schedules.clone() };
-        let both = (backups.clone(), schedules.clone());
+        let restores = Arc::new(objects::Store::open(home.clone(), layout::Of::Restores)?);
+        let stores =
+            source::Stores { backups: backups.clone(), schedules: schedules.clone(), restores: restores.clone() };
         Ok(Self {
-            manifests: Arc::new(LocalManifests::new(home.clone(), both, wall.clone())),
+            manifests: Arc::new(LocalManifests::new(home.clone(), stores.clone(), wall.clone())),
             source: Arc::new(LocalSource::new(home.clone(), stores, defaults.clone(), wall.clone())),
             ledger: Arc::new(LocalLedger::new(home.clone())),
             objects: Arc::new(LocalObjects::new(backups.clone(), wall.clone())),
+            restores: Arc::new(LocalRestores::new(restores, schedules.clone(), wall.clone())),
             schedules: Arc::new(LocalSchedules::new(home, schedules, backups, defaults, zone, wall)),
         })
     }

@@ -1,12 +1,12 @@
-//! What stands in the place of an API server's objects: uid, finalizer and last good text per VolumeBackup, and its
-//! status, each a file. A deleted object stays, marked, until its finalizer is taken away, also across restarts.
+//! What stands in the place of an API server's objects: uid, finalizer and last good text per VolumeBackup or VolumeRestore,
+//! and its status, each a file. A deleted object stays, marked, until its finalizer is taken away, also across restarts.
 
 use super::{
     disk,
     documents::Document,
     home::{Home, OpenError, blocking, unavailable, whole_seconds},
     kept,
-    layout::{Key, made_path, object_path, object_status_path},
+    layout::{Key, Of},
     scan::MADE,
 };
 use crate::{
@@ -18,9 +18,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use shared::{ids::BackupUid, request::Limits, time::Timestamp};
+use shared::{request::Limits, time::Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -58,32 +58,54 @@ impl StoredObject {
         (self.namespace.clone(), self.name.clone())
     }
 
-    /// As the coordinator knows it, by way of the one conversion.
-    fn object(&self, defaults: &Limits) -> Option<Object> {
-        let text = |path: &str| self.manifest.pointer(path).cloned();
-        let metadata = ObjectMeta {
+    pub(super) fn text(&self, path: &str) -> Option<Value> {
+        self.manifest.pointer(path).cloned()
+    }
+
+    pub(super) fn status(&self) -> Option<&Value> {
+        self.status.as_ref()
+    }
+
+    /// The spec, or why it cannot be understood.
+    pub(super) fn spec<S: DeserializeOwned>(&self) -> Result<S, String> {
+        if let Some(problem) = &self.problem {
+            return Err(format!("{}: {problem}", self.file));
+        }
+        serde_json::from_value(self.text("/spec").unwrap_or_default())
+            .map_err(|error| format!("{}: {error}", self.file))
+    }
+
+    /// As an API server would have it.
+    pub(super) fn metadata(&self, finalizer: &str) -> ObjectMeta {
+        let text = |path: &str| self.text(path);
+        ObjectMeta {
             uid: Some(self.uid.clone()),
             namespace: Some(self.namespace.clone()),
             name: Some(self.name.clone()),
             labels: text("/metadata/labels").and_then(|all| serde_json::from_value(all).ok()),
             annotations: text("/metadata/annotations").and_then(|all| serde_json::from_value(all).ok()),
-            finalizers: self.finalizer.then(|| vec![FINALIZER.to_owned()]),
+            finalizers: self.finalizer.then(|| vec![finalizer.to_owned()]),
             creation_timestamp: Some(time(self.created)),
             deletion_timestamp: self.deleting.then(|| time(self.deleted)),
             ..ObjectMeta::default()
-        };
-        let spec = serde_json::from_value(text("/spec").unwrap_or_default());
-        let mut known = match (&self.problem, spec) {
-            (Some(problem), _) => unreadable(&metadata, &format!("{}: {problem}", self.file))?,
-            (None, Err(error)) => unreadable(&metadata, &format!("{}: {error}", self.file))?,
-            (None, Ok(spec)) => {
-                let skip_gc = text("/skipGC").as_ref().and_then(Value::as_bool).unwrap_or_default();
-                let backup = VolumeBackup { types: None, metadata, skip_gc, spec, status: self.status.clone() };
-                return object(&backup, defaults);
+        }
+    }
+
+    /// As the coordinator knows it, by way of the one conversion.
+    fn object(&self, defaults: &Limits) -> Option<Object> {
+        let metadata = self.metadata(FINALIZER);
+        match self.spec() {
+            Err(why) => {
+                let mut known = unreadable(&metadata, &why)?;
+                known.phase = phase(self.status.as_ref());
+                Some(known)
             }
-        };
-        known.phase = phase(self.status.as_ref());
-        Some(known)
+            Ok(spec) => {
+                let skip_gc = self.text("/skipGC").as_ref().and_then(Value::as_bool).unwrap_or_default();
+                let backup = VolumeBackup { types: None, metadata, skip_gc, spec, status: self.status.clone() };
+                object(&backup, defaults)
+            }
+        }
     }
 }
 
@@ -91,27 +113,28 @@ fn time(at: Timestamp) -> Time {
     Time(jiff::Timestamp::from_millisecond(at.0).unwrap_or_default())
 }
 
-fn phase(status: Option<&Value>) -> String {
+pub(super) fn phase(status: Option<&Value>) -> String {
     status.and_then(|status| status.get("phase")).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// All objects, in memory as on disk.
+/// All objects of a kind, in memory as on disk.
 pub(super) struct Store {
     home: Arc<Home>,
+    of: Of,
     kept: Mutex<BTreeMap<Key, StoredObject>>,
 }
 
 impl Store {
-    pub(super) fn open(home: Arc<Home>) -> Result<Self, OpenError> {
+    pub(super) fn open(home: Arc<Home>, of: Of) -> Result<Self, OpenError> {
         let mut all = BTreeMap::new();
-        for mut one in kept::read_all::<StoredObject>(&home.inner().join("objects"))? {
-            one.status = kept::read_status(&object_status_path(&home, &one.key()))?;
+        for mut one in kept::read_all::<StoredObject>(&home.inner().join(of.folder()))? {
+            one.status = kept::read_status(&of.status_path(&home, &one.key()))?;
             all.insert(one.key(), one);
         }
-        Ok(Self { home, kept: Mutex::new(all) })
+        Ok(Self { home, of, kept: Mutex::new(all) })
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, StoredObject>> {
+    pub(super) fn kept(&self) -> MutexGuard<'_, BTreeMap<Key, StoredObject>> {
         // Memory is changed after the disk and in one step, so a panicking holder has spoilt nothing.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,18 +210,19 @@ impl Store {
         Some((kept.file.clone(), kept.uid.clone()))
     }
 
-    /// Begins the deletion of a backup that a schedule made. Its file goes first: were it there after a crash, the next
+    /// Begins the deletion of an object that a schedule made or the console applied. Its file goes first: were it there after a crash, the next
     /// scan would make the object anew.
-    pub(super) fn delete(&self, namespace: &str, name: &str, uid: &BackupUid, now: Timestamp) -> Result<(), PortError> {
+    pub(super) fn delete(&self, namespace: &str, name: &str, uid: &str, now: Timestamp) -> Result<(), PortError> {
         let mut all = self.kept();
         let key = (namespace.to_owned(), name.to_owned());
-        let found = all.get(&key).filter(|kept| kept.uid == uid.as_str()).cloned();
-        let mut one = found.ok_or_else(|| PortError::NotFound(format!("{KIND} {namespace}/{name} ({uid})")))?;
+        let found = all.get(&key).filter(|kept| kept.uid == uid).cloned();
+        let kind = self.of.kind();
+        let mut one = found.ok_or_else(|| PortError::NotFound(format!("{kind} {namespace}/{name} ({uid})")))?;
         if !one.file.starts_with(MADE) {
             let file = &one.file;
             return Err(PortError::Unavailable(format!("it stands in {file}, which is yours: remove it there")));
         }
-        let path = made_path(&self.home, namespace, name);
+        let path = self.of.made_path(&self.home, namespace, name);
         disk::remove(&path).map_err(|error| unavailable("remove", &path, &error))?;
         if !one.deleting {
             (one.deleting, one.deleted) = (true, whole_seconds(now));
@@ -214,7 +238,7 @@ impl Store {
             .kept()
             .values()
             .filter(|kept| kept.manifest.pointer(owner).and_then(Value::as_str) == Some(schedule))
-            .map(|kept| (kept.key(), BackupUid::new(kept.uid.as_str())))
+            .map(|kept| (kept.key(), kept.uid.clone()))
             .collect();
         for ((namespace, name), uid) in owned {
             self.delete(&namespace, &name, &uid, now)?;
@@ -226,7 +250,7 @@ impl Store {
     fn settle(&self, all: &mut BTreeMap<Key, StoredObject>, one: StoredObject) -> Result<(), PortError> {
         let key = one.key();
         if one.deleting && !one.finalizer {
-            kept::remove([object_status_path(&self.home, &key), object_path(&self.home, &key)])?;
+            kept::remove([self.of.status_path(&self.home, &key), self.of.path(&self.home, &key)])?;
             all.remove(&key);
         } else {
             self.save(&one)?;
@@ -236,36 +260,36 @@ impl Store {
     }
 
     fn save(&self, one: &StoredObject) -> Result<(), PortError> {
-        kept::save(&object_path(&self.home, &one.key()), one)
+        kept::save(&self.of.path(&self.home, &one.key()), one)
     }
 
-    /// Lets `change` at the object that `target` names, then saves it.
-    fn edit(
+    fn absent(&self, key: &Key, uid: &str) -> PortError {
+        PortError::NotFound(format!("{} {}/{} ({uid})", self.of.kind(), key.0, key.1))
+    }
+
+    /// Protects the object, or lets it go.
+    pub(super) fn protect(&self, key: Key, uid: &str, protected: bool) -> Result<(), PortError> {
+        let mut all = self.kept();
+        let found = all.get(&key).filter(|kept| kept.uid == uid).cloned();
+        let mut one = found.ok_or_else(|| self.absent(&key, uid))?;
+        if std::mem::replace(&mut one.finalizer, protected) == protected { Ok(()) } else { self.settle(&mut all, one) }
+    }
+
+    /// Writes the status that `merge` makes of the present one, if it differs.
+    pub(super) fn publish(
         &self,
-        target: &ObjectRef,
-        change: impl FnOnce(&mut StoredObject) -> Result<bool, PortError>,
+        key: Key,
+        uid: &str,
+        merge: impl FnOnce(Option<&Value>) -> Value,
     ) -> Result<(), PortError> {
         let mut all = self.kept();
-        let key = (target.namespace.clone(), target.name.clone());
-        let found = all.get(&key).filter(|kept| BackupUid::new(kept.uid.as_str()) == target.uid).cloned();
-        let Some(mut one) = found else {
-            return Err(PortError::NotFound(format!("VolumeBackup {}/{} ({})", key.0, key.1, target.uid)));
-        };
-        if change(&mut one)? { self.settle(&mut all, one) } else { Ok(()) }
-    }
-
-    fn publish(&self, target: &ObjectRef, status: &Status, now: Timestamp) -> Result<(), PortError> {
-        let mut all = self.kept();
-        let key = (target.namespace.clone(), target.name.clone());
-        let Some(one) = all.get_mut(&key).filter(|kept| kept.uid == target.uid.as_str()) else {
-            return Err(PortError::NotFound(format!("VolumeBackup {}/{} ({})", key.0, key.1, target.uid)));
-        };
-        let new = merge_status(one.status.as_ref(), status, now);
+        let one = all.get_mut(&key).filter(|kept| kept.uid == uid).ok_or_else(|| self.absent(&key, uid))?;
+        let new = merge(one.status.as_ref());
         if one.status.as_ref() == Some(&new) {
             return Ok(());
         }
         let metadata = json!({"name": one.name, "namespace": one.namespace, "uid": one.uid});
-        kept::save_status(&object_status_path(&self.home, &key), KIND, metadata, &new)?;
+        kept::save_status(&self.of.status_path(&self.home, &key), self.of.kind(), metadata, &new)?;
         one.status = Some(new);
         Ok(())
     }
@@ -283,27 +307,28 @@ impl LocalObjects {
     }
 }
 
+fn key(object: &ObjectRef) -> Key {
+    (object.namespace.clone(), object.name.clone())
+}
+
 #[async_trait]
 impl Objects for LocalObjects {
     async fn publish(&self, object: &ObjectRef, status: &Status) -> Result<(), PortError> {
         let (store, object, status, now) = (self.store.clone(), object.clone(), status.clone(), (self.wall)());
-        blocking("write a status", move || store.publish(&object, &status, now)).await
+        blocking("write a status", move || {
+            store.publish(key(&object), object.uid.as_str(), |old| merge_status(old, &status, now))
+        })
+        .await
     }
 
     async fn add_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
         let (store, object) = (self.store.clone(), object.clone());
-        blocking("protect an object", move || {
-            store.edit(&object, |kept| Ok(!std::mem::replace(&mut kept.finalizer, true)))
-        })
-        .await
+        blocking("protect an object", move || store.protect(key(&object), object.uid.as_str(), true)).await
     }
 
     async fn remove_finalizer(&self, object: &ObjectRef) -> Result<(), PortError> {
         let (store, object) = (self.store.clone(), object.clone());
-        blocking("let go of an object", move || {
-            store.edit(&object, |kept| Ok(std::mem::replace(&mut kept.finalizer, false)))
-        })
-        .await
+        blocking("let go of an object", move || store.protect(key(&object), object.uid.as_str(), false)).await
     }
 
     async fn event(&self, object: &ObjectRef, kind: EventKind, reason: &str, message: &str) -> Result<(), PortError> {

@@ -114,6 +114,11 @@ impl ScheduleStore {
         self.ready.store(true, Ordering::Relaxed);
     }
 
+    /// Was every file read?
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
     /// Takes over what a file says of a schedule.
     pub(super) fn put(&self, file: &str, document: &Document, now: Timestamp) -> Result<(), PortError> {
         let mut all = self.kept();
@@ -244,7 +249,7 @@ impl Schedules for LocalSchedules {
         let look = || async {
             let all = self.schedules.schedules(&self.defaults, &self.zone);
             let all = all.into_iter().map(|schedule| (schedule.reference(), schedule));
-            self.schedules.ready.load(Ordering::Relaxed).then(|| all.collect())
+            self.schedules.is_ready().then(|| all.collect())
         };
         tell(look, events).await;
     }
@@ -262,7 +267,7 @@ impl Schedules for LocalSchedules {
     async fn delete(&self, namespace: &str, name: &str, uid: &BackupUid) -> DeleteResult {
         let (backups, now) = (self.backups.clone(), (self.wall)());
         let (namespace, name, uid) = (namespace.to_owned(), name.to_owned(), uid.clone());
-        match blocking("delete a backup", move || backups.delete(&namespace, &name, &uid, now)).await {
+        match blocking("delete a backup", move || backups.delete(&namespace, &name, uid.as_str(), now)).await {
             Ok(()) => DeleteResult::Deleted,
             Err(PortError::NotFound(_)) => DeleteResult::Gone,
             Err(error) => DeleteResult::Failed(error.to_string()),

@@ -32,6 +32,7 @@ pub struct LocalSource {
 pub(super) struct Stores {
     pub(super) backups: Arc<Store>,
     pub(super) schedules: Arc<ScheduleStore>,
+    pub(super) restores: Arc<Store>,
 }
 
 impl LocalSource {
@@ -121,6 +122,7 @@ fn take_over(files: &Files, stores: &Stores, now: Timestamp) -> Result<Vec<Strin
             match document.kind {
                 Kind::Backup => stores.backups.put(file, document, now)?,
                 Kind::Schedule => stores.schedules.put(file, document, now)?,
+                Kind::Restore => stores.restores.put(file, document, now)?,
             }
             present.insert(key, file);
         }
@@ -135,6 +137,9 @@ fn take_over(files: &Files, stores: &Stores, now: Timestamp) -> Result<Vec<Strin
         for ((namespace, name), uid) in stores.schedules.delete_others(&of(Kind::Schedule))? {
             tracing::info!(namespace, name, "the document is gone: the schedule is no more");
             stores.backups.delete_owned(&uid, now)?;
+        }
+        for (namespace, name) in stores.restores.delete_others(&of(Kind::Restore), now)? {
+            tracing::info!(namespace, name, "the document is gone: the restore is being deleted");
         }
         for (namespace, name) in stores.backups.delete_others(&of(Kind::Backup), now)? {
             tracing::info!(namespace, name, "the document is gone: the object is being deleted");

@@ -116,6 +116,9 @@ pd:
 #   urls: ["https://shop-pd.tidb.svc:2379"]
 #   tlsSecret: shop-client
 {{- end }}
+restore:
+  # Rights to restore here: volumes and claims are written, pods of TiKV deleted.
+  enabled: {{ .Values.restore.enabled }}
 aws:
 {{- $names := pick .Values.aws "region" "ec2Endpoint" "s3Endpoint" "stsEndpoint" "ebsEndpoint" }}
 {{- if compact (values $names) }}

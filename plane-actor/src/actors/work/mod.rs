@@ -37,6 +37,7 @@ mod readback;
 pub mod recover;
 mod reserve;
 mod rest;
+pub(crate) mod restoring;
 mod retry;
 mod rights;
 mod safe_ts;

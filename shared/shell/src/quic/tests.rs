@@ -73,10 +73,7 @@ fn world_with(limits: Limits) -> World {
 }
 
 fn hello(plane: &str) -> Hello {
-    let (version, plane, boot) = ("test".to_owned(), PlaneId::from(plane), "1".to_owned());
-    let no = false;
-    let (verifies, scans, divides, unpacks, diagnoses, inspects) = (no, no, no, no, no, no);
-    Hello { wire: WIRE_VERSION, version, plane, boot, verifies, scans, divides, unpacks, diagnoses, inspects }
+    Hello::plain("test", PlaneId::from(plane), "1")
 }
 
 fn welcome(leading: bool) -> Welcome {

@@ -382,10 +382,10 @@ fn delete_ratio() -> Option<f64> {
     Some(1.0)
 }
 
-fn any_object(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn any_object(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
-fn any_objects(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn any_objects(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "array", "items": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}})
 }

@@ -7,6 +7,8 @@ const BACKUPS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/v
 const SCHEDULES: &str =
     "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/volumebackupschedules.federation.pingcap.com";
 
+const RESTORES: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/volumerestores.federation.pingcap.com";
+
 /// Takes parts of ours out of the schema, at a pointer below `openAPIV3Schema`.
 fn without(mut definition: Value, parent: &str, names: &[&str]) -> Value {
     let schema = &mut definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
@@ -23,6 +25,7 @@ fn json_of(definition: CustomResourceDefinition) -> Value {
 
 async fn judged(backups: Option<Value>, schedules: Option<Value>) -> Result<(), String> {
     let (server, client) = testing::server();
+    server.put(RESTORES, json_of(crd::volume_restore()));
     for (path, object) in [(BACKUPS, backups), (SCHEDULES, schedules)] {
         if let Some(object) = object {
             server.put(path, object);
@@ -74,6 +77,7 @@ async fn a_kind_that_is_applied_over_is_seen() {
     let (server, client) = testing::server();
     server.put(BACKUPS, json_of(crd::volume_backup()));
     server.put(SCHEDULES, json_of(crd::volume_backup_schedule()));
+    server.put(RESTORES, json_of(crd::volume_restore()));
     let mut kinds = Kinds::follow(client);
     assert!(kinds.fit.borrow().is_err(), "nothing is known before the first look");
     timeout(2 * LOOK_EVERY, kinds.fit.changed()).await.unwrap().unwrap();

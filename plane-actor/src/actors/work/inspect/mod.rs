@@ -3,7 +3,7 @@
 
 mod room;
 mod sources;
-mod target;
+pub(super) mod target;
 mod types;
 mod zones;
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{actors::plane_context::PlaneContext, ports::Cloud};
 use shared::{
     restore::Subject,
-    wire::{Finding, Inspect, Inspected, RestorePlace, SOURCES_MAX},
+    wire::{Finding, Inspect, Inspected, RestorePlace, SOURCES_MAX, Source, Verify},
 };
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use std::time::Duration;
 const NOT_ASKED: &str = "AWS was not asked: see credentials";
 
 /// Ports' calls at the most, each with its second try.
-const fn calls_at_most(snapshots: usize) -> usize {
+pub(super) const fn calls_at_most(snapshots: usize) -> usize {
     let (zones, types) = (1, snapshots.div_ceil(IDS));
     verify::calls_at_most(snapshots) + TRIES * (zones + types + room::PAGES)
 }
@@ -69,6 +69,22 @@ async fn of_cloud(look: &Look<'_>, cloud: &Cloud, ask: &Inspect) -> OfCloud {
     looked.findings.push(look.finding(Subject::Types.as_str(), begun, said));
     let place = room::place(look, cloud, &ask.wish).await;
     OfCloud { looked, types, place: Some(place) }
+}
+
+/// The same of a backup of which this coordinator may know nothing: what is found, what there is, and where.
+pub(super) async fn of_folder(
+    look: &Look<'_>,
+    cloud: &Cloud,
+    ask: &Inspect,
+) -> (Vec<Finding>, Vec<Source>, Option<RestorePlace>) {
+    let OfCloud { looked, types, place } = of_cloud(look, cloud, ask).await;
+    let sources = sources::sources(&ask.verify, looked.meta.as_deref(), &looked.shown, &types);
+    (looked.findings, sources, place)
+}
+
+/// What there is, as far as backupmeta alone tells it.
+pub(super) fn sources_of(ask: &Verify, meta: &[u8]) -> Vec<Source> {
+    sources::sources(ask, Some(meta), &Shown::default(), &types::Types::new())
 }
 
 /// Whoever is not let in finds nothing.

@@ -14,7 +14,7 @@ use shared::{
 const GATE: &str = "tidb.pingcap.com/tikv-volumes-ready";
 const ELSEWHERE: &str = "was not looked at, see target";
 
-pub(super) async fn look(look: &Look<'_>, ask: &Inspect, target: &Target) -> Vec<Finding> {
+pub(in super::super) async fn look(look: &Look<'_>, ask: &Inspect, target: &Target) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |subject: Subject, begun, said| findings.push(look.finding(subject.as_str(), begun, said));
     let begun = look.now();
