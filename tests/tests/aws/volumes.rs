@@ -61,7 +61,7 @@ async fn one_token_is_one_volume_sent_once() {
     let outcome = ec2.create_volume(&other).await.map_err(|error| error.code().map(str::to_owned));
     assert_eq!(outcome, Err(Some("IdempotentParameterMismatch".to_owned())));
     sleep(Duration::from_millis(550)).await;
-    let described = ec2.described(&[made.volume.clone()]).await.expect("found").remove(0);
+    let described = ec2.described(std::slice::from_ref(&made.volume)).await.expect("found").remove(0);
     assert_eq!(described.state, VolumeState::Available);
     assert_eq!(ec2.find_volumes(&tags("1"), None).await.expect("found").volumes, [described]);
     assert!(ec2.find_volumes(&tags("2"), None).await.expect("found").volumes.is_empty());
