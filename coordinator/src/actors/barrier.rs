@@ -8,15 +8,15 @@ mod showing;
 
 use self::{packed::Packed, room::Rooms};
 use super::{
+    channels::Channels,
     messages::{AskPast, BarrierOver, Channel, Ending, FromBarrier, GiveClaim, ToBarrier, WantClaim},
     publish::{self, Reached},
-    store::{Slot, Writer},
+    store::{SharedSlot, Slot, Writer, save_first},
 };
 use crate::ports::{LedgerKey, ObjectRef, Ports, Version};
 use actix::{
     Actor, ActorContext, AsyncContext, Context, Handler, MessageResult, Recipient, WrapFuture, fut::ActorFutureExt,
 };
-use futures::FutureExt;
 use shared::{
     barrier::{Barrier, Effect, Input, Record, View},
     ids::PlaneId,
@@ -56,10 +56,10 @@ pub(super) struct Beginning {
 pub(super) struct BarrierActor {
     incarnation: u64,
     driver: Driver<Barrier>,
-    slot: Rc<RefCell<Option<Slot>>>,
+    slot: SharedSlot,
     /// The parent knows that the record was saved here.
     told_saved: bool,
-    channels: BTreeMap<PlaneId, Channel>,
+    channels: Channels,
     parent: Recipient<FromBarrier>,
     ports: Ports,
     clock: Clock,
@@ -108,7 +108,7 @@ impl BarrierActor {
             driver: Driver::beginning_with(Barrier::new(record), channels.len()),
             slot: Rc::new(RefCell::new(Some(slot))),
             told_saved: false,
-            channels,
+            channels: Channels::new(channels),
             parent,
             ports,
             clock,
@@ -129,22 +129,6 @@ impl BarrierActor {
             hopeless,
         }
     }
-
-    fn save(&self, record: Record) -> Performed {
-        let (slot, record) = (self.slot.clone(), Arc::new(record));
-        Performed::Fence(
-            async move {
-                let taken = slot.borrow_mut().take();
-                let Some(mut held) = taken else {
-                    return Err(FenceError::Lost("another save of this record is under way".to_owned()));
-                };
-                let outcome = held.save(&record).await;
-                slot.borrow_mut().replace(held);
-                outcome
-            }
-            .boxed_local(),
-        )
-    }
 }
 
 impl Actor for BarrierActor {
@@ -161,7 +145,7 @@ impl Actor for BarrierActor {
             self.feed(Input::Unsaved(refusal), ctx);
         }
         // Told here and not by mail: a mailbox holds 16 until its actor was polled once.
-        for plane in self.channels.keys().cloned().collect::<Vec<_>>() {
+        for plane in self.channels.planes() {
             self.feed(Input::PlaneUp(plane), ctx);
         }
     }
@@ -191,7 +175,7 @@ impl Performer for BarrierActor {
 
     fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) -> Performed {
         match effect {
-            Effect::Save(record) => return self.save(*record),
+            Effect::Save(record) => return save_first(&self.slot, *record),
             Effect::Send { plane, attempt, epoch, order } => {
                 self.send(&plane, Down::Order { attempt, epoch, order }, ctx);
             }
@@ -253,30 +237,17 @@ impl BarrierActor {
 impl BarrierActor {
     /// Whatever was lost to a full mailbox: sessions that ended, and newer ones.
     fn take_sessions(&mut self, sessions: BTreeMap<PlaneId, Channel>, ctx: &mut Context<Self>) {
-        let generations = |of: &BTreeMap<PlaneId, Channel>| -> BTreeMap<PlaneId, u64> {
-            of.iter().map(|(plane, channel)| (plane.clone(), channel.generation)).collect()
-        };
-        let (ended, new) = missed(&generations(&self.channels), &generations(&sessions));
+        let (ended, begun) = self.channels.missed(sessions);
         for plane in ended {
             self.channels.remove(&plane);
             self.feed(Input::PlaneDown(plane), ctx);
         }
-        for (plane, channel) in sessions.into_iter().filter(|(plane, _)| new.contains(plane)) {
-            self.channels.insert(plane.clone(), channel);
+        for (plane, channel) in begun {
+            self.channels.begin(plane.clone(), channel);
             self.feed(Input::PlaneUp(plane), ctx);
         }
     }
 }
-
-/// Planes whose session ended, and planes that have a newer one than is known.
-fn missed(known: &BTreeMap<PlaneId, u64>, now: &BTreeMap<PlaneId, u64>) -> (Vec<PlaneId>, Vec<PlaneId>) {
-    let ended = known.keys().filter(|plane| !now.contains_key(*plane)).cloned().collect();
-    let is_new = |plane: &PlaneId, generation: &u64| known.get(plane).is_none_or(|known| known < generation);
-    (ended, now.iter().filter(|(plane, at)| is_new(plane, at)).map(|(plane, _)| plane.clone()).collect())
-}
-
-#[cfg(test)]
-mod tests;
 
 impl Handler<AskPast> for BarrierActor {
     type Result = MessageResult<AskPast>;
@@ -291,16 +262,11 @@ impl Handler<ToBarrier> for BarrierActor {
     fn handle(&mut self, message: ToBarrier, ctx: &mut Self::Context) {
         let input = match message {
             ToBarrier::PlaneUp(plane, channel) => {
-                self.channels.insert(plane.clone(), channel);
+                self.channels.begin(plane.clone(), channel);
                 Input::PlaneUp(plane)
             }
-            ToBarrier::PlaneDown(plane, generation) => {
-                if self.channels.get(&plane).is_none_or(|channel| channel.generation != generation) {
-                    return;
-                }
-                self.channels.remove(&plane);
-                Input::PlaneDown(plane)
-            }
+            ToBarrier::PlaneDown(plane, generation) if self.channels.end(&plane, generation) => Input::PlaneDown(plane),
+            ToBarrier::PlaneDown(..) => return,
             ToBarrier::Sessions(sessions) => return self.take_sessions(sessions, ctx),
             ToBarrier::Answer { plane, attempt, epoch, answer } => Input::Answer {
                 plane,

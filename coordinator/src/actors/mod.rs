@@ -10,6 +10,7 @@
 //! ```
 
 mod barrier;
+mod channels;
 mod claims;
 mod coordinator;
 mod counted;

@@ -2,14 +2,14 @@
 
 use super::{
     barrier::put,
+    channels::Channels,
     messages::Channel,
     restore_publish::{self, Reached},
-    store::{Slot, Writer},
+    store::{SharedSlot, Slot, Writer, save_first},
 };
 use crate::ports::{LedgerKey, Ports, RestoreRef, Version};
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Recipient, WrapFuture, fut::ActorFutureExt};
 use bytes::Bytes;
-use futures::FutureExt;
 use shared::{
     epoch::Epoch,
     ids::{ClusterId, PlaneId, RestoreUid},
@@ -94,9 +94,9 @@ pub(super) struct Beginning {
 pub(super) struct RestoreActor {
     incarnation: u64,
     driver: Driver<Restoring>,
-    slot: Rc<RefCell<Option<Slot>>>,
+    slot: SharedSlot,
     told_saved: bool,
-    channels: BTreeMap<PlaneId, Channel>,
+    channels: Channels,
     parent: Recipient<FromRestore>,
     ports: Ports,
     clock: Clock,
@@ -132,7 +132,7 @@ impl RestoreActor {
             driver: Driver::beginning_with(Restoring::new(record), channels.len()),
             slot: Rc::new(RefCell::new(Some(slot))),
             told_saved: false,
-            channels,
+            channels: Channels::new(channels),
             parent,
             ports,
             clock,
@@ -143,22 +143,6 @@ impl RestoreActor {
             found,
             gone: false,
         }
-    }
-
-    fn save(&self, record: Record) -> Performed {
-        let (slot, record) = (self.slot.clone(), Arc::new(record));
-        Performed::Fence(
-            async move {
-                let taken = slot.borrow_mut().take();
-                let Some(mut held) = taken else {
-                    return Err(FenceError::Lost("another save of this record is under way".to_owned()));
-                };
-                let outcome = held.save(&record).await;
-                slot.borrow_mut().replace(held);
-                outcome
-            }
-            .boxed_local(),
-        )
     }
 
     /// A plane that does not restore is told nothing it does not know.
@@ -213,17 +197,14 @@ impl RestoreActor {
 
     /// Whatever was lost to a full mailbox: sessions that ended, and newer ones.
     fn take_sessions(&mut self, sessions: BTreeMap<PlaneId, Channel>, ctx: &mut Context<Self>) {
-        let ended: Vec<PlaneId> =
-            self.channels.keys().filter(|plane| !sessions.contains_key(*plane)).cloned().collect();
+        let (ended, begun) = self.channels.missed(sessions);
         for plane in ended {
             self.channels.remove(&plane);
             self.feed(Input::PlaneDown(plane), ctx);
         }
-        for (plane, channel) in sessions {
-            if self.channels.get(&plane).is_none_or(|known| known.generation < channel.generation) {
-                self.channels.insert(plane.clone(), channel);
-                self.feed(Input::PlaneUp(plane), ctx);
-            }
+        for (plane, channel) in begun {
+            self.channels.begin(plane.clone(), channel);
+            self.feed(Input::PlaneUp(plane), ctx);
         }
     }
 
@@ -248,7 +229,7 @@ impl Actor for RestoreActor {
         ctx.spawn(publishing.into_actor(self));
         self.feed(Input::Start, ctx);
         // Told here and not by mail: a mailbox holds 16 until its actor was polled once.
-        for plane in self.channels.keys().cloned().collect::<Vec<_>>() {
+        for plane in self.channels.planes() {
             self.feed(Input::PlaneUp(plane), ctx);
         }
     }
@@ -278,7 +259,7 @@ impl Performer for RestoreActor {
     fn perform(&mut self, effect: Effect, ctx: &mut Context<Self>) -> Performed {
         let restore = self.object.uid.clone();
         match effect {
-            Effect::Save(record) => return self.save(*record),
+            Effect::Save(record) => return save_first(&self.slot, *record),
             Effect::Send { plane, order } => self.send(plane, order, ctx),
             Effect::Claim { cluster, floor } => {
                 let incarnation = self.incarnation;
@@ -310,16 +291,11 @@ impl Handler<ToRestore> for RestoreActor {
     fn handle(&mut self, message: ToRestore, ctx: &mut Self::Context) {
         let input = match message {
             ToRestore::PlaneUp(plane, channel) => {
-                self.channels.insert(plane.clone(), channel);
+                self.channels.begin(plane.clone(), channel);
                 Input::PlaneUp(plane)
             }
-            ToRestore::PlaneDown(plane, generation) => {
-                if self.channels.get(&plane).is_none_or(|channel| channel.generation != generation) {
-                    return;
-                }
-                self.channels.remove(&plane);
-                Input::PlaneDown(plane)
-            }
+            ToRestore::PlaneDown(plane, generation) if self.channels.end(&plane, generation) => Input::PlaneDown(plane),
+            ToRestore::PlaneDown(..) => return,
             ToRestore::Sessions(sessions) => return self.take_sessions(sessions, ctx),
             ToRestore::Answer { plane, epoch, answer } => Input::Answer { plane, epoch, answer: *answer },
             ToRestore::Claimed(epoch) => Input::Claimed(epoch),

@@ -5,6 +5,7 @@ use crate::{
     aside::aside,
     ports::{Ledger, LedgerKey, PortError, Text, Version},
 };
+use futures::FutureExt;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
     barrier::{Claim, Record, Summary},
@@ -13,8 +14,8 @@ use shared::{
     restoring,
     wire::TEXT_MAX,
 };
-use shell::driver::FenceError;
-use std::sync::Arc;
+use shell::driver::{FenceError, Performed};
+use std::{cell::RefCell, rc::Rc, sync::Arc};
 
 /// A process, as the writer of ledger objects, or one slot of it: `PROCESS/SLOT`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -246,6 +247,26 @@ impl Slot {
         }
         Err(FenceError::Lost(format!("{error}; stored is save {} of another writer or time", stored.save)))
     }
+}
+
+/// A slot that an actor shares with the save that is under way.
+pub(super) type SharedSlot = Rc<RefCell<Option<Slot>>>;
+
+/// Saves before anything that comes after it is done.
+pub(super) fn save_first<T: LedgerBody>(slot: &SharedSlot, body: T) -> Performed {
+    let (slot, body) = (slot.clone(), Arc::new(body));
+    Performed::Fence(
+        async move {
+            let taken = slot.borrow_mut().take();
+            let Some(mut held) = taken else {
+                return Err(FenceError::Lost("another save of this record is under way".to_owned()));
+            };
+            let outcome = held.save(&body).await;
+            slot.borrow_mut().replace(held);
+            outcome
+        }
+        .boxed_local(),
+    )
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ use super::{
     claims::ClaimStore,
     counted::Counted,
     few::{Few, IN_FLIGHT},
-    messages::{Ended, StartLeading, ToBarrier},
+    messages::{Channel, Ended, StartLeading, ToBarrier},
     outcomes::Outcomes,
     planes::Allowed,
     store::{Stored, Writer},
@@ -329,7 +329,6 @@ impl CoordinatorActor {
         }
         let planes: BTreeSet<PlaneId> = record.planes.keys().cloned().collect();
         let name = format!("{}/{}", record.request.namespace, record.request.name);
-        let sessions = self.sessions.iter().filter(|(plane, _)| planes.contains(*plane));
         self.incarnations += 1;
         let incarnation = self.incarnations;
         let actor = BarrierActor::new(
@@ -337,19 +336,23 @@ impl CoordinatorActor {
             &self.writer,
             self.ports.clone(),
             self.clock.clone(),
-            sessions.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect(),
+            self.channels_of(&planes),
             ctx.address().recipient(),
         );
         self.feed(claims::Input::BarrierStarted { backup: uid.clone(), name }, ctx);
         self.barriers.insert(uid, LiveBarrier { addr: actor.start(), incarnation, planes });
     }
 
+    /// Sessions of these planes.
+    fn channels_of(&self, planes: &BTreeSet<PlaneId>) -> BTreeMap<PlaneId, Channel> {
+        let of = self.sessions.iter().filter(|(plane, _)| planes.contains(*plane));
+        of.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect()
+    }
+
     /// Every barrier hears of every session it may have missed, because its mailbox was full.
     fn tell_sessions(&self) {
         for live in self.barriers.values() {
-            let of = self.sessions.iter().filter(|(plane, _)| live.planes.contains(*plane));
-            let sessions = of.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect();
-            self.tell(&live.addr, ToBarrier::Sessions(sessions));
+            self.tell(&live.addr, ToBarrier::Sessions(self.channels_of(&live.planes)));
         }
     }
 

@@ -3,7 +3,6 @@
 use super::{CoordinatorActor, known_restores::LiveRestore};
 use crate::{
     actors::{
-        messages::Channel,
         restore::{Beginning, FromRestore, RestoreActor, ToRestore},
         store::Stored,
     },
@@ -18,11 +17,7 @@ use shared::{
     wire::{RestoreAnswer, Restored},
 };
 use shell::driver::Performer;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 /// Before one that lost its record starts again: whoever wrote it was not deposed for nothing.
 const AGAIN: Duration = Duration::from_secs(16);
@@ -56,11 +51,6 @@ impl CoordinatorActor {
             let sessions = self.channels_of(&live.planes);
             self.restores.tell(restore, ToRestore::Sessions(sessions));
         }
-    }
-
-    fn channels_of(&self, planes: &BTreeSet<PlaneId>) -> BTreeMap<PlaneId, Channel> {
-        let of = self.sessions.iter().filter(|(plane, _)| planes.contains(*plane));
-        of.map(|(plane, session)| (plane.clone(), session.channel.clone())).collect()
     }
 
     fn start_restore(&mut self, record: Record, version: Option<Version>, ctx: &mut Context<Self>) {

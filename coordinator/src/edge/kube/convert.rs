@@ -2,6 +2,7 @@
 //! a barrier in, a status out.
 
 mod checks;
+mod clusters;
 mod faults;
 mod options;
 mod published;
@@ -22,7 +23,11 @@ pub use status::merge_status;
 pub use units::go_duration;
 pub(crate) use words::short;
 
-use self::{faults::Faults, units::millis};
+use self::{
+    clusters::{Clusters, Named},
+    faults::Faults,
+    units::millis,
+};
 use super::crd::{Barrier, ClusterRef, FINALIZER, Template, VolumeBackup};
 use crate::ports::{Object, Published, Scheduled};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -30,13 +35,12 @@ use shared::{
     duration::{self, Units},
     ids::{BackupUid, PlaneId},
     reason::{Reason, Refusal, cut},
-    request::{CleanPolicy, Credentials, Limits, MEMBERS_MAX, MemberRequest, Request, SizeLevel},
+    request::{CleanPolicy, Credentials, Limits, MemberRequest, Request, SizeLevel},
     retention::{Backup, BackupState, HOLD_ANNOTATION},
     schedule::SCHEDULE_LABEL,
     time::Millis,
     wire::TEXT_MAX,
 };
-use std::collections::BTreeSet;
 
 /// `"true"`: end the backup now.
 pub const CANCEL_ANNOTATION: &str = "isochron.pingcap.com/cancel";
@@ -206,34 +210,15 @@ fn request(backup: &VolumeBackup, object: &Object, defaults: &Limits, root: &'st
 }
 
 fn members(clusters: &[ClusterRef], faults: &mut Faults) -> Vec<MemberRequest> {
-    if clusters.is_empty() {
-        faults.add(Reason::ClustersEmpty, "spec.clusters is empty");
-    }
-    if clusters.len() > MEMBERS_MAX {
-        let text = format!("spec.clusters has {} entries; a backup has at most {MEMBERS_MAX}", clusters.len());
-        faults.add(Reason::SpecInvalid, text);
+    if !clusters::are_few(clusters.len(), "a backup", faults) {
         return Vec::new();
     }
-    let mut seen = BTreeSet::new();
+    let mut known = Clusters::default();
     let mut members = Vec::with_capacity(clusters.len());
     for (index, cluster) in clusters.iter().enumerate() {
-        let mut field = |name: &str, value: &Option<String>| {
-            let value = value.clone().unwrap_or_default();
-            if value.is_empty() {
-                faults.add(Reason::SpecInvalid, format!("spec.clusters[{index}].{name} is empty"));
-            }
-            value
-        };
-        let plane = field("k8sClusterName", &cluster.k8s_cluster_name);
-        let tc_name = field("tcName", &cluster.tc_name);
-        let tc_namespace = field("tcNamespace", &cluster.tc_namespace);
-        checks::plane(&format!("spec.clusters[{index}].k8sClusterName"), &plane, faults);
-        checks::name(&format!("spec.clusters[{index}].tcName"), &tc_name, faults);
-        checks::namespace(&format!("spec.clusters[{index}].tcNamespace"), &tc_namespace, faults);
-        if !plane.is_empty() && !seen.insert(plane.clone()) {
-            faults.add(Reason::PlaneDuplicate, format!("spec.clusters[{index}] names {plane:?} a second time"));
-        }
-        members.push(MemberRequest { plane: PlaneId(plane), tc_name, tc_namespace });
+        let written = [&cluster.k8s_cluster_name, &cluster.tc_name, &cluster.tc_namespace];
+        let Named { plane, name, namespace } = known.read(index, written, faults);
+        members.push(MemberRequest { plane, tc_name: name, tc_namespace: namespace });
     }
     members
 }

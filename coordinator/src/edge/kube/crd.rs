@@ -10,6 +10,7 @@
 //!   (1.30 and later) does not judge again what an update leaves as it was. `required` would not be forgiven.
 
 pub mod restore;
+pub mod restore_status;
 pub mod schedule;
 pub mod spec;
 pub mod status;

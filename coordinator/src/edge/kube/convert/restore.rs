@@ -4,7 +4,8 @@ use super::{
     super::crd::{
         Br, RESTORE_FINALIZER, RestoreClusterRef, RestoreSpec, RestoreTemplate, Template, TimeoutSpec, VolumeRestore,
     },
-    CANCEL_ANNOTATION, EXTERNAL_ID_ANNOTATION, ROLE_ANNOTATION, TRY_AGAIN_ANNOTATION, checks,
+    CANCEL_ANNOTATION, EXTERNAL_ID_ANNOTATION, ROLE_ANNOTATION, TRY_AGAIN_ANNOTATION,
+    clusters::{self, Clusters, Named},
     faults::Faults,
     options, storage,
     units::{go_duration, millis},
@@ -14,9 +15,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 use shared::{
     duration::{self, Units},
-    ids::{PlaneId, RestoreUid},
+    ids::RestoreUid,
     reason::{Reason, Refusal, cut},
-    request::{Credentials, MEMBERS_MAX},
+    request::Credentials,
     restoring::{Content, DrillLevel, RestoreCleanPolicy, RestoreLimits, RestoreMember, RestoreRequest, Warm},
     time::Millis,
     wire::{TEXT_MAX, Target, VolumeKind},
@@ -138,33 +139,14 @@ fn request(metadata: &ObjectMeta, spec: &RestoreSpec, object: &RestoreObject) ->
 }
 
 fn members(clusters: &[RestoreClusterRef], template: &RestoreTemplate, faults: &mut Faults) -> Vec<RestoreMember> {
-    if clusters.is_empty() {
-        faults.add(Reason::ClustersEmpty, "spec.clusters is empty");
-    }
-    if clusters.len() > MEMBERS_MAX {
-        let text = format!("spec.clusters has {} entries; a restore has at most {MEMBERS_MAX}", clusters.len());
-        faults.add(Reason::SpecInvalid, text);
+    if !clusters::are_few(clusters.len(), "a restore", faults) {
         return Vec::new();
     }
-    let mut seen = BTreeSet::new();
+    let mut known = Clusters::default();
     let mut members = Vec::with_capacity(clusters.len());
     for (index, cluster) in clusters.iter().enumerate() {
-        let mut field = |name: &str, value: &Option<String>| {
-            let value = value.clone().unwrap_or_default();
-            if value.is_empty() {
-                faults.add(Reason::SpecInvalid, format!("spec.clusters[{index}].{name} is empty"));
-            }
-            value
-        };
-        let plane = field("k8sClusterName", &cluster.k8s_cluster_name);
-        let name = field("tcName", &cluster.tc_name);
-        let namespace = field("tcNamespace", &cluster.tc_namespace);
-        checks::plane(&format!("spec.clusters[{index}].k8sClusterName"), &plane, faults);
-        checks::name(&format!("spec.clusters[{index}].tcName"), &name, faults);
-        checks::namespace(&format!("spec.clusters[{index}].tcNamespace"), &namespace, faults);
-        if !plane.is_empty() && !seen.insert(plane.clone()) {
-            faults.add(Reason::PlaneDuplicate, format!("spec.clusters[{index}] names {plane:?} a second time"));
-        }
+        let written = [&cluster.k8s_cluster_name, &cluster.tc_name, &cluster.tc_namespace];
+        let Named { plane, name, namespace } = known.read(index, written, faults);
         let folder = cluster.backup.as_ref();
         if folder.is_none_or(|folder| folder.s3.is_none()) {
             faults.add(Reason::S3Missing, format!("spec.clusters[{index}].backup.s3 is missing"));
@@ -180,7 +162,7 @@ fn members(clusters: &[RestoreClusterRef], template: &RestoreTemplate, faults: &
             None => continue,
         };
         let zone = cluster.az_name.clone().filter(|zone| !zone.is_empty());
-        members.push(RestoreMember { plane: PlaneId(plane), target: Target { namespace, name }, zone, storage });
+        members.push(RestoreMember { plane, target: Target { namespace, name }, zone, storage });
     }
     members
 }

@@ -2,7 +2,7 @@
 //! beside them.
 
 use super::{
-    super::crd::{ConditionStatus, restore as crd},
+    super::crd::{ConditionStatus, restore_status as crd},
     status::all_conditions,
     units::go_duration,
     words::{advice, int, rfc3339, short},
